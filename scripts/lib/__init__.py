@@ -1,0 +1,1 @@
+"""What several scripts share: careful files, safetensors, wheels from PyPI, tokenizers."""

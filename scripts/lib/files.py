@@ -1,0 +1,202 @@
+"""Errors, progress and outputs that are whole or absent, the same way in every script.
+
+An output is written beside its target under a temporary name and renamed at the end, so a script
+that fails, or is interrupted, leaves what was there before and nothing else. An error is one
+sentence on stderr, `NAME: FILE: what is wrong`, and decides the exit status: 2 for input that is
+not what it should be, 3 for the environment (disk, network, missing tool), 130 for an interrupt.
+"""
+
+import contextlib
+import importlib
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+VENV_PYTHON = os.path.join(ROOT, ".venv", "bin", "python")
+
+
+class BadInput(Exception):
+    """The input is not what it should be: one sentence, exit status 2."""
+
+    status = 2
+
+
+class EnvironmentProblem(Exception):
+    """The machine is in the way (disk, network, missing tool): one sentence, exit status 3."""
+
+    status = 3
+
+
+def need(*modules, kind="import"):
+    """Import MODULES; when one is missing, run this script again with .venv's Python.
+
+    Scripts can then be called by their name, whichever python3 is first in the PATH.
+    """
+    try:
+        found = [importlib.import_module(name) for name in modules]
+    except ImportError as error:
+        in_venv = os.path.abspath(sys.prefix) == os.path.join(ROOT, ".venv")
+        if os.access(VENV_PYTHON, os.X_OK) and not in_venv:
+            sys.stdout.flush()
+            os.execv(VENV_PYTHON, [VENV_PYTHON, *sys.argv])
+        name = os.path.basename(sys.argv[0])
+        print(f"{name}: Python's {error.name} is missing: run scripts/venv {kind}", file=sys.stderr)
+        sys.exit(3)
+    return found[0] if len(found) == 1 else found
+
+
+def _on_signal(number, _frame):
+    raise KeyboardInterrupt(number)
+
+
+def run_main(main):
+    """Call main(argv); turn its exceptions into one sentence on stderr and an exit status."""
+    name = os.path.basename(sys.argv[0])
+    # A terminated script cleans up as an interrupted one does.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _on_signal)
+    try:
+        status = main(sys.argv[1:]) or 0
+    except (BadInput, EnvironmentProblem) as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        status = error.status
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"{name}: {where}{error.strerror or error}", file=sys.stderr)
+        bad_name = isinstance(error, (FileNotFoundError, IsADirectoryError, NotADirectoryError))
+        status = 2 if bad_name else 3
+    except MemoryError:
+        print(f"{name}: not enough memory", file=sys.stderr)
+        status = 3
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted", file=sys.stderr)
+        status = 130
+    sys.exit(status)
+
+
+def _remove(path):
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+def _umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+@contextlib.contextmanager
+def staged_file(path):
+    """Yield a binary file beside PATH that becomes PATH when the block ends without error."""
+    path = os.path.abspath(path)
+    if os.path.isdir(path):
+        raise BadInput(f"{path}: is a directory, a file was to be written there")
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    number, temporary = tempfile.mkstemp(
+        prefix=f".{os.path.basename(path)}.", suffix=".part", dir=os.path.dirname(path)
+    )
+    try:
+        with os.fdopen(number, "wb", buffering=1 << 20) as file:
+            yield file
+            file.flush()
+            os.fchmod(file.fileno(), 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        _remove(temporary)
+        raise
+
+
+@contextlib.contextmanager
+def staged_directory(path, replaceable):
+    """Yield a directory beside PATH that becomes PATH when the block ends without error.
+
+    A directory that is already there is replaced only when REPLACEABLE(path) says that it is an
+    earlier output of the same kind: a script must not sweep away somebody's files.
+    """
+    path = os.path.abspath(path)
+    if os.path.lexists(path):
+        if not os.path.isdir(path):
+            raise BadInput(f"{path}: exists and is no directory")
+        if os.listdir(path) and not replaceable(path):
+            raise BadInput(f"{path}: exists and does not look like an earlier output: name another")
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    temporary = tempfile.mkdtemp(
+        prefix=f".{os.path.basename(path)}.", suffix=".part", dir=os.path.dirname(path)
+    )
+    try:
+        yield temporary
+        os.chmod(temporary, 0o777 & ~_umask())
+        if os.path.lexists(path):
+            # rename() replaces empty directories only: the old one steps aside first.
+            aside = temporary + ".old"
+            os.rename(path, aside)
+            try:
+                os.rename(temporary, path)
+            except BaseException:
+                os.rename(aside, path)
+                raise
+            _remove(aside)
+        else:
+            os.rename(temporary, path)
+    except BaseException:
+        _remove(temporary)
+        raise
+
+
+def human_size(n_bytes):
+    """1536 -> '1.5 KB'."""
+    size = float(n_bytes)
+    for unit in ("B", "KB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+class Progress:
+    """How far a job of TOTAL bytes is, on stderr: a bar on a terminal, else a line each quarter."""
+
+    WIDTH = 30
+
+    def __init__(self, label, total, quiet=False, stream=sys.stderr):
+        self.label, self.total, self.quiet, self.stream = label, max(total, 1), quiet, stream
+        self.done, self.last_quarter = 0, 0
+        self.start = self.last_time = time.monotonic()
+        self.tty = stream.isatty()
+
+    def add(self, n_bytes):
+        """N_BYTES more are done."""
+        self.done += n_bytes
+        if self.quiet:
+            return
+        now = time.monotonic()
+        if self.tty and (now - self.last_time > 0.1 or self.done >= self.total):
+            self.last_time = now
+            full = min(self.WIDTH, self.WIDTH * self.done // self.total)
+            bar = "█" * full + "░" * (self.WIDTH - full)
+            self.stream.write(f"\r{self.label:<12}{bar} {100 * self.done // self.total:3d} %")
+            self.stream.flush()
+        elif not self.tty and 4 * self.done // self.total > self.last_quarter:
+            self.last_quarter = 4 * self.done // self.total
+            self.stream.write(f"{self.label:<12}{100 * self.done // self.total:3d} %\n")
+            self.stream.flush()
+
+    def finish(self, text):
+        """Say what was made; ends the bar's line."""
+        if self.quiet:
+            return
+        seconds = time.monotonic() - self.start
+        begin = "\r\x1b[K" if self.tty else ""
+        self.stream.write(f"{begin}{self.label:<12}{text}, {seconds:.1f} s\n")
+
+    def abandon(self):
+        """End the bar's line without a result, so that an error starts on its own line."""
+        if self.tty and not self.quiet:
+            self.stream.write("\r\x1b[K")
