@@ -1,0 +1,169 @@
+# torchless.  `make help` lists the targets, `make V=1` shows the commands.
+#
+# Every configuration builds into its own directory, build/<MODE>, so that a sanitizer build never
+# mixes objects with a release build.  A change of compiler or flags rebuilds everything.
+
+VERSION  := 0.1.0
+MODE     ?= release
+CC       := $(if $(filter default,$(origin CC)),gcc,$(CC))
+BUILD    := build/$(MODE)
+Q        := $(if $(V),,@)
+PREFIX   ?= /usr/local
+PYTHON   ?= .venv/bin/python
+PKGS     := sqlite3 libcjson libpcre2-8 libedit libxxhash
+TESTPKGS := criterion
+
+# No -ffast-math: a debugger must be able to see a NaN.  No contraction: the reference kernels
+# must give the same bits from every compiler and at every level of optimisation.
+CPPFLAGS += -Iinclude -D_POSIX_C_SOURCE=200809L -D_FILE_OFFSET_BITS=64
+CFLAGS   += -std=c11 -g -ffp-contract=off -pthread
+CFLAGS   += -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wwrite-strings -Wpointer-arith \
+            -Wstrict-prototypes -Wmissing-prototypes
+ifdef CI
+CFLAGS   += -Werror
+endif
+
+SAN := -fno-omit-frame-pointer -fno-sanitize-recover=all
+CFLAGS_release  := -O3 -DNDEBUG
+CFLAGS_debug    := -O0
+CFLAGS_asan     := -O1 -fsanitize=address $(SAN)
+CFLAGS_ubsan    := -O1 -fsanitize=undefined $(SAN)
+CFLAGS_tsan     := -O1 -fsanitize=thread $(SAN)
+CFLAGS_coverage := -O0 --coverage
+ifndef CFLAGS_$(MODE)
+$(error unknown MODE=$(MODE): one of release debug asan ubsan tsan coverage)
+endif
+
+ALL_CFLAGS := $(CPPFLAGS) $(CFLAGS) $(CFLAGS_$(MODE)) $(shell pkg-config --cflags $(PKGS))
+LIBS       := $(LDLIBS) $(shell pkg-config --libs $(PKGS)) -lm
+
+# src/kernels/<isa>.c is compiled only where it can run, with the flags that its name stands for.
+ARCH        := $(shell $(CC) -dumpmachine | cut -d- -f1)
+ISA_x86_64  := avx2
+ISA_ALL     := avx2
+KERNEL_avx2 := -mavx2 -mfma -mf16c
+
+SRCS := $(filter-out $(ISA_ALL:%=src/kernels/%.c),$(wildcard src/*/*.c)) \
+        $(ISA_$(ARCH):%=src/kernels/%.c)
+SQL  := $(wildcard src/trace/*.sql)
+LIB  := $(BUILD)/libtorchless.a
+OBJS := $(SRCS:%.c=$(BUILD)/%.o) $(SQL:%.sql=$(BUILD)/%_sql.o)
+MAIN := $(filter $(BUILD)/src/cli/%,$(OBJS))
+LIBOBJS := $(filter-out $(MAIN),$(OBJS))
+TESTS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*.c))
+TSAN_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/tsan/*.c))
+BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
+
+## all: build ./torchless (MODE=debug|asan|ubsan|tsan|coverage build build/MODE/torchless)
+.PHONY: all
+all: $(BUILD)/torchless
+ifeq ($(MODE),release)
+all: torchless
+torchless: $(BUILD)/torchless
+	$(Q)cp $< $@
+endif
+
+$(BUILD)/torchless: $(MAIN) $(LIB)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(LIB): $(LIBOBJS)
+	@echo "  AR    $@"
+	$(Q)$(RM) $@ && $(AR) rcs $@ $^
+
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	$(Q)$(CC) $(ALL_CFLAGS) -I$(BUILD) $(if $(filter src/kernels/%,$<),$(KERNEL_$(basename $(notdir $<)))) \
+		-MMD -MP -c -o $@ $<
+
+# schema.sql becomes `const char schema_sql[]`: the program carries its SQL as text.
+$(BUILD)/%_sql.c: %.sql scripts/embed-text
+	@mkdir -p $(@D)
+	$(Q)scripts/embed-text $(notdir $*)_sql < $< > $@.tmp && mv $@.tmp $@
+$(BUILD)/%_sql.o: $(BUILD)/%_sql.c $(BUILD)/flags
+	$(Q)$(CC) $(ALL_CFLAGS) -Wno-overlength-strings -c -o $@ $<
+
+$(BUILD)/tests/%: tests/%.c $(LIB) $(BUILD)/flags
+	@mkdir -p $(@D)
+	@echo "  TEST  $<"
+	$(Q)$(CC) $(ALL_CFLAGS) $(shell pkg-config --cflags $(TESTPKGS)) -Wno-write-strings -Wno-pedantic \
+		-Isrc -MMD -MP -o $@ $< $(LIB) $(LDFLAGS) $(shell pkg-config --libs $(TESTPKGS)) $(LIBS)
+
+# Written again only when its contents change, so that only what depends on it is rebuilt.
+.PHONY: FORCE
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(ALL_CFLAGS) $(LIBS)' | cmp -s - $@ || echo '$(CC) $(ALL_CFLAGS) $(LIBS)' > $@
+$(BUILD)/version.h: FORCE
+	@mkdir -p $(@D)
+	@{ echo '#define TORCHLESS_VERSION "$(VERSION)"'; \
+	   echo "#define TORCHLESS_COMMIT \"$$(git describe --always --dirty 2>/dev/null)\""; \
+	   echo '#define TORCHLESS_PREFIX "$(PREFIX)"'; } > $@.tmp
+	@cmp -s $@.tmp $@ && $(RM) $@.tmp || mv $@.tmp $@
+$(BUILD)/src/cli/version.o: $(BUILD)/version.h
+
+-include $(OBJS:.o=.d) $(TESTS:%=%.d) $(TSAN_TESTS:%=%.d) $(BENCHES:%=%.d)
+
+## check: the unit tests, the layers and the command-line tests (under a minute)
+.PHONY: check unit cli-tests
+check: unit layers cli-tests
+unit: all $(TESTS)
+	$(Q)for t in $(TESTS); do echo "  RUN   $$t"; $$t || exit 1; done
+cli-tests: all
+	$(Q)for t in $(wildcard tests/cli/*.sh); do echo "  RUN   $$t"; TORCHLESS=$(BUILD)/torchless sh $$t || exit 1; done
+
+## asan ubsan: the unit and command-line tests under a sanitizer
+# Criterion runs each test in a child and does not fail on a leak in one unless it aborts.
+.PHONY: asan ubsan
+asan ubsan:
+	$(Q)ASAN_OPTIONS=abort_on_error=1:detect_leaks=1 $(MAKE) MODE=$@ unit cli-tests
+
+## tsan: the thread tests under ThreadSanitizer (plain programs: Criterion aborts under it)
+.PHONY: tsan
+tsan:
+	$(Q)$(MAKE) MODE=tsan tsan-run
+.PHONY: tsan-run
+tsan-run: $(TSAN_TESTS)
+	$(Q)for t in $(TSAN_TESTS); do echo "  RUN   $$t"; $$t || exit 1; done
+
+## clang: build everything with clang, warnings are errors
+.PHONY: clang
+clang:
+	$(Q)$(MAKE) CC=clang CI=1 MODE=debug BUILD=build/clang build/clang/torchless
+
+## layers: check that no file includes a header from a layer above it
+.PHONY: layers
+layers:
+	@echo "  CHECK layers"
+	$(Q)scripts/check-layers
+
+## format: rewrite the sources with clang-format
+## check-format: report what `make format` would change
+.PHONY: format check-format
+FORMATTED = $(shell git ls-files '*.c' '*.h' 2>/dev/null)
+format:
+	$(Q)clang-format -i $(FORMATTED)
+check-format:
+	@echo "  CHECK format"
+	$(Q)clang-format --dry-run --Werror $(FORMATTED)
+
+## lint: clang-tidy over src, shellcheck over the scripts; zero warnings
+.PHONY: lint
+LINTED := $(SRCS:%=lint-%)
+lint: $(LINTED)
+	$(Q)shellcheck $$(git ls-files | xargs grep -lE '^#!.*\b(ba)?sh\b')
+.PHONY: $(LINTED)
+$(LINTED): lint-%: $(BUILD)/version.h
+	@echo "  LINT  $*"
+	$(Q)clang-tidy --quiet $* -- $(CPPFLAGS) -I$(BUILD) -std=c11 $(KERNEL_$(basename $(notdir $*))) $(shell pkg-config --cflags $(PKGS)) 2>/dev/null
+
+## clean: remove every build
+.PHONY: clean
+clean:
+	$(Q)$(RM) -r build torchless
+
+## help: print this list
+.PHONY: help
+help:
+	@awk -F': ' '/^## /{ printf "  %-14s %s\n", substr($$1, 4), substr($$0, length($$1) + 3) }' $(firstword $(MAKEFILE_LIST))

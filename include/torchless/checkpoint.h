@@ -1,0 +1,64 @@
+/*
+ * checkpoint.h -- a model on disk: a Hugging Face directory, or one packed file.
+ *
+ * A directory holds config.json, tokenizer.json, tokenizer_config.json, generation_config.json and
+ * model.safetensors, or shards named by model.safetensors.index.json.  A packed file (made by
+ * scripts/export_mistral.py) is a .safetensors whose __metadata__ carries those JSON files under
+ * their names.  Either way weights are used where they lie in the mapping.
+ */
+#ifndef TORCHLESS_CHECKPOINT_H
+#define TORCHLESS_CHECKPOINT_H
+
+#include "torchless/config.h"
+#include "torchless/safetensors.h"
+
+/* What to open: `tokenize` needs no weights, `info --config` no tokenizer. */
+enum checkpoint_parts {
+	CHECKPOINT_CONFIG = 1,
+	CHECKPOINT_WEIGHTS = 2,
+	CHECKPOINT_TOKENIZER = 4,
+	CHECKPOINT_ALL = 7,
+};
+
+struct checkpoint {
+	char *path;     /* as given */
+	bool is_packed; /* one file */
+	struct config config;
+	char *config_json;            /* the text, for the recording */
+	char *tokenizer_json;         /* the text (NUL-terminated); NULL when not asked for */
+	size_t tokenizer_json_len;
+	char *tokenizer_config_json;  /* NULL when absent */
+	struct safetensors *files;
+	int n_files;
+	int64_t n_params;     /* elements of all tensors, tied ones once */
+	int64_t weight_bytes; /* of all tensors */
+	enum dtype weight_dtype; /* of most elements */
+};
+
+/*
+ * Open the parts asked for.  Errors name the file, the tensor or key, what was found and what was
+ * expected; a shard name that leaves the directory is refused.
+ */
+int checkpoint_open(struct checkpoint *ck, const char *path, unsigned parts, struct err *err);
+void checkpoint_close(struct checkpoint *ck);
+
+/* The tensor called `name` and the file it is in (may be NULL); NULL when absent. */
+const struct safetensor *checkpoint_find(const struct checkpoint *ck, const char *name,
+					 const struct safetensors **file);
+
+/*
+ * The first weight that holds NaN or infinity: its name, or NULL.  Reads every weight once, so
+ * callers decide when that is worth it; uses the pool.
+ */
+struct threads;
+const char *checkpoint_first_bad_weight(const struct checkpoint *ck, struct threads *pool);
+
+/*
+ * XXH3-128 over names, dtypes, shapes and data of all tensors in name order, so that a packed file
+ * and its directory agree.  Cached under the user's cache directory by device, inode, size and
+ * mtime of every file (hashing 14.5 GB takes seconds).  Returns 0 or ERR_IO.
+ */
+int checkpoint_hash(const struct checkpoint *ck, struct threads *pool, uint8_t hash[16],
+		    struct err *err);
+
+#endif

@@ -1,0 +1,85 @@
+/*
+ * hook.h -- how anything watches a forward pass.
+ *
+ * The trace writer, breakpoints, the NaN guard, progress and lessons are each a hook.  A site is
+ * an op of the program or a step of a stage (tokenizer, sampler).  `wants` is asked first and must
+ * be cheap: a site nobody wants is not timed, copied or announced.
+ *
+ * Callbacks return HOOK_CONTINUE, HOOK_PAUSE (the executor returns to its caller and goes on from
+ * there when called again, without asking again) or a negative ERR_* with a sentence in `err`,
+ * which ends the run.  Any callback may be NULL.
+ */
+#ifndef TORCHLESS_HOOK_H
+#define TORCHLESS_HOOK_H
+
+#include "torchless/err.h"
+#include "torchless/program.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct executor;
+
+enum hook_action { HOOK_CONTINUE = 0, HOOK_PAUSE = 1 };
+
+enum stage { STAGE_TOKENIZER, STAGE_SAMPLER };
+
+struct bytes {
+	const char *data;
+	size_t len;
+};
+
+/*
+ * One step of a stage.  Tokenizer rules: "normalize", "added", "split", "byte_fallback", "unknown",
+ * "dropped", "merge", "template"; left + right -> merged for merges, left -> merged otherwise.
+ * Sampler rules: "temp", "top_k", "top_p", "min_p", "pick"; rank is how many candidates are left
+ * (for pick, the rank of the one picked).
+ */
+struct stage_step {
+	enum stage stage;
+	const char *rule;
+	struct bytes left, right, merged;
+	int64_t rank;    /* merge: position in `merges`; -1 where it has no meaning */
+	int64_t at_byte; /* offset in the text the step works on, -1 if unknown */
+	int64_t token_id; /* the id a step yields, -1 where it has no meaning */
+};
+
+enum site_kind { SITE_OP, SITE_STAGE };
+
+struct site {
+	enum site_kind kind;
+	int op_index;         /* SITE_OP */
+	const struct op *op;  /* SITE_OP */
+	const struct stage_step *step; /* SITE_STAGE */
+};
+
+struct hook {
+	bool (*wants)(void *ctx, const struct site *at);
+	/* Before an op or step runs; ex is NULL in a stage. */
+	int (*before)(void *ctx, struct executor *ex, const struct site *at, struct err *err);
+	/* After it ran; may overwrite its outputs (executor_tensor). */
+	int (*after)(void *ctx, struct executor *ex, const struct site *at, struct err *err);
+	/* Around one run of the whole program. */
+	int (*pass_begin)(void *ctx, struct executor *ex, struct err *err);
+	int (*pass_end)(void *ctx, struct executor *ex, struct err *err);
+	void *ctx;
+	struct hook *next;
+};
+
+/* Append to a list of hooks; they are called in the order they were added. */
+void hook_add(struct hook **list, struct hook *hook);
+
+/*
+ * A stage as a list of steps with a cursor, so that it can stop anywhere: announces steps[at..n)
+ * to the hooks.  Returns HOOK_CONTINUE when all are done, HOOK_PAUSE before the step at `at`
+ * (call again to go on), or a negative ERR_*.
+ */
+struct stage_run {
+	const struct stage_step *steps;
+	int n, at;
+	bool resumed;
+};
+int stage_run(struct stage_run *run, struct hook *hooks, struct err *err);
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * json.h -- cJSON with the checks that untrusted files need.
+ *
+ * cJSON keeps numbers as doubles, bounds nesting, and ends strings at \u0000.  The getters below
+ * turn "absent", "null", "wrong type" and "out of range" into one sentence with the key's name.
+ */
+#ifndef TORCHLESS_JSON_H
+#define TORCHLESS_JSON_H
+
+#include "torchless/err.h"
+#include "torchless/text.h"
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Parse len bytes, all of them (white space after the value is fine).  `what` names the file in
+ * the error, which tells the byte offset.  Free with cJSON_Delete(); NULL and err on failure.
+ */
+cJSON *json_parse(const char *data, size_t len, const char *what, struct err *err);
+
+/* The file at `path`, of at most max_bytes. */
+cJSON *json_parse_file(const char *path, size_t max_bytes, struct err *err);
+
+/*
+ * Read obj[key] into *out.  Returns 1 when it was there, 0 when it is absent or null (then *out is
+ * untouched), ERR_FORMAT with `what` and the key when it has another type or is out of range
+ * (an integer must be integral and in [min, max]).
+ */
+int json_get_int(const cJSON *obj, const char *key, int64_t min, int64_t max, int64_t *out,
+		 const char *what, struct err *err);
+int json_get_double(const cJSON *obj, const char *key, double *out, const char *what,
+		    struct err *err);
+int json_get_bool(const cJSON *obj, const char *key, bool *out, const char *what, struct err *err);
+int json_get_string(const cJSON *obj, const char *key, const char **out, const char *what,
+		    struct err *err);
+
+/* obj[key], case-sensitive, or NULL when obj is no object or the value is absent or null. */
+const cJSON *json_get(const cJSON *obj, const char *key);
+
+/*
+ * Decode the JSON string literal s[0..len) (with its quotes), \u0000 included, and append its
+ * UTF-8 to `out`; a lone surrogate escape becomes U+FFFD.  ERR_FORMAT with the byte offset.
+ */
+int json_decode_string(const char *s, size_t len, struct text *out, struct err *err);
+
+#endif

@@ -1,0 +1,94 @@
+/*
+ * tokenizer.h -- BPE from tokenizer.json, equal to the `tokenizers` library id for id.
+ *
+ * Two families: Metaspace BPE with byte fallback (Mistral v1..v3, Llama 2) and byte-level BPE
+ * with regex splitting (SmolLM2, Llama 3, Tekken).  Any bytes go in, invalid UTF-8 included.
+ * Every stage can be observed as steps.
+ */
+#ifndef TORCHLESS_TOKENIZER_H
+#define TORCHLESS_TOKENIZER_H
+
+#include "torchless/err.h"
+#include "torchless/hook.h"
+#include "torchless/text.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct tokenizer;
+
+/*
+ * Build from the text of tokenizer.json (copied as needed) and tokenizer_config.json (may be
+ * NULL).  `what` names the file in errors: ERR_FORMAT with the key, found and supported.
+ */
+struct tokenizer *tokenizer_new(const char *json, size_t len, const char *config_json,
+				const char *what, struct err *err);
+void tokenizer_free(struct tokenizer *tok);
+
+/* One more than the largest id. */
+int64_t tokenizer_vocab_size(const struct tokenizer *tok);
+
+struct token {
+	int32_t id;
+	int64_t start, end; /* byte offsets in the text that was given; equal for added tokens (BOS) */
+};
+
+struct encoding {
+	struct token *tokens;
+	int64_t n;
+	size_t cap;
+	/* The steps taken, when asked for; their bytes live in `arena`. */
+	struct stage_step *steps;
+	int64_t n_steps;
+	size_t cap_steps;
+	struct step_arena *arena;
+	int64_t n_dropped; /* bytes for which the vocabulary has no token (byte-level only) */
+	int64_t first_dropped_at;
+};
+
+enum encode_flags {
+	ENCODE_SPECIAL = 1, /* apply the template (BOS) */
+	ENCODE_STEPS = 2,   /* record steps */
+};
+
+/*
+ * Encode bytes (zero-initialise *enc first, or encoding_release() it).  ERR_FORMAT only when the
+ * vocabulary has neither byte tokens nor `unk` for something in the text.
+ */
+int tokenizer_encode(const struct tokenizer *tok, const char *text, size_t len, unsigned flags,
+		     struct encoding *enc, struct err *err);
+void encoding_release(struct encoding *enc);
+
+/* The piece of a token as the vocabulary spells it ("▁Hello", "Ġthe", "<0x0A>"); len 0 if none. */
+struct bytes tokenizer_piece(const struct tokenizer *tok, int32_t id);
+
+/* The bytes a token stands for inside a text (" Hello", " the", "\n"), without stream context. */
+void tokenizer_token_bytes(const struct tokenizer *tok, int32_t id, struct text *out);
+
+/* The id of a piece, -1 if there is none. */
+int32_t tokenizer_find(const struct tokenizer *tok, const char *piece, size_t len);
+
+bool tokenizer_is_special(const struct tokenizer *tok, int32_t id);
+int32_t tokenizer_bos(const struct tokenizer *tok); /* the id the template adds first, -1: none */
+int32_t tokenizer_unk(const struct tokenizer *tok); /* -1: none */
+const char *tokenizer_chat_template(const struct tokenizer *tok); /* NULL: none */
+
+/*
+ * Decoding as a stream: push ids, take the bytes by which the decoded text grows.  The decoder of
+ * the file decides (a Metaspace decoder strips one space at the very start only).
+ */
+struct decode_stream {
+	const struct tokenizer *tok;
+	bool skip_special;
+	bool started;
+	int64_t n_bytes; /* byte tokens held back? see tokenizer_decode.c */
+	struct text pending;
+};
+void decode_init(struct decode_stream *d, const struct tokenizer *tok, bool skip_special);
+void decode_push(struct decode_stream *d, int32_t id, struct text *out);
+/* The bytes still held back. */
+void decode_finish(struct decode_stream *d, struct text *out);
+void decode_release(struct decode_stream *d);
+
+#endif

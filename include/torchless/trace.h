@@ -1,0 +1,170 @@
+/*
+ * trace.h -- writing and reading recordings.  The schema is src/trace/schema.sql, its meaning
+ * docs/recording.md.
+ *
+ * The writer is a hook: it asks for every site the policy wants, reads values after their op ran,
+ * and never touches them.  One transaction a pass; after each, everything before is readable even
+ * when the process is killed.  trace does not know model: what it must say of one comes in
+ * struct trace_model.
+ */
+#ifndef TORCHLESS_TRACE_H
+#define TORCHLESS_TRACE_H
+
+#include "torchless/executor.h"
+#include "torchless/hook.h"
+#include "torchless/text.h"
+
+/* ---- what to record ---------------------------------------------------------------------- */
+
+enum capture_kind { CAPTURE_STATS, CAPTURE_DUMP, CAPTURE_HASH };
+
+/* One --capture PATTERN[@SEL][=f32|f16|bf16|stats|hash]; the last match wins. */
+struct capture_rule {
+	char *pattern;
+	enum capture_kind kind;
+	enum dtype dtype;        /* CAPTURE_DUMP; DTYPE_COUNT: as computed (f32) */
+	int64_t first, last;     /* positions [first, last], negative from the end; all: 0, -1 */
+	bool whole;
+};
+
+struct capture_policy {
+	struct capture_rule *rules;
+	int n_rules;
+	size_t cap;
+};
+
+/* Parse one --capture and append it.  ERR_USAGE naming the part that is wrong. */
+int capture_policy_add(struct capture_policy *c, const char *text, struct err *err);
+void capture_policy_release(struct capture_policy *c);
+
+/* ---- what is recorded --------------------------------------------------------------------- */
+
+struct trace_model {
+	const char *name, *arch, *file;
+	int64_t file_bytes;
+	const uint8_t *weights_hash, *tokenizer_hash; /* 16 bytes each, or NULL */
+	int64_t n_layers, d_model, n_heads, n_kv_heads, head_dim, d_ff, n_vocab, window;
+	double rope_theta;
+	enum dtype weight_dtype;
+	const char *config_json;
+	/* The piece of a token, and the bytes it stands for; NULL without a tokenizer. */
+	struct bytes (*piece)(void *ctx, int32_t id);
+	void *ctx;
+};
+
+struct trace_run {
+	const char *engine, *commit, *build; /* "torchless 0.1.0", git commit, compiler and tier */
+	int n_threads;
+	int64_t seed;
+	const char *sampler_json, *opts_json;
+	const char *prompt; /* NULL: none or redacted */
+	size_t prompt_len;
+	bool redact;
+};
+
+enum token_source { TOKEN_BOS, TOKEN_PROMPT, TOKEN_GENERATED, TOKEN_FORCED };
+
+struct trace_candidate {
+	int32_t id;
+	float logit, logprob;
+	const char *cut_by; /* NULL: kept */
+};
+
+struct trace_writer;
+
+struct trace_options {
+	const struct capture_policy *capture;
+	bool stop_on_nan, stop_on_inf;
+	int64_t pattern_keys; /* statistics of O(T^2) points up to this many keys: 1024 */
+};
+
+/*
+ * Create the recording at `path` (a file there is kept as `path`.old once this one can be
+ * written) for the program and the model.  ERR_IO, ERR_USAGE (a pattern that matches nothing).
+ */
+struct trace_writer *trace_writer_new(const char *path, const struct program *p,
+				      const struct trace_model *model,
+				      const struct trace_options *opt, struct err *err);
+
+/* Begin a run; the hook is then to be added to the session.  */
+int trace_writer_begin_run(struct trace_writer *w, const struct trace_run *run, struct err *err);
+struct hook *trace_writer_hook(struct trace_writer *w);
+
+/* Record a token at a position, and what the model thought of it (NAN, -1 when unknown). */
+int trace_writer_token(struct trace_writer *w, int64_t pos, int32_t id, int64_t start, int64_t end,
+		       enum token_source source, struct err *err);
+int trace_writer_token_scored(struct trace_writer *w, int64_t pos, double logprob, int64_t rank,
+			      double entropy, struct err *err);
+
+/* The candidates for position pos + 1, given logits read at pos, likeliest first. */
+int trace_writer_candidates(struct trace_writer *w, int64_t pos, const struct trace_candidate *c,
+			    int64_t n, struct err *err);
+
+/* Record an edit that is in force for the run. */
+int trace_writer_edit(struct trace_writer *w, value_id value, const char *sel, const char *kind,
+		      struct err *err);
+
+/* status: "ok", "stopped", "error". */
+int trace_writer_end_run(struct trace_writer *w, const char *status, struct err *err);
+
+/*
+ * Make indexes, checkpoint the WAL, leave one portable file.  Frees the writer whatever happens.
+ * NULL is fine.
+ */
+int trace_writer_close(struct trace_writer *w, struct err *err);
+
+/* Whether --stop-on was met, and where: the fqn and pass of the value. */
+bool trace_writer_stopped(const struct trace_writer *w, const char **fqn, int *pass);
+
+struct trace_totals {
+	int64_t n_calls, n_values, n_dumps, dump_bytes, file_bytes;
+};
+struct trace_totals trace_writer_totals(const struct trace_writer *w);
+
+/* ---- reading ------------------------------------------------------------------------------- */
+
+struct recording;
+
+/*
+ * Open a recording read-only.  One sentence each for: no file, no recording, a newer major
+ * version, one that is empty.
+ */
+struct recording *recording_open(const char *path, struct err *err);
+void recording_close(struct recording *r);
+
+/* What a column of a result holds; text and blobs live until the next row. */
+enum cell_type { CELL_NULL, CELL_INT, CELL_REAL, CELL_TEXT, CELL_BLOB };
+struct cell {
+	enum cell_type type;
+	int64_t i;
+	double d;
+	struct bytes s;
+};
+
+struct rows {
+	int n_columns;
+	const char *const *columns;
+};
+
+/*
+ * Run one or more SQL statements and hand each row to `row` (a non-zero return stops).
+ * `begin` is called once per statement that yields columns.  An authorizer allows reading only:
+ * ERR_USAGE with a sentence for writes, ATTACH and pragmas that change something, and SQLite's
+ * message for SQL that is wrong.  params are KEY=VALUE strings bound to :KEY.
+ * *interrupted (may be NULL) is polled: ERR_INTERRUPTED.
+ */
+struct query {
+	int (*begin)(void *ctx, const struct rows *rows);
+	int (*row)(void *ctx, const struct rows *rows, const struct cell *cells);
+	void *ctx;
+	const char *const *params;
+	int n_params;
+	const volatile int *interrupted;
+};
+int recording_query(struct recording *r, const char *sql, const struct query *q, struct err *err);
+
+/* The SQL of a saved query and its description, from the recording. ERR_USAGE with the nearest. */
+int recording_saved_query(struct recording *r, const char *name, struct text *sql,
+			  struct text *params_json, struct err *err);
+
+#endif
