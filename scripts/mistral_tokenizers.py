@@ -91,7 +91,9 @@ def from_tekken(wheel, directory):
         os.path.join(directory, "tokenizer_config.json"),
         {
             "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>",
-            "clean_up_tokenization_spaces": False, "tokenizer_class": "PreTrainedTokenizerFast",
+            "clean_up_tokenization_spaces": False,
+            "model_input_names": ["input_ids", "attention_mask"],
+            "tokenizer_class": "PreTrainedTokenizerFast",
         },
     )
 

@@ -103,7 +103,7 @@ def byte_level_bpe(vocab, merges, added, pre_tokenizer, ignore_merges=False, bos
     """Byte-level BPE; BOS is (piece, id) or None; merges are "a b" strings in rank order."""
     return document(
         {"ignore_merges": ignore_merges, "vocab": vocab, "merges": merges}, added,
-        pre_tokenizer=pre_tokenizer, post_processor=bos_template(*bos) if bos else _byte_level(True),
+        pre_tokenizer=pre_tokenizer, post_processor=bos_template(*bos) if bos else None,
         decoder={**_byte_level(True), "add_prefix_space": True},
     )
 
