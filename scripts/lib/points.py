@@ -1,0 +1,77 @@
+"""The names of a model's points, from include/torchless/points.def, the table the engine compiles.
+
+A point is one output of the forward pass, `module:name`. The table has one line for all layers,
+with `*` for the layer's number in the module's path and %d in the other tools' names.
+"""
+
+import collections
+import os
+import re
+
+from lib.files import ROOT
+
+POINTS_DEF = os.path.join(ROOT, "include", "torchless", "points.def")
+
+Point = collections.namedtuple("Point", "module name axes role tl_name ggml_name hf_source doc")
+Alias = collections.namedtuple("Alias", "module name role tl_name ggml_name doc")
+
+_STRING = r'"(?:[^"\\]|\\.)*"'
+_ENTRY = re.compile(rf"^(POINT|ALIAS)\(((?:\s*(?:{_STRING}|NULL)\s*,?)+)\)", re.MULTILINE)
+_FIELD = re.compile(rf"({_STRING})|NULL")
+
+# What an alias is another name of: the same tensor, computed by a module inside or before it.
+ALIASED = {
+    "resid_post": "model.layers.*:out",
+    "attn_out": "model.layers.*.self_attn.o_proj:out",
+    "mlp_out": "model.layers.*.mlp.down_proj:out",
+}
+
+
+def read(path=POINTS_DEF):
+    """(points, aliases) of the table, in execution order of one layer."""
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    points, aliases = [], []
+    for kind, body in _ENTRY.findall(text):
+        fields = [string[1:-1] if string else None for string in _FIELD.findall(body)]
+        if kind == "POINT":
+            points.append(Point(*fields))
+        else:
+            aliases.append(Alias(*fields))
+    return points, aliases
+
+
+def _numbered(entry, layer):
+    """ENTRY of one layer: its number in the module's path and in the other tools' names."""
+    put = lambda name: name and name.replace("%d", str(layer))
+    return entry._replace(
+        module=entry.module.replace("*", str(layer)),
+        tl_name=put(entry.tl_name),
+        ggml_name=put(entry.ggml_name),
+    )
+
+
+def expand(entries, n_layers):
+    """(layer or None, entry) for a model of N_LAYERS, in execution order."""
+    layered = [entry for entry in entries if "*" in entry.module]
+    done = False
+    for entry in entries:
+        if "*" not in entry.module:
+            yield None, entry
+        elif not done:
+            done = True
+            for layer in range(n_layers):
+                for one in layered:
+                    yield layer, _numbered(one, layer)
+
+
+def alias_target(alias, layer):
+    """The fqn that ALIAS of a layer names: `in` is what the layer before put out."""
+    if alias.role == "resid_pre":
+        return f"model.layers.{layer - 1}:out" if layer else "model.embed_tokens:out"
+    return ALIASED[alias.role].replace("*", str(layer))
+
+
+def kind_of(fqn):
+    """The line of the table that FQN belongs to: model.layers.3.mlp:out -> model.layers.*.mlp:out"""
+    return re.sub(r"(?<=model\.layers\.)\d+", "*", fqn)
