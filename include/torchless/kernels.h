@@ -47,6 +47,13 @@ struct attention {
 	float scale;    /* 1 / sqrt(head_dim) */
 };
 
+/* Queries [t0, t0 + n) of one head and keys [s0, s1) of the view, counted from k.first. */
+struct attention_tile {
+	int64_t head;
+	int64_t t0, n;
+	int64_t s0, s1;
+};
+
 struct kernels {
 	const char *isa; /* "ref", "avx2" */
 	bool (*supported)(void);
@@ -54,20 +61,23 @@ struct kernels {
 	/* dst[n] = src[n] converted to f32; src is f32, f16 or bf16, maybe unaligned. */
 	void (*convert)(float *dst, const void *src, enum dtype dtype, int64_t n);
 
-	/* y[T,N] = x[T,K] W[N,K]^T + nothing: torch.nn.Linear(bias=False).  ERR-free. */
+	/*
+	 * y[T,N] = x[T,K] W[N,K]^T: torch.nn.Linear(bias=False).  Rows of w may be padded, the
+	 * elements of a row are contiguous.  Needs no memory that could be missing.
+	 */
 	void (*linear)(struct threads *pool, float *y, const float *x, const struct tensor *w,
 		       int64_t T);
 
 	/*
 	 * rms[t] = sqrt(mean(x[t]^2) + eps), normed = x / rms, out = normed * w: MistralRMSNorm.
-	 * w is [D] of any weight type.  rms and normed may be NULL.
+	 * w is [D] of any weight type, x is [T,D].  rms and normed may be NULL.
 	 */
 	void (*rmsnorm)(struct threads *pool, float *rms, float *normed, float *out, const float *x,
-			const struct tensor *w, float eps, int64_t T, int64_t D);
+			const struct tensor *w, float eps, int64_t T);
 
 	/*
 	 * Rotate pairs (i, i + E/2) of every head: modeling_mistral.apply_rotary_pos_emb.
-	 * x, y [T,H,E]; cos, sin [T,E].
+	 * x, y [T,H,E]; cos, sin [T,E].  y may be x.
 	 */
 	void (*rope)(struct threads *pool, float *y, const float *x, const float *cos,
 		     const float *sin, int64_t T, int64_t H, int64_t E);
@@ -78,27 +88,28 @@ struct kernels {
 	void (*add)(struct threads *pool, float *y, const float *a, const float *b, int64_t n);
 
 	/*
-	 * scores[t][s] = q[t, head] . k[first + s, head / (H/G)] * scale for queries
-	 * [t0, t0 + n) and all s in [s0, s1) (relative to k.first); row stride `stride` floats,
-	 * scores[0][0] is (t0, s0).  Each element depends on its two rows only.
+	 * scores[t][s] = q[t, head] . k[first + s, head / (H/G)] * scale for the tile's queries
+	 * and keys, seen or not; rows are `stride` floats apart.  Each element depends on its two
+	 * rows only.
 	 */
-	void (*scores)(float *scores, int64_t stride, const struct attention *a, int64_t head,
-		       int64_t t0, int64_t n, int64_t s0, int64_t s1);
+	void (*scores)(float *scores, int64_t stride, const struct attention *a,
+		       struct attention_tile tile);
 
 	/*
 	 * x[n] -> softmax(x) in place: the maximum and the sum first, then exp(x - max) / sum
-	 * (two exact passes; -inf becomes exactly 0; a row of -inf only becomes NaN as in PyTorch).
+	 * (two exact passes; -inf becomes exactly 0; a row of -inf only becomes NaN as in
+	 * PyTorch).  A row's bits do not change when it grows by -inf at either end.
 	 */
 	void (*softmax)(float *x, int64_t n);
 
 	/*
-	 * z[t - t0][e] += over s in [s0, s1) in order: p[t][s] * v[first + s, head / (H/G)][e].
-	 * p as in scores; z rows have stride z_stride floats and start from 0.  A row's result
-	 * does not change when [s0, s1) grows by keys whose p is exactly 0.
+	 * z[t][e] = sum over the tile's keys in order: p[t][s] * v[first + s, head / (H/G)][e],
+	 * p laid out as scores, rows of z `z_stride` floats apart.  Keys at either end of a row
+	 * whose p is exactly 0 are not read: a row's bits do not change when it grows by keys
+	 * that its query does not see, not even if their v is inf or NaN.
 	 */
 	void (*mix)(float *z, int64_t z_stride, const float *p, int64_t stride,
-		    const struct attention *a, int64_t head, int64_t t0, int64_t n, int64_t s0,
-		    int64_t s1);
+		    const struct attention *a, struct attention_tile tile);
 };
 
 extern const struct kernels kernels_ref;
@@ -110,10 +121,7 @@ extern const struct kernels *const kernels_all[];
 /* The fastest set this CPU can run, or the one called `isa`; NULL if there is none. */
 const struct kernels *kernels_select(const char *isa);
 
-/*
- * Queries of [t0, t0+n) see keys [*s0, *s1) (relative to k.first) at most; query t alone sees
- * [attention_first(a, t), attention_last(a, t)).
- */
+/* Query t sees keys [attention_first(a, t), attention_last(a, t)), counted from k.first. */
 int64_t attention_first(const struct attention *a, int64_t t);
 int64_t attention_last(const struct attention *a, int64_t t);
 
@@ -124,5 +132,23 @@ int64_t attention_last(const struct attention *a, int64_t t);
  */
 int attention_run(const struct kernels *k, struct threads *pool, float *z,
 		  const struct attention *a);
+
+/*
+ * The same three steps on whole rows, one head at a time, for whoever wants to look at what lies
+ * between or to change it.  Rows are queries, columns absolute positions [0, n_all) with
+ * n_all >= pos0 + T.  Without changes the last step gives the bits of attention_run.
+ *
+ *	attention_scores_head   x[T, n_all] = scores; -inf where causality, the window or an
+ *	                        eviction hides the key, so that it serves as masked scores too
+ *	attention_softmax_rows  x[T, n_all] = softmax of each row: the pattern
+ *	attention_mix_head      z[T, H, E] at [:, head, :] = pattern v; evicted keys add nothing
+ */
+void attention_scores_head(const struct kernels *k, struct threads *pool, const struct attention *a,
+			   int64_t head, float *x, int64_t n_all);
+void attention_softmax_rows(const struct kernels *k, struct threads *pool, float *x, int64_t T,
+			    int64_t n_all);
+void attention_mix_head(const struct kernels *k, struct threads *pool, float *z,
+			const struct attention *a, int64_t head, const float *pattern,
+			int64_t n_all);
 
 #endif
