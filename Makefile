@@ -39,7 +39,7 @@ LIBS       := $(LDLIBS) $(shell pkg-config --libs $(PKGS)) -lm
 
 # src/kernels/<isa>.c is compiled only where it can run, with the flags that its name stands for.
 ARCH        := $(shell $(CC) -dumpmachine | cut -d- -f1)
-ISA_x86_64  := avx2
+ISA_x86_64  :=
 ISA_ALL     := avx2
 KERNEL_avx2 := -mavx2 -mfma -mf16c
 

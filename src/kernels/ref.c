@@ -1,0 +1,219 @@
+/*
+ * ref.c -- what every kernel computes, in plain loops.
+ *
+ * This is the definition, and the file to read first.  All arithmetic is f32, sums run from left
+ * to right, nothing is contracted or reordered, so the same bits come from every compiler.  exp()
+ * is taken in f64 and rounded, so that its own error does not enter.  The other kernels may
+ * round less often and sum in another fixed order; tests hold them against this file.
+ */
+#include "kv.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+/* Weights are converted a piece of a row at a time. */
+#define PIECE 256
+
+static bool always(void)
+{
+	return true;
+}
+
+static void ref_convert(float *dst, const void *src, enum dtype dtype, int64_t n)
+{
+	const unsigned char *bytes = src;
+	uint16_t h;
+
+	switch (dtype) {
+	case DTYPE_F32:
+		memcpy(dst, src, (size_t)n * sizeof(float));
+		return;
+	case DTYPE_F16:
+	case DTYPE_BF16:
+		for (int64_t i = 0; i < n; i++) {
+			memcpy(&h, bytes + 2 * i, 2);
+			dst[i] = dtype == DTYPE_F16 ? f16_to_f32(h) : bf16_to_f32(h);
+		}
+		return;
+	default:
+		assert(!"weights are f32, f16 or bf16");
+	}
+}
+
+struct linear_args {
+	float *y;
+	const float *x;
+	const struct tensor *w;
+	int64_t T, K, N;
+};
+
+/* y[:, n] = x W[n]^T */
+static void linear_output(void *ctx, int64_t n, int worker)
+{
+	const struct linear_args *a = ctx;
+	const unsigned char *row = tensor_row(a->w, n);
+	int64_t element_bytes = dtype_table[a->w->dtype].block_bytes;
+	float w[PIECE];
+
+	(void)worker;
+	for (int64_t t = 0; t < a->T; t++) {
+		float sum = 0;
+
+		for (int64_t k0 = 0; k0 < a->K; k0 += PIECE) {
+			int64_t size = a->K - k0 < PIECE ? a->K - k0 : PIECE;
+
+			ref_convert(w, row + k0 * element_bytes, a->w->dtype, size);
+			for (int64_t k = 0; k < size; k++)
+				sum += a->x[t * a->K + k0 + k] * w[k];
+		}
+		a->y[t * a->N + n] = sum;
+	}
+}
+
+static void ref_linear(struct threads *pool, float *y, const float *x, const struct tensor *w,
+		       int64_t T)
+{
+	struct linear_args args = { y, x, w, T, w->shape[1], w->shape[0] };
+
+	threads_for(pool, args.N, linear_output, &args);
+}
+
+static void ref_rmsnorm(struct threads *pool, float *rms, float *normed, float *out, const float *x,
+			const struct tensor *w, float eps, int64_t T)
+{
+	int64_t D = w->shape[0];
+
+	(void)pool;
+	for (int64_t t = 0; t < T; t++) {
+		float sum = 0, root;
+
+		for (int64_t d = 0; d < D; d++)
+			sum += x[t * D + d] * x[t * D + d];
+		root = sqrtf(sum / (float)D + eps);
+		if (rms)
+			rms[t] = root;
+		for (int64_t d = 0; d < D; d++) {
+			float n = x[t * D + d] / root;
+
+			if (normed)
+				normed[t * D + d] = n;
+			out[t * D + d] = n * (float)tensor_get(w, d);
+		}
+	}
+}
+
+static void ref_rope(struct threads *pool, float *y, const float *x, const float *cos,
+		     const float *sin, int64_t T, int64_t H, int64_t E)
+{
+	int64_t half = E / 2;
+
+	(void)pool;
+	for (int64_t t = 0; t < T; t++) {
+		const float *c = cos + t * E, *s = sin + t * E;
+
+		for (int64_t h = 0; h < H; h++) {
+			int64_t at = (t * H + h) * E;
+
+			for (int64_t i = 0; i < half; i++) {
+				float a = x[at + i], b = x[at + half + i];
+
+				y[at + i] = a * c[i] - b * s[i];
+				y[at + half + i] = b * c[half + i] + a * s[half + i];
+			}
+		}
+	}
+}
+
+static void ref_silu(struct threads *pool, float *y, const float *x, int64_t n)
+{
+	(void)pool;
+	for (int64_t i = 0; i < n; i++)
+		y[i] = (float)(x[i] / (1 + exp(-(double)x[i])));
+}
+
+static void ref_mul(struct threads *pool, float *y, const float *a, const float *b, int64_t n)
+{
+	(void)pool;
+	for (int64_t i = 0; i < n; i++)
+		y[i] = a[i] * b[i];
+}
+
+static void ref_add(struct threads *pool, float *y, const float *a, const float *b, int64_t n)
+{
+	(void)pool;
+	for (int64_t i = 0; i < n; i++)
+		y[i] = a[i] + b[i];
+}
+
+static void ref_scores(float *scores, int64_t stride, const struct attention *a,
+		       struct attention_tile tile)
+{
+	int64_t E = a->k.head_dim, g = kv_head(a, tile.head);
+
+	for (int64_t t = 0; t < tile.n; t++) {
+		const float *q = a->q + ((tile.t0 + t) * a->n_heads + tile.head) * E;
+
+		for (int64_t s = tile.s0; s < tile.s1; s++) {
+			const float *k = kv_row(&a->k, s, g);
+			float dot = 0;
+
+			for (int64_t e = 0; e < E; e++)
+				dot += q[e] * k[e];
+			scores[t * stride + s - tile.s0] = dot * a->scale;
+		}
+	}
+}
+
+static void ref_softmax(float *x, int64_t n)
+{
+	float max = -INFINITY, sum = 0;
+
+	for (int64_t i = 0; i < n; i++)
+		if (x[i] > max)
+			max = x[i];
+	for (int64_t i = 0; i < n; i++) {
+		x[i] = (float)exp((double)(x[i] - max));
+		sum += x[i];
+	}
+	for (int64_t i = 0; i < n; i++)
+		x[i] /= sum;
+}
+
+static void ref_mix(float *z, int64_t z_stride, const float *p, int64_t stride,
+		    const struct attention *a, struct attention_tile tile)
+{
+	int64_t E = a->v.head_dim, g = kv_head(a, tile.head);
+	int64_t n_keys = tile.s1 - tile.s0;
+
+	for (int64_t t = 0; t < tile.n; t++, z += z_stride, p += stride) {
+		int64_t begin = 0, end = n_keys;
+
+		while (begin < end && p[begin] == 0)
+			begin++;
+		while (end > begin && p[end - 1] == 0)
+			end--;
+		memset(z, 0, (size_t)E * sizeof(*z));
+		for (int64_t s = begin; s < end; s++) {
+			const float *v = kv_row(&a->v, tile.s0 + s, g);
+
+			for (int64_t e = 0; e < E; e++)
+				z[e] += p[s] * v[e];
+		}
+	}
+}
+
+const struct kernels kernels_ref = {
+	.isa = "ref",
+	.supported = always,
+	.convert = ref_convert,
+	.linear = ref_linear,
+	.rmsnorm = ref_rmsnorm,
+	.rope = ref_rope,
+	.silu = ref_silu,
+	.mul = ref_mul,
+	.add = ref_add,
+	.scores = ref_scores,
+	.softmax = ref_softmax,
+	.mix = ref_mix,
+};
