@@ -11,14 +11,13 @@ appears when it is complete; a failure leaves nothing behind.
 import argparse
 import os
 import re
-import sys
 
 from lib import tokenizer_json
 from lib.files import (
-    BadInput, EnvironmentProblem, Progress, human_size, need, run_main, staged_directory,
-    staged_file,
+    BadInput, Progress, check_space, human_size, need, run_main, staged_directory, staged_file,
 )
 from lib.gguf_file import GGUFFile
+from lib.model_shapes import tensor_shapes
 
 numpy, gguf = need("numpy", "gguf")
 from lib import floats  # noqa: E402  (imports numpy)
@@ -135,7 +134,8 @@ def read_config(model):
         if number(key, expected) != expected:
             model.fail(f"{arch}.{key} is {number(key)}, only the head size {expected} is possible")
     if heads % kv_heads or head_dim % 2:
-        model.fail(f"has {heads} heads of {head_dim} values, {kv_heads} key-value heads: impossible")
+        model.fail(f"has {heads} heads of {head_dim} values and {kv_heads} key-value heads: "
+                   "impossible")
     theta = shortest(model.get(f"{arch}.rope.freq_base", float, 10000.0))
     window = model.get(f"{arch}.attention.sliding_window", int, 0)
     scaling = read_rope_scaling(model, arch, head_dim, theta)
@@ -213,7 +213,8 @@ class Vocabulary:
         """The piece that tokenizer.ggml.KEY_token_id names, or None."""
         number = self.model.get(f"tokenizer.ggml.{key}_token_id", int, -1)
         if number >= len(self.pieces):
-            self.model.fail(f"tokenizer.ggml.{key}_token_id is {number} of {len(self.pieces)} tokens")
+            self.model.fail(f"tokenizer.ggml.{key}_token_id is {number}, there are "
+                            f"{len(self.pieces)} tokens")
         return self.pieces[number] if number >= 0 else None
 
     def bos(self, default):
@@ -228,7 +229,7 @@ class Vocabulary:
         for merge in merges:
             left, _, right = merge.partition(" ") if isinstance(merge, str) else ("", "", "")
             if left not in self.ids or right not in self.ids or left + right not in self.ids:
-                self.model.fail(f"tokenizer.ggml.merges holds {merge!r}, which joins no known tokens")
+                self.model.fail(f"tokenizer.ggml.merges holds {merge!r}, no pair of known tokens")
         return merges
 
     def byte_level(self):
@@ -262,8 +263,8 @@ class Vocabulary:
     def files(self, max_length):
         """(tokenizer.json, tokenizer_config.json) as dictionaries."""
         if self.kind not in ("gpt2", "llama"):
-            self.model.fail(f"tokenizer.ggml.model is '{self.kind}': gpt2 (byte-level BPE) and llama "
-                            "(SentencePiece BPE) can be imported")
+            self.model.fail(f"tokenizer.ggml.model is '{self.kind}': gpt2 (byte-level BPE) and "
+                            "llama (SentencePiece BPE) can be imported")
         content, bos = self.byte_level() if self.kind == "gpt2" else self.metaspace()
         config = {
             "add_bos_token": bos is not None,
@@ -278,7 +279,7 @@ class Vocabulary:
             "tokenizer_class": "PreTrainedTokenizerFast",
         }
         if config["add_eos_token"]:
-            self.model.fail("tokenizer.ggml.add_eos_token is set: such tokenizers cannot be imported")
+            self.model.fail("tokenizer.ggml.add_eos_token is set, which cannot be imported")
         for name, key in (("bos", "bos"), ("eos", "eos"), ("unk", "unknown"), ("pad", "padding")):
             piece = self.special(key)
             if piece is not None:
@@ -301,31 +302,6 @@ def hugging_face_name(name):
     return None
 
 
-def expected_shapes(config, vocab_size):
-    """{Hugging Face name: shape} of every tensor the model must have, in order of use."""
-    hidden, inner = config["hidden_size"], config["intermediate_size"]
-    q_rows = config["num_attention_heads"] * config["head_dim"]
-    kv_rows = config["num_key_value_heads"] * config["head_dim"]
-    layer = {
-        "input_layernorm": (hidden,),
-        "self_attn.q_proj": (q_rows, hidden),
-        "self_attn.k_proj": (kv_rows, hidden),
-        "self_attn.v_proj": (kv_rows, hidden),
-        "self_attn.o_proj": (hidden, q_rows),
-        "post_attention_layernorm": (hidden,),
-        "mlp.gate_proj": (inner, hidden),
-        "mlp.up_proj": (inner, hidden),
-        "mlp.down_proj": (hidden, inner),
-    }
-    shapes = {"model.embed_tokens.weight": (vocab_size, hidden)}
-    for number in range(config["num_hidden_layers"]):
-        shapes.update({f"model.layers.{number}.{k}.weight": v for k, v in layer.items()})
-    shapes["model.norm.weight"] = (hidden,)
-    if not config["tie_word_embeddings"]:
-        shapes["lm_head.weight"] = (vocab_size, hidden)
-    return shapes
-
-
 def match_tensors(model, config, n_pieces):
     """{Hugging Face name: GGUFTensor}, complete and of the right shapes; sets vocab_size."""
     found = {}
@@ -344,7 +320,7 @@ def match_tensors(model, config, n_pieces):
     if config["num_hidden_layers"] > len(found):
         model.fail(f"promises {config['num_hidden_layers']} layers in {len(found)} tensors")
     config["vocab_size"] = vocab_size
-    shapes = expected_shapes(config, vocab_size)
+    shapes = tensor_shapes(config)
     for target, shape in shapes.items():
         if target not in found:
             model.fail(f"the tensor for {target} is missing")
@@ -394,7 +370,7 @@ def pairs_to_halves(rows, head_dim):
 
 
 def converted(model, target, tensor, head_dim, dtype, progress):
-    """Yield TENSOR as bytes of safetensors DTYPE, some whole rows (for q and k: heads) at a time."""
+    """Yield TENSOR as bytes of DTYPE, some whole rows (for q and k: whole heads) at a time."""
     kind, n_values, n_bytes = block_of(model, tensor)
     n_columns = tensor.shape[-1]
     n_rows = size_of("U8", tensor.shape) // n_columns
@@ -466,18 +442,8 @@ def import_file(path, output, dtype=None, quiet=False, label=None):
     except BaseException:
         progress.abandon()
         raise
-    progress.finish(f"{label or output}: {config['num_hidden_layers']} layers, {len(tensors)} tensors, "
-                    f"{human_size(writer.total)} in {dtype}")
-
-
-def check_space(directory, n_bytes):
-    """Say that the disk is too small before it is full."""
-    status = os.statvfs(directory)
-    free = status.f_bavail * status.f_frsize
-    if free < n_bytes:
-        raise EnvironmentProblem(
-            f"{directory}: {human_size(n_bytes)} are needed, {human_size(free)} are free"
-        )
+    progress.finish(f"{label or output}: {config['num_hidden_layers']} layers, "
+                    f"{len(tensors)} tensors, {human_size(writer.total)} in {dtype}")
 
 
 def main(argv):

@@ -12,7 +12,6 @@ import argparse
 import collections
 import json
 import os
-import sys
 import zlib
 
 from lib import tokenizer_json
@@ -20,22 +19,24 @@ from lib.files import BadInput, Progress, need, run_main, staged_directory, stag
 
 numpy = need("numpy")
 from lib import floats  # noqa: E402  (imports numpy)
+from lib.model_shapes import tensor_shapes  # noqa: E402
 from lib.safetensors_file import Writer, size_of  # noqa: E402
 
 CHUNK_VALUES = 1 << 22
-TEXT = """The model reads a text as a row of tokens and says which token may come next. Each layer
-adds something to what the layers before it have written, and nothing is ever taken away: what a head
-has read from the other tokens, what the network has made of it, all of it ends up in the same row of
-numbers. The last norm and the head turn that row into one number for each token there is. There are
-few parts, and each of them is small; it is how they work together that takes a while to see."""
+TEXT = """The model reads a text as a row of tokens and says which token may come next. Each
+layer adds something to what the layers before it have written, and nothing is ever taken away:
+what a head has read from the other tokens, what the network has made of it, all of it ends up
+in the same row of numbers. The last norm and the head turn that row into one number for each
+token there is. There are few parts, and each of them is small; it is how they work together
+that takes a while to see."""
 ENDS = [2]
 
 DEFAULTS = {
     "arch": "mistral", "layers": 3, "hidden": 48, "heads": 4, "kv_heads": 2, "head_dim": None,
     "ffn": 96, "vocab": 384, "window": None, "theta": 10000.0, "rope_scaling": None, "tied": False,
-    "dtype": "f32", "shards": 1, "seed": 1, "init_scale": 1.0, "logit_scale": 1.0, "score_scale": 1.0,
-    "eps": 1e-5,
-    "tiny_norm": False, "modern_config": False, "eos": None, "max_positions": 512,
+    "dtype": "f32", "shards": 1, "seed": 1, "init_scale": 1.0, "logit_scale": 1.0,
+    "score_scale": 1.0, "eps": 1e-5, "tiny_norm": False, "modern_config": False, "eos": None,
+    "max_positions": 512,
 }
 # name -> (what it is for, options that differ from the defaults)
 PRESETS = {
@@ -131,7 +132,7 @@ def make_tokenizer(vocab_size):
     return content, config
 
 
-# ------------------------------------------------------------------------------ config and shapes
+# ------------------------------------------------------------------------------ config
 
 def rope_scaling(text):
     """--rope-scaling's value -> config.json's rope_scaling."""
@@ -202,27 +203,6 @@ def check(options):
         raise BadInput("--window: Llama has no sliding window")
     if options["arch"] == "mistral" and options["rope_scaling"] and not options["modern_config"]:
         raise BadInput("--rope-scaling: transformers 4 knows it for --arch llama only")
-    return head_dim
-
-
-def tensor_shapes(options, head_dim):
-    """{name: shape} in order of use."""
-    hidden, inner = options["hidden"], options["ffn"]
-    q_rows, kv_rows = options["heads"] * head_dim, options["kv_heads"] * head_dim
-    layer = {
-        "input_layernorm": (hidden,), "self_attn.q_proj": (q_rows, hidden),
-        "self_attn.k_proj": (kv_rows, hidden), "self_attn.v_proj": (kv_rows, hidden),
-        "self_attn.o_proj": (hidden, q_rows), "post_attention_layernorm": (hidden,),
-        "mlp.gate_proj": (inner, hidden), "mlp.up_proj": (inner, hidden),
-        "mlp.down_proj": (hidden, inner),
-    }
-    shapes = {"model.embed_tokens.weight": (options["vocab"], hidden)}
-    for number in range(options["layers"]):
-        shapes.update({f"model.layers.{number}.{k}.weight": v for k, v in layer.items()})
-    shapes["model.norm.weight"] = (hidden,)
-    if not options["tied"]:
-        shapes["lm_head.weight"] = (options["vocab"], hidden)
-    return shapes
 
 
 # --------------------------------------------------------------------------------------- weights
@@ -318,10 +298,10 @@ def is_random_checkpoint(directory):
 
 def make(directory, options, quiet):
     """Write one checkpoint directory."""
-    head_dim = check(options)
-    shapes = tensor_shapes(options, head_dim)
+    check(options)
     tokenizer, tokenizer_config = make_tokenizer(options["vocab"])
     config = make_config(options)
+    shapes = tensor_shapes(config)
     generation = {key: config[key] for key in ("bos_token_id", "eos_token_id")}
     total = sum(size_of(floats.SAFETENSORS_NAME[options["dtype"]], s) for s in shapes.values())
     with staged_directory(directory, is_random_checkpoint) as staged:
@@ -357,7 +337,7 @@ def parse(argv):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="examples: scripts/make_checkpoint.py --preset window -o /tmp/window\n"
-               "          scripts/make_checkpoint.py --layers 2 --kv-heads 1 --dtype bf16 -o /tmp/m\n"
+               "          scripts/make_checkpoint.py --layers 2 --kv-heads 1 -o /tmp/m\n"
                "          scripts/make_checkpoint.py --preset all -o /tmp/checkpoints",
     )
     parser.add_argument("-o", "--output", metavar="DIR", help="directory to make")

@@ -150,6 +150,15 @@ def staged_directory(path, replaceable):
         raise
 
 
+def check_space(directory, n_bytes):
+    """Say that the disk is too small before it is full."""
+    free = shutil.disk_usage(directory).free
+    if free < n_bytes:
+        raise EnvironmentProblem(
+            f"{directory}: {human_size(n_bytes)} are needed, {human_size(free)} are free"
+        )
+
+
 def human_size(n_bytes):
     """1536 -> '1.5 KB'."""
     size = float(n_bytes)

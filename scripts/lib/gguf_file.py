@@ -22,7 +22,7 @@ SCALARS = {
 STRING, ARRAY = 8, 9
 MAX_DIMS = 4
 
-# type is the number of ggml's type; shape is in PyTorch's order; begin counts from the file's start.
+# type: ggml's number of it; shape: in PyTorch's order; begin: bytes from the file's start.
 GGUFTensor = collections.namedtuple("GGUFTensor", "name type shape begin")
 
 
@@ -46,8 +46,8 @@ class GGUFFile:
     def _take(self, n_bytes, what):
         begin = self.position
         if n_bytes > self.size - begin:
-            self.fail(f"{what} at byte {begin} needs {n_bytes} bytes, {self.size - begin} are left: "
-                      "truncated or damaged")
+            self.fail(f"{what} at byte {begin} needs {n_bytes} bytes, {self.size - begin} are "
+                      "left: truncated or damaged")
         self.position = begin + n_bytes
         return begin
 
@@ -68,8 +68,8 @@ class GGUFFile:
         if kind == STRING:
             # Each string takes 8 bytes at least: a count that cannot be true stops here.
             if length > (self.size - self.position) // 8:
-                self.fail(f"{what}: an array of {length} strings, {self.size - self.position} bytes "
-                          "are left: truncated or damaged")
+                self.fail(f"{what}: an array of {length} strings, {self.size - self.position} "
+                          "bytes are left: truncated or damaged")
             return [self._string(what) for _ in range(length)]
         if kind not in SCALARS:
             self.fail(f"{what}: arrays of type {kind} are unknown")

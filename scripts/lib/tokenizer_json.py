@@ -21,7 +21,8 @@ TEKKEN_PATTERN = (
 
 def _byte_level(use_regex):
     return {
-        "type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": use_regex,
+        "type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True,
+        "use_regex": use_regex,
     }
 
 
@@ -37,7 +38,7 @@ _DIGITS_THEN_GPT2 = {
     "pretokenizers": [{"type": "Digits", "individual_digits": True}, _byte_level(True)],
 }
 
-# GGUF's tokenizer.ggml.pre -> pre-tokenizer, ignore_merges, whether BOS is added when GGUF is silent.
+# GGUF's tokenizer.ggml.pre -> pre-tokenizer, ignore_merges, BOS is added when GGUF does not say.
 BYTE_LEVEL_KINDS = {
     "gpt-2": (_byte_level(True), False, False),
     "smollm": (_DIGITS_THEN_GPT2, False, False),

@@ -1,0 +1,106 @@
+"""Finds the tensors of a Hugging Face directory, whichever way they are stored.
+
+One file or shards with an index, safetensors or pytorch_model*.bin, in the order in which
+transformers looks for them. Nothing is read but headers: a tensor is a place in a file.
+"""
+
+import collections
+import os
+
+from .files import BadInput
+from . import safetensors_file, torch_zip
+
+COPY_BYTES = 1 << 23
+
+# Where a tensor's bytes are: begin and size count bytes in the file PATH.
+Stored = collections.namedtuple("Stored", "name dtype shape path begin size")
+
+
+def _read_safetensors(path):
+    tensors, _ = safetensors_file.read_header(path)
+    return {t.name: Stored(t.name, t.dtype, t.shape, path, t.begin, t.size)
+            for t in tensors.values()}
+
+
+def _read_bin(path):
+    return {name: Stored(name, t.dtype, t.shape, path, t.begin, t.size)
+            for name, t in torch_zip.read_tensors(path).items()}
+
+
+# (single file, index, reader), preferred first.
+FORMS = (
+    ("model.safetensors", "model.safetensors.index.json", _read_safetensors),
+    ("pytorch_model.bin", "pytorch_model.bin.index.json", _read_bin),
+)
+
+
+def read_text(directory, name, required=True):
+    """The text of a JSON file in DIRECTORY, checked to be JSON; None when it may be absent."""
+    path = os.path.join(directory, name)
+    if not required and not os.path.exists(path):
+        return None
+    with open(path, "rb") as file:
+        raw = file.read()
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path}: no UTF-8 at byte {error.start}") from error
+    safetensors_file.parse_json(text, path)
+    return text
+
+
+def _shard_names(path, weight_map):
+    """The distinct shard names of an index, each a plain name: a path could lead anywhere."""
+    if not isinstance(weight_map, dict) or not weight_map:
+        raise BadInput(f"{path}: weight_map is no object with entries")
+    for tensor, name in weight_map.items():
+        if not isinstance(name, str) or name in ("", ".", "..") or set(name) & set("/\\\0"):
+            raise BadInput(f"{path}: tensor {tensor}: the shard name {name!r} leaves the directory")
+    return list(dict.fromkeys(weight_map.values()))
+
+
+def _read_shards(directory, index_name, read):
+    path = os.path.join(directory, index_name)
+    index = safetensors_file.parse_json(read_text(directory, index_name), path)
+    weight_map = index.get("weight_map") if isinstance(index, dict) else None
+    found = {}
+    for shard in _shard_names(path, weight_map):
+        shard_path = os.path.join(directory, shard)
+        if not os.path.isfile(shard_path):
+            raise BadInput(f"{path}: the shard {shard} is missing")
+        for name, tensor in read(shard_path).items():
+            if name in found:
+                raise BadInput(f"{shard_path}: tensor {name} is in {found[name].path} too")
+            if weight_map.get(name) != shard:
+                place = weight_map.get(name, "no shard")
+                raise BadInput(f"{shard_path}: tensor {name}: the index places it in {place}")
+            found[name] = tensor
+    for name, shard in weight_map.items():
+        if name not in found:
+            raise BadInput(f"{os.path.join(directory, shard)}: tensor {name} is missing, the index "
+                           "places it there")
+    return found
+
+
+def find_tensors(directory):
+    """{name: Stored} of the checkpoint in DIRECTORY."""
+    for single, index, read in FORMS:
+        if os.path.exists(os.path.join(directory, single)):
+            return read(os.path.join(directory, single))
+        if os.path.exists(os.path.join(directory, index)):
+            return _read_shards(directory, index, read)
+    names = ", ".join(name for form in FORMS for name in form[:2])
+    raise BadInput(f"{directory}: holds no weights: none of {names} is there")
+
+
+def chunks(tensor):
+    """Yield the bytes of a Stored tensor, some megabytes at a time."""
+    with open(tensor.path, "rb") as file:
+        file.seek(tensor.begin)
+        left = tensor.size
+        while left:
+            chunk = file.read(min(left, COPY_BYTES))
+            if not chunk:
+                raise BadInput(f"{tensor.path}: tensor {tensor.name}: the file became shorter")
+            left -= len(chunk)
+            yield chunk

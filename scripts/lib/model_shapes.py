@@ -1,0 +1,32 @@
+"""The tensors of a Llama or Mistral model, by Hugging Face's names, as its config.json implies."""
+
+
+def head_dim_of(config):
+    """Values a head: explicit, or what hidden_size leaves for each head."""
+    return config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
+
+
+def tensor_shapes(config):
+    """{name: shape} of every tensor, in order of use; torch.nn.Linear keeps [out, in]."""
+    hidden, inner = config["hidden_size"], config["intermediate_size"]
+    head_dim = head_dim_of(config)
+    heads = config["num_attention_heads"]
+    q_rows, kv_rows = heads * head_dim, config.get("num_key_value_heads", heads) * head_dim
+    layer = {
+        "input_layernorm": (hidden,),
+        "self_attn.q_proj": (q_rows, hidden),
+        "self_attn.k_proj": (kv_rows, hidden),
+        "self_attn.v_proj": (kv_rows, hidden),
+        "self_attn.o_proj": (hidden, q_rows),
+        "post_attention_layernorm": (hidden,),
+        "mlp.gate_proj": (inner, hidden),
+        "mlp.up_proj": (inner, hidden),
+        "mlp.down_proj": (hidden, inner),
+    }
+    shapes = {"model.embed_tokens.weight": (config["vocab_size"], hidden)}
+    for number in range(config["num_hidden_layers"]):
+        shapes.update({f"model.layers.{number}.{k}.weight": v for k, v in layer.items()})
+    shapes["model.norm.weight"] = (hidden,)
+    if not config.get("tie_word_embeddings", False):
+        shapes["lm_head.weight"] = (config["vocab_size"], hidden)
+    return shapes
