@@ -1,0 +1,207 @@
+/*
+ * json.c -- cJSON with the checks that untrusted files need.
+ *
+ * A key that stands twice counts as its last value, as in Python's json module.
+ */
+#include "torchless/json.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+cJSON *json_parse(const char *data, size_t len, const char *what, struct err *err)
+{
+	const char *end = NULL;
+	cJSON *value = cJSON_ParseWithLengthOpts(data, len, &end, 0);
+
+	if (value) {
+		const char *stop = data + len;
+		while (end < stop && memchr(" \t\r\n", *end, 4))
+			end++;
+		if (end == stop)
+			return value;
+		cJSON_Delete(value);
+	}
+	err_set(err, ERR_FORMAT, "%s is not valid JSON at byte %zu of %zu", what,
+		end ? (size_t)(end - data) : (size_t)0, len);
+	return NULL;
+}
+
+cJSON *json_parse_file(const char *path, size_t max_bytes, struct err *err)
+{
+	struct text text = { 0 };
+	cJSON *value = NULL;
+
+	if (!text_read_file(&text, path, max_bytes, err))
+		value = json_parse(text.data, text.len, path, err);
+	text_release(&text);
+	return value;
+}
+
+const cJSON *json_get(const cJSON *obj, const char *key)
+{
+	const cJSON *found = NULL, *item;
+
+	if (!cJSON_IsObject(obj))
+		return NULL;
+	cJSON_ArrayForEach(item, obj)
+	{
+		if (strcmp(item->string, key) == 0)
+			found = item;
+	}
+	return found && !cJSON_IsNull(found) ? found : NULL;
+}
+
+static int wrong_type(const cJSON *item, const char *what, const char *key, const char *wanted,
+		      struct err *err)
+{
+	char *found = cJSON_PrintUnformatted(item);
+	int rc = err_set(err, ERR_FORMAT, "%s: %s is %.60s but %s is expected", what, key,
+			 found ? found : "unreadable", wanted);
+
+	cJSON_free(found);
+	return rc;
+}
+
+int json_get_int(const cJSON *obj, const char *key, int64_t min, int64_t max, int64_t *out,
+		 const char *what, struct err *err)
+{
+	const double exact = 9007199254740992.0; /* 2^53: beyond, doubles skip integers */
+	const cJSON *item = json_get(obj, key);
+
+	if (!item)
+		return 0;
+	double d = item->valuedouble;
+	if (!cJSON_IsNumber(item) || d != floor(d) || fabs(d) > exact)
+		return wrong_type(item, what, key, "an integer", err);
+	if ((int64_t)d < min || (int64_t)d > max)
+		return err_set(err, ERR_FORMAT, "%s: %s is %lld, outside of %lld to %lld", what,
+			       key, (long long)d, (long long)min, (long long)max);
+	*out = (int64_t)d;
+	return 1;
+}
+
+int json_get_double(const cJSON *obj, const char *key, double *out, const char *what,
+		    struct err *err)
+{
+	const cJSON *item = json_get(obj, key);
+
+	if (!item)
+		return 0;
+	if (!cJSON_IsNumber(item) || !isfinite(item->valuedouble))
+		return wrong_type(item, what, key, "a finite number", err);
+	*out = item->valuedouble;
+	return 1;
+}
+
+int json_get_bool(const cJSON *obj, const char *key, bool *out, const char *what, struct err *err)
+{
+	const cJSON *item = json_get(obj, key);
+
+	if (!item)
+		return 0;
+	if (!cJSON_IsBool(item))
+		return wrong_type(item, what, key, "true or false", err);
+	*out = cJSON_IsTrue(item);
+	return 1;
+}
+
+int json_get_string(const cJSON *obj, const char *key, const char **out, const char *what,
+		    struct err *err)
+{
+	const cJSON *item = json_get(obj, key);
+
+	if (!item)
+		return 0;
+	if (!cJSON_IsString(item))
+		return wrong_type(item, what, key, "a string", err);
+	*out = item->valuestring;
+	return 1;
+}
+
+/* Four hexadecimal digits at s, or -1. */
+static int32_t hex4(const char *s, const char *end)
+{
+	int32_t value = 0;
+
+	if (end - s < 4)
+		return -1;
+	for (int i = 0; i < 4; i++) {
+		char c = s[i];
+		int digit = c >= '0' && c <= '9'   ? c - '0'
+			    : c >= 'a' && c <= 'f' ? c - 'a' + 10
+			    : c >= 'A' && c <= 'F' ? c - 'A' + 10
+						   : -1;
+		if (digit < 0)
+			return -1;
+		value = value << 4 | digit;
+	}
+	return value;
+}
+
+/* Decode \uXXXX (or a pair of surrogates) whose digits begin at s; returns what follows, or NULL.
+ */
+static const char *decode_unicode(const char *s, const char *end, struct text *out)
+{
+	char utf8[4];
+	int32_t cp = hex4(s, end);
+
+	if (cp < 0)
+		return NULL;
+	s += 4;
+	if (cp >= 0xd800 && cp < 0xdc00 && end - s >= 6 && s[0] == '\\' && s[1] == 'u') {
+		int32_t low = hex4(s + 2, end);
+		if (low >= 0xdc00 && low < 0xe000) {
+			cp = 0x10000 + ((cp - 0xd800) << 10) + (low - 0xdc00);
+			s += 6;
+		}
+	}
+	if (cp >= 0xd800 && cp < 0xe000)
+		cp = 0xfffd;
+	text_add(out, utf8, (size_t)utf8_encode((uint32_t)cp, utf8));
+	return s;
+}
+
+/* Decode the escape whose backslash is at s; returns what follows it, NULL when it is none. */
+static const char *decode_escape(const char *s, const char *end, struct text *out)
+{
+	static const char letters[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
+	const char *p;
+
+	if (end - s < 2)
+		return NULL;
+	if (s[1] == 'u')
+		return decode_unicode(s + 2, end, out);
+	p = s[1] ? strchr(letters, s[1]) : NULL;
+	if (!p)
+		return NULL;
+	text_addc(out, values[p - letters]);
+	return s + 2;
+}
+
+int json_decode_string(const char *s, size_t len, struct text *out, struct err *err)
+{
+	const char *p = s + 1, *end = s + len - 1;
+
+	if (len < 2 || s[0] != '"' || *end != '"')
+		return err_set(err, ERR_FORMAT, "a JSON string lacks its quotes");
+	text_add(out, "", 0);
+	while (p < end) {
+		const char *run = p, *next;
+		int n = 0;
+
+		while (p < end && *p != '\\' && *p != '"' && (unsigned char)*p >= 0x20 &&
+		       (n = utf8_decode(p, (size_t)(end - p), NULL)) > 0)
+			p += n;
+		text_add(out, run, (size_t)(p - run));
+		if (p == end)
+			break;
+		next = *p == '\\' ? decode_escape(p, end, out) : NULL;
+		if (!next)
+			return err_set(err, ERR_FORMAT,
+				       "a JSON string is malformed at its byte %zu",
+				       (size_t)(p - s));
+		p = next;
+	}
+	return 0;
+}

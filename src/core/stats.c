@@ -1,0 +1,220 @@
+/*
+ * stats.c -- what a recording says of a tensor.
+ *
+ * This is the recorder's hot loop: it reads every activation of every pass.  Floats are compared
+ * as integers: flipping the lower bits of negative ones makes the integer order the float order,
+ * with infinities and NaNs at both ends.  Integer minimum and maximum may be taken in any order,
+ * so compilers vectorise them, and the two together tell min, max, absmax and whether a block
+ * holds anything that is not finite; only such a block is looked at element by element.
+ *
+ * f64 sums are kept in eight lanes that are added in a fixed order at the end of each block: the
+ * same bits from every compiler, and from both paths.
+ */
+#include "torchless/stats.h"
+
+#include <math.h>
+#include <string.h>
+
+#define BLOCK 4096
+#define LANES 8
+
+void stats_sum_init(struct stats_sum *s)
+{
+	*s = (struct stats_sum){ .min = (double)INFINITY,
+				 .max = -(double)INFINITY,
+				 .absmax_at = -1 };
+}
+
+static const int32_t key_inf = 0x7f800000;
+
+/* Float bits to an integer of the same order, and back: the mapping is its own inverse. */
+static inline int32_t order_key(int32_t bits)
+{
+	return bits ^ ((bits >> 31) & 0x7fffffff);
+}
+
+static double key_value(int32_t key)
+{
+	int32_t bits = order_key(key);
+	float f;
+
+	memcpy(&f, &bits, sizeof(f));
+	return (double)f;
+}
+
+struct block_keys {
+	int32_t min, max;
+	int32_t n_tiny, n_zero; /* tiny: zero or subnormal */
+};
+
+static struct block_keys scan_keys(const float *x, int64_t n)
+{
+	int32_t lo = INT32_MAX, hi = INT32_MIN, n_tiny = 0, n_zero = 0;
+
+	for (int64_t i = 0; i < n; i++) {
+		int32_t bits;
+		memcpy(&bits, &x[i], sizeof(bits));
+		int32_t key = order_key(bits), magnitude = bits & 0x7fffffff;
+
+		lo = key < lo ? key : lo;
+		hi = key > hi ? key : hi;
+		n_tiny += magnitude < 0x00800000;
+		n_zero += magnitude == 0;
+	}
+	return (struct block_keys){ lo, hi, n_tiny, n_zero };
+}
+
+static double add_lanes(const double *lane)
+{
+	return ((lane[0] + lane[4]) + (lane[2] + lane[6])) +
+	       ((lane[1] + lane[5]) + (lane[3] + lane[7]));
+}
+
+static void add_sums(struct stats_sum *s, const float *x, int64_t n)
+{
+	double sum[LANES] = { 0 }, sum_sq[LANES] = { 0 };
+	int64_t whole = n - n % LANES;
+
+	for (int64_t i = 0; i < whole; i += LANES) {
+		for (int j = 0; j < LANES; j++) {
+			double v = (double)x[i + j];
+			sum[j] += v;
+			sum_sq[j] += v * v;
+		}
+	}
+	for (int64_t i = whole; i < n; i++) {
+		double v = (double)x[i];
+		sum[i - whole] += v;
+		sum_sq[i - whole] += v * v;
+	}
+	s->sum += add_lanes(sum);
+	s->sum_sq += add_lanes(sum_sq);
+}
+
+/* The first element whose magnitude is `absmax`, which is there. */
+static int64_t find_magnitude(const float *x, double absmax)
+{
+	int64_t i = 0;
+
+	while (fabs((double)x[i]) != absmax)
+		i++;
+	return i;
+}
+
+static void add_finite_block(struct stats_sum *s, const float *x, int64_t n, int64_t at,
+			     struct block_keys keys)
+{
+	double lo = key_value(keys.min), hi = key_value(keys.max);
+	double absmax = fmax(fabs(lo), fabs(hi));
+
+	s->min = lo < s->min ? lo : s->min;
+	s->max = hi > s->max ? hi : s->max;
+	if (s->absmax_at < 0 || absmax > s->absmax) {
+		s->absmax = absmax;
+		s->absmax_at = at + find_magnitude(x, absmax);
+	}
+	s->n_zero += keys.n_zero;
+	s->n_sub += keys.n_tiny - keys.n_zero;
+	add_sums(s, x, n);
+}
+
+/* A block with NaN or infinity: count those, and leave the rest to the finite path's rules. */
+static void add_mixed_block(struct stats_sum *s, const float *x, int64_t n, int64_t at)
+{
+	float finite[BLOCK];
+
+	for (int64_t i = 0; i < n; i++) {
+		double v = (double)x[i];
+
+		finite[i] = 0;
+		if (isnan(v)) {
+			s->n_nan++;
+		} else if (isinf(v)) {
+			s->n_pinf += v > 0;
+			s->n_ninf += v < 0;
+		} else {
+			finite[i] = x[i];
+			s->min = v < s->min ? v : s->min;
+			s->max = v > s->max ? v : s->max;
+			s->n_zero += fpclassify(x[i]) == FP_ZERO;
+			s->n_sub += fpclassify(x[i]) == FP_SUBNORMAL;
+			if (s->absmax_at < 0 || fabs(v) > s->absmax) {
+				s->absmax = fabs(v);
+				s->absmax_at = at + i;
+			}
+		}
+	}
+	add_sums(s, finite, n); /* adding 0 for what is not finite changes no sum */
+}
+
+void stats_sum_add(struct stats_sum *s, const float *x, int64_t n, int64_t at)
+{
+	s->numel += n;
+	for (int64_t i = 0; i < n; i += BLOCK) {
+		int64_t m = n - i < BLOCK ? n - i : BLOCK;
+		struct block_keys keys = scan_keys(x + i, m);
+
+		if (keys.max < key_inf && keys.min > order_key((int32_t)0xff800000u))
+			add_finite_block(s, x + i, m, at + i, keys);
+		else
+			add_mixed_block(s, x + i, m, at + i);
+	}
+}
+
+void stats_sum_merge(struct stats_sum *s, const struct stats_sum *later)
+{
+	s->min = later->min < s->min ? later->min : s->min;
+	s->max = later->max > s->max ? later->max : s->max;
+	s->sum += later->sum;
+	s->sum_sq += later->sum_sq;
+	if (later->absmax_at >= 0 && (s->absmax_at < 0 || later->absmax > s->absmax)) {
+		s->absmax = later->absmax;
+		s->absmax_at = later->absmax_at;
+	}
+	s->numel += later->numel;
+	s->n_nan += later->n_nan;
+	s->n_pinf += later->n_pinf;
+	s->n_ninf += later->n_ninf;
+	s->n_zero += later->n_zero;
+	s->n_sub += later->n_sub;
+}
+
+struct stats stats_finish(const struct stats_sum *s)
+{
+	const double nan_value = (double)NAN;
+	int64_t n = s->numel - s->n_nan - s->n_pinf - s->n_ninf;
+	struct stats r = { .min = nan_value,
+			   .max = nan_value,
+			   .mean = nan_value,
+			   .std = nan_value,
+			   .l2 = nan_value,
+			   .absmax = nan_value,
+			   .absmax_at = s->absmax_at,
+			   .numel = s->numel,
+			   .n_nan = s->n_nan,
+			   .n_pinf = s->n_pinf,
+			   .n_ninf = s->n_ninf,
+			   .n_zero = s->n_zero,
+			   .n_sub = s->n_sub };
+
+	if (n == 0)
+		return r;
+	r.min = s->min;
+	r.max = s->max;
+	r.absmax = s->absmax;
+	r.mean = s->sum / (double)n;
+	r.l2 = sqrt(s->sum_sq);
+	/* Rounding leaves a constant tensor a tiny or negative variance. */
+	double variance = s->sum_sq / (double)n - r.mean * r.mean;
+	r.std = s->min == s->max || variance < 0 ? 0 : sqrt(variance);
+	return r;
+}
+
+struct stats stats_of(const float *x, int64_t n)
+{
+	struct stats_sum s;
+
+	stats_sum_init(&s);
+	stats_sum_add(&s, x, n, 0);
+	return stats_finish(&s);
+}

@@ -1,0 +1,364 @@
+/*
+ * text.c -- growable bytes, UTF-8, and the small comparisons of names.
+ *
+ * Everything here takes any bytes: what is no UTF-8 is replaced, escaped or counted, never an
+ * error and never passed on to a terminal.
+ */
+#define _XOPEN_SOURCE 700 /* wcwidth */
+
+#include "torchless/text.h"
+#include "torchless/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <wchar.h>
+
+void text_release(struct text *t)
+{
+	free(t->data);
+	*t = (struct text){ 0 };
+}
+
+void text_clear(struct text *t)
+{
+	t->len = 0;
+	if (t->data)
+		t->data[0] = '\0';
+}
+
+/* Room for `more` bytes and a NUL. */
+static void reserve(struct text *t, size_t more)
+{
+	size_t need;
+
+	if (__builtin_add_overflow(t->len + 1, more, &need))
+		need = SIZE_MAX;
+	if (need <= t->cap)
+		return;
+	size_t cap = t->cap > SIZE_MAX / 2 ? need : t->cap * 2;
+	cap = cap < 64 ? 64 : cap;
+	cap = cap < need ? need : cap;
+	t->data = mem_realloc(t->data, cap, 1);
+	t->cap = cap;
+}
+
+void text_add(struct text *t, const void *data, size_t len)
+{
+	reserve(t, len);
+	if (len)
+		memcpy(t->data + t->len, data, len);
+	t->len += len;
+	t->data[t->len] = '\0';
+}
+
+void text_adds(struct text *t, const char *s)
+{
+	text_add(t, s, strlen(s));
+}
+
+void text_addc(struct text *t, char c)
+{
+	text_add(t, &c, 1);
+}
+
+void text_addf(struct text *t, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	int len = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	if (len < 0)
+		return;
+	reserve(t, (size_t)len);
+	va_start(ap, fmt);
+	vsnprintf(t->data + t->len, (size_t)len + 1, fmt, ap);
+	va_end(ap);
+	t->len += (size_t)len;
+}
+
+void text_add_json(struct text *t, const void *data, size_t len)
+{
+	static const char short_escapes[32] = {
+		['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'
+	};
+	const char *s = data;
+
+	text_addc(t, '"');
+	for (size_t i = 0; i < len;) {
+		unsigned char c = (unsigned char)s[i];
+		int n = utf8_decode(s + i, len - i, NULL);
+
+		if (c == '"' || c == '\\')
+			text_addf(t, "\\%c", c);
+		else if (c < 0x20 && short_escapes[c])
+			text_addf(t, "\\%c", short_escapes[c]);
+		else if (c < 0x20)
+			text_addf(t, "\\u%04x", c);
+		else if (n)
+			text_add(t, s + i, (size_t)n);
+		else
+			text_adds(t, "\xef\xbf\xbd");
+		i += n ? (size_t)n : 1;
+	}
+	text_addc(t, '"');
+}
+
+void text_add_escaped(struct text *t, const void *data, size_t len)
+{
+	const char *s = data;
+
+	for (size_t i = 0; i < len;) {
+		uint32_t cp = 0;
+		int n = utf8_decode(s + i, len - i, &cp);
+		bool shown = n && cp >= 0x20 && (cp < 0x7f || cp >= 0xa0);
+
+		n = n ? n : 1;
+		if (shown)
+			text_add(t, s + i, (size_t)n);
+		else if (s[i] == '\n' || s[i] == '\t')
+			text_adds(t, s[i] == '\n' ? "\\n" : "\\t");
+		else
+			for (int j = 0; j < n; j++)
+				text_addf(t, "\\x%02X", (unsigned char)s[i + (size_t)j]);
+		i += (size_t)n;
+	}
+}
+
+static int read_all(struct text *t, int fd, const char *path, size_t max_bytes, struct err *err)
+{
+	size_t start = t->len;
+
+	for (;;) {
+		reserve(t, 65536);
+		ssize_t n = read(fd, t->data + t->len, 65536);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_set(err, ERR_IO, "cannot read %s: %s", path, strerror(errno));
+		t->len += (size_t)n;
+		t->data[t->len] = '\0';
+		if (n == 0)
+			return 0;
+		if (t->len - start > max_bytes)
+			return err_set(err, ERR_FORMAT, "%s is larger than the %zu bytes allowed",
+				       path, max_bytes);
+	}
+}
+
+int text_read_file(struct text *t, const char *path, size_t max_bytes, struct err *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat sb;
+
+	if (fd < 0)
+		return err_set(err, ERR_IO, "cannot open %s: %s", path, strerror(errno));
+	if (fstat(fd, &sb) == 0 && S_ISREG(sb.st_mode) && sb.st_size > 0) {
+		if ((uint64_t)sb.st_size > max_bytes) {
+			close(fd);
+			return err_set(err, ERR_FORMAT,
+				       "%s is %lld bytes long, larger than the %zu allowed", path,
+				       (long long)sb.st_size, max_bytes);
+		}
+		reserve(t, (size_t)sb.st_size + 65536);
+	}
+	int rc = read_all(t, fd, path, max_bytes, err);
+	close(fd);
+	return rc;
+}
+
+/* What a lead byte says: how many bytes follow, and the range of the first of them. */
+static int lead(unsigned char c, unsigned char *lo, unsigned char *hi)
+{
+	*lo = 0x80;
+	*hi = 0xbf;
+	if (c >= 0xc2 && c <= 0xdf)
+		return 1;
+	if (c >= 0xe0 && c <= 0xef) {
+		*lo = c == 0xe0 ? 0xa0 : 0x80; /* overlong below */
+		*hi = c == 0xed ? 0x9f : 0xbf; /* surrogates above */
+		return 2;
+	}
+	if (c >= 0xf0 && c <= 0xf4) {
+		*lo = c == 0xf0 ? 0x90 : 0x80;
+		*hi = c == 0xf4 ? 0x8f : 0xbf; /* beyond U+10FFFF */
+		return 3;
+	}
+	return c < 0x80 ? 0 : -1;
+}
+
+/*
+ * The bytes at the start of s[0..n) that begin one well-formed character, and in *want how long
+ * that character is; 0 when there is none.
+ */
+static int utf8_scan(const char *s, size_t n, int *want)
+{
+	unsigned char lo, hi;
+	int more, have = 1;
+
+	if (n == 0 || (more = lead((unsigned char)s[0], &lo, &hi)) < 0)
+		return 0;
+	*want = more + 1;
+	for (; have <= more && (size_t)have < n; have++) {
+		unsigned char c = (unsigned char)s[have];
+		if (c < lo || c > hi)
+			return 0;
+		lo = 0x80;
+		hi = 0xbf;
+	}
+	return have;
+}
+
+int utf8_decode(const char *s, size_t n, uint32_t *cp)
+{
+	static const unsigned char lead_bits[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
+	int want = 0;
+	int have = utf8_scan(s, n, &want);
+
+	if (have == 0 || have < want)
+		return 0;
+	uint32_t c = (unsigned char)s[0] & lead_bits[want];
+	for (int i = 1; i < want; i++)
+		c = c << 6 | ((unsigned char)s[i] & 0x3fu);
+	if (cp)
+		*cp = c;
+	return want;
+}
+
+int utf8_encode(uint32_t cp, char out[4])
+{
+	if (cp < 0x80) {
+		out[0] = (char)cp;
+		return 1;
+	}
+	int n = cp < 0x800 ? 2 : cp < 0x10000 ? 3 : 4;
+	for (int i = n - 1; i > 0; i--, cp >>= 6)
+		out[i] = (char)(0x80 | (cp & 0x3f));
+	out[0] = (char)(0xf00u >> n | cp);
+	return n;
+}
+
+size_t utf8_complete(const char *s, size_t n)
+{
+	for (size_t back = 1; back <= 3 && back <= n; back++) {
+		int want = 0;
+		int have = utf8_scan(s + n - back, back, &want);
+		if (have == (int)back && have < want)
+			return n - back;
+	}
+	return n;
+}
+
+static locale_t utf8_locale;
+static pthread_once_t utf8_locale_once = PTHREAD_ONCE_INIT;
+
+static void open_utf8_locale(void)
+{
+	utf8_locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+}
+
+int utf8_width(const char *s, size_t n)
+{
+	int width = 0;
+
+	/* wcwidth asks the locale, and the user's may know ASCII only. */
+	pthread_once(&utf8_locale_once, open_utf8_locale);
+	locale_t before = utf8_locale ? uselocale(utf8_locale) : (locale_t)0;
+	for (size_t i = 0; i < n;) {
+		uint32_t cp = 0;
+		int len = utf8_decode(s + i, n - i, &cp);
+		int columns = len && (cp < 0x80 || utf8_locale) ? wcwidth((wchar_t)cp) : 1;
+
+		width += columns < 0 ? 1 : columns;
+		i += len ? (size_t)len : 1;
+	}
+	if (before)
+		uselocale(before);
+	return width;
+}
+
+int text_distance(const char *a, const char *b)
+{
+	int row[65]; /* row[j]: distance of the a seen so far to b[0..j) */
+	size_t n = strnlen(a, 64), m = strnlen(b, 64);
+
+	for (size_t j = 0; j <= m; j++)
+		row[j] = (int)j;
+	for (size_t i = 0; i < n; i++) {
+		int diagonal = row[0];
+		row[0] = (int)i + 1;
+		for (size_t j = 0; j < m; j++) {
+			int replace = diagonal + (a[i] != b[j]);
+			int edge = (row[j] < row[j + 1] ? row[j] : row[j + 1]) + 1;
+			diagonal = row[j + 1];
+			row[j + 1] = replace < edge ? replace : edge;
+		}
+	}
+	return row[m];
+}
+
+/* The end of the class that begins at p ("[...]"), NULL when it has none. */
+static const char *class_end(const char *p)
+{
+	p += p[1] == '!' || p[1] == '^' ? 2 : 1;
+	return *p ? strchr(p + 1, ']') : NULL; /* a first ']' is a member */
+}
+
+static bool class_has(const char *p, const char *end, unsigned char c)
+{
+	bool negate = p[1] == '!' || p[1] == '^';
+	bool found = false;
+
+	for (p += negate ? 2 : 1; p < end; p++) {
+		unsigned char lo = (unsigned char)p[0], hi = lo;
+		if (p[1] == '-' && p + 2 < end) {
+			hi = (unsigned char)p[2];
+			p += 2;
+		}
+		found |= lo <= c && c <= hi;
+	}
+	return found != negate;
+}
+
+/* Whether the one-character pattern at p matches c; *next is the pattern after it. */
+static bool matches_one(const char *p, char c, const char **next)
+{
+	const char *end = *p == '[' ? class_end(p) : NULL;
+
+	*next = end ? end + 1 : p + 1;
+	if (end)
+		return class_has(p, end, (unsigned char)c);
+	return *p == '?' || *p == c;
+}
+
+bool text_glob(const char *pattern, const char *s)
+{
+	const char *star = NULL, *star_s = NULL, *next;
+
+	/* Only the last '*' can need another try: what an earlier one took could not help. */
+	while (*s) {
+		if (*pattern == '*') {
+			star = ++pattern;
+			star_s = s;
+		} else if (*pattern && matches_one(pattern, *s, &next)) {
+			pattern = next;
+			s++;
+		} else if (star) {
+			pattern = star;
+			s = ++star_s;
+		} else {
+			return false;
+		}
+	}
+	while (*pattern == '*')
+		pattern++;
+	return *pattern == '\0';
+}

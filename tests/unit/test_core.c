@@ -1,0 +1,649 @@
+/* Unit tests of the core layer: errors, memory, text, JSON, tensors, statistics. */
+#include "torchless/err.h"
+#include "torchless/json.h"
+#include "torchless/mem.h"
+#include "torchless/stats.h"
+#include "torchless/tensor.h"
+#include "torchless/text.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- err ---------------------------------------------------------------------------------- */
+
+Test(err, set_returns_the_code_and_hides_control_bytes)
+{
+	struct err err = { 0 };
+
+	cr_assert_eq(
+		err_set(&err, ERR_FORMAT, "bad %s%c%s", "\x1b[31m\n", 0x7f, "\xc2\x9b\xff ok é"),
+		ERR_FORMAT);
+	cr_assert_eq(err.code, ERR_FORMAT);
+	cr_assert_str_eq(err.message, "bad ?[31m????? ok é");
+}
+
+Test(err, may_quote_its_own_message)
+{
+	struct err err = { 0 };
+
+	err_set(&err, ERR_IO, "inner");
+	err_set(&err, ERR_USAGE, "outer (%s)", err.message);
+	cr_assert_str_eq(err.message, "outer (inner)");
+	cr_assert_eq(err_wrap(&err, "file %d", 7), ERR_USAGE);
+	cr_assert_str_eq(err.message, "file 7: outer (inner)");
+}
+
+Test(err, a_long_message_ends_in_dots_between_characters)
+{
+	struct err err = { 0 };
+	char s[4001];
+
+	for (int shift = 0; shift < 3; shift++) {
+		memset(s, 'a', sizeof(s));
+		for (int i = shift; i + 3 <= 4000; i += 3)
+			memcpy(s + i, "€", 3);
+		s[4000] = '\0';
+		err_set(&err, ERR_IO, "%s", s);
+		size_t n = strlen(err.message);
+		cr_assert(n < sizeof(err.message) && n > 1000);
+		cr_assert_str_eq(err.message + n - 3, "...");
+		cr_assert_null(strchr(err.message, '?'));
+	}
+}
+
+Test(err, exit_statuses)
+{
+	static const int expected[] = { 0, 1, 2, 2, 2, 3, 3, 3, 130 };
+
+	for (int code = 0; code <= 8; code++)
+		cr_assert_eq(err_exit_status(-code), expected[code]);
+}
+
+/* ---- mem ---------------------------------------------------------------------------------- */
+
+Test(mem, products_and_sums_are_checked)
+{
+	int64_t out = 5;
+
+	cr_assert(mem_mul(1LL << 31, 1LL << 31, &out) && out == 1LL << 62);
+	cr_assert_not(mem_mul(1LL << 32, 1LL << 31, &out));
+	cr_assert_not(mem_mul(-1, 2, &out));
+	cr_assert_not(mem_mul(2, -1, &out));
+	cr_assert(mem_mul(0, INT64_MAX, &out) && out == 0);
+	cr_assert(mem_add(INT64_MAX - 1, 1, &out) && out == INT64_MAX);
+	cr_assert_not(mem_add(INT64_MAX, 1, &out));
+	cr_assert_not(mem_add(-1, 1, &out));
+}
+
+static void exit_7(size_t bytes)
+{
+	_exit(bytes > 1000 ? 7 : 8);
+}
+
+Test(mem, an_impossible_request_goes_to_the_handler, .exit_code = 7)
+{
+	mem_out_of_memory = exit_7;
+	free(mem_calloc(SIZE_MAX / 2, 4));
+}
+
+Test(mem, grow_keeps_the_contents)
+{
+	int *a = NULL;
+	size_t cap = 0;
+
+	for (size_t i = 0; i < 1000; i++) {
+		a = mem_grow(a, i, &cap, sizeof(*a));
+		cr_assert_gt(cap, i);
+		a[i] = (int)i;
+	}
+	for (int i = 0; i < 1000; i++)
+		cr_assert_eq(a[i], i);
+	free(a);
+}
+
+Test(mem, aligned_and_impossible)
+{
+	void *p = mem_try_aligned(100);
+
+	cr_assert_not_null(p);
+	cr_assert_eq((uintptr_t)p % 64, 0);
+	free(p);
+	cr_assert_null(mem_try_aligned(SIZE_MAX - 3));
+	cr_assert_gt(mem_available_bytes(), 1 << 20);
+}
+
+Test(mem, sizes_for_people)
+{
+	static const struct {
+		int64_t bytes;
+		const char *expected;
+	} cases[] = { { 0, "0 B" },
+		      { 999, "999 B" },
+		      { 1000, "1.0 kB" },
+		      { 3141592, "3.1 MB" },
+		      { 999949, "999.9 kB" },
+		      { 999951, "1.0 MB" },
+		      { 14483498024, "14.5 GB" },
+		      { INT64_MAX, "9.2 EB" },
+		      { -1, "unknown" } };
+	char buf[32];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		cr_expect_str_eq(mem_format_bytes(cases[i].bytes, buf, sizeof(buf)),
+				 cases[i].expected);
+}
+
+/* ---- text --------------------------------------------------------------------------------- */
+
+Test(text, adds_and_keeps_a_nul_at_the_end)
+{
+	struct text t = { 0 };
+
+	text_add(&t, "a\0b", 3);
+	text_addc(&t, 'c');
+	text_adds(&t, "de");
+	text_addf(&t, "%0200d", 7);
+	cr_assert_eq(t.len, 206);
+	cr_assert_arr_eq(t.data, "a\0bcde000", 9);
+	cr_assert_eq(t.data[205], '7');
+	cr_assert_eq(t.data[206], '\0');
+	text_clear(&t);
+	cr_assert_eq(t.len, 0);
+	cr_assert_str_eq(t.data, "");
+	text_release(&t);
+	cr_assert_null(t.data);
+}
+
+Test(text, json_strings)
+{
+	struct text t = { 0 };
+
+	text_add_json(&t, "a\"\\\n\x01\0é\xff\xed\xa0\x80", 12);
+	cr_assert_str_eq(t.data, "\"a\\\"\\\\\\n\\u0001\\u0000é\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
+				 "\xef\xbf\xbd\"");
+	text_release(&t);
+}
+
+Test(text, escaped_for_a_terminal)
+{
+	struct text t = { 0 };
+
+	text_add_escaped(&t, "a\n\t\x1b[2J\0\x7f\xc2\x9b\xff é▁", 18);
+	cr_assert_str_eq(t.data, "a\\n\\t\\x1B[2J\\x00\\x7F\\xC2\\x9B\\xFF é▁");
+	text_release(&t);
+}
+
+Test(text, reading_files)
+{
+	struct text t = { 0 };
+	struct err err = { 0 };
+	char path[] = "/tmp/torchless-text-XXXXXX";
+	int fd = mkstemp(path);
+
+	cr_assert_eq(write(fd, "hi\0x", 4), 4);
+	close(fd);
+	text_adds(&t, ">");
+	cr_assert_eq(text_read_file(&t, path, 4, &err), 0);
+	cr_assert_eq(t.len, 5);
+	cr_assert_arr_eq(t.data, ">hi\0x", 6);
+	cr_assert_eq(text_read_file(&t, path, 3, &err), ERR_FORMAT);
+	cr_assert_eq(text_read_file(&t, "/tmp", 100, &err), ERR_IO);
+	cr_assert_eq(text_read_file(&t, "/dev/zero", 100000, &err), ERR_FORMAT);
+	unlink(path);
+	cr_assert_eq(text_read_file(&t, path, 100, &err), ERR_IO);
+	cr_assert_not_null(strstr(err.message, path));
+	text_release(&t);
+}
+
+/* Every code point goes out and back, and nothing else decodes: table 3-7, exhaustively. */
+Test(utf8, every_scalar_value_and_nothing_else)
+{
+	int decoded = 0;
+
+	for (uint32_t cp = 0; cp <= 0x10ffff; cp++) {
+		char s[4];
+		uint32_t back = 0;
+		int n = utf8_encode(cp, s);
+		bool surrogate = cp >= 0xd800 && cp < 0xe000;
+
+		cr_assert_eq(utf8_decode(s, (size_t)n, &back), surrogate ? 0 : n);
+		if (surrogate)
+			continue;
+		cr_assert_eq(back, cp);
+		cr_assert_eq(utf8_decode(s, (size_t)n - 1, NULL), 0);
+		for (int k = 1; k < n; k++)
+			cr_assert_eq(utf8_complete(s, (size_t)k), 0);
+		cr_assert_eq((int)utf8_complete(s, (size_t)n), n);
+	}
+	for (uint32_t b = 0; b < 1u << 16; b++) {
+		char s[2] = { (char)(b >> 8), (char)b };
+		if (utf8_decode(s, 2, NULL) == 2)
+			decoded++;
+	}
+	cr_assert_eq(decoded, 0x800 - 0x80);
+	cr_assert_eq(utf8_decode("\xc0\x80", 2, NULL), 0);
+	cr_assert_eq(utf8_decode("\xe0\x9f\xbf", 3, NULL), 0);
+	cr_assert_eq(utf8_decode("\xf0\x8f\xbf\xbf", 4, NULL), 0);
+	cr_assert_eq(utf8_decode("\xf4\x90\x80\x80", 4, NULL), 0);
+	cr_assert_eq(utf8_decode("\xf8\x88\x80\x80\x80", 5, NULL), 0);
+}
+
+Test(utf8, only_a_hopeful_end_is_held_back)
+{
+	cr_assert_eq(utf8_complete("ab", 2), 2);
+	cr_assert_eq(utf8_complete("ab\xe2\x82", 4), 2);
+	cr_assert_eq(utf8_complete("ab\xe2\x28", 4), 4); /* cannot become one */
+	cr_assert_eq(utf8_complete("ab\xed\xa0", 4), 4); /* a surrogate */
+	cr_assert_eq(utf8_complete("\x80\x80\x80\x80", 4), 4);
+	cr_assert_eq(utf8_complete("", 0), 0);
+}
+
+Test(utf8, columns_do_not_depend_on_the_locale)
+{
+	cr_assert_eq(utf8_width("abc", 3), 3);
+	cr_assert_eq(utf8_width("日本", 6), 4);
+	cr_assert_eq(utf8_width("e\xcc\x81", 3), 1);
+	cr_assert_eq(utf8_width("▁é", 5), 2);
+	cr_assert_eq(utf8_width("\xff", 1), 1);
+}
+
+Test(text, distance)
+{
+	cr_assert_eq(text_distance("", ""), 0);
+	cr_assert_eq(text_distance("kitten", "sitting"), 3);
+	cr_assert_eq(text_distance("", "abc"), 3);
+	cr_assert_eq(text_distance("trace", "tarce"), 2);
+}
+
+Test(text, globs)
+{
+	static const struct {
+		const char *pattern, *s;
+		bool match;
+	} cases[] = { { "", "", true },
+		      { "*", "", true },
+		      { "*", "anything", true },
+		      { "model.layers.*.mlp:out", "model.layers.12.mlp:out", true },
+		      { "model.layers.*.mlp:out", "model.layers.12.mlp:outer", false },
+		      { "*pattern", "a:pattern:pattern", true },
+		      { "a?c", "abc", true },
+		      { "a?c", "ac", false },
+		      { "[0-9]*", "7b", true },
+		      { "[!0-9]*", "7b", false },
+		      { "x[]]y", "x]y", true },
+		      { "x[a-c-]y", "x-y", true },
+		      { "x[", "x[", true },
+		      { "x[ab", "x[ab", true },
+		      { "*a*b*c", "xxaxxbxxbc", true },
+		      { "*a*b*c", "xxaxxbxxcd", false },
+		      { "a", "", false } };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		cr_expect_eq(text_glob(cases[i].pattern, cases[i].s), cases[i].match, "%s ~ %s",
+			     cases[i].pattern, cases[i].s);
+}
+
+/* A backtracking matcher would need 2^30 steps. */
+Test(text, a_hostile_glob_is_no_trap, .timeout = 5)
+{
+	char s[20001];
+
+	memset(s, 'a', 20000);
+	s[20000] = '\0';
+	cr_assert_not(text_glob("*a*a*a*a*a*a*a*a*a*a*a*a*a*a*b", s));
+}
+
+/* ---- json --------------------------------------------------------------------------------- */
+
+Test(json, parse_takes_all_or_nothing)
+{
+	struct err err = { 0 };
+	cJSON *v = json_parse(" {\"a\": 1} \n", 11, "x.json", &err);
+
+	cr_assert_not_null(v);
+	cJSON_Delete(v);
+	cr_assert_null(json_parse("{\"a\": 1} x", 10, "x.json", &err));
+	cr_assert_str_eq(err.message, "x.json is not valid JSON at byte 9 of 10");
+	cr_assert_null(json_parse("", 0, "x.json", &err));
+	cr_assert_null(json_parse("[1, 2", 5, "x.json", &err));
+}
+
+Test(json, depth_is_bounded)
+{
+	struct err err = { 0 };
+	char *deep = malloc(1000000);
+
+	memset(deep, '[', 1000000);
+	cr_assert_null(json_parse(deep, 1000000, "deep", &err));
+	cr_assert_eq(err.code, ERR_FORMAT);
+	free(deep);
+}
+
+Test(json, getters_tell_absent_from_wrong)
+{
+	struct err err = { 0 };
+	const char *text = "{\"n\": 7, \"f\": 1.5, \"nul\": null, \"b\": true, \"s\": \"x\","
+			   "\"big\": 1e300, \"twice\": 1, \"twice\": 2, \"inf\": 1e999}";
+	cJSON *o = json_parse(text, strlen(text), "t", &err);
+	int64_t n = -5;
+	double d = 0;
+	bool b = false;
+	const char *s = NULL;
+
+	cr_assert_eq(json_get_int(o, "n", 0, 10, &n, "t", &err), 1);
+	cr_assert_eq(n, 7);
+	cr_assert_eq(json_get_int(o, "nul", 0, 10, &n, "t", &err), 0);
+	cr_assert_eq(json_get_int(o, "N", 0, 10, &n, "t", &err), 0);
+	cr_assert_eq(n, 7);
+	cr_assert_eq(json_get_int(o, "twice", 0, 10, &n, "t", &err), 1);
+	cr_assert_eq(n, 2);
+	cr_assert_eq(json_get_int(o, "f", 0, 10, &n, "t", &err), ERR_FORMAT);
+	cr_assert_str_eq(err.message, "t: f is 1.5 but an integer is expected");
+	cr_assert_eq(json_get_int(o, "big", 0, INT64_MAX, &n, "t", &err), ERR_FORMAT);
+	cr_assert_eq(json_get_int(o, "n", 8, 10, &n, "t", &err), ERR_FORMAT);
+	cr_assert_eq(json_get_double(o, "f", &d, "t", &err), 1);
+	cr_assert_eq(d, 1.5);
+	cr_assert_eq(json_get_double(o, "inf", &d, "t", &err), ERR_FORMAT);
+	cr_assert_eq(json_get_bool(o, "b", &b, "t", &err), 1);
+	cr_assert(b);
+	cr_assert_eq(json_get_bool(o, "n", &b, "t", &err), ERR_FORMAT);
+	cr_assert_eq(json_get_string(o, "s", &s, "t", &err), 1);
+	cr_assert_str_eq(s, "x");
+	cr_assert_eq(json_get_string(o, "n", &s, "t", &err), ERR_FORMAT);
+	cr_assert_null(json_get(json_get(o, "n"), "x"));
+	cJSON_Delete(o);
+}
+
+Test(json, decoded_strings)
+{
+	static const struct {
+		const char *in, *out;
+		size_t len;
+	} good[] = { { "\"\"", "", 0 },
+		     { "\"a\\u0000b\"", "a\0b", 3 },
+		     { "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\/\b\f\n\r\t", 8 },
+		     { "\"\\ud83d\\ude00\"", "😀", 4 },
+		     { "\"\\ud83dx\"", "\xef\xbf\xbdx", 4 },
+		     { "\"\\ud83d\\u0041\"",
+		       "\xef\xbf\xbd"
+		       "A",
+		       4 },
+		     { "\"\\ude00\"", "\xef\xbf\xbd", 3 },
+		     { "\"é\"", "é", 2 } };
+	static const char *const bad[] = { "",        "\"",        "a",      "\"a",    "\"a\"b\"",
+					   "\"\\x\"", "\"\\u12\"", "\"\n\"", "\"\\\"", "\"\xff\"" };
+	struct text t = { 0 };
+	struct err err = { 0 };
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+		text_clear(&t);
+		cr_assert_eq(json_decode_string(good[i].in, strlen(good[i].in), &t, &err), 0);
+		cr_assert_eq(t.len, good[i].len, "%s", good[i].in);
+		cr_assert_arr_eq(t.data, good[i].out, good[i].len + 1, "%s", good[i].in);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		cr_expect_eq(json_decode_string(bad[i], strlen(bad[i]), &t, &err), ERR_FORMAT, "%s",
+			     bad[i]);
+	text_release(&t);
+}
+
+/* ---- tensor ------------------------------------------------------------------------------- */
+
+Test(tensor, strides_count_bytes)
+{
+	const int64_t shape[] = { 3, 4, 5 };
+	struct tensor t = tensor_make(DTYPE_BF16, 3, shape, NULL);
+	char buf[64], data[1];
+
+	cr_assert_eq(t.stride[2], 2);
+	cr_assert_eq(t.stride[1], 10);
+	cr_assert_eq(t.stride[0], 40);
+	cr_assert_eq(tensor_numel(&t), 60);
+	cr_assert_eq(tensor_bytes(&t), 120);
+	cr_assert(tensor_is_contiguous(&t));
+	t.data = data;
+	cr_assert_eq(tensor_row(&t, 0), data);
+	t.stride[0] = 44;
+	cr_assert_not(tensor_is_contiguous(&t));
+	cr_assert_str_eq(tensor_format(&t, buf, sizeof(buf)), "bf16[3, 4, 5]");
+	cr_assert_str_eq(tensor_format(&t, buf, 8), "bf16[3,");
+	t = tensor_make(DTYPE_F64, 0, NULL, NULL);
+	cr_assert_eq(tensor_numel(&t), 1);
+	cr_assert_eq(tensor_bytes(&t), 8);
+	cr_assert_str_eq(tensor_format(&t, buf, sizeof(buf)), "f64[]");
+}
+
+Test(tensor, sizes_that_overflow_are_no_sizes)
+{
+	const int64_t big[] = { 1LL << 31, 1LL << 31 }, none[] = { 0, INT64_MAX, 4 };
+	struct tensor t = tensor_make(DTYPE_F32, 2, big, NULL);
+
+	cr_assert_eq(tensor_bytes(&t), -1);
+	t = tensor_make(DTYPE_F32, 3, none, NULL);
+	cr_assert_eq(tensor_bytes(&t), 0);
+	cr_assert_eq(tensor_numel(&t), 0);
+}
+
+/* All 65536 halves against arithmetic that knows nothing of bits, and back. */
+Test(tensor, every_half_goes_out_and_back)
+{
+	for (uint32_t h = 0; h < 1u << 16; h++) {
+		int exponent = (int)(h >> 10 & 31);
+		double mantissa = (double)(h & 0x3ff) / 1024;
+		double expected =
+			exponent ? ldexp(1 + mantissa, exponent - 15) : ldexp(mantissa, -14);
+		float f = f16_to_f32((uint16_t)h), b = bf16_to_f32((uint16_t)h);
+
+		if (exponent < 31)
+			cr_assert_eq((double)f, h & 0x8000 ? -expected : expected, "%x", h);
+		else
+			cr_assert(h & 0x3ff ? isnan(f) : isinf(f));
+		cr_assert_eq(!!signbit(f), h >> 15);
+		if (isnan(f))
+			cr_assert(isnan(f16_to_f32(f32_to_f16(f))));
+		else
+			cr_assert_eq(f32_to_f16(f), h);
+		if (isnan(b))
+			cr_assert(isnan(bf16_to_f32(f32_to_bf16(b))));
+		else
+			cr_assert_eq(f32_to_bf16(b), h);
+	}
+}
+
+/* Half way between two neighbours goes to the even one, a hair more or less to the nearer. */
+Test(tensor, rounding_to_half_is_to_nearest_even)
+{
+	for (uint32_t h = 0; h < 0x7bff; h++) {
+		float a = f16_to_f32((uint16_t)h), b = f16_to_f32((uint16_t)(h + 1));
+		float middle = (a + b) / 2; /* exact in f32 */
+
+		cr_assert_eq(f32_to_f16(middle), h & 1 ? h + 1 : h);
+		cr_assert_eq(f32_to_f16(nextafterf(middle, 0)), h);
+		cr_assert_eq(f32_to_f16(nextafterf(middle, 1e9f)), h + 1);
+	}
+	cr_assert_eq(f32_to_f16(65519.996f), 0x7bff);
+	cr_assert_eq(f32_to_f16(65520.0f), 0x7c00);
+	cr_assert_eq(f32_to_bf16(1.00390625f), 0x3f80);
+	cr_assert_eq(f32_to_bf16(1.01171875f), 0x3f82);
+	cr_assert_eq(f32_to_bf16(3.4e38f), 0x7f80);
+}
+
+Test(tensor, elements_of_every_type_unaligned)
+{
+	char raw[17];
+	const int64_t shape[] = { 2 };
+	const uint16_t halves[] = { 0x3c00, 0xc000 }, bhalves[] = { 0x3f80, 0xc000 };
+	const float f32[] = { 1, -2 };
+	const double f64[] = { 1, -2 };
+	const struct {
+		enum dtype dtype;
+		const void *data;
+		size_t bytes;
+	} cases[] = { { DTYPE_F16, halves, 4 },
+		      { DTYPE_BF16, bhalves, 4 },
+		      { DTYPE_F32, f32, 8 },
+		      { DTYPE_F64, f64, 16 } };
+
+	for (size_t i = 0; i < 4; i++) {
+		struct tensor t = tensor_make(cases[i].dtype, 1, shape, raw + 1);
+		memcpy(raw + 1, cases[i].data, cases[i].bytes);
+		cr_assert_eq(tensor_get(&t, 0), 1);
+		cr_assert_eq(tensor_get(&t, 1), -2);
+	}
+}
+
+/* ---- stats -------------------------------------------------------------------------------- */
+
+/* The definition, in plain loops and long double. */
+static struct stats plain_stats(const float *x, int64_t n)
+{
+	struct stats r = { .min = INFINITY, .max = -INFINITY, .absmax_at = -1, .numel = n };
+	long double sum = 0, sq = 0;
+	int64_t k = 0;
+
+	for (int64_t i = 0; i < n; i++) {
+		r.n_nan += isnan(x[i]);
+		r.n_pinf += isinf(x[i]) && x[i] > 0;
+		r.n_ninf += isinf(x[i]) && x[i] < 0;
+		r.n_zero += x[i] == 0;
+		r.n_sub += fpclassify(x[i]) == FP_SUBNORMAL;
+		if (!isfinite(x[i]))
+			continue;
+		k++;
+		sum += x[i];
+		sq += (long double)x[i] * x[i];
+		r.min = fmin(r.min, x[i]);
+		r.max = fmax(r.max, x[i]);
+		if (r.absmax_at < 0 || fabsf(x[i]) > r.absmax) {
+			r.absmax = fabsf(x[i]);
+			r.absmax_at = i;
+		}
+	}
+	r.mean = (double)(sum / k);
+	r.l2 = (double)sqrtl(sq);
+	r.std = (double)sqrtl(sq / k - (sum / k) * (sum / k));
+	return r;
+}
+
+static void assert_stats(const float *x, int64_t n)
+{
+	struct stats a = stats_of(x, n), b = plain_stats(x, n);
+
+	cr_assert_eq(a.numel, n);
+	cr_assert_eq(a.n_nan, b.n_nan);
+	cr_assert_eq(a.n_pinf, b.n_pinf);
+	cr_assert_eq(a.n_ninf, b.n_ninf);
+	cr_assert_eq(a.n_zero, b.n_zero);
+	cr_assert_eq(a.n_sub, b.n_sub);
+	cr_assert_eq(a.absmax_at, b.absmax_at);
+	if (b.absmax_at < 0) {
+		cr_assert(isnan(a.min) && isnan(a.max) && isnan(a.mean) && isnan(a.std) &&
+			  isnan(a.l2) && isnan(a.absmax));
+		return;
+	}
+	cr_assert_eq(a.min, b.min);
+	cr_assert_eq(a.max, b.max);
+	cr_assert_eq(a.absmax, b.absmax);
+	cr_assert_float_eq(a.mean, b.mean, 1e-12 * (b.absmax + 1));
+	cr_assert_float_eq(a.l2, b.l2, 1e-12 * (b.l2 + 1));
+	cr_assert_float_eq(a.std, b.std, 1e-6 * (b.absmax + 1));
+}
+
+static float *random_floats(int64_t n)
+{
+	float *x = malloc((size_t)n * sizeof(*x));
+	uint32_t state = 12345;
+
+	for (int64_t i = 0; i < n; i++) {
+		state = state * 1664525u + 1013904223u;
+		x[i] = (float)(int32_t)state / 2147483648.0f;
+	}
+	return x;
+}
+
+Test(stats, odd_sizes_against_the_definition)
+{
+	float *x = random_floats(10000);
+	static const int64_t sizes[] = { 1, 2, 7, 8, 9, 33, 4095, 4096, 4097, 8192, 9999 };
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
+		assert_stats(x, sizes[i]);
+	free(x);
+}
+
+Test(stats, special_values_anywhere)
+{
+	static const float special[] = { NAN,   -NAN,   INFINITY, -INFINITY, 0.0f,
+					 -0.0f, 1e-40f, -1e-45f,  3.4e38f,   -3.4e38f };
+	static const int64_t places[] = { 0, 5, 4095, 4096, 5000 };
+
+	for (size_t i = 0; i < sizeof(special) / sizeof(*special); i++) {
+		for (size_t j = 0; j < sizeof(places) / sizeof(*places); j++) {
+			float *x = random_floats(5001);
+			x[places[j]] = special[i];
+			assert_stats(x, 5001);
+			assert_stats(&special[i], 1);
+			free(x);
+		}
+	}
+}
+
+Test(stats, ties_go_to_the_first_and_constants_have_no_spread)
+{
+	float x[5000];
+
+	for (int i = 0; i < 5000; i++)
+		x[i] = i == 17 || i == 4500 ? -0.1f : 0.1f;
+	cr_assert_eq(stats_of(x, 5000).absmax_at, 0);
+	x[0] = x[1] = 0;
+	cr_assert_eq(stats_of(x, 5000).absmax_at, 2);
+	for (int i = 0; i < 5000; i++)
+		x[i] = 0.1f;
+	cr_assert_eq(stats_of(x, 5000).std, 0);
+	cr_assert_eq(stats_of(x, 0).numel, 0);
+	cr_assert(isnan(stats_of(x, 0).mean));
+}
+
+/* Blocks that hold NaN must add their finite values in the same order as other blocks. */
+Test(stats, a_nan_changes_no_other_bit)
+{
+	float *x = random_floats(4096);
+
+	x[100] = 0;
+	struct stats a = stats_of(x, 4096);
+	x[100] = NAN;
+	struct stats b = stats_of(x, 4096);
+	cr_assert_eq(a.l2, b.l2);
+	cr_assert_eq(b.n_nan, 1);
+	cr_assert_eq(b.n_zero, a.n_zero - 1);
+	free(x);
+}
+
+Test(stats, parts_merge_to_the_same_bits)
+{
+	float *x = random_floats(20000);
+	struct stats_sum all, parts, part;
+
+	x[9000] = -5;
+	x[13000] = 5;
+	stats_sum_init(&all);
+	stats_sum_add(&all, x, 20000, 0);
+	stats_sum_init(&parts);
+	for (int64_t at = 0; at < 20000; at += 4096) {
+		stats_sum_init(&part);
+		stats_sum_add(&part, x + at, at + 4096 < 20000 ? 4096 : 20000 - at, at);
+		stats_sum_merge(&parts, &part);
+	}
+	struct stats a = stats_finish(&all), b = stats_finish(&parts);
+	cr_assert_eq(a.l2, b.l2);
+	cr_assert_eq(a.mean, b.mean);
+	cr_assert_eq(a.std, b.std);
+	cr_assert_eq(b.absmax_at, 9000);
+	cr_assert_eq(a.absmax_at, 9000);
+	cr_assert_eq(a.min, b.min);
+	cr_assert_eq(b.numel, 20000);
+	free(x);
+}
