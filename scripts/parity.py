@@ -42,10 +42,15 @@ def place_text(measure):
     return f"{layer}pass {measure.place.idx} [{measure.where()}]"
 
 
+def ordered(kinds):
+    """Kinds in the order of points.def."""
+    order = list(compare.AXES)
+    return sorted(kinds, key=lambda kind: order.index(kind.name))
+
+
 def table_rows(kinds):
     """One row of COLUMNS for each compare.Kind."""
-    order = list(compare.AXES)
-    for kind in sorted(kinds, key=lambda kind: order.index(kind.name)):
+    for kind in ordered(kinds):
         worst = kind.worst("max_abs")
         yield (
             kind.name.removeprefix("model."), str(len(kind.measures)),
@@ -97,7 +102,7 @@ def failure_text(failure):
         return f"{place.fqn}{where}: {problem}"
     noise = "" if floor is None else f"; floor NMSE {short(floor.nmse)}, max-abs {short(floor.max_abs)}"
     return (
-        f"{place.fqn}{where}: {problem}; at [{measure.where()}] Hugging Face has "
+        f"{place.fqn}{where}: {problem}; worst at [{measure.where()}]: Hugging Face has "
         f"{exact(measure.a)}, torchless {exact(measure.b)}{noise}"
     )
 

@@ -148,6 +148,16 @@ def position_axis(fqn):
     return 1 if axes_of(fqn)[0] == "head" else 0
 
 
+def worst_position(place, a, square_error):
+    """(position, NMSE) of the position with the largest one."""
+    other = tuple(axis for axis in range(a.ndim) if axis != position_axis(place.fqn))
+    size, error = (a * a).sum(axis=other), square_error.sum(axis=other)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        nmse = np.where(error == 0, 0.0, error / size)
+    at = int(nmse.argmax())
+    return place.first + at, float(nmse[at])
+
+
 class Measure:
     """How far `b` is from `a`: nmse, max_abs, where, and the two numbers there."""
 
@@ -163,30 +173,29 @@ class Measure:
         counts = np.isfinite(a) if compared is None else np.isfinite(a) & compared
         known = np.where(counts, a, 0.0)
         at = np.unravel_index(int(gap.argmax()), gap.shape)
-        square, error = float((known * known).sum()), float((gap * gap).sum())
         self.place = place
+        self.nmse_at, self.nmse = worst_position(place, known, gap * gap)
         self.max_abs = float(gap[at])
         self.absmax = float(np.abs(known).max(initial=0.0))
-        self.nmse = error / square if square else (0.0 if error == 0 else np.inf)
         self.a, self.b = float(a[at]), float(b[at])
         self.at = [int(i) for i in at]
         self.at[position_axis(place.fqn)] += place.first
-
-    @property
-    def limit(self):
-        """The largest max_abs that passes."""
-        return MAX_ABS * max(1.0, self.absmax / 10)
 
     def where(self):
         """Named coordinates, positions counted from the start of the text."""
         return ", ".join(f"{axis}={i}" for axis, i in zip(axes_of(self.place.fqn), self.at))
 
-    def problem(self):
-        """Why it does not pass, or None."""
-        if not self.nmse <= NMSE:
-            return f"NMSE {self.nmse:.2g} > {NMSE:.0e}"
-        if not self.max_abs <= self.limit:
-            return f"max-abs {self.max_abs:.2g} > {self.limit:.2g}"
+    def problem(self, floor=None):
+        """Why it does not pass, or None. FLOOR is the measure of float32 itself, where it is known.
+
+        Where float32 costs more than usual (scores near 100), ten times its cost passes.
+        """
+        limit = max(NMSE, 10 * floor.nmse) if floor else NMSE
+        if not self.nmse <= limit:
+            return f"NMSE {self.nmse:.2g} > {limit:.2g} at pos={self.nmse_at}"
+        limit = MAX_ABS * max(1.0, self.absmax / 10)
+        if not self.max_abs <= limit:
+            return f"max-abs {self.max_abs:.2g} > {limit:.2g}"
         return None
 
 
@@ -210,18 +219,20 @@ class Logits:
         """A's rows against B's; FLOOR: A's rows as float64 has them, or None."""
         a, b = log_softmax(a), log_softmax(b)
         noise = np.zeros(len(a)) if floor is None else np.abs(log_softmax(floor) - a).max(axis=-1)
+        # Logits near 100 cost float32 more than LOGPROB: no implementation can then be closer.
+        limit = max(LOGPROB, 4 * float(noise.max(initial=0.0)))
         for row, (p, q) in enumerate(zip(a, b)):
-            self._add_row(place.first + row, p, q, float(noise[row]))
+            self._add_row(place.first + row, p, q, float(noise[row]), limit)
 
-    def _add_row(self, pos, p, q, noise):
+    def _add_row(self, pos, p, q, noise, limit):
         gap, kl = float(np.abs(p - q).max()), float((np.exp(p) * (p - q)).sum())
         self.rows += 1
         if self.at is None or not gap <= self.logprob:
             self.logprob, self.at = gap, pos
         if self.kl_at is None or not kl <= self.kl:
             self.kl, self.kl_at = kl, pos
-        if not gap <= LOGPROB:
-            self.problems.append(f"log-softmax differs by {gap:.2g} > {LOGPROB:.0e} at pos={pos}")
+        if not gap <= limit:
+            self.problems.append(f"log-softmax differs by {gap:.2g} > {limit:.2g} at pos={pos}")
         if not kl <= KL:
             self.problems.append(f"KL {kl:.2g} > {KL:.0e} at pos={pos}")
         best, chosen = int(p.argmax()), int(q.argmax())
@@ -237,7 +248,7 @@ class Logits:
         ours, theirs = np.argsort(-q, kind="stable")[:k], np.argsort(-p, kind="stable")[:k]
         self.overlap = min(self.overlap, len(set(ours) & set(theirs)) + TOP_K - k)
         intruder = min((float(p[number]) for number in ours), default=0.0)
-        if p[theirs[-1]] - intruder > 2 * LOGPROB:
+        if p[theirs[-1]] - intruder > 2 * limit:
             self.problems.append(f"the {k} likeliest tokens at pos={pos} are others")
 
 
@@ -271,9 +282,8 @@ class Comparison:
         self.reference, self.floor, self.candidate = reference, floor, candidate
         self.kinds, self.failures, self.missing = {}, [], []
         self.logits, self.floor_logits = Logits(), Logits()
-        self.judged = {"logprob": 0.0, "entropy": 0.0}
         self.limit = gate(reference, candidate)
-        if floor is not None and gate(reference, floor) != self.limit:
+        if floor is not None and gate(reference, floor) < self.limit:
             raise Gate(f"{floor.path}: other tokens than {reference.path}: record it with --follow")
         for place in reference.order:
             self._compare(place)
@@ -306,7 +316,7 @@ class Comparison:
         measure = Measure(place, a, b, compared)
         true = self.floor and self.floor.rows(place)
         floor = None if true is None else Measure(place, true, a, compared)
-        problem = measure.problem()
+        problem = measure.problem(floor)
         name = points.kind_of(place.fqn)
         self.kinds.setdefault(name, Kind(name)).add(measure, floor, problem is not None)
         if problem:
@@ -345,18 +355,22 @@ class Comparison:
 
     def _compare_judgements(self):
         """logprob and entropy of each token, as `token` tells them."""
-        for pos, theirs in self.reference.tokens.items():
-            ours = self.candidate.tokens.get(pos)
-            if ours is None or pos >= self.limit:
-                continue
-            for name in self.judged:
-                if theirs[name] is None:
-                    continue
-                gap = np.inf if ours[name] is None else abs(ours[name] - theirs[name])
-                self.judged[name] = max(self.judged[name], gap)
-                if not gap <= LOGPROB:
+        for name in ("logprob", "entropy"):
+            noise = 0.0 if self.floor is None else max(self._gaps(self.floor, name).values())
+            limit = max(LOGPROB, 4 * noise)
+            for pos, gap in self._gaps(self.candidate, name).items():
+                if not gap <= limit:
                     place = Place(f"token:{name}", None, pos, pos + 1)
-                    self._fail(place, f"{ours[name]} at pos={pos}, not {theirs[name]}")
+                    self._fail(place, f"differs by {gap:.2g} > {limit:.2g} at pos={pos}")
+
+    def _gaps(self, side, name):
+        """{position: difference} of a column of `token` between the reference and SIDE."""
+        gaps = {0: 0.0}
+        for pos, row in self.reference.tokens.items():
+            other = side.tokens.get(pos)
+            if row[name] is not None and other is not None and pos < self.limit:
+                gaps[pos] = np.inf if other[name] is None else abs(row[name] - other[name])
+        return gaps
 
 
 def fit_keys(place, a, b):
