@@ -37,18 +37,14 @@ endif
 ALL_CFLAGS := $(CPPFLAGS) $(CFLAGS) $(CFLAGS_$(MODE)) $(shell pkg-config --cflags $(PKGS))
 LIBS       := $(LDLIBS) $(shell pkg-config --libs $(PKGS)) -lm
 
-# src/kernels/<isa>.c and <isa>_*.c are compiled only where they can run, with the flags that their
-# name stands for.
+# src/kernels/<isa>.c is compiled only where it can run, with the flags that its name stands for.
 ARCH        := $(shell $(CC) -dumpmachine | cut -d- -f1)
-ISA_x86_64  := avx2
+ISA_x86_64  :=
 ISA_ALL     := avx2
 KERNEL_avx2 := -mavx2 -mfma -mf16c
 
-isa_files    = $(foreach isa,$(1),$(wildcard src/kernels/$(isa).c src/kernels/$(isa)_*.c))
-isa_flags    = $(KERNEL_$(firstword $(subst _, ,$(basename $(notdir $(1))))))
-
-SRCS := $(filter-out $(call isa_files,$(ISA_ALL)),$(wildcard src/*/*.c)) \
-        $(call isa_files,$(ISA_$(ARCH)))
+SRCS := $(filter-out $(ISA_ALL:%=src/kernels/%.c),$(wildcard src/*/*.c)) \
+        $(ISA_$(ARCH):%=src/kernels/%.c)
 SQL  := $(wildcard src/trace/*.sql)
 LIB  := $(BUILD)/libtorchless.a
 OBJS := $(SRCS:%.c=$(BUILD)/%.o) $(SQL:%.sql=$(BUILD)/%_sql.o)
@@ -78,7 +74,7 @@ $(LIB): $(LIBOBJS)
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
-	$(Q)$(CC) $(ALL_CFLAGS) -I$(BUILD) $(if $(filter src/kernels/%,$<),$(call isa_flags,$<)) \
+	$(Q)$(CC) $(ALL_CFLAGS) -I$(BUILD) $(if $(filter src/kernels/%,$<),$(KERNEL_$(basename $(notdir $<)))) \
 		-MMD -MP -c -o $@ $<
 
 # schema.sql becomes `const char schema_sql[]`: the program carries its SQL as text.
@@ -131,6 +127,69 @@ tsan:
 tsan-run: $(TSAN_TESTS)
 	$(Q)for t in $(TSAN_TESTS); do echo "  RUN   $$t"; $$t || exit 1; done
 
+## test: everything CI runs: check, sanitizers, threads, clang, lint, scripts, parity, tokenizers
+# One after the other, so that a failure stands at the end of the output; each builds in parallel.
+JOBS := -j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
+.PHONY: test
+test:
+	$(Q)$(MAKE) $(JOBS) CI=1 all
+	$(Q)$(MAKE) $(JOBS) CI=1 check
+	$(Q)$(MAKE) $(JOBS) CI=1 asan
+	$(Q)$(MAKE) $(JOBS) CI=1 ubsan
+	$(Q)$(MAKE) $(JOBS) CI=1 tsan
+	$(Q)$(MAKE) $(JOBS) clang
+	$(Q)$(MAKE) check-format lint
+	$(Q)$(MAKE) py-tests
+	$(Q)$(MAKE) tokenizers-quick
+	$(Q)$(MAKE) parity-quick
+	@echo "all tests passed"
+
+## py-tests: the scripts against their references (needs scripts/setup --tests)
+.PHONY: py-tests
+py-tests: all
+	$(Q)for t in $(wildcard tests/py/test_*.py); do echo "  RUN   $$t"; $(PYTHON) $$t || exit 1; done
+
+## parity: every point against Hugging Face, prefill and decode; writes docs/parity.md
+.PHONY: parity parity-quick
+parity: all
+	$(Q)$(PYTHON) scripts/parity_suite.py --write docs/parity.md
+parity-quick: all
+	$(Q)$(PYTHON) scripts/parity_suite.py --quick
+
+## tokenizers: every id against the tokenizers library; writes docs/tokenizers.md
+.PHONY: tokenizers tokenizers-quick
+tokenizers: all
+	$(Q)$(PYTHON) scripts/check_tokenizers.py --write docs/tokenizers.md
+tokenizers-quick: all
+	$(Q)$(PYTHON) scripts/check_tokenizers.py --quick
+
+## smollm2: fetch and import SmolLM2-135M-Instruct into models/smollm2-135m
+.PHONY: smollm2
+smollm2:
+	$(Q)scripts/venv import && scripts/fetch-smollm2
+
+## docs: write docs/cli.md and docs/recording.md again from their tables
+.PHONY: docs
+docs: all
+	$(Q)./torchless help --markdown > docs/cli.md.tmp && mv docs/cli.md.tmp docs/cli.md
+	$(Q)scripts/recording-doc > docs/recording.md.tmp && mv docs/recording.md.tmp docs/recording.md
+
+## install: install the program and its completions (PREFIX=/usr/local, DESTDIR=)
+.PHONY: install uninstall
+INSTALLED = bin/torchless share/bash-completion/completions/torchless \
+            share/zsh/site-functions/_torchless share/fish/vendor_completions.d/torchless.fish \
+            share/doc/torchless/LICENSE
+install: all
+	$(Q)install -Dm755 $(BUILD)/torchless $(DESTDIR)$(PREFIX)/bin/torchless
+	$(Q)install -Dm644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/torchless/LICENSE
+	$(Q)for s in bash:bash-completion/completions/torchless zsh:zsh/site-functions/_torchless \
+		fish:fish/vendor_completions.d/torchless.fish; do \
+		to=$(DESTDIR)$(PREFIX)/share/$${s#*:}; mkdir -p $$(dirname $$to); \
+		$(BUILD)/torchless completion $${s%%:*} > $$to || exit 1; done
+	@echo "  INSTALL $(DESTDIR)$(PREFIX)/bin/torchless"
+uninstall:
+	$(Q)$(RM) $(INSTALLED:%=$(DESTDIR)$(PREFIX)/%)
+
 ## clang: build everything with clang, warnings are errors
 .PHONY: clang
 clang:
@@ -160,7 +219,7 @@ lint: $(LINTED)
 .PHONY: $(LINTED)
 $(LINTED): lint-%: $(BUILD)/version.h
 	@echo "  LINT  $*"
-	$(Q)clang-tidy --quiet $* -- $(CPPFLAGS) -I$(BUILD) -std=c11 $(call isa_flags,$*) $(shell pkg-config --cflags $(PKGS)) 2>/dev/null
+	$(Q)clang-tidy --quiet $* -- $(CPPFLAGS) -I$(BUILD) -std=c11 $(KERNEL_$(basename $(notdir $*))) $(shell pkg-config --cflags $(PKGS)) 2>/dev/null
 
 ## clean: remove every build
 .PHONY: clean

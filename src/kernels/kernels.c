@@ -6,9 +6,6 @@
 #include <string.h>
 
 const struct kernels *const kernels_all[] = {
-#ifdef __x86_64__
-	&kernels_avx2,
-#endif
 	&kernels_ref,
 	NULL,
 };
