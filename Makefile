@@ -37,14 +37,18 @@ endif
 ALL_CFLAGS := $(CPPFLAGS) $(CFLAGS) $(CFLAGS_$(MODE)) $(shell pkg-config --cflags $(PKGS))
 LIBS       := $(LDLIBS) $(shell pkg-config --libs $(PKGS)) -lm
 
-# src/kernels/<isa>.c is compiled only where it can run, with the flags that its name stands for.
+# src/kernels/<isa>.c and <isa>_*.c are compiled only where they can run, with the flags that their
+# name stands for.
 ARCH        := $(shell $(CC) -dumpmachine | cut -d- -f1)
 ISA_x86_64  :=
 ISA_ALL     := avx2
 KERNEL_avx2 := -mavx2 -mfma -mf16c
 
-SRCS := $(filter-out $(ISA_ALL:%=src/kernels/%.c),$(wildcard src/*/*.c)) \
-        $(ISA_$(ARCH):%=src/kernels/%.c)
+isa_files    = $(foreach isa,$(1),$(wildcard src/kernels/$(isa).c src/kernels/$(isa)_*.c))
+isa_flags    = $(KERNEL_$(firstword $(subst _, ,$(basename $(notdir $(1))))))
+
+SRCS := $(filter-out $(call isa_files,$(ISA_ALL)),$(wildcard src/*/*.c)) \
+        $(call isa_files,$(ISA_$(ARCH)))
 SQL  := $(wildcard src/trace/*.sql)
 LIB  := $(BUILD)/libtorchless.a
 OBJS := $(SRCS:%.c=$(BUILD)/%.o) $(SQL:%.sql=$(BUILD)/%_sql.o)
@@ -74,7 +78,7 @@ $(LIB): $(LIBOBJS)
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
-	$(Q)$(CC) $(ALL_CFLAGS) -I$(BUILD) $(if $(filter src/kernels/%,$<),$(KERNEL_$(basename $(notdir $<)))) \
+	$(Q)$(CC) $(ALL_CFLAGS) -I$(BUILD) $(if $(filter src/kernels/%,$<),$(call isa_flags,$<)) \
 		-MMD -MP -c -o $@ $<
 
 # schema.sql becomes `const char schema_sql[]`: the program carries its SQL as text.
@@ -219,7 +223,7 @@ lint: $(LINTED)
 .PHONY: $(LINTED)
 $(LINTED): lint-%: $(BUILD)/version.h
 	@echo "  LINT  $*"
-	$(Q)clang-tidy --quiet $* -- $(CPPFLAGS) -I$(BUILD) -std=c11 $(KERNEL_$(basename $(notdir $*))) $(shell pkg-config --cflags $(PKGS)) 2>/dev/null
+	$(Q)clang-tidy --quiet $* -- $(CPPFLAGS) -I$(BUILD) -std=c11 $(call isa_flags,$*) $(shell pkg-config --cflags $(PKGS)) 2>/dev/null
 
 ## clean: remove every build
 .PHONY: clean

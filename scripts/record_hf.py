@@ -134,6 +134,7 @@ class Tap:
         self.heads = self.config.num_attention_heads
         self.kv_heads = self.config.num_key_value_heads
         self.head_dim = model.model.layers[0].self_attn.head_dim
+        self.cache = transformers.DynamicCache()
 
     @contextlib.contextmanager
     def attached(self, sink):
@@ -149,9 +150,9 @@ class Tap:
             for handle in handles:
                 handle.remove()
 
-    def begin(self, cache, pos0, n_tok):
+    def begin(self, pos0, n_tok):
         """The next forward pass reads N_TOK tokens from position POS0 on."""
-        self.cache, self.pos0, self.n_tok = cache, pos0, n_tok
+        self.pos0, self.n_tok = pos0, n_tok
         self.mask = allowed_keys(pos0, n_tok, self.window)
         self.angles, self.out = None, {}
 
@@ -339,6 +340,8 @@ class Scores:
         """LOGITS were read at POS: they judge the token at POS + 1."""
         logprobs = torch.log_softmax(logits.double(), dim=-1)
         self.known[pos + 1] = logprobs
+        if torch.isnan(logits).any():
+            return  # NaN weights: no token is likelier than another
         top = torch.topk(logits, min(N_CANDIDATES, len(logits)))
         for rank, (logit, number) in enumerate(zip(top.values.tolist(), top.indices.tolist())):
             self.writer.insert(
@@ -375,8 +378,10 @@ def prompt_spans(tokenizer, prompt):
 
 @torch.no_grad()
 def record(model, directory, out, ids, *, n=1, prompt=None, tokenizer=None, spans=None,
-           forced=None, capture=("*",), logits="all"):
+           forced=None, capture=("*",), logits="all", chunk=None):
     """Record a prefill over IDS and n-1 decode passes into OUT; returns the generated ids.
+
+    CHUNK splits the prefill into passes of so many positions.
 
     FORCED gives the generated tokens instead of the model's own choice, so that a float64 run
     stays beside its float32 one where two tokens are nearly as likely.
@@ -391,7 +396,9 @@ def record(model, directory, out, ids, *, n=1, prompt=None, tokenizer=None, span
         writer.add_points(columns["n_layers"])
         with Tap(model).attached(Sink(writer, capture, logits)) as tap, \
                 Widest() if wide else contextlib.nullcontext():
-            generated = _generate(tap, writer, Scores(writer, tokenizer), ids, spans, n, forced)
+            scores = Scores(writer, tokenizer)
+            logits = _prefill(tap, writer, scores, ids, spans, chunk or len(ids))
+            generated = _decode(tap, writer, scores, len(ids), logits, n, forced)
         writer.close({"tool": "scripts/record_hf.py", "transformers": transformers.__version__})
     except BaseException:
         writer.abandon()
@@ -399,31 +406,40 @@ def record(model, directory, out, ids, *, n=1, prompt=None, tokenizer=None, span
     return generated
 
 
-def _generate(tap, writer, scores, ids, spans, n, forced):
-    cache, ends = transformers.DynamicCache(), end_tokens(tap.model)
-    all_logits = tap.sink.logits == "all"
-    pos, fresh, generated = 0, list(ids), []
-    bos = tap.config.bos_token_id
-    for idx in range(n):
-        tap.begin(cache, pos, len(fresh))
-        with writer.running_pass(idx, pos, len(fresh)):
-            batch = torch.tensor([fresh])
-            logits = tap.model(input_ids=batch, past_key_values=cache, use_cache=True).logits[0]
-        for row, number in enumerate(fresh):
-            if idx == 0:
-                source = "bos" if row == 0 and number == bos else "prompt"
-                span = spans[row][1:] if spans else (None, None)
-                scores.token(pos + row, number, source, span)
-            if all_logits or row == len(fresh) - 1:
-                scores.read(pos + row, logits[row])
-        pos += len(fresh)
-        choice = forced[idx] if forced else int(logits[-1].argmax())
+def _forward(tap, writer, scores, phase, pos, fresh):
+    """One pass over FRESH tokens, which stand at POS and after it; returns the last logits."""
+    tap.begin(pos, len(fresh))
+    with writer.running_pass(phase, pos, len(fresh)):
+        logits = tap.model(
+            input_ids=torch.tensor([fresh]), past_key_values=tap.cache, use_cache=True
+        ).logits[0]
+    first = 0 if tap.sink.logits == "all" else len(fresh) - 1
+    for row in range(first, len(fresh)):
+        scores.read(pos + row, logits[row])
+    return logits[-1]
+
+
+def _prefill(tap, writer, scores, ids, spans, chunk):
+    for first in range(0, len(ids), chunk):
+        logits = _forward(tap, writer, scores, "prefill", first, ids[first : first + chunk])
+    for pos, number in enumerate(ids):
+        source = "bos" if pos == 0 and number == tap.config.bos_token_id else "prompt"
+        scores.token(pos, number, source, spans[pos][1:] if spans else (None, None))
+    return logits
+
+
+def _decode(tap, writer, scores, pos, logits, n, forced):
+    """Choose a token, feed it back, N times; the last one is not fed back."""
+    ends, generated = end_tokens(tap.model), []
+    while True:
+        choice = forced[len(generated)] if forced else int(logits.argmax())
         generated.append(choice)
         scores.token(pos, choice, "forced" if forced else "generated")
-        fresh = [choice]
-        if choice in ends or (forced and len(generated) == len(forced)):
-            break
-    return generated
+        limit = min(n, len(forced)) if forced else n
+        if len(generated) >= limit or (choice in ends and not forced):
+            return generated
+        logits = _forward(tap, writer, scores, "decode", pos, [choice])
+        pos += 1
 
 
 # ---- the command ------------------------------------------------------------------------------
@@ -464,6 +480,14 @@ def generated_of(path):
     return [row[0] for row in rows]
 
 
+def positive(text):
+    """An argparse type: a whole number above 0."""
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
 def parse(argv):
     """The command line."""
     parser = argparse.ArgumentParser(
@@ -473,18 +497,16 @@ def parse(argv):
     add = parser.add_argument
     add("-m", "--model", metavar="HF_DIR", default="models/smollm2-135m")
     add("-o", "--output", metavar="FILE.db", required=True)
-    add("-n", type=int, default=1, metavar="N", help="tokens to generate, greedily (default 1)")
+    add("-n", type=positive, default=1, metavar="N", help="tokens to generate, greedily (default 1)")
     add("--prompt-ids", action="store_true", help="PROMPT is token ids with spaces")
     add("--f64", action="store_true", help="compute in float64: the truth that float32 rounds")
     add("--follow", metavar="FILE.db", help="generate the tokens that this recording generated")
+    add("--chunk", type=positive, metavar="N", help="positions a prefill pass (default: all)")
     add("--logits", choices=("all", "last"), default="all", help="positions that get logits")
     add("--capture", action="append", metavar="GLOB", help="points to dump (default: all)")
-    add("-j", "--threads", type=int, metavar="N", help="threads of torch")
+    add("-j", "--threads", type=positive, metavar="N", help="threads of torch")
     add("prompt", metavar="PROMPT")
-    args = parser.parse_args(argv)
-    if args.n < 1:
-        parser.error("-n wants a number from 1 on")
-    return args
+    return parser.parse_args(argv)
 
 
 def main(argv):
@@ -500,7 +522,7 @@ def main(argv):
     generated = record(
         widened(model) if args.f64 else model, args.model, args.output, ids, n=args.n,
         prompt=None if args.prompt_ids else args.prompt, tokenizer=tokenizer, spans=spans,
-        forced=forced, capture=args.capture or ("*",), logits=args.logits,
+        forced=forced, capture=args.capture or ("*",), logits=args.logits, chunk=args.chunk,
     )
     size = os.path.getsize(args.output) / 1e6
     kind = "float64" if args.f64 else "float32"

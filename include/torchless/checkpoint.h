@@ -24,14 +24,14 @@ struct checkpoint {
 	char *path;     /* as given */
 	bool is_packed; /* one file */
 	struct config config;
-	char *config_json;            /* the text, for the recording */
-	char *tokenizer_json;         /* the text (NUL-terminated); NULL when not asked for */
+	char *config_json;    /* the text, for the recording */
+	char *tokenizer_json; /* the text (NUL-terminated); NULL when not asked for */
 	size_t tokenizer_json_len;
-	char *tokenizer_config_json;  /* NULL when absent */
+	char *tokenizer_config_json; /* NULL when absent */
 	struct safetensors *files;
 	int n_files;
-	int64_t n_params;     /* elements of all tensors, tied ones once */
-	int64_t weight_bytes; /* of all tensors */
+	int64_t n_params;        /* elements of all tensors, tied ones once */
+	int64_t weight_bytes;    /* of all tensors */
 	enum dtype weight_dtype; /* of most elements */
 };
 

@@ -15,7 +15,7 @@
 enum rope_scaling { ROPE_NONE, ROPE_LINEAR, ROPE_LLAMA3 };
 
 struct config {
-	char arch[64]; /* "MistralForCausalLM" */
+	char arch[64];  /* "MistralForCausalLM" */
 	char name[128]; /* a name for people: _name_or_path's last part or the directory's */
 	int64_t n_layers, d_model, n_heads, n_kv_heads, head_dim, d_ff, n_vocab;
 	int64_t max_positions;
@@ -45,7 +45,8 @@ bool config_is_eos(const struct config *c, int64_t id);
  */
 void config_rope_frequencies(const struct config *c, float *inv_freq);
 
-/* Class name of a module in this architecture: config_class(c, "Attention") is "MistralAttention". */
+/* Class name of a module in this architecture: config_class(c, "Attention") is "MistralAttention".
+ */
 const char *config_class(const struct config *c, const char *suffix);
 
 #endif

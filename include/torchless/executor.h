@@ -28,8 +28,8 @@ enum edit_kind { EDIT_ZERO, EDIT_SET, EDIT_SCALE, EDIT_ADD };
 struct edit {
 	value_id value;
 	enum edit_kind kind;
-	float arg;             /* SET, SCALE, ADD */
-	struct selection sel;  /* which elements, by absolute position */
+	float arg;              /* SET, SCALE, ADD */
+	struct selection sel;   /* which elements, by absolute position */
 	int pass_from, pass_to; /* inclusive; pass_to < 0: for ever */
 };
 
@@ -37,7 +37,7 @@ struct executor_options {
 	const struct kernels *kernels; /* NULL: the fastest */
 	struct threads *pool;          /* NULL: one thread */
 	enum plan plan;
-	bool ring; /* keep only window + chunk positions where the model has a window */
+	bool ring;     /* keep only window + chunk positions where the model has a window */
 	int64_t chunk; /* the most tokens a pass may have, > 0 */
 };
 
@@ -54,12 +54,15 @@ struct executor {
 	bool in_pass, resumed;
 
 	/* The rest is the executor's own. */
+	int64_t n_positions;    /* in the KV cache: where the next pass begins */
 	struct tensor *tensors; /* one per value, bound */
+	int64_t *offsets;       /* of OWN values in the arena */
+	int *last_use;          /* the last op that needs a value's memory */
 	char *arena;
 	int64_t arena_bytes, planned_T, planned_R;
 	struct kv_cache *caches;
 	int n_caches;
-	int *cache_of;  /* value -> cache, -1 */
+	int *cache_of; /* value -> cache, -1 */
 	int32_t *ids, *positions;
 	int64_t cap_ids;
 	struct edit *edits;

@@ -40,8 +40,8 @@ struct stage_step {
 	enum stage stage;
 	const char *rule;
 	struct bytes left, right, merged;
-	int64_t rank;    /* merge: position in `merges`; -1 where it has no meaning */
-	int64_t at_byte; /* offset in the text the step works on, -1 if unknown */
+	int64_t rank;     /* merge: position in `merges`; -1 where it has no meaning */
+	int64_t at_byte;  /* offset in the text the step works on, -1 if unknown */
 	int64_t token_id; /* the id a step yields, -1 where it has no meaning */
 };
 
@@ -49,8 +49,8 @@ enum site_kind { SITE_OP, SITE_STAGE };
 
 struct site {
 	enum site_kind kind;
-	int op_index;         /* SITE_OP */
-	const struct op *op;  /* SITE_OP */
+	int op_index;                  /* SITE_OP */
+	const struct op *op;           /* SITE_OP */
 	const struct stage_step *step; /* SITE_STAGE */
 };
 

@@ -13,7 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Called when a small allocation fails; must not return.  The default writes a line and _exit(3)s. */
+/* Called when a small allocation fails; must not return.  The default writes a line and _exit(3)s.
+ */
 extern void (*mem_out_of_memory)(size_t bytes);
 
 /* Zeroed memory of n * size bytes; free() it.  Never NULL. */

@@ -44,8 +44,15 @@ struct selection {
 int selection_parse(struct selection *sel, const char *text, const char *axes, struct err *err);
 
 /*
+ * Whether `sel` can ever name something of the value: an index beyond a constant dimension (head 99
+ * of 9) is ERR_USAGE with the axis and its size.
+ */
+int selection_check(const struct selection *sel, const struct value *v, struct err *err);
+
+/*
  * Split "L0.attn.z[head=0]" into the name (copied to name[size]) and a pointer to the '[' or to
- * the end.  ERR_USAGE when the name is too long or the bracket is not closed.
+ * the end.  A bracket after `.` or `L` is a range of layers and belongs to the name.  ERR_USAGE
+ * when the name is too long or the bracket is not closed.
  */
 int selection_split(const char *text, char *name, size_t size, const char **rest, struct err *err);
 

@@ -70,10 +70,10 @@ typedef int value_id; /* index into program.values; negative means "none" */
 struct value {
 	char *name; /* "model.layers.3.self_attn:q_rot"; a weight's is its tensor name */
 	enum storage storage;
-	struct tensor t;   /* symbolic dims are negative; data is set for weights only */
-	int op;            /* the op that writes it, -1 for weights and inputs */
-	int last_op;       /* the last op that reads it, or `op` when nothing does */
-	value_id tied_to;  /* a weight with two names: the first one, else -1 */
+	struct tensor t;  /* symbolic dims are negative; data is set for weights only */
+	int op;           /* the op that writes it, -1 for weights and inputs */
+	int last_op;      /* the last op that reads it, or `op` when nothing does */
+	value_id tied_to; /* a weight with two names: the first one, else -1 */
 	const struct point_info *point; /* NULL: not a point (weights, inputs, views) */
 	int layer;                      /* -1 outside the layers */
 };
@@ -123,7 +123,7 @@ struct program {
 	value_id positions; /* input: i32[T], absolute positions */
 	value_id logits;    /* output: f32[R, V] */
 	int n_layers;
-	int scope;          /* module being built */
+	int scope; /* module being built */
 	size_t cap_values, cap_ops, cap_modules, cap_aliases;
 };
 

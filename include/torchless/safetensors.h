@@ -15,8 +15,8 @@
 
 struct safetensor {
 	char *name;
-	struct tensor t;  /* data inside the mapping; t.n_dims <= TENSOR_MAX_DIMS */
-	int64_t offset;   /* of the data in the file */
+	struct tensor t; /* data inside the mapping; t.n_dims <= TENSOR_MAX_DIMS */
+	int64_t offset;  /* of the data in the file */
 	int64_t bytes;
 	const char *dtype; /* as spelled in the file; t is unusable when `unsupported` */
 	bool unsupported;  /* a dtype or rank that is valid but that no kernel reads */

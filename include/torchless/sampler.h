@@ -42,7 +42,7 @@ struct sampler {
 	int64_t n_candidates; /* at least the top 20 and every one that was kept */
 	int64_t cap;
 	int64_t n_kept;
-	double entropy; /* nats, of the plain softmax */
+	double entropy;    /* nats, of the plain softmax */
 	int64_t n_left[4]; /* candidates left after top_k, top_p, min_p; [0] all */
 };
 

@@ -21,8 +21,8 @@ enum session_status {
 struct session_options {
 	struct executor_options executor;
 	struct sampler_options sampler;
-	int64_t n;         /* tokens to generate, >= 0 */
-	bool all_logits;   /* logits at every prompt position, not the last only */
+	int64_t n;       /* tokens to generate, >= 0 */
+	bool all_logits; /* logits at every prompt position, not the last only */
 	bool ignore_eos;
 };
 
@@ -38,7 +38,13 @@ struct session {
 	size_t cap_tokens;
 	struct encoding encoding; /* of the prompt, with steps when a hook wants them */
 
-	enum session_phase { PHASE_TOKENIZE, PHASE_PREFILL, PHASE_SAMPLE, PHASE_DECODE, PHASE_END } phase;
+	enum session_phase {
+		PHASE_TOKENIZE,
+		PHASE_PREFILL,
+		PHASE_SAMPLE,
+		PHASE_DECODE,
+		PHASE_END
+	} phase;
 	bool stopped_at_eos;
 	int64_t n_generated;
 	int64_t picked; /* index into sampler.candidates of the last pick */
@@ -57,7 +63,8 @@ void session_add_hook(struct session *s, struct hook *hook);
  * Set the prompt: bytes to tokenize, or ids.  ERR_USAGE for an empty prompt without BOS, an id
  * outside the vocabulary; ERR_MEMORY when prompt + n positions will not fit, with the numbers.
  */
-int session_set_text(struct session *s, const char *text, size_t len, bool special, struct err *err);
+int session_set_text(struct session *s, const char *text, size_t len, bool special,
+		     struct err *err);
 int session_set_ids(struct session *s, const int32_t *ids, int64_t n, struct err *err);
 
 /* Go on until something happens: enum session_status or a negative ERR_*. */

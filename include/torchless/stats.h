@@ -13,7 +13,8 @@
 
 struct stats {
 	double min, max, mean, std, l2, absmax;
-	int64_t absmax_at; /* flat C-order index of the first largest |x|, -1 when nothing is finite */
+	int64_t absmax_at; /* flat C-order index of the first largest |x|, -1 when nothing is finite
+			    */
 	int64_t numel, n_nan, n_pinf, n_ninf, n_zero, n_sub;
 };
 

@@ -27,7 +27,7 @@ int threads_count(const struct threads *pool);
  * Returns when all are done; everything written is visible to the caller.  Not re-entrant.
  * pool NULL runs on the caller's thread.
  */
-void threads_for(struct threads *pool, int64_t n,
-		 void (*body)(void *ctx, int64_t i, int worker), void *ctx);
+void threads_for(struct threads *pool, int64_t n, void (*body)(void *ctx, int64_t i, int worker),
+		 void *ctx);
 
 #endif

@@ -31,7 +31,8 @@ int64_t tokenizer_vocab_size(const struct tokenizer *tok);
 
 struct token {
 	int32_t id;
-	int64_t start, end; /* byte offsets in the text that was given; equal for added tokens (BOS) */
+	int64_t start,
+		end; /* byte offsets in the text that was given; equal for added tokens (BOS) */
 };
 
 struct encoding {

@@ -22,8 +22,8 @@ enum capture_kind { CAPTURE_STATS, CAPTURE_DUMP, CAPTURE_HASH };
 struct capture_rule {
 	char *pattern;
 	enum capture_kind kind;
-	enum dtype dtype;        /* CAPTURE_DUMP; DTYPE_COUNT: as computed (f32) */
-	int64_t first, last;     /* positions [first, last], negative from the end; all: 0, -1 */
+	enum dtype dtype;    /* CAPTURE_DUMP; DTYPE_COUNT: as computed (f32) */
+	int64_t first, last; /* positions [first, last], negative from the end; all: 0, -1 */
 	bool whole;
 };
 

@@ -24,7 +24,7 @@ try:
 except ImportError:  # a hash is a convenience: readers accept NULL
     xxhash = None
 
-SCHEMA = os.path.join(ROOT, "src", "trace", "schema.sql")
+SCHEMA, INDEXES = (os.path.join(ROOT, "src", "trace", name) for name in ("schema.sql", "indexes.sql"))
 DTYPES = {"float32": 0, "float16": 1, "bfloat16": 2, "float64": 3}
 CHUNK_BYTES = 4 << 20
 
@@ -93,12 +93,15 @@ class Writer:
         )
         os.close(number)
         self.db = sqlite3.connect(self.temporary, isolation_level=None)
-        with open(SCHEMA, encoding="utf-8") as file:
-            self.db.executescript(file.read())
+        self._execute_file(SCHEMA)
         # The file only counts once it is whole and renamed: no need to wait for the disk before.
         self.db.executescript("PRAGMA foreign_keys=OFF; PRAGMA synchronous=OFF; BEGIN")
         self.modules, self.points, self.axes = {}, {}, {}
-        self.spans, self.pass_id = [], None
+        self.spans, self.pass_id, self.n_passes = [], None, 0
+
+    def _execute_file(self, path):
+        with open(path, encoding="utf-8") as file:
+            self.db.executescript(file.read())
 
     def insert(self, table, **columns):
         """Insert one row; columns that are None stay out. Returns its rowid."""
@@ -145,13 +148,14 @@ class Writer:
         return time.monotonic_ns() - self.epoch
 
     @contextlib.contextmanager
-    def running_pass(self, idx, pos0, n_tok):
+    def running_pass(self, phase, pos0, n_tok):
         """One run of the forward pass over positions [pos0, pos0 + n_tok)."""
         begin = self.now()
         self.pass_id = self.insert(
-            "pass", run_id=self.run_id, idx=idx, phase="decode" if idx else "prefill",
-            pos0=pos0, n_tok=n_tok, kv_len=pos0 + n_tok, ts=begin,
+            "pass", run_id=self.run_id, idx=self.n_passes, phase=phase, pos0=pos0,
+            n_tok=n_tok, kv_len=pos0 + n_tok, ts=begin,
         )
+        self.n_passes += 1
         yield
         self.db.execute("UPDATE pass SET dur=? WHERE id=?", (self.now() - begin, self.pass_id))
 
@@ -205,6 +209,7 @@ class Writer:
             self.insert("meta", key=key, value=value if isinstance(value, str) else json.dumps(value))
         self.db.execute("UPDATE run SET status='ok', ended_ns=? WHERE id=?", (time.time_ns(), self.run_id))
         self.db.execute("COMMIT")
+        self._execute_file(INDEXES)
         self.db.close()
         os.chmod(self.temporary, 0o644)
         os.replace(self.temporary, self.path)

@@ -6,6 +6,9 @@
 #include <string.h>
 
 const struct kernels *const kernels_all[] = {
+#ifdef __x86_64__
+	&kernels_avx2,
+#endif
 	&kernels_ref,
 	NULL,
 };

@@ -1,0 +1,300 @@
+#!/usr/bin/env python3
+"""Holds torchless against Hugging Face on checkpoints that are nasty on purpose, and on a real one.
+
+    scripts/parity_suite.py            all cases
+    scripts/parity_suite.py --quick    the same with shorter prompts, for continuous integration
+    scripts/parity_suite.py --write docs/parity.md
+
+Each case records Hugging Face in float32 and in float64 (scripts/record_hf.py), torchless
+(torchless trace --capture '*'), and compares every point of prefill and decode (scripts/parity.py).
+SmolLM2 also has to continue each prompt with the very text that Hugging Face generates. What a
+failed case recorded stays in build/parity. Exit status: 0 all equal, 1 not, 3 something is missing.
+"""
+
+import argparse
+import collections
+import contextlib
+import io
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+from lib.files import ROOT, BadInput, EnvironmentProblem, need, run_main
+
+np, torch, transformers = need("numpy", "torch", "transformers", kind="reference")
+
+import make_checkpoint  # noqa: E402
+import parity  # noqa: E402
+import record_hf  # noqa: E402
+from lib import compare  # noqa: E402
+
+WORK = os.path.join(ROOT, "build", "parity")
+SMOLLM2 = os.path.join(ROOT, "models", "smollm2-135m")
+N_GREEDY = 64
+
+# name, preset, what torchless is told besides, what it shows
+Case = collections.namedtuple("Case", "name preset options about")
+RANDOM = [
+    Case("plain", "plain", (), "two key-value heads of four"),
+    Case("gqa-odd", "gqa-odd", (), "odd sizes: vector tails; three groups of two heads"),
+    Case("mqa", "mqa", (), "one key-value head"),
+    Case("window", "window", (), "a sliding window of 5, shorter than the prompt"),
+    Case("window-chunk", "window", ("--chunk", "4"), "the same, read four positions a pass"),
+    Case("one-by-one", "gqa-odd", ("--chunk", "1"), "one position a pass"),
+    Case("head-dim", "head-dim", (), "head_dim is not hidden / heads"),
+    Case("tied", "tied", (), "Llama, the embedding is the output matrix"),
+    Case("untied", "untied", (), "Llama, a matrix of its own"),
+    Case("f16", "f16", (), "weights in f16"),
+    Case("bf16", "bf16", (), "weights in bf16"),
+    Case("shards", "shards", (), "three files"),
+    Case("tiny-norm", "tiny-norm", (), "activations of 1e-3 and one token of zeros: eps decides"),
+    Case("big-logits", "big-logits", (), "scores and logits near 100"),
+    Case("llama3-rope", "llama3-rope", (), "rope_scaling llama3"),
+    Case("linear-rope", "linear-rope", (), "rope_scaling linear"),
+    Case("nested-theta", "nested-theta", (), "rope_theta inside rope_parameters"),
+]
+REAL = [
+    Case("capital", "The capital of France is", (), "SmolLM2, a fact"),
+    Case("code", "def fibonacci(n):\n    \"\"\"Return the n-th Fibonacci number.\"\"\"\n    if n < 2:\n",
+         (), "SmolLM2, code"),
+    Case("story", "Once upon a time, in a small village near the sea, there lived an old fisherman "
+         "called José. Every morning he", (), "SmolLM2, prose"),
+]
+
+# n_text tokens of greedy text were compared; text says how they differ, or is None
+Result = collections.namedtuple("Result", "case n_prompt n_decode comparison n_text text")
+
+
+class Engine:
+    """The torchless that is held against Hugging Face."""
+
+    def __init__(self, path):
+        self.path = path
+        if not os.access(path, os.X_OK):
+            raise EnvironmentProblem(f"{path}: is not there: build it with make")
+
+    def run(self, *args):
+        """stdout of one command, as bytes; a failure is a sentence."""
+        done = subprocess.run([self.path, *args], capture_output=True, check=False)
+        if done.returncode:
+            said = done.stderr.decode(errors="replace").strip().splitlines()
+            command = " ".join(args)
+            raise RuntimeError(f"torchless {command}: exit {done.returncode}: {said[-1:] or ''}")
+        return done.stdout
+
+    def trace(self, directory, out, ids, n, options):
+        """Record IDS and N generated tokens with every value."""
+        self.run("trace", "-m", directory, "-o", out, "-n", str(n), "--prompt-ids",
+                 "--capture", "*", *options, " ".join(map(str, ids)))
+
+
+def prompt_of(vocab, length, seed):
+    """Token ids for a random checkpoint: no specials but BOS, the token of zeros, a repetition."""
+    ids = np.random.default_rng(seed).integers(4, vocab, length).tolist()
+    ids[0] = 1
+    ids[2] = 3
+    ids[-1] = ids[1]
+    return ids
+
+
+class Suite:
+    """Runs cases and keeps their results."""
+
+    def __init__(self, engine, quick):
+        self.engine, self.quick, self.results = engine, quick, []
+        self.total = self.done = 0
+
+    def say(self, text):
+        """One line of progress."""
+        print(text, file=sys.stderr, flush=True)
+
+    def compare(self, case, directory, models, ids, n, greedy=(0, None), **more):
+        """Record three times and compare; GREEDY is what _greedy_text said."""
+        begin = time.monotonic()
+        self.done += 1
+        place = os.path.join(WORK, case.name)
+        shutil.rmtree(place, ignore_errors=True)
+        os.makedirs(place)
+        files = [os.path.join(place, name) for name in ("hf.db", "hf64.db", "torchless.db")]
+        forced = record_hf.record(models[0], directory, files[0], ids, n=n, **more)
+        if len(forced) < n:
+            raise RuntimeError(f"{case.name}: Hugging Face ended after {len(forced)} tokens")
+        record_hf.record(models[1], directory, files[1], ids, n=n, forced=forced, **more)
+        self.engine.trace(directory, files[2], ids, n, case.options)
+        result = compare.compare(*files)
+        took = time.monotonic() - begin
+        self.results.append(Result(case, len(ids), n - 1, result, *greedy))
+        self._tell(case, result, greedy[1], took)
+        if result.ok and greedy[1] is None:
+            shutil.rmtree(place)
+
+    def _tell(self, case, result, text, took):
+        worst = max((kind.worst("nmse") for kind in result.kinds.values()), key=lambda m: m.nmse)
+        verdict = "ok" if result.ok and text is None else "FAILED"
+        self.say(f"[{self.done:2}/{self.total}] {case.name:<14}{verdict:<8}{took:5.1f} s   worst "
+                 f"NMSE {worst.nmse:.1e} at {worst.place.fqn}")
+        if not result.ok:
+            self.say(parity.report(result))
+            self.say(f"kept: {os.path.join(WORK, case.name)}")
+        if text:
+            self.say(text)
+
+    def random_case(self, case):
+        """One of the presets of make_checkpoint.py."""
+        directory = os.path.join(WORK, "checkpoints", case.preset)
+        with contextlib.redirect_stderr(io.StringIO()):
+            make_checkpoint.main(["--preset", case.preset, "-q", "-o", directory])
+        model = record_hf.load(directory)
+        ids = prompt_of(model.config.vocab_size, 13 if self.quick else 37, len(case.name))
+        models = (model, record_hf.widened(model))
+        self.compare(case, directory, models, ids, 4 if self.quick else 9)
+
+    def real_cases(self, cases, directory):
+        """A trained model on real prompts: the points, and the text it goes on with."""
+        model, tokenizer = record_hf.load(directory), record_hf.load_tokenizer(directory)
+        models = (model, record_hf.widened(model))
+        for case in cases:
+            spans = record_hf.prompt_spans(tokenizer, case.preset)
+            ids = [span[0] for span in spans]
+            greedy = self._greedy_text(model, tokenizer, directory, case.preset, ids)
+            self.compare(case, directory, models, ids, 3 if self.quick else 6, greedy,
+                         tokenizer=tokenizer, spans=spans, prompt=case.preset)
+
+    def _greedy_text(self, model, tokenizer, directory, prompt, ids):
+        """(tokens, None) when torchless generates Hugging Face's text, else (tokens, what differs).
+
+        The model may end its text before N_GREEDY tokens.
+        """
+        settings = transformers.GenerationConfig(
+            do_sample=False, max_new_tokens=N_GREEDY, eos_token_id=sorted(record_hf.end_tokens(model)),
+            pad_token_id=0,
+        )
+        batch = torch.tensor([ids])
+        with torch.no_grad():
+            made = model.generate(
+                batch, attention_mask=torch.ones_like(batch), generation_config=settings
+            )[0, len(ids) :].tolist()
+        theirs = tokenizer.decode(
+            made, skip_special_tokens=True, clean_up_tokenization_spaces=False
+        ).encode() + b"\n"
+        ours = self.engine.run("run", "-m", directory, "-n", str(N_GREEDY), prompt)
+        if ours == theirs:
+            return len(made), None
+        return len(made), (
+            f"  greedy text differs\n  Hugging Face  {theirs!r}\n  torchless     {ours!r}")
+
+    @property
+    def ok(self):
+        """Whether every case passed."""
+        return all(result.comparison.ok and result.text is None for result in self.results)
+
+
+# ---- the tables -------------------------------------------------------------------------------
+
+
+def merged(results):
+    """compare.Kind of every point over all cases, each measure labelled with its case."""
+    kinds = {}
+    for result in results:
+        for name, kind in result.comparison.kinds.items():
+            whole = kinds.setdefault(name, compare.Kind(name))
+            for measure in kind.measures:
+                measure.case = result.case.name
+            whole.measures += kind.measures
+            whole.floors += kind.floors
+            whole.failed += kind.failed
+    return list(kinds.values())
+
+
+def kind_rows(results):
+    """The rows of parity's table with the case in front of the place."""
+    for kind, row in zip(parity.ordered(merged(results)), parity.table_rows(merged(results))):
+        case = kind.worst("max_abs").case
+        yield (*row[:6], f"{case} {row[6]}" if row[6] else "", *row[7:])
+
+
+def case_lines(results):
+    """A Markdown table of the cases."""
+    yield "| case | what it shows | prompt + decode | values | worst NMSE | log-softmax | KL | top-1 | text |"
+    yield "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |"
+    for result in results:
+        kinds, logits = result.comparison.kinds.values(), result.comparison.logits
+        worst = max(kind.worst("nmse").nmse for kind in kinds)
+        text = f"{result.n_text} tokens equal" if result.n_text else ""
+        text = "differs" if result.text else text
+        yield (
+            f"| {result.case.name} | {result.case.about} | {result.n_prompt} + {result.n_decode} | "
+            f"{sum(len(kind.measures) for kind in kinds)} | {parity.short(worst)} | "
+            f"{parity.short(logits.logprob)} | {parity.short(logits.kl)} | "
+            f"{logits.rows - len(logits.differ)}/{logits.rows} | {text} |"
+        )
+
+
+def document(suite, command):
+    """docs/parity.md."""
+    version = suite.engine.run("--version").decode().strip()
+    return "\n".join([
+        "# Parity with Hugging Face",
+        "",
+        "Written by", "", f"    {command}", "",
+        f"with {version}, transformers {transformers.__version__} and torch {torch.__version__}: "
+        "float32, eager attention. Every output of every",
+        "operation of the forward pass is compared, in prefill and in decode, aligned by absolute "
+        "position. NMSE is Σ(a−b)²/Σa², a being Hugging",
+        "Face, of the worst position. The floor is Hugging Face's own float32 against the same formulas in float64: no "
+        "float32 implementation is expected to be closer.",
+        f"A value passes with NMSE ≤ {compare.NMSE:.0e} (or ten times its floor) and max-abs ≤ {compare.MAX_ABS:.0e}·max(1, "
+        f"absmax/10), logits with log-softmax ≤ {compare.LOGPROB:.0e} (or four times its floor) and KL ≤ {compare.KL:.0e}.",
+        "", "## By point", "",
+        "The worst of all cases, layers and passes.", "",
+        parity.markdown_table(kind_rows(suite.results)),
+        "", "## By case", "",
+        *case_lines(suite.results), "",
+    ])
+
+
+def parse(argv):
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("--quick", action="store_true", help="shorter prompts and fewer decode passes")
+    add("--only", action="append", metavar="CASE", help="run this case (may be repeated)")
+    add("--write", metavar="FILE.md", help="write the tables as a document")
+    add("--torchless", metavar="FILE", default=os.path.join(ROOT, "torchless"))
+    add("-m", "--model", metavar="DIR", default=SMOLLM2, help="the trained model")
+    return parser.parse_args(argv)
+
+
+def main(argv):
+    """Run the cases."""
+    args = parse(argv)
+    names = [case.name for case in RANDOM + REAL]
+    for name in args.only or ():
+        if name not in names:
+            raise BadInput(f"there is no case {name}: one of {' '.join(names)}")
+    wanted = lambda cases: [case for case in cases if not args.only or case.name in args.only]
+    suite = Suite(Engine(args.torchless), args.quick)
+    suite.total = len(wanted(RANDOM + REAL))
+    if wanted(REAL) and not os.path.isdir(args.model):
+        raise EnvironmentProblem(f"{args.model}: is not there: run scripts/fetch-smollm2")
+    begin = time.monotonic()
+    for case in wanted(RANDOM):
+        suite.random_case(case)
+    if wanted(REAL):
+        suite.real_cases(wanted(REAL), args.model)
+    print(parity.text_table(kind_rows(suite.results)))
+    failed = [result.case.name for result in suite.results
+              if result.text or not result.comparison.ok]
+    verdict = f"FAILED: {', '.join(failed)}" if failed else "all equal within tolerance"
+    print(f"\n{len(suite.results)} cases, {time.monotonic() - begin:.0f} s: {verdict}")
+    if args.write:
+        with open(args.write, "w", encoding="utf-8") as file:
+            file.write(document(suite, " ".join(["scripts/parity_suite.py", *argv])))
+    return 0 if suite.ok else 1
+
+
+if __name__ == "__main__":
+    run_main(main)

@@ -1,0 +1,120 @@
+/*
+ * avx2.h -- what the AVX2 files share: loads of any weight type, tails, sums, exp.
+ *
+ * Included by avx2*.c only, which are compiled with -mavx2 -mfma -mf16c.
+ */
+#ifndef TORCHLESS_KERNELS_AVX2_H
+#define TORCHLESS_KERNELS_AVX2_H
+
+#include "kv.h"
+
+#include <immintrin.h>
+#include <string.h>
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+/* The functions of the tier that live in files of their own. */
+void avx2_linear(struct threads *pool, float *y, const float *x, const struct tensor *w, int64_t T);
+void avx2_scores(float *scores, int64_t stride, const struct attention *a,
+		 struct attention_tile tile);
+void avx2_mix(float *z, int64_t z_stride, const float *p, int64_t stride, const struct attention *a,
+	      struct attention_tile tile);
+
+/* The first n of eight lanes, 0 <= n <= 8: for maskload and maskstore, which touch no other. */
+ALWAYS_INLINE __m256i first_lanes(int64_t n)
+{
+	static const int32_t lanes[16] = { -1, -1, -1, -1, -1, -1, -1, -1 };
+
+	return _mm256_loadu_si256((const __m256i *)(lanes + 8 - n));
+}
+
+/* Eight consecutive weights as f32; `src` may have any alignment. */
+ALWAYS_INLINE __m256 load8(const unsigned char *src, enum dtype dtype)
+{
+	__m128i half;
+
+	if (dtype == DTYPE_F32)
+		return _mm256_loadu_ps((const float *)(const void *)src);
+	half = _mm_loadu_si128((const __m128i *)(const void *)src);
+	if (dtype == DTYPE_F16)
+		return _mm256_cvtph_ps(half);
+	/* bf16 is the upper half of an f32. */
+	return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
+}
+
+/* Fewer than eight weights, zeros behind them; reads nothing beyond. */
+ALWAYS_INLINE __m256 load_tail(const unsigned char *src, enum dtype dtype, int64_t n)
+{
+	unsigned char buf[32] = { 0 };
+
+	memcpy(buf, src, (size_t)(n * (dtype == DTYPE_F32 ? 4 : 2)));
+	return load8(buf, dtype);
+}
+
+/*
+ * The sums of the lanes of four vectors, each ((0+1)+(2+3)) + ((4+5)+(6+7)): one order, so that a
+ * sum does not depend on what is summed beside it.
+ */
+ALWAYS_INLINE __m128 sum_lanes4(__m256 a, __m256 b, __m256 c, __m256 d)
+{
+	__m256 sums = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
+
+	return _mm_add_ps(_mm256_castps256_ps128(sums), _mm256_extractf128_ps(sums, 1));
+}
+
+ALWAYS_INLINE float sum_lanes(__m256 a)
+{
+	__m256 zero = _mm256_setzero_ps();
+
+	return _mm_cvtss_f32(sum_lanes4(a, zero, zero, zero));
+}
+
+/*
+ * exp(x) = p 2^n with p in [0.7, 1.42): n = round(x / ln 2), p = exp(r), r = x - n ln 2, with
+ * ln 2 in two parts so that the subtraction is exact.  exp(r) = 1 + r + r^2 q(r), q a polynomial
+ * of degree 4 fitted to the least relative error on |r| <= ln 2 / 2, which is 4e-9.
+ * Keeping n apart lets a caller divide or multiply before the result may underflow.
+ */
+ALWAYS_INLINE __m256 exp_split(__m256 x, __m256i *n)
+{
+	__m256 rounded = _mm256_round_ps(_mm256_mul_ps(x, _mm256_set1_ps(1.44269504f)),
+					 _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+	__m256 r = _mm256_fnmadd_ps(rounded, _mm256_set1_ps(0x1.62e4p-1f), x);
+	__m256 q = _mm256_set1_ps(0.00138145837f);
+
+	r = _mm256_fnmadd_ps(rounded, _mm256_set1_ps(0x1.7f7d1cp-20f), r);
+	q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(0.00836872403f));
+	q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(0.041668389f));
+	q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(0.166665211f));
+	q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(0.49999994f));
+	*n = _mm256_cvtps_epi32(rounded);
+	return _mm256_add_ps(_mm256_fmadd_ps(_mm256_mul_ps(r, r), q, r), _mm256_set1_ps(1));
+}
+
+/* p 2^n for |n| <= 252, in two steps because 2^n alone may not be an f32; rounded once. */
+ALWAYS_INLINE __m256 scale_by_power(__m256 p, __m256i n)
+{
+	__m256i bias = _mm256_set1_epi32(127);
+	__m256i a = _mm256_srai_epi32(n, 1), b = _mm256_sub_epi32(n, a);
+	__m256 pow_a = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(a, bias), 23));
+	__m256 pow_b = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(b, bias), 23));
+
+	return _mm256_mul_ps(_mm256_mul_ps(p, pow_a), pow_b);
+}
+
+/*
+ * exp(x) within 1 ulp; inf above 88.7, subnormal below -87.3, 0 below -104, NaN for NaN: min and
+ * max return their second operand when one is NaN.
+ */
+ALWAYS_INLINE __m256 exp8(__m256 x)
+{
+	__m256i n;
+	__m256 p;
+
+	x = _mm256_min_ps(_mm256_set1_ps(89), x);
+	x = _mm256_max_ps(_mm256_set1_ps(-105), x);
+	p = exp_split(x, &n);
+	return scale_by_power(p, n);
+}
+
+#endif

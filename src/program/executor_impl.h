@@ -1,0 +1,80 @@
+/*
+ * executor_impl.h -- what the files of the executor share; private to src/program.
+ *
+ *	executor.c   passes, the loop, hooks
+ *	plan.c       where the buffers of a pass lie
+ *	kv_cache.c   rows that live across passes
+ *	lazy.c       the lazy values: scores, mask, softmax, and mix that consumes them
+ *	edit.c       the log of edits
+ *	ops.c        one function per op
+ */
+#ifndef TORCHLESS_EXECUTOR_IMPL_H
+#define TORCHLESS_EXECUTOR_IMPL_H
+
+#include "torchless/executor.h"
+
+/* Keys or values of one layer; see struct kv_view. */
+struct kv_cache {
+	value_id value;
+	float *rows;
+	int64_t capacity; /* positions allocated */
+	int64_t limit;    /* positions beyond which it wraps; INT64_MAX: never */
+	int64_t n_heads, head_dim;
+};
+
+/* ---- plan.c -------------------------------------------------------------------------------- */
+
+/*
+ * Byte offset of each OWN value in the arena for this T and R, -1 for other storage; returns the
+ * size of the arena, -1 on overflow.  last[v] is the last op that needs the value's memory.
+ */
+int64_t plan_offsets(const struct program *p, enum plan plan, int64_t T, int64_t R,
+		     int64_t *offsets, int *last);
+
+/* The last op that needs each value's memory, views and lazy values followed. */
+void plan_last_use(const struct program *p, int *last);
+
+/* `dim` with symbols replaced. */
+int64_t plan_bind_dim(int64_t dim, int64_t T, int64_t S, int64_t R);
+
+/* ---- kv_cache.c ---------------------------------------------------------------------------- */
+
+/* Make room for `positions` positions; ERR_MEMORY with the numbers. */
+int kv_cache_reserve(struct kv_cache *c, int64_t positions, struct err *err);
+
+/* Write T rows at positions [pos0, pos0 + T). */
+void kv_cache_append(struct kv_cache *c, const float *rows, int64_t pos0, int64_t T);
+
+/* The rows [pos0, pos0 + T) where they are contiguous, else NULL. */
+float *kv_cache_rows(const struct kv_cache *c, int64_t pos0, int64_t T);
+
+/* What a query sees when positions [.., end) were written. */
+struct kv_view kv_cache_view(const struct kv_cache *c, int64_t end);
+
+/* The positions a ring for this program keeps: window + chunk; INT64_MAX without a window. */
+int64_t kv_cache_limit(const struct program *p, const struct executor_options *opt);
+
+/* ---- lazy.c --------------------------------------------------------------------------------- */
+
+/* Rows [T, S] of one head of a lazy value, edits included. */
+void lazy_fetch_head(struct executor *ex, value_id v, int64_t head, float *rows);
+
+/* The MIX op: z from q and the caches.  ERR_MEMORY. */
+int lazy_mix(struct executor *ex, const struct op *op, struct err *err);
+
+/* ---- edit.c --------------------------------------------------------------------------------- */
+
+/* Apply the edits of a stored value to it. */
+void edits_apply(struct executor *ex, value_id v);
+
+/* Apply the edits of a lazy value to the rows of one head. */
+void edits_apply_head(struct executor *ex, value_id v, int64_t head, float *rows);
+
+/* Whether any edit of `v` is in force in this pass. */
+bool edits_touch(const struct executor *ex, value_id v);
+
+/* ---- ops.c ---------------------------------------------------------------------------------- */
+
+int ops_run(struct executor *ex, const struct op *op, struct err *err);
+
+#endif

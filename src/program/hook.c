@@ -1,0 +1,52 @@
+/* hook.c -- the list of hooks, and stages as steps with a cursor. */
+#include "torchless/hook.h"
+
+void hook_add(struct hook **list, struct hook *hook)
+{
+	while (*list)
+		list = &(*list)->next;
+	hook->next = NULL;
+	*list = hook;
+}
+
+static int announce(struct hook *hooks, const struct site *at, bool before, struct err *err)
+{
+	int action = HOOK_CONTINUE;
+
+	for (struct hook *h = hooks; h; h = h->next) {
+		int (*call)(void *, struct executor *, const struct site *, struct err *) =
+			before ? h->before : h->after;
+		int r;
+
+		if (!call || (h->wants && !h->wants(h->ctx, at)))
+			continue;
+		r = call(h->ctx, NULL, at, err);
+		if (r < 0)
+			return r;
+		if (r == HOOK_PAUSE)
+			action = HOOK_PAUSE;
+	}
+	return action;
+}
+
+/* The two halves of a step: pausing in either resumes behind it, so nothing is announced twice. */
+int stage_run(struct stage_run *run, struct hook *hooks, struct err *err)
+{
+	while (run->at < run->n) {
+		struct site site = { .kind = SITE_STAGE, .step = &run->steps[run->at] };
+		int r;
+
+		if (!run->resumed) {
+			run->resumed = true;
+			r = announce(hooks, &site, true, err);
+			if (r != HOOK_CONTINUE)
+				return r;
+		}
+		run->resumed = false;
+		run->at++;
+		r = announce(hooks, &site, false, err);
+		if (r != HOOK_CONTINUE)
+			return r;
+	}
+	return HOOK_CONTINUE;
+}

@@ -1,0 +1,444 @@
+/*
+ * point.c -- the names of points, and globs over them.
+ *
+ * A point has a handful of spellings: canonical, short (L3.attn.pattern), TransformerLens's,
+ * ggml's, and those of its aliases.  each_name() produces them one by one; matching and
+ * suggesting are loops over it, so a new spelling is added in one place.
+ */
+#include "torchless/point.h"
+
+#include "torchless/mem.h"
+#include "torchless/text.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME_SIZE 160
+
+/* No axis is longer: what is beyond this in a selection is a typing error. */
+#define MAX_INDEX ((int64_t)1 << 40)
+
+/* ---- spellings ----------------------------------------------------------------------------- */
+
+const char *point_format_name(const char *fmt, int layer, char *buf, size_t size)
+{
+	const char *at;
+
+	if (!fmt)
+		return NULL;
+	at = strstr(fmt, "%d");
+	if (!at)
+		snprintf(buf, size, "%s", fmt);
+	else
+		snprintf(buf, size, "%.*s%d%s", (int)(at - fmt), fmt, layer, at + 2);
+	return buf;
+}
+
+/* Parts of a path that have a shorter spelling; the first one found is used. */
+static const struct {
+	const char *path, *brief;
+} brief_parts[] = {
+	{ "self_attn", "attn" },
+	{ "input_layernorm", "ln1" },
+	{ "post_attention_layernorm", "ln2" },
+};
+
+/* "model.layers.3.self_attn:pattern" -> "L3.attn.pattern"; ":out" is left out. */
+static void shorten(const char *name, char *buf, size_t size)
+{
+	const char *rest = name;
+	size_t at = 0;
+	char *colon;
+
+	if (strncmp(rest, "model.", 6) == 0)
+		rest += 6;
+	if (strncmp(rest, "layers.", 7) == 0) {
+		rest += 7;
+		at = (size_t)snprintf(buf, size, "L");
+		while (isdigit((unsigned char)*rest) && at + 1 < size)
+			buf[at++] = *rest++;
+		if (*rest == '.' && at + 1 < size)
+			buf[at++] = *rest++;
+	}
+	for (size_t i = 0; i < sizeof(brief_parts) / sizeof(brief_parts[0]) && at < size; i++) {
+		size_t len = strlen(brief_parts[i].path);
+
+		if (strncmp(rest, brief_parts[i].path, len) == 0) {
+			at += (size_t)snprintf(buf + at, size - at, "%s", brief_parts[i].brief);
+			rest += len;
+			break;
+		}
+	}
+	if (at < size)
+		snprintf(buf + at, size - at, "%s", rest);
+	colon = strchr(buf, ':');
+	if (colon && strcmp(colon, ":out") == 0)
+		*colon = '\0';
+	else if (colon)
+		*colon = '.';
+}
+
+const char *point_short_name(const struct value *v, char *buf, size_t size)
+{
+	shorten(v->name, buf, size);
+	return buf;
+}
+
+typedef bool name_fn(void *ctx, const char *name, value_id v);
+
+/* The spellings of one canonical or alias name. */
+static bool spellings(const char *name, const struct point_info *point, int layer, value_id v,
+		      name_fn *fn, void *ctx)
+{
+	size_t len = strlen(name);
+	char buf[NAME_SIZE];
+
+	if (fn(ctx, name, v))
+		return true;
+	if (len > 4 && strcmp(name + len - 4, ":out") == 0) {
+		snprintf(buf, sizeof(buf), "%.*s", (int)(len - 4), name);
+		if (fn(ctx, buf, v))
+			return true;
+	}
+	shorten(name, buf, sizeof(buf));
+	if (fn(ctx, buf, v))
+		return true;
+	if (!point)
+		return false;
+	if (point_format_name(point->tl_name, layer, buf, sizeof(buf)) && fn(ctx, buf, v))
+		return true;
+	return point_format_name(point->ggml_name, layer, buf, sizeof(buf)) && fn(ctx, buf, v);
+}
+
+/* Every spelling of every point, until fn returns true. */
+static void each_name(const struct program *p, name_fn *fn, void *ctx)
+{
+	for (int i = 0; i < p->n_values; i++) {
+		const struct value *v = &p->values[i];
+
+		if (v->point && spellings(v->name, v->point, v->layer, i, fn, ctx))
+			return;
+	}
+	for (int i = 0; i < p->n_aliases; i++) {
+		const struct alias *a = &p->aliases[i];
+
+		if (p->values[a->value].point &&
+		    spellings(a->name, a->point, a->layer, a->value, fn, ctx))
+			return;
+	}
+}
+
+/* ---- matching ------------------------------------------------------------------------------ */
+
+struct match {
+	const char *pattern;
+	bool *wanted;
+	int n;
+};
+
+static bool match_name(void *ctx, const char *name, value_id v)
+{
+	struct match *m = ctx;
+
+	if (!m->wanted[v] && text_glob(m->pattern, name)) {
+		m->wanted[v] = true;
+		m->n++;
+	}
+	return false;
+}
+
+/* Find "[4-7]" or "[4]" after '.' or 'L': a range of layers.  Returns its start or NULL. */
+static const char *find_range(const char *pattern, long *first, long *last, const char **end)
+{
+	for (const char *at = strchr(pattern, '['); at; at = strchr(at + 1, '[')) {
+		char *stop;
+
+		if (at == pattern || (at[-1] != '.' && at[-1] != 'L') ||
+		    !isdigit((unsigned char)at[1]))
+			continue;
+		*first = *last = strtol(at + 1, &stop, 10);
+		if (*stop == '-' && isdigit((unsigned char)stop[1]))
+			*last = strtol(stop + 1, &stop, 10);
+		if (*stop != ']')
+			continue;
+		*end = stop + 1;
+		return at;
+	}
+	return NULL;
+}
+
+static int match_pattern(const struct program *p, const char *pattern, bool *wanted)
+{
+	struct match m = { .pattern = pattern, .wanted = wanted };
+	long first, last;
+	const char *end, *range = find_range(pattern, &first, &last, &end);
+	char one[NAME_SIZE];
+
+	if (!range) {
+		each_name(p, match_name, &m);
+		return m.n;
+	}
+	if (last >= p->n_layers)
+		last = p->n_layers - 1;
+	m.pattern = one;
+	for (long layer = first; layer <= last; layer++) {
+		snprintf(one, sizeof(one), "%.*s%ld%s", (int)(range - pattern), pattern, layer,
+			 end);
+		each_name(p, match_name, &m);
+	}
+	return m.n;
+}
+
+#define N_NEAREST 3
+
+struct nearest {
+	const char *pattern;
+	int n, distance[N_NEAREST];
+	char name[N_NEAREST][NAME_SIZE];
+};
+
+static bool rank_name(void *ctx, const char *name, value_id v)
+{
+	struct nearest *near = ctx;
+	int d = text_distance(near->pattern, name);
+	int i;
+
+	(void)v;
+	for (i = 0; i < near->n; i++)
+		if (strcmp(near->name[i], name) == 0)
+			return false;
+	for (i = near->n; i > 0 && near->distance[i - 1] > d; i--)
+		if (i < N_NEAREST) {
+			near->distance[i] = near->distance[i - 1];
+			memcpy(near->name[i], near->name[i - 1], NAME_SIZE);
+		}
+	if (i >= N_NEAREST)
+		return false;
+	near->distance[i] = d;
+	snprintf(near->name[i], NAME_SIZE, "%s", name);
+	if (near->n < N_NEAREST)
+		near->n++;
+	return false;
+}
+
+int points_match(const struct program *p, const char *pattern, bool *wanted, struct err *err)
+{
+	struct nearest near = { .pattern = pattern };
+	bool *mine = mem_calloc((size_t)p->n_values, sizeof(*mine));
+	int n = match_pattern(p, pattern, mine);
+
+	for (int i = 0; i < p->n_values; i++)
+		wanted[i] |= mine[i];
+	free(mine);
+	if (n > 0)
+		return n;
+	each_name(p, rank_name, &near);
+	return err_set(err, ERR_USAGE,
+		       "no point is called '%s'; the nearest are %s, %s and %s "
+		       "(`torchless info --points` lists all)",
+		       pattern, near.name[0], near.name[1], near.name[2]);
+}
+
+/* ---- selections ---------------------------------------------------------------------------- */
+
+/* The i-th name of "pos,head,d_head"; false past the last. */
+static bool axis_name(const char *axes, int i, char *name, size_t size)
+{
+	size_t len;
+
+	for (; axes && i > 0; i--) {
+		axes = strchr(axes, ',');
+		axes = axes ? axes + 1 : NULL;
+	}
+	if (!axes || !*axes)
+		return false;
+	len = strcspn(axes, ",");
+	snprintf(name, size, "%.*s", (int)len, axes);
+	return true;
+}
+
+static int axis_index(const char *axes, const char *name, size_t len)
+{
+	char axis[32];
+
+	for (int i = 0; axis_name(axes, i, axis, sizeof(axis)); i++)
+		if (strlen(axis) == len && memcmp(axis, name, len) == 0)
+			return i;
+	return -1;
+}
+
+static int count_axes(const char *axes)
+{
+	char axis[32];
+	int n = 0;
+
+	while (n < TENSOR_MAX_DIMS && axis_name(axes, n, axis, sizeof(axis)))
+		n++;
+	return n;
+}
+
+/* Parse "3", "-1", "0:4", ":", "2:" into one axis; returns false when it is none of these. */
+static bool parse_range(const char *s, size_t len, bool *whole, int64_t *start, int64_t *stop)
+{
+	char text[48], *at = text;
+	bool has_start;
+
+	if (len == 0 || len >= sizeof(text))
+		return false;
+	memcpy(text, s, len);
+	text[len] = '\0';
+	*whole = strcmp(text, ":") == 0;
+	*start = 0;
+	*stop = INT64_MAX;
+	has_start = *at != ':';
+	if (has_start) {
+		*start = strtoll(text, &at, 10);
+		if (at == text || isspace((unsigned char)text[0]) || llabs(*start) > MAX_INDEX)
+			return false;
+	}
+	if (*at == '\0') {
+		*stop = *start == -1 ? INT64_MAX : *start + 1;
+		return true;
+	}
+	if (*at++ != ':')
+		return false;
+	if (*at) {
+		char *end;
+
+		*stop = strtoll(at, &end, 10);
+		return end != at && *end == '\0';
+	}
+	return true;
+}
+
+static const char *skip_space(const char *s, const char *end)
+{
+	while (s < end && isspace((unsigned char)*s))
+		s++;
+	return s;
+}
+
+/* One item of a selection: "head=2" or "0:4", which is then axis number `i`. */
+static int parse_item(struct selection *sel, const char *s, size_t len, const char *axes, int i,
+		      struct err *err)
+{
+	const char *equals = memchr(s, '=', len);
+	int axis = equals ? axis_index(axes, s, (size_t)(equals - s)) : i;
+	const char *range = equals ? equals + 1 : s;
+	size_t range_len = len - (size_t)(range - s);
+
+	if (axis < 0 || axis >= sel->n_axes)
+		return err_set(err, ERR_USAGE, "'%.*s' names no axis of [%s]", (int)len, s,
+			       axes ? axes : "");
+	if (!parse_range(range, range_len, &sel->axis[axis].whole, &sel->axis[axis].start,
+			 &sel->axis[axis].stop))
+		return err_set(
+			err, ERR_USAGE,
+			"'%.*s' is no index of axis %d of [%s]: expected a number, START:STOP or :",
+			(int)len, s, axis, axes ? axes : "");
+	return 0;
+}
+
+int selection_parse(struct selection *sel, const char *text, const char *axes, struct err *err)
+{
+	const char *at, *end;
+	int i = 0;
+
+	*sel = (struct selection){ .n_axes = count_axes(axes) };
+	for (int k = 0; k < TENSOR_MAX_DIMS; k++) {
+		sel->axis[k].whole = true;
+		sel->axis[k].stop = INT64_MAX;
+	}
+	if (!text || !*text)
+		return 0;
+	end = text + strlen(text) - 1;
+	if (*text != '[' || end <= text || *end != ']')
+		return err_set(err, ERR_USAGE, "'%s' is no selection: expected [...]", text);
+	for (at = text + 1; at < end; i++) {
+		const char *comma, *stop;
+
+		at = skip_space(at, end);
+		comma = memchr(at, ',', (size_t)(end - at));
+		stop = comma ? comma : end;
+		while (stop > at && isspace((unsigned char)stop[-1]))
+			stop--;
+		if (parse_item(sel, at, (size_t)(stop - at), axes, i, err))
+			return err->code;
+		at = comma ? comma + 1 : end;
+	}
+	return 0;
+}
+
+int selection_check(const struct selection *sel, const struct value *v, struct err *err)
+{
+	const char *axes = v->point ? v->point->axes : "";
+	char axis[32];
+
+	for (int i = 0; i < sel->n_axes && i < v->t.n_dims; i++) {
+		int64_t dim = v->t.shape[i], start = sel->axis[i].start, stop = sel->axis[i].stop;
+
+		if (sel->axis[i].whole || dim < 0)
+			continue;
+		start += start < 0 ? dim : 0;
+		stop += stop < 0 ? dim : 0;
+		if (start >= 0 && start < dim && stop > start && (stop <= dim || stop == INT64_MAX))
+			continue;
+		axis_name(axes, i, axis, sizeof(axis));
+		return err_set(err, ERR_USAGE, "%s has %lld along its axis %s: %s%lld is outside",
+			       v->name, (long long)dim, axis,
+			       stop == start + 1 ? "" : "a range from ",
+			       (long long)sel->axis[i].start);
+	}
+	return 0;
+}
+
+int selection_split(const char *text, char *name, size_t size, const char **rest, struct err *err)
+{
+	size_t len = strlen(text);
+	const char *open = len > 0 && text[len - 1] == ']' ? strrchr(text, '[') : NULL;
+
+	if (open && open > text && (open[-1] == '.' || open[-1] == 'L'))
+		open = NULL;
+	if (!open && strchr(text, '=') && strchr(text, '['))
+		return err_set(err, ERR_USAGE, "'%s': the bracket is not closed", text);
+	*rest = open ? open : text + len;
+	len = (size_t)(*rest - text);
+	if (len == 0 || len >= size)
+		return err_set(err, ERR_USAGE, "'%.60s' is no name of a point", text);
+	memcpy(name, text, len);
+	name[len] = '\0';
+	return 0;
+}
+
+/* Axes whose numbers are absolute positions that begin with this pass. */
+static bool counts_from_pos0(const char *axes, int i)
+{
+	char axis[32];
+
+	return axis_name(axes, i, axis, sizeof(axis)) &&
+	       (strcmp(axis, "pos") == 0 || strcmp(axis, "q") == 0 || strcmp(axis, "kv_pos") == 0);
+}
+
+bool selection_resolve(const struct selection *sel, const char *axes, const int64_t *shape,
+		       int n_dims, int64_t pos0, int64_t start[TENSOR_MAX_DIMS],
+		       int64_t stop[TENSOR_MAX_DIMS])
+{
+	for (int i = 0; i < n_dims; i++) {
+		int64_t base = counts_from_pos0(axes, i) ? pos0 : 0;
+		int64_t a = sel->axis[i].start, b = sel->axis[i].stop;
+
+		start[i] = 0;
+		stop[i] = shape[i];
+		if (i >= sel->n_axes || sel->axis[i].whole)
+			continue;
+		a = a < 0 ? shape[i] + a : a - base;
+		b = b == INT64_MAX ? shape[i] : b < 0 ? shape[i] + b : b - base;
+		start[i] = a < 0 ? 0 : a;
+		stop[i] = b > shape[i] ? shape[i] : b;
+		if (start[i] >= stop[i])
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,237 @@
+/*
+ * test_attention.c -- attention in tiles against the formula in f64 and against whole rows, with
+ * windows, rings, grouped heads, and poison wherever no query may look.
+ */
+#include "kernels_data.h"
+
+#include <criterion/criterion.h>
+
+struct problem {
+	int64_t T, pos0, H, G, E, window, ring; /* ring: capacity, 0 for none */
+};
+
+static const struct problem problems[] = {
+	{ 1, 0, 1, 1, 2, 0, 0 },       { 1, 40, 4, 2, 16, 0, 0 },   { 2, 0, 6, 2, 34, 0, 0 },
+	{ 7, 3, 6, 3, 8, 4, 0 },       { 33, 0, 4, 2, 64, 0, 0 },   { 101, 0, 3, 1, 72, 0, 0 },
+	{ 37, 64, 2, 2, 128, 20, 0 },  { 80, 33, 6, 2, 10, 7, 0 },  { 1, 50, 4, 2, 16, 10, 11 },
+	{ 9, 50, 4, 2, 16, 10, 19 },   { 40, 77, 6, 2, 34, 5, 45 }, { 70, 100, 2, 1, 64, 64, 134 },
+	{ 45, 10, 9, 3, 7, 100, 145 },
+};
+
+/* Positions [first, n) of full rows in a ring, or all in a row; what is not there is NaN. */
+static struct kv_view view_of(const struct problem *p, const float *full, int64_t first)
+{
+	int64_t n = p->pos0 + p->T, size = p->G * p->E;
+	int64_t capacity = p->ring ? p->ring : n + 5;
+	float *rows = data_empty(capacity * size);
+	struct kv_view view = { rows, capacity, p->G, p->E, first, n - first };
+
+	for (int64_t i = first; i < n; i++)
+		memcpy(rows + i % capacity * size, full + i * size, (size_t)size * sizeof(*rows));
+	return view;
+}
+
+static struct attention attention_of(const struct problem *p)
+{
+	int64_t n = p->pos0 + p->T, size = p->G * p->E;
+	int64_t first = p->ring && n > p->ring ? n - p->ring : 0;
+	struct attention a = { .q = data_random(p->T * p->H * p->E, 21, 3),
+			       .n_heads = p->H,
+			       .pos0 = p->pos0,
+			       .T = p->T,
+			       .window = p->window,
+			       .scale = (float)(1 / sqrt((double)p->E)) };
+
+	a.k = view_of(p, data_random(n * size, 22, 3), first);
+	a.v = view_of(p, data_random(n * size, 23, 1), first);
+	return a;
+}
+
+static bool sees(const struct problem *p, int64_t t, int64_t j)
+{
+	int64_t i = p->pos0 + t;
+
+	return j <= i && (p->window == 0 || i - p->window < j);
+}
+
+static const float *row_of(const struct kv_view *kv, int64_t j, int64_t g)
+{
+	return kv->rows + (j % kv->capacity * kv->n_kv_heads + g) * kv->head_dim;
+}
+
+/* z, and the pattern of one head, by the book. */
+static void by_the_book(const struct problem *p, const struct attention *a, double *z,
+			double *pattern, int64_t head)
+{
+	int64_t n = p->pos0 + p->T;
+
+	for (int64_t i = 0; i < p->T * p->H; i++) {
+		int64_t t = i / p->H, g = i % p->H / (p->H / p->G);
+		double e[512], sum = 0;
+
+		for (int64_t j = 0; j < n; j++) {
+			double dot = 0;
+
+			e[j] = 0;
+			if (!sees(p, t, j))
+				continue;
+			for (int64_t c = 0; c < p->E; c++)
+				dot += (double)a->q[i * p->E + c] * row_of(&a->k, j, g)[c];
+			sum += e[j] = exp(dot * a->scale);
+		}
+		for (int64_t j = 0; j < n; j++) {
+			if (i % p->H == head)
+				pattern[t * n + j] = e[j] / sum;
+			for (int64_t c = 0; e[j] > 0 && c < p->E; c++)
+				z[i * p->E + c] += e[j] / sum * row_of(&a->v, j, g)[c];
+		}
+	}
+}
+
+static void check_problem(const struct kernels *k, const struct problem *p)
+{
+	struct attention a = attention_of(p);
+	int64_t n = p->pos0 + p->T, z_size = p->T * p->H * p->E, head = p->H - 1;
+	double *want_z = calloc((size_t)z_size, sizeof(double));
+	double *want_p = calloc((size_t)(p->T * n), sizeof(double));
+	float *first = NULL, *rows = data_empty(p->T * n), *z = data_empty(z_size);
+
+	by_the_book(p, &a, want_z, want_p, head);
+	for (int threads = 1; threads <= 3; threads++) {
+		struct err err;
+		struct threads *pool = threads_new(threads, &err);
+		float *tiled = data_empty(z_size);
+
+		cr_assert_eq(attention_run(k, pool, tiled, &a), 0);
+		cr_assert_leq(data_nmse(want_z, tiled, z_size), 1e-11, "%s: T %ld pos0 %ld: %g",
+			      k->isa, (long)p->T, (long)p->pos0, data_nmse(want_z, tiled, z_size));
+		cr_assert(!first || data_same_bits(first, tiled, z_size));
+		first = tiled;
+		for (int64_t h = 0; h < p->H; h++) {
+			attention_scores_head(k, pool, &a, h, rows, n);
+			for (int64_t i = 0; i < p->T * n; i++)
+				cr_assert(sees(p, i / n, i % n) ? isfinite(rows[i])
+								: rows[i] == -INFINITY);
+			attention_softmax_rows(k, pool, rows, p->T, n);
+			attention_mix_head(k, pool, z, &a, h, rows, n);
+		}
+		cr_assert(data_same_bits(first, z, z_size), "%s: tiles and rows differ, T %ld",
+			  k->isa, (long)p->T);
+		cr_assert_leq(data_nmse(want_p, rows, p->T * n), 1e-11);
+		threads_free(pool);
+	}
+	free(want_z);
+	free(want_p);
+}
+
+static void each_problem(void (*check)(const struct kernels *k, const struct problem *p))
+{
+	for (int i = 0; kernels_all[i]; i++)
+		for (int j = 0; kernels_all[i]->supported() && j < COUNT_OF(problems); j++)
+			check(kernels_all[i], &problems[j]);
+}
+
+Test(attention, tiles_and_rows_agree_with_each_other_and_with_the_formula)
+{
+	each_problem(check_problem);
+}
+
+/* The same positions in a ring and in a row. */
+static void check_ring(const struct kernels *k, const struct problem *p)
+{
+	struct problem straight = *p;
+	struct attention a, b;
+	int64_t z_size = p->T * p->H * p->E;
+	float *za = data_empty(z_size), *zb = data_empty(z_size);
+
+	straight.ring = 0;
+	a = attention_of(p);
+	b = attention_of(&straight);
+	cr_assert_eq(attention_run(k, NULL, za, &a), 0);
+	cr_assert_eq(attention_run(k, NULL, zb, &b), 0);
+	cr_assert(data_same_bits(za, zb, z_size), "%s: ring %ld of T %ld", k->isa, (long)p->ring,
+		  (long)p->T);
+}
+
+Test(attention, a_ring_does_not_show)
+{
+	each_problem(check_ring);
+}
+
+/* A prompt in one pass or a query at a time: scores and sums are the same functions of rows. */
+static void check_chunks(const struct kernels *k, const struct problem *p)
+{
+	struct attention a = attention_of(p);
+	int64_t row = p->H * p->E;
+	float *whole = data_empty(p->T * row), *one = data_empty(row);
+
+	cr_assert_eq(attention_run(k, NULL, whole, &a), 0);
+	for (int64_t t = 0; t < p->T; t++) {
+		struct attention single = a;
+
+		single.q += t * row;
+		single.pos0 += t;
+		single.T = 1;
+		cr_assert_eq(attention_run(k, NULL, one, &single), 0);
+		cr_assert(data_same_bits(one, whole + t * row, row), "%s: query %ld of %ld", k->isa,
+			  (long)t, (long)p->T);
+	}
+}
+
+Test(attention, a_query_does_not_depend_on_its_neighbours)
+{
+	each_problem(check_chunks);
+}
+
+/* Keys that a query does not see may be anything. */
+static void check_poison(const struct kernels *k, const struct problem *p)
+{
+	struct attention a = attention_of(p);
+	int64_t row = p->H * p->E, last = p->pos0 + p->T - 1;
+	float *clean = data_empty(p->T * row), *z = data_empty(p->T * row);
+
+	cr_assert_eq(attention_run(k, NULL, clean, &a), 0);
+	for (int64_t g = 0; g < p->G; g++)
+		for (int64_t e = 0; e < p->E; e++) {
+			((float *)row_of(&a.k, last, g))[e] = e % 2 ? INFINITY : NAN;
+			((float *)row_of(&a.v, last, g))[e] = e % 2 ? -INFINITY : NAN;
+		}
+	cr_assert_eq(attention_run(k, NULL, z, &a), 0);
+	cr_assert(data_same_bits(z, clean, (p->T - 1) * row), "%s: the future shows", k->isa);
+	for (int64_t i = (p->T - 1) * row; i < p->T * row; i++)
+		cr_assert(isnan(z[i]), "%s: the NaN of a visible key is lost", k->isa);
+}
+
+Test(attention, what_is_not_seen_does_not_matter)
+{
+	each_problem(check_poison);
+}
+
+/* An edited pattern counts wherever it points, even at the future. */
+static void check_edit(const struct kernels *k, const struct problem *p)
+{
+	struct attention a = attention_of(p);
+	int64_t n = p->pos0 + p->T, row = p->H * p->E, head = p->H - 1;
+	float *pattern = data_empty(p->T * n), *z = data_empty(p->T * row);
+
+	memset(pattern, 0, (size_t)(p->T * n) * sizeof(*pattern));
+	for (int64_t t = 0; t < p->T; t++)
+		pattern[t * n + n - 1] = 1;
+	attention_mix_head(k, NULL, z, &a, head, pattern, n);
+	for (int64_t t = 0; t < p->T; t++)
+		cr_assert(data_same_bits(z + t * row + head * p->E, row_of(&a.v, n - 1, p->G - 1),
+					 p->E));
+}
+
+Test(attention, an_edited_pattern_is_obeyed)
+{
+	each_problem(check_edit);
+}
+
+Test(attention, no_queries_no_work)
+{
+	struct attention a = attention_of(&problems[1]);
+
+	a.T = 0;
+	cr_assert_eq(attention_run(&kernels_ref, NULL, NULL, &a), 0);
+}
