@@ -7,7 +7,7 @@ REFERENCE.db is written by scripts/record_hf.py, FLOOR64.db by scripts/record_hf
 REFERENCE.db (- for none), CANDIDATE.db by torchless trace --capture '*'. Prints the first point, in
 order of execution, that differs by more than the tolerances of lib/compare.py, then for each kind
 of point the worst NMSE and the worst difference, beside the floor: Hugging Face's own float32
-against its float64. Exit status: 0 equal within tolerance, 1 not, 2 not the same thing or no recording.
+against its float64. Exit status: 0 equal within tolerance, 1 not, 2 not the same thing recorded.
 """
 
 import argparse
@@ -22,7 +22,8 @@ need("numpy", kind="reference")
 
 from lib import compare  # noqa: E402
 
-COLUMNS = ("point", "values", "NMSE", "floor", "max-abs", "floor", "at", "Hugging Face", "torchless")
+COLUMNS = ("point", "values", "NMSE", "floor", "max-abs", "floor", "at", "Hugging Face",
+           "torchless")
 
 
 def short(number):
@@ -100,7 +101,9 @@ def failure_text(failure):
     where = "" if place.idx is None else f" in pass {place.idx}"
     if measure is None:
         return f"{place.fqn}{where}: {problem}"
-    noise = "" if floor is None else f"; floor NMSE {short(floor.nmse)}, max-abs {short(floor.max_abs)}"
+    noise = ""
+    if floor is not None:
+        noise = f"; floor NMSE {short(floor.nmse)}, max-abs {short(floor.max_abs)}"
     return (
         f"{place.fqn}{where}: {problem}; worst at [{measure.where()}]: Hugging Face has "
         f"{exact(measure.a)}, torchless {exact(measure.b)}{noise}"

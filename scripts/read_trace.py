@@ -18,7 +18,8 @@ import numpy as np
 
 QUERY = """SELECT value_id, fqn, pass, dtype, shape, dump_from, data FROM v_payload
            WHERE fqn GLOB ? AND (? IS NULL OR run_id = ?) ORDER BY value_id, chunk"""
-NUMPY = {"f32": "<f4", "f16": "<f2", "bf16": "<u2", "f64": "<f8", "i32": "<i4", "u8": "u1", "i64": "<i8"}
+NUMPY = {"f32": "<f4", "f16": "<f2", "bf16": "<u2", "f64": "<f8", "i32": "<i4", "u8": "u1",
+         "i64": "<i8"}
 
 
 def decode(data, dtype, shape):

@@ -213,11 +213,13 @@ class Tap:
         keys, values = self.cache[layer]
         self._same(path, "k_rot", k_rot, keys[:, :, self.pos0 :])
         self._same(path, "v", v, values[:, :, self.pos0 :])
-        groups = self.heads // self.kv_heads
-        scores = q_rot @ self.code.repeat_kv(keys, groups).transpose(2, 3) / math.sqrt(self.head_dim)
+        all_keys, all_values = (
+            self.code.repeat_kv(x, self.heads // self.kv_heads) for x in (keys, values)
+        )
+        scores = q_rot @ all_keys.transpose(2, 3) / math.sqrt(self.head_dim)
         masked = scores.masked_fill(~self.mask, -math.inf)
         pattern = torch.softmax(masked, dim=-1, dtype=torch.float32).to(scores.dtype)
-        z = (pattern @ self.code.repeat_kv(values, groups)).transpose(1, 2)
+        z = (pattern @ all_values).transpose(1, 2)
         given = given.view(z.shape)
         self._same(path, "z", z, given)
         self.emit(f"{path}:q_rot", q_rot.transpose(1, 2))
@@ -497,7 +499,7 @@ def parse(argv):
     add = parser.add_argument
     add("-m", "--model", metavar="HF_DIR", default="models/smollm2-135m")
     add("-o", "--output", metavar="FILE.db", required=True)
-    add("-n", type=positive, default=1, metavar="N", help="tokens to generate, greedily (default 1)")
+    add("-n", type=positive, default=1, metavar="N", help="tokens to generate greedily (default 1)")
     add("--prompt-ids", action="store_true", help="PROMPT is token ids with spaces")
     add("--f64", action="store_true", help="compute in float64: the truth that float32 rounds")
     add("--follow", metavar="FILE.db", help="generate the tokens that this recording generated")

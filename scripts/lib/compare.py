@@ -65,7 +65,9 @@ class Side:
             row["idx"]: row
             for row in self.select("SELECT * FROM pass WHERE run_id=? AND idx IS NOT NULL")
         }
-        self.tokens = {row["pos"]: row for row in self.select("SELECT * FROM v_token WHERE run_id=?")}
+        self.tokens = {
+            row["pos"]: row for row in self.select("SELECT * FROM v_token WHERE run_id=?")
+        }
         self.order, self.pieces, self.cached = [], collections.defaultdict(list), (None, None)
         for row in self.select(
             """SELECT value_id, fqn, pass, shape, dump_from FROM v_payload
@@ -94,8 +96,8 @@ class Side:
                 "SELECT dtype, shape, data FROM v_payload WHERE value_id=? ORDER BY chunk",
                 (value_id,),
             ).fetchall()
-            whole = decode(b"".join(row["data"] for row in rows), rows[0]["dtype"], rows[0]["shape"])
-            self.cached = (value_id, whole)
+            data = b"".join(row["data"] for row in rows)
+            self.cached = (value_id, decode(data, rows[0]["dtype"], rows[0]["shape"]))
         return self.cached[1]
 
     def rows(self, place):
@@ -122,7 +124,7 @@ class Side:
 
 
 def join_keys(parts, place):
-    """Put [head,q,k] parts together; a pass that ended earlier saw fewer keys, later ones masked."""
+    """Put [head,q,k] parts together: a pass that ended earlier saw fewer keys, the rest masked."""
     n_keys = max(part.shape[2] for part in parts)
     fill = 0.0 if place.fqn.endswith(":pattern") else -np.inf
     wide = [
@@ -395,11 +397,13 @@ def gate(reference, candidate):
         if key in a and key in b and a[key] != b[key]:
             raise Gate(f"{key} is {a[key]} in {reference.path} but {b[key]} in {candidate.path}")
     prompt = [
-        [row["token_id"] for _, row in sorted(side.tokens.items()) if row["source"] in ("bos", "prompt")]
+        [row["token_id"] for _, row in sorted(side.tokens.items())
+         if row["source"] in ("bos", "prompt")]
         for side in (reference, candidate)
     ]
     if prompt[0] != prompt[1]:
-        raise Gate(f"the prompt is {prompt[0]} in {reference.path} but {prompt[1]} in {candidate.path}")
+        raise Gate(
+            f"the prompt is {prompt[0]} in {reference.path} but {prompt[1]} in {candidate.path}")
     last = max(reference.tokens) + 1
     for pos, row in sorted(reference.tokens.items()):
         other = candidate.tokens.get(pos)

@@ -73,5 +73,5 @@ def alias_target(alias, layer):
 
 
 def kind_of(fqn):
-    """The line of the table that FQN belongs to: model.layers.3.mlp:out -> model.layers.*.mlp:out"""
+    """The line of the table for FQN: model.layers.3.mlp:out -> model.layers.*.mlp:out"""
     return re.sub(r"(?<=model\.layers\.)\d+", "*", fqn)

@@ -7,7 +7,6 @@ and docs/recording.md say.
 """
 
 import contextlib
-import json
 import os
 import sqlite3
 import tempfile
@@ -24,7 +23,8 @@ try:
 except ImportError:  # a hash is a convenience: readers accept NULL
     xxhash = None
 
-SCHEMA, INDEXES = (os.path.join(ROOT, "src", "trace", name) for name in ("schema.sql", "indexes.sql"))
+SCHEMA = os.path.join(ROOT, "src", "trace", "schema.sql")
+INDEXES = os.path.join(ROOT, "src", "trace", "indexes.sql")
 DTYPES = {"float32": 0, "float16": 1, "bfloat16": 2, "float64": 3}
 CHUNK_BYTES = 4 << 20
 
@@ -41,7 +41,7 @@ def _real(number):
 
 
 def stats_of(array):
-    """Statistics of stats.h as columns of `value`: counts over all, the rest over finite numbers."""
+    """stats.h as columns of `value`: counts are over all numbers, the rest over finite ones."""
     flat = array.reshape(-1)
     finite = np.isfinite(flat)
     all_finite = bool(finite.all())
@@ -206,8 +206,10 @@ class Writer:
     def close(self, meta=None):
         """Finish the run and give the file its name."""
         for key, value in (meta or {}).items():
-            self.insert("meta", key=key, value=value if isinstance(value, str) else json.dumps(value))
-        self.db.execute("UPDATE run SET status='ok', ended_ns=? WHERE id=?", (time.time_ns(), self.run_id))
+            self.insert("meta", key=key, value=value)
+        self.db.execute(
+            "UPDATE run SET status='ok', ended_ns=? WHERE id=?", (time.time_ns(), self.run_id)
+        )
         self.db.execute("COMMIT")
         self._execute_file(INDEXES)
         self.db.close()
