@@ -40,7 +40,7 @@ LIBS       := $(LDLIBS) $(shell pkg-config --libs $(PKGS)) -lm
 # src/kernels/<isa>.c and <isa>_*.c are compiled only where they can run, with the flags that their
 # name stands for.
 ARCH        := $(shell $(CC) -dumpmachine | cut -d- -f1)
-ISA_x86_64  :=
+ISA_x86_64  := avx2
 ISA_ALL     := avx2
 KERNEL_avx2 := -mavx2 -mfma -mf16c
 
