@@ -122,7 +122,12 @@ def module_path(path):
 
 
 class Tap:
-    """The hooks of one model: hand every point to emit(fqn, array), every call to enter, leave."""
+    """The hooks of one model: hand every point to sink.value(), every call to enter() and leave().
+
+    The window: eager Mistral of transformers 4.44 masks by it in prefill and in decode, with a
+    DynamicCache that keeps every row, so allowed_keys() is the whole truth; _same() proves it at
+    each layer of each pass.
+    """
 
     def __init__(self, model):
         self.model = model

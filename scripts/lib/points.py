@@ -27,6 +27,10 @@ ALIASED = {
 }
 
 
+# Parts of a path that have a shorter spelling (src/program/point.c).
+BRIEF = {"self_attn": "attn", "input_layernorm": "ln1", "post_attention_layernorm": "ln2"}
+
+
 def read(path=POINTS_DEF):
     """(points, aliases) of the table, in execution order of one layer."""
     with open(path, encoding="utf-8") as file:
@@ -63,6 +67,14 @@ def expand(entries, n_layers):
             for layer in range(n_layers):
                 for one in layered:
                     yield layer, _numbered(one, layer)
+
+
+def short_name(fqn):
+    """The short form that torchless knows too: model.layers.3.self_attn:z -> L3.attn.z"""
+    text = re.sub(r"^model\.(layers\.(\d+))?", lambda m: f"L{m[2]}" if m[2] else "", fqn)
+    for path, brief in BRIEF.items():
+        text = re.sub(rf"^(L\d+\.)?{path}", rf"\g<1>{brief}", text)
+    return text.removesuffix(":out").replace(":", ".")
 
 
 def alias_target(alias, layer):

@@ -137,6 +137,7 @@ class Writer:
             del row["module"]
             self.points[fqn] = self.insert("point", fqn=fqn, layer=layer, ord=order, **row)
             self.axes[fqn] = point.axes
+            self.insert("point_alias", alias=points.short_name(fqn), point_id=self.points[fqn])
         for layer, alias in points.expand(aliases, n_layers):
             target = self.points[points.alias_target(alias, layer)]
             names = (f"{alias.module}:{alias.name}", alias.tl_name, alias.ggml_name)

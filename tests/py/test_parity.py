@@ -24,6 +24,7 @@ sys.path.insert(0, os.path.join(ROOT, "scripts"))
 import make_checkpoint  # noqa: E402
 import numpy as np  # noqa: E402
 import parity  # noqa: E402
+import parity_suite  # noqa: E402
 import record_hf  # noqa: E402
 import torch  # noqa: E402
 from lib import compare, points  # noqa: E402
@@ -351,6 +352,63 @@ class Command(unittest.TestCase):
         self.assertIn("computed in f64, not f32", err)
 
 
+class StandIn:
+    """Hugging Face in torchless's place, for the suite: its MODEL may be changed."""
+
+    def __init__(self, change=lambda model: None, text=None):
+        self.change, self.text = change, text
+
+    def trace(self, directory, out, ids, n, options):
+        model = record_hf.load(directory)
+        self.change(model)
+        chunk = int(options[1]) if options else None
+        record_hf.record(model, directory, out, ids, n=n, chunk=chunk)
+
+    def run(self, *args):
+        return b"torchless 0.1.0\n" if args == ("--version",) else self.text
+
+
+class Suite(unittest.TestCase):
+    """scripts/parity_suite.py with a stand-in for torchless."""
+
+    def run_suite(self, engine, *args):
+        out, err = io.StringIO(), io.StringIO()
+        with mock.patch.object(parity_suite, "WORK", os.path.join(folder, "work")), \
+                mock.patch.object(parity_suite, "Engine", lambda path: engine), \
+                contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            status = parity_suite.main(["--quick", *args])
+        return status, out.getvalue() + err.getvalue()
+
+    def test_equal(self):
+        path = os.path.join(folder, "parity.md")
+        status, said = self.run_suite(
+            StandIn(), "--only", "window-chunk", "--only", "linear-rope", "--write", path)
+        self.assertEqual(0, status, said)
+        self.assertIn("2 cases", said)
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        self.assertIn("| `layers.*.self_attn:pattern` | 24 |", text)
+        self.assertIn("| window-chunk | that window, read four", text)
+
+    def test_diverged(self):
+        def change(model):
+            model.model.layers[1].mlp.up_proj.weight.data *= 1.001
+
+        status, said = self.run_suite(StandIn(change), "--only", "plain")
+        self.assertEqual(1, status)
+        self.assertIn("first divergence: model.layers.1.mlp.up_proj:out", said)
+        self.assertIn("FAILED: plain", said)
+        kept = os.path.join(folder, "work", "plain")
+        self.assertEqual(["hf.db", "hf64.db", "torchless.db"], sorted(os.listdir(kept)))
+
+    def test_text_differs(self):
+        with mock.patch.object(parity_suite, "REAL", parity_suite.REAL[:1]):
+            status, said = self.run_suite(
+                StandIn(text=b" nothing\n"), "--only", "capital", "-m", window.directory)
+        self.assertEqual(1, status)
+        self.assertIn("greedy text differs", said)
+
+
 class Recording(unittest.TestCase):
     """What record_hf.py writes, beside the numbers."""
 
@@ -375,6 +433,9 @@ class Recording(unittest.TestCase):
             ("blocks.2.hook_resid_pre", "model.layers.1:out"),
             ("model.layers.1.self_attn:out", "model.layers.1.self_attn.o_proj:out"),
             ("model.layers.1.mlp:out", "model.layers.1.mlp.down_proj:out"),
+            ("L1.attn.pattern", "model.layers.1.self_attn:pattern"),
+            ("L2.ln1", "model.layers.2.input_layernorm:out"),
+            ("norm.rms", "model.norm:rms"),
         ):
             self.assertEqual(fqn, self.one(alias, name))
 
