@@ -18,21 +18,21 @@
 extern void (*mem_out_of_memory)(size_t bytes);
 
 /* Zeroed memory of n * size bytes; free() it.  Never NULL. */
-void *mem_calloc(size_t n, size_t size);
+__attribute__((returns_nonnull)) void *mem_calloc(size_t n, size_t size);
 
 /* Like realloc for an array of n elements; never NULL. */
-void *mem_realloc(void *p, size_t n, size_t size);
+__attribute__((returns_nonnull)) void *mem_realloc(void *p, size_t n, size_t size);
 
 /*
  * Make room for one more element in an array that holds `n` and has room for `*cap`;
  * returns the (moved) array.  Doubles, so appending is O(1) on average.
  */
-void *mem_grow(void *array, size_t n, size_t *cap, size_t size);
+__attribute__((returns_nonnull)) void *mem_grow(void *array, size_t n, size_t *cap, size_t size);
 
-char *mem_strdup(const char *s);
+__attribute__((returns_nonnull)) char *mem_strdup(const char *s);
 
 /* A NUL-terminated copy of `len` bytes (which may hold NULs themselves). */
-char *mem_memdup(const void *data, size_t len);
+__attribute__((returns_nonnull)) char *mem_memdup(const void *data, size_t len);
 
 /* Uninitialised, 64-byte aligned memory, NULL when there is none; free() it. */
 void *mem_try_aligned(size_t bytes);

@@ -74,12 +74,14 @@ static int check_ids(const struct executor *ex, const int32_t *ids, int64_t n, s
 {
 	int64_t vocab = ex->program->values[ex->program->logits].t.shape[1];
 
-	for (int64_t i = 0; i < n; i++)
+	for (int64_t i = 0; i < n; i++) {
+		long long pos = ex->n_positions + i;
+
 		if (ids[i] < 0 || ids[i] >= vocab)
-			return err_set(
-				err, ERR_USAGE,
-				"token id %d at position %lld is outside the vocabulary of %lld",
-				(int)ids[i], (long long)(ex->n_positions + i), (long long)vocab);
+			return err_set(err, ERR_USAGE,
+				       "token id %d at position %lld is outside the vocabulary of %lld",
+				       (int)ids[i], pos, (long long)vocab);
+	}
 	return 0;
 }
 

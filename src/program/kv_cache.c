@@ -39,7 +39,7 @@ static int64_t row_floats(const struct kv_cache *c)
 int kv_cache_reserve(struct kv_cache *c, int64_t positions, struct err *err)
 {
 	int64_t want = c->capacity > INT64_MAX / 2 ? positions : 2 * c->capacity;
-	int64_t bytes;
+	int64_t row_bytes = row_floats(c) * (int64_t)sizeof(float), bytes;
 	float *rows = NULL;
 
 	if (positions > c->limit)
@@ -52,13 +52,13 @@ int kv_cache_reserve(struct kv_cache *c, int64_t positions, struct err *err)
 		want = MIN_POSITIONS;
 	if (want > c->limit)
 		want = c->limit;
-	if (mem_mul(want, row_floats(c) * (int64_t)sizeof(float), &bytes))
+	if (mem_mul(want, row_bytes, &bytes))
 		rows = realloc(c->rows, (size_t)bytes);
 	if (!rows)
 		return err_set(
 			err, ERR_MEMORY,
 			"the KV cache of one layer cannot grow to %lld positions of %lld bytes",
-			(long long)want, (long long)(row_floats(c) * (int64_t)sizeof(float)));
+			(long long)want, (long long)row_bytes);
 	c->rows = rows;
 	c->capacity = want;
 	return 0;

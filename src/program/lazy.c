@@ -107,6 +107,13 @@ void lazy_fetch_head(struct executor *ex, value_id v, int64_t head, float *rows)
 	chain_rows(ex, &c, head, rows);
 }
 
+static bool chain_edited(const struct executor *ex, const struct chain *c)
+{
+	return edits_touch(ex, c->scores->out[0]) ||
+	       (c->mask && edits_touch(ex, c->mask->out[0])) ||
+	       (c->softmax && edits_touch(ex, c->softmax->out[0]));
+}
+
 /* z with every row of the relation made whole: only while an edit touches it. */
 static int mix_edited(struct executor *ex, const struct chain *c, float *z, struct err *err)
 {
@@ -133,9 +140,9 @@ int lazy_mix(struct executor *ex, const struct op *op, struct err *err)
 	struct chain c = chain_to(ex, op->in[0]);
 	float *z = ex->tensors[op->out[0]].data;
 
+	assert(c.mask && c.softmax && "mix reads what softmax makes");
 	c.a.v = kv_cache_view(cache_of(ex, op->in[1]), ex->pos0 + ex->T);
-	if (edits_touch(ex, c.scores->out[0]) || edits_touch(ex, c.mask->out[0]) ||
-	    edits_touch(ex, c.softmax->out[0]))
+	if (chain_edited(ex, &c))
 		return mix_edited(ex, &c, z, err);
 	if (attention_run(ex->opt.kernels, ex->opt.pool, z, &c.a) == 0)
 		return 0;

@@ -169,26 +169,27 @@ static const char *find_range(const char *pattern, long *first, long *last, cons
 	return NULL;
 }
 
-static int match_pattern(const struct program *p, const char *pattern, bool *wanted)
+/* Mark what m->pattern names, a layer of its range after the other. */
+static void match_pattern(const struct program *p, struct match *m)
 {
-	struct match m = { .pattern = pattern, .wanted = wanted };
+	const char *pattern = m->pattern;
 	long first, last;
 	const char *end, *range = find_range(pattern, &first, &last, &end);
-	char one[NAME_SIZE];
 
 	if (!range) {
-		each_name(p, match_name, &m);
-		return m.n;
+		each_name(p, match_name, m);
+		return;
 	}
 	if (last >= p->n_layers)
 		last = p->n_layers - 1;
-	m.pattern = one;
 	for (long layer = first; layer <= last; layer++) {
-		snprintf(one, sizeof(one), "%.*s%ld%s", (int)(range - pattern), pattern, layer,
-			 end);
-		each_name(p, match_name, &m);
+		char one[NAME_SIZE];
+		struct match of_layer = { .pattern = one, .wanted = m->wanted };
+
+		snprintf(one, sizeof(one), "%.*s%ld%s", (int)(range - pattern), pattern, layer, end);
+		each_name(p, match_name, &of_layer);
+		m->n += of_layer.n;
 	}
-	return m.n;
 }
 
 #define N_NEAREST 3
@@ -226,14 +227,15 @@ static bool rank_name(void *ctx, const char *name, value_id v)
 int points_match(const struct program *p, const char *pattern, bool *wanted, struct err *err)
 {
 	struct nearest near = { .pattern = pattern };
-	bool *mine = mem_calloc((size_t)p->n_values, sizeof(*mine));
-	int n = match_pattern(p, pattern, mine);
+	struct match m = { .pattern = pattern };
 
+	m.wanted = mem_calloc((size_t)p->n_values, sizeof(*m.wanted));
+	match_pattern(p, &m);
 	for (int i = 0; i < p->n_values; i++)
-		wanted[i] |= mine[i];
-	free(mine);
-	if (n > 0)
-		return n;
+		wanted[i] |= m.wanted[i];
+	free(m.wanted);
+	if (m.n > 0)
+		return m.n;
 	each_name(p, rank_name, &near);
 	return err_set(err, ERR_USAGE,
 		       "no point is called '%s'; the nearest are %s, %s and %s "
