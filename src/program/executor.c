@@ -78,9 +78,10 @@ static int check_ids(const struct executor *ex, const int32_t *ids, int64_t n, s
 		long long pos = ex->n_positions + i;
 
 		if (ids[i] < 0 || ids[i] >= vocab)
-			return err_set(err, ERR_USAGE,
-				       "token id %d at position %lld is outside the vocabulary of %lld",
-				       (int)ids[i], pos, (long long)vocab);
+			return err_set(
+				err, ERR_USAGE,
+				"token id %d at position %lld is outside the vocabulary of %lld",
+				(int)ids[i], pos, (long long)vocab);
 	}
 	return 0;
 }

@@ -186,7 +186,8 @@ static void match_pattern(const struct program *p, struct match *m)
 		char one[NAME_SIZE];
 		struct match of_layer = { .pattern = one, .wanted = m->wanted };
 
-		snprintf(one, sizeof(one), "%.*s%ld%s", (int)(range - pattern), pattern, layer, end);
+		snprintf(one, sizeof(one), "%.*s%ld%s", (int)(range - pattern), pattern, layer,
+			 end);
 		each_name(p, match_name, &of_layer);
 		m->n += of_layer.n;
 	}

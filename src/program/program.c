@@ -47,18 +47,15 @@ static int layer_of(const char *path)
 static int add_module(struct program *p, const char *type, const char *name)
 {
 	struct module m = { .type = type, .parent = p->scope, .op_first = p->n_ops };
-	const struct module *parent;
-	size_t size;
+	const char *parent = p->scope >= 0 ? p->modules[p->scope].path : "";
+	size_t size = strlen(parent) + strlen(name) + 2;
 
-	p->modules = mem_grow(p->modules, (size_t)p->n_modules, &p->cap_modules, sizeof(m));
-	parent = p->scope >= 0 ? &p->modules[p->scope] : NULL;
-	size = (parent ? strlen(parent->path) : 0) + strlen(name) + 2;
 	m.path = mem_calloc(size, 1);
-	snprintf(m.path, size, "%s%s%s", parent ? parent->path : "",
-		 parent && *parent->path ? "." : "", name);
-	m.depth = parent ? parent->depth + 1 : 0;
+	snprintf(m.path, size, "%s%s%s", parent, *parent ? "." : "", name);
+	m.depth = p->scope >= 0 ? p->modules[p->scope].depth + 1 : 0;
 	m.layer = layer_of(m.path);
 	m.op_end = p->n_ops;
+	p->modules = mem_grow(p->modules, (size_t)p->n_modules, &p->cap_modules, sizeof(m));
 	p->modules[p->n_modules] = m;
 	return p->n_modules++;
 }
@@ -482,7 +479,7 @@ value_id program_emit_at(struct program *p, struct emit e, const char *file, int
 			 .file = file,
 			 .line = line };
 	struct letters letters;
-	const char *outputs;
+	const char *outputs = NULL;
 
 	for (int i = 0; i < op.n_in; i++) {
 		if (e.in[i] < 0)
