@@ -51,6 +51,8 @@ def fetch_wheel(name, version, sha256, say=lambda text: None):
         files = os.listdir(directory)
         if done.returncode != 0 or len(files) != 1:
             reason = (done.stdout.strip().splitlines() or ["no output"])[-1]
+            if "Retrying (" in done.stdout or "Failed to establish" in done.stdout:
+                reason = "the package index cannot be reached"
             raise EnvironmentProblem(f"{name} {version}: pip could not download it: {reason}")
         wheel = os.path.join(directory, files[0])
         found = sha256_of(wheel)
