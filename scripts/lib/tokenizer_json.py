@@ -135,20 +135,18 @@ def merges_from_scores(pieces, scores):
 
     SentencePiece joins the neighbours whose union has the best score; a merge list says the same
     when every way to split a piece is listed, best score first. A piece that the trainer never
-    joined (added later, score 0) would come first by its score: like Hugging Face's converter, the
-    caller passes every piece, and the ids of the halves break ties.
+    joined (added later, score 0) then comes first, as in Hugging Face's converter. Among ways of
+    equal score the one with the longer left half is first.
     """
-    ids = {piece: number for number, piece in enumerate(pieces)}
+    known = set(pieces)
     merges = []
     for piece, score in zip(pieces, scores):
-        ways = []
         for cut in range(1, len(piece)):
             left, right = piece[:cut], piece[cut:]
-            if left in ids and right in ids:
-                ways.append((ids[left], ids[right], left, right, score))
-        merges.extend(sorted(ways))
-    merges.sort(key=lambda way: (way[4], len(way[2]), len(way[3])), reverse=True)
-    return [f"{left} {right}" for _, _, left, right, _ in merges]
+            if left in known and right in known:
+                merges.append((score, len(left), len(right), f"{left} {right}"))
+    merges.sort(key=lambda way: way[:3], reverse=True)
+    return [text for _, _, _, text in merges]
 
 
 def merges_from_ranks(ranks):
