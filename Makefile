@@ -194,6 +194,11 @@ install: all
 uninstall:
 	$(Q)$(RM) $(INSTALLED:%=$(DESTDIR)$(PREFIX)/%)
 
+## bench: what share of the machine the kernels use (a minute; BENCHFLAGS=--json for JSON lines)
+.PHONY: bench
+bench: $(BENCHES)
+	$(Q)for t in $(BENCHES); do $$t $(BENCHFLAGS) || exit 1; done
+
 ## clang: build everything with clang, warnings are errors
 .PHONY: clang
 clang:
