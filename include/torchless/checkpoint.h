@@ -30,14 +30,16 @@ struct checkpoint {
 	char *tokenizer_config_json; /* NULL when absent */
 	struct safetensors *files;
 	int n_files;
-	int64_t n_params;        /* elements of all tensors, tied ones once */
-	int64_t weight_bytes;    /* of all tensors */
+	int64_t n_params;        /* elements of all weights, tied ones once */
+	int64_t weight_bytes;    /* of all weights */
 	enum dtype weight_dtype; /* of most elements */
 };
 
 /*
- * Open the parts asked for.  Errors name the file, the tensor or key, what was found and what was
- * expected; a shard name that leaves the directory is refused.
+ * Open the parts asked for (on failure nothing is left to close).
+ * ERR_USAGE when there is no such file, ERR_IO when it cannot be read, ERR_FORMAT otherwise. Errors
+ * name the file, the tensor or key, what was found and what was expected; a shard name that leaves
+ * the directory is refused.
  */
 int checkpoint_open(struct checkpoint *ck, const char *path, unsigned parts, struct err *err);
 void checkpoint_close(struct checkpoint *ck);
@@ -47,16 +49,23 @@ const struct safetensor *checkpoint_find(const struct checkpoint *ck, const char
 					 const struct safetensors **file);
 
 /*
- * The first weight that holds NaN or infinity: its name, or NULL.  Reads every weight once, so
- * callers decide when that is worth it; uses the pool.
+ * Whether the tensor takes part in the model: not a head that is tied to the embeddings, and not
+ * the inverse frequencies that old checkpoints store beside the config they follow from.
+ */
+bool checkpoint_is_weight(const struct checkpoint *ck, const struct safetensor *t);
+
+/*
+ * The first weight (in name order) that holds NaN or infinity: its name, or NULL.  Reads every
+ * weight once, with the pool, and remembers the answer as checkpoint_hash() does.
  */
 struct threads;
 const char *checkpoint_first_bad_weight(const struct checkpoint *ck, struct threads *pool);
 
 /*
- * XXH3-128 over names, dtypes, shapes and data of all tensors in name order, so that a packed file
- * and its directory agree.  Cached under the user's cache directory by device, inode, size and
- * mtime of every file (hashing 14.5 GB takes seconds).  Returns 0 or ERR_IO.
+ * XXH3-128 over names, dtypes, shapes and data (in slices of 4 MiB, each hashed by itself) of all
+ * weights in name order, so that a packed file and its directory agree.  Remembered under the
+ * user's cache directory by device, inode, size and mtime of every file (hashing 14.5 GB takes
+ * seconds).  Returns 0, or ERR_IO when a file was changed meanwhile.
  */
 int checkpoint_hash(const struct checkpoint *ck, struct threads *pool, uint8_t hash[16],
 		    struct err *err);

@@ -179,6 +179,20 @@ static const char *decode_escape(const char *s, const char *end, struct text *ou
 	return s + 2;
 }
 
+/* The end of the plain characters that begin at p; most text is ASCII, which needs no decoding. */
+static const char *skip_plain(const char *p, const char *end)
+{
+	for (;;) {
+		while (p < end && (signed char)*p >= 0x20 && *p != '\\' && *p != '"')
+			p++;
+		int n = p < end && (signed char)*p < 0 ? utf8_decode(p, (size_t)(end - p), NULL)
+						       : 0;
+		if (n == 0)
+			return p;
+		p += n;
+	}
+}
+
 int json_decode_string(const char *s, size_t len, struct text *out, struct err *err)
 {
 	const char *p = s + 1, *end = s + len - 1;
@@ -188,11 +202,8 @@ int json_decode_string(const char *s, size_t len, struct text *out, struct err *
 	text_add(out, "", 0);
 	while (p < end) {
 		const char *run = p, *next;
-		int n = 0;
 
-		while (p < end && *p != '\\' && *p != '"' && (unsigned char)*p >= 0x20 &&
-		       (n = utf8_decode(p, (size_t)(end - p), NULL)) > 0)
-			p += n;
+		p = skip_plain(p, end);
 		text_add(out, run, (size_t)(p - run));
 		if (p == end)
 			break;

@@ -45,10 +45,8 @@ static value_id declare(struct build *b, const char *name, int64_t rows, const c
 	if (!t)
 		return err_set(b->err, ERR_FORMAT, "%s has no tensor %s", b->ck->path, name);
 	b->file = file->path;
-	if (t->unsupported || t->t.dtype > DTYPE_BF16)
-		return err_set(b->err, ERR_FORMAT,
-			       "%s: %s is %s with %d dimensions; weights must be F32, F16 or BF16",
-			       file->path, name, t->dtype, t->t.n_dims);
+	if (safetensors_usable(file, t, b->err))
+		return b->err->code;
 	if (t->t.n_dims < 1 || t->t.shape[0] != rows)
 		return err_set(b->err, ERR_SHAPE,
 			       "%s: %s is %s but %s in config.json asks for %lld rows", file->path,

@@ -1,0 +1,56 @@
+/*
+ * model.c -- a checkpoint with its tokenizer and its program.
+ */
+#include "torchless/model.h"
+#include "torchless/mem.h"
+
+#include <stdlib.h>
+
+static int build_tokenizer(struct model *m, struct err *err)
+{
+	const struct checkpoint *ck = &m->checkpoint;
+	struct text what = { 0 };
+
+	text_addf(&what, ck->is_packed ? "%s: tokenizer.json" : "%s/tokenizer.json", ck->path);
+	m->tokenizer = tokenizer_new(ck->tokenizer_json, ck->tokenizer_json_len,
+				     ck->tokenizer_config_json, what.data, err);
+	text_release(&what);
+	return m->tokenizer ? 0 : err->code;
+}
+
+static int build_program(struct model *m, struct err *err)
+{
+	m->inv_freq = mem_calloc((size_t)m->config->head_dim / 2, sizeof(*m->inv_freq));
+	config_rope_frequencies(m->config, m->inv_freq);
+	return mistral_build(&m->program, &m->checkpoint, m->inv_freq, err);
+}
+
+int model_open(struct model *m, const char *path, unsigned parts, struct err *err)
+{
+	int rc;
+
+	*m = (struct model){ 0 };
+	/* The program's shapes come from the config. */
+	if (parts & CHECKPOINT_WEIGHTS)
+		parts |= CHECKPOINT_CONFIG;
+	rc = checkpoint_open(&m->checkpoint, path, parts, err);
+	if (rc)
+		return rc;
+	m->config = &m->checkpoint.config;
+	if (parts & CHECKPOINT_TOKENIZER)
+		rc = build_tokenizer(m, err);
+	if (!rc && parts & CHECKPOINT_WEIGHTS)
+		rc = build_program(m, err);
+	if (rc)
+		model_close(m);
+	return rc;
+}
+
+void model_close(struct model *m)
+{
+	program_release(&m->program);
+	tokenizer_free(m->tokenizer);
+	free(m->inv_freq);
+	checkpoint_close(&m->checkpoint);
+	*m = (struct model){ 0 };
+}
