@@ -92,7 +92,7 @@ $(BUILD)/tests/%: tests/%.c $(LIB) $(BUILD)/flags
 	@mkdir -p $(@D)
 	@echo "  TEST  $<"
 	$(Q)$(CC) $(ALL_CFLAGS) $(shell pkg-config --cflags $(TESTPKGS)) -Wno-write-strings -Wno-pedantic \
-		-Isrc -MMD -MP -o $@ $< $(LIB) $(LDFLAGS) $(shell pkg-config --libs $(TESTPKGS)) $(LIBS)
+		-Isrc -Itests -MMD -MP -o $@ $< $(LIB) $(LDFLAGS) $(shell pkg-config --libs $(TESTPKGS)) $(LIBS)
 
 # Written again only when its contents change, so that only what depends on it is rebuilt.
 .PHONY: FORCE

@@ -2,8 +2,9 @@
  * program.c -- builds the list of ops and checks every shape while doing so.
  *
  * The signatures of ops.def are parsed here and nowhere else: unify_input() binds letters to the
- * sizes of an operand, infer_output() reads them back.  The letters T, S and R stand for the
- * symbols of a pass and never for a number.
+ * sizes of an operand, infer_output() reads them back.  S and R stand for the symbols of
+ * a pass from the start; T becomes the symbol of its operand (T, or R behind a tail), never a
+ * number.
  */
 #include "torchless/program.h"
 
@@ -249,7 +250,6 @@ struct letters {
 static void letters_init(struct letters *l)
 {
 	memset(l, 0, sizeof(*l));
-	l->size['T'] = DIM_T;
 	l->size['S'] = DIM_S;
 	l->size['R'] = DIM_R;
 }
@@ -307,7 +307,7 @@ static const char *unify_input(const char *sig, struct letters *l, const struct 
 		i = d.rest ? t->n_dims : i + 1;
 		if (*bad)
 			continue;
-		if (i > t->n_dims || actual == 0)
+		if (i > t->n_dims || actual == 0 || (d.letter == 'T' && actual > 0))
 			*bad = '#';
 		else if (*size && *size * d.times != actual)
 			*bad = d.letter;

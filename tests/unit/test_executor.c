@@ -1,0 +1,565 @@
+/*
+ * The executor's promises: stopping, going back, memory plans, rings and threads change no bit;
+ * chunking changes results within tolerance only; edits have their effect and nothing else.
+ */
+#include "support/tiny.h"
+#include "torchless/executor.h"
+#include "torchless/model.h"
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <math.h>
+
+#define N_TOKENS 23
+
+/* A model, and a run over tokens of it; the defaults are what most tests want. */
+struct fixture {
+	char dir[64];
+	struct model model;
+	struct executor ex;
+	struct executor_options opt;
+	int32_t ids[N_TOKENS];
+	struct err err;
+};
+
+static void open_tiny(struct fixture *f, struct tiny t)
+{
+	memset(f, 0, sizeof(*f));
+	tiny_write(&t, f->dir, sizeof(f->dir));
+	cr_assert(eq(int,
+		     model_open(&f->model, f->dir, CHECKPOINT_CONFIG | CHECKPOINT_WEIGHTS, &f->err),
+		     0),
+		  "%s", f->err.message);
+	for (int i = 0; i < N_TOKENS; i++)
+		f->ids[i] = (i * 37 + 5) % t.vocab;
+	f->opt = (struct executor_options){ .kernels = &kernels_ref, .chunk = 512 };
+}
+
+static void start(struct fixture *f)
+{
+	cr_assert(eq(int, executor_init(&f->ex, &f->model.program, &f->opt, &f->err), 0));
+}
+
+static void close_tiny(struct fixture *f)
+{
+	executor_release(&f->ex);
+	model_close(&f->model);
+	tiny_remove(f->dir);
+}
+
+/* Run ids[from, to) as passes of at most `chunk` tokens, resuming after every pause. */
+static void feed(struct fixture *f, int from, int to, int chunk)
+{
+	for (int at = from; at < to;) {
+		int n = to - at < chunk ? to - at : chunk, r;
+
+		cr_assert(eq(int, executor_begin(&f->ex, f->ids + at, n, true, &f->err), 0), "%s",
+			  f->err.message);
+		while ((r = executor_run(&f->ex, &f->err)) == EXECUTOR_PAUSED)
+			;
+		cr_assert(eq(int, r, EXECUTOR_DONE), "%s", f->err.message);
+		at += n;
+	}
+}
+
+/* A copy of the logits of the last row; free() it. */
+static float *last_logits(struct fixture *f)
+{
+	int64_t V = f->model.config->n_vocab;
+	float *copy = mem_calloc((size_t)V, sizeof(*copy));
+
+	memcpy(copy, executor_logits(&f->ex, f->ex.R - 1), (size_t)V * sizeof(*copy));
+	return copy;
+}
+
+/* Logits after a prefill of 20 tokens and three decode passes under these options. */
+static float *run_with(struct tiny t, struct executor_options opt, struct hook *hook)
+{
+	struct fixture f;
+	float *logits;
+
+	open_tiny(&f, t);
+	f.opt = opt;
+	start(&f);
+	if (hook)
+		hook_add(&f.ex.hooks, hook);
+	feed(&f, 0, 20, (int)opt.chunk);
+	feed(&f, 20, N_TOKENS, 1);
+	logits = last_logits(&f);
+	close_tiny(&f);
+	return logits;
+}
+
+static void expect_same_bits(float *a, float *b, const char *what)
+{
+	cr_expect(eq(int, memcmp(a, b, (size_t)tiny_default.vocab * sizeof(*a)), 0), "%s", what);
+	free(a);
+	free(b);
+}
+
+static void expect_close(float *a, float *b, const char *what)
+{
+	double diff = 0, norm = 0;
+
+	for (int i = 0; i < tiny_default.vocab; i++) {
+		diff += (a[i] - b[i]) * (a[i] - b[i]);
+		norm += a[i] * a[i];
+	}
+	cr_expect(lt(dbl, diff / norm, 1e-10), "%s: NMSE %g", what, diff / norm);
+	free(a);
+	free(b);
+}
+
+static const struct executor_options plain = { .kernels = &kernels_ref, .chunk = 512 };
+
+static struct executor_options with_chunk(int64_t chunk)
+{
+	struct executor_options o = plain;
+
+	o.chunk = chunk;
+	return o;
+}
+
+/* ---- stopping ------------------------------------------------------------------------------ */
+
+static int pause_here(void *ctx, struct executor *ex, const struct site *at, struct err *err)
+{
+	(void)ex, (void)at, (void)err;
+	++*(int *)ctx;
+	return HOOK_PAUSE;
+}
+
+Test(executor, pausing_before_and_after_every_op_changes_no_bit)
+{
+	int pauses = 0;
+	struct hook hook = { .before = pause_here, .after = pause_here, .ctx = &pauses };
+
+	expect_same_bits(run_with(tiny_default, plain, NULL), run_with(tiny_default, plain, &hook),
+			 "paused");
+	cr_assert(gt(int, pauses, 4 * 2 * 40));
+}
+
+static int count_site(void *ctx, struct executor *ex, const struct site *at, struct err *err)
+{
+	int *seen = ctx;
+
+	(void)ex, (void)err;
+	cr_assert(eq(int, at->kind, SITE_OP));
+	seen[at->op_index]++;
+	return HOOK_CONTINUE;
+}
+
+Test(executor, every_op_is_announced_once_a_pass_although_it_pauses)
+{
+	struct fixture f;
+	int seen[256] = { 0 }, pauses = 0;
+	struct hook count = { .before = count_site, .ctx = seen };
+	struct hook stop = { .before = pause_here, .after = pause_here, .ctx = &pauses };
+
+	open_tiny(&f, tiny_default);
+	start(&f);
+	hook_add(&f.ex.hooks, &stop);
+	hook_add(&f.ex.hooks, &count);
+	feed(&f, 0, 7, 7);
+	for (int i = 0; i < f.model.program.n_ops; i++)
+		cr_expect(eq(int, seen[i], 1), "op %d", i);
+	cr_assert(eq(int, pauses, 2 * f.model.program.n_ops));
+	close_tiny(&f);
+}
+
+/* Step n on, n back and n on from many places; the logits must be those of running through. */
+Test(executor, stepping_back_and_on_again_changes_no_bit)
+{
+	struct executor_options debug = plain;
+	struct fixture f;
+
+	debug.plan = PLAN_DEBUG;
+	open_tiny(&f, tiny_default);
+	f.opt = debug;
+	start(&f);
+	feed(&f, 0, 20, 512);
+	for (int at = 20; at < N_TOKENS; at++) {
+		cr_assert(eq(int, executor_begin(&f.ex, f.ids + at, 1, true, &f.err), 0));
+		for (int n = 1; f.ex.pc < f.model.program.n_ops; n = n % 7 + 1) {
+			int pc = f.ex.pc;
+
+			for (int i = 0; i < n && f.ex.pc < f.model.program.n_ops; i++)
+				executor_step(&f.ex, &f.err);
+			cr_assert(eq(int, executor_seek(&f.ex, pc, &f.err), 0));
+			for (int i = 0; i < n && f.ex.pc < f.model.program.n_ops; i++)
+				executor_step(&f.ex, &f.err);
+		}
+		cr_assert(eq(int, executor_run(&f.ex, &f.err), EXECUTOR_DONE));
+	}
+	expect_same_bits(run_with(tiny_default, plain, NULL), last_logits(&f), "back and on");
+	close_tiny(&f);
+}
+
+Test(executor, the_end_of_a_pass_can_be_taken_back)
+{
+	struct fixture f;
+	float *before, *after;
+
+	open_tiny(&f, tiny_default);
+	f.opt.plan = PLAN_DEBUG;
+	start(&f);
+	feed(&f, 0, 9, 512);
+	before = last_logits(&f);
+	cr_assert(eq(i64, executor_positions(&f.ex), 9));
+	cr_assert(eq(int, executor_seek(&f.ex, 3, &f.err), 0));
+	cr_assert(eq(i64, executor_positions(&f.ex), 0));
+	cr_assert(eq(int, executor_run(&f.ex, &f.err), EXECUTOR_DONE));
+	cr_assert(eq(i64, executor_positions(&f.ex), 9));
+	after = last_logits(&f);
+	expect_same_bits(before, after, "end taken back");
+	close_tiny(&f);
+}
+
+Test(executor, the_run_plan_refuses_to_go_back)
+{
+	struct fixture f;
+
+	open_tiny(&f, tiny_default);
+	start(&f);
+	feed(&f, 0, 3, 512);
+	cr_assert(eq(int, executor_seek(&f.ex, 0, &f.err), ERR_USAGE));
+	close_tiny(&f);
+}
+
+/* ---- plans, rings, threads, chunks ----------------------------------------------------------- */
+
+Test(executor, both_memory_plans_agree_bit_for_bit)
+{
+	struct executor_options debug = plain;
+	struct fixture f;
+
+	debug.plan = PLAN_DEBUG;
+	expect_same_bits(run_with(tiny_default, plain, NULL), run_with(tiny_default, debug, NULL),
+			 "plans");
+	open_tiny(&f, tiny_default);
+	cr_assert(lt(i64, executor_estimate(&f.model.program, &plain, 100, false).scratch_bytes,
+		     executor_estimate(&f.model.program, &debug, 100, false).scratch_bytes / 3));
+	close_tiny(&f);
+}
+
+Test(executor, a_ring_gives_the_bits_of_a_linear_cache)
+{
+	static const int64_t chunks[] = { 1, 3, 4, 512 };
+
+	for (int i = 0; i < 4; i++) {
+		struct executor_options linear = with_chunk(chunks[i]), ring = linear;
+
+		ring.ring = true;
+		expect_same_bits(run_with(tiny_default, linear, NULL),
+				 run_with(tiny_default, ring, NULL), "ring");
+	}
+}
+
+Test(executor, the_number_of_threads_changes_no_bit)
+{
+	for (int k = 0; kernels_all[k]; k++) {
+		struct executor_options one = plain, three;
+		struct err err = { 0 };
+
+		if (!kernels_all[k]->supported())
+			continue;
+		one.kernels = kernels_all[k];
+		three = one;
+		three.pool = threads_new(3, &err);
+		expect_same_bits(run_with(tiny_default, one, NULL),
+				 run_with(tiny_default, three, NULL), kernels_all[k]->isa);
+		threads_free(three.pool);
+	}
+}
+
+Test(executor, any_chunking_agrees_within_tolerance)
+{
+	static const int64_t chunks[] = { 1, 2, 3, 7, 19, 20 };
+
+	for (int k = 0; kernels_all[k]; k++) {
+		for (int i = 0; kernels_all[k]->supported() && i < 6; i++) {
+			struct executor_options o = with_chunk(chunks[i]);
+
+			o.kernels = kernels_all[k];
+			expect_close(run_with(tiny_default, plain, NULL),
+				     run_with(tiny_default, o, NULL), kernels_all[k]->isa);
+		}
+	}
+}
+
+Test(executor, weight_types_and_tied_embeddings_run)
+{
+	static const enum dtype types[] = { DTYPE_F32, DTYPE_F16, DTYPE_BF16 };
+
+	for (int i = 0; i < 6; i++) {
+		struct tiny t = tiny_default;
+		struct executor_options o = plain;
+
+		t.dtype = types[i % 3];
+		t.tied = i >= 3;
+		o.kernels = kernels_select(NULL);
+		expect_close(run_with(t, plain, NULL), run_with(t, o, NULL),
+			     dtype_table[t.dtype].name);
+	}
+}
+
+Test(executor, truncating_and_reading_on_gives_the_same_bits)
+{
+	struct fixture f;
+
+	open_tiny(&f, tiny_default);
+	start(&f);
+	feed(&f, 0, 20, 512);
+	feed(&f, 20, 22, 1);
+	cr_assert(eq(int, executor_truncate(&f.ex, 20, 1, &f.err), 0));
+	cr_assert(eq(int, executor_truncate(&f.ex, 21, 1, &f.err), ERR_USAGE));
+	feed(&f, 20, N_TOKENS, 1);
+	expect_same_bits(run_with(tiny_default, plain, NULL), last_logits(&f), "truncated");
+	close_tiny(&f);
+}
+
+Test(executor, a_ring_that_dropped_the_keys_refuses_to_go_there)
+{
+	struct fixture f;
+
+	open_tiny(&f, tiny_default);
+	f.opt = with_chunk(2);
+	f.opt.ring = true;
+	start(&f);
+	feed(&f, 0, 20, 2);
+	cr_assert(eq(int, executor_truncate(&f.ex, 10, 1, &f.err), ERR_USAGE));
+	cr_assert(eq(int, executor_truncate(&f.ex, 18, 1, &f.err), 0));
+	close_tiny(&f);
+}
+
+/* ---- looking and changing ---------------------------------------------------------------------- */
+
+static value_id find(const struct fixture *f, const char *name)
+{
+	value_id v = program_find(&f->model.program, name);
+
+	cr_assert(ge(int, v, 0), "%s", name);
+	return v;
+}
+
+Test(executor, the_pattern_is_a_distribution_inside_the_window_and_z_is_its_mixture)
+{
+	struct fixture f;
+	float p[6][N_TOKENS][N_TOKENS], values[N_TOKENS][2][10], z[N_TOKENS][6][10];
+
+	open_tiny(&f, tiny_default);
+	f.opt.plan = PLAN_DEBUG;
+	start(&f);
+	feed(&f, 0, N_TOKENS, 512);
+	executor_fetch(&f.ex, find(&f, "model.layers.1.self_attn:pattern"), 0, 6, &p[0][0][0], &f.err);
+	executor_fetch(&f.ex, find(&f, "model.layers.1.self_attn:v_cache"), 0, N_TOKENS,
+		       &values[0][0][0], &f.err);
+	executor_fetch(&f.ex, find(&f, "model.layers.1.self_attn:z"), 0, N_TOKENS, &z[0][0][0], &f.err);
+	for (int h = 0; h < 6; h++)
+		for (int q = 0; q < N_TOKENS; q++) {
+			double sum = 0, mix = 0;
+
+			for (int k = 0; k < N_TOKENS; k++) {
+				bool visible = k <= q && k > q - tiny_default.window;
+
+				cr_assert(visible ? p[h][q][k] > 0 : p[h][q][k] == 0);
+				sum += p[h][q][k];
+				mix += (double)p[h][q][k] * values[k][h / 3][4];
+			}
+			cr_assert(epsilon_eq(dbl, sum, 1.0, 1e-5));
+			cr_assert(epsilon_eq(dbl, mix, z[q][h][4], 1e-5));
+		}
+	close_tiny(&f);
+}
+
+Test(executor, a_value_whose_memory_was_reused_is_not_shown)
+{
+	struct fixture f;
+	float x[64];
+
+	open_tiny(&f, tiny_default);
+	start(&f);
+	feed(&f, 0, 2, 512);
+	cr_assert(not(executor_has(&f.ex, find(&f, "model.layers.0.mlp:act_mul"))));
+	cr_assert(eq(int,
+		     executor_fetch(&f.ex, find(&f, "model.layers.0.mlp:act_mul"), 0, 1, x, &f.err),
+		     ERR_USAGE));
+	cr_assert(executor_has(&f.ex, f.model.program.logits));
+	close_tiny(&f);
+}
+
+static void add_edit(struct fixture *f, const char *point, const char *sel, enum edit_kind kind,
+		     float arg)
+{
+	struct edit e = { .value = find(f, point), .kind = kind, .arg = arg, .pass_to = -1 };
+
+	cr_assert(eq(int,
+		     selection_parse(&e.sel, sel, f->model.program.values[e.value].point->axes,
+				     &f->err),
+		     0));
+	executor_add_edit(&f->ex, &e);
+}
+
+/* z of one head and position after a run with an edit. */
+static float z_after(const char *point, const char *sel, enum edit_kind kind, float arg, int head)
+{
+	struct fixture f;
+	float z[N_TOKENS][6][10];
+
+	open_tiny(&f, tiny_default);
+	f.opt.plan = PLAN_DEBUG;
+	start(&f);
+	if (point)
+		add_edit(&f, point, sel, kind, arg);
+	feed(&f, 0, N_TOKENS, 512);
+	executor_fetch(&f.ex, find(&f, "model.layers.0.self_attn:z"), 0, N_TOKENS, &z[0][0][0], &f.err);
+	close_tiny(&f);
+	return z[12][head][3];
+}
+
+Test(executor, edits_of_stored_and_lazy_values_have_their_effect_and_nothing_else)
+{
+	static const char z[] = "model.layers.0.self_attn:z";
+	static const char pattern[] = "model.layers.0.self_attn:pattern";
+	float head2 = z_after(NULL, NULL, EDIT_ZERO, 0, 2), head1 = z_after(NULL, NULL, EDIT_ZERO, 0, 1);
+
+	cr_assert(eq(flt, z_after(z, "[head=2]", EDIT_ZERO, 0, 2), 0.0f));
+	cr_assert(eq(flt, z_after(z, "[head=2]", EDIT_ZERO, 0, 1), head1));
+	cr_assert(eq(flt, z_after(z, "[pos=11]", EDIT_ZERO, 0, 2), head2));
+	cr_assert(eq(flt, z_after(pattern, "[head=2]", EDIT_ZERO, 0, 2), 0.0f));
+	cr_assert(eq(flt, z_after(pattern, "[head=2]", EDIT_SCALE, 2, 1), head1));
+	cr_assert(eq(flt, z_after(pattern, "[head=2]", EDIT_SCALE, 2, 2), 2 * head2));
+	cr_assert(ne(flt, z_after("model.layers.0.self_attn:scores", "[head=2, k=12]", EDIT_ADD, 3, 2),
+		     head2));
+	cr_assert(eq(flt, z_after("model.layers.0.self_attn:scores", "[head=2]", EDIT_SCALE, 1, 2),
+		     head2));
+}
+
+static int overwrite(void *ctx, struct executor *ex, const struct site *at, struct err *err)
+{
+	struct tensor t = executor_tensor(ex, at->op->out[0]);
+
+	(void)ctx, (void)err;
+	if (strcmp(ex->program->values[at->op->out[0]].name, "model.layers.1:out") == 0)
+		memset(t.data, 0, (size_t)tensor_bytes(&t));
+	return HOOK_CONTINUE;
+}
+
+Test(executor, a_hook_may_overwrite_what_an_op_computed)
+{
+	struct hook hook = { .after = overwrite };
+	float *logits = run_with(tiny_default, plain, &hook);
+
+	for (int i = 0; i < tiny_default.vocab; i++)
+		cr_assert(eq(flt, logits[i], 0.0f));
+	free(logits);
+}
+
+/* ---- bad input --------------------------------------------------------------------------------- */
+
+Test(executor, an_id_outside_the_vocabulary_is_refused_with_its_position)
+{
+	struct fixture f;
+
+	open_tiny(&f, tiny_default);
+	start(&f);
+	f.ids[2] = 101;
+	cr_assert(eq(int, executor_begin(&f.ex, f.ids, 3, false, &f.err), ERR_USAGE));
+	cr_assert(eq(str, f.err.message,
+		     "token id 101 at position 2 is outside the vocabulary of 101"));
+	close_tiny(&f);
+}
+
+Test(executor, a_checkpoint_whose_shape_is_wrong_is_refused_by_tensor)
+{
+	static const char *const wrong[] = { "model.layers.1.mlp.down_proj.weight",
+					     "model.norm.weight", "lm_head.weight" };
+	struct err err = { 0 };
+
+	for (int i = 0; i < 3; i++) {
+		struct tiny t = tiny_default;
+		struct model m;
+		char dir[64];
+
+		t.wrong = wrong[i];
+		tiny_write(&t, dir, sizeof(dir));
+		cr_assert(eq(int, model_open(&m, dir, CHECKPOINT_WEIGHTS, &err), ERR_SHAPE));
+		cr_assert(ne(ptr, strstr(err.message, wrong[i]), NULL), "%s", err.message);
+		cr_assert(ne(ptr, strstr(err.message, "model.safetensors"), NULL), "%s", err.message);
+		tiny_remove(dir);
+	}
+}
+
+/* ---- names ------------------------------------------------------------------------------------- */
+
+static int count_matches(const struct program *p, const char *pattern)
+{
+	bool *wanted = mem_calloc((size_t)p->n_values, sizeof(*wanted));
+	struct err err = { 0 };
+	int n = points_match(p, pattern, wanted, &err);
+
+	free(wanted);
+	return n;
+}
+
+Test(points, every_spelling_finds_the_same_tensor)
+{
+	static const struct {
+		const char *pattern;
+		int n;
+	} cases[] = {
+		{ "model.layers.1.self_attn:pattern", 1 },
+		{ "L1.attn.pattern", 1 },
+		{ "blocks.1.attn.hook_pattern", 1 },
+		{ "kq_soft_max-1", 1 },
+		{ "*.self_attn:pattern", 2 },
+		{ "L*.attn.pattern", 2 },
+		{ "model.layers.[0-1].mlp:out", 2 },
+		{ "model.layers.[1-9].mlp", 1 },
+		{ "L[0-0].resid_pre", 1 },
+		{ "model.layers.1:in", 1 },
+		{ "*:resid*", 2 + 3 },
+		{ "model.embed_tokens", 1 },
+		{ "lm_head", 1 },
+		{ "*", 1 + 2 + 2 * 25 + 3 + 1 },
+	};
+	struct fixture f;
+
+	open_tiny(&f, tiny_default);
+	start(&f);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		cr_expect(eq(int, count_matches(&f.model.program, cases[i].pattern), cases[i].n),
+			  "%s", cases[i].pattern);
+	close_tiny(&f);
+}
+
+Test(points, a_pattern_without_a_match_suggests_the_nearest)
+{
+	struct fixture f;
+	bool wanted[512] = { false };
+
+	open_tiny(&f, tiny_default);
+	start(&f);
+	cr_assert(eq(int, points_match(&f.model.program, "L1.attn.patern", wanted, &f.err), ERR_USAGE));
+	cr_assert(ne(ptr, strstr(f.err.message, "L1.attn.pattern"), NULL), "%s", f.err.message);
+	close_tiny(&f);
+}
+
+Test(points, every_value_but_weights_inputs_and_views_is_a_point)
+{
+	struct fixture f;
+
+	open_tiny(&f, tiny_default);
+	start(&f);
+	for (int i = 0; i < f.model.program.n_values; i++) {
+		const struct value *v = &f.model.program.values[i];
+		bool is_point = v->storage != STORAGE_WEIGHT && v->storage != STORAGE_INPUT &&
+				v->storage != STORAGE_VIEW;
+
+		cr_expect(eq(int, v->point != NULL, is_point), "%s", v->name);
+	}
+	for (int i = 0; i < f.model.program.n_aliases; i++)
+		cr_expect(ne(ptr, (void *)f.model.program.aliases[i].point, NULL), "%s",
+			  f.model.program.aliases[i].name);
+	close_tiny(&f);
+}
