@@ -39,7 +39,7 @@ struct encoding {
 	struct token *tokens;
 	int64_t n;
 	size_t cap;
-	/* The steps taken, when asked for; their bytes live in `arena`. */
+	/* The steps taken, in order, when asked for; their bytes live in `arena`. */
 	struct stage_step *steps;
 	int64_t n_steps;
 	size_t cap_steps;
@@ -82,9 +82,11 @@ const char *tokenizer_chat_template(const struct tokenizer *tok); /* NULL: none 
 struct decode_stream {
 	const struct tokenizer *tok;
 	bool skip_special;
-	bool started;
-	int64_t n_bytes; /* byte tokens held back? see tokenizer_decode.c */
-	struct text pending;
+	bool started;        /* a token was pushed */
+	bool text_started;   /* nothing more is stripped from the beginning */
+	int64_t n_stripped;  /* characters taken off the beginning so far */
+	size_t fused;        /* the decoder's first stage that sees the text, not a token */
+	struct text pending; /* bytes held back */
 };
 void decode_init(struct decode_stream *d, const struct tokenizer *tok, bool skip_special);
 void decode_push(struct decode_stream *d, int32_t id, struct text *out);

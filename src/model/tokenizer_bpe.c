@@ -1,0 +1,137 @@
+/*
+ * tokenizer_bpe.c -- byte pair encoding of one piece.
+ *
+ * Sennrich et al. 2016, applied by rank: of all neighbours that a merge joins, the pair with the
+ * lowest rank is joined first, the leftmost of them on ties.
+ *
+ * Searching every pair after every merge would be quadratic.  The symbols form a doubly linked
+ * list and the candidate pairs a binary heap; an entry whose pair is gone by the time it comes up
+ * is skipped.  Each merge adds at most two entries, so n symbols cost n log n.
+ */
+#include "tokenizer_impl.h"
+
+#include "torchless/mem.h"
+
+#include <stdlib.h>
+
+void bpe_release(struct bpe *b)
+{
+	free(b->symbols);
+	free(b->heap);
+}
+
+void bpe_add(struct bpe *b, int32_t id, uint32_t at, uint32_t len)
+{
+	b->symbols = mem_grow(b->symbols, b->n, &b->cap_symbols, sizeof(*b->symbols));
+	b->symbols[b->n] = (struct symbol){ id, (int32_t)b->n - 1, (int32_t)b->n + 1, at, len };
+	b->n++;
+}
+
+static void sift_down(uint64_t *heap, size_t n, size_t i)
+{
+	uint64_t moving = heap[i];
+
+	for (;;) {
+		size_t child = 2 * i + 1;
+
+		if (child >= n)
+			break;
+		if (child + 1 < n && heap[child + 1] < heap[child])
+			child++;
+		if (moving <= heap[child])
+			break;
+		heap[i] = heap[child];
+		i = child;
+	}
+	heap[i] = moving;
+}
+
+static uint64_t heap_pop(struct bpe *b)
+{
+	uint64_t least = b->heap[0];
+
+	b->heap[0] = b->heap[--b->n_heap];
+	if (b->n_heap)
+		sift_down(b->heap, b->n_heap, 0);
+	return least;
+}
+
+static void heap_append(struct bpe *b, uint64_t entry)
+{
+	b->heap = mem_grow(b->heap, b->n_heap, &b->cap_heap, sizeof(*b->heap));
+	b->heap[b->n_heap++] = entry;
+}
+
+static void heap_push(struct bpe *b, uint64_t entry)
+{
+	size_t i = b->n_heap;
+
+	heap_append(b, entry);
+	for (; i && entry < b->heap[(i - 1) / 2]; i = (i - 1) / 2)
+		b->heap[i] = b->heap[(i - 1) / 2];
+	b->heap[i] = entry;
+}
+
+/* The merge of a symbol with the one after it, NULL if there is none. */
+static const struct merge *merge_at(const struct bpe *b, const struct merges *m, int32_t at)
+{
+	const struct symbol *s = &b->symbols[at];
+
+	if (s->id < 0 || s->next < 0)
+		return NULL;
+	return merges_find(m, s->id, b->symbols[s->next].id);
+}
+
+static uint64_t entry_of(const struct merge *merge, int32_t at)
+{
+	return (uint64_t)merge->rank << 32 | (uint32_t)at;
+}
+
+static void consider(struct bpe *b, const struct merges *m, int32_t at)
+{
+	const struct merge *merge = at >= 0 ? merge_at(b, m, at) : NULL;
+
+	if (merge)
+		heap_push(b, entry_of(merge, at));
+}
+
+static void join(struct bpe *b, int32_t at, int32_t id)
+{
+	struct symbol *left = &b->symbols[at], *right = &b->symbols[left->next];
+
+	left->id = id;
+	left->len = right->at + right->len - left->at;
+	left->next = right->next;
+	if (right->next >= 0)
+		b->symbols[right->next].prev = at;
+	right->id = -1;
+}
+
+void bpe_merge(struct bpe *b, const struct merges *m, bpe_observer *observe, void *ctx)
+{
+	if (!b->n)
+		return;
+	b->symbols[b->n - 1].next = -1;
+	b->n_heap = 0;
+	for (int32_t i = 0; i + 1 < (int32_t)b->n; i++) {
+		const struct merge *merge = merge_at(b, m, i);
+
+		if (merge)
+			heap_append(b, entry_of(merge, i));
+	}
+	for (size_t i = b->n_heap / 2; i-- > 0;)
+		sift_down(b->heap, b->n_heap, i);
+	while (b->n_heap) {
+		uint64_t entry = heap_pop(b);
+		int32_t at = (int32_t)(uint32_t)entry;
+		const struct merge *merge = merge_at(b, m, at);
+
+		if (!merge || merge->rank != entry >> 32)
+			continue;
+		if (observe)
+			observe(ctx, &b->symbols[at], &b->symbols[b->symbols[at].next], merge);
+		join(b, at, merge->id);
+		consider(b, m, b->symbols[at].prev);
+		consider(b, m, at);
+	}
+}

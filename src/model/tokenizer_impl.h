@@ -1,0 +1,339 @@
+/*
+ * tokenizer_impl.h -- what the files of the tokenizer share; nothing outside src/model includes it.
+ *
+ * tokenizer.json is compiled once into flat lists of small operations, and encoding runs them:
+ *
+ *	text --raw trie--> segments --norms--> --normalized trie--> --splits--> pieces --bpe--> ids
+ *
+ *	tokenizer.c         the public face, added tokens, the template
+ *	tokenizer_vocab.c   pieces, ids and merges in hash tables
+ *	tokenizer_stages.c  normalizer, pre_tokenizer, post_processor, decoder: JSON to operations
+ *	tokenizer_regex.c   regular expressions, from Oniguruma's dialect to PCRE2's
+ *	tokenizer_added.c   finding added tokens in text
+ *	tokenizer_split.c   normalizing and splitting, with the origin of every byte
+ *	tokenizer_encode.c  the pipeline, steps, what becomes of single characters
+ *	tokenizer_bpe.c     merging with a heap
+ *	tokenizer_decode.c  ids to bytes, as a stream
+ */
+#ifndef TORCHLESS_TOKENIZER_IMPL_H
+#define TORCHLESS_TOKENIZER_IMPL_H
+
+#include "torchless/err.h"
+#include "torchless/json.h"
+#include "torchless/text.h"
+#include "torchless/tokenizer.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Ids above this are taken for a damaged file: the table of pieces has a place for every id. */
+#define TOKENIZER_MAX_ID ((1 << 24) - 1)
+
+/* U+2581, which SentencePiece puts in place of a space. */
+#define METASPACE "\xe2\x96\x81"
+
+/* ---- tokenizer_vocab.c ---- */
+
+/* A piece in vocab.blob; at is PIECE_NONE for an id that no piece has. */
+struct piece_ref {
+	uint32_t at, len;
+};
+#define PIECE_NONE UINT32_MAX
+
+struct vocab {
+	struct text blob;
+	struct piece_ref *pieces; /* by id */
+	int64_t size;             /* one more than the largest id */
+	int64_t n;                /* pieces */
+	uint32_t *slots;          /* open addressing: id + 1, 0 is empty */
+	uint64_t mask;
+};
+
+struct merge {
+	uint64_t pair; /* left << 32 | right; MERGE_NONE: an empty slot */
+	uint32_t rank;
+	int32_t id;
+};
+#define MERGE_NONE UINT64_MAX
+
+struct merges {
+	struct merge *slots;
+	uint64_t mask;
+	/* No merge joins something to a METASPACE on its right, so text may be cut there. */
+	bool cut_at_metaspace;
+};
+
+/* Make room for `n` pieces with ids below `size`. */
+void vocab_init(struct vocab *v, int64_t n, int64_t size);
+void vocab_release(struct vocab *v);
+/* False when the piece or the id is there already. */
+bool vocab_add(struct vocab *v, const char *piece, size_t len, int32_t id);
+int32_t vocab_find(const struct vocab *v, const char *piece, size_t len);
+struct bytes vocab_piece(const struct vocab *v, int32_t id);
+
+/* model.vocab and the added tokens' ids (so that the tables need not grow), model.merges. */
+int vocab_parse(struct vocab *v, const cJSON *model, const cJSON *added, const char *what,
+		struct err *err);
+int merges_parse(struct merges *m, const struct vocab *v, const cJSON *model, const char *what,
+		 struct err *err);
+void merges_release(struct merges *m);
+/* NULL when the two are never joined. */
+const struct merge *merges_find(const struct merges *m, int32_t left, int32_t right);
+
+/* ---- tokenizer_regex.c ---- */
+
+/* What to look for: a regular expression, or a literal when `code` is NULL. */
+struct pattern {
+	pcre2_code *code;
+	struct text source; /* the literal, or the expression as the file has it */
+};
+
+/* Where matching keeps its state; one for all the patterns of an encoding. */
+struct matcher {
+	pcre2_match_data *data;
+	pcre2_match_context *context;
+	pcre2_jit_stack *stack;
+};
+
+void matcher_init(struct matcher *m);
+void matcher_release(struct matcher *m);
+
+/* `key` names the place in errors. */
+int pattern_regex(struct pattern *p, const char *regex, const char *what, const char *key,
+		  struct err *err);
+void pattern_literal(struct pattern *p, const char *literal, size_t len);
+void pattern_release(struct pattern *p);
+
+/*
+ * The first match in s[0..len) at or after `at`, as *from and *to.  1, 0 for none, or ERR_FORMAT
+ * when the expression gives up.  A regular expression needs s to be well-formed UTF-8.
+ */
+int pattern_next(const struct pattern *p, struct matcher *m, const char *s, size_t len, size_t at,
+		 size_t *from, size_t *to, struct err *err);
+
+/* ---- tokenizer_stages.c ---- */
+
+struct norm_op {
+	enum { NORM_PREPEND, NORM_REPLACE } kind;
+	struct pattern pattern; /* NORM_REPLACE */
+	struct text content;
+};
+
+enum split_behavior {
+	SPLIT_ISOLATED,
+	SPLIT_REMOVED,
+	SPLIT_MERGED_WITH_PREVIOUS,
+	SPLIT_MERGED_WITH_NEXT,
+	SPLIT_CONTIGUOUS,
+};
+
+enum prepend_scheme { PREPEND_ALWAYS, PREPEND_FIRST, PREPEND_NEVER };
+
+struct split_op {
+	enum { SPLIT_PATTERN, SPLIT_METASPACE, SPLIT_PREFIX_SPACE } kind;
+	struct pattern pattern; /* SPLIT_PATTERN; SPLIT_METASPACE: a space */
+	enum split_behavior behavior;
+	bool invert;
+	struct text replacement; /* SPLIT_METASPACE */
+	enum prepend_scheme scheme;
+};
+
+/* In this order; DECODE_FUSE turns tokens into text, what comes after sees the text. */
+struct decode_op {
+	enum {
+		DECODE_REPLACE,
+		DECODE_METASPACE,
+		DECODE_BYTE_LEVEL,
+		DECODE_BYTE_FALLBACK,
+		DECODE_FUSE,
+		DECODE_STRIP,
+	} kind;
+	struct pattern pattern; /* DECODE_REPLACE */
+	struct text content;    /* of DECODE_REPLACE, DECODE_STRIP; DECODE_METASPACE: to a space */
+	bool drop_first;        /* DECODE_METASPACE: the first token loses its replacements */
+	int64_t strip_start, strip_stop;
+};
+
+/* ---- tokenizer_added.c ---- */
+
+struct added_token {
+	int32_t id;
+	bool single_word, lstrip, rstrip, normalized, special;
+	bool in_model; /* model.vocab has it as well */
+};
+
+/* A trie of bytes: first child and next sibling, node 0 is the root. */
+struct trie_node {
+	uint32_t child, sibling;
+	int32_t token; /* index into tokenizer.added, -1 */
+	uint8_t byte;
+};
+struct trie {
+	struct trie_node *nodes;
+	size_t n, cap;
+	bool first[256]; /* bytes that some token begins with */
+};
+
+/* A stretch of text: an added token, or what lies between (token -1). */
+struct cut {
+	size_t from, to;
+	int32_t token; /* index into tokenizer.added */
+};
+struct cuts {
+	struct cut *at;
+	size_t n, cap;
+};
+
+void trie_add(struct trie *t, const char *s, size_t len, int32_t token);
+void trie_release(struct trie *t);
+/* Unicode's White_Space, which is what the library's \s and is_whitespace mean. */
+bool is_white_space(uint32_t cp);
+/* Cut s[0..len) as tokenizers' AddedVocabulary does: leftmost, longest. */
+int added_cut(const struct tokenizer *tok, const struct trie *trie, struct matcher *m,
+	      const char *s, size_t len, struct cuts *cuts, struct err *err);
+
+/* ---- tokenizer.c ---- */
+
+struct id_list {
+	int32_t *ids;
+	size_t n, cap;
+};
+
+struct tokenizer {
+	struct vocab vocab;
+	struct merges merges;
+	struct added_token *added;
+	size_t n_added, cap_added;
+	int32_t *added_by_id; /* index into added, -1; as long as the vocabulary */
+	struct trie raw, normalized;
+	struct pattern word; /* one character of a word, for single_word */
+
+	struct norm_op *norms;
+	size_t n_norms, cap_norms;
+	struct split_op *splits;
+	size_t n_splits, cap_splits;
+	struct decode_op *decoders;
+	size_t n_decoders, cap_decoders;
+	bool has_decoder;
+
+	bool byte_level; /* pieces are spelled in GPT-2's symbols, one a byte */
+	bool byte_fallback, fuse_unk, ignore_merges;
+	int32_t unk;           /* -1: none */
+	int32_t unit_ids[256]; /* byte-level: of a byte's symbol; else of an ASCII character; -1 */
+	int32_t byte_ids[256]; /* of "<0x0A>", -1 */
+
+	struct id_list before, after; /* what the template puts around the text */
+	bool trim_offsets, trim_keeps_prefix;
+	char *chat_template, *bos_text;
+};
+
+/* GPT-2's table: the character that stands for a byte in pieces, and back (-1: for none). */
+uint32_t byte_symbol(uint8_t byte);
+int symbol_byte(uint32_t symbol);
+
+/* The id that the model, without the added tokens, gives a piece; -1. */
+int32_t tokenizer_model_find(const struct tokenizer *tok, const char *piece, size_t len);
+
+int stages_parse_normalizer(struct tokenizer *tok, const cJSON *n, const char *what,
+			    struct err *err);
+int stages_parse_pre_tokenizer(struct tokenizer *tok, const cJSON *p, const char *what,
+			       struct err *err);
+int stages_parse_post_processor(struct tokenizer *tok, const cJSON *p, const char *what,
+				struct err *err);
+int stages_parse_decoder(struct tokenizer *tok, const cJSON *d, const char *what, struct err *err);
+void stages_release(struct tokenizer *tok);
+
+/* ---- tokenizer_split.c ---- */
+
+/* Offsets are 32 bits wide: memory stays at five bytes for a byte of changed text. */
+#define TOKENIZER_MAX_TEXT INT32_MAX
+
+struct buffer {
+	struct text bytes;
+	uint32_t *origin;
+	size_t n, cap;
+};
+
+/* Text in some stage: of a buffer, or of the text as it was given (origin NULL). */
+struct view {
+	const char *s;
+	size_t len;
+	const uint32_t *origin;
+	size_t base; /* without origins: the offset of s in the text */
+	size_t end;  /* the offset in the text where the view ends */
+};
+
+/* A stretch of a view, and the offset in the text where it ends. */
+struct piece {
+	uint32_t from, to;
+	size_t end;
+};
+struct pieces {
+	struct piece *at;
+	size_t n, cap;
+};
+
+/* What a pattern finds, and what lies between. */
+struct match {
+	size_t from, to;
+	bool hit;
+};
+struct matches {
+	struct match *at;
+	size_t n, cap;
+};
+
+/* Scratch of splitting, kept from segment to segment. */
+struct splitter {
+	const struct tokenizer *tok;
+	bool well_formed; /* the whole text is UTF-8 */
+	struct matcher matcher;
+	struct buffer norm_buffers[2],
+		split_buffers[2]; /* a stage reads one and writes the other */
+	struct pieces pieces, spare;
+	struct matches matches;
+};
+
+/* The offset in the text of byte i of a view; i may be its length. */
+size_t view_origin(const struct view *v, size_t i);
+
+void splitter_init(struct splitter *sp, const struct tokenizer *tok, const char *text, size_t len);
+void splitter_release(struct splitter *sp);
+/* Run the normalizers; *v becomes what they leave, valid until the next call. */
+int splitter_normalize(struct splitter *sp, struct view *v, struct err *err);
+/* Run the pre-tokenizers over v[from..to); sp->pieces are then pieces of *v. */
+int splitter_split(struct splitter *sp, struct view *v, size_t from, size_t to, struct err *err);
+
+/* Append s[0..len) as the normalizer leaves it. */
+int tokenizer_normalize(const struct tokenizer *tok, const char *s, size_t len, struct text *out,
+			struct err *err);
+
+/* ---- tokenizer_bpe.c ---- */
+
+/* A token while merging: a stretch of the piece, linked to its neighbours. */
+struct symbol {
+	int32_t id; /* -1: joined to its left neighbour */
+	int32_t prev, next;
+	uint32_t at, len;
+};
+
+/* Scratch of merging, kept from piece to piece. */
+struct bpe {
+	struct symbol *symbols;
+	size_t n, cap_symbols;
+	uint64_t *heap; /* rank << 32 | index of the left symbol: the least is next */
+	size_t n_heap, cap_heap;
+};
+
+void bpe_release(struct bpe *b);
+void bpe_add(struct bpe *b, int32_t id, uint32_t at, uint32_t len);
+/* Called for each merge before it is made. */
+typedef void bpe_observer(void *ctx, const struct symbol *left, const struct symbol *right,
+			  const struct merge *merge);
+/* Join symbols until no pair has a merge; walk the result from symbol 0 along `next`. */
+void bpe_merge(struct bpe *b, const struct merges *m, bpe_observer *observe, void *ctx);
+
+#endif
