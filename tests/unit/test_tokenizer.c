@@ -77,28 +77,31 @@ static const char *ids_of(const struct tokenizer *tok, const char *s, size_t len
 		return out;
 	}
 	for (int64_t i = 0; i < enc.n; i++)
-		n += (size_t)snprintf(out + n, sizeof(out) - n, "%s%d", i ? " " : "", enc.tokens[i].id);
+		n += (size_t)snprintf(out + n, sizeof(out) - n, "%s%d", i ? " " : "",
+				      enc.tokens[i].id);
 	encoding_release(&enc);
 	return out;
 }
 
-#define EXPECT_IDS(tok, text, ids) \
+#define EXPECT_IDS(tok, text, ids)                                                                 \
 	cr_expect_str_eq(ids_of(tok, text, sizeof(text) - 1, true), ids, "for '%s'", text)
 
-#define SP    "\xe2\x96\x81"
-#define ADDED_SPECIAL(id, content) \
-	"{\"id\":" #id ",\"content\":\"" content "\",\"single_word\":false,\"lstrip\":false," \
+#define SP "\xe2\x96\x81"
+#define ADDED_SPECIAL(id, content)                                                                 \
+	"{\"id\":" #id ",\"content\":\"" content "\",\"single_word\":false,\"lstrip\":false,"      \
 	"\"rstrip\":false,\"normalized\":false,\"special\":true}"
 
 static const char legacy_normalizer[] =
 	"{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Prepend\",\"prepend\":\"" SP "\"},"
 	"{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"" SP "\"}]}";
 static const char bos_template[] =
-	"{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<s>\",\"type_id\":0}},"
+	"{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<s>\",\"type_"
+	"id\":0}},"
 	"{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}],\"pair\":[],"
 	"\"special_tokens\":{\"<s>\":{\"id\":\"<s>\",\"ids\":[1],\"tokens\":[\"<s>\"]}}}";
 static const char llama_decoder[] =
-	"{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Replace\",\"pattern\":{\"String\":\"" SP "\"},"
+	"{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Replace\",\"pattern\":{\"String\":\"" SP
+	"\"},"
 	"\"content\":\" \"},{\"type\":\"ByteFallback\"},{\"type\":\"Fuse\"},"
 	"{\"type\":\"Strip\",\"content\":\" \",\"start\":1,\"stop\":0}]}";
 
@@ -106,8 +109,8 @@ static const char llama_decoder[] =
 static struct parts mistral(void)
 {
 	return (struct parts){
-		.added = "[" ADDED_SPECIAL(0, "<unk>") "," ADDED_SPECIAL(1, "<s>") ","
-			 ADDED_SPECIAL(2, "</s>") "]",
+		.added = "[" ADDED_SPECIAL(0, "<unk>") "," ADDED_SPECIAL(
+			1, "<s>") "," ADDED_SPECIAL(2, "</s>") "]",
 		.normalizer = legacy_normalizer,
 		.post_processor = bos_template,
 		.decoder = llama_decoder,
@@ -149,7 +152,10 @@ Test(tokenizer, bytes_without_a_piece_become_byte_tokens)
 	struct tokenizer *tok = must_build(&p);
 
 	EXPECT_IDS(tok, "\n", "1 3 21");
-	EXPECT_IDS(tok, "a\xff" "b", "1 6 266 5");
+	EXPECT_IDS(tok,
+		   "a\xff"
+		   "b",
+		   "1 6 266 5");
 	EXPECT_IDS(tok, "a\0b", "1 6 11 5");
 	tokenizer_free(tok);
 }
