@@ -35,14 +35,11 @@ static int64_t min64(int64_t a, int64_t b)
 static void avx2_convert(float *dst, const void *src, enum dtype dtype, int64_t n)
 {
 	const unsigned char *bytes = src;
-	int64_t size = dtype_table[dtype].block_bytes, i = 0;
+	int64_t size = dtype_table[dtype].block_bytes;
 
 	assert(dtype == DTYPE_F32 || dtype == DTYPE_F16 || dtype == DTYPE_BF16);
-	for (; i + 8 <= n; i += 8)
-		_mm256_storeu_ps(dst + i, load8(bytes + i * size, dtype));
-	if (i < n)
-		_mm256_maskstore_ps(dst + i, first_lanes(n - i),
-				    load_tail(bytes + i * size, dtype, n - i));
+	for (int64_t i = 0; i < n; i += 8)
+		store_lanes(dst + i, n - i, load_weights(bytes + i * size, dtype, n - i));
 }
 
 struct norm_args {
@@ -65,7 +62,7 @@ static float mean_square(const float *x, int64_t n)
 			sum[j] = _mm256_fmadd_ps(v, v, sum[j]);
 		}
 	for (; i < n; i += 8) {
-		__m256 v = _mm256_maskload_ps(x + i, first_lanes(min64(n - i, 8)));
+		__m256 v = load_lanes(x + i, n - i);
 
 		sum[0] = _mm256_fmadd_ps(v, v, sum[0]);
 	}
@@ -84,15 +81,13 @@ static void norm_row(const struct norm_args *a, int64_t t)
 	if (a->rms)
 		a->rms[t] = rms;
 	for (int64_t i = 0; i < a->D; i += 8) {
-		int64_t n = min64(a->D - i, 8);
-		__m256i lanes = first_lanes(n);
-		__m256 v = _mm256_div_ps(_mm256_maskload_ps(x + i, lanes), divisor);
-		__m256 weight = n == 8 ? load8(w + i * size, a->w->dtype)
-				       : load_tail(w + i * size, a->w->dtype, n);
+		int64_t left = a->D - i;
+		__m256 v = _mm256_div_ps(load_lanes(x + i, left), divisor);
+		__m256 weight = load_weights(w + i * size, a->w->dtype, left);
 
 		if (a->normed)
-			_mm256_maskstore_ps(a->normed + t * a->D + i, lanes, v);
-		_mm256_maskstore_ps(a->out + t * a->D + i, lanes, _mm256_mul_ps(v, weight));
+			store_lanes(a->normed + t * a->D + i, left, v);
+		store_lanes(a->out + t * a->D + i, left, _mm256_mul_ps(v, weight));
 	}
 }
 
@@ -123,16 +118,15 @@ struct rope_args {
 static void rope_head(float *y, const float *x, const float *cos, const float *sin, int64_t half)
 {
 	for (int64_t i = 0; i < half; i += 8) {
-		__m256i lanes = first_lanes(min64(half - i, 8));
-		__m256 lo = _mm256_maskload_ps(x + i, lanes);
-		__m256 hi = _mm256_maskload_ps(x + half + i, lanes);
-		__m256 a = _mm256_mul_ps(hi, _mm256_maskload_ps(sin + i, lanes));
-		__m256 b = _mm256_mul_ps(lo, _mm256_maskload_ps(sin + half + i, lanes));
+		int64_t left = half - i;
+		__m256 lo = load_lanes(x + i, left), hi = load_lanes(x + half + i, left);
+		__m256 a = _mm256_mul_ps(hi, load_lanes(sin + i, left));
+		__m256 b = _mm256_mul_ps(lo, load_lanes(sin + half + i, left));
 
-		a = _mm256_fmsub_ps(lo, _mm256_maskload_ps(cos + i, lanes), a);
-		b = _mm256_fmadd_ps(hi, _mm256_maskload_ps(cos + half + i, lanes), b);
-		_mm256_maskstore_ps(y + i, lanes, a);
-		_mm256_maskstore_ps(y + half + i, lanes, b);
+		a = _mm256_fmsub_ps(lo, load_lanes(cos + i, left), a);
+		b = _mm256_fmadd_ps(hi, load_lanes(cos + half + i, left), b);
+		store_lanes(y + i, left, a);
+		store_lanes(y + half + i, left, b);
 	}
 }
 
@@ -189,11 +183,10 @@ struct map_args {
                                                                                                    \
 		(void)worker;                                                                      \
 		for (int64_t i = block * BLOCK; i < end; i += 8) {                                 \
-			__m256i lanes = first_lanes(min64(end - i, 8));                            \
-			__m256 a = _mm256_maskload_ps(m->a + i, lanes);                            \
-			__m256 b = _mm256_maskload_ps(m->b + i, lanes);                            \
+			__m256 a = load_lanes(m->a + i, end - i);                                  \
+			__m256 b = load_lanes(m->b + i, end - i);                                  \
                                                                                                    \
-			_mm256_maskstore_ps(m->y + i, lanes, (expression));                        \
+			store_lanes(m->y + i, end - i, (expression));                              \
 		}                                                                                  \
 	}
 
@@ -226,18 +219,17 @@ static void avx2_add(struct threads *pool, float *y, const float *a, const float
 
 static float row_max(const float *x, int64_t n)
 {
-	__m256 none = _mm256_set1_ps(-INFINITY), max = none;
+	__m256 max = _mm256_set1_ps(-INFINITY);
 	float lanes[8], result = -INFINITY;
+	int64_t i = 0;
 
-	for (int64_t i = 0; i < n; i += 8) {
-		__m256i valid = first_lanes(min64(n - i, 8));
-		__m256 v = _mm256_maskload_ps(x + i, valid);
-
-		max = _mm256_max_ps(_mm256_blendv_ps(none, v, _mm256_castsi256_ps(valid)), max);
-	}
+	for (; i + 8 <= n; i += 8)
+		max = _mm256_max_ps(_mm256_loadu_ps(x + i), max);
 	_mm256_storeu_ps(lanes, max);
-	for (int i = 0; i < 8; i++)
-		result = lanes[i] > result ? lanes[i] : result;
+	for (int j = 0; j < 8; j++)
+		result = lanes[j] > result ? lanes[j] : result;
+	for (; i < n; i++)
+		result = x[i] > result ? x[i] : result;
 	return result;
 }
 
@@ -248,9 +240,9 @@ static float row_exp(float *x, int64_t n, float max)
 
 	for (int64_t i = 0; i < n; i += 8) {
 		__m256i valid = first_lanes(min64(n - i, 8));
-		__m256 v = exp8(_mm256_sub_ps(_mm256_maskload_ps(x + i, valid), top));
+		__m256 v = exp8(_mm256_sub_ps(load_lanes(x + i, n - i), top));
 
-		_mm256_maskstore_ps(x + i, valid, v);
+		store_lanes(x + i, n - i, v);
 		sum = _mm256_add_ps(sum, _mm256_and_ps(v, _mm256_castsi256_ps(valid)));
 	}
 	return sum_lanes(sum);
@@ -275,12 +267,9 @@ static void avx2_softmax(float *x, int64_t n)
 		begin = 0;
 		end = n;
 	}
-	for (int64_t i = begin; i < end; i += 8) {
-		__m256i valid = first_lanes(min64(end - i, 8));
-		__m256 v = _mm256_maskload_ps(x + i, valid);
-
-		_mm256_maskstore_ps(x + i, valid, _mm256_div_ps(v, _mm256_set1_ps(sum)));
-	}
+	for (int64_t i = begin; i < end; i += 8)
+		store_lanes(x + i, end - i,
+			    _mm256_div_ps(load_lanes(x + i, end - i), _mm256_set1_ps(sum)));
 }
 
 const struct kernels kernels_avx2 = {

@@ -20,12 +20,29 @@ void avx2_scores(float *scores, int64_t stride, const struct attention *a,
 void avx2_mix(float *z, int64_t z_stride, const float *p, int64_t stride, const struct attention *a,
 	      struct attention_tile tile);
 
-/* The first n of eight lanes, 0 <= n <= 8: for maskload and maskstore, which touch no other. */
+/* The first n of eight lanes, 0 <= n <= 8. */
 ALWAYS_INLINE __m256i first_lanes(int64_t n)
 {
 	static const int32_t lanes[16] = { -1, -1, -1, -1, -1, -1, -1, -1 };
 
 	return _mm256_loadu_si256((const __m256i *)(lanes + 8 - n));
+}
+
+/*
+ * The next eight of `left` floats, or all that are left with zeros behind them; nothing beyond is
+ * touched.  Masked moves only at the end: a masked store costs ten plain ones on some CPUs.
+ */
+ALWAYS_INLINE __m256 load_lanes(const float *src, int64_t left)
+{
+	return left >= 8 ? _mm256_loadu_ps(src) : _mm256_maskload_ps(src, first_lanes(left));
+}
+
+ALWAYS_INLINE void store_lanes(float *dst, int64_t left, __m256 v)
+{
+	if (left >= 8)
+		_mm256_storeu_ps(dst, v);
+	else
+		_mm256_maskstore_ps(dst, first_lanes(left), v);
 }
 
 /* Eight consecutive weights as f32; `src` may have any alignment. */
@@ -42,12 +59,14 @@ ALWAYS_INLINE __m256 load8(const unsigned char *src, enum dtype dtype)
 	return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
 }
 
-/* Fewer than eight weights, zeros behind them; reads nothing beyond. */
-ALWAYS_INLINE __m256 load_tail(const unsigned char *src, enum dtype dtype, int64_t n)
+/* As load_lanes, for weights. */
+ALWAYS_INLINE __m256 load_weights(const unsigned char *src, enum dtype dtype, int64_t left)
 {
 	unsigned char buf[32] = { 0 };
 
-	memcpy(buf, src, (size_t)(n * (dtype == DTYPE_F32 ? 4 : 2)));
+	if (left >= 8)
+		return load8(src, dtype);
+	memcpy(buf, src, (size_t)(left * (dtype == DTYPE_F32 ? 4 : 2)));
 	return load8(buf, dtype);
 }
 

@@ -33,13 +33,12 @@ ALWAYS_INLINE void dots(float *out, int64_t stride, const float *q, int64_t q_st
 	__m256 sum[QUERIES][KEYS] = { 0 };
 
 	for (int64_t e = 0; e < E; e += 8) {
-		__m256i lanes = first_lanes(min64(E - e, 8));
 		__m256 key[KEYS];
 
 		for (int j = 0; j < nk; j++)
-			key[j] = _mm256_maskload_ps(k + j * k_stride + e, lanes);
+			key[j] = load_lanes(k + j * k_stride + e, E - e);
 		for (int i = 0; i < nq; i++) {
-			__m256 query = _mm256_maskload_ps(q + i * q_stride + e, lanes);
+			__m256 query = load_lanes(q + i * q_stride + e, E - e);
 
 			for (int j = 0; j < nk; j++)
 				sum[i][j] = _mm256_fmadd_ps(query, key[j], sum[i][j]);
@@ -90,23 +89,21 @@ void avx2_scores(float *scores, int64_t stride, const struct attention *a,
 	}
 }
 
-/* z[i] += p[i][s] v[s] for nr rows, n keys and nv vectors of columns, the last one masked. */
+/* z[i] += p[i][s] v[s] for nr rows, n keys and the next 8 nv of `left` columns. */
 ALWAYS_INLINE void mix_block(float *z, int64_t z_stride, const float *p, int64_t stride,
-			     const float *v, int64_t v_stride, int64_t n, __m256i last, int nr,
+			     const float *v, int64_t v_stride, int64_t n, int64_t left, int nr,
 			     int nv)
 {
 	__m256 sum[ROWS][8];
 
 	for (int i = 0; i < nr; i++)
 		for (int c = 0; c < nv; c++)
-			sum[i][c] = _mm256_maskload_ps(z + i * z_stride + 8 * c,
-						       c == nv - 1 ? last : first_lanes(8));
+			sum[i][c] = load_lanes(z + i * z_stride + 8 * c, left - 8 * c);
 	for (int64_t s = 0; s < n; s++, v += v_stride) {
 		__m256 value[8];
 
-		for (int c = 0; c < nv - 1; c++)
-			value[c] = _mm256_loadu_ps(v + 8 * c);
-		value[nv - 1] = _mm256_maskload_ps(v + 8 * (nv - 1), last);
+		for (int c = 0; c < nv; c++)
+			value[c] = load_lanes(v + 8 * c, left - 8 * c);
 		for (int i = 0; i < nr; i++) {
 			__m256 weight = _mm256_broadcast_ss(p + i * stride + s);
 
@@ -116,35 +113,27 @@ ALWAYS_INLINE void mix_block(float *z, int64_t z_stride, const float *p, int64_t
 	}
 	for (int i = 0; i < nr; i++)
 		for (int c = 0; c < nv; c++)
-			_mm256_maskstore_ps(z + i * z_stride + 8 * c,
-					    c == nv - 1 ? last : first_lanes(8), sum[i][c]);
+			store_lanes(z + i * z_stride + 8 * c, left - 8 * c, sum[i][c]);
 }
 
 /* All columns of ROWS rows, or of one, for n keys that lie in a row. */
 static void mix_run(float *z, int64_t z_stride, const float *p, int64_t stride, const float *v,
 		    const struct kv_view *kv, int64_t n, int rows)
 {
-	int64_t E = kv->head_dim, v_stride = kv->n_kv_heads * E;
-	int64_t wide = rows == 1 ? 64 : 16, e = 0;
+	int64_t E = kv->head_dim, v_stride = kv->n_kv_heads * E, e = 0;
 
-	for (; e < E; e += wide) {
-		__m256i all = first_lanes(8);
-
-		if (E - e < wide)
-			break;
-		if (rows == 1)
-			mix_block(z + e, z_stride, p, stride, v + e, v_stride, n, all, 1, 8);
-		else
-			mix_block(z + e, z_stride, p, stride, v + e, v_stride, n, all, ROWS, 2);
+	/* Whole blocks of columns first: their width is known where the loop is compiled. */
+	if (rows == 1) {
+		for (; e + 64 <= E; e += 64)
+			mix_block(z + e, z_stride, p, stride, v + e, v_stride, n, 64, 1, 8);
+		for (; e < E; e += 8)
+			mix_block(z + e, z_stride, p, stride, v + e, v_stride, n, E - e, 1, 1);
+		return;
 	}
-	for (; e < E; e += 8) {
-		__m256i last = first_lanes(min64(E - e, 8));
-
-		if (rows == 1)
-			mix_block(z + e, z_stride, p, stride, v + e, v_stride, n, last, 1, 1);
-		else
-			mix_block(z + e, z_stride, p, stride, v + e, v_stride, n, last, ROWS, 1);
-	}
+	for (; e + 16 <= E; e += 16)
+		mix_block(z + e, z_stride, p, stride, v + e, v_stride, n, 16, ROWS, 2);
+	for (; e < E; e += 8)
+		mix_block(z + e, z_stride, p, stride, v + e, v_stride, n, E - e, ROWS, 1);
 }
 
 /* What mix() is asked for, less the rows. */

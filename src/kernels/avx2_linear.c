@@ -72,11 +72,10 @@ ALWAYS_INLINE void dot_rows(float *y, int64_t y_stride, const float *x, const un
 			}
 		}
 	for (; k < K; k += 8) {
-		int64_t n = min64(K - k, 8);
-		__m256 v = n == 8 ? load8(w + k * size, dtype) : load_tail(w + k * size, dtype, n);
+		__m256 v = load_weights(w + k * size, dtype, K - k);
 
 		for (int j = 0; j < n_x; j++) {
-			__m256 xv = _mm256_maskload_ps(x + j * K + k, first_lanes(n));
+			__m256 xv = load_lanes(x + j * K + k, K - k);
 
 			sum[j * 4] = _mm256_fmadd_ps(v, xv, sum[j * 4]);
 		}
@@ -172,7 +171,7 @@ ALWAYS_INLINE void pack_panel(float *panel, const struct tensor *w, int64_t n0, 
 		int64_t first = n0 + half, rows = min64(w->shape[0] - first, 8);
 
 		for (int64_t k = 0; k < kc; k += 8) {
-			int64_t n = min64(kc - k, 8);
+			int64_t n = kc - k;
 			__m256 v[8];
 
 			for (int r = 0; r < 8; r++) {
@@ -180,11 +179,10 @@ ALWAYS_INLINE void pack_panel(float *panel, const struct tensor *w, int64_t n0, 
 					base + (first + r) * w->stride[0] + k * size;
 
 				v[r] = r >= rows ? _mm256_setzero_ps()
-				       : n == 8  ? load8(src, dtype)
-						 : load_tail(src, dtype, n);
+						 : load_weights(src, dtype, n);
 			}
 			transpose8(v);
-			for (int j = 0; j < n; j++)
+			for (int j = 0; j < 8 && j < n; j++)
 				_mm256_store_ps(panel + (k + j) * TILE_N + half, v[j]);
 		}
 	}
