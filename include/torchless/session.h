@@ -49,6 +49,7 @@ struct session {
 	int64_t n_generated;
 	int64_t picked; /* index into sampler.candidates of the last pick */
 	struct stage_run stage;
+	bool in_pick; /* a token is picked, its steps are not all announced yet */
 	struct stage_step sampler_steps[8];
 	int64_t prefill_ns, decode_ns; /* time spent computing */
 };
