@@ -1,0 +1,188 @@
+/* db.c -- see db.h. */
+#include "db.h"
+
+#include "torchless/mem.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+int db_fail(struct db *db, const char *sql, struct err *err)
+{
+	return err_set(err, ERR_IO, "%s: %s, while running \"%.160s\"", db->path,
+		       db->handle ? sqlite3_errmsg(db->handle) : "out of memory", sql);
+}
+
+int db_open(struct db *db, const char *path, int flags, struct err *err)
+{
+	db->path = mem_strdup(path);
+	if (sqlite3_open_v2(path, &db->handle, flags, NULL) != SQLITE_OK)
+		return err_set(err, ERR_IO, "%s: %s", path,
+			       db->handle ? sqlite3_errmsg(db->handle) : "out of memory");
+	sqlite3_extended_result_codes(db->handle, 1);
+	return 0;
+}
+
+void db_close(struct db *db)
+{
+	sqlite3_stmt *s;
+
+	while (db->handle && (s = sqlite3_next_stmt(db->handle, NULL)))
+		sqlite3_finalize(s);
+	sqlite3_close(db->handle);
+	free(db->path);
+	db->handle = NULL;
+	db->path = NULL;
+}
+
+int db_exec(struct db *db, const char *sql, struct err *err)
+{
+	if (sqlite3_exec(db->handle, sql, NULL, NULL, NULL) != SQLITE_OK)
+		return db_fail(db, sql, err);
+	return 0;
+}
+
+int db_int(struct db *db, const char *sql, int64_t *out, struct err *err)
+{
+	struct stmt s = { 0 };
+	int ret = stmt_ready(db, &s, sql, err);
+
+	if (ret)
+		return ret;
+	ret = stmt_step(db, &s, err);
+	if (ret > 0)
+		*out = sqlite3_column_int64(s.handle, 0);
+	sqlite3_finalize(s.handle);
+	return ret < 0 ? ret : 0;
+}
+
+int stmt_ready(struct db *db, struct stmt *s, const char *sql, struct err *err)
+{
+	if (s->handle) {
+		sqlite3_reset(s->handle);
+		sqlite3_clear_bindings(s->handle);
+		return 0;
+	}
+	if (sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &s->handle, NULL) !=
+	    SQLITE_OK)
+		return db_fail(db, sql, err);
+	return 0;
+}
+
+static int parameter(const struct stmt *s, const char *name)
+{
+	int index = sqlite3_bind_parameter_index(s->handle, name);
+
+	assert(index > 0 && "the SQL has no such parameter");
+	return index;
+}
+
+void stmt_int(struct stmt *s, const char *name, int64_t value)
+{
+	sqlite3_bind_int64(s->handle, parameter(s, name), value);
+}
+
+void stmt_real(struct stmt *s, const char *name, double value)
+{
+	sqlite3_bind_double(s->handle, parameter(s, name), value);
+}
+
+void stmt_text(struct stmt *s, const char *name, const char *value)
+{
+	sqlite3_bind_text(s->handle, parameter(s, name), value, -1, SQLITE_STATIC);
+}
+
+void stmt_text_len(struct stmt *s, const char *name, const char *value, size_t len)
+{
+	sqlite3_bind_text64(s->handle, parameter(s, name), value, len, SQLITE_STATIC, SQLITE_UTF8);
+}
+
+/* A blob of no bytes is not NULL, whatever its pointer. */
+static void bind_blob(sqlite3_stmt *s, int index, const void *data, size_t len)
+{
+	if (data && !len)
+		sqlite3_bind_zeroblob(s, index, 0);
+	else
+		sqlite3_bind_blob64(s, index, data, len, SQLITE_STATIC);
+}
+
+void stmt_blob(struct stmt *s, const char *name, const void *data, size_t len)
+{
+	bind_blob(s->handle, parameter(s, name), data, len);
+}
+
+int stmt_step(struct db *db, struct stmt *s, struct err *err)
+{
+	int ret;
+
+	switch (sqlite3_step(s->handle)) {
+	case SQLITE_ROW:
+		return 1;
+	case SQLITE_DONE:
+		sqlite3_reset(s->handle);
+		return 0;
+	default:
+		ret = db_fail(db, sqlite3_sql(s->handle), err);
+		sqlite3_reset(s->handle);
+		return ret;
+	}
+}
+
+int stmt_run(struct db *db, struct stmt *s, struct err *err)
+{
+	int ret = stmt_step(db, s, err);
+
+	assert(ret <= 0 && "the SQL returns rows");
+	return ret;
+}
+
+int insert_ready(struct db *db, struct stmt *s, const char *table, const struct column *columns,
+		 int n, struct err *err)
+{
+	struct text sql = { 0 };
+	int i, ret;
+
+	text_addf(&sql, "INSERT INTO %s(", table);
+	for (i = 0; i < n; i++)
+		text_addf(&sql, "%s%s", i ? "," : "", columns[i].name);
+	text_adds(&sql, ") VALUES(");
+	for (i = 0; i < n; i++)
+		text_adds(&sql, i ? ",?" : "?");
+	text_adds(&sql, ")");
+	ret = stmt_ready(db, s, sql.data, err);
+	text_release(&sql);
+	return ret;
+}
+
+static void bind_column(sqlite3_stmt *s, int index, const struct column *c, const void *row)
+{
+	const void *field = (const char *)row + c->offset;
+	const struct bytes *b = field;
+
+	switch (c->type) {
+	case COLUMN_ORDINAL:
+		if (*(const int64_t *)field < 0) {
+			sqlite3_bind_null(s, index);
+			break;
+		}
+		/* fall through */
+	case COLUMN_INT:
+		sqlite3_bind_int64(s, index, *(const int64_t *)field);
+		break;
+	case COLUMN_REAL:
+		sqlite3_bind_double(s, index, *(const double *)field);
+		break;
+	case COLUMN_BLOB:
+		bind_blob(s, index, b->data, b->len);
+		break;
+	}
+}
+
+int insert_row(struct db *db, struct stmt *s, const struct column *columns, int n, const void *row,
+	       struct err *err)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		bind_column(s->handle, i + 1, &columns[i], row);
+	return stmt_run(db, s, err);
+}

@@ -1,0 +1,88 @@
+/*
+ * db.h -- the part of SQLite that src/trace uses, without the ceremony.
+ *
+ * Private to src/trace.  SQL text stands next to the code that runs it and parameters are bound by
+ * name, so that a reordered column cannot silently swap two values.  Every error is ERR_IO, names
+ * the file and quotes the SQL.  A statement belongs to its database: db_close() finalizes each one
+ * that is left, so callers keep statements in their structs and never clean up.
+ */
+#ifndef TORCHLESS_TRACE_DB_H
+#define TORCHLESS_TRACE_DB_H
+
+#include "torchless/err.h"
+#include "torchless/hook.h"
+#include "torchless/text.h"
+
+#include <sqlite3.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct db {
+	sqlite3 *handle;
+	char *path; /* for errors */
+};
+
+struct stmt {
+	sqlite3_stmt *handle;
+};
+
+/* Open `path` with SQLITE_OPEN_* flags; db->path is kept for errors even when `path` is a URI. */
+int db_open(struct db *db, const char *path, int flags, struct err *err);
+
+/* NULL handles are fine. */
+void db_close(struct db *db);
+
+/* Run statements that return nothing of interest. */
+int db_exec(struct db *db, const char *sql, struct err *err);
+
+/* The first column of the first row as an integer; *out is untouched when there is no row. */
+int db_int(struct db *db, const char *sql, int64_t *out, struct err *err);
+
+/* ERR_IO: "<path>: <what SQLite says>, while running <sql>". */
+int db_fail(struct db *db, const char *sql, struct err *err);
+
+/* Prepare `sql` the first time; later calls reset the statement and clear its bindings. */
+int stmt_ready(struct db *db, struct stmt *s, const char *sql, struct err *err);
+
+/*
+ * Bind by name (":pos").  A name that the SQL does not have is a bug and asserts.  Text and blobs
+ * must outlive the step; NULL data binds NULL, as a NaN does.
+ */
+void stmt_int(struct stmt *s, const char *name, int64_t value);
+void stmt_real(struct stmt *s, const char *name, double value);
+void stmt_text(struct stmt *s, const char *name, const char *value);
+void stmt_text_len(struct stmt *s, const char *name, const char *value, size_t len);
+void stmt_blob(struct stmt *s, const char *name, const void *data, size_t len);
+
+/* 1: a row is ready, 0: finished (and reset), negative: an error. */
+int stmt_step(struct db *db, struct stmt *s, struct err *err);
+
+/* Step a statement that returns no rows. */
+int stmt_run(struct db *db, struct stmt *s, struct err *err);
+
+/*
+ * Rows of a table that are written thousands of times a second: one table of columns gives both
+ * the INSERT and the binding, so that the two cannot disagree and no name is looked up.
+ */
+enum column_type {
+	COLUMN_INT,     /* int64_t */
+	COLUMN_ORDINAL, /* int64_t, NULL when negative */
+	COLUMN_REAL,    /* double, NULL when NaN */
+	COLUMN_BLOB,    /* struct bytes, NULL when data is */
+};
+
+struct column {
+	const char *name;
+	enum column_type type;
+	size_t offset; /* in the row's struct */
+};
+
+/* Prepare "INSERT INTO table(columns) VALUES(...)". */
+int insert_ready(struct db *db, struct stmt *s, const char *table, const struct column *columns,
+		 int n, struct err *err);
+
+/* Insert one row. */
+int insert_row(struct db *db, struct stmt *s, const struct column *columns, int n, const void *row,
+	       struct err *err);
+
+#endif
