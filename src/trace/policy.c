@@ -1,0 +1,196 @@
+/*
+ * policy.c -- the capture rules: PATTERN[@SEL][=f32|f16|bf16|stats|hash], the last match wins.
+ *
+ * SEL picks positions as Python slices do: `@3` one, `@3:7` four, `@-2:` the last two of each pass,
+ * `@last` the last of each pass.  Numbers that are not negative are absolute positions.
+ */
+#include "policy.h"
+
+#include "torchless/mem.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+	const char *name;
+	enum capture_kind kind;
+	enum dtype dtype;
+} kinds[] = {
+	{ "f32", CAPTURE_DUMP, DTYPE_F32 },    { "f16", CAPTURE_DUMP, DTYPE_F16 },
+	{ "bf16", CAPTURE_DUMP, DTYPE_BF16 },  { "stats", CAPTURE_STATS, DTYPE_COUNT },
+	{ "hash", CAPTURE_HASH, DTYPE_COUNT },
+};
+
+static int parse_kind(struct capture_rule *r, const char *name, const char *text, struct err *err)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (!strcmp(kinds[i].name, name)) {
+			r->kind = kinds[i].kind;
+			r->dtype = kinds[i].dtype;
+			return 0;
+		}
+	}
+	return err_set(err, ERR_USAGE,
+		       "--capture %s: \"%s\" is none of f32, f16, bf16, stats and hash", text,
+		       name);
+}
+
+/* A whole decimal number in s[0..len); false for anything else. */
+static bool parse_number(const char *s, size_t len, int64_t *out)
+{
+	char buf[24], *end;
+
+	if (!len || len >= sizeof(buf) || (s[0] != '-' && (s[0] < '0' || s[0] > '9')))
+		return false;
+	memcpy(buf, s, len);
+	buf[len] = '\0';
+	errno = 0;
+	*out = strtoll(buf, &end, 10);
+	return !*end && end > buf && !errno && s[len - 1] != '-';
+}
+
+/* "a:b", either of them absent, is what Python's x[a:b] is; the stored range is inclusive. */
+static bool parse_slice(struct capture_rule *r, const char *sel)
+{
+	const char *colon = strchr(sel, ':');
+	int64_t stop = 0;
+
+	r->first = 0;
+	if (colon != sel && !parse_number(sel, (size_t)(colon - sel), &r->first))
+		return false;
+	if (colon[1] && !parse_number(colon + 1, strlen(colon + 1), &stop))
+		return false;
+	if (colon[1] && (stop == 0 || stop == INT64_MIN))
+		return false;
+	r->last = stop - 1;
+	return (r->first < 0) != (r->last < 0) || r->first <= r->last;
+}
+
+static int parse_selection(struct capture_rule *r, const char *sel, const char *text,
+			   struct err *err)
+{
+	bool ok;
+
+	r->whole = false;
+	if (!strcmp(sel, "last")) {
+		r->first = r->last = -1;
+		return 0;
+	}
+	ok = strchr(sel, ':') ? parse_slice(r, sel) : parse_number(sel, strlen(sel), &r->first);
+	if (!ok)
+		return err_set(err, ERR_USAGE,
+			       "--capture %s: \"@%s\" selects no positions; use @last, @3 or @3:7",
+			       text, sel);
+	if (!strchr(sel, ':'))
+		r->last = r->first;
+	return 0;
+}
+
+static int parse_rule(struct capture_rule *r, char *pattern, const char *text, struct err *err)
+{
+	char *equals = strrchr(pattern, '='), *at;
+	int ret;
+
+	*r = (struct capture_rule){ pattern, CAPTURE_DUMP, DTYPE_COUNT, 0, -1, true };
+	if (equals) {
+		*equals = '\0';
+		ret = parse_kind(r, equals + 1, text, err);
+		if (ret)
+			return ret;
+	}
+	at = strrchr(pattern, '@');
+	if (at) {
+		*at = '\0';
+		ret = parse_selection(r, at + 1, text, err);
+		if (ret)
+			return ret;
+	}
+	if (!*pattern)
+		return err_set(err, ERR_USAGE, "--capture %s: names no point", text);
+	if (at && r->kind != CAPTURE_DUMP)
+		return err_set(err, ERR_USAGE,
+			       "--capture %s: @%s selects what to dump, but =%s dumps nothing",
+			       text, at + 1, equals + 1);
+	return 0;
+}
+
+int capture_policy_add(struct capture_policy *c, const char *text, struct err *err)
+{
+	struct capture_rule rule;
+	char *pattern = mem_strdup(text);
+	int ret = parse_rule(&rule, pattern, text, err);
+
+	if (ret) {
+		free(pattern);
+		return ret;
+	}
+	c->rules = mem_grow(c->rules, (size_t)c->n_rules, &c->cap, sizeof(rule));
+	c->rules[c->n_rules++] = rule;
+	return 0;
+}
+
+void capture_policy_release(struct capture_policy *c)
+{
+	int i;
+
+	for (i = 0; i < c->n_rules; i++)
+		free(c->rules[i].pattern);
+	free(c->rules);
+	*c = (struct capture_policy){ 0 };
+}
+
+static void apply_rule(const struct capture_rule *r, struct capture *c)
+{
+	c->named = true;
+	c->stats = r->kind != CAPTURE_HASH;
+	c->dump = r->kind == CAPTURE_DUMP;
+	c->whole = r->whole;
+	c->dtype = r->dtype == DTYPE_COUNT ? DTYPE_F32 : r->dtype;
+	c->first = r->first;
+	c->last = r->last;
+}
+
+static void apply_defaults(const struct program *p, struct capture *captures)
+{
+	const struct capture_rule last_row = { NULL, CAPTURE_DUMP, DTYPE_F32, -1, -1, false };
+	int v;
+
+	for (v = 0; v < p->n_values; v++) {
+		captures[v] = (struct capture){ .stats = p->values[v].point != NULL };
+		/* The logit lens reads these. */
+		if (p->values[v].point && !strcmp(p->values[v].point->role, "resid_post"))
+			apply_rule(&last_row, &captures[v]);
+	}
+}
+
+int capture_policy_apply(const struct capture_policy *policy, const struct program *p,
+			 struct capture *captures, struct err *err)
+{
+	bool *wanted = mem_calloc((size_t)p->n_values + 1, sizeof(*wanted));
+	int i, v, ret = 0;
+
+	apply_defaults(p, captures);
+	for (i = 0; policy && i < policy->n_rules && ret >= 0; i++) {
+		memset(wanted, 0, (size_t)p->n_values * sizeof(*wanted));
+		ret = points_match(p, policy->rules[i].pattern, wanted, err);
+		for (v = 0; v < p->n_values && ret >= 0; v++) {
+			if (wanted[v])
+				apply_rule(&policy->rules[i], &captures[v]);
+		}
+	}
+	free(wanted);
+	return ret < 0 ? ret : 0;
+}
+
+bool capture_rows(const struct capture *c, int64_t pos0, int64_t n, int64_t *begin, int64_t *end)
+{
+	int64_t first = c->first < 0 ? c->first + n : c->first - pos0;
+	int64_t last = c->last < 0 ? c->last + n : c->last - pos0;
+
+	*begin = first < 0 ? 0 : first;
+	*end = last >= n ? n : last + 1;
+	return *begin < *end;
+}
