@@ -18,12 +18,15 @@
 
 enum capture_kind { CAPTURE_STATS, CAPTURE_DUMP, CAPTURE_HASH };
 
-/* One --capture PATTERN[@SEL][=f32|f16|bf16|stats|hash]; the last match wins. */
+/*
+ * One --capture PATTERN[@SEL][=f32|f16|bf16|stats|hash]; the last match wins.  SEL picks positions
+ * as Python's slices do: @3, @3:7 (3 to 6), @-2:, @last; negative ones count from each pass's end.
+ */
 struct capture_rule {
 	char *pattern;
 	enum capture_kind kind;
 	enum dtype dtype;    /* CAPTURE_DUMP; DTYPE_COUNT: as computed (f32) */
-	int64_t first, last; /* positions [first, last], negative from the end; all: 0, -1 */
+	int64_t first, last; /* positions, both inclusive, negative from the end; all: 0, -1 */
 	bool whole;
 };
 
@@ -47,7 +50,10 @@ struct trace_model {
 	double rope_theta;
 	enum dtype weight_dtype;
 	const char *config_json;
-	/* The piece of a token, and the bytes it stands for; NULL without a tokenizer. */
+	/*
+	 * The bytes a token stands for (" Paris"), valid until the next call; NULL without a
+	 * tokenizer.
+	 */
 	struct bytes (*piece)(void *ctx, int32_t id);
 	void *ctx;
 };
@@ -86,7 +92,10 @@ struct trace_writer *trace_writer_new(const char *path, const struct program *p,
 				      const struct trace_model *model,
 				      const struct trace_options *opt, struct err *err);
 
-/* Begin a run; the hook is then to be added to the session.  */
+/*
+ * Begin a run; the hook is then to be added to the session.  Record the prompt's tokens before the
+ * first pass: a pass that begins inside the prompt is prefill.
+ */
 int trace_writer_begin_run(struct trace_writer *w, const struct trace_run *run, struct err *err);
 struct hook *trace_writer_hook(struct trace_writer *w);
 
@@ -103,6 +112,9 @@ int trace_writer_candidates(struct trace_writer *w, int64_t pos, const struct tr
 /* Record an edit that is in force for the run. */
 int trace_writer_edit(struct trace_writer *w, value_id value, const char *sel, const char *kind,
 		      struct err *err);
+
+/* Write what is in memory and commit: every stop of a debugger leaves a readable recording. */
+int trace_writer_flush(struct trace_writer *w, struct err *err);
 
 /* status: "ok", "stopped", "error". */
 int trace_writer_end_run(struct trace_writer *w, const char *status, struct err *err);

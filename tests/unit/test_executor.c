@@ -332,7 +332,8 @@ Test(executor, a_ring_that_dropped_the_keys_refuses_to_go_there)
 	close_tiny(&f);
 }
 
-/* ---- looking and changing ---------------------------------------------------------------------- */
+/* ---- looking and changing ----------------------------------------------------------------------
+ */
 
 static value_id find(const struct fixture *f, const char *name)
 {
@@ -351,10 +352,12 @@ Test(executor, the_pattern_is_a_distribution_inside_the_window_and_z_is_its_mixt
 	f.opt.plan = PLAN_DEBUG;
 	start(&f);
 	feed(&f, 0, N_TOKENS, 512);
-	executor_fetch(&f.ex, find(&f, "model.layers.1.self_attn:pattern"), 0, 6, &p[0][0][0], &f.err);
+	executor_fetch(&f.ex, find(&f, "model.layers.1.self_attn:pattern"), 0, 6, &p[0][0][0],
+		       &f.err);
 	executor_fetch(&f.ex, find(&f, "model.layers.1.self_attn:v_cache"), 0, N_TOKENS,
 		       &values[0][0][0], &f.err);
-	executor_fetch(&f.ex, find(&f, "model.layers.1.self_attn:z"), 0, N_TOKENS, &z[0][0][0], &f.err);
+	executor_fetch(&f.ex, find(&f, "model.layers.1.self_attn:z"), 0, N_TOKENS, &z[0][0][0],
+		       &f.err);
 	for (int h = 0; h < 6; h++)
 		for (int q = 0; q < N_TOKENS; q++) {
 			double sum = 0, mix = 0;
@@ -393,10 +396,10 @@ static void add_edit(struct fixture *f, const char *point, const char *sel, enum
 {
 	struct edit e = { .value = find(f, point), .kind = kind, .arg = arg, .pass_to = -1 };
 
-	cr_assert(eq(int,
-		     selection_parse(&e.sel, sel, f->model.program.values[e.value].point->axes,
-				     &f->err),
-		     0));
+	cr_assert(eq(
+		int,
+		selection_parse(&e.sel, sel, f->model.program.values[e.value].point->axes, &f->err),
+		0));
 	executor_add_edit(&f->ex, &e);
 }
 
@@ -412,7 +415,8 @@ static float z_after(const char *point, const char *sel, enum edit_kind kind, fl
 	if (point)
 		add_edit(&f, point, sel, kind, arg);
 	feed(&f, 0, N_TOKENS, 512);
-	executor_fetch(&f.ex, find(&f, "model.layers.0.self_attn:z"), 0, N_TOKENS, &z[0][0][0], &f.err);
+	executor_fetch(&f.ex, find(&f, "model.layers.0.self_attn:z"), 0, N_TOKENS, &z[0][0][0],
+		       &f.err);
 	close_tiny(&f);
 	return z[12][head][3];
 }
@@ -421,7 +425,8 @@ Test(executor, edits_of_stored_and_lazy_values_have_their_effect_and_nothing_els
 {
 	static const char z[] = "model.layers.0.self_attn:z";
 	static const char pattern[] = "model.layers.0.self_attn:pattern";
-	float head2 = z_after(NULL, NULL, EDIT_ZERO, 0, 2), head1 = z_after(NULL, NULL, EDIT_ZERO, 0, 1);
+	float head2 = z_after(NULL, NULL, EDIT_ZERO, 0, 2),
+	      head1 = z_after(NULL, NULL, EDIT_ZERO, 0, 1);
 
 	cr_assert(eq(flt, z_after(z, "[head=2]", EDIT_ZERO, 0, 2), 0.0f));
 	cr_assert(eq(flt, z_after(z, "[head=2]", EDIT_ZERO, 0, 1), head1));
@@ -429,7 +434,8 @@ Test(executor, edits_of_stored_and_lazy_values_have_their_effect_and_nothing_els
 	cr_assert(eq(flt, z_after(pattern, "[head=2]", EDIT_ZERO, 0, 2), 0.0f));
 	cr_assert(eq(flt, z_after(pattern, "[head=2]", EDIT_SCALE, 2, 1), head1));
 	cr_assert(eq(flt, z_after(pattern, "[head=2]", EDIT_SCALE, 2, 2), 2 * head2));
-	cr_assert(ne(flt, z_after("model.layers.0.self_attn:scores", "[head=2, k=12]", EDIT_ADD, 3, 2),
+	cr_assert(ne(flt,
+		     z_after("model.layers.0.self_attn:scores", "[head=2, k=12]", EDIT_ADD, 3, 2),
 		     head2));
 	cr_assert(eq(flt, z_after("model.layers.0.self_attn:scores", "[head=2]", EDIT_SCALE, 1, 2),
 		     head2));
@@ -455,7 +461,8 @@ Test(executor, a_hook_may_overwrite_what_an_op_computed)
 	free(logits);
 }
 
-/* ---- bad input --------------------------------------------------------------------------------- */
+/* ---- bad input ---------------------------------------------------------------------------------
+ */
 
 Test(executor, an_id_outside_the_vocabulary_is_refused_with_its_position)
 {
@@ -485,12 +492,14 @@ Test(executor, a_checkpoint_whose_shape_is_wrong_is_refused_by_tensor)
 		tiny_write(&t, dir, sizeof(dir));
 		cr_assert(eq(int, model_open(&m, dir, CHECKPOINT_WEIGHTS, &err), ERR_SHAPE));
 		cr_assert(ne(ptr, strstr(err.message, wrong[i]), NULL), "%s", err.message);
-		cr_assert(ne(ptr, strstr(err.message, "model.safetensors"), NULL), "%s", err.message);
+		cr_assert(ne(ptr, strstr(err.message, "model.safetensors"), NULL), "%s",
+			  err.message);
 		tiny_remove(dir);
 	}
 }
 
-/* ---- names ------------------------------------------------------------------------------------- */
+/* ---- names -------------------------------------------------------------------------------------
+ */
 
 static int count_matches(const struct program *p, const char *pattern)
 {
@@ -540,7 +549,8 @@ Test(points, a_pattern_without_a_match_suggests_the_nearest)
 
 	open_tiny(&f, tiny_default);
 	start(&f);
-	cr_assert(eq(int, points_match(&f.model.program, "L1.attn.patern", wanted, &f.err), ERR_USAGE));
+	cr_assert(eq(int, points_match(&f.model.program, "L1.attn.patern", wanted, &f.err),
+		     ERR_USAGE));
 	cr_assert(ne(ptr, strstr(f.err.message, "L1.attn.pattern"), NULL), "%s", f.err.message);
 	close_tiny(&f);
 }

@@ -1,0 +1,274 @@
+/*
+ * measure.c -- one look at one value: statistics, per-position statistics, hash and dump.
+ *
+ * A value is read in slabs: one for what is kept whole, one a head for the O(T^2) values that are
+ * recomputed for whoever reads them.  Within a slab every row is summed by itself, in parallel, and
+ * the sums are merged in order, so the numbers do not depend on the number of threads.  The rows
+ * are those of one position, so the same sums give the per-position statistics.
+ */
+#include "writer.h"
+
+#include "torchless/mem.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Fewer elements than this are summed faster than a thread wakes up. */
+#define PARALLEL_MIN ((int64_t)1 << 16)
+/* Elements of one item of work. */
+#define ITEM_ELEMENTS ((int64_t)1 << 14)
+
+/* How a value is laid out by position. */
+struct layout {
+	struct tensor t;
+	bool lazy;     /* [head, q, k]: a slab a head */
+	int pos_axis;  /* 1 for lazy values, else 0 */
+	int64_t pos0;  /* absolute position of its first row */
+	int64_t n_pos; /* rows of a slab */
+	int64_t row;   /* elements of a row */
+	int64_t n_slabs;
+};
+
+static struct layout layout_of(const struct executor *ex, value_id v)
+{
+	const struct value *value = &ex->program->values[v];
+	struct layout l = { .t = executor_tensor(ex, v), .lazy = value->storage == STORAGE_LAZY };
+
+	l.pos_axis = l.lazy;
+	l.n_slabs = l.lazy ? l.t.shape[0] : 1;
+	l.n_pos = l.t.n_dims > l.pos_axis ? l.t.shape[l.pos_axis] : 1;
+	l.row = tensor_numel(&l.t) / (l.n_slabs * l.n_pos);
+	/* The last R rows may be all there is of a pass's T. */
+	l.pos0 = ex->pos0 + (value->t.shape[0] == DIM_R ? ex->T - ex->R : 0);
+	return l;
+}
+
+/* ---- statistics ---------------------------------------------------------------------------- */
+
+struct summing {
+	const float *x;
+	int64_t rows, row, rows_per_item, at; /* `at`: flat index of x[0] */
+	struct stats_sum *sums;
+};
+
+static void sum_rows(void *ctx, int64_t item, int worker)
+{
+	const struct summing *s = ctx;
+	int64_t r = item * s->rows_per_item, end = r + s->rows_per_item;
+
+	(void)worker;
+	for (; r < end && r < s->rows; r++) {
+		stats_sum_init(&s->sums[r]);
+		stats_sum_add(&s->sums[r], s->x + r * s->row, s->row, s->at + r * s->row);
+	}
+}
+
+static struct stats_sum *room_for(struct stats_sum **sums, size_t *cap, int64_t n)
+{
+	if ((size_t)n > *cap) {
+		*sums = mem_realloc(*sums, (size_t)n, sizeof(**sums));
+		*cap = (size_t)n;
+	}
+	return *sums;
+}
+
+/* Sum a slab's rows, and merge them into the total and into their positions. */
+static void sum_slab(struct trace_writer *w, const struct layout *l, struct threads *pool,
+		     const float *x, int64_t slab, struct stats_sum *total)
+{
+	int64_t i, elements = l->n_pos * l->row, per_item = l->row ? ITEM_ELEMENTS / l->row : 1;
+	struct summing s = { x, l->n_pos, l->row, per_item ? per_item : 1, slab * elements, NULL };
+
+	s.sums = room_for(&w->row_sums, &w->cap_row_sums, l->n_pos);
+	threads_for(elements < PARALLEL_MIN ? NULL : pool,
+		    (s.rows + s.rows_per_item - 1) / s.rows_per_item, sum_rows, &s);
+	for (i = 0; i < l->n_pos; i++) {
+		stats_sum_merge(total, &s.sums[i]);
+		stats_sum_merge(&w->pos_sums[i], &s.sums[i]);
+	}
+}
+
+/* f32[n_pos][4] = l2, absmax, mean, std; freed with the row. */
+static struct bytes pack_positions(const struct stats_sum *sums, int64_t n)
+{
+	float *packed = mem_calloc((size_t)n, 4 * sizeof(*packed));
+	int64_t i;
+
+	for (i = 0; i < n; i++) {
+		struct stats s = stats_finish(&sums[i]);
+
+		packed[4 * i] = (float)s.l2;
+		packed[4 * i + 1] = (float)s.absmax;
+		packed[4 * i + 2] = (float)s.mean;
+		packed[4 * i + 3] = (float)s.std;
+	}
+	return (struct bytes){ (const char *)packed, (size_t)n * 4 * sizeof(*packed) };
+}
+
+/* ---- reading ------------------------------------------------------------------------------- */
+
+/* Slab `i` of the value: rows of n_pos, contiguous. */
+static const float *read_slab(struct trace_writer *w, struct executor *ex, value_id v,
+			      const struct layout *l, int64_t i, struct err *err)
+{
+	int64_t elements = l->n_pos * l->row;
+
+	if (!l->lazy)
+		return l->t.data;
+	if (elements > w->cap_head) {
+		free(w->head);
+		w->head = mem_try_aligned((size_t)elements * sizeof(*w->head));
+		w->cap_head = w->head ? elements : 0;
+	}
+	if (!w->head) {
+		err_set(err, ERR_MEMORY, "%s: one head needs %lld bytes to be recorded",
+			ex->program->values[v].name, (long long)elements * (int64_t)sizeof(float));
+		return NULL;
+	}
+	return executor_fetch(ex, v, i, i + 1, w->head, err) ? NULL : w->head;
+}
+
+/* Begin the dump of rows [from, to) of the axis of positions. */
+static int begin_dump(struct trace_writer *w, const struct layout *l, enum dtype dtype,
+		      int64_t n_rows, struct err *err)
+{
+	int64_t shape[TENSOR_MAX_DIMS];
+
+	memcpy(shape, l->t.shape, sizeof(shape));
+	shape[l->pos_axis] = n_rows;
+	return payload_begin(w, dtype, shape, l->t.n_dims, err);
+}
+
+struct rows_wanted {
+	bool any;
+	int64_t from, to;
+};
+
+static int read_value(struct trace_writer *w, struct executor *ex, value_id v,
+		      const struct layout *l, const struct rows_wanted *dump,
+		      struct stats_sum *total, struct err *err)
+{
+	int64_t i;
+
+	for (i = 0; i < l->n_slabs; i++) {
+		const float *x = read_slab(w, ex, v, l, i, err);
+
+		if (!x)
+			return err->code;
+		XXH3_64bits_update(w->hash, x, (size_t)(l->n_pos * l->row) * sizeof(*x));
+		sum_slab(w, l, ex->opt.pool, x, i, total);
+		if (dump->any &&
+		    payload_add(w, x + dump->from * l->row, (dump->to - dump->from) * l->row, err))
+			return err->code;
+	}
+	return 0;
+}
+
+/* ---- one value ----------------------------------------------------------------------------- */
+
+/* What --stop-on and the event of the first bad value look at: masked scores hold -inf rightly. */
+static bool is_inf_expected(const struct value *v)
+{
+	return !strcmp(v->point->role, "scores") || !strcmp(v->point->role, "scores_masked");
+}
+
+static int note_bad(struct trace_writer *w, const struct value *v, const struct value_row *row,
+		    bool *stop, struct err *err)
+{
+	bool nan = row->stats.n_nan > 0;
+	bool inf = row->stats.n_pinf + row->stats.n_ninf > 0 && !is_inf_expected(v);
+
+	if ((nan && w->opt.stop_on_nan) || (inf && w->opt.stop_on_inf)) {
+		w->stopped_fqn = v->name;
+		*stop = true;
+	}
+	if ((!nan && !inf) || w->saw_bad)
+		return 0;
+	w->saw_bad = true;
+	return writer_event(w, nan ? "first_nan" : "first_inf", 2, row->id, NULL, err);
+}
+
+static struct value_row *append_row(struct trace_writer *w, value_id v, const struct layout *l,
+				    int64_t span_id)
+{
+	struct value_row *row;
+	int i;
+
+	w->values = mem_grow(w->values, w->n_values, &w->cap_values, sizeof(*w->values));
+	row = &w->values[w->n_values++];
+	*row = (struct value_row){
+		.id = w->next_value++,
+		.pass_id = w->pass_id,
+		.span_id = span_id,
+		.point_id = w->point_ids[v],
+		.dtype = l->t.dtype,
+		.numel = tensor_numel(&l->t),
+		.tensor_id = -1,
+		.dump_from = -1,
+		.edit_id = w->edit_ids[v],
+	};
+	for (i = 0; i < TENSOR_MAX_DIMS; i++)
+		row->d[i] = i < l->t.n_dims ? l->t.shape[i] : -1;
+	w->totals.n_values++;
+	return row;
+}
+
+/* With =hash only the counts, which a look for NaN needs, stand beside the hash. */
+static void keep_counts_only(struct stats *s)
+{
+	s->min = s->max = s->mean = s->std = s->l2 = s->absmax = NAN;
+	s->absmax_at = -1;
+}
+
+static void begin_reading(struct trace_writer *w, const struct layout *l, struct stats_sum *total)
+{
+	int64_t i;
+
+	if (!w->hash)
+		w->hash = XXH3_createState();
+	XXH3_64bits_reset(w->hash);
+	stats_sum_init(total);
+	room_for(&w->pos_sums, &w->cap_pos_sums, l->n_pos);
+	for (i = 0; i < l->n_pos; i++)
+		stats_sum_init(&w->pos_sums[i]);
+}
+
+int writer_measure(struct trace_writer *w, struct executor *ex, value_id v, int64_t span_id,
+		   bool *stop, struct err *err)
+{
+	const struct capture *c = &w->captures[v];
+	struct layout l = layout_of(ex, v);
+	struct rows_wanted dump = { 0 };
+	struct stats_sum total;
+	struct value_row *row;
+
+	if (l.lazy && l.row > w->opt.pattern_keys && !c->named)
+		return 0;
+	dump.any = c->dump && capture_rows(c, l.pos0, l.n_pos, &dump.from, &dump.to);
+	if (dump.any && begin_dump(w, &l, c->dtype, dump.to - dump.from, err))
+		return err->code;
+	begin_reading(w, &l, &total);
+	if (read_value(w, ex, v, &l, &dump, &total, err))
+		return err->code;
+	row = append_row(w, v, &l, span_id);
+	row->hash = (int64_t)XXH3_64bits_digest(w->hash);
+	row->stats = stats_finish(&total);
+	if (c->stats)
+		row->pos_stats = pack_positions(w->pos_sums, l.n_pos);
+	else
+		keep_counts_only(&row->stats);
+	if (dump.any && !c->whole)
+		row->dump_from = l.pos0 + dump.from;
+	if (dump.any && payload_end(w, &row->tensor_id, err))
+		return err->code;
+	return note_bad(w, &ex->program->values[v], row, stop, err);
+}
+
+void measure_release(struct trace_writer *w)
+{
+	XXH3_freeState(w->hash);
+	free(w->row_sums);
+	free(w->pos_sums);
+	free(w->head);
+}

@@ -1,0 +1,137 @@
+/*
+ * recording_file.c -- see recording_file.h.
+ *
+ * SQLite finds a write-ahead log by the name of its database, so three things must not happen: an
+ * old log beside a new file (SQLite would replay it there), a log left behind by a file that was
+ * renamed, and two processes writing under one name.  Hence the order: write the new file under
+ * another name, fold the old file's log into it (which fails while somebody writes it), rename.
+ */
+#include "recording_file.h"
+
+#include "db.h"
+
+#include "torchless/mem.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *const side_files[] = { "-wal", "-shm", "-journal" };
+
+static char *join(const char *path, const char *suffix)
+{
+	struct text t = { 0 };
+
+	text_adds(&t, path);
+	text_adds(&t, suffix);
+	return t.data;
+}
+
+/* What SQLite keeps beside a database that is gone. */
+static void remove_side_files(const char *path)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(side_files) / sizeof(side_files[0]); i++) {
+		char *side = join(path, side_files[i]);
+
+		unlink(side);
+		free(side);
+	}
+}
+
+static int write_new(const char *path, const char *const *scripts, struct err *err)
+{
+	struct db db = { 0 };
+	int ret = db_open(&db, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err);
+
+	/* Nobody knows this name: a failure removes the file, so it needs no journal. */
+	if (!ret)
+		ret = db_exec(&db, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF", err);
+	for (; !ret && *scripts; scripts++)
+		ret = db_exec(&db, *scripts, err);
+	db_close(&db);
+	return ret;
+}
+
+/* Fold the log or journal of an old database into it; whatever is no database is left alone. */
+static int settle_old(const char *path, struct err *err)
+{
+	struct db db = { 0 };
+	struct err reason = { 0 };
+	int code, ret = db_open(&db, path, SQLITE_OPEN_READWRITE, &reason);
+
+	if (!ret)
+		ret = db_exec(&db,
+			      "SELECT count(*) FROM sqlite_schema; PRAGMA journal_mode = DELETE",
+			      &reason);
+	code = ret ? sqlite3_errcode(db.handle) & 0xff : SQLITE_OK;
+	db_close(&db);
+	if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
+		return err_set(
+			err, ERR_IO,
+			"%s is open in another program that records or reads it; choose another "
+			"name with -o",
+			path);
+	return 0;
+}
+
+static int check_target(const char *path, bool *exists, struct err *err)
+{
+	struct stat st;
+
+	*exists = !lstat(path, &st);
+	if (!*exists)
+		return errno == ENOENT ? 0 : err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
+	if (S_ISDIR(st.st_mode))
+		return err_set(err, ERR_IO, "%s is a directory, not a file to record to", path);
+	if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
+		return err_set(err, ERR_IO, "%s is no regular file: a recording cannot go there",
+			       path);
+	return 0;
+}
+
+/* Give the new file its name, and the old one the name `path`.old. */
+static int swap(const char *path, const char *fresh, const char *old, bool exists, struct err *err)
+{
+	if (exists && rename(path, old))
+		return err_set(err, ERR_IO, "%s: cannot keep it as %s: %s", path, old,
+			       strerror(errno));
+	remove_side_files(old);
+	remove_side_files(path);
+	if (!rename(fresh, path))
+		return 0;
+	err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
+	if (exists)
+		rename(old, path);
+	return err->code;
+}
+
+int recording_file_create(const char *path, const char *const *scripts, struct err *err)
+{
+	char suffix[32], *fresh, *old = join(path, ".old");
+	struct err reason = { 0 };
+	bool exists = false;
+	int ret = check_target(path, &exists, err);
+
+	snprintf(suffix, sizeof(suffix), ".new-%ld", (long)getpid());
+	fresh = join(path, suffix);
+	unlink(fresh);
+	if (!ret)
+		ret = write_new(fresh, scripts, &reason);
+	if (reason.code)
+		ret = err_set(err, ERR_IO, "%s cannot be written: %s", path, reason.message);
+	if (!ret && exists)
+		ret = settle_old(path, err);
+	if (!ret)
+		ret = swap(path, fresh, old, exists, err);
+	if (ret)
+		unlink(fresh);
+	free(fresh);
+	free(old);
+	return ret;
+}

@@ -1,0 +1,453 @@
+/*
+ * writer.c -- the file, its runs, and what the caller records of them; see writer.h.
+ *
+ * While recording: write-ahead log, one transaction a pass, no indexes.  Whatever was committed is
+ * readable by others at once and after a kill.  Closing makes the indexes and folds the log into
+ * the file, so that a finished recording is one file to copy.
+ */
+#include "writer.h"
+
+#include "recording_file.h"
+
+#include "torchless/mem.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+extern const char schema_sql[], indexes_sql[], schema_doc_sql[], saved_queries_sql[];
+
+/* Pages of log before SQLite copies them into the file: 32 MB. */
+static const char recording_pragmas[] =
+	"PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
+	"PRAGMA foreign_keys = OFF; PRAGMA wal_autocheckpoint = 4000;"
+	"PRAGMA temp_store = MEMORY;";
+
+/* ---- transactions -------------------------------------------------------------------------- */
+
+int writer_begin(struct trace_writer *w, struct err *err)
+{
+	if (w->in_transaction)
+		return 0;
+	w->in_transaction = true;
+	return db_exec(&w->db, "BEGIN", err);
+}
+
+int writer_commit(struct trace_writer *w, struct err *err)
+{
+	if (!w->in_transaction)
+		return 0;
+	w->in_transaction = false;
+	w->transaction_bytes = 0;
+	return db_exec(&w->db, "COMMIT", err);
+}
+
+/* ---- the file ------------------------------------------------------------------------------ */
+
+static int64_t unix_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static int insert_meta(struct trace_writer *w, struct err *err)
+{
+	return db_exec(&w->db,
+		       "INSERT INTO meta VALUES('schema_version', '1.0'),"
+		       "('created', strftime('%Y-%m-%dT%H:%M:%SZ', 'now')),"
+		       "('documentation', 'SELECT obj, col, unit, doc FROM schema_doc')",
+		       err);
+}
+
+static int open_file(struct trace_writer *w, const char *path, const struct trace_model *model,
+		     struct err *err)
+{
+	static const char *const scripts[] = { schema_sql, schema_doc_sql, saved_queries_sql,
+					       NULL };
+
+	if (recording_file_create(path, scripts, err) ||
+	    db_open(&w->db, path, SQLITE_OPEN_READWRITE, err) ||
+	    db_exec(&w->db, recording_pragmas, err) || writer_begin(w, err) ||
+	    insert_meta(w, err) || writer_dictionary(w, model, err))
+		return err->code;
+	return writer_commit(w, err);
+}
+
+static void free_writer(struct trace_writer *w)
+{
+	writer_clear_pass(w);
+	db_close(&w->db);
+	measure_release(w);
+	payload_release(w);
+	free(w->captures);
+	free(w->point_ids);
+	free(w->edit_ids);
+	free(w->spans);
+	free(w->open);
+	free(w->values);
+	free(w);
+}
+
+struct trace_writer *trace_writer_new(const char *path, const struct program *p,
+				      const struct trace_model *model,
+				      const struct trace_options *opt, struct err *err)
+{
+	struct trace_writer *w = mem_calloc(1, sizeof(*w));
+	size_t n = (size_t)p->n_values;
+	size_t v;
+
+	w->program = p;
+	w->model = *model;
+	w->opt = *opt;
+	w->captures = mem_calloc(n + 1, sizeof(*w->captures));
+	w->point_ids = mem_calloc(n + 1, sizeof(*w->point_ids));
+	w->edit_ids = mem_calloc(n + 1, sizeof(*w->edit_ids));
+	w->next_pass = w->next_span = w->next_value = w->next_tensor = 1;
+	for (v = 0; v < n; v++)
+		w->edit_ids[v] = -1;
+	writer_hook_init(w);
+	if (capture_policy_apply(opt->capture, p, w->captures, err) ||
+	    open_file(w, path, model, err)) {
+		free_writer(w);
+		return NULL;
+	}
+	return w;
+}
+
+struct hook *trace_writer_hook(struct trace_writer *w)
+{
+	return &w->hook;
+}
+
+static int finish_file(struct trace_writer *w, struct err *err)
+{
+	struct err busy = { 0 };
+
+	if (writer_commit(w, err) || db_exec(&w->db, indexes_sql, err))
+		return err->code;
+	sqlite3_busy_timeout(w->db.handle, 1000);
+	/* A reader may hold the log: then the last to close the file folds it in. */
+	if (!db_exec(&w->db, "PRAGMA wal_checkpoint(TRUNCATE)", &busy))
+		db_exec(&w->db, "PRAGMA journal_mode = DELETE", &busy);
+	if (busy.code && (sqlite3_errcode(w->db.handle) & 0xff) != SQLITE_BUSY &&
+	    (sqlite3_errcode(w->db.handle) & 0xff) != SQLITE_LOCKED)
+		return err_set(err, busy.code, "%s", busy.message);
+	return 0;
+}
+
+int trace_writer_close(struct trace_writer *w, struct err *err)
+{
+	struct err second = { 0 };
+	int ret = 0;
+
+	if (!w)
+		return 0;
+	if (w->in_run)
+		ret = trace_writer_end_run(w, "error", err);
+	/* Even after a failure what was recorded is worth its indexes. */
+	if (finish_file(w, ret ? &second : err) && !ret)
+		ret = err->code;
+	free_writer(w);
+	return ret;
+}
+
+/* ---- runs ---------------------------------------------------------------------------------- */
+
+/* "Linux 6.1.0 x86_64": what the machine is, not whose it is. */
+static const char *describe_host(char *buf, size_t size)
+{
+	struct utsname u;
+
+	if (uname(&u))
+		return NULL;
+	snprintf(buf, size, "%s %s %s", u.sysname, u.release, u.machine);
+	return buf;
+}
+
+static int insert_run(struct trace_writer *w, const struct trace_run *run, struct err *err)
+{
+	struct stmt s = { 0 };
+	unsigned char uuid[16];
+	char host[256];
+	int ret;
+
+	sqlite3_randomness(sizeof(uuid), uuid);
+	if (stmt_ready(&w->db, &s,
+		       "INSERT INTO run(uuid, model_id, role, engine, engine_commit, build, host, "
+		       "dtype_weight, dtype_compute, dtype_kv, n_threads, seed, sampler, opts, "
+		       "prompt, prompt_redacted, started_ns) "
+		       "VALUES(:uuid, 1, 'engine', :engine, :commit, :build, :host, :weight, 0, 0, "
+		       ":threads, :seed, :sampler, :opts, :prompt, :redacted, :started)",
+		       err))
+		return err->code;
+	stmt_blob(&s, ":uuid", uuid, sizeof(uuid));
+	stmt_text(&s, ":engine", run->engine);
+	stmt_text(&s, ":commit", run->commit);
+	stmt_text(&s, ":build", run->build);
+	stmt_text(&s, ":host", describe_host(host, sizeof(host)));
+	stmt_int(&s, ":weight", w->model.weight_dtype);
+	stmt_int(&s, ":threads", run->n_threads);
+	stmt_int(&s, ":seed", run->seed);
+	stmt_text(&s, ":sampler", run->sampler_json ? run->sampler_json : "{}");
+	stmt_text(&s, ":opts", run->opts_json ? run->opts_json : "{}");
+	if (run->prompt && !run->redact)
+		stmt_text_len(&s, ":prompt", run->prompt, run->prompt_len);
+	stmt_int(&s, ":redacted", run->redact);
+	stmt_int(&s, ":started", unix_ns());
+	ret = stmt_run(&w->db, &s, err);
+	w->run_id = sqlite3_last_insert_rowid(w->db.handle);
+	sqlite3_finalize(s.handle);
+	return ret;
+}
+
+int trace_writer_begin_run(struct trace_writer *w, const struct trace_run *run, struct err *err)
+{
+	int v;
+
+	if (writer_begin(w, err) || insert_run(w, run, err) || writer_commit(w, err))
+		return err->code;
+	for (v = 0; v < w->program->n_values; v++)
+		w->edit_ids[v] = -1;
+	writer_clear_pass(w);
+	w->redact = run->redact;
+	w->saw_bad = false;
+	w->n_tokens = w->n_prompt = w->n_tok_steps = w->kv_len = 0;
+	w->stage = -1;
+	w->stopped_fqn = NULL;
+	w->recording_ns = 0;
+	w->started_ns = writer_clock();
+	w->in_run = true;
+	return 0;
+}
+
+static int insert_recording_time(struct trace_writer *w, int64_t ts, struct err *err)
+{
+	struct stmt s = { 0 };
+	int ret;
+
+	if (stmt_ready(&w->db, &s, "INSERT INTO counter VALUES(:run, 'recording_ns', :ts, :value)",
+		       err))
+		return err->code;
+	stmt_int(&s, ":run", w->run_id);
+	stmt_int(&s, ":ts", ts);
+	stmt_real(&s, ":value", (double)w->recording_ns);
+	ret = stmt_run(&w->db, &s, err);
+	sqlite3_finalize(s.handle);
+	return ret;
+}
+
+static int update_run(struct trace_writer *w, const char *status, struct err *err)
+{
+	struct stmt s = { 0 };
+	int ret;
+
+	if (stmt_ready(&w->db, &s,
+		       "UPDATE run SET status = :status, ended_ns = :ended WHERE id = :id", err))
+		return err->code;
+	stmt_text(&s, ":status", status);
+	stmt_int(&s, ":ended", unix_ns());
+	stmt_int(&s, ":id", w->run_id);
+	ret = stmt_run(&w->db, &s, err);
+	sqlite3_finalize(s.handle);
+	return ret;
+}
+
+int trace_writer_end_run(struct trace_writer *w, const char *status, struct err *err)
+{
+	int ret;
+
+	w->in_run = false;
+	/* A pass that did not end keeps what it has: a summary up to the failure. */
+	ret = writer_begin(w, err);
+	if (!ret)
+		ret = writer_flush(w, err);
+	if (!ret)
+		ret = insert_recording_time(w, writer_time(w, writer_clock()), err);
+	if (!ret)
+		ret = update_run(w, status, err);
+	writer_clear_pass(w);
+	return ret ? ret : writer_commit(w, err);
+}
+
+int trace_writer_flush(struct trace_writer *w, struct err *err)
+{
+	if (writer_flush(w, err))
+		return err->code;
+	return writer_commit(w, err);
+}
+
+int writer_event(struct trace_writer *w, const char *kind, int severity, int64_t about,
+		 const char *data, struct err *err)
+{
+	struct stmt *s = &w->sql.event;
+
+	if (writer_begin(w, err) ||
+	    stmt_ready(&w->db, s,
+		       "INSERT INTO event(run_id, ts, kind, severity, value_id, data) "
+		       "VALUES(:run, :ts, :kind, :severity, nullif(:value, -1), :data)",
+		       err))
+		return err->code;
+	stmt_int(s, ":run", w->run_id);
+	stmt_int(s, ":ts", writer_time(w, writer_clock()));
+	stmt_text(s, ":kind", kind);
+	stmt_int(s, ":severity", severity);
+	stmt_int(s, ":value", about);
+	stmt_text(s, ":data", data);
+	return stmt_run(&w->db, s, err);
+}
+
+/* ---- tokens and candidates ----------------------------------------------------------------- */
+
+static const char *const source_names[] = { "bos", "prompt", "generated", "forced" };
+
+/* The bytes a token stands for; none with --redact. */
+static void bind_piece(struct trace_writer *w, struct stmt *s, int32_t id)
+{
+	struct bytes piece;
+
+	if (w->redact || !w->model.piece)
+		return;
+	piece = w->model.piece(w->model.ctx, id);
+	stmt_blob(s, ":piece", piece.data ? piece.data : "", piece.len);
+}
+
+int trace_writer_token(struct trace_writer *w, int64_t pos, int32_t id, int64_t start, int64_t end,
+		       enum token_source source, struct err *err)
+{
+	struct stmt *s = &w->sql.token;
+
+	if (writer_begin(w, err) ||
+	    stmt_ready(&w->db, s,
+		       "INSERT OR REPLACE INTO token(run_id, pos, token_id, piece, byte_start, "
+		       "byte_end, source) VALUES(:run, :pos, :id, :piece, nullif(:start, -1), "
+		       "nullif(:end, -1), :source)",
+		       err))
+		return err->code;
+	stmt_int(s, ":run", w->run_id);
+	stmt_int(s, ":pos", pos);
+	stmt_int(s, ":id", id);
+	bind_piece(w, s, id);
+	stmt_int(s, ":start", start);
+	stmt_int(s, ":end", end);
+	stmt_text(s, ":source", source_names[source]);
+	w->n_tokens++;
+	if ((source == TOKEN_BOS || source == TOKEN_PROMPT) && pos >= w->n_prompt)
+		w->n_prompt = pos + 1;
+	return stmt_run(&w->db, s, err);
+}
+
+int trace_writer_token_scored(struct trace_writer *w, int64_t pos, double logprob, int64_t rank,
+			      double entropy, struct err *err)
+{
+	struct stmt *s = &w->sql.scored;
+
+	if (writer_begin(w, err) ||
+	    stmt_ready(&w->db, s,
+		       "UPDATE token SET logprob = :logprob, rank = nullif(:rank, -1), "
+		       "entropy = :entropy WHERE run_id = :run AND pos = :pos",
+		       err))
+		return err->code;
+	stmt_real(s, ":logprob", logprob);
+	stmt_int(s, ":rank", rank);
+	stmt_real(s, ":entropy", entropy);
+	stmt_int(s, ":run", w->run_id);
+	stmt_int(s, ":pos", pos);
+	return stmt_run(&w->db, s, err);
+}
+
+static int insert_candidate(struct trace_writer *w, int64_t pos, int64_t rank,
+			    const struct trace_candidate *c, struct err *err)
+{
+	struct stmt *s = &w->sql.cand;
+
+	if (stmt_ready(&w->db, s,
+		       "INSERT INTO cand(run_id, pos, rank, token_id, piece, logit, logprob, kept, "
+		       "cut_by) VALUES(:run, :pos, :rank, :id, :piece, :logit, :logprob, "
+		       ":cut_by IS NULL, :cut_by)",
+		       err))
+		return err->code;
+	stmt_int(s, ":run", w->run_id);
+	stmt_int(s, ":pos", pos);
+	stmt_int(s, ":rank", rank);
+	stmt_int(s, ":id", c->id);
+	bind_piece(w, s, c->id);
+	stmt_real(s, ":logit", (double)c->logit);
+	stmt_real(s, ":logprob", (double)c->logprob);
+	stmt_text(s, ":cut_by", c->cut_by);
+	return stmt_run(&w->db, s, err);
+}
+
+/* NaN has no place among numbers that queries order by. */
+static bool is_comparable(const struct trace_candidate *c)
+{
+	return !isnan(c->logit) && !isnan(c->logprob);
+}
+
+int trace_writer_candidates(struct trace_writer *w, int64_t pos, const struct trace_candidate *c,
+			    int64_t n, struct err *err)
+{
+	struct stmt *s = &w->sql.cand_clear;
+	int64_t i, rank = 0;
+
+	if (writer_begin(w, err) ||
+	    stmt_ready(&w->db, s, "DELETE FROM cand WHERE run_id = :run AND pos = :pos", err))
+		return err->code;
+	stmt_int(s, ":run", w->run_id);
+	stmt_int(s, ":pos", pos);
+	if (stmt_run(&w->db, s, err))
+		return err->code;
+	for (i = 0; i < n; i++) {
+		if (is_comparable(&c[i]) && insert_candidate(w, pos, rank++, &c[i], err))
+			return err->code;
+	}
+	return 0;
+}
+
+int trace_writer_edit(struct trace_writer *w, value_id value, const char *sel, const char *kind,
+		      struct err *err)
+{
+	struct stmt *s = &w->sql.edit;
+	int ret;
+
+	if (writer_begin(w, err) || stmt_ready(&w->db, s,
+					       "INSERT INTO edit(run_id, point_id, sel, kind) "
+					       "VALUES(:run, :point, :sel, :kind)",
+					       err))
+		return err->code;
+	stmt_int(s, ":run", w->run_id);
+	stmt_int(s, ":point", w->point_ids[value]);
+	stmt_text(s, ":sel", sel);
+	stmt_text(s, ":kind", kind);
+	ret = stmt_run(&w->db, s, err);
+	w->edit_ids[value] = sqlite3_last_insert_rowid(w->db.handle);
+	return ret;
+}
+
+/* ---- what became of it --------------------------------------------------------------------- */
+
+bool trace_writer_stopped(const struct trace_writer *w, const char **fqn, int *pass)
+{
+	if (!w->stopped_fqn)
+		return false;
+	*fqn = w->stopped_fqn;
+	*pass = w->stopped_pass;
+	return true;
+}
+
+struct trace_totals trace_writer_totals(const struct trace_writer *w)
+{
+	struct trace_totals totals = w->totals;
+	struct db db = w->db;
+	struct err ignored;
+	int64_t pages = 0, page_bytes = 0;
+
+	if (!db_int(&db, "PRAGMA page_count", &pages, &ignored) &&
+	    !db_int(&db, "PRAGMA page_size", &page_bytes, &ignored))
+		totals.file_bytes = pages * page_bytes;
+	return totals;
+}
