@@ -211,11 +211,10 @@ static int read_heads(struct reader *r, const struct arch *arch)
 			       "%s: num_attention_heads %lld is no multiple of "
 			       "num_key_value_heads %lld",
 			       r->what, (long long)c->n_heads, (long long)c->n_kv_heads);
-	if (c->head_dim % 2 || c->head_dim == 0)
-		return err_set(
-			r->err, ERR_FORMAT,
-			"%s: head_dim is %lld, but the rotary embedding needs an even number",
-			r->what, (long long)c->head_dim);
+	if (c->head_dim % 2 || c->head_dim < 2 || c->head_dim > MAX_HEAD_DIM)
+		return err_set(r->err, ERR_FORMAT,
+			       "%s: head_dim is %lld, but an even number from 2 to %d is supported",
+			       r->what, (long long)c->head_dim, MAX_HEAD_DIM);
 	return 0;
 }
 
