@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #define APPLICATION_ID 0x544C5452 /* 'TLTR', as in schema.sql */
@@ -230,6 +231,11 @@ static int fail_prepare(struct recording *r, struct err *err)
 		       sqlite3_errmsg(r->db.handle));
 }
 
+static bool is_pragma(const char *sql)
+{
+	return !strncasecmp(sql + strspn(sql, " \t\r\n;"), "pragma", 6);
+}
+
 /* Compile the statement at *sql and move *sql behind it; *s is NULL for white space. */
 static int prepare_next(struct recording *r, const char **sql, sqlite3_stmt **s, struct err *err)
 {
@@ -237,8 +243,11 @@ static int prepare_next(struct recording *r, const char **sql, sqlite3_stmt **s,
 	r->authorizer.refusal[0] = '\0';
 	if (sqlite3_prepare_v2(r->db.handle, *sql, -1, s, sql) != SQLITE_OK)
 		return fail_prepare(r, err);
-	/* VACUUM INTO writes a file without a question to the authorizer. */
-	if (*s && !sqlite3_stmt_readonly(*s)) {
+	/*
+	 * VACUUM INTO writes a file without a question to the authorizer, which has been asked
+	 * about every pragma, among them some that SQLite counts as writing.
+	 */
+	if (*s && !sqlite3_stmt_readonly(*s) && !is_pragma(r->authorizer.sql)) {
 		authorizer_refuse(&r->authorizer);
 		sqlite3_finalize(*s);
 		*s = NULL;

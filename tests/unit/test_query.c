@@ -1,0 +1,491 @@
+/* Reading a recording: what is opened, what is asked, and what is refused. */
+#include "torchless/mem.h"
+#include "torchless/trace.h"
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+extern const char schema_sql[], schema_doc_sql[], saved_queries_sql[], indexes_sql[];
+
+static char dir[64], path[128];
+
+/* One run, two tokens, a layer. */
+static const char rows[] =
+	"PRAGMA foreign_keys = OFF;"
+	"INSERT INTO model(id, name, arch, n_layers, d_model, n_heads, n_kv_heads, d_head, d_ff,"
+	" n_vocab, config) VALUES(1, 'm', 'a', 1, 4, 2, 1, 2, 8, 9, '{}');"
+	"INSERT INTO run(id, uuid, model_id, role, engine, started_ns) VALUES(1, zeroblob(16), 1,"
+	" 'engine', 'e', 0);"
+	"INSERT INTO module(id, model_id, path, type, ord) VALUES(1, 1, 'model.layers.0', 'L', 0);"
+	"INSERT INTO point(id, module_id, name, fqn, layer, ord, axes, role)"
+	" VALUES(1, 1, 'out', 'model.layers.0:out', 0, 0, 'pos,d_model', 'resid_post');"
+	"INSERT INTO token(run_id, pos, token_id, piece, source) VALUES(1, 0, 5, x'4869', "
+	"'prompt'),"
+	" (1, 1, 6, x'21', 'generated');"
+	"INSERT INTO pass(id, run_id, idx, phase, pos0, n_tok, kv_len, ts)"
+	" VALUES(1, 1, 0, 'prefill', 0, 1, 1, 0);"
+	"INSERT INTO span(id, pass_id, module_id, depth, ts) VALUES(1, 1, 1, 0, 0);"
+	"INSERT INTO value(id, pass_id, span_id, point_id, dtype, d0, d1, numel, l2, absmax)"
+	" VALUES(1, 1, 1, 1, 0, 1, 4, 4, 2.5, 1.5);";
+
+static void execute(const char *file, const char *sql)
+{
+	sqlite3 *db;
+	char *message = NULL;
+
+	cr_assert(sqlite3_open(file, &db) == SQLITE_OK);
+	cr_assert(sqlite3_exec(db, sql, NULL, NULL, &message) == SQLITE_OK, "%s: %s", sql, message);
+	sqlite3_close(db);
+}
+
+static void setup(void)
+{
+	snprintf(dir, sizeof(dir), "/tmp/torchless-query-XXXXXX");
+	cr_assert(mkdtemp(dir) != NULL);
+	snprintf(path, sizeof(path), "%s/100%%?#.db", dir);
+	execute(path, schema_sql);
+	execute(path, schema_doc_sql);
+	execute(path, saved_queries_sql);
+	execute(path, rows);
+	execute(path, indexes_sql);
+}
+
+static void teardown(void)
+{
+	char command[192];
+
+	snprintf(command, sizeof(command), "chmod -R u+w %s; rm -rf %s", dir, dir);
+	cr_assert(system(command) == 0);
+}
+
+TestSuite(query, .init = setup, .fini = teardown);
+
+/* ---- asking ---------------------------------------------------------------------------------- */
+
+/* Results as text: columns|…;cell|… */
+static int add_columns(void *ctx, const struct rows *r)
+{
+	int i;
+
+	for (i = 0; i < r->n_columns; i++)
+		text_addf(ctx, "%s%s", i ? "|" : "", r->columns[i]);
+	text_addc(ctx, ':');
+	return 0;
+}
+
+static int add_row(void *ctx, const struct rows *r, const struct cell *cells)
+{
+	int i;
+
+	for (i = 0; i < r->n_columns; i++) {
+		if (i)
+			text_addc(ctx, '|');
+		switch (cells[i].type) {
+		case CELL_NULL:
+			text_adds(ctx, "NULL");
+			break;
+		case CELL_INT:
+			text_addf(ctx, "%lld", (long long)cells[i].i);
+			break;
+		case CELL_REAL:
+			text_addf(ctx, "%g", cells[i].d);
+			break;
+		case CELL_TEXT:
+			text_add(ctx, cells[i].s.data, cells[i].s.len);
+			break;
+		case CELL_BLOB:
+			text_addf(ctx, "blob%zu", cells[i].s.len);
+			break;
+		}
+	}
+	text_addc(ctx, ';');
+	return 0;
+}
+
+static struct err err;
+
+static struct recording *open_or_fail(void)
+{
+	struct recording *r = recording_open(path, &err);
+
+	cr_assert(r != NULL, "%s", err.message);
+	return r;
+}
+
+/* The answer, or the error's sentence after "! "; the buffer is reused. */
+static char *ask_with(struct recording *r, const char *sql, const char *const *params, int n)
+{
+	static struct text answer;
+	struct query q = { add_columns, add_row, &answer, params, n, NULL };
+
+	text_clear(&answer);
+	text_adds(&answer, "");
+	err = (struct err){ 0 };
+	if (recording_query(r, sql, &q, &err) < 0) {
+		text_clear(&answer);
+		text_addf(&answer, "! %s", err.message);
+	}
+	return answer.data;
+}
+
+static char *ask(struct recording *r, const char *sql)
+{
+	return ask_with(r, sql, NULL, 0);
+}
+
+Test(query, rows_come_with_their_types)
+{
+	struct recording *r = open_or_fail();
+
+	cr_assert(eq(str, ask(r, "SELECT fqn, l2, n_nan, vmin FROM v_value"),
+		     "fqn|l2|n_nan|vmin:model.layers.0:out|2.5|0|NULL;"));
+	cr_assert(eq(str, ask(r, "SELECT piece, CAST(piece AS TEXT) t FROM v_token LIMIT 1"),
+		     "piece|t:blob2|Hi;"));
+	cr_assert(eq(str, ask(r, "SELECT 1 a; -- and\n SELECT 2 b WHERE 0;"), "a:1;b:"));
+	cr_assert(eq(str, ask(r, "  ;; "), ""));
+	cr_assert(eq(str,
+		     ask(r, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+			    "LIMIT 3) SELECT sum(i) s FROM n"),
+		     "s:6;"));
+	recording_close(r);
+}
+
+Test(query, parameters_are_bound_by_name_and_typed)
+{
+	struct recording *r = open_or_fail();
+	const char *const given[] = { "pos=1", "x=0.5", "name=007abc" };
+	const char *const twice[] = { "pos=1", "pos=0" };
+
+	cr_assert(eq(str,
+		     ask_with(r, "SELECT typeof(:pos) a, typeof(:x) b, typeof(:name) c, $pos d",
+			      given, 3),
+		     "a|b|c|d:integer|real|text|1;"));
+	cr_assert(eq(str, ask_with(r, "SELECT token_id t FROM v_token WHERE pos = :pos", twice, 2),
+		     "t:5;"));
+	cr_assert(
+		eq(str, ask(r, "SELECT :pos"), "! the parameter :pos is not given: add pos=VALUE"));
+	cr_assert(eq(str, ask_with(r, "SELECT 1", given, 1), "! the query has no parameter :pos"));
+	cr_assert(eq(str, ask(r, "SELECT ?"),
+		     "! a parameter without a name cannot be given: write :name"));
+	recording_close(r);
+}
+
+Test(query, whatever_does_more_than_read_is_refused_by_name)
+{
+	static const struct {
+		const char *sql, *what;
+	} cases[] = {
+		{ "INSERT INTO span(id) VALUES(9)", "INSERT into span" },
+		{ "WITH x AS (SELECT 1) INSERT INTO meta SELECT 1, 2 FROM x", "INSERT into meta" },
+		{ "UPDATE token SET pos = 1", "UPDATE of token" },
+		{ "UPDATE value SET l2 = 0", "UPDATE of value" },
+		{ "DELETE FROM token", "DELETE from token" },
+		{ "DROP VIEW v_value", "DROP" },
+		{ "  create table x(y)", "CREATE" },
+		{ "CREATE TEMP TABLE x(y)", "CREATE" },
+		{ "CREATE VIRTUAL TABLE x USING fts5(y)", "CREATE" },
+		{ "ATTACH '/etc/passwd' AS p", "ATTACH" },
+		{ "DETACH main", "DETACH" },
+		{ "VACUUM", "VACUUM" },
+		{ "VACUUM INTO '/tmp/torchless-stolen.db'", "VACUUM" },
+		{ "PRAGMA journal_mode = WAL", "setting PRAGMA journal_mode" },
+		{ "PRAGMA user_version = 3", "setting PRAGMA user_version" },
+		{ "PRAGMA writable_schema = 1", "setting PRAGMA writable_schema" },
+		{ "PRAGMA wal_checkpoint", "PRAGMA wal_checkpoint" },
+		{ "SELECT load_extension('x')", "the SQL function load_extension" },
+		{ "BEGIN", "BEGIN" },
+		{ "SAVEPOINT s", "SAVEPOINT" },
+		{ "ANALYZE", "ANALYZE" },
+		{ "REINDEX", "REINDEX" },
+		{ "ALTER TABLE span RENAME TO spam", "ALTER" },
+		{ "SELECT 1; DELETE FROM token", "DELETE from token" },
+	};
+	struct recording *r = open_or_fail();
+	char wanted[160];
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(wanted, sizeof(wanted), "! %s is refused: a recording is only read here",
+			 cases[i].what);
+		cr_assert(eq(str, ask(r, cases[i].sql), wanted), "%s", cases[i].sql);
+		cr_assert(eq(int, err.code, ERR_USAGE));
+	}
+	cr_assert(ask(r, "UPDATE sqlite_schema SET sql = ''")[0] == '!');
+	cr_assert(access("/tmp/torchless-stolen.db", F_OK) != 0);
+	cr_assert(eq(str, ask(r, "SELECT count(*) n FROM token"), "n:2;"));
+	recording_close(r);
+}
+
+Test(query, pragmas_that_only_look_are_allowed)
+{
+	static const char *const sql[] = { "PRAGMA table_info(v_value)",
+					   "PRAGMA table_list",
+					   "PRAGMA index_list(value)",
+					   "PRAGMA integrity_check",
+					   "PRAGMA user_version",
+					   "PRAGMA journal_mode",
+					   "SELECT * FROM pragma_table_info('span')" };
+	struct recording *r = open_or_fail();
+	size_t i;
+
+	for (i = 0; i < sizeof(sql) / sizeof(sql[0]); i++)
+		cr_assert(ask(r, sql[i])[0] != '!', "%s: %s", sql[i], err.message);
+	recording_close(r);
+}
+
+Test(query, a_wrong_name_gets_the_nearest)
+{
+	struct recording *r = open_or_fail();
+
+	cr_assert(eq(str, ask(r, "SELECT * FROM v_valeu"),
+		     "! no such table: v_valeu; did you mean \"v_value\"?"));
+	cr_assert(eq(str, ask(r, "SELECT absmaxx FROM v_value"),
+		     "! no such column: absmaxx; did you mean \"absmax\"?"));
+	cr_assert(eq(str, ask(r, "SELECT v.fqm FROM v_value v"),
+		     "! no such column: v.fqm; did you mean \"fqn\"?"));
+	cr_assert(eq(str, ask(r, "SELECT xyzzy_and_more FROM v_value"),
+		     "! no such column: xyzzy_and_more"));
+	cr_assert(eq(str, ask(r, "SELEC 1"), "! near \"SELEC\": syntax error"));
+	recording_close(r);
+}
+
+/* ---- interruption ---------------------------------------------------------------------------- */
+
+static int raise_flag(void *ctx, const struct rows *r, const struct cell *cells)
+{
+	(void)r;
+	(void)cells;
+	*(volatile int *)ctx = 1;
+	return 0;
+}
+
+Test(query, a_query_without_end_can_be_interrupted)
+{
+	struct recording *r = open_or_fail();
+	volatile int flag = 0;
+	struct query q = { NULL, raise_flag, (void *)&flag, NULL, 0, &flag };
+
+	cr_assert(eq(int,
+		     recording_query(r,
+				     "SELECT 1; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT "
+				     "i + 1 FROM n) SELECT max(i) FROM n",
+				     &q, &err),
+		     ERR_INTERRUPTED));
+	cr_assert(eq(str, ask(r, "SELECT 1 a"), "a:1;"));
+	recording_close(r);
+}
+
+static int stop_at_once(void *ctx, const struct rows *r, const struct cell *cells)
+{
+	(void)r;
+	(void)cells;
+	++*(int *)ctx;
+	return 1;
+}
+
+Test(query, a_reader_can_stop)
+{
+	struct recording *r = open_or_fail();
+	int n = 0;
+	struct query q = { NULL, stop_at_once, &n, NULL, 0, NULL };
+
+	cr_assert(eq(int, recording_query(r, "SELECT pos FROM v_token; SELECT 1", &q, &err), 0));
+	cr_assert(eq(int, n, 1));
+	recording_close(r);
+}
+
+/* ---- files that are no recording ------------------------------------------------------------- */
+
+static void expect_failure(const char *file, int code, const char *sentence)
+{
+	err = (struct err){ 0 };
+	cr_assert(recording_open(file, &err) == NULL);
+	cr_assert(eq(int, err.code, code), "%s", err.message);
+	cr_assert(strstr(err.message, sentence) != NULL, "%s", err.message);
+	cr_assert(strstr(err.message, file) != NULL, "%s", err.message);
+}
+
+static char *other(const char *name, const char *contents, size_t n)
+{
+	static char file[160];
+	FILE *f;
+
+	snprintf(file, sizeof(file), "%s/%s", dir, name);
+	f = fopen(file, "wb");
+	cr_assert(f != NULL);
+	cr_assert(fwrite(contents, 1, n, f) == n);
+	fclose(f);
+	return file;
+}
+
+Test(query, what_is_no_recording_is_told_apart)
+{
+	char file[160];
+
+	expect_failure(dir, ERR_IO, "is a directory");
+	expect_failure("/nowhere/t.db", ERR_IO, "No such file");
+	expect_failure(other("empty", "", 0), ERR_FORMAT, "is empty");
+	expect_failure(other("poem", "Shall I compare thee", 20), ERR_FORMAT,
+		       "is not an SQLite database");
+	snprintf(file, sizeof(file), "%s/other.db", dir);
+	execute(file, "CREATE TABLE t(x)");
+	expect_failure(file, ERR_FORMAT, "not a recording of torchless");
+	execute(path, "PRAGMA user_version = 20000");
+	expect_failure(path, ERR_FORMAT, "schema version 2.0; this torchless reads 1.x");
+}
+
+Test(query, a_damaged_file_is_one_sentence_and_no_crash)
+{
+	static char bytes[1 << 20];
+	FILE *f = fopen(path, "rb");
+	size_t n = fread(bytes, 1, sizeof(bytes), f), cut;
+	struct recording *r;
+	char *file;
+
+	fclose(f);
+	cr_assert(n > 40000);
+	for (cut = 16; cut < n; cut += 4099) {
+		file = other("cut.db", bytes, cut);
+		r = recording_open(file, &err);
+		if (r)
+			cr_assert(ask(r, "SELECT * FROM v_value, v_token")[0] != '\0');
+		recording_close(r);
+	}
+	for (cut = 100; cut < n; cut += 97)
+		bytes[cut] ^= 0x5a;
+	file = other("noise.db", bytes, n);
+	r = recording_open(file, &err);
+	if (r)
+		cr_assert(ask(r, "SELECT * FROM v_value, v_token")[0] == '!');
+	recording_close(r);
+}
+
+Test(query, a_folder_that_cannot_be_written_is_fine)
+{
+	struct recording *r;
+
+	execute(path, "PRAGMA journal_mode = WAL");
+	cr_assert(chmod(dir, 0500) == 0);
+	r = open_or_fail();
+	cr_assert(eq(str, ask(r, "SELECT count(*) n FROM token"), "n:2;"));
+	recording_close(r);
+}
+
+/* A file made to surprise: its saved queries are blobs, its view calls what it should not. */
+Test(query, a_hostile_recording_is_refused_where_it_acts)
+{
+	struct recording *r;
+	struct text sql = { 0 }, params = { 0 };
+
+	execute(path, "CREATE VIEW v_trap AS SELECT load_extension('x');"
+		      "DROP TABLE saved_query; CREATE TABLE saved_query(name, sql, doc, params);"
+		      "INSERT INTO saved_query VALUES('next', NULL, NULL, x'00ff')");
+	r = open_or_fail();
+	cr_assert(ask(r, "SELECT * FROM v_trap")[0] == '!');
+	cr_assert(eq(int, recording_saved_query(r, "next", &sql, &params, &err), 0));
+	text_release(&sql);
+	text_release(&params);
+	recording_close(r);
+}
+
+/* ---- what comes with a recording ------------------------------------------------------------- */
+
+Test(query, every_view_and_column_is_described)
+{
+	struct recording *r = open_or_fail();
+
+	cr_assert(
+		eq(str,
+		   ask(r, "SELECT s.name, p.name FROM sqlite_schema s, pragma_table_info(s.name) p "
+			  "WHERE s.type = 'view' AND NOT EXISTS(SELECT 1 FROM schema_doc d "
+			  "WHERE d.obj = s.name AND d.col = p.name AND length(d.doc) > 3)"),
+		   "name|name:"));
+	cr_assert(eq(
+		str,
+		ask(r,
+		    "SELECT name FROM sqlite_schema s WHERE type IN ('view', 'table') AND "
+		    "NOT EXISTS(SELECT 1 FROM schema_doc d WHERE d.obj = s.name AND d.col = '')"),
+		"name:"));
+	cr_assert(eq(str,
+		     ask(r, "SELECT obj, col FROM schema_doc d WHERE col <> '' AND NOT EXISTS("
+			    "SELECT 1 FROM pragma_table_info(d.obj) p WHERE p.name = d.col)"),
+		     "obj|col:"));
+	recording_close(r);
+}
+
+/* Names and defaults of the saved queries, a name a row. */
+struct names {
+	char name[32][64];
+	int n;
+};
+
+static int add_name(void *ctx, const struct rows *r, const struct cell *cells)
+{
+	struct names *names = ctx;
+
+	(void)r;
+	cr_assert(names->n < 32);
+	snprintf(names->name[names->n++], 64, "%s", cells[0].s.data);
+	return 0;
+}
+
+/* {"pos": -1, "n": 10} as KEY=VALUE strings; values hold no comma. */
+static int split_params(char *json, const char **out)
+{
+	int n = 0;
+	char *key;
+
+	for (key = strtok(json, "{},"); key; key = strtok(NULL, "{},")) {
+		char *from = key, *to = key;
+
+		for (; *from; from++) {
+			if (*from != '"' && *from != ' ')
+				*to++ = *from == ':' ? '=' : *from;
+		}
+		*to = '\0';
+		out[n++] = key;
+	}
+	return n;
+}
+
+Test(query, every_saved_query_runs_with_its_defaults)
+{
+	struct recording *r = open_or_fail();
+	struct names names = { .n = 0 };
+	struct query q = { NULL, add_name, &names, NULL, 0, NULL };
+	const char *params[8];
+	int i;
+
+	cr_assert(eq(int, recording_query(r, "SELECT name FROM saved_query", &q, &err), 0));
+	cr_assert(names.n >= 8);
+	for (i = 0; i < names.n; i++) {
+		struct text sql = { 0 }, json = { 0 };
+
+		cr_assert(eq(int, recording_saved_query(r, names.name[i], &sql, &json, &err), 0));
+		char *answer = ask_with(r, sql.data, params, split_params(json.data, params));
+		cr_assert(answer[0] != '!', "%s: %s", names.name[i], answer);
+		text_release(&sql);
+		text_release(&json);
+	}
+	recording_close(r);
+}
+
+Test(query, an_unknown_saved_query_gets_the_nearest)
+{
+	struct recording *r = open_or_fail();
+	struct text sql = { 0 }, params = { 0 };
+
+	cr_assert(eq(int, recording_saved_query(r, "frist-bad", &sql, &params, &err), ERR_USAGE));
+	cr_assert(eq(str, err.message,
+		     "there is no saved query \"frist-bad\"; did you mean \"first-bad\"?"));
+	cr_assert(
+		eq(int, recording_saved_query(r, "qqqqqqqqqqqq", &sql, &params, &err), ERR_USAGE));
+	cr_assert(strstr(err.message, "--list") != NULL);
+	recording_close(r);
+}
