@@ -34,12 +34,11 @@ static const struct kv_cache *cache_of(const struct executor *ex, value_id v)
 /* The mask op that reads these scores: it says which of them exist at all. */
 static const struct op *mask_of(const struct program *p, const struct op *scores)
 {
-	const struct op *op = scores;
+	const struct op *op = scores, *end = p->ops + p->n_ops;
 
-	while (op->code != OP_MASK || op->in[0] != scores->out[0]) {
+	while (op < end && (op->code != OP_MASK || op->in[0] != scores->out[0]))
 		op++;
-		assert(op < p->ops + p->n_ops && "scores without a mask");
-	}
+	assert(op < end && "scores without a mask");
 	return op;
 }
 

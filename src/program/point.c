@@ -360,16 +360,14 @@ int selection_parse(struct selection *sel, const char *text, const char *axes, s
 	if (*text != '[' || end <= text || *end != ']')
 		return err_set(err, ERR_USAGE, "'%s' is no selection: expected [...]", text);
 	for (at = text + 1; at < end; i++) {
-		const char *comma, *stop;
+		const char *comma = at + strcspn(at, ",]"), *stop = comma;
 
-		at = skip_space(at, end);
-		comma = memchr(at, ',', (size_t)(end - at));
-		stop = comma ? comma : end;
+		at = skip_space(at, stop);
 		while (stop > at && isspace((unsigned char)stop[-1]))
 			stop--;
 		if (parse_item(sel, at, (size_t)(stop - at), axes, i, err))
 			return err->code;
-		at = comma ? comma + 1 : end;
+		at = comma + 1;
 	}
 	return 0;
 }
