@@ -56,7 +56,7 @@ static float mean_square(const float *x, int64_t n)
 	int64_t i = 0;
 
 	for (; i + 32 <= n; i += 32)
-		for (int j = 0; j < 4; j++) {
+		for (int64_t j = 0; j < 4; j++) {
 			__m256 v = _mm256_loadu_ps(x + i + 8 * j);
 
 			sum[j] = _mm256_fmadd_ps(v, v, sum[j]);

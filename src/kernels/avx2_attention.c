@@ -26,171 +26,218 @@ static int64_t run_length(const struct kv_view *kv, int64_t s, int64_t s1)
 	return min64(s1 - s, kv->capacity - (kv->first + s) % kv->capacity);
 }
 
+/* Rows `stride` floats apart. */
+struct rows {
+	float *at;
+	int64_t stride;
+};
+
+struct const_rows {
+	const float *at;
+	int64_t stride;
+};
+
 /* out[i][j] = q[i] . k[j] * scale for nq x nk rows of E elements; nk is 1 or 4. */
-ALWAYS_INLINE void dots(float *out, int64_t stride, const float *q, int64_t q_stride,
-			const float *k, int64_t k_stride, int64_t E, float scale, int nq, int nk)
+ALWAYS_INLINE void dots(struct rows out, struct const_rows q, struct const_rows k, int64_t E,
+			float scale, int64_t nq, int64_t nk)
 {
 	__m256 sum[QUERIES][KEYS] = { 0 };
 
 	for (int64_t e = 0; e < E; e += 8) {
 		__m256 key[KEYS];
 
-		for (int j = 0; j < nk; j++)
-			key[j] = load_lanes(k + j * k_stride + e, E - e);
-		for (int i = 0; i < nq; i++) {
-			__m256 query = load_lanes(q + i * q_stride + e, E - e);
+		for (int64_t j = 0; j < nk; j++)
+			key[j] = load_lanes(k.at + j * k.stride + e, E - e);
+		for (int64_t i = 0; i < nq; i++) {
+			__m256 query = load_lanes(q.at + i * q.stride + e, E - e);
 
-			for (int j = 0; j < nk; j++)
+			for (int64_t j = 0; j < nk; j++)
 				sum[i][j] = _mm256_fmadd_ps(query, key[j], sum[i][j]);
 		}
 	}
-	for (int i = 0; i < nq; i++) {
+	for (int64_t i = 0; i < nq; i++) {
 		__m128 d = sum_lanes4(sum[i][0], sum[i][1], sum[i][2], sum[i][3]);
 
 		d = _mm_mul_ps(d, _mm_set1_ps(scale));
 		if (nk == KEYS)
-			_mm_storeu_ps(out + i * stride, d);
+			_mm_storeu_ps(out.at + i * out.stride, d);
 		else
-			_mm_store_ss(out + i * stride, d);
+			_mm_store_ss(out.at + i * out.stride, d);
+	}
+}
+
+/* Scores of n queries against one or four keys. */
+ALWAYS_INLINE void score_keys(struct rows out, const struct attention *a, struct const_rows q,
+			      int64_t n, struct const_rows k, int64_t nk)
+{
+	int64_t t = 0;
+
+	for (; t + QUERIES <= n; t += QUERIES) {
+		dots(out, q, k, a->k.head_dim, a->scale, QUERIES, nk);
+		q.at += QUERIES * q.stride;
+		out.at += QUERIES * out.stride;
+	}
+	for (; t < n; t++) {
+		dots(out, q, k, a->k.head_dim, a->scale, 1, nk);
+		q.at += q.stride;
+		out.at += out.stride;
 	}
 }
 
 /* Scores of n queries against n_keys keys that lie in a row. */
-static void score_run(float *out, int64_t stride, const struct attention *a, const float *q,
-		      int64_t n, const float *k, int64_t n_keys)
+static void score_run(struct rows out, const struct attention *a, struct const_rows q, int64_t n,
+		      const float *keys, int64_t n_keys)
 {
-	int64_t E = a->k.head_dim, q_stride = a->n_heads * E, k_stride = a->k.n_kv_heads * E;
-	int64_t s = 0, t;
+	struct const_rows k = { keys, a->k.n_kv_heads * a->k.head_dim };
+	int64_t s = 0;
 
-	for (; s + KEYS <= n_keys; s += KEYS, k += KEYS * k_stride) {
-		for (t = 0; t + QUERIES <= n; t += QUERIES)
-			dots(out + t * stride + s, stride, q + t * q_stride, q_stride, k, k_stride,
-			     E, a->scale, QUERIES, KEYS);
-		for (; t < n; t++)
-			dots(out + t * stride + s, stride, q + t * q_stride, q_stride, k, k_stride,
-			     E, a->scale, 1, KEYS);
+	for (; s + KEYS <= n_keys; s += KEYS) {
+		score_keys(out, a, q, n, k, KEYS);
+		k.at += KEYS * k.stride;
+		out.at += KEYS;
 	}
-	for (; s < n_keys; s++, k += k_stride)
-		for (t = 0; t < n; t++)
-			dots(out + t * stride + s, stride, q + t * q_stride, q_stride, k, k_stride,
-			     E, a->scale, 1, 1);
+	for (; s < n_keys; s++) {
+		score_keys(out, a, q, n, k, 1);
+		k.at += k.stride;
+		out.at++;
+	}
 }
 
 void avx2_scores(float *scores, int64_t stride, const struct attention *a,
 		 struct attention_tile tile)
 {
-	const float *q = a->q + (tile.t0 * a->n_heads + tile.head) * a->k.head_dim;
-	int64_t len;
+	int64_t E = a->k.head_dim, len;
+	struct const_rows q = { a->q + (tile.t0 * a->n_heads + tile.head) * E, a->n_heads * E };
 
 	for (int64_t s = tile.s0; s < tile.s1; s += len) {
+		struct rows out = { scores + s - tile.s0, stride };
+
 		len = run_length(&a->k, s, tile.s1);
-		score_run(scores + s - tile.s0, stride, a, q, tile.n,
-			  kv_row(&a->k, s, kv_head(a, tile.head)), len);
+		score_run(out, a, q, tile.n, kv_row(&a->k, s, kv_head(a, tile.head)), len);
 	}
 }
 
 /* z[i] += p[i][s] v[s] for nr rows, n keys and the next 8 nv of `left` columns. */
-ALWAYS_INLINE void mix_block(float *z, int64_t z_stride, const float *p, int64_t stride,
-			     const float *v, int64_t v_stride, int64_t n, int64_t left, int nr,
-			     int nv)
+ALWAYS_INLINE void mix_block(struct rows z, struct const_rows p, struct const_rows v, int64_t n,
+			     int64_t left, int64_t nr, int64_t nv)
 {
 	__m256 sum[ROWS][8];
 
-	for (int i = 0; i < nr; i++)
-		for (int c = 0; c < nv; c++)
-			sum[i][c] = load_lanes(z + i * z_stride + 8 * c, left - 8 * c);
-	for (int64_t s = 0; s < n; s++, v += v_stride) {
+	for (int64_t i = 0; i < nr; i++)
+		for (int64_t c = 0; c < nv; c++)
+			sum[i][c] = load_lanes(z.at + i * z.stride + 8 * c, left - 8 * c);
+	for (int64_t s = 0; s < n; s++, v.at += v.stride) {
 		__m256 value[8];
 
-		for (int c = 0; c < nv; c++)
-			value[c] = load_lanes(v + 8 * c, left - 8 * c);
-		for (int i = 0; i < nr; i++) {
-			__m256 weight = _mm256_broadcast_ss(p + i * stride + s);
+		for (int64_t c = 0; c < nv; c++)
+			value[c] = load_lanes(v.at + 8 * c, left - 8 * c);
+		for (int64_t i = 0; i < nr; i++) {
+			__m256 weight = _mm256_broadcast_ss(p.at + i * p.stride + s);
 
-			for (int c = 0; c < nv; c++)
+			for (int64_t c = 0; c < nv; c++)
 				sum[i][c] = _mm256_fmadd_ps(weight, value[c], sum[i][c]);
 		}
 	}
-	for (int i = 0; i < nr; i++)
-		for (int c = 0; c < nv; c++)
-			store_lanes(z + i * z_stride + 8 * c, left - 8 * c, sum[i][c]);
+	for (int64_t i = 0; i < nr; i++)
+		for (int64_t c = 0; c < nv; c++)
+			store_lanes(z.at + i * z.stride + 8 * c, left - 8 * c, sum[i][c]);
 }
 
-/* All columns of ROWS rows, or of one, for n keys that lie in a row. */
-static void mix_run(float *z, int64_t z_stride, const float *p, int64_t stride, const float *v,
-		    const struct kv_view *kv, int64_t n, int rows)
+/*
+ * All columns of one row, or of ROWS, for n keys that lie in a row.  Whole blocks of columns
+ * first: their width is known where the loop is compiled.
+ */
+static void mix_one(struct rows z, struct const_rows p, struct const_rows v, int64_t n, int64_t E)
 {
-	int64_t E = kv->head_dim, v_stride = kv->n_kv_heads * E, e = 0;
-
-	/* Whole blocks of columns first: their width is known where the loop is compiled. */
-	if (rows == 1) {
-		for (; e + 64 <= E; e += 64)
-			mix_block(z + e, z_stride, p, stride, v + e, v_stride, n, 64, 1, 8);
-		for (; e < E; e += 8)
-			mix_block(z + e, z_stride, p, stride, v + e, v_stride, n, E - e, 1, 1);
-		return;
-	}
-	for (; e + 16 <= E; e += 16)
-		mix_block(z + e, z_stride, p, stride, v + e, v_stride, n, 16, ROWS, 2);
-	for (; e < E; e += 8)
-		mix_block(z + e, z_stride, p, stride, v + e, v_stride, n, E - e, ROWS, 1);
+	for (; E >= 64; E -= 64, z.at += 64, v.at += 64)
+		mix_block(z, p, v, n, 64, 1, 8);
+	for (; E > 0; E -= 8, z.at += 8, v.at += 8)
+		mix_block(z, p, v, n, E, 1, 1);
 }
 
-/* What mix() is asked for, less the rows. */
-struct mix_args {
-	const struct kv_view *v;
-	int64_t g, s0; /* kv head; key of column 0 */
-	int64_t z_stride, stride;
+static void mix_many(struct rows z, struct const_rows p, struct const_rows v, int64_t n, int64_t E)
+{
+	for (; E >= 16; E -= 16, z.at += 16, v.at += 16)
+		mix_block(z, p, v, n, 16, ROWS, 2);
+	for (; E > 0; E -= 8, z.at += 8, v.at += 8)
+		mix_block(z, p, v, n, E, ROWS, 1);
+}
+
+/* Which values: those of kv head g, column 0 of p being key s0. */
+struct values {
+	const struct kv_view *kv;
+	int64_t g, s0;
 };
 
-/* Add columns [c0, c1) of p, in pieces that do not wrap. */
-static void mix_columns(const struct mix_args *m, float *z, const float *p, int64_t c0, int64_t c1,
-			int rows)
+/* Add columns [c0, c1) of p for one row or for ROWS, in pieces that do not wrap. */
+static void mix_columns(struct rows z, struct const_rows p, const struct values *values, int64_t c0,
+			int64_t c1, int64_t n_rows)
 {
+	const struct kv_view *kv = values->kv;
 	int64_t len;
 
 	for (int64_t c = c0; c < c1; c += len) {
-		len = run_length(m->v, m->s0 + c, m->s0 + c1);
-		mix_run(z, m->z_stride, p + c, m->stride, kv_row(m->v, m->s0 + c, m->g), m->v, len,
-			rows);
+		struct const_rows v = { kv_row(kv, values->s0 + c, values->g),
+					kv->n_kv_heads * kv->head_dim };
+		struct const_rows weights = { p.at + c, p.stride };
+
+		len = run_length(kv, values->s0 + c, values->s0 + c1);
+		if (n_rows == 1)
+			mix_one(z, weights, v, len, kv->head_dim);
+		else
+			mix_many(z, weights, v, len, kv->head_dim);
 	}
 }
 
-/* `rows` <= ROWS rows: the columns that all have together, what is before and behind alone. */
-static void mix_rows(const struct mix_args *m, float *z, const float *p, int64_t n_keys, int rows)
+/* The columns of a row from its first to its last that is not 0. */
+static void trim(const float *p, int64_t n, int64_t *begin, int64_t *end)
 {
-	int64_t begin[ROWS], end[ROWS], common = 0, until = n_keys;
+	*begin = 0;
+	*end = n;
+	while (*begin < *end && p[*begin] == 0)
+		++*begin;
+	while (*end > *begin && p[*end - 1] == 0)
+		--*end;
+}
 
-	for (int i = 0; i < rows; i++) {
-		const float *row = p + i * m->stride;
+/* n_rows <= ROWS rows: the columns that all have together, what is before and behind alone. */
+static void mix_rows(struct rows z, struct const_rows p, const struct values *values,
+		     int64_t n_keys, int64_t n_rows)
+{
+	int64_t begin[ROWS], end[ROWS], together = 0, until = n_keys;
 
-		begin[i] = 0;
-		end[i] = n_keys;
-		while (begin[i] < end[i] && row[begin[i]] == 0)
-			begin[i]++;
-		while (end[i] > begin[i] && row[end[i] - 1] == 0)
-			end[i]--;
-		common = begin[i] > common ? begin[i] : common;
+	for (int64_t i = 0; i < n_rows; i++) {
+		trim(p.at + i * p.stride, n_keys, &begin[i], &end[i]);
+		together = begin[i] > together ? begin[i] : together;
 		until = min64(until, end[i]);
-		memset(z + i * m->z_stride, 0, (size_t)m->v->head_dim * sizeof(*z));
+		memset(z.at + i * z.stride, 0, (size_t)values->kv->head_dim * sizeof(*z.at));
 	}
-	if (rows < ROWS || until < common)
-		common = until = n_keys; /* nothing together */
-	for (int i = 0; i < rows; i++)
-		mix_columns(m, z + i * m->z_stride, p + i * m->stride, begin[i],
-			    min64(common, end[i]), 1);
-	mix_columns(m, z, p, common, until, ROWS);
-	for (int i = 0; i < rows; i++)
-		mix_columns(m, z + i * m->z_stride, p + i * m->stride,
-			    until > begin[i] ? until : begin[i], end[i], 1);
+	if (n_rows < ROWS || until < together)
+		together = until = n_keys; /* each row alone */
+	for (int64_t i = 0; i < n_rows; i++) {
+		struct rows zi = { z.at + i * z.stride, z.stride };
+		struct const_rows pi = { p.at + i * p.stride, p.stride };
+
+		mix_columns(zi, pi, values, begin[i], min64(together, end[i]), 1);
+	}
+	mix_columns(z, p, values, together, until, ROWS);
+	for (int64_t i = 0; i < n_rows; i++) {
+		struct rows zi = { z.at + i * z.stride, z.stride };
+		struct const_rows pi = { p.at + i * p.stride, p.stride };
+
+		mix_columns(zi, pi, values, until > begin[i] ? until : begin[i], end[i], 1);
+	}
 }
 
 void avx2_mix(float *z, int64_t z_stride, const float *p, int64_t stride, const struct attention *a,
 	      struct attention_tile tile)
 {
-	struct mix_args m = { &a->v, kv_head(a, tile.head), tile.s0, z_stride, stride };
+	struct values values = { &a->v, kv_head(a, tile.head), tile.s0 };
 
-	for (int64_t t = 0; t < tile.n; t += ROWS)
-		mix_rows(&m, z + t * z_stride, p + t * stride, tile.s1 - tile.s0,
-			 (int)min64(tile.n - t, ROWS));
+	for (int64_t t = 0; t < tile.n; t += ROWS) {
+		struct rows zt = { z + t * z_stride, z_stride };
+		struct const_rows pt = { p + t * stride, stride };
+
+		mix_rows(zt, pt, &values, tile.s1 - tile.s0, min64(tile.n - t, ROWS));
+	}
 }

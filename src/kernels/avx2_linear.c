@@ -25,7 +25,8 @@
 #define TILE_T     6
 #define TILE_N     16
 #define K_BLOCK    256
-#define MAX_PANELS 8 /* of one piece of work: 128 kB of packed weights */
+#define MIN_TOKENS ((int64_t)16 * TILE_T) /* of one piece of work */
+#define MAX_PANELS 8                      /* of one piece of work: 128 kB of packed weights */
 
 /* Weight bytes of a piece of work of the one-token path; many, so that threads come out even. */
 #define MIN_PIECE_BYTES 32768
@@ -56,16 +57,16 @@ static int64_t ceil_div(int64_t a, int64_t b)
  * the latency of an add is hidden.
  */
 ALWAYS_INLINE void dot_rows(float *y, int64_t y_stride, const float *x, const unsigned char *w,
-			    int64_t K, enum dtype dtype, int n_x, int chains)
+			    int64_t K, enum dtype dtype, int64_t n_x, int64_t chains)
 {
 	int64_t size = dtype == DTYPE_F32 ? 4 : 2, k = 0;
 	__m256 sum[FEW_TOKENS * 4] = { 0 };
 
 	for (; k + 8 * chains <= K; k += 8 * chains)
-		for (int c = 0; c < chains; c++) {
+		for (int64_t c = 0; c < chains; c++) {
 			__m256 v = load8(w + (k + 8 * c) * size, dtype);
 
-			for (int j = 0; j < n_x; j++) {
+			for (int64_t j = 0; j < n_x; j++) {
 				__m256 xv = _mm256_loadu_ps(x + j * K + k + 8 * c);
 
 				sum[j * 4 + c] = _mm256_fmadd_ps(v, xv, sum[j * 4 + c]);
@@ -74,13 +75,13 @@ ALWAYS_INLINE void dot_rows(float *y, int64_t y_stride, const float *x, const un
 	for (; k < K; k += 8) {
 		__m256 v = load_weights(w + k * size, dtype, K - k);
 
-		for (int j = 0; j < n_x; j++) {
+		for (int64_t j = 0; j < n_x; j++) {
 			__m256 xv = load_lanes(x + j * K + k, K - k);
 
 			sum[j * 4] = _mm256_fmadd_ps(v, xv, sum[j * 4]);
 		}
 	}
-	for (int j = 0; j < n_x; j++) {
+	for (int64_t j = 0; j < n_x; j++) {
 		__m256 *s = sum + j * 4;
 
 		s[0] = _mm256_add_ps(_mm256_add_ps(s[0], s[1]), _mm256_add_ps(s[2], s[3]));
@@ -174,7 +175,7 @@ ALWAYS_INLINE void pack_panel(float *panel, const struct tensor *w, int64_t n0, 
 			int64_t n = kc - k;
 			__m256 v[8];
 
-			for (int r = 0; r < 8; r++) {
+			for (int64_t r = 0; r < 8; r++) {
 				const unsigned char *src =
 					base + (first + r) * w->stride[0] + k * size;
 
@@ -182,7 +183,7 @@ ALWAYS_INLINE void pack_panel(float *panel, const struct tensor *w, int64_t n0, 
 						 : load_weights(src, dtype, n);
 			}
 			transpose8(v);
-			for (int j = 0; j < 8 && j < n; j++)
+			for (int64_t j = 0; j < 8 && j < n; j++)
 				_mm256_store_ps(panel + (k + j) * TILE_N + half, v[j]);
 		}
 	}
@@ -198,14 +199,14 @@ static void tile_6x16(float *y, int64_t y_stride, const float *x, const float *p
 		__m256 b0 = _mm256_load_ps(panel + k * TILE_N);
 		__m256 b1 = _mm256_load_ps(panel + k * TILE_N + 8);
 
-		for (int r = 0; r < TILE_T; r++) {
+		for (int64_t r = 0; r < TILE_T; r++) {
 			__m256 a = _mm256_broadcast_ss(x + r * K_BLOCK + k);
 
 			sum[r][0] = _mm256_fmadd_ps(a, b0, sum[r][0]);
 			sum[r][1] = _mm256_fmadd_ps(a, b1, sum[r][1]);
 		}
 	}
-	for (int r = 0; r < TILE_T; r++) {
+	for (int64_t r = 0; r < TILE_T; r++) {
 		float *row = y + r * y_stride;
 
 		if (add) {
@@ -302,7 +303,7 @@ static void linear_many(struct threads *pool, struct linear_args *a)
 	a->tokens = ceil_div(a->T, TILE_T) * TILE_T;
 	while (a->n_panels > 2 && ceil_div(panels, a->n_panels) < wanted)
 		a->n_panels /= 2;
-	while (a->tokens > 16 * TILE_T &&
+	while (a->tokens > MIN_TOKENS &&
 	       ceil_div(panels, a->n_panels) * ceil_div(a->T, a->tokens) < wanted)
 		a->tokens = ceil_div(a->tokens / TILE_T, 2) * TILE_T;
 	a->t_pieces = ceil_div(a->T, a->tokens);

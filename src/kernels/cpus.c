@@ -5,7 +5,8 @@
  * systemd) how much time they get there.  More threads than either only wait for each other.
  * Whatever cannot be read does not limit.
  */
-#define _GNU_SOURCE /* sched_getaffinity, CPU_ALLOC */
+/* For sched_getaffinity and CPU_ALLOC.  NOLINTNEXTLINE(bugprone-reserved-identifier) */
+#define _GNU_SOURCE
 #include "torchless/threads.h"
 
 #include <limits.h>

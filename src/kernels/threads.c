@@ -145,8 +145,7 @@ static void *worker_main(void *arg)
 /* The caller has found no items left: let nobody in and wait for those inside. */
 static void close_gate(struct threads *pool)
 {
-	uint64_t gate = atomic_fetch_and(&pool->gate, ~(uint64_t)OPEN);
-
+	atomic_fetch_and(&pool->gate, ~(uint64_t)OPEN);
 	for (int i = 0; i < SPINS; i++) {
 		if ((atomic_load(&pool->gate) & INSIDE_MASK) == 0)
 			return;
@@ -154,7 +153,7 @@ static void close_gate(struct threads *pool)
 	}
 	pthread_mutex_lock(&pool->lock);
 	atomic_store(&pool->caller_sleeps, true);
-	while (gate = atomic_load(&pool->gate), (gate & INSIDE_MASK) != 0)
+	while ((atomic_load(&pool->gate) & INSIDE_MASK) != 0)
 		pthread_cond_wait(&pool->left, &pool->lock);
 	atomic_store(&pool->caller_sleeps, false);
 	pthread_mutex_unlock(&pool->lock);
