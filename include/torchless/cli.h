@@ -1,0 +1,235 @@
+/*
+ * cli.h -- the command line: one table of commands, one table of options.
+ *
+ * Dispatch, help, shell completion and docs/cli.md are all produced from the two tables, so a
+ * command or an option is added in one place (docs/howto/add-a-command.md).  An option means the
+ * same thing in every command that has it; a command names those it has and what it needs opened.
+ */
+#ifndef TORCHLESS_CLI_H
+#define TORCHLESS_CLI_H
+
+#include "torchless/session.h"
+#include "torchless/ui.h"
+
+#include <signal.h>
+
+/* ---- options ------------------------------------------------------------------------------ */
+
+enum option_id {
+	OPT_MODEL,
+	OPT_TRACE,
+	OPT_THREADS,
+	OPT_CHUNK,
+	OPT_MEM,
+	OPT_OUTPUT,
+	OPT_N,
+	OPT_TEMP,
+	OPT_TOP_K,
+	OPT_TOP_P,
+	OPT_MIN_P,
+	OPT_SEED,
+	OPT_CHAT,
+	OPT_STOP,
+	OPT_ECHO,
+	OPT_PROMPT_IDS,
+	OPT_ZERO,
+	OPT_CAPTURE,
+	OPT_LOGITS,
+	OPT_STOP_ON,
+	OPT_REDACT,
+	OPT_IDS,
+	OPT_JSONL,
+	OPT_STEPS,
+	OPT_NO_BOS,
+	OPT_DECODE,
+	OPT_CONFIG,
+	OPT_TENSORS,
+	OPT_STATS,
+	OPT_POINTS,
+	OPT_PROGRAM,
+	OPT_LIST,
+	OPT_CSV,
+	OPT_BOX,
+	OPT_MARKDOWN,
+	OPT_JSON,
+	OPT_COLOR,
+	OPT_QUIET,
+	OPT_VERBOSE,
+	OPT_HELP,
+	OPT_VERSION,
+	OPT_COUNT
+};
+
+enum option_kind {
+	OPTION_FLAG,
+	OPTION_INT,
+	OPTION_REAL,
+	OPTION_TEXT,
+	OPTION_LIST,   /* text, may be given several times */
+	OPTION_SIZE,   /* bytes: 512, 64K, 2G */
+	OPTION_CHOICE, /* one of the words of `choices`, separated by '|' */
+};
+
+/* What a shell may offer for a value. */
+enum complete { COMPLETE_NONE, COMPLETE_FILE, COMPLETE_DIRECTORY, COMPLETE_POINT, COMPLETE_QUERY };
+
+struct option {
+	char letter;      /* '\0': none */
+	const char *name; /* without the dashes; NULL: a letter only */
+	const char *arg;  /* what help calls the value; NULL for a flag */
+	enum option_kind kind;
+	double min, max;     /* INT and REAL */
+	const char *choices; /* CHOICE */
+	enum complete complete;
+	const char *help; /* a phrase, no full stop */
+};
+extern const struct option option_table[OPT_COUNT];
+
+struct option_value {
+	bool is_set;
+	int64_t i; /* INT, SIZE; the index of a CHOICE */
+	double d;
+	const char *s;     /* as given */
+	const char **list; /* LIST */
+	int n;
+};
+
+/* ---- commands ----------------------------------------------------------------------------- */
+
+struct invocation;
+
+struct command {
+	const char *name;
+	const char *args;       /* "[OPTIONS] PROMPT" without the options */
+	const char *summary;    /* imperative, no full stop */
+	const char *details;    /* paragraphs for help and docs/cli.md */
+	const char *examples;   /* a command a line */
+	uint64_t options;       /* bits 1 << enum option_id, besides those every command has */
+	int min_args, max_args; /* max_args -1: any number */
+	enum complete complete;
+	int (*run)(struct invocation *in, struct err *err);
+};
+extern const struct command command_table[];
+extern const int command_table_len;
+
+/* What every command has. */
+#define OPTIONS_EVERYWHERE                                                                         \
+	(1ull << OPT_COLOR | 1ull << OPT_QUIET | 1ull << OPT_VERBOSE | 1ull << OPT_HELP |          \
+	 1ull << OPT_VERSION)
+
+const struct command *command_find(const char *name);
+bool command_has(const struct command *c, enum option_id id);
+
+/* One run of the program: what was asked, and what commands open on the way. */
+struct invocation {
+	const struct command *command; /* NULL: none was named */
+	struct option_value option[OPT_COUNT];
+	const char **args; /* positional arguments after the command */
+	int n_args;
+	int argc; /* the whole command line, for the recording */
+	char **argv;
+
+	struct ui out, err; /* what stdout and stderr can show */
+	struct threads *pool;
+	const struct kernels *kernels;
+	struct model model;
+	struct text stdin_text;
+};
+
+/*
+ * Read argv into `in`.  ERR_USAGE names an unknown command or option with the nearest one, a value
+ * out of range, or an argument too many or too few.
+ */
+int invocation_parse(struct invocation *in, int argc, char **argv, struct err *err);
+void invocation_release(struct invocation *in);
+
+/* The value of an option, or the default when it was not given. */
+bool option_on(const struct invocation *in, enum option_id id);
+int64_t option_int(const struct invocation *in, enum option_id id, int64_t otherwise);
+double option_real(const struct invocation *in, enum option_id id, double otherwise);
+const char *option_text(const struct invocation *in, enum option_id id, const char *otherwise);
+
+/* ERR_USAGE when more than one of the options in `set` was given. */
+int options_exclusive(const struct invocation *in, uint64_t set, struct err *err);
+
+/* ---- opening ------------------------------------------------------------------------------ */
+
+/* The threads and kernels asked for, into in->pool and in->kernels. */
+int invocation_open_kernels(struct invocation *in, struct err *err);
+
+/* The parts (enum checkpoint_parts) of the model asked for, or of the default one. */
+int invocation_open_model(struct invocation *in, unsigned parts, struct err *err);
+
+/*
+ * The positional argument i as bytes; "-" reads stdin to its end.  The bytes live as long as the
+ * invocation.
+ */
+int invocation_text(struct invocation *in, int i, struct bytes *out, struct err *err);
+
+/*
+ * Bytes for which a byte-level vocabulary has no token vanish, as they do elsewhere; this says so
+ * once and names the first.
+ */
+void warn_dropped(const struct invocation *in, struct bytes text, const struct encoding *enc);
+
+/* `torchless: warning: ` and a sentence on stderr. */
+void warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Write to stdout or say why not: ERR_IO. */
+int write_out(const void *data, size_t len, struct err *err);
+int flush_out(struct err *err);
+
+/* ---- listings: the same rows for people, for programs, and as JSON -------------------------- */
+
+/*
+ * A list of rows, printed as a table or, with --json, as one object a line whose keys are the
+ * titles; or (a record) one object, printed as two columns.  Cells are added left to right.
+ */
+struct listing {
+	struct invocation *in;
+	struct ui_table table;
+	struct text json; /* with --json: what is printed */
+	bool is_json, is_record;
+	int column;
+};
+void listing_init(struct listing *l, struct invocation *in, const char *titles);
+void listing_init_record(struct listing *l, struct invocation *in);
+void listing_key(struct listing *l, const char *key); /* of a record */
+void listing_int(struct listing *l, int64_t x);
+void listing_real(struct listing *l, double x); /* NaN and infinities are null in JSON */
+void listing_text(struct listing *l, const char *data, size_t len);
+void listing_string(struct listing *l, const char *s); /* NULL: an empty cell, null */
+void listing_bool(struct listing *l, bool x);
+/* A number for programs and how people read it. */
+void listing_shown(struct listing *l, int64_t x, const char *shown);
+/* Print everything and release it. */
+int listing_print(struct listing *l, struct err *err);
+
+/* Append x so that reading it gives the same double; "null" when it is not finite. */
+void add_json_number(struct text *t, double x);
+
+/* Set by SIGINT. */
+extern volatile sig_atomic_t interrupted;
+
+/* ---- parts of help ------------------------------------------------------------------------ */
+
+void help_overview(FILE *out);
+void help_command(FILE *out, const struct command *c);
+void help_markdown(FILE *out);
+
+/* The option or command nearest to `word`, NULL when nothing is near. */
+const char *nearest_command(const char *word);
+
+extern const char version_number[], version_commit[], version_prefix[], version_compiler[];
+
+/* ---- the commands, one a file -------------------------------------------------------------- */
+
+int cmd_run(struct invocation *in, struct err *err);
+int cmd_tokenize(struct invocation *in, struct err *err);
+int cmd_info(struct invocation *in, struct err *err);
+int cmd_trace(struct invocation *in, struct err *err);
+int cmd_query(struct invocation *in, struct err *err);
+int cmd_help(struct invocation *in, struct err *err);
+int cmd_completion(struct invocation *in, struct err *err);
+
+#endif

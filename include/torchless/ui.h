@@ -1,0 +1,105 @@
+/*
+ * ui.h -- how results look: tables, sparklines, bars, numbers with units.
+ *
+ * A `struct ui` says what one stream can show.  A terminal gets borders, colour and escaped bytes;
+ * anything else gets data: tab-separated rows without a heading, as the sqlite3 shell writes them.
+ * Nothing here prints bytes of a model, a token or a prompt to a terminal without escaping them.
+ */
+#ifndef TORCHLESS_UI_H
+#define TORCHLESS_UI_H
+
+#include "torchless/text.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum ui_color { UI_COLOR_AUTO, UI_COLOR_ALWAYS, UI_COLOR_NEVER };
+
+struct ui {
+	FILE *out;
+	bool is_terminal;
+	bool color;
+	bool utf8; /* by the locale */
+	int width; /* columns; 0: unlimited, no terminal */
+};
+
+/*
+ * What `out` can show.  Colour follows `color`; AUTO means a terminal, unless NO_COLOR is set or
+ * TERM is dumb.  $COLUMNS stands in for a terminal that does not tell its width.
+ */
+void ui_init(struct ui *ui, FILE *out, enum ui_color color);
+
+enum ui_style { UI_PLAIN, UI_BOLD, UI_DIM, UI_GOOD, UI_WARN, UI_STYLE_COUNT };
+
+/* Append s[0..len) with the escape sequences of `style` around it when `ui` has colour. */
+void ui_add_styled(struct text *t, const struct ui *ui, enum ui_style style, const char *s,
+		   size_t len);
+
+/* ---- numbers ------------------------------------------------------------------------------ */
+
+/* Each writes into buf and returns it. */
+const char *ui_format_time(int64_t ns, char *buf, size_t size);  /* "48 ms", "2.1 s" */
+const char *ui_format_count(int64_t n, char *buf, size_t size);  /* "1,382" */
+const char *ui_format_params(int64_t n, char *buf, size_t size); /* "134.5 M" */
+const char *ui_format_number(double x, char *buf, size_t size);  /* "0.00312", "12", "9.1e+04" */
+
+/* ---- pictures ----------------------------------------------------------------------------- */
+
+/* ▁▂▃▄▅▆▇█ scaled to [0, max]; '!' where x is not finite.  " .:-=+*#" without UTF-8. */
+void ui_add_spark(struct text *t, const struct ui *ui, const double *x, int n);
+
+/* A bar of `width` columns, `share` of it (0..1) filled. */
+void ui_add_bar(struct text *t, const struct ui *ui, double share, int width);
+
+/* ---- text that came from outside ---------------------------------------------------------- */
+
+/* Append at most `width` columns of the escaped bytes, `…` for what was left out. 0: all. */
+void ui_add_clipped(struct text *t, const struct ui *ui, const void *data, size_t len, int width);
+
+/*
+ * Append what a terminal may be sent of running text: line feeds and tabs stay, other control
+ * bytes are escaped, bytes that are no UTF-8 become U+FFFD.
+ */
+void ui_add_running(struct text *t, const void *data, size_t len);
+
+/* ---- tables ------------------------------------------------------------------------------- */
+
+enum ui_table_style {
+	UI_TABLE_TABS,  /* tab-separated, no heading: for programs */
+	UI_TABLE_LINES, /* aligned columns under a dim heading */
+	UI_TABLE_BOX,   /* with borders */
+};
+
+struct ui_table {
+	int n_columns;
+	struct ui_column {
+		char *title;
+		bool right; /* align right */
+		bool fixed; /* never clipped to make the table fit */
+		int width;
+	} * columns;
+	char **cells; /* row by row, already escaped */
+	size_t n_cells, cap_cells;
+};
+
+/* Titles separated by commas; one that begins with '>' is aligned to the right. */
+void ui_table_init(struct ui_table *t, const char *titles);
+void ui_table_release(struct ui_table *t);
+void ui_table_add_column(struct ui_table *t, const char *title, bool right);
+
+/* The next cell, left to right; bytes are escaped. */
+void ui_table_cell(struct ui_table *t, const void *data, size_t len);
+void ui_table_cellf(struct ui_table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * Print it to ui->out.  On a terminal too narrow the widest columns are clipped; nothing is
+ * clipped elsewhere.
+ */
+void ui_table_print(struct ui_table *t, const struct ui *ui, enum ui_table_style style);
+
+/* LINES on a terminal, TABS elsewhere: what listings for people and programs use. */
+enum ui_table_style ui_table_style_for(const struct ui *ui);
+
+#endif

@@ -1,0 +1,136 @@
+/*
+ * cmd_run.c -- `torchless run`: the completion, streamed.
+ *
+ * stdout gets the completion's bytes and nothing else.  A terminal gets them made safe: what is no
+ * UTF-8 becomes U+FFFD and control bytes are escaped, since a model can be made to print anything.
+ */
+#include "generate.h"
+
+#include <string.h>
+
+/* What of g->text was written already. */
+struct stream {
+	struct generation *g;
+	size_t written;
+};
+
+/* Write what is new; on a terminal an incomplete character waits for its rest. */
+static int stream_flush(struct stream *s, bool at_end, struct err *err)
+{
+	const char *new = s->g->text.data ? s->g->text.data + s->written : "";
+	size_t len = s->g->text.len - s->written;
+	struct text safe = { 0 };
+	int r;
+
+	if (s->g->in->out.is_terminal) {
+		if (!at_end)
+			len = utf8_complete(new, len);
+		ui_add_running(&safe, new, len);
+		r = write_out(safe.data ? safe.data : "", safe.len, err);
+	} else {
+		r = write_out(new, len, err);
+	}
+	text_release(&safe);
+	s->written += len;
+	return r ? r : flush_out(err);
+}
+
+static int echo_prompt(const struct generation *g, struct err *err)
+{
+	const struct invocation *in = g->in;
+	struct text shown = { 0 };
+	int r;
+
+	if (!option_on(in, OPT_ECHO) && (!in->out.is_terminal || option_on(in, OPT_CHAT)))
+		return 0;
+	if (in->out.is_terminal)
+		ui_add_running(&shown, g->prompt.data, g->prompt.len);
+	else
+		text_add(&shown, g->prompt.data, g->prompt.len);
+	r = write_out(shown.data ? shown.data : "", shown.len, err);
+	text_release(&shown);
+	return r ? r : flush_out(err);
+}
+
+static double per_second(int64_t n, int64_t ns)
+{
+	return ns > 0 ? (double)n * 1e9 / (double)ns : 0;
+}
+
+static void print_speed(const struct generation *g)
+{
+	const struct session *s = &g->session;
+	char prefill[32], decode[32];
+
+	fprintf(stderr, "prompt %lld tokens, %s (%.1f tokens/s)", (long long)s->n_prompt,
+		ui_format_time(s->prefill_ns, prefill, sizeof(prefill)),
+		per_second(s->n_prompt, s->prefill_ns));
+	if (s->n_generated > 1)
+		fprintf(stderr, " · decode %lld tokens, %s (%.1f tokens/s)",
+			(long long)s->n_generated - 1,
+			ui_format_time(s->decode_ns, decode, sizeof(decode)),
+			per_second(s->n_generated - 1, s->decode_ns));
+	fputc('\n', stderr);
+}
+
+static int stream_text(struct generation *g, struct err *err)
+{
+	struct stream s = { .g = g };
+	int r = echo_prompt(g, err);
+
+	if (r)
+		return r;
+	while ((r = generation_advance(g, err)) == SESSION_TOKEN)
+		if (stream_flush(&s, false, err))
+			return err->code;
+	if (r < 0) {
+		putchar('\n'); /* what was made stays, on a line of its own */
+		return r;
+	}
+	generation_finish(g);
+	if (stream_flush(&s, true, err) || write_out("\n", 1, err))
+		return err->code;
+	return 0;
+}
+
+static int print_document(struct generation *g, struct err *err)
+{
+	const struct session *s = &g->session;
+	struct text t = { 0 };
+	int r;
+
+	while ((r = generation_advance(g, err)) == SESSION_TOKEN)
+		;
+	if (r < 0)
+		return r;
+	generation_finish(g);
+	text_adds(&t, "{\"text\": ");
+	text_add_json(&t, g->text.data ? g->text.data : "", g->text.len);
+	text_adds(&t, ", \"tokens\": [");
+	for (int64_t i = s->n_prompt; i < s->n_tokens; i++)
+		text_addf(&t, "%s%d", i > s->n_prompt ? ", " : "", (int)s->tokens[i]);
+	text_addf(&t,
+		  "], \"n_prompt\": %lld, \"stop\": \"%s\", \"prefill_ns\": %lld, "
+		  "\"decode_ns\": %lld}\n",
+		  (long long)s->n_prompt, generation_stop_reason(g), (long long)s->prefill_ns,
+		  (long long)s->decode_ns);
+	r = write_out(t.data, t.len, err);
+	text_release(&t);
+	return r;
+}
+
+int cmd_run(struct invocation *in, struct err *err)
+{
+	const struct generation_options o = { .n = 128, .ring = true, .needs_tokenizer = true };
+	struct generation g;
+	int r = generation_open(&g, in, &o, err);
+
+	if (r == 0)
+		r = generation_set_prompt(&g, err);
+	if (r == 0)
+		r = option_on(in, OPT_JSON) ? print_document(&g, err) : stream_text(&g, err);
+	if (r == 0 && !option_on(in, OPT_QUIET))
+		print_speed(&g);
+	generation_release(&g);
+	return r;
+}

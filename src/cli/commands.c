@@ -1,0 +1,208 @@
+/*
+ * commands.c -- the one table of commands.
+ *
+ * There are three things to do to add a command: write src/cli/cmd_<name>.c, declare it in cli.h,
+ * add a line here.  tests/cli/help.sh fails until `make docs` has been run.
+ */
+#include "torchless/cli.h"
+
+#include <string.h>
+
+#define BIT(id) (1ull << (id))
+
+#define OPTIONS_COMPUTE                                                                            \
+	(BIT(OPT_MODEL) | BIT(OPT_THREADS) | BIT(OPT_CHUNK) | BIT(OPT_MEM) | BIT(OPT_N) |          \
+	 BIT(OPT_TEMP) | BIT(OPT_TOP_K) | BIT(OPT_TOP_P) | BIT(OPT_MIN_P) | BIT(OPT_SEED) |        \
+	 BIT(OPT_JSON))
+
+const struct command command_table[] = {
+	{
+		.name = "run",
+		.args = "PROMPT",
+		.summary = "Generate text",
+		.details = "Prints the completion as it is made: exactly the bytes by which the "
+			   "decoded "
+			   "text grows, and one newline at the end. Greedy unless --temp says "
+			   "otherwise, "
+			   "so the same command prints the same text. Stops at an end-of-sequence "
+			   "token "
+			   "of the model, before a --stop string, or after -n tokens. The speed is "
+			   "printed on stderr.\n"
+			   "\n"
+			   "PROMPT - reads stdin. With --json one document is printed at the end: "
+			   "text, "
+			   "tokens, n_prompt, stop (\"eos\", \"length\" or \"stop\"), times in "
+			   "nanoseconds.",
+		.examples = "torchless run \"The capital of France is\"\n"
+			    "torchless run --temp 0.8 --top-p 0.95 --seed 7 \"Once upon a time\"\n"
+			    "git log -1 --format=%B | torchless run -q --stop $'\\n' -",
+		.options = OPTIONS_COMPUTE | BIT(OPT_STOP) | BIT(OPT_ECHO),
+		.min_args = 1,
+		.max_args = 1,
+		.run = cmd_run,
+	},
+	{
+		.name = "trace",
+		.args = "PROMPT",
+		.summary = "Record a forward pass to a SQLite file",
+		.details =
+			"Runs the prompt and generates -n tokens: the prefill is pass 0 (several "
+			"passes when the prompt is longer than the chunk), then n-1 decode passes; "
+			"-n 0 is the prefill alone. Every pass is in the recording when it is "
+			"finished, so one that is interrupted or killed is readable.\n"
+			"\n"
+			"Without --capture a recording holds statistics of every point, the "
+			"tokens, "
+			"the likeliest 20 tokens at every position, and the residual stream of the "
+			"last position after each layer. --capture adds to this; '*' keeps every "
+			"number. Points are named by module path "
+			"(model.layers.3.self_attn:pattern), "
+			"glob (*.self_attn:pattern), shorthand (L3.attn.pattern), or the name that "
+			"TransformerLens or ggml gives them: see `torchless info --points`.\n"
+			"\n"
+			"At the end a summary goes to stdout on a terminal and to stderr "
+			"elsewhere; "
+			"--json prints it as one document on stdout.",
+		.examples = "torchless trace \"The capital of France is\"\n"
+			    "torchless trace -n 5 --capture 'L*.attn.pattern=f16' \"The cat sat on "
+			    "the mat\"\n"
+			    "torchless trace --zero 'L0.attn.z[head=0]' -o ablated.db \"1 2 3 4\"\n"
+			    "torchless trace --prompt-ids -n 0 \"1 22557 1526\"",
+		.options = OPTIONS_COMPUTE | BIT(OPT_OUTPUT) | BIT(OPT_PROMPT_IDS) | BIT(OPT_ZERO) |
+			   BIT(OPT_CAPTURE) | BIT(OPT_LOGITS) | BIT(OPT_STOP_ON) | BIT(OPT_REDACT),
+		.min_args = 1,
+		.max_args = 1,
+		.run = cmd_trace,
+	},
+	{
+		.name = "query",
+		.args = "[SQL | NAME] [KEY=VALUE]...",
+		.summary = "Ask a recording in SQL",
+		.details =
+			"Runs SQL, or a saved query by its name, over a recording that is opened "
+			"read-only. KEY=VALUE gives the parameter :KEY a value. --list, or no "
+			"argument, "
+			"names the saved queries. SQL - reads stdin.\n"
+			"\n"
+			"On a terminal the result is a box; piped, rows are separated by tabs "
+			"without "
+			"a heading, as the sqlite3 shell prints them. --csv has a heading; --json "
+			"prints one object a line. In boxes and tab-separated rows control "
+			"characters "
+			"are escaped (\\n, \\t, \\x1b). A blob that is text, as the pieces of "
+			"tokens "
+			"are, is printed as text; any other as <blob N bytes>, in CSV as X'hex', "
+			"in "
+			"JSON as {\"hex\": \"...\"}. NULL is an empty cell, in JSON null.",
+		.examples = "torchless query --list\n"
+			    "torchless query \"SELECT layer, l2 FROM v_value WHERE role = "
+			    "'resid_post'\"\n"
+			    "torchless query --csv \"SELECT * FROM v_token\" > tokens.csv",
+		.options = BIT(OPT_TRACE) | BIT(OPT_LIST) | BIT(OPT_CSV) | BIT(OPT_BOX) |
+			   BIT(OPT_JSON),
+		.max_args = -1,
+		.complete = COMPLETE_QUERY,
+		.run = cmd_query,
+	},
+	{
+		.name = "tokenize",
+		.args = "TEXT",
+		.summary = "Show the tokens of a text",
+		.details =
+			"Prints one token a line: its id, its piece as the vocabulary spells it, "
+			"and "
+			"the bytes of TEXT it covers; separated by tabs when piped. The tokens "
+			"that "
+			"the tokenizer's template adds (BOS) are included; --no-bos leaves them "
+			"out. "
+			"A directory with a tokenizer.json is enough: no weights are read.\n"
+			"\n"
+			"--json prints an array of {\"id\", \"piece\", \"start\", \"end\"} with "
+			"byte "
+			"offsets. --jsonl reads one JSON string a line and prints one array of ids "
+			"a "
+			"line, for bulk checks. --steps prints what the tokenizer did, each merge "
+			"with "
+			"its rank. --decode takes ids and prints the text they stand for, special "
+			"tokens included.",
+		.examples = "torchless tokenize \"Hello, world!\"\n"
+			    "torchless tokenize --steps \"unbelievable\"\n"
+			    "torchless tokenize --decode $(torchless tokenize --ids \"Hello\")",
+		.options = BIT(OPT_MODEL) | BIT(OPT_IDS) | BIT(OPT_JSON) | BIT(OPT_JSONL) |
+			   BIT(OPT_STEPS) | BIT(OPT_NO_BOS) | BIT(OPT_DECODE),
+		.max_args = -1,
+		.run = cmd_tokenize,
+	},
+	{
+		.name = "info",
+		.args = "",
+		.summary = "Describe a model: sizes, weights, points, program",
+		.details = "Prints what the model is and what it needs to run. --program is the "
+			   "EXPLAIN "
+			   "of a model: every op in the order it runs, with the module it belongs "
+			   "to, the "
+			   "shape of its result (T tokens of a pass, S keys visible, R rows of "
+			   "logits), "
+			   "its formula, and the line of the modeling code it comes from. Listings "
+			   "are "
+			   "separated by tabs when piped.",
+		.examples = "torchless info\n"
+			    "torchless info --program\n"
+			    "torchless info --tensors --stats\n"
+			    "torchless info --points --json",
+		.options = BIT(OPT_MODEL) | BIT(OPT_THREADS) | BIT(OPT_CHUNK) | BIT(OPT_CONFIG) |
+			   BIT(OPT_TENSORS) | BIT(OPT_STATS) | BIT(OPT_POINTS) | BIT(OPT_PROGRAM) |
+			   BIT(OPT_JSON),
+		.run = cmd_info,
+	},
+	{
+		.name = "completion",
+		.args = "bash|zsh|fish",
+		.summary = "Print a completion script for your shell",
+		.details = "Completes commands, options, files, points and saved queries.",
+		.examples = "source <(torchless completion bash)\n"
+			    "torchless completion fish > ~/.config/fish/completions/torchless.fish",
+		.min_args = 1,
+		.max_args = 1,
+		.run = cmd_completion,
+	},
+	{
+		.name = "help",
+		.args = "[COMMAND]",
+		.summary = "Explain a command",
+		.details = "Without COMMAND the commands are listed.",
+		.examples = "torchless help trace",
+		.options = BIT(OPT_MARKDOWN),
+		.max_args = 1,
+		.run = cmd_help,
+	},
+};
+
+const int command_table_len = (int)(sizeof(command_table) / sizeof(command_table[0]));
+
+const struct command *command_find(const char *name)
+{
+	for (int i = 0; i < command_table_len; i++)
+		if (!strcmp(command_table[i].name, name))
+			return &command_table[i];
+	return NULL;
+}
+
+bool command_has(const struct command *c, enum option_id id)
+{
+	return ((c->options | OPTIONS_EVERYWHERE) >> id & 1) != 0;
+}
+
+const char *nearest_command(const char *word)
+{
+	const char *near = NULL;
+	int best = 4; /* farther than three edits is no suggestion */
+
+	for (int i = 0; i < command_table_len; i++) {
+		int d = text_distance(command_table[i].name, word);
+
+		if (d < best && d < (int)strlen(word))
+			best = d, near = command_table[i].name;
+	}
+	return near;
+}

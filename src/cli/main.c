@@ -1,0 +1,98 @@
+/*
+ * main.c -- parses, runs one command, prints the error, chooses the exit status.
+ *
+ * The only place that exits.  Output that could not be written is an error like any other: stdout
+ * is flushed and checked here, after the command.
+ */
+#include "torchless/cli.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signal_number)
+{
+	(void)signal_number;
+	interrupted = 1;
+}
+
+/* The first Ctrl-C asks the work to end; a second one ends the program. */
+static void install_signals(void)
+{
+	struct sigaction action = { .sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND };
+	struct sigaction quiet = { .sa_handler = SIG_DFL };
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGPIPE, &quiet, NULL);
+}
+
+void warn(const char *fmt, ...)
+{
+	struct err message;
+	char text[sizeof(message.message)];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	err_set(&message, ERR_USAGE, "%s", text); /* turns control bytes into '?' */
+	fprintf(stderr, "torchless: warning: %s\n", message.message);
+}
+
+int write_out(const void *data, size_t len, struct err *err)
+{
+	if (fwrite(data, 1, len, stdout) == len)
+		return 0;
+	return err_set(err, ERR_IO, "cannot write to standard output: %s", strerror(errno));
+}
+
+int flush_out(struct err *err)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	return err_set(err, ERR_IO, "cannot write to standard output: %s", strerror(errno));
+}
+
+static int dispatch(struct invocation *in, struct err *err)
+{
+	static const enum ui_color colors[] = { UI_COLOR_AUTO, UI_COLOR_ALWAYS, UI_COLOR_NEVER };
+	enum ui_color color = colors[option_int(in, OPT_COLOR, 0)];
+
+	ui_init(&in->out, stdout, color);
+	ui_init(&in->err, stderr, color);
+	if (option_on(in, OPT_VERSION))
+		printf("torchless %s%s%s%s\n", version_number, *version_commit ? " (" : "",
+		       version_commit, *version_commit ? ")" : "");
+	else if (!in->command)
+		help_overview(stdout);
+	else if (option_on(in, OPT_HELP))
+		help_command(stdout, in->command);
+	else
+		return in->command->run(in, err);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct err err = { 0 };
+	struct invocation in;
+	int r;
+
+	install_signals();
+	safetensors_report_truncation();
+	r = invocation_parse(&in, argc, argv, &err);
+	if (r == 0)
+		r = dispatch(&in, &err);
+	if (r == 0)
+		r = flush_out(&err);
+	else
+		fflush(stdout); /* what was printed before the failure comes before its sentence */
+	invocation_release(&in);
+	if (r)
+		fprintf(stderr, "torchless: %s\n", err.message);
+	return err_exit_status(r);
+}

@@ -1,0 +1,421 @@
+/*
+ * options.c -- the one table of options, and reading argv by it.
+ *
+ * An option has one meaning everywhere, so argv is read without knowing the command; which options
+ * the command has is checked afterwards.  Accepted: --name value, --name=value, -n value, -nvalue,
+ * flags together (-qv), `--` before arguments that begin with a dash.  The argument after an
+ * option that takes one is its value whatever it looks like, so `--temp -1` says that -1 is out of
+ * range instead of guessing.
+ */
+#include "torchless/cli.h"
+#include "torchless/mem.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct option option_table[OPT_COUNT] = {
+	[OPT_MODEL] = { 'm', "model", "PATH", OPTION_TEXT, .complete = COMPLETE_FILE,
+			.help = "a Hugging Face directory or a packed .safetensors file (default "
+				"$TORCHLESS_MODEL, else the model that came with torchless)" },
+	[OPT_TRACE] = { 't', "trace", "FILE", OPTION_TEXT, .complete = COMPLETE_FILE,
+			.help = "the recording to read (default trace.db)" },
+	[OPT_THREADS] = { 'j', "threads", "N", OPTION_INT, 1, 1024,
+			  .help = "threads to compute with (default: the CPUs this process may "
+				  "use)" },
+	[OPT_CHUNK] = { 0, "chunk", "N", OPTION_INT, 1, 65536,
+			.help = "positions a prefill pass (default 512)" },
+	[OPT_MEM] = { 0, "mem", "SIZE", OPTION_SIZE,
+		      .help = "memory for activations and the KV cache; the chunk is halved until "
+			      "it fits (default: what is available)" },
+	[OPT_OUTPUT] = { 'o', NULL, "FILE", OPTION_TEXT, .complete = COMPLETE_FILE,
+			 .help = "the recording to write (default trace.db); a file there is kept "
+				 "as FILE.old" },
+	[OPT_N] = { 'n', NULL, "N", OPTION_INT, 0, 1e9,
+		    .help = "how many tokens to generate (default 128 for run, 1 for trace)" },
+	[OPT_TEMP] = { 0, "temp", "T", OPTION_REAL, 0, 1000,
+		       .help = "sample with this temperature; 0 is greedy (default 0)" },
+	[OPT_TOP_K] = { 0, "top-k", "K", OPTION_INT, 0, 1e9,
+			.help = "sample among the K likeliest tokens; 0 is off (default 0)" },
+	[OPT_TOP_P] = { 0, "top-p", "P", OPTION_REAL, 0, 1,
+			.help = "sample among the likeliest tokens that hold P of the probability "
+				"(default 1: off)" },
+	[OPT_MIN_P] = { 0, "min-p", "P", OPTION_REAL, 0, 1,
+			.help = "sample among tokens at least P times as likely as the likeliest "
+				"(default 0: off)" },
+	[OPT_SEED] = { 0, "seed", "S", OPTION_INT, 0, 9007199254740992.0,
+		       .help = "seed of the sampler: the same seed gives the same text (default "
+			       "0)" },
+	[OPT_CHAT] = { 0, "chat", .help = "wrap PROMPT by the model's chat template" },
+	[OPT_STOP] = { 0, "stop", "STR", OPTION_LIST,
+		       .help = "end before STR appears; may be given several times" },
+	[OPT_ECHO] = { 0, "echo",
+		       .help = "print the prompt before the completion (on a terminal: "
+			       "always, but with --chat)" },
+	[OPT_PROMPT_IDS] = { 0, "prompt-ids",
+			     .help = "PROMPT is token ids separated by spaces; no tokenizer is "
+				     "needed" },
+	[OPT_ZERO] = { 0, "zero", "POINT[SEL]", OPTION_LIST, .complete = COMPLETE_POINT,
+		       .help = "set a point, or the part of it that SEL picks, to zero in every "
+			       "pass; may be given several times" },
+	[OPT_CAPTURE] = { 0, "capture", "PATTERN[@SEL][=KIND]", OPTION_LIST,
+			  .complete = COMPLETE_POINT,
+			  .help = "keep the numbers of the points that PATTERN names, at the "
+				  "positions SEL (@last, @3, @3:7), as KIND f32, f16, bf16, stats "
+				  "or hash; may be given several times, the last match wins" },
+	[OPT_LOGITS] = { 0, "logits", "WHERE", OPTION_CHOICE, .choices = "all|last",
+			 .help = "score every prompt position, or the last only (default all)" },
+	[OPT_STOP_ON] = { 0, "stop-on", "WHAT", OPTION_CHOICE, .choices = "nan|inf",
+			  .help = "stop at the first value that holds one, with exit status 1" },
+	[OPT_REDACT] = { 0, "redact", .help = "keep no text and no pieces in the recording" },
+	[OPT_IDS] = { 0, "ids", .help = "print the ids on one line" },
+	[OPT_JSONL] = { 0, "jsonl",
+			.help = "read a JSON string a line from stdin, print a JSON "
+				"array of ids a line" },
+	[OPT_STEPS] = { 0, "steps",
+			.help = "print every step in order: normalizing, splitting, "
+				"each merge" },
+	[OPT_NO_BOS] = { 0, "no-bos", .help = "add no special tokens of the tokenizer's template" },
+	[OPT_DECODE] = { 0, "decode",
+			 .help = "the arguments are ids: print the text they stand for" },
+	[OPT_CONFIG] = { 0, "config", .help = "what config.json says, as torchless reads it" },
+	[OPT_TENSORS] = { 0, "tensors", .help = "the weights: name, type, shape, bytes" },
+	[OPT_STATS] = { 0, "stats", .help = "with --tensors: statistics of each weight" },
+	[OPT_POINTS] = { 0, "points",
+			 .help = "every point a recording may hold, and its name "
+				 "elsewhere" },
+	[OPT_PROGRAM] = { 0, "program", .help = "the forward pass, op by op" },
+	[OPT_LIST] = { 0, "list", .help = "the saved queries of the recording" },
+	[OPT_CSV] = { 0, "csv", .help = "comma-separated values with a heading" },
+	[OPT_BOX] = { 0, "box", .help = "a box (default on a terminal)" },
+	[OPT_MARKDOWN] = { 0, "markdown", .help = "the whole manual as Markdown (docs/cli.md)" },
+	[OPT_JSON] = { 0, "json",
+		       .help = "one JSON document, or one object a line where the "
+			       "result is a list" },
+	[OPT_COLOR] = { 0, "color", "WHEN", OPTION_CHOICE, .choices = "auto|always|never",
+			.help = "colour; auto means on a terminal without NO_COLOR (default "
+				"auto)" },
+	[OPT_QUIET] = { 'q', "quiet", .help = "print nothing but results and errors" },
+	[OPT_VERBOSE] = { 'v', "verbose", .help = "say more on stderr" },
+	[OPT_HELP] = { 'h', "help", .help = "print this help" },
+	[OPT_VERSION] = { 0, "version", .help = "print the version" },
+};
+
+_Static_assert(OPT_COUNT <= 64, "a command's options are the bits of a uint64_t");
+
+/* "--temp", or "-n" where there is no long name. */
+static const char *option_name(enum option_id id, char buf[32])
+{
+	const struct option *o = &option_table[id];
+
+	if (o->name)
+		snprintf(buf, 32, "--%s", o->name);
+	else
+		snprintf(buf, 32, "-%c", o->letter);
+	return buf;
+}
+
+/* ---- values ------------------------------------------------------------------------------- */
+
+static int bad_value(enum option_id id, const char *text, const char *expected, struct err *err)
+{
+	char name[32];
+
+	return err_set(err, ERR_USAGE, "%s wants %s, not '%s'", option_name(id, name), expected,
+		       text);
+}
+
+static int set_number(struct option_value *v, enum option_id id, const char *text, struct err *err)
+{
+	const struct option *o = &option_table[id];
+	bool whole = o->kind == OPTION_INT;
+	char expected[96], *end;
+
+	snprintf(expected, sizeof(expected),
+		 whole ? "a whole number from %.0f to %.0f" : "a number from %g to %g", o->min,
+		 o->max);
+	errno = 0;
+	if (whole) {
+		v->i = strtoll(text, &end, 10);
+		v->d = (double)v->i;
+	} else {
+		v->d = strtod(text, &end);
+	}
+	if (end == text || *end || errno || !(v->d >= o->min && v->d <= o->max))
+		return bad_value(id, text, expected, err);
+	return 0;
+}
+
+/* 512, 64K, 2G, 1.5GiB: powers of 1024, as in dd and git. */
+static int set_size(struct option_value *v, enum option_id id, const char *text, struct err *err)
+{
+	static const char units[] = "KMGT";
+	const char *unit;
+	double x, scale = 1;
+	char *end;
+
+	errno = 0;
+	x = strtod(text, &end);
+	unit = *end && end != text ? strchr(units, *end & ~0x20) : NULL;
+	if (unit) {
+		scale = ldexp(1, 10 * (int)(unit - units + 1));
+		end++;
+		end += *end == 'i';
+	}
+	if (*end == 'B' || *end == 'b')
+		end++;
+	if (end == text || *end || errno || !(x > 0) || x * scale > 0x1p60)
+		return bad_value(id, text, "a size such as 512M or 2G", err);
+	v->i = (int64_t)(x * scale);
+	return 0;
+}
+
+static int set_choice(struct option_value *v, enum option_id id, const char *text, struct err *err)
+{
+	const char *c = option_table[id].choices;
+	char expected[96];
+
+	for (v->i = 0; *c; v->i++) {
+		size_t len = strcspn(c, "|");
+
+		if (strlen(text) == len && !memcmp(c, text, len))
+			return 0;
+		c += len + (c[len] == '|');
+	}
+	snprintf(expected, sizeof(expected), "one of %s", option_table[id].choices);
+	return bad_value(id, text, expected, err);
+}
+
+static int set_value(struct invocation *in, enum option_id id, const char *text, struct err *err)
+{
+	struct option_value *v = &in->option[id];
+
+	v->is_set = true;
+	v->s = text;
+	switch (option_table[id].kind) {
+	case OPTION_INT:
+	case OPTION_REAL:
+		return set_number(v, id, text, err);
+	case OPTION_SIZE:
+		return set_size(v, id, text, err);
+	case OPTION_CHOICE:
+		return set_choice(v, id, text, err);
+	case OPTION_LIST:
+		v->list = mem_realloc(v->list, (size_t)v->n + 1, sizeof(*v->list));
+		v->list[v->n++] = text;
+		return 0;
+	case OPTION_TEXT:
+		if (!*text)
+			return bad_value(id, text, "a path", err);
+		return 0;
+	case OPTION_FLAG:
+		return 0;
+	}
+	return 0;
+}
+
+/* ---- reading argv ------------------------------------------------------------------------- */
+
+/* Where the parser is in argv. */
+struct cursor {
+	int argc, at;
+	char **argv;
+	const struct command *command;
+};
+
+static int unknown_option(const struct cursor *c, const char *word, struct err *err)
+{
+	const char *near = NULL;
+	int best = 3; /* farther than two edits is no suggestion */
+
+	for (int id = 0; id < OPT_COUNT; id++) {
+		const char *name = option_table[id].name;
+		int d = name ? text_distance(name, word) : best;
+
+		if ((!c->command || command_has(c->command, (enum option_id)id)) && d < best)
+			best = d, near = name;
+	}
+	if (near)
+		return err_set(err, ERR_USAGE, "there is no option --%s; did you mean --%s?", word,
+			       near);
+	return err_set(err, ERR_USAGE, "there is no option --%s; see `torchless %s%s--help`", word,
+		       c->command ? c->command->name : "", c->command ? " " : "");
+}
+
+static int take_value(struct invocation *in, struct cursor *c, enum option_id id,
+		      const char *attached, struct err *err)
+{
+	char name[32];
+
+	if (attached)
+		return set_value(in, id, attached, err);
+	if (c->at >= c->argc)
+		return err_set(err, ERR_USAGE, "%s wants a value: %s", option_name(id, name),
+			       option_table[id].arg);
+	return set_value(in, id, c->argv[c->at++], err);
+}
+
+static int parse_long(struct invocation *in, struct cursor *c, const char *word, struct err *err)
+{
+	size_t len = strcspn(word, "=");
+	const char *value = word[len] ? word + len + 1 : NULL;
+	char name[64];
+
+	for (int id = 0; id < OPT_COUNT; id++) {
+		const struct option *o = &option_table[id];
+
+		if (!o->name || strlen(o->name) != len || memcmp(o->name, word, len))
+			continue;
+		if (o->kind != OPTION_FLAG)
+			return take_value(in, c, (enum option_id)id, value, err);
+		if (value)
+			return err_set(err, ERR_USAGE, "--%s takes no value", o->name);
+		return set_value(in, (enum option_id)id, "", err);
+	}
+	snprintf(name, sizeof(name), "%.*s", (int)(len < 60 ? len : 60), word);
+	return unknown_option(c, name, err);
+}
+
+static int option_by_letter(char letter)
+{
+	for (int id = 0; id < OPT_COUNT; id++)
+		if (option_table[id].letter == letter)
+			return id;
+	return -1;
+}
+
+static int parse_short(struct invocation *in, struct cursor *c, const char *letters,
+		       struct err *err)
+{
+	for (; *letters; letters++) {
+		int id = option_by_letter(*letters);
+
+		if (id < 0)
+			return err_set(err, ERR_USAGE,
+				       "there is no option -%c; see `torchless %s%s--help`",
+				       *letters, c->command ? c->command->name : "",
+				       c->command ? " " : "");
+		if (option_table[id].kind != OPTION_FLAG)
+			return take_value(in, c, (enum option_id)id,
+					  letters[1] ? letters + 1 : NULL, err);
+		set_value(in, (enum option_id)id, "", err);
+	}
+	return 0;
+}
+
+static int parse_positional(struct invocation *in, struct cursor *c, const char *word,
+			    struct err *err)
+{
+	const char *near;
+
+	if (c->command) {
+		in->args = mem_realloc(in->args, (size_t)in->n_args + 1, sizeof(*in->args));
+		in->args[in->n_args++] = word;
+		return 0;
+	}
+	c->command = in->command = command_find(word);
+	if (c->command)
+		return 0;
+	near = nearest_command(word);
+	if (near)
+		return err_set(err, ERR_USAGE, "there is no command '%s'; did you mean '%s'?", word,
+			       near);
+	return err_set(err, ERR_USAGE, "there is no command '%s'; `torchless help` lists them",
+		       word);
+}
+
+/* "-5" is a number and "-" is stdin: no option has either form. */
+static bool looks_like_option(const char *word)
+{
+	return word[0] == '-' && word[1] && !(word[1] >= '0' && word[1] <= '9') && word[1] != '.';
+}
+
+static int check_command(const struct invocation *in, struct err *err)
+{
+	const struct command *c = in->command;
+	char name[32];
+
+	if (!c || option_on(in, OPT_HELP) || option_on(in, OPT_VERSION))
+		return 0;
+	for (int id = 0; id < OPT_COUNT; id++)
+		if (in->option[id].is_set && !command_has(c, (enum option_id)id))
+			return err_set(err, ERR_USAGE,
+				       "%s has no option %s; see `torchless %s --help`", c->name,
+				       option_name((enum option_id)id, name), c->name);
+	if (in->n_args < c->min_args)
+		return err_set(err, ERR_USAGE, "%s wants %s; see `torchless %s --help`", c->name,
+			       c->args, c->name);
+	if (c->max_args >= 0 && in->n_args > c->max_args)
+		return err_set(err, ERR_USAGE,
+			       "%s takes %d argument%s but '%s' is one more: quote text that holds "
+			       "spaces",
+			       c->name, c->max_args, c->max_args == 1 ? "" : "s",
+			       in->args[c->max_args]);
+	return 0;
+}
+
+int invocation_parse(struct invocation *in, int argc, char **argv, struct err *err)
+{
+	struct cursor c = { .argc = argc, .at = 1, .argv = argv };
+	bool only_positional = false;
+
+	*in = (struct invocation){ .argc = argc, .argv = argv };
+	while (c.at < argc) {
+		const char *word = argv[c.at++];
+		int r;
+
+		if (!only_positional && !strcmp(word, "--")) {
+			only_positional = true;
+			continue;
+		}
+		if (only_positional || !looks_like_option(word))
+			r = parse_positional(in, &c, word, err);
+		else if (word[1] == '-')
+			r = parse_long(in, &c, word + 2, err);
+		else
+			r = parse_short(in, &c, word + 1, err);
+		if (r)
+			return r;
+	}
+	return check_command(in, err);
+}
+
+/* ---- asking ------------------------------------------------------------------------------- */
+
+bool option_on(const struct invocation *in, enum option_id id)
+{
+	return in->option[id].is_set;
+}
+
+int64_t option_int(const struct invocation *in, enum option_id id, int64_t otherwise)
+{
+	return in->option[id].is_set ? in->option[id].i : otherwise;
+}
+
+double option_real(const struct invocation *in, enum option_id id, double otherwise)
+{
+	return in->option[id].is_set ? in->option[id].d : otherwise;
+}
+
+const char *option_text(const struct invocation *in, enum option_id id, const char *otherwise)
+{
+	return in->option[id].is_set ? in->option[id].s : otherwise;
+}
+
+int options_exclusive(const struct invocation *in, uint64_t set, struct err *err)
+{
+	char first[32], second[32];
+	int seen = -1;
+
+	for (int id = 0; id < OPT_COUNT; id++) {
+		if (!(set >> id & 1) || !in->option[id].is_set)
+			continue;
+		if (seen >= 0)
+			return err_set(err, ERR_USAGE, "%s and %s exclude each other",
+				       option_name((enum option_id)seen, first),
+				       option_name((enum option_id)id, second));
+		seen = id;
+	}
+	return 0;
+}

@@ -1,0 +1,343 @@
+/*
+ * summary.c -- what `torchless trace` says at the end: tokens, predictions, the residual stream,
+ * where the time went, and three commands to go on with.
+ */
+#include "recorder.h"
+#include "torchless/mem.h"
+
+#include <math.h>
+#include <string.h>
+
+#define LABEL 11 /* columns before a line's contents */
+
+static void add_label(struct text *t, const struct ui *ui, const char *label)
+{
+	ui_add_styled(t, ui, UI_DIM, label, strlen(label));
+	for (int i = (int)strlen(label); i < LABEL; i++)
+		text_addc(t, ' ');
+}
+
+static void add_spaces(struct text *t, int n)
+{
+	while (n-- > 0)
+		text_addc(t, ' ');
+}
+
+static void token_bytes(const struct recorder *r, int32_t id, struct text *out)
+{
+	text_clear(out);
+	if (r->in->model.tokenizer)
+		tokenizer_token_bytes(r->in->model.tokenizer, id, out);
+	else
+		text_addf(out, "%d", (int)id);
+}
+
+static const char *shown_name(const struct recorder *r)
+{
+	const struct config *c = r->in->model.config;
+
+	return c->name[0] ? c->name : r->in->model.checkpoint.path;
+}
+
+/* ---- for people --------------------------------------------------------------------------- */
+
+static void add_model_line(struct text *t, const struct recorder *r, const struct ui *ui)
+{
+	const struct checkpoint *ck = &r->in->model.checkpoint;
+	int n = threads_count(r->in->pool);
+	const char *dot = ui->utf8 ? "·" : "-";
+	char params[40];
+
+	text_add_escaped(t, shown_name(r), strlen(shown_name(r)));
+	text_addf(t, " %s %lld layers %s %s parameters, %s %s %s %s %d thread%s\n\n", dot,
+		  (long long)ck->config.n_layers, dot,
+		  ui_format_params(ck->n_params, params, sizeof(params)),
+		  dtype_table[ck->weight_dtype].name, dot, r->in->kernels->isa, dot, n,
+		  n == 1 ? "" : "s");
+}
+
+/* "The│ capital│ of": the last ones when they do not all fit. */
+static void add_tokens(struct text *t, const struct recorder *r, const struct ui *ui)
+{
+	const struct session *s = &r->g.session;
+	int room = (ui->width > 0 ? ui->width : 100) - LABEL - 10, used = 0;
+	struct text line = { 0 }, bytes = { 0 }, shown = { 0 };
+	int64_t first = s->n_prompt;
+
+	for (; first > 0; first--) {
+		text_clear(&shown);
+		token_bytes(r, s->tokens[first - 1], &bytes);
+		text_add_escaped(&shown, bytes.data ? bytes.data : "", bytes.len);
+		used += utf8_width(shown.data ? shown.data : "", shown.len) + 1;
+		if (used > room && first < s->n_prompt)
+			break;
+	}
+	if (first > 0)
+		text_adds(&line, ui->utf8 ? "… " : ".. ");
+	for (int64_t i = first; i < s->n_prompt; i++) {
+		token_bytes(r, s->tokens[i], &bytes);
+		if (i > first)
+			text_adds(&line, ui->utf8 ? "│" : "|");
+		ui_add_clipped(&line, ui, bytes.data ? bytes.data : "", bytes.len, 40);
+	}
+	add_label(t, ui, "tokens");
+	text_add(t, line.data, line.len);
+	add_spaces(t, 55 - utf8_width(line.data, line.len));
+	text_addf(t, "  %6lld\n", (long long)s->n_prompt);
+	text_release(&line);
+	text_release(&bytes);
+	text_release(&shown);
+}
+
+static void add_prefill(struct text *t, const struct recorder *r, const struct ui *ui)
+{
+	const struct session *s = &r->g.session;
+	int n = r->in->model.program.n_layers;
+	char time[32];
+
+	add_label(t, ui, "prefill");
+	ui_add_bar(t, ui, 1, 31);
+	text_addf(t, " %d/%d layers", n, n);
+	add_spaces(t, 10);
+	text_addf(t, "%10s\n", ui_format_time(s->prefill_ns, time, sizeof(time)));
+}
+
+/* "' Paris' 61 %". */
+static void add_predictions(struct text *t, const struct recorder *r, const struct ui *ui)
+{
+	struct text bytes = { 0 };
+
+	add_label(t, ui, "next");
+	for (int64_t i = 0; i < r->n_next && i < 4; i++) {
+		double percent = 100 * exp((double)r->next[i].logprob);
+
+		token_bytes(r, r->next[i].id, &bytes);
+		text_adds(t, i ? "   '" : "'");
+		ui_add_clipped(t, ui, bytes.data ? bytes.data : "", bytes.len, 24);
+		text_addf(t, percent >= 1 ? "' %.0f %%" : "' %.1g %%", percent);
+	}
+	text_addc(t, '\n');
+	text_release(&bytes);
+}
+
+static void add_generated(struct text *t, const struct recorder *r, const struct ui *ui)
+{
+	const struct session *s = &r->g.session;
+	char time[32];
+
+	if (s->n_generated < 2)
+		return;
+	add_label(t, ui, "decode");
+	text_addf(t, "%lld tokens, %s", (long long)s->n_generated,
+		  ui_format_time(s->decode_ns, time, sizeof(time)));
+	if (r->g.text.len) {
+		text_adds(t, "   '");
+		ui_add_clipped(t, ui, r->g.text.data, r->g.text.len, 60);
+		text_addc(t, '\'');
+	}
+	text_addc(t, '\n');
+}
+
+/* The number of every tenth layer, and of the last one, above the sparkline. */
+static void add_layer_scale(struct text *t, const struct ui *ui, int n)
+{
+	int column = 0;
+
+	add_label(t, ui, "layer");
+	for (int i = 0; i < n; i++) {
+		char number[16];
+		int len = snprintf(number, sizeof(number), "%d", i);
+
+		if ((i % 10 != 0 || (i && i > n - 5)) && i != n - 1)
+			continue;
+		add_spaces(t, i - column);
+		text_adds(t, number);
+		column = i + len;
+	}
+	text_addc(t, '\n');
+}
+
+static void add_residual(struct text *t, const struct recorder *r, const struct ui *ui)
+{
+	const struct session *s = &r->g.session;
+	int n = r->in->model.program.n_layers;
+	const double *x = r->profile.residual;
+	struct text bytes = { 0 };
+	char first[40], last[40];
+
+	if (n == 0)
+		return;
+	add_layer_scale(t, ui, n);
+	add_label(t, ui, "residual");
+	ui_add_spark(t, ui, x, n);
+	token_bytes(r, s->tokens[s->n_prompt - 1], &bytes);
+	text_adds(t, "      l2 at '");
+	ui_add_clipped(t, ui, bytes.data ? bytes.data : "", bytes.len, 24);
+	text_addf(t, "': %s %s %s\n", ui_format_number(x[0], first, sizeof(first)),
+		  ui->utf8 ? "…" : "..", ui_format_number(x[n - 1], last, sizeof(last)));
+	text_release(&bytes);
+}
+
+static void add_time(struct text *t, const struct recorder *r, const struct ui *ui)
+{
+	int64_t total = 0;
+
+	for (int i = 0; i < PART_COUNT; i++)
+		total += r->profile.ns[i];
+	add_label(t, ui, "time");
+	for (int i = 0; i < PART_COUNT; i++)
+		text_addf(t, "%s%s %.0f %%", i ? "   " : "", part_names[i],
+			  total > 0 ? 100.0 * (double)r->profile.ns[i] / (double)total : 0);
+	text_adds(t, "\n\n");
+}
+
+/* A path as a word of a shell command: in single quotes when it holds anything but plain letters.
+ */
+static void add_shell_word(struct text *t, const char *word)
+{
+	if (strspn(word,
+		   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+,:@") ==
+	    strlen(word)) {
+		text_adds(t, word);
+		return;
+	}
+	text_addc(t, '\'');
+	for (; *word; word++)
+		text_add_escaped(t, *word == '\'' ? "'\\''" : word, *word == '\'' ? 4 : 1);
+	text_addc(t, '\'');
+}
+
+static void add_file(struct text *t, const struct recorder *r, const struct ui *ui)
+{
+	char size[32], calls[32], values[32];
+	const char *dot = ui->utf8 ? "·" : "-";
+
+	ui_add_clipped(t, ui, r->path, strlen(r->path), 40);
+	add_spaces(t, LABEL - utf8_width(r->path, strlen(r->path)));
+	text_addf(t, "%s%s %s %s calls %s %s values\n",
+		  utf8_width(r->path, strlen(r->path)) >= LABEL ? "  " : "",
+		  mem_format_bytes(r->totals.file_bytes, size, sizeof(size)), dot,
+		  ui_format_count(r->totals.n_calls, calls, sizeof(calls)), dot,
+		  ui_format_count(r->totals.n_values, values, sizeof(values)));
+}
+
+static void add_next_commands(struct text *t, const struct recorder *r, const struct ui *ui)
+{
+	static const struct {
+		const char *before, *after; /* the recording's name */
+		bool is_option;             /* which need not be said when it is the default */
+	} commands[] = {
+		{ "torchless query", " residual", true },
+		{ "torchless query", " \"SELECT * FROM v_token\"", true },
+		{ "sqlite3 ", " \"SELECT fqn, shape, l2 FROM v_value LIMIT 20\"", false },
+	};
+
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		add_label(t, ui, i == 0 ? "try" : "");
+		text_adds(t, commands[i].before);
+		if (!commands[i].is_option || strcmp(r->path, "trace.db")) {
+			text_adds(t, commands[i].is_option ? " -t " : "");
+			add_shell_word(t, r->path);
+		}
+		text_addf(t, "%s\n", commands[i].after);
+	}
+}
+
+static void add_summary(struct text *t, const struct recorder *r, const struct ui *ui)
+{
+	add_model_line(t, r, ui);
+	add_tokens(t, r, ui);
+	add_prefill(t, r, ui);
+	add_predictions(t, r, ui);
+	add_generated(t, r, ui);
+	text_addc(t, '\n');
+	add_residual(t, r, ui);
+	add_time(t, r, ui);
+	add_file(t, r, ui);
+	add_next_commands(t, r, ui);
+}
+
+/* ---- for programs ------------------------------------------------------------------------- */
+
+static void add_json_tokens(struct text *t, const struct recorder *r, int64_t from, int64_t to)
+{
+	struct text bytes = { 0 };
+
+	text_addc(t, '[');
+	for (int64_t i = from; i < to; i++) {
+		int32_t id = r->g.session.tokens[i];
+
+		text_addf(t, "%s{\"id\": %d, \"piece\": ", i > from ? ", " : "", (int)id);
+		token_bytes(r, id, &bytes);
+		text_add_json(t, bytes.data ? bytes.data : "", bytes.len);
+		text_addc(t, '}');
+	}
+	text_addc(t, ']');
+	text_release(&bytes);
+}
+
+static void add_json_next(struct text *t, const struct recorder *r)
+{
+	struct text bytes = { 0 };
+
+	text_addc(t, '[');
+	for (int64_t i = 0; i < r->n_next; i++) {
+		text_addf(t, "%s{\"id\": %d, \"piece\": ", i ? ", " : "", (int)r->next[i].id);
+		token_bytes(r, r->next[i].id, &bytes);
+		text_add_json(t, bytes.data ? bytes.data : "", bytes.len);
+		text_adds(t, ", \"logprob\": ");
+		add_json_number(t, (double)r->next[i].logprob);
+		text_addc(t, '}');
+	}
+	text_addc(t, ']');
+	text_release(&bytes);
+}
+
+static void add_json(struct text *t, const struct recorder *r)
+{
+	const struct session *s = &r->g.session;
+
+	text_adds(t, "{\"file\": ");
+	text_add_json(t, r->path, strlen(r->path));
+	text_adds(t, ", \"model\": ");
+	text_add_json(t, shown_name(r), strlen(shown_name(r)));
+	text_adds(t, ", \"tokens\": ");
+	add_json_tokens(t, r, 0, s->n_prompt);
+	text_adds(t, ", \"generated\": ");
+	add_json_tokens(t, r, s->n_prompt, s->n_tokens);
+	text_adds(t, ", \"next\": ");
+	add_json_next(t, r);
+	text_adds(t, ", \"residual\": [");
+	for (int i = 0; i < r->in->model.program.n_layers; i++) {
+		text_adds(t, i ? ", " : "");
+		add_json_number(t, r->profile.residual[i]);
+	}
+	text_addf(t, "], \"prefill_ns\": %lld, \"decode_ns\": %lld, \"time_ns\": {",
+		  (long long)s->prefill_ns, (long long)s->decode_ns);
+	for (int i = 0; i < PART_COUNT; i++)
+		text_addf(t, "%s\"%s\": %lld", i ? ", " : "", part_names[i],
+			  (long long)r->profile.ns[i]);
+	text_addf(t,
+		  "}, \"calls\": %lld, \"values\": %lld, \"dumps\": %lld, \"dump_bytes\": %lld, "
+		  "\"file_bytes\": %lld}\n",
+		  (long long)r->totals.n_calls, (long long)r->totals.n_values,
+		  (long long)r->totals.n_dumps, (long long)r->totals.dump_bytes,
+		  (long long)r->totals.file_bytes);
+}
+
+int summary_print(const struct recorder *r, struct err *err)
+{
+	const struct ui *ui = r->in->out.is_terminal ? &r->in->out : &r->in->err;
+	struct text t = { 0 };
+	int result = 0;
+
+	if (option_on(r->in, OPT_JSON)) {
+		add_json(&t, r);
+		result = write_out(t.data, t.len, err);
+	} else if (!option_on(r->in, OPT_QUIET)) {
+		add_summary(&t, r, ui);
+		fwrite(t.data, 1, t.len, ui->out);
+	}
+	text_release(&t);
+	return result;
+}

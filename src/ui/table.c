@@ -1,0 +1,213 @@
+/*
+ * table.c -- rows and columns, as a box, as aligned lines, or separated by tabs.
+ *
+ * A table is kept whole, since a column is as wide as its widest cell.  Cells are escaped when they
+ * are added, so every style is safe to print and a tab or a newline in a cell cannot look like the
+ * end of one.
+ */
+#include "torchless/mem.h"
+#include "torchless/ui.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MIN_CLIPPED 12 /* a column is not clipped below this */
+
+void ui_table_add_column(struct ui_table *t, const char *title, bool right)
+{
+	t->columns = mem_realloc(t->columns, (size_t)t->n_columns + 1, sizeof(*t->columns));
+	t->columns[t->n_columns++] =
+		(struct ui_column){ .title = mem_strdup(title), .right = right };
+}
+
+void ui_table_init(struct ui_table *t, const char *titles)
+{
+	*t = (struct ui_table){ 0 };
+	while (*titles) {
+		size_t len = strcspn(titles, ",");
+		bool right = *titles == '>';
+		char *title = mem_memdup(titles + right, len - right);
+
+		ui_table_add_column(t, title, right);
+		free(title);
+		titles += len + (titles[len] == ',');
+	}
+}
+
+void ui_table_release(struct ui_table *t)
+{
+	for (int i = 0; i < t->n_columns; i++)
+		free(t->columns[i].title);
+	for (size_t i = 0; i < t->n_cells; i++)
+		free(t->cells[i]);
+	free(t->columns);
+	free(t->cells);
+	*t = (struct ui_table){ 0 };
+}
+
+void ui_table_cell(struct ui_table *t, const void *data, size_t len)
+{
+	struct text safe = { 0 };
+
+	text_add_escaped(&safe, data, len);
+	t->cells = mem_grow(t->cells, t->n_cells, &t->cap_cells, sizeof(*t->cells));
+	t->cells[t->n_cells++] = safe.data ? safe.data : mem_strdup("");
+}
+
+void ui_table_cellf(struct ui_table *t, const char *fmt, ...)
+{
+	char buf[512];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(buf, sizeof(buf), fmt, args);
+	va_end(args);
+	ui_table_cell(t, buf, strlen(buf));
+}
+
+enum ui_table_style ui_table_style_for(const struct ui *ui)
+{
+	return ui->is_terminal ? UI_TABLE_LINES : UI_TABLE_TABS;
+}
+
+static int cell_width(const char *s)
+{
+	return utf8_width(s, strlen(s));
+}
+
+static void measure(struct ui_table *t)
+{
+	for (int c = 0; c < t->n_columns; c++)
+		t->columns[c].width = cell_width(t->columns[c].title);
+	for (size_t i = 0; i < t->n_cells; i++) {
+		struct ui_column *column = &t->columns[i % (size_t)t->n_columns];
+		int w = cell_width(t->cells[i]);
+
+		if (w > column->width)
+			column->width = w;
+	}
+}
+
+/* Take columns off the widest until the table fits, or nothing is wide any more. */
+static void shrink_to(struct ui_table *t, int available)
+{
+	for (;;) {
+		struct ui_column *widest = NULL;
+		int total = 0;
+
+		for (int c = 0; c < t->n_columns; c++) {
+			struct ui_column *column = &t->columns[c];
+
+			total += column->width;
+			if (!column->fixed && (!widest || column->width > widest->width))
+				widest = column;
+		}
+		if (total <= available || !widest || widest->width <= MIN_CLIPPED)
+			return;
+		widest->width--;
+	}
+}
+
+static void pad(struct text *line, int n)
+{
+	while (n-- > 0)
+		text_addc(line, ' ');
+}
+
+static void add_cell(struct text *line, const struct ui *ui, const struct ui_column *column,
+		     const char *cell, enum ui_style style, bool pad_right)
+{
+	struct text clipped = { 0 };
+	int gap;
+
+	ui_add_clipped(&clipped, ui, cell, strlen(cell), column->width);
+	gap = column->width - utf8_width(clipped.data ? clipped.data : "", clipped.len);
+	if (column->right)
+		pad(line, gap);
+	ui_add_styled(line, ui, style, clipped.data ? clipped.data : "", clipped.len);
+	if (!column->right && pad_right)
+		pad(line, gap);
+	text_release(&clipped);
+}
+
+/* What stands around the cells of a box; [0] UTF-8, [1] ASCII. */
+static const struct border {
+	const char *vertical, *horizontal, *top[3], *middle[3], *bottom[3];
+} borders[] = {
+	{ "│", "─", { "┌", "┬", "┐" }, { "├", "┼", "┤" }, { "└", "┴", "┘" } },
+	{ "|", "-", { "+", "+", "+" }, { "+", "+", "+" }, { "+", "+", "+" } },
+};
+
+static void print_rule(const struct ui_table *t, const struct ui *ui, const struct border *b,
+		       const char *const corner[3])
+{
+	struct text line = { 0 };
+
+	for (int c = 0; c < t->n_columns; c++) {
+		text_adds(&line, corner[c == 0 ? 0 : 1]);
+		for (int i = 0; i < t->columns[c].width + 2; i++)
+			text_adds(&line, b->horizontal);
+	}
+	text_adds(&line, corner[2]);
+	text_addc(&line, '\n');
+	fwrite(line.data, 1, line.len, ui->out);
+	text_release(&line);
+}
+
+/* One row: `cells` holds n_columns of them. */
+static void print_row(const struct ui_table *t, const struct ui *ui, char *const *cells,
+		      enum ui_style style, const struct border *b)
+{
+	struct text line = { 0 };
+
+	for (int c = 0; c < t->n_columns; c++) {
+		bool last = c == t->n_columns - 1;
+
+		if (b)
+			text_addf(&line, "%s ", b->vertical);
+		add_cell(&line, ui, &t->columns[c], cells[c], style, b || !last);
+		text_adds(&line, b ? " " : last ? "" : "  ");
+	}
+	if (b)
+		text_adds(&line, b->vertical);
+	text_addc(&line, '\n');
+	fwrite(line.data, 1, line.len, ui->out);
+	text_release(&line);
+}
+
+static void print_tabs(const struct ui_table *t, FILE *out)
+{
+	for (size_t i = 0; i < t->n_cells; i++)
+		fprintf(out, "%s%c", t->cells[i],
+			(i + 1) % (size_t)t->n_columns == 0 ? '\n' : '\t');
+}
+
+void ui_table_print(struct ui_table *t, const struct ui *ui, enum ui_table_style style)
+{
+	const struct border *b = style == UI_TABLE_BOX ? &borders[ui->utf8 ? 0 : 1] : NULL;
+	char **titles;
+
+	if (t->n_columns == 0)
+		return;
+	if (style == UI_TABLE_TABS) {
+		print_tabs(t, ui->out);
+		return;
+	}
+	measure(t);
+	if (ui->width > 0)
+		shrink_to(t, ui->width - (b ? 3 * t->n_columns + 1 : 2 * (t->n_columns - 1)));
+	titles = mem_calloc((size_t)t->n_columns, sizeof(*titles));
+	for (int c = 0; c < t->n_columns; c++)
+		titles[c] = t->columns[c].title;
+	if (b)
+		print_rule(t, ui, b, b->top);
+	print_row(t, ui, titles, b ? UI_BOLD : UI_DIM, b);
+	if (b)
+		print_rule(t, ui, b, b->middle);
+	for (size_t i = 0; i < t->n_cells; i += (size_t)t->n_columns)
+		print_row(t, ui, t->cells + i, UI_PLAIN, b);
+	if (b)
+		print_rule(t, ui, b, b->bottom);
+	free(titles);
+}

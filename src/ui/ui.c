@@ -1,0 +1,215 @@
+/*
+ * ui.c -- what a stream can show, numbers with units, sparklines, escaped text.
+ *
+ * The locale is asked through its environment variables instead of setlocale(): numbers must keep
+ * their decimal point wherever the program runs.
+ */
+#include "torchless/ui.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+static bool locale_is_utf8(void)
+{
+	static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const char *value = getenv(names[i]);
+		const char *dot = value ? strchr(value, '.') : NULL;
+
+		if (!value || !*value)
+			continue;
+		return dot && (!strncasecmp(dot, ".utf-8", 6) || !strncasecmp(dot, ".utf8", 5));
+	}
+	return false;
+}
+
+static int terminal_width(int fd)
+{
+	const char *columns = getenv("COLUMNS");
+	struct winsize size;
+
+	if (!ioctl(fd, TIOCGWINSZ, &size) && size.ws_col > 0)
+		return size.ws_col;
+	return columns && atoi(columns) > 0 ? atoi(columns) : 80;
+}
+
+void ui_init(struct ui *ui, FILE *out, enum ui_color color)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	*ui = (struct ui){ .out = out, .is_terminal = isatty(fileno(out)) };
+	ui->utf8 = locale_is_utf8();
+	if (ui->is_terminal)
+		ui->width = terminal_width(fileno(out));
+	ui->color = color == UI_COLOR_ALWAYS ||
+		    (color == UI_COLOR_AUTO && ui->is_terminal && !(no_color && *no_color) &&
+		     term && strcmp(term, "dumb"));
+}
+
+void ui_add_styled(struct text *t, const struct ui *ui, enum ui_style style, const char *s,
+		   size_t len)
+{
+	static const char *const codes[UI_STYLE_COUNT] = {
+		[UI_BOLD] = "\033[1m",
+		[UI_DIM] = "\033[2m",
+		[UI_GOOD] = "\033[32m",
+		[UI_WARN] = "\033[33m",
+	};
+	bool on = ui->color && codes[style];
+
+	if (on)
+		text_adds(t, codes[style]);
+	text_add(t, s, len);
+	if (on)
+		text_adds(t, "\033[0m");
+}
+
+/* ---- numbers ------------------------------------------------------------------------------ */
+
+/* Three significant digits at most: 4.83, 48.3, 483. */
+static int digits_after_point(double x)
+{
+	return x < 9.995 ? 2 : x < 99.95 ? 1 : 0;
+}
+
+const char *ui_format_time(int64_t ns, char *buf, size_t size)
+{
+	static const struct {
+		double ns;
+		const char *unit;
+	} units[] = { { 1e9, "s" }, { 1e6, "ms" }, { 1e3, "µs" } };
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		double x = (double)ns / units[i].ns;
+
+		if (x < 1)
+			continue;
+		snprintf(buf, size, "%.*f %s", digits_after_point(x), x, units[i].unit);
+		return buf;
+	}
+	snprintf(buf, size, "%lld ns", (long long)ns);
+	return buf;
+}
+
+const char *ui_format_count(int64_t n, char *buf, size_t size)
+{
+	char digits[32];
+	size_t len, used = 0;
+
+	snprintf(digits, sizeof(digits), "%lld", (long long)n);
+	len = strlen(digits);
+	for (size_t i = 0; i < len && used + 2 < size; i++) {
+		buf[used++] = digits[i];
+		if (isdigit((unsigned char)digits[i]) && i + 1 < len && (len - i - 1) % 3 == 0)
+			buf[used++] = ',';
+	}
+	buf[used] = '\0';
+	return buf;
+}
+
+const char *ui_format_params(int64_t n, char *buf, size_t size)
+{
+	double x = (double)n;
+
+	if (n >= 1000000000)
+		snprintf(buf, size, "%.2f B", x / 1e9);
+	else if (n >= 1000000)
+		snprintf(buf, size, "%.1f M", x / 1e6);
+	else if (n >= 1000)
+		snprintf(buf, size, "%.1f k", x / 1e3);
+	else
+		snprintf(buf, size, "%lld", (long long)n);
+	return buf;
+}
+
+const char *ui_format_number(double x, char *buf, size_t size)
+{
+	snprintf(buf, size, "%.4g", x);
+	return buf;
+}
+
+/* ---- pictures ----------------------------------------------------------------------------- */
+
+static const char *const levels_utf8[] = { "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█" };
+static const char *const levels_ascii[] = { " ", ".", ":", "-", "=", "+", "*", "#" };
+
+void ui_add_spark(struct text *t, const struct ui *ui, const double *x, int n)
+{
+	const char *const *levels = ui->utf8 ? levels_utf8 : levels_ascii;
+	double max = 0;
+
+	for (int i = 0; i < n; i++)
+		if (isfinite(x[i]) && x[i] > max)
+			max = x[i];
+	for (int i = 0; i < n; i++) {
+		double share = max > 0 ? x[i] / max : 0;
+
+		if (isfinite(x[i]))
+			text_adds(t, levels[share <= 0 ? 0 : (int)fmin(7, share * 8)]);
+		else
+			text_addc(t, '!');
+	}
+}
+
+void ui_add_bar(struct text *t, const struct ui *ui, double share, int width)
+{
+	int filled = (int)lround(fmin(1, fmax(0, share)) * width);
+
+	for (int i = 0; i < width; i++)
+		text_adds(t, i < filled ? (ui->utf8 ? "█" : "#") : ui->utf8 ? "░" : ".");
+}
+
+/* ---- text that came from outside ---------------------------------------------------------- */
+
+void ui_add_clipped(struct text *t, const struct ui *ui, const void *data, size_t len, int width)
+{
+	const char *ellipsis = ui->utf8 ? "…" : "~";
+	struct text safe = { 0 };
+	size_t i = 0, fit = 0;
+	int used = 0;
+
+	text_add_escaped(&safe, data, len);
+	while (i < safe.len) {
+		int n = utf8_decode(safe.data + i, safe.len - i, NULL);
+		int w = n > 0 ? utf8_width(safe.data + i, (size_t)n) : 1;
+
+		if (width > 0 && used + w > width)
+			break;
+		used += w;
+		if (width <= 0 || used < width)
+			fit = i + (size_t)(n > 0 ? n : 1);
+		i += (size_t)(n > 0 ? n : 1);
+	}
+	if (i >= safe.len)
+		text_add(t, safe.data ? safe.data : "", safe.len);
+	else {
+		text_add(t, safe.data, fit);
+		text_adds(t, ellipsis);
+	}
+	text_release(&safe);
+}
+
+void ui_add_running(struct text *t, const void *data, size_t len)
+{
+	const char *s = data;
+
+	for (size_t i = 0; i < len;) {
+		int n = utf8_decode(s + i, len - i, NULL);
+
+		if (n == 0) {
+			text_adds(t, "\xef\xbf\xbd");
+			n = 1;
+		} else if (s[i] == '\n' || s[i] == '\t') {
+			text_addc(t, s[i]);
+		} else {
+			text_add_escaped(t, s + i, (size_t)n);
+		}
+		i += (size_t)n;
+	}
+}
