@@ -246,10 +246,11 @@ def document(suite, command):
         "decode, aligned by absolute position. NMSE is Σ(a−b)²/Σa², a being Hugging Face, of the",
         "worst position. The floor is Hugging Face's own float32 against the same formulas in",
         "float64: no float32 implementation is expected to be closer.", "",
-        f"A value passes with NMSE ≤ {compare.NMSE:.0e} (or ten times its floor) and max-abs ≤ "
-        f"{compare.MAX_ABS:.0e}·max(1, absmax/10),",
-        f"logits with log-softmax ≤ {compare.LOGPROB:.0e} (or four times its floor), "
-        f"KL ≤ {compare.KL:.0e} and the same likeliest token.",
+        f"A value passes with NMSE ≤ {compare.NMSE:.0e} and max-abs ≤ {compare.MAX_ABS:.0e}·"
+        "max(1, absmax/10), logits with",
+        f"log-softmax ≤ {compare.LOGPROB:.0e}, KL ≤ {compare.KL:.0e} and the same likeliest token; "
+        f"or, where float32 itself costs more, {compare.FLOORS} times",
+        "the floor's error.",
         "", "## By point", "",
         "The worst of all cases, layers and passes.", "",
         parity.markdown_table(kind_rows(suite.results)),

@@ -23,6 +23,9 @@ NMSE = 1e-9
 MAX_ABS = 1e-4
 LOGPROB = 1e-3
 KL = 1e-6
+# Where float32 itself costs more than these (scores and logits near 100), so many times its cost
+# passes; NMSE is a square.
+FLOORS = 4
 TOP_K = 10
 
 # What must be equal before a number says anything.
@@ -188,14 +191,12 @@ class Measure:
         return ", ".join(f"{axis}={i}" for axis, i in zip(axes_of(self.place.fqn), self.at))
 
     def problem(self, floor=None):
-        """Why it does not pass, or None. FLOOR is the measure of float32 itself, where it is known.
-
-        Where float32 costs more than usual (scores near 100), ten times its cost passes.
-        """
-        limit = max(NMSE, 10 * floor.nmse) if floor else NMSE
+        """Why it does not pass, or None. FLOOR is the measure of float32 itself, where known."""
+        limit = max(NMSE, FLOORS**2 * floor.nmse) if floor else NMSE
         if not self.nmse <= limit:
             return f"NMSE {self.nmse:.2g} > {limit:.2g} at pos={self.nmse_at}"
         limit = MAX_ABS * max(1.0, self.absmax / 10)
+        limit = max(limit, FLOORS * floor.max_abs) if floor else limit
         if not self.max_abs <= limit:
             return f"max-abs {self.max_abs:.2g} > {limit:.2g}"
         return None
@@ -221,8 +222,7 @@ class Logits:
         """A's rows against B's; FLOOR: A's rows as float64 has them, or None."""
         a, b = log_softmax(a), log_softmax(b)
         noise = np.zeros(len(a)) if floor is None else np.abs(log_softmax(floor) - a).max(axis=-1)
-        # Logits near 100 cost float32 more than LOGPROB: no implementation can then be closer.
-        limit = max(LOGPROB, 4 * float(noise.max(initial=0.0)))
+        limit = max(LOGPROB, FLOORS * float(noise.max(initial=0.0)))
         for row, (p, q) in enumerate(zip(a, b)):
             self._add_row(place.first + row, p, q, float(noise[row]), limit)
 
@@ -359,7 +359,7 @@ class Comparison:
         """logprob and entropy of each token, as `token` tells them."""
         for name in ("logprob", "entropy"):
             noise = 0.0 if self.floor is None else max(self._gaps(self.floor, name).values())
-            limit = max(LOGPROB, 4 * noise)
+            limit = max(LOGPROB, FLOORS * noise)
             for pos, gap in self._gaps(self.candidate, name).items():
                 if not gap <= limit:
                     place = Place(f"token:{name}", None, pos, pos + 1)
