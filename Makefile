@@ -30,8 +30,9 @@ CFLAGS_asan     := -O1 -fsanitize=address $(SAN)
 CFLAGS_ubsan    := -O1 -fsanitize=undefined $(SAN)
 CFLAGS_tsan     := -O1 -fsanitize=thread $(SAN)
 CFLAGS_coverage := -O0 --coverage
+CFLAGS_fuzz     := -O1 -fsanitize=fuzzer-no-link,address,undefined $(SAN)
 ifndef CFLAGS_$(MODE)
-$(error unknown MODE=$(MODE): one of release debug asan ubsan tsan coverage)
+$(error unknown MODE=$(MODE): one of release debug asan ubsan tsan coverage fuzz)
 endif
 
 ALL_CFLAGS := $(CPPFLAGS) $(CFLAGS) $(CFLAGS_$(MODE)) $(shell pkg-config --cflags $(PKGS))
@@ -56,6 +57,7 @@ MAIN := $(filter $(BUILD)/src/cli/%,$(OBJS))
 LIBOBJS := $(filter-out $(MAIN),$(OBJS))
 TESTS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*.c))
 TSAN_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/tsan/*.c))
+FUZZERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*.c))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 
 ## all: build ./torchless (MODE=debug|asan|ubsan|tsan|coverage build build/MODE/torchless)
@@ -107,7 +109,7 @@ $(BUILD)/version.h: FORCE
 	@cmp -s $@.tmp $@ && $(RM) $@.tmp || mv $@.tmp $@
 $(BUILD)/src/cli/version.o: $(BUILD)/version.h
 
--include $(OBJS:.o=.d) $(TESTS:%=%.d) $(TSAN_TESTS:%=%.d) $(BENCHES:%=%.d)
+-include $(OBJS:.o=.d) $(TESTS:%=%.d) $(TSAN_TESTS:%=%.d) $(FUZZERS:%=%.d) $(BENCHES:%=%.d)
 
 ## check: the unit tests, the layers and the command-line tests (under a minute)
 .PHONY: check unit cli-tests
@@ -130,6 +132,24 @@ tsan:
 .PHONY: tsan-run
 tsan-run: $(TSAN_TESTS)
 	$(Q)for t in $(TSAN_TESTS); do echo "  RUN   $$t"; $$t || exit 1; done
+
+## fuzz: feed the readers of untrusted files for FUZZ_SECONDS each (default 60); needs clang
+.PHONY: fuzz fuzz-run
+FUZZ_SECONDS ?= 60
+fuzz:
+	$(Q)$(MAKE) CC=clang MODE=fuzz fuzz-run
+$(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(LIB) $(BUILD)/flags
+	@mkdir -p $(@D)
+	@echo "  FUZZ  $<"
+	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< $(LIB) $(LDFLAGS) $(LIBS)
+# What a run finds interesting stays in the corpus, so that the next one begins there.
+fuzz-run: $(FUZZERS)
+	$(Q)for f in $(FUZZERS); do \
+		$(PYTHON) tests/fuzz/make_corpus.py $${f##*/} $$f.corpus && \
+		$$f -dict=$$f.corpus.dict -artifact_prefix=$$f- -print_final_stats=1 \
+			-max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
+			$$f.corpus || exit 1; \
+	done
 
 ## test: everything CI runs: check, sanitizers, threads, clang, lint, scripts, parity, tokenizers
 # One after the other, so that a failure stands at the end of the output; each builds in parallel.
