@@ -130,18 +130,18 @@ static int touches_word(const struct tokenizer *tok, struct matcher *m, const ch
 	return is_word(tok, m, s + to, (size_t)utf8_decode(s + to, len - to, NULL), err);
 }
 
-static void cut_add(struct cuts *c, size_t from, size_t to, int32_t token)
+static void segment_add(struct segments *c, size_t from, size_t to, int32_t token)
 {
 	c->at = mem_grow(c->at, c->n, &c->cap, sizeof(*c->at));
-	c->at[c->n++] = (struct cut){ from, to, token };
+	c->at[c->n++] = (struct segment){ from, to, token };
 }
 
 int added_cut(const struct tokenizer *tok, const struct trie *trie, struct matcher *m,
-	      const char *s, size_t len, struct cuts *cuts, struct err *err)
+	      const char *s, size_t len, struct segments *segments, struct err *err)
 {
 	size_t done = 0, token_len = 0;
 
-	cuts->n = 0;
+	segments->n = 0;
 	for (size_t i = 0; trie->n && i < len;) {
 		int32_t token = -1;
 		size_t from = i, to;
@@ -170,11 +170,11 @@ int added_cut(const struct tokenizer *tok, const struct trie *trie, struct match
 		if (a->rstrip)
 			to = skip_spaces(s, to, len);
 		if (done < from)
-			cut_add(cuts, done, from, -1);
-		cut_add(cuts, from, to, token);
+			segment_add(segments, done, from, -1);
+		segment_add(segments, from, to, token);
 		done = to;
 	}
 	if (done < len)
-		cut_add(cuts, done, len, -1);
+		segment_add(segments, done, len, -1);
 	return 0;
 }

@@ -23,7 +23,7 @@ struct encoder {
 	struct encoding *enc;
 	bool steps;
 	struct splitter splitter;
-	struct cuts raw_cuts, norm_cuts;
+	struct segments raw_segments, norm_segments;
 	struct bpe bpe;
 	struct text spelled;
 	struct view view; /* of the pieces that are being merged */
@@ -330,17 +330,17 @@ static int encode_pieces(struct encoder *e, const struct view *v, size_t from, s
 static int encode_segment(struct encoder *e, size_t from, size_t to, struct err *err)
 {
 	struct view v = { e->text + from, to - from, NULL, from, to };
-	struct cuts *cuts = &e->norm_cuts;
+	struct segments *segments = &e->norm_segments;
 
 	if (splitter_normalize(&e->splitter, &v, err))
 		return err->code;
 	if (e->tok->n_norms)
 		step_add(e, "normalize", (struct bytes){ e->text + from, to - from },
 			 (struct bytes){ v.s, v.len }, from, -1);
-	if (added_cut(e->tok, &e->tok->normalized, &e->splitter.matcher, v.s, v.len, cuts, err))
+	if (added_cut(e->tok, &e->tok->normalized, &e->splitter.matcher, v.s, v.len, segments, err))
 		return err->code;
-	for (size_t i = 0; i < cuts->n; i++) {
-		const struct cut *c = &cuts->at[i];
+	for (size_t i = 0; i < segments->n; i++) {
+		const struct segment *c = &segments->at[i];
 
 		if (c->token >= 0)
 			encode_added(e, c->token, v.s + c->from, c->to - c->from,
@@ -353,12 +353,12 @@ static int encode_segment(struct encoder *e, size_t from, size_t to, struct err 
 
 static int encode_text(struct encoder *e, struct err *err)
 {
-	struct cuts *cuts = &e->raw_cuts;
+	struct segments *segments = &e->raw_segments;
 
-	if (added_cut(e->tok, &e->tok->raw, &e->splitter.matcher, e->text, e->len, cuts, err))
+	if (added_cut(e->tok, &e->tok->raw, &e->splitter.matcher, e->text, e->len, segments, err))
 		return err->code;
-	for (size_t i = 0; i < cuts->n; i++) {
-		const struct cut *c = &cuts->at[i];
+	for (size_t i = 0; i < segments->n; i++) {
+		const struct segment *c = &segments->at[i];
 
 		if (c->token >= 0)
 			encode_added(e, c->token, e->text + c->from, c->to - c->from, c->from,
@@ -448,8 +448,8 @@ static int encode(struct encoder *e, bool special, struct err *err)
 static void encoder_release(struct encoder *e)
 {
 	splitter_release(&e->splitter);
-	free(e->raw_cuts.at);
-	free(e->norm_cuts.at);
+	free(e->raw_segments.at);
+	free(e->norm_segments.at);
 	bpe_release(&e->bpe);
 	text_release(&e->spelled);
 }

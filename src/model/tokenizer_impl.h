@@ -48,7 +48,7 @@ struct vocab {
 	struct piece_ref *pieces; /* by id */
 	int64_t size;             /* one more than the largest id */
 	int64_t n;                /* pieces */
-	uint32_t *slots;          /* open addressing: id + 1, 0 is empty */
+	uint64_t *slots;          /* open addressing: upper half of the hash, id + 1; 0 is empty */
 	uint64_t mask;
 };
 
@@ -178,12 +178,12 @@ struct trie {
 };
 
 /* A stretch of text: an added token, or what lies between (token -1). */
-struct cut {
+struct segment {
 	size_t from, to;
 	int32_t token; /* index into tokenizer.added */
 };
-struct cuts {
-	struct cut *at;
+struct segments {
+	struct segment *at;
 	size_t n, cap;
 };
 
@@ -193,7 +193,7 @@ void trie_release(struct trie *t);
 bool is_white_space(uint32_t cp);
 /* Cut s[0..len) as tokenizers' AddedVocabulary does: leftmost, longest. */
 int added_cut(const struct tokenizer *tok, const struct trie *trie, struct matcher *m,
-	      const char *s, size_t len, struct cuts *cuts, struct err *err);
+	      const char *s, size_t len, struct segments *segments, struct err *err);
 
 /* ---- tokenizer.c ---- */
 

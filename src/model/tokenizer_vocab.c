@@ -2,7 +2,7 @@
  * tokenizer_vocab.c -- pieces, ids and merges in hash tables.
  *
  * Both tables are open addressing with linear probing, at most half full.  Building them is most
- * of what opening a tokenizer costs after JSON, so pieces lie in one blob and a slot is four bytes.
+ * of what opening a tokenizer costs after JSON, so pieces lie in one blob and slots are small.
  *
  * Everything here comes from an untrusted file: ids are range-checked, doubles are refused.
  */
@@ -51,15 +51,19 @@ struct bytes vocab_piece(const struct vocab *v, int32_t id)
 	return (struct bytes){ v->blob.data + v->pieces[id].at, v->pieces[id].len };
 }
 
+/* The part of a hash that a slot keeps: other pieces are told apart without looking at them. */
+#define SLOT_HASH UINT64_C(0xffffffff00000000)
+
 /* The slot that holds the piece, or the empty one where it belongs. */
-static uint32_t *vocab_slot(const struct vocab *v, const char *piece, size_t len)
+static uint64_t *vocab_slot(const struct vocab *v, const char *piece, size_t len, uint64_t hash)
 {
-	uint64_t i = XXH3_64bits(piece, len) & v->mask;
+	uint64_t i = hash & v->mask;
 
 	for (; v->slots[i]; i = (i + 1) & v->mask) {
-		const struct piece_ref *p = &v->pieces[v->slots[i] - 1];
+		const struct piece_ref *p = &v->pieces[(uint32_t)v->slots[i] - 1];
 
-		if (p->len == len && memcmp(v->blob.data + p->at, piece, len) == 0)
+		if (((v->slots[i] ^ hash) & SLOT_HASH) == 0 && p->len == len &&
+		    memcmp(v->blob.data + p->at, piece, len) == 0)
 			break;
 	}
 	return &v->slots[i];
@@ -67,19 +71,20 @@ static uint32_t *vocab_slot(const struct vocab *v, const char *piece, size_t len
 
 int32_t vocab_find(const struct vocab *v, const char *piece, size_t len)
 {
-	return (int32_t)*vocab_slot(v, piece, len) - 1;
+	return (int32_t)(uint32_t)*vocab_slot(v, piece, len, XXH3_64bits(piece, len)) - 1;
 }
 
 bool vocab_add(struct vocab *v, const char *piece, size_t len, int32_t id)
 {
-	uint32_t *slot = vocab_slot(v, piece, len);
+	uint64_t hash = XXH3_64bits(piece, len);
+	uint64_t *slot = vocab_slot(v, piece, len, hash);
 
 	if (*slot || v->pieces[id].at != PIECE_NONE)
 		return false;
 	v->pieces[id].at = (uint32_t)v->blob.len;
 	v->pieces[id].len = (uint32_t)len;
 	text_add(&v->blob, piece, len);
-	*slot = (uint32_t)id + 1;
+	*slot = (hash & SLOT_HASH) | ((uint64_t)id + 1);
 	v->n++;
 	return true;
 }
