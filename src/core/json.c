@@ -15,7 +15,8 @@ cJSON *json_parse(const char *data, size_t len, const char *what, struct err *er
 	cJSON *value = cJSON_ParseWithLengthOpts(data, len, &end, 0);
 
 	if (value) {
-		static const char blanks[] = {' ', '\t', '\r', '\n'}; /* no NUL: that is no blank */
+		static const char blanks[] = { ' ', '\t', '\r',
+					       '\n' }; /* no NUL: that is no blank */
 		const char *stop = data + len;
 
 		while (end < stop && memchr(blanks, *end, sizeof(blanks)))
