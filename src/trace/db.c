@@ -141,6 +141,8 @@ int insert_ready(struct db *db, struct stmt *s, const char *table, const struct 
 	struct text sql = { 0 };
 	int i, ret;
 
+	if (s->handle)
+		return stmt_ready(db, s, NULL, err);
 	text_addf(&sql, "INSERT INTO %s(", table);
 	for (i = 0; i < n; i++)
 		text_addf(&sql, "%s%s", i ? "," : "", columns[i].name);

@@ -77,7 +77,7 @@ struct column {
 	size_t offset; /* in the row's struct */
 };
 
-/* Prepare "INSERT INTO table(columns) VALUES(...)". */
+/* Prepare "INSERT INTO table(columns) VALUES(...)" the first time. */
 int insert_ready(struct db *db, struct stmt *s, const char *table, const struct column *columns,
 		 int n, struct err *err);
 

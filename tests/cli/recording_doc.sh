@@ -1,0 +1,7 @@
+#!/bin/sh
+# docs/recording.md is what scripts/recording-doc prints.
+cd "$(dirname "$0")/../.." || exit 2
+scripts/recording-doc | diff -u docs/recording.md - || {
+	echo "recording_doc: run scripts/recording-doc > docs/recording.md"
+	exit 1
+}
