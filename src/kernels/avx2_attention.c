@@ -225,7 +225,7 @@ static void mix_rows(struct rows z, struct const_rows p, const struct values *va
 		struct rows zi = { z.at + i * z.stride, z.stride };
 		struct const_rows pi = { p.at + i * p.stride, p.stride };
 
-		mix_columns(zi, pi, values, until > begin[i] ? until : begin[i], end[i], 1);
+		mix_columns(zi, pi, values, until, end[i], 1);
 	}
 }
 

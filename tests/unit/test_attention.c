@@ -183,23 +183,35 @@ Test(attention, a_query_does_not_depend_on_its_neighbours)
 	each_problem(check_chunks);
 }
 
-/* Keys that a query does not see may be anything. */
-static void check_poison(const struct kernels *k, const struct problem *p)
+/* Make position j NaN and inf, and see that exactly the queries that see it are hit. */
+static void poison(const struct kernels *k, const struct problem *p, int64_t j)
 {
 	struct attention a = attention_of(p);
-	int64_t row = p->H * p->E, last = p->pos0 + p->T - 1;
+	int64_t row = p->H * p->E;
 	float *clean = data_empty(p->T * row), *z = data_empty(p->T * row);
 
 	cr_assert_eq(attention_run(k, NULL, clean, &a), 0);
 	for (int64_t g = 0; g < p->G; g++)
 		for (int64_t e = 0; e < p->E; e++) {
-			((float *)row_of(&a.k, last, g))[e] = e % 2 ? INFINITY : NAN;
-			((float *)row_of(&a.v, last, g))[e] = e % 2 ? -INFINITY : NAN;
+			((float *)row_of(&a.k, j, g))[e] = e % 2 ? INFINITY : NAN;
+			((float *)row_of(&a.v, j, g))[e] = e % 2 ? -INFINITY : NAN;
 		}
 	cr_assert_eq(attention_run(k, NULL, z, &a), 0);
-	cr_assert(data_same_bits(z, clean, (p->T - 1) * row), "%s: the future shows", k->isa);
-	for (int64_t i = (p->T - 1) * row; i < p->T * row; i++)
-		cr_assert(isnan(z[i]), "%s: the NaN of a visible key is lost", k->isa);
+	for (int64_t t = 0; t < p->T; t++) {
+		if (!sees(p, t, j))
+			cr_assert(data_same_bits(z + t * row, clean + t * row, row),
+				  "%s: query %ld shows key %ld", k->isa, (long)t, (long)j);
+		for (int64_t i = t * row; sees(p, t, j) && i < (t + 1) * row; i++)
+			cr_assert(isnan(z[i]), "%s: the NaN of a visible key is lost", k->isa);
+	}
+}
+
+/* The first, the last and one between: hidden by causality, by the window, or by neither. */
+static void check_poison(const struct kernels *k, const struct problem *p)
+{
+	poison(k, p, p->pos0 + p->T - 1);
+	poison(k, p, p->pos0 + p->T / 2);
+	poison(k, p, p->pos0);
 }
 
 Test(attention, what_is_not_seen_does_not_matter)
