@@ -74,9 +74,9 @@ enum option_kind {
 enum complete { COMPLETE_NONE, COMPLETE_FILE, COMPLETE_DIRECTORY, COMPLETE_POINT, COMPLETE_QUERY };
 
 struct option {
-	char letter;      /* '\0': none */
 	const char *name; /* without the dashes; NULL: a letter only */
 	const char *arg;  /* what help calls the value; NULL for a flag */
+	char letter;      /* '\0': none */
 	enum option_kind kind;
 	double min, max;     /* INT and REAL */
 	const char *choices; /* CHOICE */

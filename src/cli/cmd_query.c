@@ -416,7 +416,7 @@ int cmd_query(struct invocation *in, struct err *err)
 		return err->code;
 	if (in->n_args == 0 || option_on(in, OPT_LIST))
 		r = run_sql(in, rec, list_sql, NULL, 0, err);
-	else if (strcmp(in->args[0], "-") && is_name(in->args[0]))
+	else if (strcmp(in->args[0], "-") != 0 && is_name(in->args[0]))
 		r = run_saved(in, rec, err);
 	else
 		r = run_given(in, rec, err);

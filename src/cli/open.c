@@ -159,7 +159,7 @@ static int read_stdin(struct text *t, struct err *err)
 
 int invocation_text(struct invocation *in, int i, struct bytes *out, struct err *err)
 {
-	if (strcmp(in->args[i], "-")) {
+	if (strcmp(in->args[i], "-") != 0) {
 		*out = (struct bytes){ in->args[i], strlen(in->args[i]) };
 		return 0;
 	}

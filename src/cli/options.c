@@ -16,90 +16,94 @@
 #include <string.h>
 
 const struct option option_table[OPT_COUNT] = {
-	[OPT_MODEL] = { 'm', "model", "PATH", OPTION_TEXT, .complete = COMPLETE_FILE,
+	[OPT_MODEL] = { "model", "PATH", 'm', OPTION_TEXT, .complete = COMPLETE_FILE,
 			.help = "a Hugging Face directory or a packed .safetensors file (default "
 				"$TORCHLESS_MODEL, else the model that came with torchless)" },
-	[OPT_TRACE] = { 't', "trace", "FILE", OPTION_TEXT, .complete = COMPLETE_FILE,
+	[OPT_TRACE] = { "trace", "FILE", 't', OPTION_TEXT, .complete = COMPLETE_FILE,
 			.help = "the recording to read (default trace.db)" },
-	[OPT_THREADS] = { 'j', "threads", "N", OPTION_INT, 1, 1024,
+	[OPT_THREADS] = { "threads", "N", 'j', OPTION_INT, 1, 1024,
 			  .help = "threads to compute with (default: the CPUs this process may "
 				  "use)" },
-	[OPT_CHUNK] = { 0, "chunk", "N", OPTION_INT, 1, 65536,
+	[OPT_CHUNK] = { "chunk", "N", 0, OPTION_INT, 1, 65536,
 			.help = "positions a prefill pass (default 512)" },
-	[OPT_MEM] = { 0, "mem", "SIZE", OPTION_SIZE,
+	[OPT_MEM] = { "mem", "SIZE", 0, OPTION_SIZE,
 		      .help = "memory for activations and the KV cache; the chunk is halved until "
 			      "it fits (default: what is available)" },
-	[OPT_OUTPUT] = { 'o', NULL, "FILE", OPTION_TEXT, .complete = COMPLETE_FILE,
+	[OPT_OUTPUT] = { NULL, "FILE", 'o', OPTION_TEXT, .complete = COMPLETE_FILE,
 			 .help = "the recording to write (default trace.db); a file there is kept "
 				 "as FILE.old" },
-	[OPT_N] = { 'n', NULL, "N", OPTION_INT, 0, 1e9,
+	[OPT_N] = { NULL, "N", 'n', OPTION_INT, 0, 1e9,
 		    .help = "how many tokens to generate (default 128 for run, 1 for trace)" },
-	[OPT_TEMP] = { 0, "temp", "T", OPTION_REAL, 0, 1000,
+	[OPT_TEMP] = { "temp", "T", 0, OPTION_REAL, 0, 1000,
 		       .help = "sample with this temperature; 0 is greedy (default 0)" },
-	[OPT_TOP_K] = { 0, "top-k", "K", OPTION_INT, 0, 1e9,
+	[OPT_TOP_K] = { "top-k", "K", 0, OPTION_INT, 0, 1e9,
 			.help = "sample among the K likeliest tokens; 0 is off (default 0)" },
-	[OPT_TOP_P] = { 0, "top-p", "P", OPTION_REAL, 0, 1,
+	[OPT_TOP_P] = { "top-p", "P", 0, OPTION_REAL, 0, 1,
 			.help = "sample among the likeliest tokens that hold P of the probability "
 				"(default 1: off)" },
-	[OPT_MIN_P] = { 0, "min-p", "P", OPTION_REAL, 0, 1,
+	[OPT_MIN_P] = { "min-p", "P", 0, OPTION_REAL, 0, 1,
 			.help = "sample among tokens at least P times as likely as the likeliest "
 				"(default 0: off)" },
-	[OPT_SEED] = { 0, "seed", "S", OPTION_INT, 0, 9007199254740992.0,
+	[OPT_SEED] = { "seed", "S", 0, OPTION_INT, 0, 9007199254740992.0,
 		       .help = "seed of the sampler: the same seed gives the same text (default "
 			       "0)" },
-	[OPT_CHAT] = { 0, "chat", .help = "wrap PROMPT by the model's chat template" },
-	[OPT_STOP] = { 0, "stop", "STR", OPTION_LIST,
+	[OPT_CHAT] = { .name = "chat", .help = "wrap PROMPT by the model's chat template" },
+	[OPT_STOP] = { "stop", "STR", 0, OPTION_LIST,
 		       .help = "end before STR appears; may be given several times" },
-	[OPT_ECHO] = { 0, "echo",
+	[OPT_ECHO] = { .name = "echo",
 		       .help = "print the prompt before the completion (on a terminal: "
 			       "always, but with --chat)" },
-	[OPT_PROMPT_IDS] = { 0, "prompt-ids",
+	[OPT_PROMPT_IDS] = { .name = "prompt-ids",
 			     .help = "PROMPT is token ids separated by spaces; no tokenizer is "
 				     "needed" },
-	[OPT_ZERO] = { 0, "zero", "POINT[SEL]", OPTION_LIST, .complete = COMPLETE_POINT,
+	[OPT_ZERO] = { "zero", "POINT[SEL]", 0, OPTION_LIST, .complete = COMPLETE_POINT,
 		       .help = "set a point, or the part of it that SEL picks, to zero in every "
 			       "pass; may be given several times" },
-	[OPT_CAPTURE] = { 0, "capture", "PATTERN[@SEL][=KIND]", OPTION_LIST,
+	[OPT_CAPTURE] = { "capture", "PATTERN[@SEL][=KIND]", 0, OPTION_LIST,
 			  .complete = COMPLETE_POINT,
 			  .help = "keep the numbers of the points that PATTERN names, at the "
 				  "positions SEL (@last, @3, @3:7), as KIND f32, f16, bf16, stats "
 				  "or hash; may be given several times, the last match wins" },
-	[OPT_LOGITS] = { 0, "logits", "WHERE", OPTION_CHOICE, .choices = "all|last",
+	[OPT_LOGITS] = { "logits", "WHERE", 0, OPTION_CHOICE, .choices = "all|last",
 			 .help = "score every prompt position, or the last only (default all)" },
-	[OPT_STOP_ON] = { 0, "stop-on", "WHAT", OPTION_CHOICE, .choices = "nan|inf",
+	[OPT_STOP_ON] = { "stop-on", "WHAT", 0, OPTION_CHOICE, .choices = "nan|inf",
 			  .help = "stop at the first value that holds one, with exit status 1" },
-	[OPT_REDACT] = { 0, "redact", .help = "keep no text and no pieces in the recording" },
-	[OPT_IDS] = { 0, "ids", .help = "print the ids on one line" },
-	[OPT_JSONL] = { 0, "jsonl",
+	[OPT_REDACT] = { .name = "redact", .help = "keep no text and no pieces in the recording" },
+	[OPT_IDS] = { .name = "ids", .help = "print the ids on one line" },
+	[OPT_JSONL] = { .name = "jsonl",
 			.help = "read a JSON string a line from stdin, print a JSON "
 				"array of ids a line" },
-	[OPT_STEPS] = { 0, "steps",
+	[OPT_STEPS] = { .name = "steps",
 			.help = "print every step in order: normalizing, splitting, "
 				"each merge" },
-	[OPT_NO_BOS] = { 0, "no-bos", .help = "add no special tokens of the tokenizer's template" },
-	[OPT_DECODE] = { 0, "decode",
+	[OPT_NO_BOS] = { .name = "no-bos",
+			 .help = "add no special tokens of the tokenizer's template" },
+	[OPT_DECODE] = { .name = "decode",
 			 .help = "the arguments are ids: print the text they stand for" },
-	[OPT_CONFIG] = { 0, "config", .help = "what config.json says, as torchless reads it" },
-	[OPT_TENSORS] = { 0, "tensors", .help = "the weights: name, type, shape, bytes" },
-	[OPT_STATS] = { 0, "stats", .help = "with --tensors: statistics of each weight" },
-	[OPT_POINTS] = { 0, "points",
+	[OPT_CONFIG] = { .name = "config", .help = "what config.json says, as torchless reads it" },
+	[OPT_TENSORS] = { .name = "tensors", .help = "the weights: name, type, shape, bytes" },
+	[OPT_STATS] = { .name = "stats", .help = "with --tensors: statistics of each weight" },
+	[OPT_POINTS] = { .name = "points",
 			 .help = "every point a recording may hold, and its name "
 				 "elsewhere" },
-	[OPT_PROGRAM] = { 0, "program", .help = "the forward pass, op by op" },
-	[OPT_LIST] = { 0, "list", .help = "the saved queries of the recording" },
-	[OPT_CSV] = { 0, "csv", .help = "comma-separated values with a heading" },
-	[OPT_BOX] = { 0, "box", .help = "a box (default on a terminal)" },
-	[OPT_MARKDOWN] = { 0, "markdown", .help = "the whole manual as Markdown (docs/cli.md)" },
-	[OPT_JSON] = { 0, "json",
+	[OPT_PROGRAM] = { .name = "program", .help = "the forward pass, op by op" },
+	[OPT_LIST] = { .name = "list", .help = "the saved queries of the recording" },
+	[OPT_CSV] = { .name = "csv", .help = "comma-separated values with a heading" },
+	[OPT_BOX] = { .name = "box", .help = "a box (default on a terminal)" },
+	[OPT_MARKDOWN] = { .name = "markdown",
+			   .help = "the whole manual as Markdown (docs/cli.md)" },
+	[OPT_JSON] = { .name = "json",
 		       .help = "one JSON document, or one object a line where the "
 			       "result is a list" },
-	[OPT_COLOR] = { 0, "color", "WHEN", OPTION_CHOICE, .choices = "auto|always|never",
+	[OPT_COLOR] = { "color", "WHEN", 0, OPTION_CHOICE, .choices = "auto|always|never",
 			.help = "colour; auto means on a terminal without NO_COLOR (default "
 				"auto)" },
-	[OPT_QUIET] = { 'q', "quiet", .help = "print nothing but results and errors" },
-	[OPT_VERBOSE] = { 'v', "verbose", .help = "say more on stderr" },
-	[OPT_HELP] = { 'h', "help", .help = "print this help" },
-	[OPT_VERSION] = { 0, "version", .help = "print the version" },
+	[OPT_QUIET] = { .name = "quiet",
+			.letter = 'q',
+			.help = "print nothing but results and errors" },
+	[OPT_VERBOSE] = { .name = "verbose", .letter = 'v', .help = "say more on stderr" },
+	[OPT_HELP] = { .name = "help", .letter = 'h', .help = "print this help" },
+	[OPT_VERSION] = { .name = "version", .help = "print the version" },
 };
 
 _Static_assert(OPT_COUNT <= 64, "a command's options are the bits of a uint64_t");
@@ -179,7 +183,7 @@ static int set_choice(struct option_value *v, enum option_id id, const char *tex
 	for (v->i = 0; *c; v->i++) {
 		size_t len = strcspn(c, "|");
 
-		if (strlen(text) == len && !memcmp(c, text, len))
+		if (strlen(text) == len && memcmp(c, text, len) == 0)
 			return 0;
 		c += len + (c[len] == '|');
 	}
@@ -265,7 +269,7 @@ static int parse_long(struct invocation *in, struct cursor *c, const char *word,
 	for (int id = 0; id < OPT_COUNT; id++) {
 		const struct option *o = &option_table[id];
 
-		if (!o->name || strlen(o->name) != len || memcmp(o->name, word, len))
+		if (!o->name || strlen(o->name) != len || memcmp(o->name, word, len) != 0)
 			continue;
 		if (o->kind != OPTION_FLAG)
 			return take_value(in, c, (enum option_id)id, value, err);

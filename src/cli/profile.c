@@ -119,7 +119,7 @@ static void measure_residual(struct profile *p, const struct executor *ex, value
 	const struct value *value = &ex->program->values[v];
 	struct tensor t;
 
-	if (!value->point || strcmp(value->point->role, "resid_post") || value->layer < 0 ||
+	if (!value->point || strcmp(value->point->role, "resid_post") != 0 || value->layer < 0 ||
 	    ex->pos0 >= p->session->n_prompt)
 		return;
 	t = executor_tensor(ex, v);

@@ -235,7 +235,7 @@ static void add_next_commands(struct text *t, const struct recorder *r, const st
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		add_label(t, ui, i == 0 ? "try" : "");
 		text_adds(t, commands[i].before);
-		if (!commands[i].is_option || strcmp(r->path, "trace.db")) {
+		if (!commands[i].is_option || strcmp(r->path, "trace.db") != 0) {
 			text_adds(t, commands[i].is_option ? " -t " : "");
 			add_shell_word(t, r->path);
 		}

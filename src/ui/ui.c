@@ -49,7 +49,7 @@ void ui_init(struct ui *ui, FILE *out, enum ui_color color)
 		ui->width = terminal_width(fileno(out));
 	ui->color = color == UI_COLOR_ALWAYS ||
 		    (color == UI_COLOR_AUTO && ui->is_terminal && !(no_color && *no_color) &&
-		     term && strcmp(term, "dumb"));
+		     term && strcmp(term, "dumb") != 0);
 }
 
 void ui_add_styled(struct text *t, const struct ui *ui, enum ui_style style, const char *s,
