@@ -245,6 +245,7 @@ static int run_sql(struct invocation *in, struct recording *rec, const char *sql
 		q.begin = box_begin;
 		q.row = box_row;
 	}
+	note(in, "%s", sql);
 	r = recording_query(rec, sql, &q, err);
 	if (r == 0 && q.row == box_row)
 		box_finish(&p);

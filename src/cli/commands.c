@@ -13,7 +13,7 @@
 #define OPTIONS_COMPUTE                                                                            \
 	(BIT(OPT_MODEL) | BIT(OPT_THREADS) | BIT(OPT_CHUNK) | BIT(OPT_MEM) | BIT(OPT_N) |          \
 	 BIT(OPT_TEMP) | BIT(OPT_TOP_K) | BIT(OPT_TOP_P) | BIT(OPT_MIN_P) | BIT(OPT_SEED) |        \
-	 BIT(OPT_JSON))
+	 BIT(OPT_CHAT) | BIT(OPT_JSON))
 
 const struct command command_table[] = {
 	{
@@ -34,6 +34,7 @@ const struct command command_table[] = {
 			   "tokens, n_prompt, stop (\"eos\", \"length\" or \"stop\"), times in "
 			   "nanoseconds.",
 		.examples = "torchless run \"The capital of France is\"\n"
+			    "torchless run --chat -n 64 \"Why is the sky blue?\"\n"
 			    "torchless run --temp 0.8 --top-p 0.95 --seed 7 \"Once upon a time\"\n"
 			    "git log -1 --format=%B | torchless run -q --stop $'\\n' -",
 		.options = OPTIONS_COMPUTE | BIT(OPT_STOP) | BIT(OPT_ECHO),

@@ -171,6 +171,18 @@ static int open_model(struct invocation *in, bool needs_tokenizer, struct err *e
 	return invocation_open_model(in, CHECKPOINT_CONFIG | CHECKPOINT_WEIGHTS, err);
 }
 
+static void note_opened(const struct invocation *in, const struct session_options *o)
+{
+	const struct checkpoint *ck = &in->model.checkpoint;
+	char weights[32];
+
+	note(in, "%s: %s, %d ops, %s of %s weights", ck->path, ck->config.arch,
+	     in->model.program.n_ops, mem_format_bytes(ck->weight_bytes, weights, sizeof(weights)),
+	     dtype_table[ck->weight_dtype].name);
+	note(in, "%s kernels, %d threads, %lld positions a prefill pass", in->kernels->isa,
+	     threads_count(in->pool), (long long)o->executor.chunk);
+}
+
 int generation_open(struct generation *g, struct invocation *in, const struct generation_options *o,
 		    struct err *err)
 {
@@ -184,6 +196,7 @@ int generation_open(struct generation *g, struct invocation *in, const struct ge
 		return err->code;
 	warn_of_weights(in);
 	options = session_options(in, o);
+	note_opened(in, &options);
 	if (session_init(&g->session, &in->model, &options, err))
 		return err->code;
 	session_add_hook(&g->session, &g->interrupt);
@@ -237,6 +250,20 @@ static int set_ids(struct generation *g, struct err *err)
 	return r;
 }
 
+static int set_chat(struct generation *g, struct err *err)
+{
+	struct text wrapped = { 0 };
+	bool special;
+	int r = chat_format(g->in->model.tokenizer, g->prompt.data, g->prompt.len, &wrapped,
+			    &special, err);
+
+	if (r == 0)
+		r = session_set_text(&g->session, wrapped.data ? wrapped.data : "", wrapped.len,
+				     special, err);
+	text_release(&wrapped);
+	return r;
+}
+
 /* The decoder sees the prompt too: whether a space is stripped depends on what came before. */
 static void start_decoding(struct generation *g)
 {
@@ -258,6 +285,8 @@ int generation_set_prompt(struct generation *g, struct err *err)
 		return r;
 	if (option_on(g->in, OPT_PROMPT_IDS))
 		r = set_ids(g, err);
+	else if (option_on(g->in, OPT_CHAT))
+		r = set_chat(g, err);
 	else
 		r = session_set_text(&g->session, g->prompt.data, g->prompt.len, true, err);
 	if (r)

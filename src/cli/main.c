@@ -30,6 +30,22 @@ static void install_signals(void)
 	sigaction(SIGPIPE, &quiet, NULL);
 }
 
+void note(const struct invocation *in, const char *fmt, ...)
+{
+	struct text line = { 0 };
+	char text[1024];
+	va_list args;
+
+	if (!option_on(in, OPT_VERBOSE))
+		return;
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	text_add_escaped(&line, text, strlen(text));
+	fprintf(stderr, "%s\n", line.data);
+	text_release(&line);
+}
+
 void warn(const char *fmt, ...)
 {
 	struct err message;

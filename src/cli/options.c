@@ -206,12 +206,14 @@ static int set_value(struct invocation *in, enum option_id id, const char *text,
 	case OPTION_CHOICE:
 		return set_choice(v, id, text, err);
 	case OPTION_LIST:
+		if (!*text)
+			return bad_value(id, text, option_table[id].arg, err);
 		v->list = mem_realloc(v->list, (size_t)v->n + 1, sizeof(*v->list));
 		v->list[v->n++] = text;
 		return 0;
 	case OPTION_TEXT:
 		if (!*text)
-			return bad_value(id, text, "a path", err);
+			return bad_value(id, text, option_table[id].arg, err);
 		return 0;
 	case OPTION_FLAG:
 		return 0;
