@@ -15,7 +15,7 @@ TESTPKGS := criterion
 
 # No -ffast-math: a debugger must be able to see a NaN.  No contraction: the reference kernels
 # must give the same bits from every compiler and at every level of optimisation.
-CPPFLAGS += -Iinclude -D_POSIX_C_SOURCE=200809L -D_FILE_OFFSET_BITS=64
+CPPFLAGS += -Iinclude -D_XOPEN_SOURCE=700 -D_FILE_OFFSET_BITS=64
 CFLAGS   += -std=c11 -g -ffp-contract=off -pthread
 CFLAGS   += -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wwrite-strings -Wpointer-arith \
             -Wstrict-prototypes -Wmissing-prototypes

@@ -4,8 +4,6 @@
  * Everything here takes any bytes: what is no UTF-8 is replaced, escaped or counted, never an
  * error and never passed on to a terminal.
  */
-#define _XOPEN_SOURCE 700 /* wcwidth */
-
 #include "torchless/text.h"
 #include "torchless/mem.h"
 

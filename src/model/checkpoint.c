@@ -4,8 +4,6 @@
  * Both end as the same structure: texts, a config, mapped safetensors files.  What is not a
  * checkpoint is answered with what it seems to be and the script that makes one of it.
  */
-#define _XOPEN_SOURCE 700 /* realpath */
-
 #include "torchless/checkpoint.h"
 #include "torchless/mem.h"
 

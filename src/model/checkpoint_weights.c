@@ -173,12 +173,12 @@ static const struct safetensor **sorted_weights(const struct checkpoint *ck, int
 			const struct safetensor *t = &ck->files[f].tensors[i];
 			if (!checkpoint_is_weight(ck, t))
 				continue;
-			all = mem_grow(all, (size_t)*n, &cap, sizeof(*all));
+			all = mem_grow(all, (size_t)*n, &cap, sizeof(struct safetensor *));
 			all[(*n)++] = t;
 		}
 	}
 	if (*n > 1)
-		qsort(all, (size_t)*n, sizeof(*all), by_name);
+		qsort(all, (size_t)*n, sizeof(struct safetensor *), by_name);
 	return all;
 }
 
@@ -249,7 +249,7 @@ static bool parse_hash(const struct text *hex, uint8_t hash[16])
 {
 	if (hex->len != 32)
 		return false;
-	for (int i = 0; i < 16; i++) {
+	for (size_t i = 0; i < 16; i++) {
 		unsigned byte;
 		if (sscanf(hex->data + 2 * i, "%2x", &byte) != 1)
 			return false;

@@ -138,7 +138,7 @@ static int scan_u64(struct scan *s, uint64_t *out)
 			return malformed(s, "a number exceeds 64 bits");
 	}
 	if (s->at == first || (*first == '0' && s->at - first > 1) ||
-	    (s->at < s->end && memchr(".eE", *s->at, 3)))
+	    (s->at < s->end && (*s->at == '.' || *s->at == 'e' || *s->at == 'E')))
 		return malformed(s, "a whole number, not negative, is expected");
 	*out = value;
 	return 0;
@@ -247,7 +247,7 @@ static int scan_dtype(struct scan *s, struct header_tensor *t)
 static int scan_shape(struct scan *s, struct header_tensor *t)
 {
 	size_t n = 0;
-	uint64_t dim;
+	uint64_t dim = 0;
 	int more;
 
 	if (!take(s, '['))

@@ -1,6 +1,4 @@
 /* Unit tests of checkpoints: directories, shards, packed files, their hash and their NaNs. */
-#define _XOPEN_SOURCE 700
-
 #include "torchless/checkpoint.h"
 #include "torchless/threads.h"
 
