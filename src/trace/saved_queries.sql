@@ -1,7 +1,7 @@
 -- saved_queries.sql -- questions that come with every recording.
 --
 -- name, the question in words, its SQL, the defaults of its parameters.  `run` 0 is the newest run.
--- A query reads views and dictionaries only, so it goes on working when tables change.
+-- `pos` below 0 counts from the end of the pass.
 INSERT INTO saved_query(name, doc, sql, params) VALUES
 ('first-bad', 'Where does NaN or infinity first appear?',
 'SELECT v.fqn, v.pass, v.phase, v.shape, v.n_nan, v.n_inf, v.numel
@@ -11,14 +11,15 @@ WHERE f.run_id = iif(:run, :run, (SELECT max(id) FROM run))',
 
 ('residual', 'How does the residual stream grow over the layers?',
 'WITH stream AS (
-  SELECT coalesce(layer, -1) layer, l2, l2 / sqrt(numel) rms, absmax FROM v_value
-  WHERE role IN (''embed'', ''resid_post'') AND pass = :pass
-    AND run_id = iif(:run, :run, (SELECT max(id) FROM run)))
-SELECT iif(layer < 0, ''embed'', layer) layer, round(l2, 3) l2, round(rms, 4) rms, round(absmax, 3) absmax,
+  SELECT coalesce(v.layer, -1) layer, p.pos, p.l2, p.absmax FROM v_value v JOIN v_position p ON p.value_id = v.id
+  WHERE v.role IN (''embed'', ''resid_post'') AND v.pass = :pass
+    AND p.pos = iif(:pos < 0, v.pos0 + v.n_tok + :pos, :pos)
+    AND v.run_id = iif(:run, :run, (SELECT max(id) FROM run)))
+SELECT iif(layer < 0, ''embed'', layer) layer, pos, round(l2, 3) l2, round(absmax, 3) absmax,
   substr(''████████████████████████████████████████'', 1,
          max(1, CAST(40 * l2 / (SELECT max(l2) FROM stream) AS INT))) growth
 FROM stream ORDER BY stream.layer',
-'{"pass": 0, "run": 0}'),
+'{"pass": 0, "pos": -1, "run": 0}'),
 
 ('next', 'What does the model predict next, and how surely?',
 'WITH here AS (
@@ -69,15 +70,17 @@ ORDER BY pos, rank',
 '{"pos": -1, "run": 0}'),
 
 ('quiet-layers', 'Which layers change the residual stream least?',
-'SELECT layer, round(100 * attn / stream, 1) attention_percent, round(100 * mlp / stream, 1) mlp_percent,
+'SELECT layer, pos, round(100 * attn / stream, 1) attention_percent, round(100 * mlp / stream, 1) mlp_percent,
   round(stream, 2) stream_l2
-FROM (SELECT layer, max(l2) FILTER (WHERE role = ''attn_out'') attn,
-        max(l2) FILTER (WHERE role = ''mlp_out'') mlp,
-        max(l2) FILTER (WHERE role = ''resid_post'') stream
-      FROM v_value WHERE role IN (''attn_out'', ''mlp_out'', ''resid_post'') AND pass = :pass
-        AND run_id = iif(:run, :run, (SELECT max(id) FROM run)) GROUP BY layer)
+FROM (SELECT v.layer, p.pos, max(p.l2) FILTER (WHERE v.role = ''attn_out'') attn,
+        max(p.l2) FILTER (WHERE v.role = ''mlp_out'') mlp,
+        max(p.l2) FILTER (WHERE v.role = ''resid_post'') stream
+      FROM v_value v JOIN v_position p ON p.value_id = v.id
+      WHERE v.role IN (''attn_out'', ''mlp_out'', ''resid_post'') AND v.pass = :pass
+        AND p.pos = iif(:pos < 0, v.pos0 + v.n_tok + :pos, :pos)
+        AND v.run_id = iif(:run, :run, (SELECT max(id) FROM run)) GROUP BY v.layer)
 ORDER BY (attn + mlp) / stream',
-'{"pass": 0, "run": 0}'),
+'{"pass": 0, "pos": -1, "run": 0}'),
 
 ('big-values', 'Where are the largest activations?',
 'SELECT fqn, pass, shape, round(absmax, 3) absmax, absmax_at at, round(std, 4) std,

@@ -37,6 +37,14 @@ INSERT INTO schema_doc(obj, col, unit, doc) VALUES
 ('v_value', 'edit_id', NULL, 'The row of edit that changed the value, NULL for none.'),
 ('v_value', 'span_id', NULL, 'The module call that computed the value, a row of v_span.'),
 
+('v_position', '', NULL, 'Statistics of each position of a value (of each query, over heads and keys, where the axes are head,q,k).'),
+('v_position', 'value_id', NULL, 'The value, a row of v_value.'),
+('v_position', 'pos', 'position', 'Absolute position.'),
+('v_position', 'l2', NULL, 'Square root of the sum of squares of the position''s finite elements, rounded to f32, as the others.'),
+('v_position', 'absmax', NULL, 'Largest absolute value.'),
+('v_position', 'mean', NULL, 'Mean.'),
+('v_position', 'std', NULL, 'Standard deviation.'),
+
 ('v_bad', '', NULL, 'The rows of v_value that hold NaN or infinity; -infinity in scores is expected and left out.'),
 
 ('v_first_bad', '', NULL, 'The first row of v_bad in each run.'),
@@ -247,7 +255,7 @@ INSERT INTO schema_doc(obj, col, unit, doc) VALUES
 ('counter', 'name', NULL, 'recording_ns: time the recorder took, which no ts or dur contains.'),
 ('counter', 'ts', 'ns', 'When, as v_span.ts.'),
 ('counter', 'value', NULL, 'The number.'),
-('value', '', NULL, 'The table behind v_value; pos_stats is f32[n][4] = l2, absmax, mean, std of each position (of each query, over heads and keys, for head,q,k).'),
+('value', '', NULL, 'The table behind v_value; pos_stats is f32[n][4] = l2, absmax, mean, std of each position: v_position reads it.'),
 ('span', '', NULL, 'The table behind v_span.'),
 ('token', '', NULL, 'The table behind v_token.'),
 ('cand', '', NULL, 'The table behind v_cand.'),

@@ -251,6 +251,7 @@ static int after_op(struct trace_writer *w, struct executor *ex, const struct si
 	int i;
 
 	cost_add(&innermost(w)->cost, &cost);
+	w->last_ts = ts;
 	for (i = 0; i < at->op->n_out; i++) {
 		if (w->point_ids[at->op->out[i]] &&
 		    writer_measure(w, ex, at->op->out[i], span_id, &stopping, err))
@@ -428,7 +429,8 @@ static int hook_pass_end(void *ctx, struct executor *ex, struct err *err)
 	(void)ex;
 	if (!w->in_pass)
 		return HOOK_CONTINUE;
-	ret = end_pass(w, writer_time(w, entered), err);
+	/* Other hooks may have worked since the last op: that is not the pass. */
+	ret = end_pass(w, w->last_ts, err);
 	writer_clear_pass(w);
 	return leave(w, entered, ret);
 }

@@ -89,9 +89,9 @@ struct trace_writer {
 	int64_t recording_ns; /* spent in here since then; not part of any ts or dur */
 
 	/* The pass. */
-	int64_t next_pass, pass_id, pass_ts,
-		kv_len; /* the last pass row given out; next_pass is free */
-	int stage;      /* enum stage being recorded, -1 for none */
+	int64_t next_pass, pass_id, kv_len;
+	int64_t pass_ts, last_ts; /* when it began, and when its latest op ended */
+	int stage;                /* enum stage being recorded, -1 for none */
 	bool in_pass;
 	int64_t next_span, next_value, next_tensor;
 	struct span *spans; /* of this pass, by id */

@@ -325,6 +325,26 @@ static void check_positions(const float *blob, const float *x, int64_t slabs, in
 	}
 }
 
+/* The view that puts the same numbers together in SQL agrees to the last bit. */
+static void check_view(sqlite3 *db, int64_t value, const float *blob, int64_t n_pos)
+{
+	sqlite3_stmt *s =
+		ask_in(db, "SELECT p.l2, p.absmax, p.mean, p.std, p.pos - v.pos0 FROM v_position p "
+			   "JOIN v_value v ON v.id = p.value_id WHERE value_id = ? ORDER BY pos");
+	int64_t i;
+	int k;
+
+	sqlite3_bind_int64(s, 1, value);
+	for (i = 0; i < n_pos; i++) {
+		cr_assert(eq(int, sqlite3_step(s), SQLITE_ROW));
+		for (k = 0; k < 4; k++)
+			cr_assert(sqlite3_column_double(s, k) == (double)blob[4 * i + k]);
+		cr_assert(eq(i64, sqlite3_column_int64(s, 4), i));
+	}
+	cr_assert(eq(int, sqlite3_step(s), SQLITE_DONE));
+	sqlite3_finalize(s);
+}
+
 static void check_value(sqlite3_stmt *s, const float *x, int64_t n)
 {
 	struct stats t = stats_of(x, n);
@@ -363,6 +383,7 @@ Test(trace, statistics_hash_and_positions_are_those_of_the_dump)
 		check_value(s, x, count);
 		cr_assert(eq(int, sqlite3_column_bytes(s, 10), (int)n_pos * 16));
 		check_positions(sqlite3_column_blob(s, 10), x, slabs, n_pos, count / slabs / n_pos);
+		check_view(db, sqlite3_column_int64(s, 0), sqlite3_column_blob(s, 10), n_pos);
 	}
 	cr_assert(eq(int, n, 3 * program_count_points(&toy.p)));
 	sqlite3_finalize(s);
