@@ -28,6 +28,7 @@ static void install_signals(void)
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGPIPE, &quiet, NULL);
+	safetensors_report_truncation();
 }
 
 void note(const struct invocation *in, const char *fmt, ...)

@@ -5,7 +5,7 @@
  * as integers: flipping the lower bits of negative ones makes the integer order the float order,
  * with infinities and NaNs at both ends.  Integer minimum and maximum may be taken in any order,
  * so compilers vectorise them, and the two together tell min, max, absmax and whether a block
- * holds anything that is not finite; only such a block is looked at element by element.
+ * holds anything that is not finite; only such a block is scanned again with what is not set apart.
  *
  * f64 sums are kept in eight lanes that are added in a fixed order at the end of each block: the
  * same bits from every compiler, and from both paths.
@@ -25,7 +25,7 @@ void stats_sum_init(struct stats_sum *s)
 				 .absmax_at = -1 };
 }
 
-static const int32_t key_inf = 0x7f800000;
+static const int32_t inf_bits = 0x7f800000, min_normal = 0x00800000;
 
 /* Float bits to an integer of the same order, and back: the mapping is its own inverse. */
 static inline int32_t order_key(int32_t bits)
@@ -42,26 +42,58 @@ static double key_value(int32_t key)
 	return (double)f;
 }
 
-struct block_keys {
+/* What one pass over a block finds; min and max are keys of its finite elements. */
+struct block {
 	int32_t min, max;
 	int32_t n_tiny, n_zero; /* tiny: zero or subnormal */
+	int32_t n_nan, n_pinf, n_ninf;
 };
 
-static struct block_keys scan_keys(const float *x, int64_t n)
+static inline int32_t bits_of(float f)
+{
+	int32_t bits;
+
+	memcpy(&bits, &f, sizeof(bits));
+	return bits;
+}
+
+static struct block scan(const float *x, int64_t n)
 {
 	int32_t lo = INT32_MAX, hi = INT32_MIN, n_tiny = 0, n_zero = 0;
 
 	for (int64_t i = 0; i < n; i++) {
-		int32_t bits;
-		memcpy(&bits, &x[i], sizeof(bits));
-		int32_t key = order_key(bits), magnitude = bits & 0x7fffffff;
+		int32_t bits = bits_of(x[i]), key = order_key(bits), magnitude = bits & INT32_MAX;
 
 		lo = key < lo ? key : lo;
 		hi = key > hi ? key : hi;
-		n_tiny += magnitude < 0x00800000;
+		n_tiny += magnitude < min_normal;
 		n_zero += magnitude == 0;
 	}
-	return (struct block_keys){ lo, hi, n_tiny, n_zero };
+	return (struct block){ .min = lo, .max = hi, .n_tiny = n_tiny, .n_zero = n_zero };
+}
+
+/* As scan(), for blocks that hold NaN or infinity, which are counted and 0 in finite[0..n). */
+static struct block scan_mixed(const float *x, int64_t n, float *finite)
+{
+	int32_t lo = INT32_MAX, hi = INT32_MIN, n_tiny = 0, n_zero = 0, n_nan = 0, n_pinf = 0,
+		n_inf = 0;
+
+	for (int64_t i = 0; i < n; i++) {
+		int32_t bits = bits_of(x[i]), magnitude = bits & INT32_MAX;
+		int32_t mask = magnitude < inf_bits ? -1 : 0, kept = bits & mask;
+		int32_t key = order_key(bits), low = (key & mask) | (INT32_MAX & ~mask),
+			high = (key & mask) | (INT32_MIN & ~mask);
+
+		memcpy(&finite[i], &kept, sizeof(kept));
+		lo = low < lo ? low : lo;
+		hi = high > hi ? high : hi;
+		n_tiny += magnitude < min_normal;
+		n_zero += magnitude == 0;
+		n_nan += magnitude > inf_bits;
+		n_inf += magnitude == inf_bits;
+		n_pinf += bits == inf_bits;
+	}
+	return (struct block){ lo, hi, n_tiny, n_zero, n_nan, n_pinf, n_inf - n_pinf };
 }
 
 static double add_lanes(const double *lane)
@@ -101,10 +133,9 @@ static int64_t find_magnitude(const float *x, double absmax)
 	return i;
 }
 
-static void add_finite_block(struct stats_sum *s, const float *x, int64_t n, int64_t at,
-			     struct block_keys keys)
+static void add_extremes(struct stats_sum *s, const float *x, int64_t at, const struct block *b)
 {
-	double lo = key_value(keys.min), hi = key_value(keys.max);
+	double lo = key_value(b->min), hi = key_value(b->max);
 	double absmax = fmax(fabs(lo), fabs(hi));
 
 	s->min = lo < s->min ? lo : s->min;
@@ -113,52 +144,32 @@ static void add_finite_block(struct stats_sum *s, const float *x, int64_t n, int
 		s->absmax = absmax;
 		s->absmax_at = at + find_magnitude(x, absmax);
 	}
-	s->n_zero += keys.n_zero;
-	s->n_sub += keys.n_tiny - keys.n_zero;
-	add_sums(s, x, n);
 }
 
-/* A block with NaN or infinity: count those, and leave the rest to the finite path's rules. */
-static void add_mixed_block(struct stats_sum *s, const float *x, int64_t n, int64_t at)
+static void add_block(struct stats_sum *s, const float *x, int64_t n, int64_t at)
 {
 	float finite[BLOCK];
+	struct block b = scan(x, n);
+	/* The keys of -infinity and +infinity bound those of finite numbers on both sides. */
+	bool is_mixed = b.max >= inf_bits || b.min <= order_key(INT32_MIN | inf_bits);
 
-	for (int64_t i = 0; i < n; i++) {
-		double v = (double)x[i];
-
-		finite[i] = 0;
-		if (isnan(v)) {
-			s->n_nan++;
-		} else if (isinf(v)) {
-			s->n_pinf += v > 0;
-			s->n_ninf += v < 0;
-		} else {
-			finite[i] = x[i];
-			s->min = v < s->min ? v : s->min;
-			s->max = v > s->max ? v : s->max;
-			s->n_zero += fpclassify(x[i]) == FP_ZERO;
-			s->n_sub += fpclassify(x[i]) == FP_SUBNORMAL;
-			if (s->absmax_at < 0 || fabs(v) > s->absmax) {
-				s->absmax = fabs(v);
-				s->absmax_at = at + i;
-			}
-		}
-	}
-	add_sums(s, finite, n); /* adding 0 for what is not finite changes no sum */
+	if (is_mixed)
+		b = scan_mixed(x, n, finite);
+	if (b.n_nan + b.n_pinf + b.n_ninf < n)
+		add_extremes(s, x, at, &b);
+	s->n_zero += b.n_zero;
+	s->n_sub += b.n_tiny - b.n_zero;
+	s->n_nan += b.n_nan;
+	s->n_pinf += b.n_pinf;
+	s->n_ninf += b.n_ninf;
+	add_sums(s, is_mixed ? finite : x, n); /* adding 0 for the others changes no sum */
 }
 
 void stats_sum_add(struct stats_sum *s, const float *x, int64_t n, int64_t at)
 {
 	s->numel += n;
-	for (int64_t i = 0; i < n; i += BLOCK) {
-		int64_t m = n - i < BLOCK ? n - i : BLOCK;
-		struct block_keys keys = scan_keys(x + i, m);
-
-		if (keys.max < key_inf && keys.min > order_key((int32_t)0xff800000u))
-			add_finite_block(s, x + i, m, at + i, keys);
-		else
-			add_mixed_block(s, x + i, m, at + i);
-	}
+	for (int64_t i = 0; i < n; i += BLOCK)
+		add_block(s, x + i, n - i < BLOCK ? n - i : BLOCK, at + i);
 }
 
 void stats_sum_merge(struct stats_sum *s, const struct stats_sum *later)
