@@ -122,8 +122,11 @@ static int missing_text(const char *dir, const char *name, struct err *err)
 			       "%s holds a .gguf and no config.json: convert the file with "
 			       "scripts/import_gguf.py",
 			       dir);
-	return err_set(err, ERR_FORMAT, "%s has no %s, so it is no Hugging Face model directory",
-		       dir, name);
+	if (!strcmp(name, "config.json"))
+		return err_set(err, ERR_FORMAT,
+			       "%s has no config.json, so it is no Hugging Face model directory",
+			       dir);
+	return err_set(err, ERR_FORMAT, "%s has no %s", dir, name);
 }
 
 static int read_texts_of_directory(struct texts *t, const char *dir, unsigned parts,
