@@ -71,6 +71,13 @@ struct hook {
 void hook_add(struct hook **list, struct hook *hook);
 
 /*
+ * Ask or tell every hook that wants the site.  HOOK_PAUSE when any said so (all are called all the
+ * same), or the first error.
+ */
+int hook_announce(struct hook *list, struct executor *ex, const struct site *at, bool before,
+		  struct err *err);
+
+/*
  * A stage as a list of steps with a cursor, so that it can stop anywhere: announces steps[at..n)
  * to the hooks.  Returns HOOK_CONTINUE when all are done, HOOK_PAUSE before the step at `at`
  * (call again to go on), or a negative ERR_*.

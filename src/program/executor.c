@@ -223,26 +223,6 @@ int executor_begin(struct executor *ex, const int32_t *ids, int64_t n, bool all_
 
 /* ---- the loop ------------------------------------------------------------------------------- */
 
-static int call_hooks(struct executor *ex, const struct site *at, bool before, struct err *err)
-{
-	int action = HOOK_CONTINUE;
-
-	for (struct hook *h = ex->hooks; h; h = h->next) {
-		int (*call)(void *, struct executor *, const struct site *, struct err *) =
-			before ? h->before : h->after;
-		int r;
-
-		if (!call || (h->wants && !h->wants(h->ctx, at)))
-			continue;
-		r = call(h->ctx, ex, at, err);
-		if (r < 0)
-			return r;
-		if (r == HOOK_PAUSE)
-			action = HOOK_PAUSE;
-	}
-	return action;
-}
-
 /* Run the op at pc.  HOOK_PAUSE before it leaves pc alone, after it pc is the next. */
 static int step(struct executor *ex, struct err *err)
 {
@@ -252,7 +232,7 @@ static int step(struct executor *ex, struct err *err)
 
 	if (ex->hooks && !ex->resumed) {
 		ex->resumed = true; /* asked: do not ask again when called next */
-		r = call_hooks(ex, &at, true, err);
+		r = hook_announce(ex->hooks, ex, &at, true, err);
 		if (r != HOOK_CONTINUE)
 			return r;
 	}
@@ -262,7 +242,7 @@ static int step(struct executor *ex, struct err *err)
 	ex->pc++;
 	for (int i = 0; ex->n_edits > 0 && i < op->n_out; i++)
 		edits_apply(ex, op->out[i]);
-	return ex->hooks ? call_hooks(ex, &at, false, err) : HOOK_CONTINUE;
+	return ex->hooks ? hook_announce(ex->hooks, ex, &at, false, err) : HOOK_CONTINUE;
 }
 
 static int end_pass(struct executor *ex, struct err *err)

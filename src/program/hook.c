@@ -9,18 +9,19 @@ void hook_add(struct hook **list, struct hook *hook)
 	*list = hook;
 }
 
-static int announce(struct hook *hooks, const struct site *at, bool before, struct err *err)
+int hook_announce(struct hook *list, struct executor *ex, const struct site *at, bool before,
+		  struct err *err)
 {
 	int action = HOOK_CONTINUE;
 
-	for (struct hook *h = hooks; h; h = h->next) {
+	for (struct hook *h = list; h; h = h->next) {
 		int (*call)(void *, struct executor *, const struct site *, struct err *) =
 			before ? h->before : h->after;
 		int r;
 
 		if (!call || (h->wants && !h->wants(h->ctx, at)))
 			continue;
-		r = call(h->ctx, NULL, at, err);
+		r = call(h->ctx, ex, at, err);
 		if (r < 0)
 			return r;
 		if (r == HOOK_PAUSE)
@@ -38,13 +39,13 @@ int stage_run(struct stage_run *run, struct hook *hooks, struct err *err)
 
 		if (!run->resumed) {
 			run->resumed = true;
-			r = announce(hooks, &site, true, err);
+			r = hook_announce(hooks, NULL, &site, true, err);
 			if (r != HOOK_CONTINUE)
 				return r;
 		}
 		run->resumed = false;
 		run->at++;
-		r = announce(hooks, &site, false, err);
+		r = hook_announce(hooks, NULL, &site, false, err);
 		if (r != HOOK_CONTINUE)
 			return r;
 	}
