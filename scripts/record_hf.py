@@ -31,6 +31,7 @@ np, torch, transformers = need("numpy", "torch", "transformers", kind="reference
 from torch.overrides import TorchFunctionMode  # noqa: E402
 
 from lib import recording  # noqa: E402
+from lib.weights_hash import weights_hash  # noqa: E402
 
 N_CANDIDATES = 20
 SUPPORTED = ("MistralForCausalLM", "LlamaForCausalLM")
@@ -292,6 +293,7 @@ def model_rows(model, directory):
     columns = {
         "name": os.path.basename(os.path.abspath(directory)),
         "arch": config.architectures[0], "file": directory,
+        "weights_xxh3": weights_hash(directory, config.tie_word_embeddings),
         "file_bytes": sum(os.path.getsize(os.path.join(directory, name)) for name in weights),
         "n_layers": config.num_hidden_layers, "d_model": config.hidden_size,
         "n_heads": tap.heads, "n_kv_heads": tap.kv_heads, "d_head": tap.head_dim,

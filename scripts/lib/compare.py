@@ -392,6 +392,9 @@ def gate(reference, candidate):
         a, b = reference.model[column], candidate.model[column]
         if a != b:
             raise Gate(f"{column} is {a} in {reference.path} but {b} in {candidate.path}")
+    a, b = reference.model["weights_xxh3"], candidate.model["weights_xxh3"]
+    if a and b and a != b:
+        raise Gate(f"the weights of {reference.path} are not those of {candidate.path}")
     a, b = (json.loads(side.model["config"]) for side in (reference, candidate))
     for key in CONFIG_KEYS:
         if key in a and key in b and a[key] != b[key]:
