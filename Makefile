@@ -214,7 +214,7 @@ install: all
 uninstall:
 	$(Q)$(RM) $(INSTALLED:%=$(DESTDIR)$(PREFIX)/%)
 
-## bench: what share of the machine the kernels use (a minute; BENCHFLAGS=--json for JSON lines)
+## bench: what share of the machine the kernels use (minutes; BENCHFLAGS=--json for JSON lines)
 .PHONY: bench
 bench: $(BENCHES)
 	$(Q)for t in $(BENCHES); do $$t $(BENCHFLAGS) || exit 1; done
