@@ -4,7 +4,9 @@
 #include "torchless/mem.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 int db_fail(struct db *db, const char *sql, struct err *err)
 {
@@ -12,12 +14,19 @@ int db_fail(struct db *db, const char *sql, struct err *err)
 		       db->handle ? sqlite3_errmsg(db->handle) : "out of memory", sql);
 }
 
+/* The system's reason says more than "unable to open database file". */
+static const char *why_not_open(sqlite3 *handle)
+{
+	int code = handle ? sqlite3_system_errno(handle) : ENOMEM;
+
+	return code ? strerror(code) : sqlite3_errmsg(handle);
+}
+
 int db_open(struct db *db, const char *path, int flags, struct err *err)
 {
 	db->path = mem_strdup(path);
 	if (sqlite3_open_v2(path, &db->handle, flags, NULL) != SQLITE_OK)
-		return err_set(err, ERR_IO, "%s: %s", path,
-			       db->handle ? sqlite3_errmsg(db->handle) : "out of memory");
+		return err_set(err, ERR_IO, "%s: %s", path, why_not_open(db->handle));
 	sqlite3_extended_result_codes(db->handle, 1);
 	return 0;
 }

@@ -90,7 +90,7 @@ static void sum_slab(struct trace_writer *w, const struct layout *l, struct thre
 }
 
 /* f32[n_pos][4] = l2, absmax, mean, std; freed with the row. */
-static struct bytes pack_positions(const struct stats_sum *sums, int64_t n)
+static float *pack_positions(const struct stats_sum *sums, int64_t n)
 {
 	float *packed = mem_calloc((size_t)n, 4 * sizeof(*packed));
 	int64_t i;
@@ -103,7 +103,14 @@ static struct bytes pack_positions(const struct stats_sum *sums, int64_t n)
 		packed[4 * i + 2] = (float)s.mean;
 		packed[4 * i + 3] = (float)s.std;
 	}
-	return (struct bytes){ (const char *)packed, (size_t)n * 4 * sizeof(*packed) };
+	return packed;
+}
+
+static void set_positions(struct value_row *row, float *packed, int64_t n)
+{
+	row->positions = packed;
+	row->pos_stats.data = (const char *)packed;
+	row->pos_stats.len = (size_t)n * 4 * sizeof(*packed);
 }
 
 /* ---- reading ------------------------------------------------------------------------------- */
@@ -259,10 +266,11 @@ static void copy_last_row(struct trace_writer *w, value_id v, const struct layou
 
 	row->stats = from->stats;
 	row->hash = from->hash;
-	if (from->pos_stats.data)
-		row->pos_stats =
-			(struct bytes){ mem_memdup(from->pos_stats.data, from->pos_stats.len),
-					from->pos_stats.len };
+	if (from->positions)
+		set_positions(row,
+			      memcpy(mem_calloc(1, from->pos_stats.len), from->positions,
+				     from->pos_stats.len),
+			      l->n_pos);
 }
 
 int writer_measure(struct trace_writer *w, struct executor *ex, value_id v, int64_t span_id,
@@ -290,7 +298,7 @@ int writer_measure(struct trace_writer *w, struct executor *ex, value_id v, int6
 	row->hash = (int64_t)XXH3_64bits_digest(w->hash);
 	row->stats = stats_finish(&total);
 	if (c->stats)
-		row->pos_stats = pack_positions(w->pos_sums, l.n_pos);
+		set_positions(row, pack_positions(w->pos_sums, l.n_pos), l.n_pos);
 	else
 		keep_counts_only(&row->stats);
 	if (dump.any && !c->whole)

@@ -27,6 +27,7 @@ struct recording {
 	struct db db;
 	struct authorizer authorizer;
 	char *path;
+	const volatile int *interrupted; /* of the query that is running */
 };
 
 /* ---- opening ------------------------------------------------------------------------------- */
@@ -257,15 +258,22 @@ static int prepare_next(struct recording *r, const char **sql, sqlite3_stmt **s,
 	return 0;
 }
 
+/* Whether `param`, KEY=VALUE, is for the parameter `name` (":key"). */
+static bool is_key(const char *param, const char *name)
+{
+	size_t len = strcspn(param, "=");
+
+	return param[len] && strlen(name + 1) == len && !memcmp(name + 1, param, len);
+}
+
 /* The VALUE of KEY=VALUE for the parameter `name` (":key"), NULL when it is not given. */
 static const char *find_param(const struct query *q, const char *name)
 {
-	size_t len = strlen(name + 1);
 	int i;
 
 	for (i = q->n_params - 1; i >= 0; i--) {
-		if (!strncmp(q->params[i], name + 1, len) && q->params[i][len] == '=')
-			return q->params[i] + len + 1;
+		if (is_key(q->params[i], name))
+			return strchr(q->params[i], '=') + 1;
 	}
 	return NULL;
 }
@@ -312,13 +320,12 @@ static int bind_params(sqlite3_stmt *s, const struct query *q, struct err *err)
 
 static bool uses_param(sqlite3_stmt *s, const char *param)
 {
-	size_t len = strcspn(param, "=");
 	int i, n = sqlite3_bind_parameter_count(s);
 
 	for (i = 1; i <= n; i++) {
 		const char *name = sqlite3_bind_parameter_name(s, i);
 
-		if (name && strlen(name) == len + 1 && !strncmp(name + 1, param, len))
+		if (name && is_key(param, name))
 			return true;
 	}
 	return false;
@@ -427,9 +434,11 @@ static int run_statement(struct recording *r, sqlite3_stmt *s, const struct quer
 	return ret;
 }
 
-static int poll_interrupt(void *interrupted)
+static int poll_interrupt(void *ctx)
 {
-	return *(const volatile int *)interrupted;
+	const struct recording *r = ctx;
+
+	return *r->interrupted;
 }
 
 int recording_query(struct recording *r, const char *sql, const struct query *q, struct err *err)
@@ -437,8 +446,8 @@ int recording_query(struct recording *r, const char *sql, const struct query *q,
 	sqlite3_stmt *s;
 	int ret = check_statements(r, sql, q, err);
 
-	sqlite3_progress_handler(r->db.handle, q->interrupted ? 10000 : 0, poll_interrupt,
-				 (void *)(uintptr_t)q->interrupted);
+	r->interrupted = q->interrupted;
+	sqlite3_progress_handler(r->db.handle, q->interrupted ? 10000 : 0, poll_interrupt, r);
 	while (*sql && !ret) {
 		ret = prepare_next(r, &sql, &s, err);
 		if (ret || !s)

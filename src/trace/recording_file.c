@@ -111,6 +111,14 @@ static int swap(const char *path, const char *fresh, const char *old, bool exist
 	return err->code;
 }
 
+/* A sentence that begins with a name nobody has heard of, without it. */
+static const char *without_name(const char *message, const char *name)
+{
+	size_t len = strlen(name);
+
+	return !strncmp(message, name, len) && message[len] == ':' ? message + len + 2 : message;
+}
+
 int recording_file_create(const char *path, const char *const *scripts, struct err *err)
 {
 	char suffix[32], *fresh, *old = join(path, ".old");
@@ -124,7 +132,8 @@ int recording_file_create(const char *path, const char *const *scripts, struct e
 	if (!ret)
 		ret = write_new(fresh, scripts, &reason);
 	if (reason.code)
-		ret = err_set(err, ERR_IO, "%s cannot be written: %s", path, reason.message);
+		ret = err_set(err, ERR_IO, "%s cannot be written: %s", path,
+			      without_name(reason.message, fresh));
 	if (!ret && exists)
 		ret = settle_old(path, err);
 	if (!ret)

@@ -127,7 +127,7 @@ static int store_values(struct trace_writer *w, struct err *err)
 		if (!ret)
 			ret = insert_row(&w->db, &w->sql.value, value_columns,
 					 N_COLUMNS(value_columns), &w->values[i], err);
-		free((void *)(uintptr_t)w->values[i].pos_stats.data);
+		free(w->values[i].positions);
 	}
 	w->n_values = 0;
 	return ret;
@@ -154,7 +154,7 @@ void writer_clear_pass(struct trace_writer *w)
 	size_t i;
 
 	for (i = 0; i < w->n_values; i++)
-		free((void *)(uintptr_t)w->values[i].pos_stats.data);
+		free(w->values[i].positions);
 	w->n_values = w->n_spans = w->n_open = 0;
 	w->in_pass = false;
 }

@@ -44,7 +44,8 @@ struct value_row {
 	int64_t id, pass_id, span_id, point_id, dtype, d[TENSOR_MAX_DIMS], numel;
 	struct stats stats;
 	int64_t hash, tensor_id, dump_from, edit_id;
-	struct bytes pos_stats; /* owned */
+	struct bytes pos_stats;
+	float *positions; /* what pos_stats shows */
 };
 
 /* ---- payloads ------------------------------------------------------------------------------ */
