@@ -2,7 +2,7 @@
  * threads.h -- a pool that runs one parallel loop at a time.
  *
  * The caller's thread works too.  Workers spin for a few microseconds between loops, then sleep,
- * so that a busy neighbour costs little (see docs/decisions).  Nothing here decides what a loop
+ * so that a busy neighbour costs little (docs/decisions/0006).  Nothing here decides what a loop
  * computes: callers split work into items whose results do not depend on who runs them.
  */
 #ifndef TORCHLESS_THREADS_H
