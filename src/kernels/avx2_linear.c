@@ -26,7 +26,7 @@
 #define TILE_N     16
 #define K_BLOCK    128 /* a chain of additions: twice as long rounds an order of magnitude worse */
 #define MIN_TOKENS ((int64_t)16 * TILE_T) /* of one piece of work */
-#define MAX_PANELS 16                     /* of one piece of work: 64 kB of packed weights */
+#define MAX_PANELS 16                     /* of one piece of work: 128 kB of packed weights */
 
 /* Weight bytes of a piece of work of the one-token path; many, so that threads come out even. */
 #define MIN_PIECE_BYTES 32768
