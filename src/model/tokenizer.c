@@ -50,6 +50,9 @@ static int check_text(const char *json, size_t len, const char *what, struct err
 {
 	bool escaped = false;
 
+	if (len > INT32_MAX)
+		return err_set(err, ERR_FORMAT, "%s has %zu bytes; at most %d are supported", what,
+			       len, INT32_MAX);
 	for (size_t i = 0; i < len;) {
 		int n = (signed char)json[i] > 0 ? 1 : utf8_decode(json + i, len - i, NULL);
 
@@ -125,18 +128,12 @@ static int parse_model(struct tokenizer *tok, const cJSON *root, const cJSON *mo
 	return 0;
 }
 
-/* The id that the library would give the text of an added token. */
-static int32_t library_id(const struct tokenizer *tok, int64_t n_model, const char *content)
+/* The id that the library would give the text of an added token: `next` where it is a new one. */
+static int32_t library_id(const struct tokenizer *tok, int64_t next, const char *content)
 {
 	int32_t id = vocab_find(&tok->vocab, content, strlen(content));
-	int64_t next = n_model;
 
-	if (id >= 0)
-		return id;
-	for (size_t i = 0; i < tok->n_added; i++)
-		if (tok->added[i].id >= next)
-			next = tok->added[i].id + 1;
-	return next < tok->vocab.size ? (int32_t)next : -1;
+	return id < 0 && next < tok->vocab.size ? (int32_t)next : id;
 }
 
 static int parse_added_flags(struct added_token *a, const cJSON *j, const char *what,
@@ -177,8 +174,8 @@ static int make_findable(struct tokenizer *tok, const struct added_token *a, int
 	return 0;
 }
 
-static int parse_added_token(struct tokenizer *tok, const cJSON *j, int64_t n_model,
-			     const char *what, struct err *err)
+static int parse_added_token(struct tokenizer *tok, const cJSON *j, int64_t *next, const char *what,
+			     struct err *err)
 {
 	struct added_token a = { .id = (int32_t)json_get(j, "id")->valuedouble };
 	const char *content = "";
@@ -189,34 +186,33 @@ static int parse_added_token(struct tokenizer *tok, const cJSON *j, int64_t n_mo
 		return err->code;
 	if (!*content)
 		return 0;
-	id = library_id(tok, n_model, content);
+	id = library_id(tok, *next, content);
 	if (id != a.id)
 		return err_set(
 			err, ERR_FORMAT,
 			"%s: added_tokens gives '%.60s' the id %d, but by the vocabulary it is %d",
 			what, content, a.id, id);
-	if (tok->added_by_id[id] >= 0)
+	if (tok->added_by_id[id])
 		return err_set(err, ERR_FORMAT, "%s: added_tokens lists '%.60s' twice", what,
 			       content);
 	a.in_model = !vocab_add(&tok->vocab, content, strlen(content), id);
 	tok->added = mem_grow(tok->added, tok->n_added, &tok->cap_added, sizeof(*tok->added));
-	tok->added_by_id[id] = (int32_t)tok->n_added;
 	tok->added[tok->n_added] = a;
+	tok->added_by_id[id] = (int32_t)tok->n_added + 1;
+	*next = id >= *next ? id + 1 : *next;
 	return make_findable(tok, &a, (int32_t)tok->n_added++, content, err);
 }
 
 static int parse_added(struct tokenizer *tok, const cJSON *added, const char *what, struct err *err)
 {
-	int64_t n_model = tok->vocab.n;
+	int64_t next = tok->vocab.n;
 	bool any_word = false;
 	const cJSON *item;
 
 	tok->added_by_id = mem_calloc((size_t)tok->vocab.size, sizeof(*tok->added_by_id));
-	for (int64_t i = 0; i < tok->vocab.size; i++)
-		tok->added_by_id[i] = -1;
 	cJSON_ArrayForEach(item, added)
 	{
-		if (parse_added_token(tok, item, n_model, what, err))
+		if (parse_added_token(tok, item, &next, what, err))
 			return err->code;
 	}
 	for (size_t i = 0; i < tok->n_added; i++)
@@ -346,16 +342,16 @@ int32_t tokenizer_find(const struct tokenizer *tok, const char *piece, size_t le
 int32_t tokenizer_model_find(const struct tokenizer *tok, const char *piece, size_t len)
 {
 	int32_t id = vocab_find(&tok->vocab, piece, len);
-	int32_t added = id >= 0 ? tok->added_by_id[id] : -1;
+	int32_t added = id >= 0 ? tok->added_by_id[id] : 0;
 
-	return added >= 0 && !tok->added[added].in_model ? -1 : id;
+	return added && !tok->added[added - 1].in_model ? -1 : id;
 }
 
 bool tokenizer_is_special(const struct tokenizer *tok, int32_t id)
 {
-	int32_t added = id >= 0 && id < tok->vocab.size ? tok->added_by_id[id] : -1;
+	int32_t added = id >= 0 && id < tok->vocab.size ? tok->added_by_id[id] : 0;
 
-	return added >= 0 && tok->added[added].special;
+	return added && tok->added[added - 1].special;
 }
 
 int32_t tokenizer_bos(const struct tokenizer *tok)

@@ -59,6 +59,9 @@ static void byte_of_piece(struct text *piece)
 	text_addc(piece, (char)(high << 4 | low));
 }
 
+/* Replacements that make more of one piece than this are a trap; the rest stays as it is. */
+#define MAX_PIECE_BYTES (1u << 24)
+
 static void replace(struct text *piece, const struct pattern *p, const struct text *content)
 {
 	struct text out = { 0 };
@@ -69,7 +72,7 @@ static void replace(struct text *piece, const struct pattern *p, const struct te
 	if (p->code)
 		matcher_init(&m);
 	/* An expression that gives up on a single piece leaves the rest of it unchanged. */
-	while (at <= piece->len &&
+	while (at <= piece->len && out.len < MAX_PIECE_BYTES &&
 	       pattern_next(p, &m, piece->data, piece->len, at, &from, &to, &err) > 0) {
 		text_add(&out, piece->data + done, from - done);
 		text_add(&out, content->data, content->len);

@@ -279,7 +279,7 @@ static int encode_piece(struct encoder *e, const struct piece *p, struct err *er
 {
 	struct piece rest = *p;
 
-	if (e->steps && e->tok->n_splits)
+	if (e->steps && (e->tok->n_splits || e->tok->byte_level))
 		step_add(e, "split", (struct bytes){ e->view.s + p->from, p->to - p->from },
 			 spell(e, p), view_origin(&e->view, p->from), -1);
 	if (e->tok->ignore_merges) {

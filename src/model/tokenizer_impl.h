@@ -37,11 +37,10 @@
 
 /* ---- tokenizer_vocab.c ---- */
 
-/* A piece in vocab.blob; at is PIECE_NONE for an id that no piece has. */
+/* A piece in vocab.blob, from blob.data[end - len]; all zero for an id that no piece has. */
 struct piece_ref {
-	uint32_t at, len;
+	uint32_t end, len;
 };
-#define PIECE_NONE UINT32_MAX
 
 struct vocab {
 	struct text blob;
@@ -207,7 +206,7 @@ struct tokenizer {
 	struct merges merges;
 	struct added_token *added;
 	size_t n_added, cap_added;
-	int32_t *added_by_id; /* index into added, -1; as long as the vocabulary */
+	int32_t *added_by_id; /* 1 + index into added, 0 for none; as long as the vocabulary */
 	struct trie raw, normalized;
 	struct pattern word; /* one character of a word, for single_word */
 
@@ -249,7 +248,7 @@ void stages_release(struct tokenizer *tok);
 /* ---- tokenizer_split.c ---- */
 
 /* Offsets are 32 bits wide: memory stays at five bytes for a byte of changed text. */
-#define TOKENIZER_MAX_TEXT INT32_MAX
+#define TOKENIZER_MAX_TEXT (INT32_MAX / 2)
 
 struct buffer {
 	struct text bytes;
@@ -290,6 +289,7 @@ struct matches {
 struct splitter {
 	const struct tokenizer *tok;
 	bool well_formed; /* the whole text is UTF-8 */
+	size_t max_bytes; /* that changed text may have */
 	struct matcher matcher;
 	struct buffer norm_buffers[2],
 		split_buffers[2]; /* a stage reads one and writes the other */

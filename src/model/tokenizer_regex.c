@@ -22,7 +22,7 @@
 #include <string.h>
 
 /* Steps of backtracking that a match may take: some per byte, since one match can be long. */
-#define MATCH_STEPS_BASE     10000000u
+#define MATCH_STEPS_BASE     1000000u
 #define MATCH_STEPS_PER_BYTE 64u
 #define MATCH_HEAP_KIB       (256u * 1024)
 #define JIT_STACK_BYTES      (64u << 20)

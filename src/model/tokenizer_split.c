@@ -17,6 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A byte of text may become so many: a space as three is usual, a thousand as many is a trap. */
+#define MAX_GROWTH 1024
+
 size_t view_origin(const struct view *v, size_t i)
 {
 	if (i == v->len)
@@ -64,17 +67,11 @@ static void buffer_release(struct buffer *b)
 }
 
 /* Look at the buffer in place of what it was made from. */
-static int buffer_view(const struct buffer *b, struct view *v, struct err *err)
+static void buffer_view(const struct buffer *b, struct view *v)
 {
-	if (b->n > TOKENIZER_MAX_TEXT)
-		return err_set(err, ERR_FORMAT,
-			       "the text grows to %zu bytes while it is normalized; at most %d are "
-			       "supported",
-			       b->n, TOKENIZER_MAX_TEXT);
 	v->s = b->n ? b->bytes.data : "";
 	v->len = b->n;
 	v->origin = b->origin;
-	return 0;
 }
 
 /* ---- patterns over text that may not be well-formed ---- */
@@ -156,6 +153,12 @@ static int replace_all(struct splitter *sp, const struct pattern *p, const struc
 	for (size_t i = 0; i < sp->matches.n; i++) {
 		const struct match *m = &sp->matches.at[i];
 
+		if (out->n > sp->max_bytes)
+			return err_set(
+				err, ERR_FORMAT,
+				"the tokenizer's replacements make more than %zu bytes of the "
+				"text, which is not supported",
+				sp->max_bytes);
 		if (m->hit)
 			buffer_insert(out, content, view_origin(v, m->from));
 		else
@@ -179,8 +182,7 @@ int splitter_normalize(struct splitter *sp, struct view *v, struct err *err)
 		} else if (replace_all(sp, &op->pattern, &op->content, v, out, err)) {
 			return err->code;
 		}
-		if (buffer_view(out, v, err))
-			return err->code;
+		buffer_view(out, v);
 	}
 	return 0;
 }
@@ -343,8 +345,7 @@ int splitter_split(struct splitter *sp, struct view *v, size_t from, size_t to, 
 				return err->code;
 		}
 		if (op->kind != SPLIT_PATTERN) {
-			if (buffer_view(out, v, err))
-				return err->code;
+			buffer_view(out, v);
 			n_written++;
 		}
 		done = sp->pieces;
@@ -360,6 +361,9 @@ void splitter_init(struct splitter *sp, const struct tokenizer *tok, const char 
 {
 	memset(sp, 0, sizeof(*sp));
 	sp->tok = tok;
+	sp->max_bytes = len < (TOKENIZER_MAX_TEXT - MAX_GROWTH) / MAX_GROWTH
+				? (len + 1) * MAX_GROWTH
+				: TOKENIZER_MAX_TEXT;
 	sp->well_formed = run_end(text, len, 0, true) == len;
 	matcher_init(&sp->matcher);
 }

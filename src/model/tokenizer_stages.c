@@ -19,8 +19,9 @@
 static const char gpt2_regex[] =
 	"'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
-/* Sequences in sequences in a file are a mistake long before this. */
+/* Real files have a handful of stages and a Sequence at most; more is a trap. */
 #define MAX_NESTING 8
+#define MAX_STAGES  256
 
 /* A kind of stage by the name in its "type"; a decoder without fields has only its operation. */
 struct stage_kind {
@@ -62,6 +63,9 @@ static int parse_kind(const struct stage_table *table, struct tokenizer *tok, co
 	struct text known = { 0 };
 	const char *type = "";
 
+	if (tok->n_norms + tok->n_splits + tok->n_decoders >= MAX_STAGES)
+		return err_set(err, ERR_FORMAT, "%s: %s: more than %d stages are not supported",
+			       what, table->key, MAX_STAGES);
 	if (json_get_string(j, "type", &type, what, err) < 0)
 		return err->code;
 	for (const struct stage_kind *k = table->kinds; k->name; k++) {

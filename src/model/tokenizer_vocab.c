@@ -30,8 +30,7 @@ void vocab_init(struct vocab *v, int64_t n, int64_t size)
 	uint64_t slots = table_size(n);
 
 	v->pieces = mem_calloc((size_t)size, sizeof(*v->pieces));
-	for (int64_t i = 0; i < size; i++)
-		v->pieces[i].at = PIECE_NONE;
+	text_addc(&v->blob, '\0'); /* so that no piece ends at 0 */
 	v->size = size;
 	v->slots = mem_calloc(slots, sizeof(*v->slots));
 	v->mask = slots - 1;
@@ -46,9 +45,11 @@ void vocab_release(struct vocab *v)
 
 struct bytes vocab_piece(const struct vocab *v, int32_t id)
 {
-	if (id < 0 || id >= v->size || v->pieces[id].at == PIECE_NONE)
+	const struct piece_ref *p = id >= 0 && id < v->size ? &v->pieces[id] : NULL;
+
+	if (!p || !p->end)
 		return (struct bytes){ "", 0 };
-	return (struct bytes){ v->blob.data + v->pieces[id].at, v->pieces[id].len };
+	return (struct bytes){ v->blob.data + p->end - p->len, p->len };
 }
 
 /* The part of a hash that a slot keeps: other pieces are told apart without looking at them. */
@@ -63,7 +64,7 @@ static uint64_t *vocab_slot(const struct vocab *v, const char *piece, size_t len
 		const struct piece_ref *p = &v->pieces[(uint32_t)v->slots[i] - 1];
 
 		if (((v->slots[i] ^ hash) & SLOT_HASH) == 0 && p->len == len &&
-		    memcmp(v->blob.data + p->at, piece, len) == 0)
+		    memcmp(v->blob.data + p->end - len, piece, len) == 0)
 			break;
 	}
 	return &v->slots[i];
@@ -79,11 +80,10 @@ bool vocab_add(struct vocab *v, const char *piece, size_t len, int32_t id)
 	uint64_t hash = XXH3_64bits(piece, len);
 	uint64_t *slot = vocab_slot(v, piece, len, hash);
 
-	if (*slot || v->pieces[id].at != PIECE_NONE)
+	if (*slot || v->pieces[id].end)
 		return false;
-	v->pieces[id].at = (uint32_t)v->blob.len;
-	v->pieces[id].len = (uint32_t)len;
 	text_add(&v->blob, piece, len);
+	v->pieces[id] = (struct piece_ref){ (uint32_t)v->blob.len, (uint32_t)len };
 	*slot = (hash & SLOT_HASH) | ((uint64_t)id + 1);
 	v->n++;
 	return true;
@@ -97,35 +97,29 @@ static int32_t id_of(const cJSON *number)
 	return d >= 0 && d <= TOKENIZER_MAX_ID && d == (double)(int32_t)d ? (int32_t)d : -1;
 }
 
-/* Count the pieces of `vocab` and `added` and find the largest id. */
-static int measure(const cJSON *vocab, const cJSON *added, int64_t *n, int64_t *size,
-		   const char *what, struct err *err)
+/* Count the pieces of `list` into *n and make *size one more than the largest id. */
+static int measure(const cJSON *list, bool added, int64_t *n, int64_t *size, const char *what,
+		   struct err *err)
 {
 	const cJSON *item;
+	int64_t at = 0;
 
-	*n = *size = 0;
-	cJSON_ArrayForEach(item, vocab)
+	cJSON_ArrayForEach(item, list)
 	{
-		int32_t id = id_of(item);
+		int32_t id = id_of(added ? json_get(item, "id") : item);
 
+		if (id < 0 && added)
+			return err_set(err, ERR_FORMAT,
+				       "%s: added_tokens[%" PRId64 "] has no id from 0 to %d", what,
+				       at, TOKENIZER_MAX_ID);
 		if (id < 0)
 			return err_set(err, ERR_FORMAT,
 				       "%s: model.vocab gives '%.60s' no id from 0 to %d", what,
 				       item->string, TOKENIZER_MAX_ID);
 		*size = id >= *size ? id + 1 : *size;
-		++*n;
+		at++;
 	}
-	cJSON_ArrayForEach(item, added)
-	{
-		int32_t id = id_of(json_get(item, "id"));
-
-		if (id < 0)
-			return err_set(err, ERR_FORMAT,
-				       "%s: added_tokens[%" PRId64 "] has no id from 0 to %d", what,
-				       *n, TOKENIZER_MAX_ID);
-		*size = id >= *size ? id + 1 : *size;
-		++*n;
-	}
+	*n += at;
 	return 0;
 }
 
@@ -133,12 +127,13 @@ int vocab_parse(struct vocab *v, const cJSON *model, const cJSON *added, const c
 		struct err *err)
 {
 	const cJSON *vocab = json_get(model, "vocab"), *item;
-	int64_t n, size;
+	int64_t n = 0, size = 0;
 
 	if (!cJSON_IsObject(vocab) || !vocab->child)
 		return err_set(err, ERR_FORMAT, "%s: model.vocab is no object of pieces and ids",
 			       what);
-	if (measure(vocab, added, &n, &size, what, err))
+	if (measure(vocab, false, &n, &size, what, err) ||
+	    measure(added, true, &n, &size, what, err))
 		return err->code;
 	vocab_init(v, n, size);
 	cJSON_ArrayForEach(item, vocab)
