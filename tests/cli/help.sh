@@ -1,0 +1,81 @@
+#!/bin/sh
+# help.sh -- help, docs/cli.md and completion come from the tables; options are read as promised.
+. "$(dirname "$0")/lib.inc"
+
+try "$T" help --markdown
+is "help --markdown" 0 "$status"
+cmp -s "$out" docs/cli.md || fail "docs/cli.md is not what the tables say: run make docs"
+
+commands=$("$T" help | sed -n 's/^  \([a-z]*\)  .*/\1/p')
+is "commands" "run trace query tokenize info completion help" "$(echo $commands)"
+for c in $commands; do
+	try "$T" "$c" --help
+	is "$c --help" 0 "$status"
+	has "$c --help shows an example" "^  torchless $c|torchless $c" "$out"
+	cp "$out" "$work/long"
+	try "$T" help "$c"
+	cmp -s "$out" "$work/long" || fail "help $c differs from $c --help"
+	try "$T" "$c" -h
+	cmp -s "$out" "$work/long" || fail "$c -h differs from $c --help"
+	"$T" completion bash | grep -q "	$c)" || fail "$c is not completed by bash"
+	"$T" completion fish | grep -q -- "-a $c -d" || fail "$c is not completed by fish"
+	for o in $(sed -n 's/^  .*\(--[a-z-]*\).*/\1/p' "$work/long"); do
+		"$T" completion fish | grep -q -- "from $c'.* -l ${o#--} " || fail "fish does not complete $c $o"
+	done
+done
+is "no help has two lines alike" "" "$("$T" help | sort | uniq -d | grep .)"
+
+try "$T"
+is "no command: status" 0 "$status"
+has "no command" '^usage: torchless COMMAND' "$out"
+try "$T" --version
+has "--version" '^torchless [0-9]+\.[0-9]+\.[0-9]+' "$out"
+
+for shell in bash zsh; do
+	"$T" completion $shell > "$work/script"
+	command -v bash >/dev/null && { bash -n "$work/script" || fail "completion $shell has a syntax error"; }
+done
+if command -v bash >/dev/null; then
+	"$T" completion bash > "$work/complete.bash"
+	is "bash completes a command" tokenize "$(bash -c '. '"$work"'/complete.bash
+		COMP_WORDS=(torchless tok); COMP_CWORD=1; _torchless; echo "${COMPREPLY[*]}"')"
+	is "bash completes an option" "--top-k --top-p" "$(bash -c '. '"$work"'/complete.bash
+		COMP_WORDS=(torchless run --top); COMP_CWORD=2; _torchless; echo "${COMPREPLY[*]}"')"
+	is "bash completes a word to choose" "always" "$(bash -c '. '"$work"'/complete.bash
+		COMP_WORDS=(torchless run --color al); COMP_CWORD=3; _torchless; echo "${COMPREPLY[*]}"')"
+fi
+
+refuses "unknown shell" 2 "tcsh" "$T" completion tcsh
+refuses "unknown command" 2 "'tokenise'; did you mean 'tokenize'" "$T" tokenise x
+refuses "very unknown command" 2 "'xyzzy'" "$T" xyzzy
+refuses "help on an unknown command" 2 "did you mean 'query'" "$T" help qury
+refuses "unknown option" 2 "no option --tmp; did you mean --temp" "$T" run --tmp 1 x
+refuses "unknown letter" 2 "no option -z" "$T" run -z x
+refuses "another command's option" 2 "info has no option --capture" "$T" info --capture x
+refuses "no value" 2 "--seed wants a value" "$T" run x --seed
+refuses "a value for a flag" 2 "--chat takes no value" "$T" run --chat=yes x
+refuses "a word as a number" 2 "--temp wants a number from 0 to 1000, not 'hot'" "$T" run --temp hot x
+refuses "a negative number is a value" 2 "--temp .* not '-1'" "$T" run --temp -1 x
+refuses "a number with a tail" 2 "-n wants a whole number .* not '5x'" "$T" run -n5x x
+refuses "out of range" 2 "--top-p .* not '2'" "$T" run --top-p=2 x
+refuses "nan" 2 "--temp .* not 'nan'" "$T" run --temp nan x
+refuses "a number too large" 2 "--seed" "$T" run --seed 99999999999999999999 x
+refuses "a bad choice" 2 "--color wants one of auto.always.never" "$T" run --color blue x
+refuses "a bad size" 2 "--mem wants a size" "$T" run --mem 12Q x
+refuses "an empty path" 2 "--model" "$T" run -m '' x
+refuses "too few arguments" 2 "run wants PROMPT" "$T" run
+refuses "too many arguments" 2 "'world' is one more" "$T" run hello world
+refuses "options that exclude each other" 2 "--ids and --json exclude each other|--json and --ids" \
+	"$T" tokenize --ids --json x
+refuses "--stats alone" 2 "--stats belongs to --tensors" "$T" info --stats
+refuses "control bytes of an argument are not printed" 2 "no command '.\[31mred'" "$T" "$(printf '\033[31mred')"
+
+checkpoint plain --preset plain --layers 2
+m=$root/build/test-models/plain
+is "-nN" "$("$T" run -q -m "$m" -n 3 'The model')" "$("$T" run -qm "$m" -n3 'The model')"
+is "--opt=value" "$("$T" run -q -m "$m" -n 3 'The model')" "$("$T" -q run --model="$m" 'The model' -n 3)"
+is "-- ends the options" "$(printf '%s' '--chat' | "$T" tokenize -m "$m" --ids -)" \
+	"$("$T" tokenize --ids -m "$m" -- --chat)"
+is "a negative number is no option" "$(printf '%s' -5 | "$T" tokenize -m "$m" --ids -)" \
+	"$("$T" tokenize --ids -m "$m" -5)"
+finish

@@ -1,0 +1,79 @@
+#!/bin/sh
+# tokenize.sh -- every form of `torchless tokenize` says the same, and bytes are bytes.
+. "$(dirname "$0")/lib.inc"
+checkpoint plain --preset plain --layers 2
+m=$root/build/test-models/plain
+
+text=$(printf 'The model reads \303\251\ttwo')
+ids=$("$T" tokenize -m "$m" --ids "$text")
+is "the table has the ids" "$ids" "$("$T" tokenize -m "$m" "$text" | cut -f1 | paste -sd' ')"
+is "--json has the ids" "$ids" "$("$T" tokenize -m "$m" --json "$text" |
+	python3 -c 'import json,sys; print(*[t["id"] for t in json.load(sys.stdin)])')"
+is "stdin is the same" "$ids" "$(printf '%s' "$text" | "$T" tokenize -m "$m" --ids -)"
+is "BOS comes first, once" 1 "${ids%% *}"
+is "--no-bos" "${ids#* }" "$("$T" tokenize -m "$m" --ids --no-bos "$text")"
+is "--decode of ids" "<s> $text" "$("$T" tokenize -m "$m" --decode $ids)"
+is "--decode of one argument" "$text" "$("$T" tokenize -m "$m" --decode "${ids#* }")"
+is "--decode -" "$text" "$(echo "${ids#* }" | "$T" tokenize -m "$m" --decode -)"
+is "an empty text is BOS alone" 1 "$("$T" tokenize -m "$m" --ids '')"
+is "no token is an empty line" "" "$("$T" tokenize -m "$m" --ids --no-bos '')"
+is "and an empty array" "[]" "$("$T" tokenize -m "$m" --json --no-bos '')"
+
+"$T" tokenize -m "$m" --json "$text" | python3 -c '
+import json, sys
+text = sys.argv[1].encode()
+tokens = json.load(sys.stdin)
+assert all(list(t) == ["id", "piece", "start", "end"] for t in tokens), tokens[0]
+assert tokens[0]["start"] == tokens[0]["end"] == 0
+assert b"".join(text[t["start"]:t["end"]] for t in tokens) == text, tokens
+' "$text" || fail "the offsets of --json do not cover the text"
+
+# Any bytes: NUL, no UTF-8, half a character.
+printf 'a\000b\377\303' > "$work/bytes"
+"$T" tokenize -m "$m" --no-bos --ids - < "$work/bytes" > "$work/ids"
+"$T" tokenize -m "$m" --decode - < "$work/ids" > "$work/back"
+printf '\n' >> "$work/bytes"
+cmp -s "$work/bytes" "$work/back" || fail "bytes do not come back: $(od -c "$work/back" | head -2)"
+
+# Bulk checks: one JSON string a line.
+printf '"The model"\n"a\\u0000b"\n  "" \r\n' | "$T" tokenize -m "$m" --jsonl > "$out"
+is "--jsonl: lines" 3 "$(wc -l < "$out" | tr -d ' ')"
+is "--jsonl: a line is a JSON array" "$("$T" tokenize -m "$m" --ids 'The model')" \
+	"$(head -1 "$out" | tr -d '[]' | tr ',' ' ')"
+is "--jsonl: NUL is a character" "$(printf 'a\000b' | "$T" tokenize -m "$m" --ids -)" \
+	"$(sed -n 2p "$out" | tr -d '[]' | tr ',' ' ')"
+is "--jsonl: an empty string" "[1]" "$(sed -n 3p "$out")"
+is "--jsonl --no-bos" "[]" "$(echo '""' | "$T" tokenize -m "$m" --jsonl --no-bos)"
+printf '"fine"\nnot json\n"never"\n' | "$T" tokenize -m "$m" --jsonl > "$out" 2> "$err"
+is "--jsonl: a bad line's status" 2 $?
+has "--jsonl: the line is named" '^torchless: standard input, line 2: ' "$err"
+is "--jsonl: lines before it are printed" 1 "$(wc -l < "$out" | tr -d ' ')"
+
+# Steps end in the same pieces.
+"$T" tokenize -m "$m" --steps "The model" > "$out"
+has "--steps names merges" '	merge	' "$out"
+is "--steps counts from 0" 0 "$(head -1 "$out" | cut -f1)"
+is "--steps: every merge joins its parts" 0 "$(awk -F'\t' '$2=="merge" && $3 $4 != $5' "$out" | wc -l | tr -d ' ')"
+
+refuses "no text" 2 "TEXT" "$T" tokenize -m "$m"
+refuses "two texts" 2 "'b' is one more" "$T" tokenize -m "$m" a b
+refuses "--jsonl with a text" 2 "--jsonl reads stdin" "$T" tokenize -m "$m" --jsonl a
+refuses "an id that is none" 2 "not 'x1'" "$T" tokenize -m "$m" --decode x1
+refuses "an id out of range" 2 "no token 384: ids go from 0 to 383" "$T" tokenize -m "$m" --decode 384
+refuses "a negative id" 2 "no token -1" "$T" tokenize -m "$m" --decode -1
+refuses "no model there" 2 "nowhere" "$T" tokenize -m "$work/nowhere" x
+
+# A directory with a tokenizer and nothing else is enough.
+mkdir "$work/only" && cp "$m/tokenizer.json" "$work/only"
+is "tokenizer.json alone" "$ids" "$("$T" tokenize -m "$work/only" --ids "$text")"
+
+if [ -d models/smollm2-135m ]; then
+	is "SmolLM2" "81 256 33" "$("$T" tokenize -m models/smollm2-135m --ids 'a  1')"
+fi
+if [ -d models/tokenizers/mistral-v1 ]; then
+	v1=models/tokenizers/mistral-v1
+	is "Mistral v1" "1 28705 264" "$("$T" tokenize -m $v1 --ids ' a')"
+	is "Mistral v1: --decode prints special tokens" "<s> Hello" "$("$T" tokenize -m $v1 --decode 1 22557)"
+	is "Mistral v1: and strips the first space" "Hello" "$("$T" tokenize -m $v1 --decode 22557)"
+fi
+finish
