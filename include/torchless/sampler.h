@@ -57,7 +57,8 @@ int64_t sampler_pick(struct sampler *s, const float *logits, int64_t n, struct e
 
 /*
  * The k likeliest of logits[n] into out[k] (fewer when n < k; returns how many), the entropy in
- * nats, and for `target` >= 0 its log-probability and rank.  No sampling state is touched.
+ * nats, and for `target` >= 0 its log-probability and rank.  No sampling state is touched.  When
+ * every logit is NaN or -inf nothing is likely: 0 candidates, and the view holds NaN and -1.
  */
 struct logit_view {
 	double entropy, target_logprob;

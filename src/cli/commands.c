@@ -31,7 +31,8 @@ const struct command command_table[] = {
 			   "\n"
 			   "PROMPT - reads stdin. With --json one document is printed at the end: "
 			   "text, "
-			   "tokens, n_prompt, stop (\"eos\", \"length\" or \"stop\"), times in "
+			   "tokens, n_prompt, stop (\"eos\", \"length\", \"stop\" or \"nan\"), "
+			   "times in "
 			   "nanoseconds.",
 		.examples = "torchless run \"The capital of France is\"\n"
 			    "torchless run --chat -n 64 \"Why is the sky blue?\"\n"

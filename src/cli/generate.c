@@ -300,10 +300,23 @@ int generation_set_prompt(struct generation *g, struct err *err)
 
 /* ---- going on ----------------------------------------------------------------------------- */
 
+/* A model full of NaN still has a forward pass to look at: what ends is the text, with a warning.
+ */
+static int advance_session(struct generation *g, struct err *err)
+{
+	int r = session_advance(&g->session, err);
+
+	if (r != ERR_FORMAT || g->session.phase != PHASE_SAMPLE)
+		return r;
+	warn("%s", err->message);
+	g->no_logits = true;
+	return SESSION_DONE;
+}
+
 int generation_advance(struct generation *g, struct err *err)
 {
 	struct text grown = { 0 };
-	int r = g->stop.met ? SESSION_DONE : session_advance(&g->session, err);
+	int r = g->stop.met || g->no_logits ? SESSION_DONE : advance_session(g, err);
 
 	if (r != SESSION_TOKEN || g->session.stopped_at_eos || !g->decode.tok)
 		return r;
@@ -326,5 +339,7 @@ void generation_finish(struct generation *g)
 
 const char *generation_stop_reason(const struct generation *g)
 {
+	if (g->no_logits)
+		return "nan";
 	return g->stop.met ? "stop" : g->session.stopped_at_eos ? "eos" : "length";
 }

@@ -27,6 +27,7 @@ struct generation {
 	struct decode_stream decode;
 	struct stop_filter stop;
 	struct text text; /* the completion so far */
+	bool no_logits;   /* the text ended because no token could be picked */
 };
 
 struct generation_options {
@@ -53,7 +54,7 @@ int generation_advance(struct generation *g, struct err *err);
 /* What is still held back, once generation_advance() has returned SESSION_DONE. */
 void generation_finish(struct generation *g);
 
-/* "eos", "stop" or "length". */
+/* "eos", "stop", "length" or "nan". */
 const char *generation_stop_reason(const struct generation *g);
 
 #endif

@@ -107,6 +107,8 @@ static void add_predictions(struct text *t, const struct recorder *r, const stru
 {
 	struct text bytes = { 0 };
 
+	if (r->n_next == 0)
+		return;
 	add_label(t, ui, "next");
 	for (int64_t i = 0; i < r->n_next && i < 4; i++) {
 		double percent = 100 * exp((double)r->next[i].logprob);
@@ -149,6 +151,8 @@ static void add_layer_scale(struct text *t, const struct ui *ui, int n)
 		int len = snprintf(number, sizeof(number), "%d", i);
 
 		if ((i % 10 != 0 || (i && i > n - 5)) && i != n - 1)
+			continue;
+		if (i > 0 && i <= column) /* no room for a space between */
 			continue;
 		add_spaces(t, i - column);
 		text_adds(t, number);

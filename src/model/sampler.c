@@ -181,7 +181,7 @@ int64_t sampler_top(const float *logits, int64_t n, struct candidate *out, int64
 	for (int64_t i = 0; i < m; i++)
 		out[i].logprob = log_probability(&z, out[i].logit);
 	*view = (struct logit_view){ z.entropy, NAN, -1 };
-	if (target >= 0 && target < n) {
+	if (z.max > -INFINITY && target >= 0 && target < n) {
 		view->target_logprob = log_probability(&z, logits[target]);
 		view->target_rank = rank_of(logits, n, target);
 	}

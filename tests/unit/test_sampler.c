@@ -246,6 +246,17 @@ Test(sampler, nan_is_never_picked_and_nothing_to_pick_is_an_error)
 	}
 }
 
+Test(sampler, nothing_is_likely_when_every_logit_is_nan)
+{
+	float x[3] = { NAN, -INFINITY, NAN };
+	struct candidate top[2];
+	struct logit_view view;
+
+	cr_assert_eq(sampler_top(x, 3, top, 2, 1, &view), 0);
+	cr_assert(isnan(view.entropy) && isnan(view.target_logprob));
+	cr_assert_eq(view.target_rank, -1);
+}
+
 Test(sampler, infinite_and_huge_logits_stay_finite)
 {
 	float x[3] = { 3e38f, -3e38f, INFINITY };

@@ -1,0 +1,84 @@
+#!/bin/sh
+# info.sh -- a model described, for people and for programs.
+. "$(dirname "$0")/lib.inc"
+checkpoint window --preset window --layers 2
+m=$root/build/test-models/window
+
+try "$T" info -m "$m"
+is "status" 0 "$status"
+for line in 'layers	2' 'd_model	48' 'kv_heads	2' 'sliding_window	5' 'weight_type	f32' 'kernels	(ref|avx2)'; do
+	has "the overview" "^$line\$" "$out"
+done
+is "a pipe gets two columns" "" "$(awk -F'\t' 'NF != 2' "$out")"
+try "$T" info -m "$m" --json
+python3 - "$out" <<'PY' || fail "info --json"
+import json, sys
+doc = json.load(open(sys.argv[1]))
+assert doc["layers"] == 2 and doc["sliding_window"] == 5 and doc["parameters"] * 4 == doc["weights"], doc
+assert 0 < doc["activations"] and doc["kv_cache_context"] <= 2 * 2 * (5 + 512) * 2 * 12 * 4, doc
+PY
+try "$T" info -m "$m" --config --json
+python3 - "$out" "$m/config.json" <<'PY' || fail "info --config --json"
+import json, sys
+doc, config = (json.load(open(f)) for f in sys.argv[1:])
+for key in ("num_hidden_layers", "hidden_size", "num_key_value_heads", "vocab_size", "sliding_window", "rms_norm_eps"):
+    assert doc[key] == config[key], (key, doc[key], config[key])
+PY
+
+"$T" info -m "$m" --tensors --json > "$out"
+python3 - "$out" "$m/model.safetensors" <<'PY' || fail "info --tensors"
+import json, struct, sys
+data = open(sys.argv[2], "rb").read()
+header = json.loads(data[8:8 + struct.unpack("<Q", data[:8])[0]])
+rows = {r["name"]: r for r in map(json.loads, open(sys.argv[1]))}
+assert set(rows) == set(header) - {"__metadata__"}
+for name, row in rows.items():
+    want = header[name]
+    assert row["dtype"] == want["dtype"] and row["shape"] == ",".join(map(str, want["shape"])), row
+    assert row["bytes"] == want["data_offsets"][1] - want["data_offsets"][0], row
+PY
+"$T" info -m "$m" --tensors --stats --json > "$out"
+python3 - "$out" "$m/model.safetensors" <<'PY' || fail "info --tensors --stats"
+import array, json, math, struct, sys
+data = open(sys.argv[2], "rb").read()
+n = struct.unpack("<Q", data[:8])[0]
+header = json.loads(data[8:8 + n])
+for row in map(json.loads, open(sys.argv[1])):
+    a, b = header[row["name"]]["data_offsets"]
+    x = array.array("f", data[8 + n + a:8 + n + b])
+    mean = sum(x) / len(x)
+    std = math.sqrt(sum((v - mean) ** 2 for v in x) / len(x))
+    for key, want in (("min", min(x)), ("max", max(x)), ("mean", mean), ("std", std),
+                      ("l2", math.sqrt(sum(v * v for v in x)))):
+        assert abs(row[key] - want) <= 1e-9 + 1e-6 * abs(want), (row["name"], key, row[key], want)
+    assert row["zero"] == sum(v == 0 for v in x) and row["nan"] == row["inf"] == 0
+PY
+
+"$T" info -m "$m" --points > "$out"
+has "--points: names elsewhere" '^model.layers.1.self_attn:pattern	.*	head,q,k	4,T,S	.*	pattern	blocks.1.attn.hook_pattern	kq_soft_max-1	' "$out"
+is "--points: a point a line" "$("$T" info -m "$m" | sed -n 's/^points	//p')" "$(wc -l < "$out" | tr -d ' ')"
+is "--points: no name twice" "" "$(cut -f1 "$out" | sort | uniq -d)"
+
+"$T" info -m "$m" --program > "$out"
+is "--program: ops are counted from 0 in order" "" "$(awk -F'\t' '$1 != NR - 1' "$out" | head -1)"
+has "--program: module, op, shape, formula, source" \
+	'	model.layers.1.mlp.down_proj	linear	out f32\[T, 48\]	y = x W\^T	.*mistral.c:[0-9]+$' "$out"
+is "--program --json: an object a line" "$(wc -l < "$out" | tr -d ' ')" \
+	"$("$T" info -m "$m" --program --json | python3 -c 'import json,sys; print(len([json.loads(l) for l in sys.stdin]))')"
+
+cp -r "$m" "$work/broken" && echo '{' > "$work/broken/tokenizer.json"
+try "$T" info -m "$work/broken"
+is "a broken tokenizer does not hide the model" 0 "$status"
+has "but is named" '^torchless: warning: .*tokenizer.json' "$err"
+cp -r "$m" "$work/cut" && head -c 1000 "$m/model.safetensors" > "$work/cut/model.safetensors"
+refuses "cut weights" 2 "model.safetensors" "$T" info -m "$work/cut"
+refuses "two views at once" 2 "exclude each other" "$T" info -m "$m" --points --program
+
+# Without --model: the environment, then what lies beside the program, then a sentence.
+is "TORCHLESS_MODEL" "$m" "$(TORCHLESS_MODEL=$m "$T" info | sed -n 's/^path	//p')"
+mkdir -p "$work/bin" "$work/share/torchless" && cp "$T" "$work/bin/"
+cd "$work" || exit 2
+refuses "no model anywhere" 3 "no model was found.*--model.*make smollm2" "$work/bin/torchless" info
+cp -r "$m" "$work/share/torchless/model"
+is "an installed model" "$work/bin/../share/torchless/model" "$("$work/bin/torchless" info | sed -n 's/^path	//p')"
+finish

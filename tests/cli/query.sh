@@ -1,0 +1,86 @@
+#!/bin/sh
+# query.sh -- SQL over a recording: saved queries, formats, and what is refused.
+. "$(dirname "$0")/lib.inc"
+checkpoint window --preset window --layers 2
+m=$root/build/test-models/window
+cd "$work" || exit 2
+"$T" trace -q -m "$m" -n 2 "The model reads" || fail "no recording to ask"
+
+"$T" query --list > "$out"
+is "at least five saved queries" 1 "$(awk 'END { print (NR >= 5) }' "$out")"
+is "--list is a name, a question and parameters" "" "$(awk -F'\t' 'NF != 3 || $2 !~ /\?$/' "$out")"
+is "no argument is --list" "$(cat "$out")" "$("$T" query)"
+for name in $(cut -f1 "$out"); do
+	try "$T" query "$name"
+	is "query $name" "0 " "$status $(cat "$err")"
+done
+is "a saved query agrees with SQL" \
+	"$(sql trace.db "SELECT token_id FROM v_cand WHERE pos = (SELECT max(pos) FROM v_cand) ORDER BY rank LIMIT 3" | paste -sd' ')" \
+	"$("$T" query next n=3 | cut -f4 | paste -sd' ')"
+is "a parameter of a saved query" 3 "$("$T" query next n=3 | wc -l | tr -d ' ')"
+is "a parameter of SQL" "5 x" "$("$T" query 'SELECT :a + 1, :b' a=4 b=x | tr '\t' ' ')"
+is "SQL from stdin" 7 "$(echo 'SELECT 3 + 4' | "$T" query -)"
+is "two statements" "1 2" "$("$T" query 'SELECT 1; SELECT 2' | paste -sd' ')"
+
+# One value of each type in each format.
+types="SELECT 1 i, 0.1 r, 'a,\"b' t, NULL n, x'41c3a9' piece, x'00ff' blob, char(9) || char(10) || char(27) c"
+is "tabs" '1	0.1	a,"b		Aé	<blob 2 bytes>	\t\n\x1B' "$("$T" query "$types")"
+"$T" query --csv "$types" > "$out"
+python3 - "$out" <<'PY' || fail "--csv"
+import csv, sys
+rows = list(csv.reader(open(sys.argv[1], newline="")))
+assert rows == [["i", "r", "t", "n", "piece", "blob", "c"], ["1", "0.1", 'a,"b', "", "Aé", "X'00ff'", "\t\n\x1b"]], rows
+PY
+"$T" query --json "$types; SELECT 9e999 inf, 1e300 big, 0.1 + 0.2 exact" > "$out"
+python3 - "$out" <<'PY' || fail "--json"
+import json, sys
+a, b = map(json.loads, open(sys.argv[1]))
+assert a == {"i": 1, "r": 0.1, "t": 'a,"b', "n": None, "piece": "Aé", "blob": {"hex": "00ff"}, "c": "\t\n\x1b"}, a
+assert b == {"inf": float("inf"), "big": 1e300, "exact": 0.1 + 0.2}, b
+PY
+LC_ALL=C.UTF-8 "$T" query --box "SELECT 1 one, 'x' || char(27) two UNION SELECT 20, 'yy'" > "$out"
+printf '┌─────┬───────┐\n│ one │ two   │\n├─────┼───────┤\n│   1 │ x\\x1B │\n│  20 │ yy    │\n└─────┴───────┘\n' > "$work/box"
+cmp -s "$out" "$work/box" || fail "--box: $(cat "$out")"
+LC_ALL=C "$T" query --box "SELECT 1 one" > "$out"
+printf '+-----+\n| one |\n+-----+\n|   1 |\n+-----+\n' > "$work/box"
+cmp -s "$out" "$work/box" || fail "--box without UTF-8: $(cat "$out")"
+is "CSV of no rows is its heading" "a,b" "$("$T" query --csv 'SELECT 1 a, 2 b WHERE 0')"
+is "every double comes back" "" "$("$T" query 'SELECT l2 FROM v_value' | python3 -c '
+import sqlite3, sys
+want = [x for x, in sqlite3.connect("trace.db").execute("SELECT l2 FROM v_value")]
+got = [float(l) if l.strip() else None for l in sys.stdin]
+print("" if got == want else "differs")')"
+is "tensor data is never raw" "" "$("$T" query "SELECT data FROM v_payload" | grep -v '^<blob [0-9]* bytes>$')"
+
+refuses "an unknown saved query" 2 'residul.*did you mean "residual"' "$T" query residul
+refuses "an unknown parameter" 2 "next has no parameter 'x'; it has pos, n, run" "$T" query next x=1
+refuses "SQL in several words" 2 "goes in quotes" "$T" query SELECT 1
+refuses "wrong SQL" 2 "syntax error" "$T" query "SELEC 1"
+refuses "an unknown table" 2 "no such table: v_valu" "$T" query "SELECT * FROM v_valu"
+refuses "a missing parameter" 2 ":x" "$T" query "SELECT :x"
+refuses "two formats" 2 "exclude each other" "$T" query --csv --json "SELECT 1"
+before=$(cksum < trace.db)
+for statement in "DELETE FROM run" "DROP TABLE run" "UPDATE run SET status = 'ok'" "INSERT INTO meta VALUES ('a', 'b')" \
+	"CREATE TABLE x(y)" "PRAGMA journal_mode = WAL" "ATTACH 'x.db' AS x" "VACUUM INTO 'y.db'" \
+	"SELECT load_extension('x')"; do
+	refuses "$statement" 2 "" "$T" query "$statement"
+done
+is "nothing was written" "$before $(ls)" "$(cksum < trace.db) $(ls)"
+[ -e x.db ] || [ -e y.db ] && fail "query made a file"
+
+cd "$work/" && mkdir -p empty && cd empty || exit 2
+refuses "no recording here" 3 "trace.db: .*torchless trace" "$T" query residual
+refuses "no recording there" 3 "there.db" "$T" query -t there.db residual
+echo "not a database, but long enough to look like one: $(seq 1 400)" > text.db
+refuses "a file that is no recording" 2 "text.db" "$T" query -t text.db residual
+python3 -c 'import sqlite3; sqlite3.connect("other.db").execute("CREATE TABLE t(x)")'
+refuses "another database" 2 "other.db" "$T" query -t other.db "SELECT 1"
+: > zero.db
+refuses "an empty file" 2 "zero.db" "$T" query -t zero.db "SELECT 1"
+cp ../trace.db new.db
+python3 -c 'import sqlite3; sqlite3.connect("new.db").execute("PRAGMA user_version = 20000")'
+refuses "a newer major version" 2 "new.db.*version" "$T" query -t new.db "SELECT 1"
+head -c 20000 ../trace.db > cut.db
+try "$T" query -t cut.db "SELECT * FROM v_value"
+is "a cut file is refused with a sentence" "2 1" "$status $(wc -l < "$err" | tr -d ' ')"
+finish

@@ -1,0 +1,100 @@
+#!/bin/sh
+# terminal.sh -- what a person sees: on a pseudo-terminal, and when output cannot be written.
+. "$(dirname "$0")/lib.inc"
+checkpoint window --preset window --layers 2
+cd "$work" || exit 2
+python3 - "$T" "$root/build/test-models/window" <<'PY' || failures=1
+import os, pty, re, signal, subprocess, sys, time
+
+torchless, model = sys.argv[1:]
+failures = []
+
+def check(what, condition, shown=""):
+    if not condition:
+        failures.append(what)
+        print(f"terminal.sh: {what}: {shown!r}")
+
+def on_terminal(*args, env=(), columns=100, interrupt_after=None):
+    """The output of a command whose stdin, stdout and stderr are a terminal, and its status."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.environ.update(TERM="xterm", LC_ALL="C.UTF-8", COLUMNS=str(columns), **dict(env))
+        os.execv(torchless, ["torchless", *args])
+    out = b""
+    while True:
+        try:
+            data = os.read(fd, 65536)
+        except OSError:
+            break
+        if not data:
+            break
+        out += data
+        if interrupt_after and interrupt_after in out:
+            os.write(fd, b"\x03")
+            interrupt_after = None
+    return out.decode("utf-8", "strict").replace("\r\n", "\n"), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+plain = lambda s: re.sub(r"\x1b\[[0-9;]*m", "", s)
+
+# run: the prompt, the text, then the speed; nothing that moves the cursor, nothing that is no UTF-8.
+prompt = "The model reads \x1b[31mred"
+out, status = on_terminal("run", "-m", model, "-n", "30", prompt)
+check("run on a terminal", status == 0 and out.startswith(r"The model reads \x1B[31mred"), out)
+check("run sends no escape of its own or the model's", "\x1b" not in out, out)
+piped = subprocess.run([torchless, "run", "-q", "-m", model, "-n", "30", prompt], capture_output=True).stdout
+check("the text has bytes that need care", any(b < 32 for b in piped[:-1]) or b"\x80" < piped, piped)
+check("bytes that are no UTF-8 are replaced", "�" in out or piped.decode("utf-8", "ignore").encode() == piped, out)
+check("a pipe gets the bytes as they are", b"\x1b[31mred" not in piped and b"\xef\xbf\xbd" not in piped, piped)
+out, status = on_terminal("run", "-m", model, "-n", "100000", "x", interrupt_after=b"x")
+check("Ctrl-C ends run", status == 130 and out.endswith("torchless: interrupted\n"), (status, out[-200:]))
+
+# trace: a bar that is cleared, the summary on stdout.
+out, status = on_terminal("trace", "-m", model, "-n", "2", "The model reads")
+last = plain(re.split(r"\r\x1b\[K", out)[-1])
+check("trace on a terminal", status == 0 and "\r\x1b[K" in out, out)
+for words in ("tokens", "prefill", "next", "residual", "█", "time", "trace.db", "torchless query residual"):
+    check(f"the summary has {words}", words in last, last)
+check("the summary fits", all(len(line) <= 100 for line in last.split("\n")), last)
+out, status = on_terminal("trace", "-q", "-m", model, "x")
+check("trace -q is silent", (out, status) == ("", 0), out)
+out, status = on_terminal("trace", "-m", model, "x", env={"LC_ALL": "C"}.items())
+check("no UTF-8 locale, no blocks", all(ord(c) < 128 for c in re.sub("[^\x00-\x7f]* .s\n", "", out)), out)
+
+# The three commands at the end work as they stand.
+for command in re.findall(r"(?:try)?\s+(torchless query.*|sqlite3 .*)", last):
+    if command.startswith("sqlite3") and subprocess.run(["sh", "-c", "command -v sqlite3"], capture_output=True).returncode:
+        continue
+    done = subprocess.run(["sh", "-c", command.replace("torchless", torchless, 1)], capture_output=True)
+    check(f"`{command}` works", done.returncode == 0 and done.stdout, done)
+
+# query: a box; wide columns are clipped to the terminal.
+out, _ = on_terminal("query", "SELECT 1 one, 'x' || char(27) two")
+check("query prints a box", plain(out).startswith("┌") and r"x\x1B" in out, out)
+out, _ = on_terminal("query", "SELECT fqn, fqn f2, fqn f3 FROM v_value LIMIT 3", columns=60)
+check("a wide table is clipped", all(len(line) <= 60 for line in plain(out).split("\n")) and "…" in out, out)
+
+# Colour.
+check("colour on a terminal", "\x1b[" in on_terminal("tokenize", "-m", model, "x")[0])
+check("NO_COLOR", "\x1b[" not in on_terminal("tokenize", "-m", model, "x", env={"NO_COLOR": "1"}.items())[0])
+check("--color never", "\x1b[" not in on_terminal("tokenize", "-m", model, "--color", "never", "x")[0])
+check("no colour in a pipe", b"\x1b[" not in subprocess.run([torchless, "tokenize", "-m", model, "x"], capture_output=True).stdout)
+out, _ = on_terminal("tokenize", "-m", model, "a\x1b]0;title\x07b")
+check("tokenize escapes", "\x1b]" not in out and "\x07" not in out, out)
+out, _ = on_terminal("info", "-m", model, "--program")
+check("info --program fits no more than the screen", all(len(l) <= 100 for l in plain(out).split("\n")), out)
+
+# stdout that cannot be written.
+for args in (["run", "-q", "-m", model, "x"], ["info", "-m", model], ["help"], ["query", "SELECT * FROM v_value"],
+             ["tokenize", "-m", model, "x"], ["tokenize", "-m", model, "--json", "x"], ["trace", "--json", "-m", model, "x"]):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([torchless, *args], stdout=full, stderr=subprocess.PIPE)
+    check(f"a full disk under {args[0]}", done.returncode == 3 and
+          done.stderr.startswith(b"torchless: cannot write to standard output: No space left"), done)
+
+# A reader that goes away ends the program quietly.
+done = subprocess.run(["sh", "-c", '"$0" run -m "$1" -n 100000 x | head -c 20 > /dev/null', torchless, model],
+                      capture_output=True, timeout=30)
+check("SIGPIPE is quiet", done.stderr == b"", done)
+sys.exit(bool(failures))
+PY
+finish
