@@ -114,25 +114,18 @@ static int authorize(void *ctx, int action, const char *first, const char *secon
 	(void)trigger;
 	if (allows(action, first, second))
 		return SQLITE_OK;
-	switch (action) {
-	case SQLITE_FUNCTION:
+	if (action == SQLITE_FUNCTION)
 		refuse(a, "the SQL function ", second);
-		break;
-	case SQLITE_PRAGMA:
+	else if (action == SQLITE_PRAGMA)
 		refuse(a, second ? "setting PRAGMA " : "PRAGMA ", first);
-		break;
-	case SQLITE_INSERT:
+	else if (action == SQLITE_INSERT)
 		refuse_write(a, "INSERT into ", first);
-		break;
-	case SQLITE_UPDATE:
+	else if (action == SQLITE_UPDATE)
 		refuse_write(a, "UPDATE of ", first);
-		break;
-	case SQLITE_DELETE:
+	else if (action == SQLITE_DELETE)
 		refuse_write(a, "DELETE from ", first);
-		break;
-	default:
+	else
 		authorizer_refuse(a);
-	}
 	return SQLITE_DENY;
 }
 

@@ -456,6 +456,7 @@ int recording_query(struct recording *r, const char *sql, const struct query *q,
 		sqlite3_finalize(s);
 	}
 	sqlite3_progress_handler(r->db.handle, 0, NULL, NULL);
+	r->authorizer.sql = "";
 	return ret < 0 ? ret : 0;
 }
 

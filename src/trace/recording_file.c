@@ -44,6 +44,20 @@ static void remove_side_files(const char *path)
 	}
 }
 
+/* A log that could not be folded in stays with its file, whatever that is. */
+static void move_side_files(const char *from, const char *to)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(side_files) / sizeof(side_files[0]); i++) {
+		char *old = join(from, side_files[i]), *moved = join(to, side_files[i]);
+
+		rename(old, moved);
+		free(old);
+		free(moved);
+	}
+}
+
 static int write_new(const char *path, const char *const *scripts, struct err *err)
 {
 	struct db db = { 0 };
@@ -56,6 +70,19 @@ static int write_new(const char *path, const char *const *scripts, struct err *e
 		ret = db_exec(&db, *scripts, err);
 	db_close(&db);
 	return ret;
+}
+
+/* SQLite itself would take a short file of any kind for an empty database, and drop its log. */
+static bool is_database(const char *path)
+{
+	static const char magic[16] = "SQLite format 3";
+	char head[sizeof(magic)];
+	FILE *f = fopen(path, "rb");
+	size_t n = f ? fread(head, 1, sizeof(head), f) : 0;
+
+	if (f)
+		fclose(f);
+	return n == sizeof(head) && !memcmp(head, magic, sizeof(magic));
 }
 
 /* Fold the log or journal of an old database into it; whatever is no database is left alone. */
@@ -101,13 +128,18 @@ static int swap(const char *path, const char *fresh, const char *old, bool exist
 	if (exists && rename(path, old))
 		return err_set(err, ERR_IO, "%s: cannot keep it as %s: %s", path, old,
 			       strerror(errno));
-	remove_side_files(old);
+	if (exists) {
+		remove_side_files(old);
+		move_side_files(path, old);
+	}
 	remove_side_files(path);
 	if (!rename(fresh, path))
 		return 0;
 	err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
-	if (exists)
+	if (exists) {
 		rename(old, path);
+		move_side_files(old, path);
+	}
 	return err->code;
 }
 
@@ -134,7 +166,7 @@ int recording_file_create(const char *path, const char *const *scripts, struct e
 	if (reason.code)
 		ret = err_set(err, ERR_IO, "%s cannot be written: %s", path,
 			      without_name(reason.message, fresh));
-	if (!ret && exists)
+	if (!ret && exists && is_database(path))
 		ret = settle_old(path, err);
 	if (!ret)
 		ret = swap(path, fresh, old, exists, err);

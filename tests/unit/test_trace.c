@@ -767,6 +767,20 @@ Test(trace, a_pattern_without_a_point_leaves_the_old_file_alone)
 	capture_policy_release(&policy);
 }
 
+/* What stands beside a file that is no database goes with it. */
+Test(trace, a_neighbour_that_looks_like_a_log_is_not_lost)
+{
+	char neighbour[160];
+
+	write_file(path, "a poem");
+	snprintf(neighbour, sizeof(neighbour), "%s-wal", path);
+	write_file(neighbour, "its second verse");
+	record(NULL, 1);
+	cr_assert(eq(str, read_old(), "a poem"));
+	cr_assert(exists(".old-wal"));
+	cr_assert(eq(str, string("PRAGMA integrity_check"), "ok"));
+}
+
 /* A child that is killed while it records: in the middle of pass 2 when `passes` is 2. */
 static void record_and_die(int passes)
 {
