@@ -82,12 +82,15 @@ struct recorder {
 	struct trace_writer *w;
 	struct executor ex;
 	struct threads *pool;
+	int64_t chunk; /* 0: 16 */
 	struct err err;
 };
 
 static void record_open(struct recorder *r, const char *const *captures, int n_threads)
 {
-	struct executor_options opt = { .kernels = &kernels_ref, .plan = PLAN_RUN, .chunk = 16 };
+	struct executor_options opt = { .kernels = &kernels_ref,
+					.plan = PLAN_RUN,
+					.chunk = r->chunk ? r->chunk : 16 };
 
 	for (; captures && *captures; captures++)
 		cr_assert(capture_policy_add(&r->policy, *captures, &r->err) == 0, "%s",
@@ -455,6 +458,37 @@ Test(trace, half_precision_dumps_are_the_rounded_values)
 		cr_assert(eq(u16, half[i], f32_to_bf16(x[i])));
 	sqlite3_finalize(s);
 	sqlite3_close(db);
+}
+
+/* One head of 1,100 by 1,100 is more than a chunk: it takes parts of a row of axis 0. */
+Test(trace, large_dumps_are_cut_into_chunks)
+{
+	enum { N = 1100 };
+	const char *const captures[] = { "model.layers.0.self_attn:pattern", "model.norm:out",
+					 NULL };
+	struct recorder r = { .chunk = N };
+	static int32_t ids[N];
+	float *x = mem_calloc(4 * N * N, sizeof(*x));
+	char query[128];
+	sqlite3 *db;
+	int64_t id;
+
+	record_open(&r, captures, 2);
+	record_begin(&r, &run);
+	cr_assert(record_pass(&r, ids, N) == EXECUTOR_DONE, "%s", r.err.message);
+	record_close(&r);
+	cr_assert(number("SELECT max(length(data)) FROM v_payload") == 4 << 20);
+	cr_assert(number("SELECT chunk_rows FROM tensor WHERE shape = '4,1100,1100'") == 0);
+	cr_assert(number("SELECT chunk_rows FROM tensor WHERE shape = '1100,12'") ==
+		  (4 << 20) / 48);
+	id = (int64_t)number("SELECT value_id FROM v_payload WHERE fqn LIKE '%:pattern' LIMIT 1");
+	db = db_open_at(path);
+	cr_assert(eq(i64, payload(db, id, x, 4 * N * N), 4 * N * N));
+	sqlite3_close(db);
+	snprintf(query, sizeof(query), "SELECT hash = %lld FROM value WHERE id = %lld",
+		 (long long)XXH3_64bits(x, 16 * N * N), (long long)id);
+	cr_assert(number(query) == 1);
+	free(x);
 }
 
 Test(trace, equal_payloads_are_stored_once)
