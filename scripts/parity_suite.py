@@ -33,6 +33,8 @@ from lib import compare  # noqa: E402
 WORK = os.path.join(ROOT, "build", "parity")
 SMOLLM2 = os.path.join(ROOT, "models", "smollm2-135m")
 N_GREEDY = 64
+# A random model may draw its end token, which ends both; before this many a case shows too little.
+N_LEAST = 3
 
 # name, preset, what torchless is told besides, what it shows
 Case = collections.namedtuple("Case", "name preset options about")
@@ -123,12 +125,12 @@ class Suite:
         os.makedirs(place)
         files = [os.path.join(place, name) for name in ("hf.db", "hf64.db", "torchless.db")]
         forced = record_hf.record(models[0], directory, files[0], ids, n=n, **more)
-        if len(forced) < n:
-            raise Failed(f"Hugging Face ended the text after {len(forced)} tokens: no decode pass")
+        if len(forced) < N_LEAST:
+            raise Failed(f"Hugging Face ends the text after {len(forced)} tokens: too few passes")
         record_hf.record(models[1], directory, files[1], ids, n=n, forced=forced, **more)
         self.engine.trace(directory, files[2], ids, n, case.options)
         result = compare.compare(*files)
-        self.results.append(Result(case, len(ids), n - 1, result, *greedy))
+        self.results.append(Result(case, len(ids), len(forced) - 1, result, *greedy))
         if not result.ok:
             raise Failed(f"\n{parity.report(result)}\nkept: {place}")
         shutil.rmtree(place)
@@ -235,7 +237,7 @@ def case_lines(results):
 
 def document(suite, command):
     """docs/parity.md."""
-    version = suite.engine.run("--version").decode().strip()
+    version = suite.engine.run("--version").decode().partition(" (")[0].strip()
     return "\n".join([
         "# Parity with Hugging Face",
         "",
