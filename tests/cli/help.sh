@@ -6,8 +6,8 @@ try "$T" help --markdown
 is "help --markdown" 0 "$status"
 cmp -s "$out" docs/cli.md || fail "docs/cli.md is not what the tables say: run make docs"
 
-commands=$("$T" help | sed -n 's/^  \([a-z]*\)  .*/\1/p')
-is "commands" "run trace query tokenize info completion help" "$(echo $commands)"
+commands="run trace query tokenize info completion help"
+is "commands" "$commands" "$("$T" help | sed -n 's/^  \([a-z]*\)  .*/\1/p' | paste -sd' ')"
 for c in $commands; do
 	try "$T" "$c" --help
 	is "$c --help" 0 "$status"
@@ -19,9 +19,9 @@ for c in $commands; do
 	cmp -s "$out" "$work/long" || fail "$c -h differs from $c --help"
 	"$T" completion bash | grep -q "	$c)" || fail "$c is not completed by bash"
 	"$T" completion fish | grep -q -- "-a $c -d" || fail "$c is not completed by fish"
-	for o in $(sed -n 's/^  .*\(--[a-z-]*\).*/\1/p' "$work/long"); do
+	sed -n 's/^  .*\(--[a-z-]*\).*/\1/p' "$work/long" | while read -r o; do
 		"$T" completion fish | grep -q -- "from $c'.* -l ${o#--} " || fail "fish does not complete $c $o"
-	done
+	done | grep . && failures=1
 done
 is "no help has two lines alike" "" "$("$T" help | sort | uniq -d | grep .)"
 

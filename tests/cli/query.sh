@@ -10,10 +10,11 @@ cd "$work" || exit 2
 is "at least five saved queries" 1 "$(awk 'END { print (NR >= 5) }' "$out")"
 is "--list is a name, a question and parameters" "" "$(awk -F'\t' 'NF != 3 || $2 !~ /\?$/' "$out")"
 is "no argument is --list" "$(cat "$out")" "$("$T" query)"
-for name in $(cut -f1 "$out"); do
+cut -f1 "$out" > "$work/names"
+while read -r name; do
 	try "$T" query "$name"
 	is "query $name" "0 " "$status $(cat "$err")"
-done
+done < "$work/names"
 is "a saved query agrees with SQL" \
 	"$(sql trace.db "SELECT token_id FROM v_cand WHERE pos = (SELECT max(pos) FROM v_cand) ORDER BY rank LIMIT 3" | paste -sd' ')" \
 	"$("$T" query next n=3 | cut -f4 | paste -sd' ')"

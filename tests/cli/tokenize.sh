@@ -12,7 +12,7 @@ is "--json has the ids" "$ids" "$("$T" tokenize -m "$m" --json "$text" |
 is "stdin is the same" "$ids" "$(printf '%s' "$text" | "$T" tokenize -m "$m" --ids -)"
 is "BOS comes first, once" 1 "${ids%% *}"
 is "--no-bos" "${ids#* }" "$("$T" tokenize -m "$m" --ids --no-bos "$text")"
-is "--decode of ids" "<s> $text" "$("$T" tokenize -m "$m" --decode $ids)"
+is "--decode of ids" "<s> $text" "$(echo "$ids" | xargs "$T" tokenize -m "$m" --decode)"
 is "--decode of one argument" "$text" "$("$T" tokenize -m "$m" --decode "${ids#* }")"
 is "--decode -" "$text" "$(echo "${ids#* }" | "$T" tokenize -m "$m" --decode -)"
 is "an empty text is BOS alone" 1 "$("$T" tokenize -m "$m" --ids '')"
