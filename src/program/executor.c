@@ -379,6 +379,14 @@ int executor_fetch(struct executor *ex, value_id v, int64_t i0, int64_t i1, floa
 	return 0;
 }
 
+/* sum + n * bytes, or the largest number there is: a question may be about any n. */
+static int64_t saturating_add(int64_t sum, int64_t n, int64_t bytes)
+{
+	int64_t more, total;
+
+	return mem_mul(n, bytes, &more) && mem_add(sum, more, &total) ? total : INT64_MAX;
+}
+
 struct executor_need executor_estimate(const struct program *p, const struct executor_options *opt,
 				       int64_t n_positions, bool all_logits)
 {
@@ -391,8 +399,10 @@ struct executor_need executor_estimate(const struct program *p, const struct exe
 	need.scratch_bytes = plan_offsets(p, opt->plan, T, all_logits ? T : 1, offsets, last);
 	for (int v = 0; v < p->n_values; v++)
 		if (p->values[v].storage == STORAGE_CACHE)
-			need.kv_bytes += kept * p->values[v].t.shape[1] * p->values[v].t.shape[2] *
-					 (int64_t)sizeof(float);
+			need.kv_bytes =
+				saturating_add(need.kv_bytes, kept,
+					       p->values[v].t.shape[1] * p->values[v].t.shape[2] *
+						       (int64_t)sizeof(float));
 	free(offsets);
 	free(last);
 	return need;

@@ -1,0 +1,289 @@
+/*
+ * test_session.c -- a generation may be stopped anywhere and goes on as if it had not been.
+ */
+#include "support/tiny.h"
+#include "torchless/session.h"
+
+#include <criterion/criterion.h>
+#include <limits.h>
+#include <string.h>
+
+static const char tokenizer_json[] =
+	"{\"version\":\"1.0\",\"added_tokens\":[{\"id\":1,\"content\":\"<s>\",\"special\":true,"
+	"\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false}],"
+	"\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":["
+	"{\"type\":\"Prepend\",\"prepend\":\"\xe2\x96\x81\"},"
+	"{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"\xe2\x96\x81\"}]},"
+	"\"pre_tokenizer\":null,\"post_processor\":null,\"decoder\":null,"
+	"\"model\":{\"type\":\"BPE\",\"dropout\":null,\"unk_token\":\"<unk>\",\"fuse_unk\":true,"
+	"\"byte_fallback\":false,\"vocab\":{\"<unk>\":0,\"<s>\":1,\"</s>\":2,\"a\":3,\"b\":4,"
+	"\"\xe2\x96\x81\":5,\"ab\":6,\"\xe2\x96\x81"
+	"ab\":7},\"merges\":[\"a b\",\"\xe2\x96\x81 ab\"]}}";
+
+#define N_PROMPT 13
+
+struct fixture {
+	char dir[64];
+	struct model model;
+	struct session s;
+	struct session_options opt;
+	int32_t ids[N_PROMPT];
+	struct err err;
+};
+
+static void open_fixture(struct fixture *f)
+{
+	memset(f, 0, sizeof(*f));
+	tiny_write(&tiny_default, f->dir, sizeof(f->dir));
+	cr_assert_eq(model_open(&f->model, f->dir, CHECKPOINT_CONFIG | CHECKPOINT_WEIGHTS, &f->err),
+		     0, "%s", f->err.message);
+	f->model.tokenizer =
+		tokenizer_new(tokenizer_json, strlen(tokenizer_json), NULL, "test", &f->err);
+	cr_assert(f->model.tokenizer, "%s", f->err.message);
+	for (int i = 0; i < N_PROMPT; i++)
+		f->ids[i] = (i * 37 + 5) % tiny_default.vocab;
+	f->opt = (struct session_options){
+		.executor = { .kernels = &kernels_ref, .chunk = 512 },
+		.sampler = { .temp = .8, .top_k = 30, .top_p = .95, .min_p = .01, .seed = 5 },
+		.n = 9,
+		.ignore_eos = true,
+	};
+}
+
+static void start(struct fixture *f)
+{
+	cr_assert_eq(session_init(&f->s, &f->model, &f->opt, &f->err), 0, "%s", f->err.message);
+}
+
+static void start_with_ids(struct fixture *f)
+{
+	start(f);
+	cr_assert_eq(session_set_ids(&f->s, f->ids, N_PROMPT, &f->err), 0, "%s", f->err.message);
+}
+
+static void close_fixture(struct fixture *f)
+{
+	session_release(&f->s);
+	model_close(&f->model);
+	tiny_remove(f->dir);
+}
+
+struct seen {
+	int pauses, tokens, passes;
+	int rules[64], n_rules; /* first letters of the steps announced */
+	bool pause, wants_steps;
+};
+
+static bool seen_wants(void *ctx, const struct site *at)
+{
+	struct seen *seen = ctx;
+
+	return at->kind == SITE_OP || seen->wants_steps;
+}
+
+static int seen_before(void *ctx, struct executor *ex, const struct site *at, struct err *err)
+{
+	struct seen *seen = ctx;
+
+	(void)ex, (void)err;
+	if (at->kind == SITE_STAGE && seen->n_rules < 64)
+		seen->rules[seen->n_rules++] = at->step->rule[0];
+	return seen->pause ? HOOK_PAUSE : HOOK_CONTINUE;
+}
+
+static int seen_after(void *ctx, struct executor *ex, const struct site *at, struct err *err)
+{
+	struct seen *seen = ctx;
+
+	(void)ex, (void)at, (void)err;
+	return seen->pause ? HOOK_PAUSE : HOOK_CONTINUE;
+}
+
+static int seen_pass_begin(void *ctx, struct executor *ex, struct err *err)
+{
+	struct seen *seen = ctx;
+
+	(void)ex, (void)err;
+	seen->passes++;
+	return 0;
+}
+
+static struct hook seen_hook(struct seen *seen)
+{
+	return (struct hook){ .wants = seen_wants,
+			      .before = seen_before,
+			      .after = seen_after,
+			      .pass_begin = seen_pass_begin,
+			      .ctx = seen };
+}
+
+/* Advance to the end. */
+static void run(struct fixture *f, struct seen *seen)
+{
+	int r;
+
+	while ((r = session_advance(&f->s, &f->err)) != SESSION_DONE) {
+		cr_assert(r == SESSION_TOKEN || r == SESSION_PAUSED, "%s", f->err.message);
+		seen->tokens += r == SESSION_TOKEN;
+		seen->pauses += r == SESSION_PAUSED;
+	}
+}
+
+Test(session, pausing_at_every_site_gives_the_same_tokens_and_bits)
+{
+	struct seen straight = { .wants_steps = true },
+		    paused = { .wants_steps = true, .pause = true };
+	struct hook a = seen_hook(&straight), b = seen_hook(&paused);
+	struct fixture f, g;
+
+	open_fixture(&f);
+	open_fixture(&g);
+	start(&f);
+	start(&g);
+	session_add_hook(&f.s, &a);
+	session_add_hook(&g.s, &b);
+	cr_assert_eq(session_set_text(&f.s, "ab a b abab", 11, true, &f.err), 0, "%s",
+		     f.err.message);
+	cr_assert_eq(session_set_text(&g.s, "ab a b abab", 11, true, &g.err), 0);
+	run(&f, &straight);
+	run(&g, &paused);
+	cr_assert_eq(straight.pauses, 0);
+	cr_assert_gt(paused.pauses, 2 * f.model.program.n_ops * 9);
+	cr_assert_eq(straight.tokens, 9);
+	cr_assert_eq(paused.tokens, 9);
+	cr_assert_eq(f.s.n_tokens, g.s.n_tokens);
+	cr_assert_eq(memcmp(f.s.tokens, g.s.tokens, (size_t)f.s.n_tokens * sizeof(int32_t)), 0);
+	cr_assert_eq(memcmp(executor_logits(&f.s.executor, 0), executor_logits(&g.s.executor, 0),
+			    (size_t)tiny_default.vocab * sizeof(float)),
+		     0);
+	cr_assert_eq(straight.n_rules, paused.n_rules);
+	cr_assert_eq(memcmp(straight.rules, paused.rules, sizeof(straight.rules)), 0);
+	close_fixture(&f);
+	close_fixture(&g);
+}
+
+Test(session, the_last_token_is_not_fed_back)
+{
+	struct seen seen = { 0 };
+	struct hook hook = seen_hook(&seen);
+	struct fixture f;
+
+	open_fixture(&f);
+	start_with_ids(&f);
+	session_add_hook(&f.s, &hook);
+	run(&f, &seen);
+	cr_assert_eq(seen.passes, 9); /* a prefill and eight decode passes */
+	cr_assert_eq(f.s.n_tokens, N_PROMPT + 9);
+	cr_assert_eq(executor_positions(&f.s.executor), N_PROMPT + 8);
+	cr_assert(f.s.prefill_ns > 0 && f.s.decode_ns > 0);
+	cr_assert_eq(session_advance(&f.s, &f.err), SESSION_DONE);
+	close_fixture(&f);
+}
+
+Test(session, no_token_asked_for_is_the_prefill_alone)
+{
+	struct seen seen = { 0 };
+	struct hook hook = seen_hook(&seen);
+	struct fixture f;
+
+	open_fixture(&f);
+	f.opt.n = 0;
+	start_with_ids(&f);
+	session_add_hook(&f.s, &hook);
+	run(&f, &seen);
+	cr_assert_eq(seen.passes, 1);
+	cr_assert_eq(seen.tokens, 0);
+	cr_assert_eq(f.s.n_tokens, N_PROMPT);
+	close_fixture(&f);
+}
+
+Test(session, a_prompt_longer_than_the_chunk_takes_several_passes)
+{
+	struct seen seen = { 0 };
+	struct hook hook = seen_hook(&seen);
+	struct fixture f, whole;
+
+	open_fixture(&f);
+	open_fixture(&whole);
+	f.opt.executor.chunk = 5;
+	f.opt.sampler.temp = whole.opt.sampler.temp = 0;
+	start_with_ids(&f);
+	start_with_ids(&whole);
+	session_add_hook(&f.s, &hook);
+	run(&f, &seen);
+	run(&whole, &seen);
+	cr_assert_eq(seen.passes, 3 + 8);
+	cr_assert_eq(memcmp(f.s.tokens, whole.s.tokens, (N_PROMPT + 9) * sizeof(int32_t)), 0);
+	close_fixture(&f);
+	close_fixture(&whole);
+}
+
+Test(session, an_end_of_sequence_token_ends_it)
+{
+	struct seen seen = { 0 };
+	struct fixture f;
+	int32_t fourth;
+
+	open_fixture(&f);
+	start_with_ids(&f);
+	run(&f, &seen);
+	fourth = f.s.tokens[N_PROMPT + 3];
+	session_release(&f.s);
+	f.model.checkpoint.config.eos_ids[0] = fourth;
+	f.model.checkpoint.config.n_eos = 1;
+	f.opt.ignore_eos = false;
+	start_with_ids(&f);
+	run(&f, &seen);
+	cr_assert(f.s.stopped_at_eos);
+	cr_assert_eq(f.s.tokens[f.s.n_tokens - 1], fourth);
+	cr_assert_leq(f.s.n_generated, 4);
+	close_fixture(&f);
+}
+
+Test(session, steps_are_made_only_for_who_wants_them)
+{
+	struct seen silent = { 0 }, curious = { .wants_steps = true };
+	struct hook a = seen_hook(&silent), b = seen_hook(&curious);
+	struct fixture f;
+
+	open_fixture(&f);
+	start(&f);
+	session_add_hook(&f.s, &a);
+	cr_assert_eq(session_set_text(&f.s, "ab", 2, true, &f.err), 0);
+	cr_assert_eq(f.s.encoding.n_steps, 0);
+	session_release(&f.s);
+	start(&f);
+	session_add_hook(&f.s, &b);
+	cr_assert_eq(session_set_text(&f.s, "ab", 2, true, &f.err), 0);
+	cr_assert_gt(f.s.encoding.n_steps, 0);
+	f.s.opt.n = 1;
+	run(&f, &curious);
+	/* ... merge, merge; then the sampler: temp, top_k, top_p, min_p, pick. */
+	cr_assert_geq(curious.n_rules, 7);
+	for (int i = 0; i < 7; i++)
+		cr_assert_eq(curious.rules[curious.n_rules - 7 + i], "mmtttmp"[i]);
+	close_fixture(&f);
+}
+
+Test(session, prompts_that_cannot_be_run_are_refused)
+{
+	static const int32_t outside[] = { 3, 101 }, negative[] = { -1 };
+	struct fixture f;
+
+	open_fixture(&f);
+	start(&f);
+	cr_assert_eq(session_set_ids(&f.s, outside, 2, &f.err), ERR_USAGE);
+	cr_assert(strstr(f.err.message, "id 101") && strstr(f.err.message, "0 to 100"));
+	cr_assert_eq(session_set_ids(&f.s, negative, 1, &f.err), ERR_USAGE);
+	cr_assert_eq(session_set_ids(&f.s, NULL, 0, &f.err), ERR_USAGE);
+	cr_assert(strstr(f.err.message, "empty"));
+	session_release(&f.s);
+	f.opt.n = INT64_MAX / 4;
+	start(&f);
+	cr_assert_eq(session_set_ids(&f.s, f.ids, N_PROMPT, &f.err), ERR_MEMORY);
+	cr_assert(strstr(f.err.message, "available"), "%s", f.err.message);
+	session_release(&f.s);
+	f.opt.sampler.top_p = 7;
+	cr_assert_eq(session_init(&f.s, &f.model, &f.opt, &f.err), ERR_USAGE);
+	close_fixture(&f);
+}
