@@ -55,7 +55,74 @@ SAFETENSORS_WORDS = [
     "[[[[[[[[", "1e308", "hidden_size", "rope_type", "head_dim", "partial_rotary_factor",
 ]
 
-FUZZERS = {"fuzz_safetensors": (safetensors_seeds, SAFETENSORS_WORDS)}
+
+def tokenizer(vocab, merges=(), added=(), stages=None, **model):
+    """A tokenizer.json; pieces get the ids of their order."""
+    flags = ("single_word", "lstrip", "rstrip", "normalized")
+    tokens = [{"id": len(vocab) + n, "content": content, "special": n % 2 == 0,
+               **{flag: bool(n >> bit & 1) for bit, flag in enumerate(flags)}}
+              for n, content in enumerate(added)]
+    return {"added_tokens": tokens, **(stages or {}),
+            "model": {"type": "BPE", "vocab": {piece: n for n, piece in enumerate(vocab)},
+                      "merges": list(merges), **model}}
+
+
+def sequence(key, *members):
+    """A Sequence of stages."""
+    return {"type": "Sequence", key: list(members)}
+
+
+BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}
+REPLACE = {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}
+BACK = {"type": "Replace", "pattern": {"String": "\u2581"}, "content": " "}
+STRIP = {"type": "Strip", "content": " ", "start": 1, "stop": 1}
+METASPACE = {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "first", "split": True}
+TEMPLATE = {"type": "TemplateProcessing",
+            "single": [{"SpecialToken": {"id": "<s>"}}, {"Sequence": {"id": "A"}}],
+            "special_tokens": {"<s>": {"ids": [0]}}}
+
+
+def split(pattern, behavior, invert=False):
+    """A Split pre-tokenizer."""
+    return {"type": "Split", "pattern": pattern, "behavior": behavior, "invert": invert}
+
+
+def tokenizer_seeds():
+    """Documents that use every stage, each with a text behind a form feed."""
+    letters = ["<s>", "\u2581", "a", "b", "ab", "\u2581a", "<0xC3>", "<0xA9>", "\u00e9"]
+    merges = ["a b", ["\u2581", "a"]]
+    legacy = {"normalizer": sequence("normalizers", {"type": "Prepend", "prepend": "\u2581"}, REPLACE),
+              "post_processor": TEMPLATE,
+              "decoder": sequence("decoders", BACK, {"type": "ByteFallback"}, {"type": "Fuse"}, STRIP)}
+    new = {"pre_tokenizer": METASPACE, "decoder": METASPACE}
+    regex = r"'s|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\w]+[\r\n]*|\s+(?!\S)|\s"
+    bytes_ = {"pre_tokenizer": sequence("pretokenizers", {"type": "Digits", "individual_digits": True},
+                                        split({"Regex": regex}, "MergedWithPrevious"),
+                                        split({"String": "b"}, "Contiguous", True), BYTE_LEVEL),
+              "post_processor": sequence("processors", BYTE_LEVEL, TEMPLATE), "decoder": BYTE_LEVEL}
+    texts = [b"ab <s>a \xc3\xa9\xff", "a b<x> \u20ac1 12\n".encode(), b"\0 \xe2\x96\x81<y>", b""]
+    documents = [
+        tokenizer(letters, merges, ["<x>", "a b"], legacy, byte_fallback=True),
+        tokenizer(letters, merges, ["<x>", "<y>", "<z>"], new, unk_token="<s>", fuse_unk=True),
+        tokenizer(["<s>", "\u0120", "a", "b", "ab", "\u0120a", "1"], ["a b", "\u0120 a"], ["<x>"],
+                  bytes_, ignore_merges=True),
+        tokenizer(["a"]),
+    ]
+    for document in documents:
+        for text in texts:
+            yield json.dumps(document).encode() + b"\f" + text
+
+
+TOKENIZER_WORDS = [
+    '"type":', '"pattern":', '"Regex":', '"String":', '"content":', '"id":', '"normalized":true',
+    '"Removed"', '"Isolated"', "\\u2581", "\\\\s", "\\\\p{L}", "[^", "(?!", "(?i:", "{1,3}", "<0x00>",
+    "null", "\\u0000", "16777215", "byte_fallback",
+]
+
+FUZZERS = {
+    "fuzz_safetensors": (safetensors_seeds, SAFETENSORS_WORDS),
+    "fuzz_tokenizer": (tokenizer_seeds, TOKENIZER_WORDS),
+}
 
 
 def main():
