@@ -25,7 +25,8 @@
 #define MATCH_STEPS_BASE     1000000u
 #define MATCH_STEPS_PER_BYTE 64u
 #define MATCH_HEAP_KIB       (256u * 1024)
-#define JIT_STACK_BYTES      (64u << 20)
+#define JIT_STACK_START      ((size_t)32 << 10)
+#define JIT_STACK_BYTES      ((size_t)64 << 20)
 
 #define SPACES                                                                                     \
 	"\\t-\\r \\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}"   \
@@ -245,7 +246,7 @@ void matcher_init(struct matcher *m)
 {
 	m->data = pcre2_match_data_create(1, NULL);
 	m->context = pcre2_match_context_create(NULL);
-	m->stack = pcre2_jit_stack_create(32 * 1024, JIT_STACK_BYTES, NULL);
+	m->stack = pcre2_jit_stack_create(JIT_STACK_START, JIT_STACK_BYTES, NULL);
 	if (!m->data || !m->context)
 		mem_out_of_memory(sizeof(*m));
 	if (m->stack)

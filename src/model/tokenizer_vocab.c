@@ -183,7 +183,7 @@ static bool halves_of(const cJSON *item, struct bytes half[2])
 	if (cJSON_IsArray(item)) {
 		const cJSON *a = item->child, *b = a ? a->next : NULL;
 
-		if (!cJSON_IsString(a) || !cJSON_IsString(b) || b->next)
+		if (!cJSON_IsString(a) || !b || !cJSON_IsString(b) || b->next)
 			return false;
 		half[0] = (struct bytes){ a->valuestring, strlen(a->valuestring) };
 		half[1] = (struct bytes){ b->valuestring, strlen(b->valuestring) };
