@@ -60,18 +60,22 @@ void warn(const char *fmt, ...)
 	fprintf(stderr, "torchless: warning: %s\n", message.message);
 }
 
+/* Ctrl-C may interrupt the write itself: that is no failure of the output. */
+static int write_failed(struct err *err)
+{
+	if (interrupted)
+		return err_set(err, ERR_INTERRUPTED, "interrupted");
+	return err_set(err, ERR_IO, "cannot write to standard output: %s", strerror(errno));
+}
+
 int write_out(const void *data, size_t len, struct err *err)
 {
-	if (fwrite(data, 1, len, stdout) == len)
-		return 0;
-	return err_set(err, ERR_IO, "cannot write to standard output: %s", strerror(errno));
+	return fwrite(data, 1, len, stdout) == len ? 0 : write_failed(err);
 }
 
 int flush_out(struct err *err)
 {
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return 0;
-	return err_set(err, ERR_IO, "cannot write to standard output: %s", strerror(errno));
+	return fflush(stdout) == 0 && !ferror(stdout) ? 0 : write_failed(err);
 }
 
 static int dispatch(struct invocation *in, struct err *err)

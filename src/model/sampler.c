@@ -110,6 +110,10 @@ static struct normalizer normalize(const float *logits, int64_t n)
 	for (int64_t i = 0; i < n; i++)
 		if (logits[i] > z.max)
 			z.max = logits[i];
+	if (z.max == -INFINITY) {
+		z.log_sum = z.entropy = NAN; /* nothing but NaN and -inf: no distribution */
+		return z;
+	}
 	for (int64_t i = 0; i < n; i++) {
 		float below = logits[i] - z.max;
 		/* f32 exp: this is read to 6 digits, and it runs for every position of a prompt. */
