@@ -124,12 +124,17 @@ Test(selection, names_numbers_ranges_and_negative_indices)
 	struct range r;
 
 	cr_assert(resolve("[head=2, q=-1]", "head,q,k", 4, 6, 9, 3, &r));
-	cr_assert(all(eq(i64, r.start[0], 2), eq(i64, r.stop[0], 3)));
-	cr_assert(all(eq(i64, r.start[1], 5), eq(i64, r.stop[1], 6)));
-	cr_assert(all(eq(i64, r.start[2], 0), eq(i64, r.stop[2], 9)));
+	cr_assert(eq(i64, r.start[0], 2));
+	cr_assert(eq(i64, r.stop[0], 3));
+	cr_assert(eq(i64, r.start[1], 5));
+	cr_assert(eq(i64, r.stop[1], 6));
+	cr_assert(eq(i64, r.start[2], 0));
+	cr_assert(eq(i64, r.stop[2], 9));
 	cr_assert(resolve("[:, 0:2]", "pos,head,d_head", 4, 6, 9, 0, &r));
-	cr_assert(all(eq(i64, r.start[0], 0), eq(i64, r.stop[0], 4)));
-	cr_assert(all(eq(i64, r.start[1], 0), eq(i64, r.stop[1], 2)));
+	cr_assert(eq(i64, r.start[0], 0));
+	cr_assert(eq(i64, r.stop[0], 4));
+	cr_assert(eq(i64, r.start[1], 0));
+	cr_assert(eq(i64, r.stop[1], 2));
 }
 
 Test(selection, positions_are_absolute)
@@ -137,7 +142,8 @@ Test(selection, positions_are_absolute)
 	struct range r;
 
 	cr_assert(resolve("[pos=12]", "pos,head,d_head", 4, 6, 9, 10, &r));
-	cr_assert(all(eq(i64, r.start[0], 2), eq(i64, r.stop[0], 3)));
+	cr_assert(eq(i64, r.start[0], 2));
+	cr_assert(eq(i64, r.stop[0], 3));
 	cr_assert(not(resolve("[pos=9]", "pos,head,d_head", 4, 6, 9, 10, &r)));
 	cr_assert(not(resolve("[pos=14]", "pos,head,d_head", 4, 6, 9, 10, &r)));
 }
@@ -158,7 +164,8 @@ Test(selection, what_is_wrong_is_said)
 		     ERR_USAGE));
 	cr_assert(
 		eq(int, selection_split("L0.attn.z[head=0]", name, sizeof(name), &rest, &err), 0));
-	cr_assert(all(eq(str, name, "L0.attn.z"), eq(str, (char *)rest, "[head=0]")));
+	cr_assert(eq(str, name, "L0.attn.z"));
+	cr_assert(eq(str, (char *)rest, "[head=0]"));
 	cr_assert(
 		eq(int, selection_split("model.layers.[4-7]", name, sizeof(name), &rest, &err), 0));
 	cr_assert(eq(str, name, "model.layers.[4-7]"));
