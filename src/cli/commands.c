@@ -1,8 +1,8 @@
 /*
  * commands.c -- the one table of commands.
  *
- * There are three things to do to add a command: write src/cli/cmd_<name>.c, declare it in cli.h,
- * add a line here.  tests/cli/help.sh fails until `make docs` has been run.
+ * docs/howto/add-a-command.md says what to do to add one: write src/cli/cmd_<name>.c, declare it,
+ * add an entry here.  tests/cli/help.sh fails until `make docs` has been run.
  */
 #include "torchless/cli.h"
 
