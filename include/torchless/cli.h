@@ -32,6 +32,7 @@ enum option_id {
 	OPT_STOP,
 	OPT_ECHO,
 	OPT_PROMPT_IDS,
+	OPT_PROMPTS,
 	OPT_ZERO,
 	OPT_CAPTURE,
 	OPT_LOGITS,
@@ -166,11 +167,15 @@ int invocation_open_model(struct invocation *in, unsigned parts, struct err *err
  */
 int invocation_text(struct invocation *in, int i, struct bytes *out, struct err *err);
 
+/* Standard input to its end; the bytes live as long as the invocation. */
+int invocation_stdin(struct invocation *in, struct bytes *out, struct err *err);
+
 /*
  * Bytes for which a byte-level vocabulary has no token vanish, as they do elsewhere; this says so
- * once and names the first.
+ * once and names the first.  The sentence begins with `where` ("" or "file:3: ").
  */
-void warn_dropped(const struct invocation *in, struct bytes text, const struct encoding *enc);
+void warn_dropped(const struct invocation *in, const char *where, struct bytes text,
+		  const struct encoding *enc);
 
 /* `torchless: warning: ` and a sentence on stderr. */
 void warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -103,6 +103,9 @@ int executor_seek(struct executor *ex, int pc, struct err *err);
  */
 int executor_truncate(struct executor *ex, int64_t n, int pass, struct err *err);
 
+/* Forget every position; the next pass is number 0 again.  Edits and hooks stay. */
+void executor_restart(struct executor *ex);
+
 /* Positions the KV cache holds: where the next pass begins. */
 int64_t executor_positions(const struct executor *ex);
 

@@ -61,6 +61,13 @@ void session_release(struct session *s);
 void session_add_hook(struct session *s, struct hook *hook);
 
 /*
+ * Begin another generation of n tokens: the prompt and its tokens are forgotten, the KV cache is
+ * empty, the sampler begins at its seed.  Hooks, edits and memory stay, so the next prompt gives
+ * the bits that it gives in a new session.
+ */
+void session_restart(struct session *s, int64_t n);
+
+/*
  * Set the prompt: bytes to tokenize, or ids.  ERR_USAGE for an empty prompt without BOS, an id
  * outside the vocabulary; ERR_MEMORY when prompt + n positions will not fit, with the numbers.
  */

@@ -63,7 +63,9 @@ struct trace_run {
 	int n_threads;
 	int64_t seed;
 	const char *sampler_json, *opts_json;
-	const char *prompt; /* NULL: none or redacted */
+	int64_t line;        /* of the file of prompts; 0: there is none */
+	const char *line_id; /* what that line calls itself, as JSON; or NULL */
+	const char *prompt;  /* NULL: none or redacted */
 	size_t prompt_len;
 	bool redact;
 };

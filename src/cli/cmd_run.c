@@ -122,11 +122,16 @@ static int print_document(struct generation *g, struct err *err)
 int cmd_run(struct invocation *in, struct err *err)
 {
 	const struct generation_options o = { .n = 128, .ring = true, .needs_tokenizer = true };
+	struct prompt prompt = { 0 };
 	struct generation g;
 	int r = generation_open(&g, in, &o, err);
 
 	if (r == 0)
-		r = generation_set_prompt(&g, err);
+		r = generation_argument(in, &prompt, err);
+	if (r == 0)
+		r = generation_set_prompt(&g, &prompt, err);
+	if (r == 0)
+		generation_warn(&g);
 	if (r == 0)
 		r = option_on(in, OPT_JSON) ? print_document(&g, err) : stream_text(&g, err);
 	if (r == 0 && !option_on(in, OPT_QUIET))

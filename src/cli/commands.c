@@ -45,7 +45,7 @@ const struct command command_table[] = {
 	},
 	{
 		.name = "trace",
-		.args = "PROMPT",
+		.args = "PROMPT | --prompts FILE.jsonl",
 		.summary = "Record a forward pass to a SQLite file",
 		.details =
 			"Runs the prompt and generates -n tokens: the prefill is pass 0 (several "
@@ -62,17 +62,28 @@ const struct command command_table[] = {
 			"glob (*.self_attn:pattern), shorthand (L3.attn.pattern), or the name that "
 			"TransformerLens or ggml gives them: see `torchless info --points`.\n"
 			"\n"
+			"--prompts FILE.jsonl records many prompts in one file, a run a line: each "
+			"line is an object with \"prompt\" (text) or \"ids\" (token ids), "
+			"optionally \"id\" (what you call it) and \"n\" (tokens to generate, "
+			"instead of -n); other keys are ignored. Every option applies to each run, "
+			"and a run has the same bits as its prompt traced alone. All lines are "
+			"checked before the first is run. The view v_run has a row a run, with "
+			"its line and id; run_id picks one in the other views.\n"
+			"\n"
 			"At the end a summary goes to stdout on a terminal and to stderr "
 			"elsewhere; "
 			"--json prints it as one document on stdout.",
-		.examples = "torchless trace \"The capital of France is\"\n"
-			    "torchless trace -n 5 --capture 'L*.attn.pattern=f16' \"The cat sat on "
-			    "the mat\"\n"
-			    "torchless trace --zero 'L0.attn.z[head=0]' -o ablated.db \"1 2 3 4\"\n"
-			    "torchless trace --prompt-ids -n 0 \"1 22557 1526\"",
+		.examples =
+			"torchless trace \"The capital of France is\"\n"
+			"torchless trace -n 5 --capture 'L*.attn.pattern=f16' \"The cat sat on "
+			"the mat\"\n"
+			"torchless trace --zero 'L0.attn.z[head=0]' -o ablated.db \"1 2 3 4\"\n"
+			"torchless trace --prompt-ids -n 0 \"1 22557 1526\"\n"
+			"torchless trace --prompts prompts.jsonl -o many.db\n"
+			"printf '{\"prompt\": \"%s\"}\\n' One Two | torchless trace --prompts -",
 		.options = OPTIONS_COMPUTE | BIT(OPT_OUTPUT) | BIT(OPT_PROMPT_IDS) | BIT(OPT_ZERO) |
-			   BIT(OPT_CAPTURE) | BIT(OPT_LOGITS) | BIT(OPT_STOP_ON) | BIT(OPT_REDACT),
-		.min_args = 1,
+			   BIT(OPT_CAPTURE) | BIT(OPT_LOGITS) | BIT(OPT_STOP_ON) | BIT(OPT_REDACT) |
+			   BIT(OPT_PROMPTS),
 		.max_args = 1,
 		.run = cmd_trace,
 	},

@@ -102,21 +102,30 @@ static int64_t choose_chunk(const struct invocation *in, struct executor_options
 }
 
 /* Weights are mapped, so they need not fit; but then every token reads them from the disk again. */
-static void warn_of_memory(const struct generation *g)
+static bool exceeds_memory(const struct generation *g, int64_t *weights, int64_t *need,
+			   int64_t *available)
 {
 	const struct session *s = &g->session;
-	int64_t weights = g->in->model.checkpoint.weight_bytes, available = mem_available_bytes();
-	struct executor_need need = executor_estimate(&g->in->model.program, &s->opt.executor,
-						      s->n_prompt + s->opt.n, s->opt.all_logits);
+	struct executor_need n = executor_estimate(&g->in->model.program, &s->opt.executor,
+						   s->n_prompt + s->opt.n, s->opt.all_logits);
+
+	*weights = g->in->model.checkpoint.weight_bytes;
+	*need = n.scratch_bytes + n.kv_bytes;
+	*available = mem_available_bytes();
+	return *available >= 0 && *weights + *need > *available;
+}
+
+static void warn_of_memory(const struct generation *g)
+{
+	int64_t weights, need, available;
 	char w[32], n[32], a[32];
 
-	if (available < 0 || weights + need.scratch_bytes + need.kv_bytes <= available)
+	if (!exceeds_memory(g, &weights, &need, &available))
 		return;
-	warn("%s of weights and %s of activations and KV cache do not fit in the %s of memory that "
-	     "are available: expect it to be slow",
-	     mem_format_bytes(weights, w, sizeof(w)),
-	     mem_format_bytes(need.scratch_bytes + need.kv_bytes, n, sizeof(n)),
-	     mem_format_bytes(available, a, sizeof(a)));
+	warn("%s%s of weights and %s of activations and KV cache do not fit in the %s of memory "
+	     "that are available: expect it to be slow",
+	     g->where, mem_format_bytes(weights, w, sizeof(w)),
+	     mem_format_bytes(need, n, sizeof(n)), mem_format_bytes(available, a, sizeof(a)));
 }
 
 static void warn_of_weights(const struct invocation *in)
@@ -127,14 +136,20 @@ static void warn_of_weights(const struct invocation *in)
 		warn("%s: %s holds NaN or infinity", in->model.checkpoint.path, bad);
 }
 
-static void warn_of_context(const struct generation *g)
+static bool exceeds_context(const struct generation *g)
 {
 	int64_t context = g->in->model.config->max_positions;
 
-	if (context > 0 && g->session.n_prompt > context)
-		warn("the prompt has %lld tokens but the model's context is %lld: it was not made "
-		     "for positions beyond, and its answer may make no sense",
-		     (long long)g->session.n_prompt, (long long)context);
+	return context > 0 && g->session.n_prompt > context;
+}
+
+static void warn_of_context(const struct generation *g)
+{
+	if (exceeds_context(g))
+		warn("%sthe prompt has %lld tokens but the model's context is %lld: it was not "
+		     "made for positions beyond, and its answer may make no sense",
+		     g->where, (long long)g->session.n_prompt,
+		     (long long)g->in->model.config->max_positions);
 }
 
 static struct session_options session_options(const struct invocation *in,
@@ -188,7 +203,7 @@ int generation_open(struct generation *g, struct invocation *in, const struct ge
 {
 	struct session_options options;
 
-	*g = (struct generation){ .in = in };
+	*g = (struct generation){ .in = in, .where = "" };
 	g->interrupt = (struct hook){ .wants = interrupt_wants, .before = interrupt_before };
 	g->stop.strings = in->option[OPT_STOP].list;
 	g->stop.n = in->option[OPT_STOP].n;
@@ -196,6 +211,7 @@ int generation_open(struct generation *g, struct invocation *in, const struct ge
 		return err->code;
 	warn_of_weights(in);
 	options = session_options(in, o);
+	g->n = options.n;
 	note_opened(in, &options);
 	if (session_init(&g->session, &in->model, &options, err))
 		return err->code;
@@ -238,16 +254,17 @@ static int read_ids(const char *s, int32_t **ids, int64_t *n, struct err *err)
 	}
 }
 
-static int set_ids(struct generation *g, struct err *err)
+int generation_argument(struct invocation *in, struct prompt *p, struct err *err)
 {
-	int32_t *ids = NULL;
-	int64_t n = 0;
-	int r = read_ids(g->prompt.data, &ids, &n, err);
-
-	if (r == 0)
-		r = session_set_ids(&g->session, ids, n, err);
-	free(ids);
-	return r;
+	*p = (struct prompt){ .n = -1 };
+	if (invocation_text(in, 0, &p->text, err))
+		return err->code;
+	if (!option_on(in, OPT_PROMPT_IDS))
+		return 0;
+	if (read_ids(p->text.data, &p->ids, &p->n_ids, err))
+		return err->code;
+	p->text = (struct bytes){ 0 };
+	return 0;
 }
 
 static int set_chat(struct generation *g, struct err *err)
@@ -277,25 +294,47 @@ static void start_decoding(struct generation *g)
 	text_release(&ignored);
 }
 
-int generation_set_prompt(struct generation *g, struct err *err)
+static void restart(struct generation *g, const struct prompt *p)
 {
-	int r = invocation_text(g->in, 0, &g->prompt, err);
+	session_restart(&g->session, p->n >= 0 ? p->n : g->n);
+	decode_release(&g->decode);
+	text_clear(&g->stop.held);
+	text_clear(&g->text);
+	g->stop.met = g->no_logits = false;
+	g->prompt = p->text;
+}
 
-	if (r)
-		return r;
-	if (option_on(g->in, OPT_PROMPT_IDS))
-		r = set_ids(g, err);
+int generation_set_prompt(struct generation *g, const struct prompt *p, struct err *err)
+{
+	int r;
+
+	restart(g, p);
+	if (!p->text.data)
+		r = session_set_ids(&g->session, p->ids, p->n_ids, err);
 	else if (option_on(g->in, OPT_CHAT))
 		r = set_chat(g, err);
 	else
-		r = session_set_text(&g->session, g->prompt.data, g->prompt.len, true, err);
+		r = session_set_text(&g->session, p->text.data, p->text.len, true, err);
 	if (r)
 		return r;
-	warn_dropped(g->in, g->prompt, &g->session.encoding);
-	warn_of_context(g);
-	warn_of_memory(g);
 	start_decoding(g);
 	return 0;
+}
+
+bool generation_is_doubtful(const struct generation *g)
+{
+	int64_t weights, need, available;
+
+	return g->session.encoding.n_dropped > 0 || exceeds_context(g) ||
+	       exceeds_memory(g, &weights, &need, &available);
+}
+
+void generation_warn(const struct generation *g)
+{
+	if (g->prompt.data)
+		warn_dropped(g->in, g->where, g->prompt, &g->session.encoding);
+	warn_of_context(g);
+	warn_of_memory(g);
 }
 
 /* ---- going on ----------------------------------------------------------------------------- */
@@ -308,8 +347,9 @@ static int advance_session(struct generation *g, struct err *err)
 
 	if (r != ERR_FORMAT || g->session.phase != PHASE_SAMPLE)
 		return r;
-	warn("%s", err->message);
-	g->no_logits = true;
+	if (!g->warned)
+		warn("%s", err->message);
+	g->no_logits = g->warned = true;
 	return SESSION_DONE;
 }
 

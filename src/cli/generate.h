@@ -4,7 +4,7 @@
 #ifndef GENERATE_H
 #define GENERATE_H
 
-#include "torchless/cli.h"
+#include "prompts.h"
 
 /*
  * Text as it grows, ended before the first stop string.  A stop string may lie across tokens, so
@@ -22,12 +22,15 @@ void stop_filter_finish(struct stop_filter *f, struct text *out);
 struct generation {
 	struct invocation *in;
 	struct session session;
+	int64_t n;             /* tokens to generate when the prompt does not say */
 	struct hook interrupt; /* ends the run when Ctrl-C was pressed */
-	struct bytes prompt;   /* as given */
+	struct bytes prompt;   /* as given; data is NULL when it was ids */
 	struct decode_stream decode;
 	struct stop_filter stop;
-	struct text text; /* the completion so far */
-	bool no_logits;   /* the text ended because no token could be picked */
+	struct text text;  /* the completion so far */
+	bool no_logits;    /* the text ended because no token could be picked */
+	bool warned;       /* that it did */
+	const char *where; /* what warnings of the prompt begin with: "" or "prompts.jsonl:3: " */
 };
 
 struct generation_options {
@@ -42,8 +45,21 @@ int generation_open(struct generation *g, struct invocation *in, const struct ge
 		    struct err *err);
 void generation_release(struct generation *g);
 
-/* Tokenize the command's argument (hooks of the tokenizer must be there already), or read ids. */
-int generation_set_prompt(struct generation *g, struct err *err);
+/*
+ * Read the command's argument: text, or ids with --prompt-ids.  p->ids belong to the caller, the
+ * text to the invocation.
+ */
+int generation_argument(struct invocation *in, struct prompt *p, struct err *err);
+
+/*
+ * Begin with a prompt, whatever went before; what it generates otherwise is p->n or opt.n tokens.
+ * Hooks of the tokenizer must be there already.  The prompt must outlive the generation.
+ */
+int generation_set_prompt(struct generation *g, const struct prompt *p, struct err *err);
+
+/* Whether the prompt drops bytes, exceeds the context or the memory; and say so. */
+bool generation_is_doubtful(const struct generation *g);
+void generation_warn(const struct generation *g);
 
 /*
  * session_advance(); a token that was picked appends to g->text the bytes by which the decoded

@@ -159,23 +159,28 @@ static int read_stdin(struct text *t, struct err *err)
 
 int invocation_text(struct invocation *in, int i, struct bytes *out, struct err *err)
 {
-	if (strcmp(in->args[i], "-") != 0) {
-		*out = (struct bytes){ in->args[i], strlen(in->args[i]) };
-		return 0;
-	}
+	if (!strcmp(in->args[i], "-"))
+		return invocation_stdin(in, out, err);
+	*out = (struct bytes){ in->args[i], strlen(in->args[i]) };
+	return 0;
+}
+
+int invocation_stdin(struct invocation *in, struct bytes *out, struct err *err)
+{
 	if (!in->stdin_text.data && read_stdin(&in->stdin_text, err))
 		return err->code;
 	*out = (struct bytes){ in->stdin_text.data ? in->stdin_text.data : "", in->stdin_text.len };
 	return 0;
 }
 
-void warn_dropped(const struct invocation *in, struct bytes text, const struct encoding *enc)
+void warn_dropped(const struct invocation *in, const char *where, struct bytes text,
+		  const struct encoding *enc)
 {
 	if (!option_on(in, OPT_QUIET) && enc->n_dropped > 0 && enc->first_dropped_at >= 0 &&
 	    (size_t)enc->first_dropped_at < text.len)
-		warn("%lld byte%s dropped, the vocabulary has no token for %s: the first is 0x%02x "
-		     "at byte %lld",
-		     (long long)enc->n_dropped, enc->n_dropped == 1 ? " was" : "s were",
+		warn("%s%lld byte%s dropped, the vocabulary has no token for %s: the first is "
+		     "0x%02x at byte %lld",
+		     where, (long long)enc->n_dropped, enc->n_dropped == 1 ? " was" : "s were",
 		     enc->n_dropped == 1 ? "it" : "them",
 		     (unsigned char)text.data[enc->first_dropped_at],
 		     (long long)enc->first_dropped_at);

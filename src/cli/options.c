@@ -56,6 +56,12 @@ const struct option option_table[OPT_COUNT] = {
 	[OPT_PROMPT_IDS] = { .name = "prompt-ids",
 			     .help = "PROMPT is token ids separated by spaces; no tokenizer is "
 				     "needed" },
+	[OPT_PROMPTS] = { "prompts", "FILE.jsonl", 0, OPTION_TEXT, .complete = COMPLETE_FILE,
+			  .help = "record a run a line of a file of JSON objects: {\"prompt\": "
+				  "TEXT} "
+				  "or {\"ids\": [ID, ...]}, and optionally \"id\" and \"n\"; - "
+				  "reads "
+				  "stdin" },
 	[OPT_ZERO] = { "zero", "POINT[SEL]", 0, OPTION_LIST, .complete = COMPLETE_POINT,
 		       .help = "set a point, or the part of it that SEL picks, to zero in every "
 			       "pass; may be given several times" },

@@ -156,6 +156,13 @@ void profile_init(struct profile *p, const struct session *s, const struct ui *b
 	p->residual = mem_calloc((size_t)program->n_layers + 1, sizeof(*p->residual));
 }
 
+void profile_restart(struct profile *p)
+{
+	memset(p->residual, 0, ((size_t)p->session->model->program.n_layers + 1) * sizeof(double));
+	p->part = PART_EMBED;
+	p->shown_layer = -1;
+}
+
 void profile_release(struct profile *p)
 {
 	free(p->part_of);

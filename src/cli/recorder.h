@@ -1,5 +1,5 @@
 /*
- * recorder.h -- the parts of `torchless trace`: recording, profiling, the summary.
+ * recorder.h -- the parts of `torchless trace`: recording, scores, profiling, the summary.
  */
 #ifndef RECORDER_H
 #define RECORDER_H
@@ -25,6 +25,7 @@ struct profile {
 	int shown_layer;
 };
 void profile_init(struct profile *p, const struct session *s, const struct ui *bar);
+void profile_restart(struct profile *p); /* before each run: times go on adding up */
 void profile_release(struct profile *p);
 void profile_clear_bar(struct profile *p);
 
@@ -34,7 +35,7 @@ struct recorder {
 	struct profile profile;
 	struct hook scores; /* reads the logits when a pass ends */
 	struct capture_policy capture;
-	struct trace_writer *writer;
+	struct trace_writer *writer; /* NULL before the file is created and after it is closed */
 	const char *path;
 	struct text piece; /* the one asked for last */
 	struct candidate next[TOP];
@@ -42,7 +43,71 @@ struct recorder {
 	struct trace_totals totals;
 };
 
+/*
+ * The life of a recording: open, listen, set the prompt of r->g, create, run; set the next prompt,
+ * run it; close.  What can be refused is refused before create touches a file.
+ */
+
+/* Read --capture, open the model and a session, add the edits of --zero to it. */
+int recorder_open(struct recorder *r, bool needs_tokenizer, struct err *err);
+
+/* Add the hooks; `bar` is where each run's progress is drawn, NULL for nowhere. */
+void recorder_listen(struct recorder *r, const struct ui *bar);
+
+/* Create the file and let the writer listen. */
+int recorder_create(struct recorder *r, struct err *err);
+
+/*
+ * Record a run of the prompt that r->g was given.  Whatever happens, what it holds is ended and
+ * readable: ERR_NO when --stop-on was met, ERR_INTERRUPTED.
+ */
+int recorder_run(struct recorder *r, const struct prompt *p, struct err *err);
+
+/* Close the file and fill r->totals; `result` and err of the runs are kept when they failed. */
+int recorder_close(struct recorder *r, int result, struct err *err);
+void recorder_release(struct recorder *r);
+
+/* Tell the executor (before create) or the recording (in a run) of each --zero. */
+int recorder_add_edits(struct recorder *r, struct err *err);
+
+/* ---- what the model thought ---------------------------------------------------------------- */
+
+/* Set up r->scores. */
+void scores_init(struct recorder *r);
+
+/* The tokens of the prompt; the token just picked, and what it was picked from. */
+int scores_record_prompt(struct recorder *r, struct err *err);
+int scores_record_pick(struct recorder *r, struct err *err);
+
+/* ---- the command --------------------------------------------------------------------------- */
+
+/* `trace --prompts`: a run a line. */
+int trace_runs(struct recorder *r, struct err *err);
+
 /* For people on a terminal's stdout, else on stderr; with --json one document on stdout. */
 int summary_print(const struct recorder *r, struct err *err);
+
+/* Parts of a summary: lines for people, and the members that end a JSON document. */
+void summary_add_model(struct text *t, const struct recorder *r, const struct ui *ui);
+void summary_add_label(struct text *t, const struct ui *ui, const char *label);
+void summary_add_time(struct text *t, const struct recorder *r, const struct ui *ui);
+void summary_add_file(struct text *t, const struct recorder *r, const struct ui *ui);
+void summary_add_json_totals(struct text *t, const struct recorder *r, int64_t prefill_ns,
+			     int64_t decode_ns);
+
+/* A path as a word of a shell command: in single quotes when it holds anything but plain letters.
+ */
+void summary_add_shell_word(struct text *t, const char *word);
+
+/* Commands to go on with. */
+struct next_command {
+	const char *before, *after; /* the recording's name */
+	bool is_option;             /* which need not be said when it is the default */
+};
+void summary_add_next(struct text *t, const struct recorder *r, const struct ui *ui,
+		      const struct next_command *commands, int n);
+
+/* What the model is called. */
+const char *summary_model_name(const struct recorder *r);
 
 #endif

@@ -10,7 +10,7 @@
 
 #define LABEL 11 /* columns before a line's contents */
 
-static void add_label(struct text *t, const struct ui *ui, const char *label)
+void summary_add_label(struct text *t, const struct ui *ui, const char *label)
 {
 	ui_add_styled(t, ui, UI_DIM, label, strlen(label));
 	for (int i = (int)strlen(label); i < LABEL; i++)
@@ -32,7 +32,7 @@ static void token_bytes(const struct recorder *r, int32_t id, struct text *out)
 		text_addf(out, "%d", (int)id);
 }
 
-static const char *shown_name(const struct recorder *r)
+const char *summary_model_name(const struct recorder *r)
 {
 	const struct config *c = r->in->model.config;
 
@@ -41,14 +41,14 @@ static const char *shown_name(const struct recorder *r)
 
 /* ---- for people --------------------------------------------------------------------------- */
 
-static void add_model_line(struct text *t, const struct recorder *r, const struct ui *ui)
+void summary_add_model(struct text *t, const struct recorder *r, const struct ui *ui)
 {
 	const struct checkpoint *ck = &r->in->model.checkpoint;
 	int n = threads_count(r->in->pool);
 	const char *dot = ui->utf8 ? "·" : "-";
 	char params[40];
 
-	text_add_escaped(t, shown_name(r), strlen(shown_name(r)));
+	text_add_escaped(t, summary_model_name(r), strlen(summary_model_name(r)));
 	text_addf(t, " %s %lld layers %s %s parameters, %s %s %s %s %d thread%s\n\n", dot,
 		  (long long)ck->config.n_layers, dot,
 		  ui_format_params(ck->n_params, params, sizeof(params)),
@@ -80,7 +80,7 @@ static void add_tokens(struct text *t, const struct recorder *r, const struct ui
 			text_adds(&line, ui->utf8 ? "│" : "|");
 		ui_add_clipped(&line, ui, bytes.data ? bytes.data : "", bytes.len, 40);
 	}
-	add_label(t, ui, "tokens");
+	summary_add_label(t, ui, "tokens");
 	text_add(t, line.data, line.len);
 	add_spaces(t, 55 - utf8_width(line.data, line.len));
 	text_addf(t, "  %6lld\n", (long long)s->n_prompt);
@@ -95,7 +95,7 @@ static void add_prefill(struct text *t, const struct recorder *r, const struct u
 	int n = r->in->model.program.n_layers;
 	char time[32];
 
-	add_label(t, ui, "prefill");
+	summary_add_label(t, ui, "prefill");
 	ui_add_bar(t, ui, 1, 31);
 	text_addf(t, " %d/%d layers", n, n);
 	add_spaces(t, 10);
@@ -109,7 +109,7 @@ static void add_predictions(struct text *t, const struct recorder *r, const stru
 
 	if (r->n_next == 0)
 		return;
-	add_label(t, ui, "next");
+	summary_add_label(t, ui, "next");
 	for (int64_t i = 0; i < r->n_next && i < 4; i++) {
 		double percent = 100 * exp((double)r->next[i].logprob);
 
@@ -129,7 +129,7 @@ static void add_generated(struct text *t, const struct recorder *r, const struct
 
 	if (s->n_generated < 2)
 		return;
-	add_label(t, ui, "decode");
+	summary_add_label(t, ui, "decode");
 	text_addf(t, "%lld tokens, %s", (long long)s->n_generated,
 		  ui_format_time(s->decode_ns, time, sizeof(time)));
 	if (r->g.text.len) {
@@ -145,7 +145,7 @@ static void add_layer_scale(struct text *t, const struct ui *ui, int n)
 {
 	int column = 0;
 
-	add_label(t, ui, "layer");
+	summary_add_label(t, ui, "layer");
 	for (int i = 0; i < n; i++) {
 		char number[16];
 		int len = snprintf(number, sizeof(number), "%d", i);
@@ -172,7 +172,7 @@ static void add_residual(struct text *t, const struct recorder *r, const struct 
 	if (n == 0)
 		return;
 	add_layer_scale(t, ui, n);
-	add_label(t, ui, "residual");
+	summary_add_label(t, ui, "residual");
 	ui_add_spark(t, ui, x, n);
 	token_bytes(r, s->tokens[s->n_prompt - 1], &bytes);
 	text_adds(t, "      l2 at '");
@@ -182,22 +182,20 @@ static void add_residual(struct text *t, const struct recorder *r, const struct 
 	text_release(&bytes);
 }
 
-static void add_time(struct text *t, const struct recorder *r, const struct ui *ui)
+void summary_add_time(struct text *t, const struct recorder *r, const struct ui *ui)
 {
 	int64_t total = 0;
 
 	for (int i = 0; i < PART_COUNT; i++)
 		total += r->profile.ns[i];
-	add_label(t, ui, "time");
+	summary_add_label(t, ui, "time");
 	for (int i = 0; i < PART_COUNT; i++)
 		text_addf(t, "%s%s %.0f %%", i ? "   " : "", part_names[i],
 			  total > 0 ? 100.0 * (double)r->profile.ns[i] / (double)total : 0);
 	text_adds(t, "\n\n");
 }
 
-/* A path as a word of a shell command: in single quotes when it holds anything but plain letters.
- */
-static void add_shell_word(struct text *t, const char *word)
+void summary_add_shell_word(struct text *t, const char *word)
 {
 	if (strspn(word,
 		   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+,:@") ==
@@ -211,7 +209,7 @@ static void add_shell_word(struct text *t, const char *word)
 	text_addc(t, '\'');
 }
 
-static void add_file(struct text *t, const struct recorder *r, const struct ui *ui)
+void summary_add_file(struct text *t, const struct recorder *r, const struct ui *ui)
 {
 	char size[32], calls[32], values[32];
 	const char *dot = ui->utf8 ? "·" : "-";
@@ -225,39 +223,42 @@ static void add_file(struct text *t, const struct recorder *r, const struct ui *
 		  ui_format_count(r->totals.n_values, values, sizeof(values)));
 }
 
-static void add_next_commands(struct text *t, const struct recorder *r, const struct ui *ui)
+void summary_add_next(struct text *t, const struct recorder *r, const struct ui *ui,
+		      const struct next_command *commands, int n)
 {
-	static const struct {
-		const char *before, *after; /* the recording's name */
-		bool is_option;             /* which need not be said when it is the default */
-	} commands[] = {
-		{ "torchless query", " residual", true },
-		{ "torchless query", " \"SELECT * FROM v_token\"", true },
-		{ "sqlite3 ", " \"SELECT fqn, shape, l2 FROM v_value LIMIT 20\"", false },
-	};
-
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		add_label(t, ui, i == 0 ? "try" : "");
+	for (int i = 0; i < n; i++) {
+		summary_add_label(t, ui, i == 0 ? "try" : "");
 		text_adds(t, commands[i].before);
 		if (!commands[i].is_option || strcmp(r->path, "trace.db") != 0) {
 			text_adds(t, commands[i].is_option ? " -t " : "");
-			add_shell_word(t, r->path);
+			summary_add_shell_word(t, r->path);
 		}
 		text_addf(t, "%s\n", commands[i].after);
 	}
 }
 
+static void add_next_commands(struct text *t, const struct recorder *r, const struct ui *ui)
+{
+	static const struct next_command commands[] = {
+		{ "torchless query", " residual", true },
+		{ "torchless query", " \"SELECT * FROM v_token\"", true },
+		{ "sqlite3 ", " \"SELECT fqn, shape, l2 FROM v_value LIMIT 20\"", false },
+	};
+
+	summary_add_next(t, r, ui, commands, (int)(sizeof(commands) / sizeof(commands[0])));
+}
+
 static void add_summary(struct text *t, const struct recorder *r, const struct ui *ui)
 {
-	add_model_line(t, r, ui);
+	summary_add_model(t, r, ui);
 	add_tokens(t, r, ui);
 	add_prefill(t, r, ui);
 	add_predictions(t, r, ui);
 	add_generated(t, r, ui);
 	text_addc(t, '\n');
 	add_residual(t, r, ui);
-	add_time(t, r, ui);
-	add_file(t, r, ui);
+	summary_add_time(t, r, ui);
+	summary_add_file(t, r, ui);
 	add_next_commands(t, r, ui);
 }
 
@@ -297,6 +298,22 @@ static void add_json_next(struct text *t, const struct recorder *r)
 	text_release(&bytes);
 }
 
+void summary_add_json_totals(struct text *t, const struct recorder *r, int64_t prefill_ns,
+			     int64_t decode_ns)
+{
+	text_addf(t, "\"prefill_ns\": %lld, \"decode_ns\": %lld, \"time_ns\": {",
+		  (long long)prefill_ns, (long long)decode_ns);
+	for (int i = 0; i < PART_COUNT; i++)
+		text_addf(t, "%s\"%s\": %lld", i ? ", " : "", part_names[i],
+			  (long long)r->profile.ns[i]);
+	text_addf(t,
+		  "}, \"calls\": %lld, \"values\": %lld, \"dumps\": %lld, \"dump_bytes\": %lld, "
+		  "\"file_bytes\": %lld}\n",
+		  (long long)r->totals.n_calls, (long long)r->totals.n_values,
+		  (long long)r->totals.n_dumps, (long long)r->totals.dump_bytes,
+		  (long long)r->totals.file_bytes);
+}
+
 static void add_json(struct text *t, const struct recorder *r)
 {
 	const struct session *s = &r->g.session;
@@ -304,7 +321,7 @@ static void add_json(struct text *t, const struct recorder *r)
 	text_adds(t, "{\"file\": ");
 	text_add_json(t, r->path, strlen(r->path));
 	text_adds(t, ", \"model\": ");
-	text_add_json(t, shown_name(r), strlen(shown_name(r)));
+	text_add_json(t, summary_model_name(r), strlen(summary_model_name(r)));
 	text_adds(t, ", \"tokens\": ");
 	add_json_tokens(t, r, 0, s->n_prompt);
 	text_adds(t, ", \"generated\": ");
@@ -316,17 +333,8 @@ static void add_json(struct text *t, const struct recorder *r)
 		text_adds(t, i ? ", " : "");
 		add_json_number(t, r->profile.residual[i]);
 	}
-	text_addf(t, "], \"prefill_ns\": %lld, \"decode_ns\": %lld, \"time_ns\": {",
-		  (long long)s->prefill_ns, (long long)s->decode_ns);
-	for (int i = 0; i < PART_COUNT; i++)
-		text_addf(t, "%s\"%s\": %lld", i ? ", " : "", part_names[i],
-			  (long long)r->profile.ns[i]);
-	text_addf(t,
-		  "}, \"calls\": %lld, \"values\": %lld, \"dumps\": %lld, \"dump_bytes\": %lld, "
-		  "\"file_bytes\": %lld}\n",
-		  (long long)r->totals.n_calls, (long long)r->totals.n_values,
-		  (long long)r->totals.n_dumps, (long long)r->totals.dump_bytes,
-		  (long long)r->totals.file_bytes);
+	text_adds(t, "], ");
+	summary_add_json_totals(t, r, s->prefill_ns, s->decode_ns);
 }
 
 int summary_print(const struct recorder *r, struct err *err)

@@ -44,6 +44,22 @@ void session_add_hook(struct session *s, struct hook *hook)
 	s->executor.hooks = s->hooks;
 }
 
+void session_restart(struct session *s, int64_t n)
+{
+	encoding_release(&s->encoding);
+	s->encoding = (struct encoding){ 0 };
+	sampler_release(&s->sampler);
+	sampler_init(&s->sampler, &s->opt.sampler);
+	executor_restart(&s->executor);
+	s->opt.n = n;
+	s->n_tokens = s->n_prompt = s->n_generated = 0;
+	s->prefill_ns = s->decode_ns = 0;
+	s->picked = -1;
+	s->stopped_at_eos = s->in_pick = false;
+	s->stage = (struct stage_run){ 0 };
+	s->phase = PHASE_TOKENIZE;
+}
+
 /* ---- the prompt --------------------------------------------------------------------------- */
 
 static void append_token(struct session *s, int32_t id)

@@ -316,6 +316,13 @@ int executor_truncate(struct executor *ex, int64_t n, int pass, struct err *err)
 	return 0;
 }
 
+void executor_restart(struct executor *ex)
+{
+	ex->n_positions = ex->pos0 = ex->T = ex->R = ex->S = 0;
+	ex->pass = ex->pc = 0;
+	ex->in_pass = ex->resumed = false;
+}
+
 int64_t executor_positions(const struct executor *ex)
 {
 	return ex->n_positions;

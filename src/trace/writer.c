@@ -180,9 +180,10 @@ static int insert_run(struct trace_writer *w, const struct trace_run *run, struc
 	if (stmt_ready(&w->db, &s,
 		       "INSERT INTO run(uuid, model_id, role, engine, engine_commit, build, host, "
 		       "dtype_weight, dtype_compute, dtype_kv, n_threads, seed, sampler, opts, "
-		       "prompt, prompt_redacted, started_ns) "
+		       "line, line_id, prompt, prompt_redacted, started_ns) "
 		       "VALUES(:uuid, 1, 'engine', :engine, :commit, :build, :host, :weight, 0, 0, "
-		       ":threads, :seed, :sampler, :opts, :prompt, :redacted, :started)",
+		       ":threads, :seed, :sampler, :opts, nullif(:line, 0), "
+		       "json_extract(:line_id, '$'), :prompt, :redacted, :started)",
 		       err))
 		return err->code;
 	stmt_blob(&s, ":uuid", uuid, sizeof(uuid));
@@ -195,6 +196,8 @@ static int insert_run(struct trace_writer *w, const struct trace_run *run, struc
 	stmt_int(&s, ":seed", run->seed);
 	stmt_text(&s, ":sampler", run->sampler_json ? run->sampler_json : "{}");
 	stmt_text(&s, ":opts", run->opts_json ? run->opts_json : "{}");
+	stmt_int(&s, ":line", run->line);
+	stmt_text(&s, ":line_id", run->line_id);
 	if (run->prompt && !run->redact)
 		stmt_text_len(&s, ":prompt", run->prompt, run->prompt_len);
 	stmt_int(&s, ":redacted", run->redact);

@@ -287,3 +287,49 @@ Test(session, prompts_that_cannot_be_run_are_refused)
 	cr_assert_eq(session_init(&f.s, &f.model, &f.opt, &f.err), ERR_USAGE);
 	close_fixture(&f);
 }
+
+/* What a session has of the prompt that run() has brought to its end. */
+static void keep(const struct fixture *f, int32_t tokens[64], float logits[128])
+{
+	cr_assert(f->s.n_tokens <= 64 && tiny_default.vocab <= 128);
+	memcpy(tokens, f->s.tokens, (size_t)f->s.n_tokens * sizeof(*tokens));
+	memcpy(logits, executor_logits(&f->s.executor, 0),
+	       (size_t)tiny_default.vocab * sizeof(*logits));
+}
+
+static void restart_gives_the_same(bool ring)
+{
+	int32_t first[64] = { 0 }, again[64] = { 0 }, other[40];
+	float logits[128], logits_again[128];
+	struct seen seen = { 0 };
+	struct fixture f;
+
+	open_fixture(&f);
+	f.opt.executor.ring = ring;
+	f.opt.executor.chunk = 8;
+	start_with_ids(&f);
+	run(&f, &seen);
+	keep(&f, first, logits);
+	for (int i = 0; i < 40; i++)
+		other[i] = (i * 11 + 3) % tiny_default.vocab;
+	session_restart(&f.s, 20);
+	cr_assert_eq(session_set_ids(&f.s, other, 40, &f.err), 0, "%s", f.err.message);
+	for (int i = 0; i < 7; i++) /* not to its end */
+		cr_assert_eq(session_advance(&f.s, &f.err), SESSION_TOKEN);
+	session_restart(&f.s, 9);
+	cr_assert_eq(session_set_ids(&f.s, f.ids, N_PROMPT, &f.err), 0, "%s", f.err.message);
+	seen.tokens = 0;
+	run(&f, &seen);
+	cr_assert_eq(seen.tokens, 9);
+	cr_assert_eq(f.s.executor.pass, 2 + 8); /* two of the prompt, then one a token fed back */
+	keep(&f, again, logits_again);
+	cr_assert_arr_eq(first, again, sizeof(first));
+	cr_assert_arr_eq(logits, logits_again, (size_t)tiny_default.vocab * sizeof(*logits));
+	close_fixture(&f);
+}
+
+Test(session, a_prompt_gives_the_same_bits_after_another_one)
+{
+	restart_gives_the_same(false);
+	restart_gives_the_same(true);
+}

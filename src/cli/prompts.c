@@ -1,0 +1,201 @@
+/*
+ * prompts.c -- reading a --prompts file; see prompts.h.
+ *
+ * Whatever can be seen without a model is refused here, before one is opened.
+ */
+#include "prompts.h"
+#include "torchless/json.h"
+#include "torchless/mem.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#define MAX_FILE_BYTES ((size_t)1 << 30)
+#define MAX_TOKENS     1000000000 /* as -n */
+
+static int bad_line(const char *what, const cJSON *item, const char *expected, struct err *err)
+{
+	char *found = cJSON_PrintUnformatted(item);
+
+	err_set(err, ERR_FORMAT, "%s: %s is expected, not %.60s", what, expected,
+		found ? found : "this");
+	cJSON_free(found);
+	return err->code;
+}
+
+/* ---- the keys of a line ------------------------------------------------------------------- */
+
+/*
+ * cJSON ends a string at \u0000 and so would a prompt.  `json` is valid: what looks like that
+ * escape is one, unless its backslash is itself escaped.
+ */
+static bool holds_nul(struct bytes json)
+{
+	for (size_t i = 0; i + 6 <= json.len; i++) {
+		if (json.data[i] != '\\')
+			continue;
+		if (!memcmp(json.data + i, "\\u0000", 6))
+			return true;
+		i++;
+	}
+	return false;
+}
+
+static int read_text(struct prompt *p, const cJSON *item, struct bytes json, const char *what,
+		     struct err *err)
+{
+	if (!cJSON_IsString(item))
+		return bad_line(what, item, "text as \"prompt\"", err);
+	if (holds_nul(json))
+		return err_set(err, ERR_FORMAT,
+			       "%s: a line with \\u0000 cannot be read; give \"ids\" instead",
+			       what);
+	p->text.len = strlen(item->valuestring);
+	p->text.data = mem_memdup(item->valuestring, p->text.len);
+	return 0;
+}
+
+static bool is_id(const cJSON *item)
+{
+	double d = item->valuedouble;
+
+	return cJSON_IsNumber(item) && d == floor(d) && d >= 0 && d <= INT32_MAX;
+}
+
+static int read_ids(struct prompt *p, const cJSON *item, const char *what, struct err *err)
+{
+	const cJSON *id;
+
+	if (!cJSON_IsArray(item))
+		return bad_line(what, item, "a list of token ids as \"ids\"", err);
+	p->ids = mem_calloc((size_t)cJSON_GetArraySize(item) + 1, sizeof(*p->ids));
+	cJSON_ArrayForEach(id, item)
+	{
+		if (!is_id(id))
+			return bad_line(what, id, "a token id in \"ids\"", err);
+		p->ids[p->n_ids++] = (int32_t)id->valuedouble;
+	}
+	return 0;
+}
+
+static int read_name(struct prompt *p, const cJSON *item, const char *what, struct err *err)
+{
+	char *json;
+
+	if (!cJSON_IsString(item) && !cJSON_IsNumber(item))
+		return bad_line(what, item, "text or a number as \"id\"", err);
+	json = cJSON_PrintUnformatted(item);
+	p->id = mem_strdup(json ? json : "null");
+	cJSON_free(json);
+	return 0;
+}
+
+static int read_object(struct prompt *p, const cJSON *line, struct bytes json, const char *what,
+		       struct err *err)
+{
+	const cJSON *text = json_get(line, "prompt"), *ids = json_get(line, "ids");
+	const cJSON *id = json_get(line, "id");
+
+	if (!cJSON_IsObject(line))
+		return bad_line(what, line, "an object such as {\"prompt\": \"Hello\"}", err);
+	if (!text == !ids)
+		return err_set(err, ERR_FORMAT, "%s: %s \"prompt\" %s \"ids\"", what,
+			       text ? "a line has" : "there is neither", text ? "or" : "nor");
+	if (json_get_int(line, "n", 0, MAX_TOKENS, &p->n, what, err) < 0)
+		return err->code;
+	if (id && read_name(p, id, what, err))
+		return err->code;
+	return text ? read_text(p, text, json, what, err) : read_ids(p, ids, what, err);
+}
+
+/* ---- the file ----------------------------------------------------------------------------- */
+
+static void release_prompt(struct prompt *p)
+{
+	free((char *)p->text.data);
+	free(p->ids);
+	free(p->id);
+}
+
+static int add_line(struct prompt_list *list, struct bytes json, int64_t number, struct err *err)
+{
+	struct prompt p = { .n = -1, .line = number };
+	struct text what = { 0 };
+	cJSON *line;
+	int r;
+
+	text_addf(&what, "%s:%lld", list->file, (long long)number);
+	line = json_parse(json.data, json.len, what.data, err);
+	r = line ? read_object(&p, line, json, what.data, err) : err->code;
+	cJSON_Delete(line);
+	text_release(&what);
+	if (r) {
+		release_prompt(&p);
+		return r;
+	}
+	list->items = mem_grow(list->items, (size_t)list->n, &list->cap, sizeof(*list->items));
+	list->items[list->n++] = p;
+	return 0;
+}
+
+static bool is_blank(struct bytes line)
+{
+	static const char blanks[] = { ' ', '\t', '\r' };
+
+	for (size_t i = 0; i < line.len; i++)
+		if (!memchr(blanks, line.data[i], sizeof(blanks)))
+			return false;
+	return true;
+}
+
+static int add_lines(struct prompt_list *list, struct bytes file, struct err *err)
+{
+	const char *at = file.data, *end = file.data + file.len;
+
+	for (int64_t number = 1; at < end; number++) {
+		const char *feed = memchr(at, '\n', (size_t)(end - at));
+		struct bytes line = { at, (size_t)((feed ? feed : end) - at) };
+
+		if (!is_blank(line) && add_line(list, line, number, err))
+			return err->code;
+		at = feed ? feed + 1 : end;
+	}
+	if (list->n == 0)
+		return err_set(err, ERR_FORMAT, "%s holds no prompt", list->file);
+	return 0;
+}
+
+int prompts_read(struct prompt_list *list, struct invocation *in, const char *path, struct err *err)
+{
+	bool is_stdin = !strcmp(path, "-");
+	struct text text = { 0 };
+	struct bytes file;
+	XXH128_canonical_t canonical;
+	int r;
+
+	*list = (struct prompt_list){ .file = mem_strdup(is_stdin ? "standard input" : path) };
+	r = is_stdin ? invocation_stdin(in, &file, err)
+		     : text_read_file(&text, path, MAX_FILE_BYTES, err);
+	if (r == 0 && !is_stdin)
+		file = (struct bytes){ text.data ? text.data : "", text.len };
+	if (r == 0) {
+		XXH128_canonicalFromHash(&canonical, XXH3_128bits(file.data, file.len));
+		memcpy(list->hash, canonical.digest, sizeof(list->hash));
+		r = add_lines(list, file, err);
+	}
+	text_release(&text);
+	return r;
+}
+
+void prompts_release(struct prompt_list *list)
+{
+	for (int64_t i = 0; i < list->n; i++)
+		release_prompt(&list->items[i]);
+	free(list->items);
+	free(list->file);
+	*list = (struct prompt_list){ 0 };
+}

@@ -1,0 +1,290 @@
+/*
+ * recorder.c -- a session with the trace writer listening: opening the recording, its runs, edits.
+ */
+#include "recorder.h"
+#include "torchless/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <xxhash.h>
+
+/* ---- opening the recording ---------------------------------------------------------------- */
+
+static struct bytes piece_of(void *ctx, int32_t id)
+{
+	struct recorder *r = ctx;
+
+	text_clear(&r->piece);
+	tokenizer_token_bytes(r->in->model.tokenizer, id, &r->piece);
+	return (struct bytes){ r->piece.data, r->piece.len };
+}
+
+static void hash_tokenizer(const struct checkpoint *ck, uint8_t hash[16])
+{
+	XXH128_canonical_t canonical;
+
+	XXH128_canonicalFromHash(&canonical,
+				 XXH3_128bits(ck->tokenizer_json, ck->tokenizer_json_len));
+	memcpy(hash, canonical.digest, 16);
+}
+
+static struct trace_options trace_options(const struct recorder *r)
+{
+	bool stops = option_on(r->in, OPT_STOP_ON);
+	bool on_nan = option_int(r->in, OPT_STOP_ON, 0) == 0;
+
+	return (struct trace_options){
+		.capture = &r->capture,
+		.stop_on_nan = stops && on_nan,
+		.stop_on_inf = stops && !on_nan,
+		.pattern_keys = 1024,
+	};
+}
+
+int recorder_create(struct recorder *r, struct err *err)
+{
+	const struct trace_options o = trace_options(r);
+	const struct checkpoint *ck = &r->in->model.checkpoint;
+	const struct config *c = &ck->config;
+	uint8_t weights_hash[16], tokenizer_hash[16];
+	struct trace_model model = {
+		.name = c->name,
+		.arch = c->arch,
+		.file = ck->path,
+		.file_bytes = ck->weight_bytes,
+		.weights_hash = weights_hash,
+		.n_layers = c->n_layers,
+		.d_model = c->d_model,
+		.n_heads = c->n_heads,
+		.n_kv_heads = c->n_kv_heads,
+		.head_dim = c->head_dim,
+		.d_ff = c->d_ff,
+		.n_vocab = c->n_vocab,
+		.window = c->window,
+		.rope_theta = c->rope_theta,
+		.weight_dtype = ck->weight_dtype,
+		.config_json = ck->config_json,
+		.ctx = r,
+	};
+
+	if (checkpoint_hash(ck, r->in->pool, weights_hash, err))
+		return err->code;
+	if (r->in->model.tokenizer) {
+		hash_tokenizer(ck, tokenizer_hash);
+		model.tokenizer_hash = tokenizer_hash;
+		model.piece = piece_of;
+	}
+	r->writer = trace_writer_new(r->path, &r->in->model.program, &model, &o, err);
+	if (!r->writer)
+		return err->code;
+	session_add_hook(&r->g.session, trace_writer_hook(r->writer));
+	return 0;
+}
+
+/* The command line as JSON, without the prompt when it must not be kept. */
+static void add_command_line(struct text *t, const struct recorder *r)
+{
+	const struct invocation *in = r->in;
+	bool first = true;
+
+	text_adds(t, "{\"argv\": [");
+	for (int i = 0; i < in->argc; i++) {
+		if (option_on(in, OPT_REDACT) && in->n_args > 0 && in->argv[i] == in->args[0])
+			continue;
+		text_adds(t, first ? "" : ", ");
+		text_add_json(t, in->argv[i], strlen(in->argv[i]));
+		first = false;
+	}
+	text_addf(t, "], \"n\": %lld, \"chunk\": %lld, \"logits\": \"%s\", \"chat\": %s}",
+		  (long long)r->g.session.opt.n, (long long)r->g.session.opt.executor.chunk,
+		  r->g.session.opt.all_logits ? "all" : "last",
+		  option_on(in, OPT_CHAT) ? "true" : "false");
+}
+
+static int begin_run(struct recorder *r, const struct prompt *p, struct err *err)
+{
+	const struct sampler_options *o = &r->g.session.opt.sampler;
+	struct text engine = { 0 }, build = { 0 }, options = { 0 }, sampler = { 0 };
+	struct trace_run run;
+	int result;
+
+	text_addf(&engine, "torchless %s", version_number);
+	text_addf(&build, "%s, %s", version_compiler, r->in->kernels->isa);
+	add_command_line(&options, r);
+	text_addf(&sampler, "{\"temp\": %g, \"top_k\": %lld, \"top_p\": %g, \"min_p\": %g}",
+		  o->temp, (long long)o->top_k, o->top_p, o->min_p);
+	run = (struct trace_run){
+		.engine = engine.data,
+		.commit = version_commit,
+		.build = build.data,
+		.n_threads = threads_count(r->in->pool),
+		.seed = (int64_t)o->seed,
+		.sampler_json = sampler.data,
+		.opts_json = options.data,
+		.line = p->line,
+		.line_id = p->id,
+		.prompt = p->text.data,
+		.prompt_len = p->text.len,
+		.redact = option_on(r->in, OPT_REDACT),
+	};
+	result = trace_writer_begin_run(r->writer, &run, err);
+	text_release(&engine);
+	text_release(&build);
+	text_release(&options);
+	text_release(&sampler);
+	return result;
+}
+
+/* ---- edits -------------------------------------------------------------------------------- */
+
+/* Before there is a writer the executor is told of the edits, then each run of the recording is. */
+static int zero_values(struct recorder *r, const bool *wanted, const char *part, struct err *err)
+{
+	const struct program *p = &r->in->model.program;
+
+	for (int v = 0; v < p->n_values; v++) {
+		struct edit edit = { .value = v, .kind = EDIT_ZERO, .pass_to = -1 };
+
+		if (!wanted[v])
+			continue;
+		if (selection_parse(&edit.sel, part, p->values[v].point->axes, err) ||
+		    selection_check(&edit.sel, &p->values[v], err))
+			return err->code;
+		if (!r->writer)
+			executor_add_edit(&r->g.session.executor, &edit);
+		else if (trace_writer_edit(r->writer, v, part, "zero", err))
+			return err->code;
+	}
+	return 0;
+}
+
+static int add_zero(struct recorder *r, const char *text, struct err *err)
+{
+	const struct program *p = &r->in->model.program;
+	bool *wanted = mem_calloc((size_t)p->n_values, sizeof(*wanted));
+	const char *part;
+	char name[256];
+	int result = selection_split(text, name, sizeof(name), &part, err);
+
+	if (result == 0 && (result = points_match(p, name, wanted, err)) > 0)
+		result = zero_values(r, wanted, part, err);
+	free(wanted);
+	return result < 0 ? err_wrap(err, "--zero %s", text) : 0;
+}
+
+int recorder_add_edits(struct recorder *r, struct err *err)
+{
+	const struct option_value *zero = &r->in->option[OPT_ZERO];
+
+	for (int i = 0; i < zero->n; i++)
+		if (add_zero(r, zero->list[i], err))
+			return err->code;
+	return 0;
+}
+
+/* ---- running ------------------------------------------------------------------------------ */
+
+/* The only hook that pauses is the writer's, when --stop-on is met. */
+static int stop_error(const struct recorder *r, struct err *err)
+{
+	const char *fqn = "a value";
+	int pass = 0;
+
+	trace_writer_stopped(r->writer, &fqn, &pass);
+	return err_set(err, ERR_NO, "stopped: %s of pass %d holds %s; %s has everything up to it",
+		       fqn, pass, option_int(r->in, OPT_STOP_ON, 0) == 0 ? "NaN" : "infinity",
+		       r->path);
+}
+
+static int record_passes(struct recorder *r, struct err *err)
+{
+	int status;
+
+	while ((status = generation_advance(&r->g, err)) == SESSION_TOKEN)
+		if (scores_record_pick(r, err))
+			return err->code;
+	if (status == SESSION_PAUSED)
+		return stop_error(r, err);
+	if (status == SESSION_DONE)
+		generation_finish(&r->g);
+	return status < 0 ? status : 0;
+}
+
+static const char *run_status(int result)
+{
+	if (result == 0)
+		return "ok";
+	return result == ERR_NO || result == ERR_INTERRUPTED ? "stopped" : "error";
+}
+
+int recorder_run(struct recorder *r, const struct prompt *p, struct err *err)
+{
+	struct err late = { 0 };
+	int result = begin_run(r, p, err);
+
+	if (result)
+		return result;
+	profile_restart(&r->profile);
+	result = recorder_add_edits(r, err) || scores_record_prompt(r, err) ? err->code
+									    : record_passes(r, err);
+	profile_clear_bar(&r->profile);
+	if (trace_writer_end_run(r->writer, run_status(result), &late) == 0 || result)
+		return result;
+	*err = late;
+	return late.code;
+}
+
+int recorder_close(struct recorder *r, int result, struct err *err)
+{
+	struct err late = { 0 };
+	struct stat st;
+	int closed;
+
+	if (!r->writer)
+		return result;
+	r->totals = trace_writer_totals(r->writer);
+	closed = trace_writer_close(r->writer, &late);
+	r->writer = NULL;
+	if (stat(r->path, &st) == 0)
+		r->totals.file_bytes = (int64_t)st.st_size;
+	if (result || !closed)
+		return result;
+	*err = late;
+	return late.code;
+}
+
+/* ---- before anything is written ----------------------------------------------------------- */
+
+int recorder_open(struct recorder *r, bool needs_tokenizer, struct err *err)
+{
+	const struct option_value *capture = &r->in->option[OPT_CAPTURE];
+	const struct generation_options o = {
+		.n = 1,
+		.all_logits = option_int(r->in, OPT_LOGITS, 0) == 0,
+		.needs_tokenizer = needs_tokenizer,
+	};
+
+	for (int i = 0; i < capture->n; i++)
+		if (capture_policy_add(&r->capture, capture->list[i], err))
+			return err->code;
+	if (generation_open(&r->g, r->in, &o, err))
+		return err->code;
+	return recorder_add_edits(r, err);
+}
+
+void recorder_listen(struct recorder *r, const struct ui *bar)
+{
+	profile_init(&r->profile, &r->g.session, bar);
+	scores_init(r);
+	session_add_hook(&r->g.session, &r->profile.hook);
+	session_add_hook(&r->g.session, &r->scores);
+}
+
+void recorder_release(struct recorder *r)
+{
+	generation_release(&r->g);
+	profile_release(&r->profile);
+	capture_policy_release(&r->capture);
+	text_release(&r->piece);
+}

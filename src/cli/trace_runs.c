@@ -1,0 +1,299 @@
+/*
+ * trace_runs.c -- `torchless trace --prompts`: a run a line of a file, in one recording.
+ *
+ * One session serves every run: it begins anew with each prompt, so memory is allocated once and a
+ * run has the bits of its prompt traced alone.  All lines are tokenized and checked before the
+ * first is run.
+ */
+#include "recorder.h"
+#include "torchless/mem.h"
+
+#include <string.h>
+#include <time.h>
+
+struct runs {
+	struct recorder *r;
+	struct prompt_list list;
+	int64_t n_done; /* runs that are in the recording */
+
+	/* Tokens that pass through the model: what there will be, and what was since started_ns. */
+	int64_t work, work_done, run_work;
+	int64_t started_ns, shown_ns;
+	struct hook hook; /* counts them */
+	const struct ui *bar;
+
+	int64_t n_recorded, n_prompt, n_generated, prefill_ns, decode_ns, elapsed_ns;
+};
+
+static int64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* ---- progress ----------------------------------------------------------------------------- */
+
+static void draw(struct runs *runs)
+{
+	int64_t now = now_ns(), done = runs->work_done + runs->run_work, spent;
+	char shown[32], all[32], left[32];
+	struct text t = { 0 };
+
+	if (!runs->bar || now - runs->shown_ns < 100000000)
+		return;
+	runs->shown_ns = now;
+	spent = now - runs->started_ns;
+	text_adds(&t, "\rruns       ");
+	ui_add_bar(&t, runs->bar, runs->work > 0 ? (double)done / (double)runs->work : 0, 31);
+	text_addf(&t, " %s/%s", ui_format_count(runs->n_done, shown, sizeof(shown)),
+		  ui_format_count(runs->list.n, all, sizeof(all)));
+	if (done > 0 && spent > 500000000)
+		text_addf(&t, "   %s left",
+			  ui_format_time((int64_t)((double)spent / (double)done *
+						   (double)(runs->work - done)),
+					 left, sizeof(left)));
+	text_adds(&t, "\033[K");
+	fwrite(t.data, 1, t.len, runs->bar->out);
+	fflush(runs->bar->out);
+	text_release(&t);
+}
+
+static void clear_bar(const struct runs *runs)
+{
+	if (runs->bar && runs->shown_ns > 0)
+		fputs("\r\033[K", runs->bar->out);
+}
+
+static bool wants_no_site(void *ctx, const struct site *at)
+{
+	(void)ctx, (void)at;
+	return false;
+}
+
+static int count_pass(void *ctx, struct executor *ex, struct err *err)
+{
+	struct runs *runs = ctx;
+
+	(void)err;
+	runs->run_work += ex->T;
+	draw(runs);
+	return 0;
+}
+
+/* ---- before the first run ----------------------------------------------------------------- */
+
+/* The last token that is generated does not pass through the model. */
+static int64_t work_of(const struct session *s)
+{
+	return s->n_prompt + (s->opt.n > 1 ? s->opt.n - 1 : 0);
+}
+
+static int check_line(struct runs *runs, const struct prompt *p, int64_t *n_doubtful,
+		      struct err *err)
+{
+	struct generation *g = &runs->r->g;
+	struct text where = { 0 };
+	int result;
+
+	if (!p->text.data && option_on(runs->r->in, OPT_CHAT))
+		result = err_set(err, ERR_USAGE, "--chat wraps text, and this line has ids");
+	else
+		result = generation_set_prompt(g, p, err);
+	if (result)
+		return err_wrap(err, "%s:%lld", runs->list.file, (long long)p->line);
+	runs->work += work_of(&g->session);
+	if (!generation_is_doubtful(g) || (*n_doubtful)++ > 0)
+		return 0;
+	text_addf(&where, "%s:%lld: ", runs->list.file, (long long)p->line);
+	g->where = where.data;
+	generation_warn(g);
+	g->where = "";
+	text_release(&where);
+	return 0;
+}
+
+static int check_lines(struct runs *runs, struct err *err)
+{
+	int64_t n_doubtful = 0;
+
+	for (int64_t i = 0; i < runs->list.n; i++) {
+		if (check_line(runs, &runs->list.items[i], &n_doubtful, err))
+			return err->code;
+		if (interrupted)
+			return err_set(err, ERR_INTERRUPTED, "interrupted");
+	}
+	if (n_doubtful > 1)
+		warn("%s: %lld more prompts deserve such a warning", runs->list.file,
+		     (long long)n_doubtful - 1);
+	return 0;
+}
+
+static int open_runs(struct runs *runs, struct err *err)
+{
+	struct recorder *r = runs->r;
+	bool has_bar = r->in->err.is_terminal && !option_on(r->in, OPT_QUIET);
+	bool has_text = false;
+
+	if (prompts_read(&runs->list, r->in, option_text(r->in, OPT_PROMPTS, NULL), err))
+		return err->code;
+	for (int64_t i = 0; i < runs->list.n; i++)
+		has_text = has_text || runs->list.items[i].text.data;
+	if (recorder_open(r, has_text, err) || check_lines(runs, err))
+		return err->code;
+	recorder_listen(r, NULL);
+	runs->bar = has_bar ? &r->in->err : NULL;
+	runs->hook = (struct hook){ .wants = wants_no_site, .pass_end = count_pass, .ctx = runs };
+	session_add_hook(&r->g.session, &runs->hook);
+	return 0;
+}
+
+/* ---- the runs ----------------------------------------------------------------------------- */
+
+/* What was not done, said with the reason. */
+static int stopped_at(const struct runs *runs, const struct prompt *p, struct err *err)
+{
+	struct err why = *err;
+	long long left = (long long)(runs->list.n - runs->n_done);
+
+	if (why.code == ERR_INTERRUPTED)
+		return err_set(err, ERR_INTERRUPTED,
+			       "interrupted at %s:%lld; %s has the %lld runs before it",
+			       runs->list.file, (long long)p->line, runs->r->path,
+			       (long long)runs->n_done);
+	return err_set(err, why.code, "%s:%lld: %s; of %lld prompts %lld are not done",
+		       runs->list.file, (long long)p->line, why.message, (long long)runs->list.n,
+		       left);
+}
+
+static int record_line(struct runs *runs, const struct prompt *p, struct err *err)
+{
+	const struct session *s = &runs->r->g.session;
+	int64_t work;
+	int result = generation_set_prompt(&runs->r->g, p, err);
+
+	work = work_of(s);
+	if (result == 0)
+		result = recorder_run(runs->r, p, err);
+	runs->n_prompt += s->n_prompt;
+	runs->n_generated += s->n_generated;
+	runs->prefill_ns += s->prefill_ns;
+	runs->decode_ns += s->decode_ns;
+	if (result)
+		return stopped_at(runs, p, err);
+	runs->n_done++;
+	runs->n_recorded++;
+	runs->work_done += work;
+	runs->run_work = 0;
+	draw(runs);
+	return 0;
+}
+
+static int record_lines(struct runs *runs, struct err *err)
+{
+	int result = 0;
+
+	runs->started_ns = now_ns();
+	for (int64_t i = runs->n_done; i < runs->list.n && result == 0; i++)
+		result = record_line(runs, &runs->list.items[i], err);
+	clear_bar(runs);
+	result = recorder_close(runs->r, result, err);
+	runs->elapsed_ns = now_ns() - runs->started_ns;
+	return result;
+}
+
+/* ---- the summary -------------------------------------------------------------------------- */
+
+static double per_second(int64_t n, int64_t ns)
+{
+	return ns > 0 ? 1e9 * (double)n / (double)ns : 0;
+}
+
+static void add_runs(struct text *t, const struct runs *runs, const struct ui *ui)
+{
+	char n[32], elapsed[32], prompt[32], generated[32];
+	int64_t compute = runs->prefill_ns + runs->decode_ns;
+
+	summary_add_label(t, ui, "runs");
+	text_addf(t, "%s of ", ui_format_count(runs->n_recorded, n, sizeof(n)));
+	ui_add_clipped(t, ui, runs->list.file, strlen(runs->list.file), 40);
+	text_addf(t, " in %s, %.1f a second\n",
+		  ui_format_time(runs->elapsed_ns, elapsed, sizeof(elapsed)),
+		  per_second(runs->n_recorded, runs->elapsed_ns));
+	summary_add_label(t, ui, "tokens");
+	text_addf(t, "%s of prompts, %s generated; %.0f a second of computing\n",
+		  ui_format_count(runs->n_prompt, prompt, sizeof(prompt)),
+		  ui_format_count(runs->n_generated, generated, sizeof(generated)),
+		  per_second(runs->n_prompt + runs->n_generated, compute));
+}
+
+static void add_summary(struct text *t, const struct runs *runs, const struct ui *ui)
+{
+	static const struct next_command commands[] = {
+		{ "torchless query",
+		  " \"SELECT run_id, line, id, n_prompt, n_generated, completion FROM v_run\"",
+		  true },
+		{ "torchless query", " residual run=1", true },
+		{ "sqlite3 ",
+		  " \"SELECT run_id, l2 FROM v_value WHERE fqn = 'model.norm:out' AND pass = 0\"",
+		  false },
+	};
+
+	summary_add_model(t, runs->r, ui);
+	add_runs(t, runs, ui);
+	summary_add_time(t, runs->r, ui);
+	summary_add_file(t, runs->r, ui);
+	summary_add_next(t, runs->r, ui, commands, (int)(sizeof(commands) / sizeof(commands[0])));
+}
+
+static void add_json(struct text *t, const struct runs *runs)
+{
+	const char *model = summary_model_name(runs->r);
+
+	text_adds(t, "{\"file\": ");
+	text_add_json(t, runs->r->path, strlen(runs->r->path));
+	text_adds(t, ", \"model\": ");
+	text_add_json(t, model, strlen(model));
+	text_adds(t, ", \"prompts\": ");
+	text_add_json(t, runs->list.file, strlen(runs->list.file));
+	text_addf(t,
+		  ", \"runs\": %lld, \"recorded\": %lld, \"prompt_tokens\": %lld, "
+		  "\"generated_tokens\": %lld, \"elapsed_ns\": %lld, ",
+		  (long long)runs->list.n, (long long)runs->n_recorded, (long long)runs->n_prompt,
+		  (long long)runs->n_generated, (long long)runs->elapsed_ns);
+	summary_add_json_totals(t, runs->r, runs->prefill_ns, runs->decode_ns);
+}
+
+static int print_summary(const struct runs *runs, struct err *err)
+{
+	const struct invocation *in = runs->r->in;
+	const struct ui *ui = in->out.is_terminal ? &in->out : &in->err;
+	struct text t = { 0 };
+	int result = 0;
+
+	if (option_on(in, OPT_JSON)) {
+		add_json(&t, runs);
+		result = write_out(t.data, t.len, err);
+	} else if (!option_on(in, OPT_QUIET)) {
+		add_summary(&t, runs, ui);
+		fwrite(t.data, 1, t.len, ui->out);
+	}
+	text_release(&t);
+	return result;
+}
+
+int trace_runs(struct recorder *r, struct err *err)
+{
+	struct runs runs = { .r = r };
+	int result = open_runs(&runs, err);
+
+	if (result == 0)
+		result = recorder_create(r, err);
+	if (result == 0)
+		result = record_lines(&runs, err);
+	if (result == 0)
+		result = print_summary(&runs, err);
+	prompts_release(&runs.list);
+	return result;
+}
