@@ -80,10 +80,19 @@ struct trace_candidate {
 
 struct trace_writer;
 
+/* What a recording can be resumed with only when it was made with the same: "--temp", "0.8". */
+struct trace_setting {
+	const char *name, *value;
+};
+
 struct trace_options {
 	const struct capture_policy *capture;
 	bool stop_on_nan, stop_on_inf;
 	int64_t pattern_keys; /* statistics of O(T^2) points up to this many keys: 1024 */
+
+	/* Of many runs: what makes them go together, kept in the file; none: no resuming. */
+	const struct trace_setting *settings;
+	int n_settings;
 };
 
 /*
@@ -93,6 +102,17 @@ struct trace_options {
 struct trace_writer *trace_writer_new(const char *path, const struct program *p,
 				      const struct trace_model *model,
 				      const struct trace_options *opt, struct err *err);
+
+/*
+ * Continue a recording of `n_runs` runs that was interrupted or killed: the runs that are finished
+ * stay, in *n_done; what there is of the next one is removed.  *w is NULL when nothing is left to
+ * do.  ERR_FORMAT when the file is no such recording; ERR_USAGE when another model or other
+ * settings made it; ERR_IO, also when another process is writing it.  A file that is refused is as
+ * it was.
+ */
+int trace_writer_resume(const char *path, const struct program *p, const struct trace_model *model,
+			const struct trace_options *opt, int64_t n_runs, int64_t *n_done,
+			struct trace_writer **w, struct err *err);
 
 /*
  * Begin a run; the hook is then to be added to the session.  Record the prompt's tokens before the

@@ -19,6 +19,10 @@ static int check_options(const struct invocation *in, struct err *err)
 	if (many && in->n_args > 0)
 		return err_set(err, ERR_USAGE,
 			       "--prompts and a PROMPT on the command line exclude each other");
+	if (!many && option_on(in, OPT_RESUME))
+		return err_set(
+			err, ERR_USAGE,
+			"--resume goes on with the runs of --prompts FILE, which is missing");
 	if (!many && in->n_args == 0)
 		return err_set(err, ERR_USAGE,
 			       "trace wants a PROMPT or --prompts FILE; see `torchless trace "

@@ -70,6 +70,12 @@ const struct command command_table[] = {
 			"checked before the first is run. The view v_run has a row a run, with "
 			"its line and id; run_id picks one in the other views.\n"
 			"\n"
+			"--resume goes on with a recording that was interrupted or killed, at its "
+			"first unfinished run, whose rows are removed first; the result is that of "
+			"a recording without a break. The model, the file of prompts and the "
+			"options must be the same (-j and --stop-on may differ). Without a "
+			"recording to go on with it begins one.\n"
+			"\n"
 			"At the end a summary goes to stdout on a terminal and to stderr "
 			"elsewhere; "
 			"--json prints it as one document on stdout.",
@@ -83,7 +89,7 @@ const struct command command_table[] = {
 			"printf '{\"prompt\": \"%s\"}\\n' One Two | torchless trace --prompts -",
 		.options = OPTIONS_COMPUTE | BIT(OPT_OUTPUT) | BIT(OPT_PROMPT_IDS) | BIT(OPT_ZERO) |
 			   BIT(OPT_CAPTURE) | BIT(OPT_LOGITS) | BIT(OPT_STOP_ON) | BIT(OPT_REDACT) |
-			   BIT(OPT_PROMPTS),
+			   BIT(OPT_PROMPTS) | BIT(OPT_RESUME),
 		.max_args = 1,
 		.run = cmd_trace,
 	},

@@ -28,6 +28,9 @@ static void install_signals(void)
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGPIPE, &quiet, NULL);
+	/* A limit on the size of files is a full disk: a sentence, not a signal. */
+	quiet.sa_handler = SIG_IGN;
+	sigaction(SIGXFSZ, &quiet, NULL);
 	safetensors_report_truncation();
 }
 

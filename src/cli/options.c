@@ -62,6 +62,9 @@ const struct option option_table[OPT_COUNT] = {
 				  "or {\"ids\": [ID, ...]}, and optionally \"id\" and \"n\"; - "
 				  "reads "
 				  "stdin" },
+	[OPT_RESUME] = { .name = "resume",
+			 .help = "with --prompts: go on in the recording that is there, at its "
+				 "first unfinished run" },
 	[OPT_ZERO] = { "zero", "POINT[SEL]", 0, OPTION_LIST, .complete = COMPLETE_POINT,
 		       .help = "set a point, or the part of it that SEL picks, to zero in every "
 			       "pass; may be given several times" },

@@ -39,21 +39,23 @@ static struct trace_options trace_options(const struct recorder *r)
 		.stop_on_nan = stops && on_nan,
 		.stop_on_inf = stops && !on_nan,
 		.pattern_keys = 1024,
+		.settings = r->settings,
+		.n_settings = r->n_settings,
 	};
 }
 
-int recorder_create(struct recorder *r, struct err *err)
+/* The hashes are where m points to. */
+static int describe_model(struct recorder *r, struct trace_model *m, struct err *err)
 {
-	const struct trace_options o = trace_options(r);
 	const struct checkpoint *ck = &r->in->model.checkpoint;
 	const struct config *c = &ck->config;
-	uint8_t weights_hash[16], tokenizer_hash[16];
-	struct trace_model model = {
+
+	*m = (struct trace_model){
 		.name = c->name,
 		.arch = c->arch,
 		.file = ck->path,
 		.file_bytes = ck->weight_bytes,
-		.weights_hash = weights_hash,
+		.weights_hash = r->weights_hash,
 		.n_layers = c->n_layers,
 		.d_model = c->d_model,
 		.n_heads = c->n_heads,
@@ -67,19 +69,43 @@ int recorder_create(struct recorder *r, struct err *err)
 		.config_json = ck->config_json,
 		.ctx = r,
 	};
-
-	if (checkpoint_hash(ck, r->in->pool, weights_hash, err))
-		return err->code;
 	if (r->in->model.tokenizer) {
-		hash_tokenizer(ck, tokenizer_hash);
-		model.tokenizer_hash = tokenizer_hash;
-		model.piece = piece_of;
+		hash_tokenizer(ck, r->tokenizer_hash);
+		m->tokenizer_hash = r->tokenizer_hash;
+		m->piece = piece_of;
 	}
-	r->writer = trace_writer_new(r->path, &r->in->model.program, &model, &o, err);
-	if (!r->writer)
+	return checkpoint_hash(ck, r->in->pool, r->weights_hash, err);
+}
+
+static void listen_writer(struct recorder *r)
+{
+	if (r->writer)
+		session_add_hook(&r->g.session, trace_writer_hook(r->writer));
+}
+
+int recorder_create(struct recorder *r, struct err *err)
+{
+	const struct trace_options o = trace_options(r);
+	struct trace_model model;
+
+	if (describe_model(r, &model, err))
 		return err->code;
-	session_add_hook(&r->g.session, trace_writer_hook(r->writer));
-	return 0;
+	r->writer = trace_writer_new(r->path, &r->in->model.program, &model, &o, err);
+	listen_writer(r);
+	return r->writer ? 0 : err->code;
+}
+
+int recorder_resume(struct recorder *r, int64_t n_runs, int64_t *n_done, struct err *err)
+{
+	const struct trace_options o = trace_options(r);
+	struct trace_model model;
+	int result = describe_model(r, &model, err);
+
+	if (result == 0)
+		result = trace_writer_resume(r->path, &r->in->model.program, &model, &o, n_runs,
+					     n_done, &r->writer, err);
+	listen_writer(r);
+	return result;
 }
 
 /* The command line as JSON, without the prompt when it must not be kept. */
@@ -239,14 +265,14 @@ int recorder_close(struct recorder *r, int result, struct err *err)
 {
 	struct err late = { 0 };
 	struct stat st;
-	int closed;
+	int closed = 0;
 
-	if (!r->writer)
-		return result;
-	r->totals = trace_writer_totals(r->writer);
-	closed = trace_writer_close(r->writer, &late);
-	r->writer = NULL;
-	if (stat(r->path, &st) == 0)
+	if (r->writer) {
+		r->totals = trace_writer_totals(r->writer);
+		closed = trace_writer_close(r->writer, &late);
+		r->writer = NULL;
+	}
+	if (result == 0 && stat(r->path, &st) == 0)
 		r->totals.file_bytes = (int64_t)st.st_size;
 	if (result || !closed)
 		return result;

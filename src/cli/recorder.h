@@ -41,6 +41,9 @@ struct recorder {
 	struct candidate next[TOP];
 	int64_t n_next; /* what the model predicts after the prompt */
 	struct trace_totals totals;
+	uint8_t weights_hash[16], tokenizer_hash[16];
+	const struct trace_setting *settings; /* what --resume compares; of many prompts only */
+	int n_settings;
 };
 
 /*
@@ -56,6 +59,9 @@ void recorder_listen(struct recorder *r, const struct ui *bar);
 
 /* Create the file and let the writer listen. */
 int recorder_create(struct recorder *r, struct err *err);
+
+/* Or continue the file of n_runs runs: *n_done are in it.  Without r->writer nothing is left. */
+int recorder_resume(struct recorder *r, int64_t n_runs, int64_t *n_done, struct err *err);
 
 /*
  * Record a run of the prompt that r->g was given.  Whatever happens, what it holds is ended and

@@ -8,13 +8,26 @@
 #include "recorder.h"
 #include "torchless/mem.h"
 
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
+
+/* What --resume compares, as names and values. */
+struct settings {
+	struct trace_setting items[24];
+	int n;
+};
 
 struct runs {
 	struct recorder *r;
 	struct prompt_list list;
-	int64_t n_done; /* runs that are in the recording */
+	int64_t n_done, n_found; /* runs that are in the recording; and were before this command */
+	struct settings settings;
+
+	int64_t *line_work;
 
 	/* Tokens that pass through the model: what there will be, and what was since started_ns. */
 	int64_t work, work_done, run_work;
@@ -103,7 +116,7 @@ static int check_line(struct runs *runs, const struct prompt *p, int64_t *n_doub
 		result = generation_set_prompt(g, p, err);
 	if (result)
 		return err_wrap(err, "%s:%lld", runs->list.file, (long long)p->line);
-	runs->work += work_of(&g->session);
+	runs->line_work[p - runs->list.items] = work_of(&g->session);
 	if (!generation_is_doubtful(g) || (*n_doubtful)++ > 0)
 		return 0;
 	text_addf(&where, "%s:%lld: ", runs->list.file, (long long)p->line);
@@ -140,12 +153,106 @@ static int open_runs(struct runs *runs, struct err *err)
 		return err->code;
 	for (int64_t i = 0; i < runs->list.n; i++)
 		has_text = has_text || runs->list.items[i].text.data;
+	runs->line_work = mem_calloc((size_t)runs->list.n, sizeof(*runs->line_work));
 	if (recorder_open(r, has_text, err) || check_lines(runs, err))
 		return err->code;
 	recorder_listen(r, NULL);
 	runs->bar = has_bar ? &r->in->err : NULL;
 	runs->hook = (struct hook){ .wants = wants_no_site, .pass_end = count_pass, .ctx = runs };
 	session_add_hook(&r->g.session, &runs->hook);
+	return 0;
+}
+
+/* ---- what --resume compares --------------------------------------------------------------- */
+
+static void settings_release(struct settings *s)
+{
+	for (int i = 0; i < s->n; i++)
+		free((char *)s->items[i].value);
+	s->n = 0;
+}
+
+/* Takes over the text. */
+static void add_setting(struct settings *s, const char *name, struct text *value)
+{
+	assert(s->n < (int)(sizeof(s->items) / sizeof(s->items[0])));
+	s->items[s->n++] = (struct trace_setting){ name, value->data };
+}
+
+static void add_number(struct settings *s, const char *name, double x)
+{
+	struct text t = { 0 };
+
+	add_json_number(&t, x);
+	add_setting(s, name, &t);
+}
+
+static void add_words(struct settings *s, const char *name, const struct option_value *list)
+{
+	struct text t = { 0 };
+
+	text_addc(&t, '[');
+	for (int i = 0; i < list->n; i++) {
+		text_adds(&t, i ? ", " : "");
+		text_add_json(&t, list->list[i], strlen(list->list[i]));
+	}
+	text_addc(&t, ']');
+	add_setting(s, name, &t);
+}
+
+static void add_word(struct settings *s, const char *name, const char *word)
+{
+	struct text t = { 0 };
+
+	text_adds(&t, word);
+	add_setting(s, name, &t);
+}
+
+static void add_prompts(struct settings *s, const struct prompt_list *list)
+{
+	struct text t = { 0 };
+
+	text_addf(&t, "%lld lines of hash ", (long long)list->n);
+	for (size_t i = 0; i < sizeof(list->hash); i++)
+		text_addf(&t, "%02x", list->hash[i]);
+	add_setting(s, "--prompts", &t);
+}
+
+/* Whatever changes what a run records; threads and --stop-on do not. */
+static void describe_settings(struct runs *runs)
+{
+	const struct invocation *in = runs->r->in;
+	const struct session_options *o = &runs->r->g.session.opt;
+	struct settings *s = &runs->settings;
+
+	add_prompts(s, &runs->list);
+	add_number(s, "-n", (double)runs->r->g.n);
+	add_number(s, "--temp", o->sampler.temp);
+	add_number(s, "--top-k", (double)o->sampler.top_k);
+	add_number(s, "--top-p", o->sampler.top_p);
+	add_number(s, "--min-p", o->sampler.min_p);
+	add_number(s, "--seed", (double)o->sampler.seed);
+	add_number(s, "--chunk", (double)o->executor.chunk);
+	add_word(s, "--logits", o->all_logits ? "all" : "last");
+	add_word(s, "--chat", option_on(in, OPT_CHAT) ? "on" : "off");
+	add_word(s, "--redact", option_on(in, OPT_REDACT) ? "on" : "off");
+	add_words(s, "--zero", &in->option[OPT_ZERO]);
+	add_words(s, "--capture", &in->option[OPT_CAPTURE]);
+	add_word(s, "kernels", in->kernels->isa);
+	runs->r->settings = s->items;
+	runs->r->n_settings = s->n;
+}
+
+static int open_recording(struct runs *runs, struct err *err)
+{
+	struct recorder *r = runs->r;
+
+	describe_settings(runs);
+	if (!option_on(r->in, OPT_RESUME) || (access(r->path, F_OK) && errno == ENOENT))
+		return recorder_create(r, err);
+	if (recorder_resume(r, runs->list.n, &runs->n_found, err))
+		return err->code;
+	runs->n_done = runs->n_found;
 	return 0;
 }
 
@@ -159,7 +266,8 @@ static int stopped_at(const struct runs *runs, const struct prompt *p, struct er
 
 	if (why.code == ERR_INTERRUPTED)
 		return err_set(err, ERR_INTERRUPTED,
-			       "interrupted at %s:%lld; %s has the %lld runs before it",
+			       "interrupted at %s:%lld; %s has the %lld runs before it, and "
+			       "--resume goes on",
 			       runs->list.file, (long long)p->line, runs->r->path,
 			       (long long)runs->n_done);
 	return err_set(err, why.code, "%s:%lld: %s; of %lld prompts %lld are not done",
@@ -170,10 +278,8 @@ static int stopped_at(const struct runs *runs, const struct prompt *p, struct er
 static int record_line(struct runs *runs, const struct prompt *p, struct err *err)
 {
 	const struct session *s = &runs->r->g.session;
-	int64_t work;
 	int result = generation_set_prompt(&runs->r->g, p, err);
 
-	work = work_of(s);
 	if (result == 0)
 		result = recorder_run(runs->r, p, err);
 	runs->n_prompt += s->n_prompt;
@@ -184,7 +290,7 @@ static int record_line(struct runs *runs, const struct prompt *p, struct err *er
 		return stopped_at(runs, p, err);
 	runs->n_done++;
 	runs->n_recorded++;
-	runs->work_done += work;
+	runs->work_done += runs->line_work[p - runs->list.items];
 	runs->run_work = 0;
 	draw(runs);
 	return 0;
@@ -195,6 +301,8 @@ static int record_lines(struct runs *runs, struct err *err)
 	int result = 0;
 
 	runs->started_ns = now_ns();
+	for (int64_t i = runs->n_done; i < runs->list.n; i++)
+		runs->work += runs->line_work[i];
 	for (int64_t i = runs->n_done; i < runs->list.n && result == 0; i++)
 		result = record_line(runs, &runs->list.items[i], err);
 	clear_bar(runs);
@@ -218,9 +326,12 @@ static void add_runs(struct text *t, const struct runs *runs, const struct ui *u
 	summary_add_label(t, ui, "runs");
 	text_addf(t, "%s of ", ui_format_count(runs->n_recorded, n, sizeof(n)));
 	ui_add_clipped(t, ui, runs->list.file, strlen(runs->list.file), 40);
-	text_addf(t, " in %s, %.1f a second\n",
+	text_addf(t, " in %s, %.1f a second",
 		  ui_format_time(runs->elapsed_ns, elapsed, sizeof(elapsed)),
 		  per_second(runs->n_recorded, runs->elapsed_ns));
+	if (runs->n_found > 0)
+		text_addf(t, "; %s were there", ui_format_count(runs->n_found, n, sizeof(n)));
+	text_addc(t, '\n');
 	summary_add_label(t, ui, "tokens");
 	text_addf(t, "%s of prompts, %s generated; %.0f a second of computing\n",
 		  ui_format_count(runs->n_prompt, prompt, sizeof(prompt)),
@@ -240,6 +351,11 @@ static void add_summary(struct text *t, const struct runs *runs, const struct ui
 		  false },
 	};
 
+	if (runs->n_found == runs->list.n) {
+		text_addf(t, "nothing to do: %s holds every run of %s\n", runs->r->path,
+			  runs->list.file);
+		return;
+	}
 	summary_add_model(t, runs->r, ui);
 	add_runs(t, runs, ui);
 	summary_add_time(t, runs->r, ui);
@@ -289,11 +405,13 @@ int trace_runs(struct recorder *r, struct err *err)
 	int result = open_runs(&runs, err);
 
 	if (result == 0)
-		result = recorder_create(r, err);
+		result = open_recording(&runs, err);
 	if (result == 0)
 		result = record_lines(&runs, err);
 	if (result == 0)
 		result = print_summary(&runs, err);
 	prompts_release(&runs.list);
+	settings_release(&runs.settings);
+	free(runs.line_work);
 	return result;
 }

@@ -8,8 +8,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What the user can do something about, NULL for anything else. */
+static const char *known_reason(sqlite3 *handle, int code)
+{
+	int system = handle && code == SQLITE_IOERR ? sqlite3_system_errno(handle) : 0;
+
+	if (code == SQLITE_FULL || system == ENOSPC || system == EFBIG || system == EDQUOT)
+		return "the disk is full; what was recorded before is there";
+	if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
+		return "another process is using it";
+	if (code == SQLITE_READONLY)
+		return "it, or its folder, cannot be written";
+	if (handle && sqlite3_extended_errcode(handle) == SQLITE_IOERR_WRITE)
+		return "the disk is full or failing, or the file may grow no larger; what was "
+		       "recorded before is there";
+	return system ? strerror(system) : NULL;
+}
+
 int db_fail(struct db *db, const char *sql, struct err *err)
 {
+	int code = db->handle ? sqlite3_errcode(db->handle) & 0xff : SQLITE_NOMEM;
+	const char *reason = known_reason(db->handle, code);
+
+	if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
+		return err_set(err, ERR_FORMAT, "%s is damaged: %s", db->path,
+			       sqlite3_errmsg(db->handle));
+	if (reason)
+		return err_set(err, ERR_IO, "%s: %s", db->path, reason);
 	return err_set(err, ERR_IO, "%s: %s, while running \"%.160s\"", db->path,
 		       db->handle ? sqlite3_errmsg(db->handle) : "out of memory", sql);
 }

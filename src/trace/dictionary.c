@@ -111,8 +111,14 @@ static int insert_point(struct trace_writer *w, struct stmt *s, value_id v, int 
 	return stmt_run(&w->db, s, err);
 }
 
-/* Points in the order their ops write them, which is the order of a value's rows. */
-static int insert_points(struct trace_writer *w, struct err *err)
+/*
+ * What to do with each point, in the order their ops write them, which is the order of a value's
+ * rows.  Its row's id is known then.
+ */
+static int each_point(struct trace_writer *w,
+		      int (*visit)(struct trace_writer *w, struct stmt *s, value_id v, int ord,
+				   struct err *err),
+		      struct err *err)
 {
 	const struct program *p = w->program;
 	struct stmt s = { 0 };
@@ -125,9 +131,10 @@ static int insert_points(struct trace_writer *w, struct err *err)
 			if (!p->values[v].point)
 				continue;
 			w->point_ids[v] = ord + 1;
-			ret = insert_point(w, &s, v, ord++, err);
+			ret = visit(w, &s, v, ord++, err);
 		}
 	}
+	sqlite3_finalize(s.handle); /* a SELECT that is left in the middle is a lock */
 	return ret;
 }
 
@@ -172,8 +179,68 @@ static int insert_aliases(struct trace_writer *w, struct err *err)
 
 int writer_dictionary(struct trace_writer *w, const struct trace_model *m, struct err *err)
 {
-	if (insert_model(w, m, err) || insert_modules(w, err) || insert_points(w, err) ||
+	if (insert_model(w, m, err) || insert_modules(w, err) || each_point(w, insert_point, err) ||
 	    insert_aliases(w, err))
 		return err->code;
 	return 0;
+}
+
+/* ---- a file that is continued -------------------------------------------------------------- */
+
+static int other_model(struct trace_writer *w, const char *what, const char *name, struct err *err)
+{
+	return err_set(err, ERR_USAGE,
+		       "%s was recorded with %s of %s: it can be continued with the same only",
+		       w->db.path, what, name);
+}
+
+static int check_model(struct trace_writer *w, const struct trace_model *m, struct err *err)
+{
+	static const char *const parts[] = { "the weights", "the tokenizer", "the config.json" };
+	struct stmt s = { 0 };
+	const char *name;
+	int i, ret;
+
+	if (stmt_ready(&w->db, &s,
+		       "SELECT weights_xxh3 IS :weights, tokenizer_xxh3 IS :tokenizer, "
+		       "config IS :config, coalesce(file, name) FROM model WHERE id = :id",
+		       err))
+		return err->code;
+	bind_hash(&s, ":weights", m->weights_hash);
+	bind_hash(&s, ":tokenizer", m->tokenizer_hash);
+	stmt_text(&s, ":config", m->config_json ? m->config_json : "{}");
+	stmt_int(&s, ":id", MODEL_ID);
+	ret = stmt_step(&w->db, &s, err);
+	name = ret > 0 ? (const char *)sqlite3_column_text(s.handle, 3) : NULL;
+	if (ret == 0)
+		ret = err_set(err, ERR_FORMAT, "%s names no model", w->db.path);
+	for (i = 0; i < 3 && ret > 0; i++)
+		if (!sqlite3_column_int(s.handle, i))
+			ret = other_model(w, parts[i], name ? name : "another model", err);
+	sqlite3_finalize(s.handle);
+	return ret < 0 ? ret : 0;
+}
+
+static int check_point(struct trace_writer *w, struct stmt *s, value_id v, int ord, struct err *err)
+{
+	int ret;
+
+	(void)ord;
+	if (stmt_ready(&w->db, s, "SELECT 1 FROM point WHERE id = :id AND fqn = :fqn", err))
+		return err->code;
+	stmt_int(s, ":id", w->point_ids[v]);
+	stmt_text(s, ":fqn", w->program->values[v].name);
+	ret = stmt_step(&w->db, s, err);
+	if (ret == 0)
+		return err_set(err, ERR_USAGE,
+			       "%s was recorded by a torchless with other points: it has no %s",
+			       w->db.path, w->program->values[v].name);
+	return ret < 0 ? ret : 0;
+}
+
+int writer_check_dictionary(struct trace_writer *w, const struct trace_model *m, struct err *err)
+{
+	if (check_model(w, m, err))
+		return err->code;
+	return each_point(w, check_point, err);
 }

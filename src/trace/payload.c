@@ -131,6 +131,19 @@ static void grow_index(struct payload_index *x)
 	free(old.slots);
 }
 
+void payload_known(struct trace_writer *w, int64_t key, int64_t bytes, int64_t id)
+{
+	struct payload_key *slot;
+
+	if (w->stored.n * 2 >= w->stored.cap)
+		grow_index(&w->stored);
+	slot = find_slot(&w->stored, key, bytes);
+	if (slot->id)
+		return;
+	*slot = (struct payload_key){ key, bytes, id };
+	w->stored.n++;
+}
+
 /* 1 when the chunks of tensors a and b are the same bytes. */
 static int same_chunks(struct trace_writer *w, int64_t a, int64_t b, struct err *err)
 {
@@ -183,12 +196,11 @@ static int insert_tensor(struct trace_writer *w, int64_t hash, struct err *err)
 	return stmt_run(&w->db, s, err);
 }
 
-/* The shape and dtype are in the key: equal bytes of another shape are another tensor. */
-static int64_t key_of(const struct payload *p, int64_t hash)
+int64_t payload_key(const char *shape, enum dtype dtype, int64_t hash)
 {
-	uint64_t key = XXH3_64bits_withSeed(p->shape, strlen(p->shape), (XXH64_hash_t)hash);
+	uint64_t key = XXH3_64bits_withSeed(shape, strlen(shape), (XXH64_hash_t)hash);
 
-	return (int64_t)(key + (uint64_t)p->dtype);
+	return (int64_t)(key + (uint64_t)dtype);
 }
 
 int payload_end(struct trace_writer *w, int64_t *tensor_id, struct err *err)
@@ -201,7 +213,7 @@ int payload_end(struct trace_writer *w, int64_t *tensor_id, struct err *err)
 	if (p->used && write_chunk(w, err))
 		return err->code;
 	hash = (int64_t)XXH3_64bits_digest(p->hash);
-	key = key_of(p, hash);
+	key = payload_key(p->shape, p->dtype, hash);
 	if (w->stored.n * 2 >= w->stored.cap)
 		grow_index(&w->stored);
 	slot = find_slot(&w->stored, key, p->total_bytes);
@@ -214,10 +226,7 @@ int payload_end(struct trace_writer *w, int64_t *tensor_id, struct err *err)
 		*tensor_id = slot->id;
 		return drop_chunks(w, p->id, err);
 	}
-	if (!slot->id) {
-		*slot = (struct payload_key){ key, p->total_bytes, p->id };
-		w->stored.n++;
-	}
+	payload_known(w, key, p->total_bytes, p->id);
 	*tensor_id = p->id;
 	if (insert_tensor(w, hash, err))
 		return err->code;

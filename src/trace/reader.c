@@ -6,7 +6,7 @@
  * whose writer was killed, opens too: SQLite reads the write-ahead log beside it.
  */
 #include "authorizer.h"
-#include "db.h"
+#include "recording_file.h"
 
 #include "torchless/mem.h"
 #include "torchless/trace.h"
@@ -20,9 +20,6 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-#define APPLICATION_ID 0x544C5452 /* 'TLTR', as in schema.sql */
-#define SCHEMA_MAJOR   1
-
 struct recording {
 	struct db db;
 	struct authorizer authorizer;
@@ -31,54 +28,6 @@ struct recording {
 };
 
 /* ---- opening ------------------------------------------------------------------------------- */
-
-/* What stands at `path`, before SQLite (which takes an empty file for an empty database) looks. */
-static int check_file(const char *path, struct err *err)
-{
-	static const char magic[16] = "SQLite format 3";
-	char head[sizeof(magic)];
-	struct stat st;
-	FILE *f;
-	size_t n;
-
-	if (stat(path, &st))
-		return err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
-	if (!S_ISREG(st.st_mode))
-		return err_set(err, ERR_IO, "%s is %s, not a recording", path,
-			       S_ISDIR(st.st_mode) ? "a directory" : "no regular file");
-	f = fopen(path, "rb");
-	if (!f)
-		return err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
-	n = fread(head, 1, sizeof(head), f);
-	fclose(f);
-	if (!n)
-		return err_set(err, ERR_FORMAT, "%s is empty, not a recording", path);
-	if (n < sizeof(head) || memcmp(head, magic, sizeof(magic)) != 0)
-		return err_set(err, ERR_FORMAT,
-			       "%s is not a recording: it is not an SQLite database", path);
-	return 0;
-}
-
-static int check_identity(struct recording *r, struct err *err)
-{
-	int64_t id = 0, version = 0;
-	int ret = db_int(&r->db, "PRAGMA application_id", &id, err);
-
-	if (!ret)
-		ret = db_int(&r->db, "PRAGMA user_version", &version, err);
-	if (ret)
-		return ret;
-	if (id != APPLICATION_ID)
-		return err_set(err, ERR_FORMAT,
-			       "%s is an SQLite database, but not a recording of torchless",
-			       r->path);
-	if (version / 10000 != SCHEMA_MAJOR)
-		return err_set(err, ERR_FORMAT,
-			       "%s has schema version %lld.%lld; this torchless reads %d.x",
-			       r->path, (long long)(version / 10000), (long long)(version % 10000),
-			       SCHEMA_MAJOR);
-	return 0;
-}
 
 /* "file:" URI of a path: '?', '#' and '%' would end or change it. */
 static void add_uri(struct text *uri, const char *path, const char *options)
@@ -115,19 +64,37 @@ static int open_with(struct recording *r, const char *options, struct err *err)
 	return db_int(&r->db, "SELECT count(*) FROM sqlite_schema", &n, err);
 }
 
+/* Whether a log lies beside the file: without it the file may lack rows, or hold half of some. */
+static bool has_log(const char *path)
+{
+	struct text log = { 0 };
+	struct stat st;
+	bool found;
+
+	text_addf(&log, "%s-wal", path);
+	found = !stat(log.data, &st) && st.st_size > 0;
+	text_release(&log);
+	return found;
+}
+
 static int open_database(struct recording *r, struct err *err)
 {
 	struct err first = { 0 };
 	int code;
 
 	if (!open_with(r, "?mode=ro", &first))
-		return check_identity(r, err);
+		return recording_file_identify(&r->db, r->path, err);
 	code = sqlite3_errcode(r->db.handle);
 	db_close(&r->db);
 	/* A folder that cannot be written has no place for the shared memory of a log. */
+	if ((code == SQLITE_CANTOPEN || code == SQLITE_READONLY) && has_log(r->path))
+		return err_set(err, ERR_IO,
+			       "%s has a log, %s-wal, which cannot be read in a folder that cannot "
+			       "be written: copy both to another one",
+			       r->path, r->path);
 	if ((code == SQLITE_CANTOPEN || code == SQLITE_READONLY) &&
 	    !open_with(r, "?mode=ro&immutable=1", err))
-		return check_identity(r, err);
+		return recording_file_identify(&r->db, r->path, err);
 	if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)
 		return err_set(err, ERR_FORMAT, "%s is damaged: %s", r->path,
 			       code == SQLITE_CORRUPT ? "its pages contradict each other"
@@ -139,7 +106,7 @@ struct recording *recording_open(const char *path, struct err *err)
 {
 	struct recording *r;
 
-	if (check_file(path, err))
+	if (recording_file_check(path, err))
 		return NULL;
 	r = mem_calloc(1, sizeof(*r));
 	r->path = mem_strdup(path);

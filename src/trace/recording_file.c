@@ -13,12 +13,17 @@
 #include "torchless/mem.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define APPLICATION_ID 0x544C5452 /* 'TLTR', as in schema.sql */
+#define SCHEMA_MAJOR   1
 
 static const char *const side_files[] = { "-wal", "-shm", "-journal" };
 
@@ -61,8 +66,13 @@ static void move_side_files(const char *from, const char *to)
 static int write_new(const char *path, const char *const *scripts, struct err *err)
 {
 	struct db db = { 0 };
-	int ret = db_open(&db, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err);
+	/* SQLite would say of a read-only folder that there is no such file. */
+	int ret, fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
 
+	if (fd < 0)
+		return err_set(err, ERR_IO, "%s", strerror(errno));
+	close(fd);
+	ret = db_open(&db, path, SQLITE_OPEN_READWRITE, err);
 	/* Nobody knows this name: a failure removes the file, so it needs no journal. */
 	if (!ret)
 		ret = db_exec(&db, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF", err);
@@ -72,17 +82,21 @@ static int write_new(const char *path, const char *const *scripts, struct err *e
 	return ret;
 }
 
-/* SQLite itself would take a short file of any kind for an empty database, and drop its log. */
-static bool is_database(const char *path)
+/* 0 and the locked file in *fd; EWOULDBLOCK when another process has it; why it does not open. */
+static int lock_file(const char *path, int *fd)
 {
-	static const char magic[16] = "SQLite format 3";
-	char head[sizeof(magic)];
-	FILE *f = fopen(path, "rb");
-	size_t n = f ? fread(head, 1, sizeof(head), f) : 0;
+	int code;
 
-	if (f)
-		fclose(f);
-	return n == sizeof(head) && !memcmp(head, magic, sizeof(magic));
+	*fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY);
+	if (*fd < 0)
+		return errno;
+	/* Where files cannot be locked, SQLite's own locks must do. */
+	if (!flock(*fd, LOCK_EX | LOCK_NB) || errno != EWOULDBLOCK)
+		return 0;
+	code = errno;
+	close(*fd);
+	*fd = -1;
+	return code;
 }
 
 /* Fold the log or journal of an old database into it; whatever is no database is left alone. */
@@ -90,15 +104,19 @@ static int settle_old(const char *path, struct err *err)
 {
 	struct db db = { 0 };
 	struct err reason = { 0 };
-	int code, ret = db_open(&db, path, SQLITE_OPEN_READWRITE, &reason);
+	int fd, code, locked = lock_file(path, &fd);
+	int ret =
+		locked == EWOULDBLOCK ? ERR_IO : db_open(&db, path, SQLITE_OPEN_READWRITE, &reason);
 
 	if (!ret)
 		ret = db_exec(&db,
 			      "SELECT count(*) FROM sqlite_schema; PRAGMA journal_mode = DELETE",
 			      &reason);
-	code = ret ? sqlite3_errcode(db.handle) & 0xff : SQLITE_OK;
+	code = ret && db.handle ? sqlite3_errcode(db.handle) & 0xff : SQLITE_OK;
 	db_close(&db);
-	if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
+	if (fd >= 0)
+		close(fd);
+	if (locked == EWOULDBLOCK || code == SQLITE_BUSY || code == SQLITE_LOCKED)
 		return err_set(
 			err, ERR_IO,
 			"%s is open in another program that records or reads it; choose another "
@@ -166,7 +184,7 @@ int recording_file_create(const char *path, const char *const *scripts, struct e
 	if (reason.code)
 		ret = err_set(err, ERR_IO, "%s cannot be written: %s", path,
 			      without_name(reason.message, fresh));
-	if (!ret && exists && is_database(path))
+	if (!ret && exists && !recording_file_check(path, &reason))
 		ret = settle_old(path, err);
 	if (!ret)
 		ret = swap(path, fresh, old, exists, err);
@@ -175,4 +193,61 @@ int recording_file_create(const char *path, const char *const *scripts, struct e
 	free(fresh);
 	free(old);
 	return ret;
+}
+
+/* ---- what there is --------------------------------------------------------------------------- */
+
+int recording_file_check(const char *path, struct err *err)
+{
+	static const char magic[16] = "SQLite format 3";
+	char head[sizeof(magic)];
+	struct stat st;
+	FILE *f;
+	size_t n;
+
+	if (stat(path, &st))
+		return err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, ERR_IO, "%s is %s, not a recording", path,
+			       S_ISDIR(st.st_mode) ? "a directory" : "no regular file");
+	f = fopen(path, "rb");
+	if (!f)
+		return err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
+	n = fread(head, 1, sizeof(head), f);
+	fclose(f);
+	if (!n)
+		return err_set(err, ERR_FORMAT, "%s is empty, not a recording", path);
+	if (n < sizeof(head) || memcmp(head, magic, sizeof(magic)) != 0)
+		return err_set(err, ERR_FORMAT,
+			       "%s is not a recording: it is not an SQLite database", path);
+	return 0;
+}
+
+int recording_file_identify(struct db *db, const char *path, struct err *err)
+{
+	int64_t id = 0, version = 0;
+	int ret = db_int(db, "PRAGMA application_id", &id, err);
+
+	if (!ret)
+		ret = db_int(db, "PRAGMA user_version", &version, err);
+	if (ret)
+		return ret;
+	if (id != APPLICATION_ID)
+		return err_set(err, ERR_FORMAT,
+			       "%s is an SQLite database, but not a recording of torchless", path);
+	if (version / 10000 != SCHEMA_MAJOR)
+		return err_set(err, ERR_FORMAT,
+			       "%s has schema version %lld.%lld; this torchless reads %d.x", path,
+			       (long long)(version / 10000), (long long)(version % 10000),
+			       SCHEMA_MAJOR);
+	return 0;
+}
+
+int recording_file_lock(const char *path, int *fd, struct err *err)
+{
+	int code = lock_file(path, fd);
+
+	if (code == EWOULDBLOCK)
+		return err_set(err, ERR_IO, "%s is being written by another process", path);
+	return code ? err_set(err, ERR_IO, "%s cannot be written: %s", path, strerror(code)) : 0;
 }

@@ -1,10 +1,10 @@
 /*
- * recording_file.h -- putting a new recording where an old one may be.
+ * recording_file.h -- what stands at a path: a recording, something else, a place for a new one.
  */
 #ifndef TORCHLESS_TRACE_RECORDING_FILE_H
 #define TORCHLESS_TRACE_RECORDING_FILE_H
 
-#include "torchless/err.h"
+#include "db.h"
 
 /*
  * Make the file `path` an empty recording: `scripts` (SQL, ended by NULL) run in a new file beside
@@ -12,5 +12,20 @@
  * folded in.  On failure `path` is as it was.  ERR_IO.
  */
 int recording_file_create(const char *path, const char *const *scripts, struct err *err);
+
+/*
+ * Whether `path` can be a recording, before SQLite (which takes an empty file for an empty
+ * database) looks: ERR_IO, ERR_FORMAT.  And whether an open database is one: ERR_FORMAT for any
+ * other, and for a newer major version.
+ */
+int recording_file_check(const char *path, struct err *err);
+int recording_file_identify(struct db *db, const char *path, struct err *err);
+
+/*
+ * Become the one process that writes the file `path`: a lock on *fd that ends with it, however the
+ * process ends.  Close *fd after the database (closing any descriptor of a file drops SQLite's own
+ * locks on it).  ERR_IO when another process has it; reading needs no lock.
+ */
+int recording_file_lock(const char *path, int *fd, struct err *err);
 
 #endif

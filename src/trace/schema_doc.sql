@@ -137,7 +137,7 @@ INSERT INTO schema_doc(obj, col, unit, doc) VALUES
 ('v_first_divergence', 'max_at', 'index', 'Where it is.'),
 ('v_first_divergence', 'floor', NULL, 'The nmse that rounding alone makes at this point.'),
 
-('meta', '', NULL, 'Facts about the file: schema_version, created, documentation.'),
+('meta', '', NULL, 'Facts about the file: schema_version, created, closed (when its indexes were made), documentation; and what trace --resume compares.'),
 ('meta', 'key', NULL, 'Name of the fact.'),
 ('meta', 'value', NULL, 'The fact.'),
 ('schema_doc', '', NULL, 'This documentation.'),

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 #include <time.h>
+#include <unistd.h>
 
 extern const char schema_sql[], indexes_sql[], schema_doc_sql[], saved_queries_sql[];
 
@@ -64,24 +65,38 @@ static int insert_meta(struct trace_writer *w, struct err *err)
 		       err);
 }
 
-static int open_file(struct trace_writer *w, const char *path, const struct trace_model *model,
-		     struct err *err)
+int writer_open(struct trace_writer *w, const char *path, struct err *err)
+{
+	if (recording_file_lock(path, &w->lock_fd, err))
+		return err->code;
+	return db_open(&w->db, path, SQLITE_OPEN_READWRITE, err);
+}
+
+int writer_start(struct trace_writer *w, struct err *err)
+{
+	return db_exec(&w->db, recording_pragmas, err);
+}
+
+static int create_file(struct trace_writer *w, const char *path, struct err *err)
 {
 	static const char *const scripts[] = { schema_sql, schema_doc_sql, saved_queries_sql,
 					       NULL };
 
-	if (recording_file_create(path, scripts, err) ||
-	    db_open(&w->db, path, SQLITE_OPEN_READWRITE, err) ||
-	    db_exec(&w->db, recording_pragmas, err) || writer_begin(w, err) ||
-	    insert_meta(w, err) || writer_dictionary(w, model, err))
+	if (recording_file_create(path, scripts, err) || writer_open(w, path, err) ||
+	    writer_start(w, err) || writer_begin(w, err) || insert_meta(w, err) ||
+	    writer_insert_settings(w, err) || writer_dictionary(w, &w->model, err))
 		return err->code;
 	return writer_commit(w, err);
 }
 
-static void free_writer(struct trace_writer *w)
+void writer_free(struct trace_writer *w)
 {
+	if (!w)
+		return;
 	writer_clear_pass(w);
 	db_close(&w->db);
+	if (w->lock_fd >= 0)
+		close(w->lock_fd);
 	measure_release(w);
 	payload_release(w);
 	free(w->captures);
@@ -93,14 +108,14 @@ static void free_writer(struct trace_writer *w)
 	free(w);
 }
 
-struct trace_writer *trace_writer_new(const char *path, const struct program *p,
-				      const struct trace_model *model,
-				      const struct trace_options *opt, struct err *err)
+struct trace_writer *writer_make(const struct program *p, const struct trace_model *model,
+				 const struct trace_options *opt, struct err *err)
 {
 	struct trace_writer *w = mem_calloc(1, sizeof(*w));
 	size_t n = (size_t)p->n_values;
 	size_t v;
 
+	w->lock_fd = -1;
 	w->program = p;
 	w->model = *model;
 	w->opt = *opt;
@@ -111,9 +126,20 @@ struct trace_writer *trace_writer_new(const char *path, const struct program *p,
 	for (v = 0; v < n; v++)
 		w->edit_ids[v] = -1;
 	writer_hook_init(w);
-	if (capture_policy_apply(opt->capture, p, w->captures, err) ||
-	    open_file(w, path, model, err)) {
-		free_writer(w);
+	if (!capture_policy_apply(opt->capture, p, w->captures, err))
+		return w;
+	writer_free(w);
+	return NULL;
+}
+
+struct trace_writer *trace_writer_new(const char *path, const struct program *p,
+				      const struct trace_model *model,
+				      const struct trace_options *opt, struct err *err)
+{
+	struct trace_writer *w = writer_make(p, model, opt, err);
+
+	if (w && create_file(w, path, err)) {
+		writer_free(w);
 		return NULL;
 	}
 	return w;
@@ -128,7 +154,11 @@ static int finish_file(struct trace_writer *w, struct err *err)
 {
 	struct err busy = { 0 };
 
-	if (writer_commit(w, err) || db_exec(&w->db, indexes_sql, err))
+	if (writer_commit(w, err) || db_exec(&w->db, indexes_sql, err) ||
+	    db_exec(&w->db,
+		    "INSERT OR REPLACE INTO meta VALUES('closed', strftime('%Y-%m-%dT%H:%M:%SZ', "
+		    "'now'))",
+		    err))
 		return err->code;
 	sqlite3_busy_timeout(w->db.handle, 1000);
 	/* A reader may hold the log: then the last to close the file folds it in. */
@@ -152,7 +182,7 @@ int trace_writer_close(struct trace_writer *w, struct err *err)
 	/* Even after a failure what was recorded is worth its indexes. */
 	if (finish_file(w, ret ? &second : err) && !ret)
 		ret = err->code;
-	free_writer(w);
+	writer_free(w);
 	return ret;
 }
 
@@ -212,7 +242,8 @@ int trace_writer_begin_run(struct trace_writer *w, const struct trace_run *run, 
 {
 	int v;
 
-	if (writer_begin(w, err) || insert_run(w, run, err) || writer_commit(w, err))
+	if (writer_begin(w, err) || writer_mark(w, err) || insert_run(w, run, err) ||
+	    writer_commit(w, err))
 		return err->code;
 	for (v = 0; v < w->program->n_values; v++)
 		w->edit_ids[v] = -1;

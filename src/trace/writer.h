@@ -6,6 +6,7 @@
  * entry for spans (a subtree is a range of ids).
  *
  *	writer.c      the file, runs, tokens, candidates, edits
+ *	resume.c      continuing a file that was left in the middle of its runs
  *	dictionary.c  model, module, point, point_alias
  *	spans.c       the hook: passes, stages, module calls
  *	measure.c     statistics, hash and dump of one value
@@ -74,6 +75,7 @@ struct payload_index {
 
 struct trace_writer {
 	struct db db;
+	int lock_fd; /* -1: none */
 	const struct program *program;
 	struct trace_model model; /* only piece() is called later */
 	struct trace_options opt;
@@ -116,7 +118,7 @@ struct trace_writer {
 
 	struct writer_statements {
 		struct stmt span, span_end, value, pass, pass_end, token, scored, cand_clear, cand;
-		struct stmt tok_step, event, edit, tensor, chunk, chunk_drop, same;
+		struct stmt tok_step, event, edit, tensor, chunk, chunk_drop, same, meta;
 	} sql;
 
 	const char *stopped_fqn;
@@ -130,6 +132,21 @@ int64_t writer_clock(void);
 /* A moment of the run: nanoseconds since it began, without the time that recording took. */
 int64_t writer_time(const struct trace_writer *w, int64_t clock);
 
+/* A writer without a file: captures are known, ids begin at 1.  NULL and err; free it. */
+struct trace_writer *writer_make(const struct program *p, const struct trace_model *model,
+				 const struct trace_options *opt, struct err *err);
+void writer_free(struct trace_writer *w);
+
+/* Lock and open the file; then have SQLite write it as a recording is written. */
+int writer_open(struct trace_writer *w, const char *path, struct err *err);
+int writer_start(struct trace_writer *w, struct err *err);
+
+/* Keep where the rows of a run that begins now will begin, if there are settings to resume by. */
+int writer_mark(struct trace_writer *w, struct err *err);
+
+/* Keep opt.settings. */
+int writer_insert_settings(struct trace_writer *w, struct err *err);
+
 /* Open a transaction unless one is open; commit it. */
 int writer_begin(struct trace_writer *w, struct err *err);
 int writer_commit(struct trace_writer *w, struct err *err);
@@ -140,6 +157,9 @@ int writer_event(struct trace_writer *w, const char *kind, int severity, int64_t
 
 /* Write the rows of model, module, point and point_alias, and fill w->point_ids. */
 int writer_dictionary(struct trace_writer *w, const struct trace_model *m, struct err *err);
+
+/* Fill w->point_ids for a file that has these rows; ERR_USAGE when another model made them. */
+int writer_check_dictionary(struct trace_writer *w, const struct trace_model *m, struct err *err);
 
 /* Set up w->hook. */
 void writer_hook_init(struct trace_writer *w);
@@ -167,6 +187,12 @@ int payload_begin(struct trace_writer *w, enum dtype dtype, const int64_t *shape
 int payload_add(struct trace_writer *w, const float *x, int64_t n, struct err *err);
 int payload_end(struct trace_writer *w, int64_t *tensor_id, struct err *err);
 void payload_release(struct trace_writer *w);
+
+/* The key of a payload: equal bytes of another shape are another tensor. */
+int64_t payload_key(const char *shape, enum dtype dtype, int64_t hash);
+
+/* Payloads equal to tensor `id`, which the file holds, are not to be stored again. */
+void payload_known(struct trace_writer *w, int64_t key, int64_t bytes, int64_t id);
 
 /* What running `op` in the executor's pass costs. */
 struct cost cost_of(const struct executor *ex, const struct op *op);
