@@ -198,14 +198,17 @@ docs: all
 	$(Q)./torchless help --markdown > docs/cli.md.tmp && mv docs/cli.md.tmp docs/cli.md
 	$(Q)scripts/recording-doc > docs/recording.md.tmp && mv docs/recording.md.tmp docs/recording.md
 
-## install: install the program and its completions (PREFIX=/usr/local, DESTDIR=)
+## install: install the program, its model and its completions (PREFIX=/usr/local, DESTDIR=)
 .PHONY: install uninstall
 INSTALLED = bin/torchless share/bash-completion/completions/torchless \
             share/zsh/site-functions/_torchless share/fish/vendor_completions.d/torchless.fish \
-            share/doc/torchless/LICENSE
+            share/doc/torchless/LICENSE $(MODEL_FILES:lessons/%=share/torchless/%)
+MODEL_FILES = $(wildcard lessons/model/*)
 install: all
 	$(Q)install -Dm755 $(BUILD)/torchless $(DESTDIR)$(PREFIX)/bin/torchless
 	$(Q)install -Dm644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/torchless/LICENSE
+	$(Q)for f in $(MODEL_FILES); do \
+		install -Dm644 $$f $(DESTDIR)$(PREFIX)/share/torchless/$${f#lessons/} || exit 1; done
 	$(Q)for s in bash:bash-completion/completions/torchless zsh:zsh/site-functions/_torchless \
 		fish:fish/vendor_completions.d/torchless.fish; do \
 		to=$(DESTDIR)$(PREFIX)/share/$${s#*:}; mkdir -p $$(dirname $$to); \
@@ -213,6 +216,7 @@ install: all
 	@echo "  INSTALL $(DESTDIR)$(PREFIX)/bin/torchless"
 uninstall:
 	$(Q)$(RM) $(INSTALLED:%=$(DESTDIR)$(PREFIX)/%)
+	$(Q)rmdir $(DESTDIR)$(PREFIX)/share/torchless/model $(DESTDIR)$(PREFIX)/share/torchless 2>/dev/null || true
 
 ## bench: what share of the machine the kernels use (minutes; BENCHFLAGS=--json for JSON lines)
 .PHONY: bench

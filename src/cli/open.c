@@ -1,8 +1,8 @@
 /*
  * open.c -- what commands open: threads, kernels, the model, the prompt.
  *
- * Without --model and $TORCHLESS_MODEL the model that came with the program is looked for, first
- * beside the executable (a source tree or an installed prefix), then below the current directory.
+ * Without --model and $TORCHLESS_MODEL it is the model that comes with the program: lessons/model
+ * of a source tree, share/torchless/model of an installed prefix, wherever the command is given.
  */
 #include "torchless/cli.h"
 #include "torchless/mem.h"
@@ -61,64 +61,85 @@ int invocation_open_kernels(struct invocation *in, struct err *err)
 
 /* ---- the model ---------------------------------------------------------------------------- */
 
-/* Where a model may be, relative to the directory of the executable or to the current one. */
-static const char *const beside_executable[] = {
-	"lessons/model",
-	"../../lessons/model", /* build/release/torchless */
-	"../share/torchless/model",
-	"models/smollm2-135m",
-	"../../models/smollm2-135m",
+/*
+ * Where the model that comes with the program lies, seen from the directory of the executable, so
+ * that a tree or a prefix can be moved.
+ */
+static const struct {
+	int up; /* directories */
+	const char *path;
+} beside_executable[] = {
+	{ 0, "lessons/model" },         /* ./torchless of a source tree */
+	{ 2, "lessons/model" },         /* build/release/torchless */
+	{ 1, "share/torchless/model" }, /* bin/torchless of a prefix */
 };
-static const char *const below_cwd[] = { "lessons/model", "models/smollm2-135m" };
 
-static bool has_config(const char *dir)
+/* Without links, as the system says it; false where it does not (no /proc). */
+static bool executable_directory(struct text *dir)
 {
-	struct text path = { 0 };
-	bool found;
+	char path[4096];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path));
+	const char *slash;
 
-	text_addf(&path, "%s/config.json", dir);
-	found = access(path.data, R_OK) == 0;
-	text_release(&path);
-	return found;
-}
-
-static bool try_model(struct text *out, const char *base, const char *relative)
-{
-	text_clear(out);
-	text_addf(out, "%s%s%s", base, *base ? "/" : "", relative);
-	return has_config(out->data);
-}
-
-static bool executable_directory(char *dir, size_t size)
-{
-	ssize_t n = readlink("/proc/self/exe", dir, size - 1);
-	char *slash;
-
-	if (n <= 0)
+	if (n <= 0 || n == sizeof(path))
 		return false;
-	dir[n] = '\0';
-	slash = strrchr(dir, '/');
-	if (slash)
-		*slash = '\0';
-	return slash != NULL;
+	path[n] = '\0';
+	slash = strrchr(path, '/');
+	text_add(dir, path, slash ? (size_t)(slash - path) : 0);
+	return true;
+}
+
+/* dir/relative, seen from `up` directories above; of "/a", two above is "/". */
+static void add_path(struct text *t, const struct text *dir, int up, const char *relative)
+{
+	size_t len = dir->len;
+
+	for (; up > 0; up--)
+		while (len > 0 && dir->data[--len] != '/')
+			;
+	text_add(t, dir->data ? dir->data : "", len);
+	text_addf(t, "/%s", relative);
+}
+
+/* Whether `dir` holds a model; what was looked for, once each, is added to `tried`. */
+static bool try_model(const char *dir, struct text *tried)
+{
+	struct text config = { 0 };
+	bool is_there;
+
+	text_addf(&config, "%s/config.json", dir);
+	is_there = access(config.data, R_OK) == 0;
+	if (!tried->len || !strstr(tried->data, dir))
+		text_addf(tried, "%s%s", tried->len ? ", " : "", dir);
+	text_release(&config);
+	return is_there;
 }
 
 static int find_model(struct text *path, struct err *err)
 {
-	char dir[4096];
+	struct text tried = { 0 }, dir = { 0 };
+	bool found = false;
 
-	if (executable_directory(dir, sizeof(dir)))
-		for (size_t i = 0; i < sizeof(beside_executable) / sizeof(char *); i++)
-			if (try_model(path, dir, beside_executable[i]))
-				return 0;
-	if (try_model(path, version_prefix, "share/torchless/model"))
-		return 0;
-	for (size_t i = 0; i < sizeof(below_cwd) / sizeof(char *); i++)
-		if (try_model(path, "", below_cwd[i]))
-			return 0;
-	return err_set(err, ERR_IO,
-		       "no model was found: give one with --model, or get SmolLM2-135M with "
-		       "`make smollm2` in the source tree");
+	if (executable_directory(&dir))
+		for (size_t i = 0;
+		     i < sizeof(beside_executable) / sizeof(*beside_executable) && !found; i++) {
+			text_clear(path);
+			add_path(path, &dir, beside_executable[i].up, beside_executable[i].path);
+			found = try_model(path->data, &tried);
+		}
+	if (!found) {
+		text_clear(path);
+		text_addf(path, "%s/share/torchless/model", version_prefix);
+		found = try_model(path->data, &tried);
+	}
+	if (!found)
+		err_set(err, ERR_IO,
+			"the model that comes with torchless is in none of %.700s; name one with "
+			"--model or $TORCHLESS_MODEL",
+			tried.data);
+	text_release(&tried);
+	text_release(&dir);
+	return found ? 0 : err->code;
 }
 
 int invocation_open_model(struct invocation *in, unsigned parts, struct err *err)

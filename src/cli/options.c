@@ -18,7 +18,7 @@
 const struct option option_table[OPT_COUNT] = {
 	[OPT_MODEL] = { "model", "PATH", 'm', OPTION_TEXT, .complete = COMPLETE_FILE,
 			.help = "a Hugging Face directory or a packed .safetensors file (default "
-				"$TORCHLESS_MODEL, else the model that came with torchless)" },
+				"$TORCHLESS_MODEL, else the model that comes with torchless)" },
 	[OPT_TRACE] = { "trace", "FILE", 't', OPTION_TEXT, .complete = COMPLETE_FILE,
 			.help = "the recording to read (default trace.db)" },
 	[OPT_THREADS] = { "threads", "N", 'j', OPTION_INT, 1, 1024,

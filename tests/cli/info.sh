@@ -74,11 +74,24 @@ cp -r "$m" "$work/cut" && head -c 1000 "$m/model.safetensors" > "$work/cut/model
 refuses "cut weights" 2 "model.safetensors" "$T" info -m "$work/cut"
 refuses "two views at once" 2 "exclude each other" "$T" info -m "$m" --points --program
 
-# Without --model: the environment, then what lies beside the program, then a sentence.
+# Without --model: the environment, then the model that came with the program, found from anywhere.
+named() { # PROGRAM [DIRECTORY]: the path of the model it opens there
+	(cd "${2:-.}" && "$1" info) | sed -n 's/^path	//p'
+}
 is "TORCHLESS_MODEL" "$m" "$(TORCHLESS_MODEL=$m "$T" info | sed -n 's/^path	//p')"
-mkdir -p "$work/bin" "$work/share/torchless" && cp "$T" "$work/bin/"
-cd "$work" || exit 2
-refuses "no model anywhere" 3 "no model was found.*--model.*make smollm2" "$work/bin/torchless" info
-cp -r "$m" "$work/share/torchless/model"
-is "an installed model" "$work/bin/../share/torchless/model" "$("$work/bin/torchless" info | sed -n 's/^path	//p')"
+tree=$work/tree prefix=$work/prefix
+mkdir -p "$tree/build/release" "$tree/lessons" "$prefix/bin" "$prefix/share/torchless"
+cp "$T" "$tree/torchless" && cp "$T" "$tree/build/release/" && cp "$T" "$prefix/bin/"
+refuses "no model anywhere" 3 \
+	"in none of $prefix/bin/lessons/model, .*$prefix/share/torchless/model.*--model" \
+	"$prefix/bin/torchless" info
+cp -r "$m" "$tree/lessons/model" && cp -r "$m" "$prefix/share/torchless/model"
+is "of a source tree" "$tree/lessons/model" "$(named "$tree/torchless" /)"
+is "of a build in it" "$tree/lessons/model" "$(named "$tree/build/release/torchless" /)"
+is "of a prefix" "$prefix/share/torchless/model" "$(named "$prefix/bin/torchless" /)"
+ln -s "$prefix/bin/torchless" "$work/linked"
+is "of a prefix, through a link" "$prefix/share/torchless/model" "$(named "$work/linked" /)"
+mv "$prefix" "$work/moved"
+is "of a prefix that was moved" "$work/moved/share/torchless/model" \
+	"$(named "$work/moved/bin/torchless" "$work/moved/bin")"
 finish

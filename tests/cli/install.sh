@@ -1,0 +1,29 @@
+#!/bin/sh
+# install.sh -- what `make install` puts below DESTDIR works from there, and uninstall takes it away.
+. "$(dirname "$0")/lib.inc"
+
+# -o all: the program under test is installed, whatever built it.
+make_to() {
+	make -o all BUILD="$(dirname "$T")" DESTDIR="$work/root" PREFIX=/opt/tl "$1" >"$out" 2>"$err" ||
+		fail "make $1: $(tail -n 3 "$err")"
+}
+make_to install
+cmp -s "$T" "$work/root/opt/tl/bin/torchless" || fail "the program is not installed"
+for file in share/bash-completion/completions/torchless share/zsh/site-functions/_torchless \
+	share/fish/vendor_completions.d/torchless.fish share/doc/torchless/LICENSE; do
+	[ -s "$work/root/opt/tl/$file" ] || fail "$file is not installed"
+done
+for file in lessons/model/*; do
+	[ -f "$file" ] || continue
+	cmp -s "$file" "$work/root/opt/tl/share/torchless/model/${file##*/}" || fail "$file is not installed"
+done
+if [ -f lessons/model/config.json ]; then
+	(cd / && "$work/root/opt/tl/bin/torchless" info) >"$out" 2>"$err"
+	has "the installed program finds its model" "^path	$work/root/opt/tl/share/torchless/model\$" "$out"
+fi
+: >"$work/root/opt/tl/share/doc/of-another-program"
+make_to uninstall
+is "uninstall leaves what is not ours" of-another-program \
+	"$(find "$work/root" -type f -exec basename {} \;)"
+[ -d "$work/root/opt/tl/share/torchless" ] && fail "uninstall left share/torchless"
+finish
