@@ -77,7 +77,9 @@ const struct option option_table[OPT_COUNT] = {
 			 .help = "score every prompt position, or the last only (default all)" },
 	[OPT_STOP_ON] = { "stop-on", "WHAT", 0, OPTION_CHOICE, .choices = "nan|inf",
 			  .help = "stop at the first value that holds one, with exit status 1" },
-	[OPT_REDACT] = { .name = "redact", .help = "keep no text and no pieces in the recording" },
+	[OPT_REDACT] = { .name = "redact",
+			 .help = "keep no text and no pieces in the recording; token ids and the "
+				 "\"id\" of a line stay" },
 	[OPT_IDS] = { .name = "ids", .help = "print the ids on one line" },
 	[OPT_JSONL] = { .name = "jsonl",
 			.help = "read a JSON string a line from stdin, print a JSON "

@@ -12,3 +12,9 @@ CREATE INDEX IF NOT EXISTS value_pass   ON value(pass_id, id);
 -- Masked scores hold -inf on purpose: v_bad leaves them out.
 CREATE INDEX IF NOT EXISTS value_bad    ON value(pass_id, id) WHERE n_nan + n_pinf + n_ninf > 0;
 CREATE INDEX IF NOT EXISTS tensor_hash  ON tensor(hash, raw_bytes);
+CREATE INDEX IF NOT EXISTS event_run    ON event(run_id, ts);
+CREATE INDEX IF NOT EXISTS edit_run     ON edit(run_id);
+-- How many rows a run, a pass and a point have: or a query for one run and one role would look at
+-- the values of that role in every run.  Reading some hundred rows of each index is enough.
+PRAGMA analysis_limit = 400;
+ANALYZE;

@@ -280,6 +280,7 @@ INSERT INTO schema_doc(obj, col, unit, doc) VALUES
 ('tensor', '', NULL, 'Dumped tensors; equal ones are stored once. chunk_rows is rows of axis 0 a chunk, 0 when a row takes several chunks.'),
 ('tensor_chunk', '', NULL, 'Their bytes.'),
 ('dtype', '', NULL, 'Types of elements, with the tolerances that comparisons start from.'),
+('sqlite_stat1', '', NULL, 'SQLite''s own, made when the recording is closed: how many rows share an entry of an index.'),
 ('watch', '', NULL, 'Breakpoints and watchpoints of a debugging session.'),
 ('cmp', '', NULL, 'Comparisons of two runs.'),
 ('cmp_value', '', NULL, 'Their results, point by point.'),

@@ -116,4 +116,7 @@ refuses "--stop-on" 1 "nan.jsonl:2: stopped: model.embed_tokens:out of pass 0 ho
 	"$T" trace -m nan --stop-on nan --prompts nan.jsonl -n 0 -o stop.db
 is "is a stopped run" "ok stopped" "$(sql stop.db "SELECT status FROM v_run" | paste -sd' ')"
 is "in one file" "stop.db" "$(ls stop.db*)"
+refuses "--resume stops there again" 1 "nan.jsonl:2: stopped: " "$T" trace -m nan --stop-on nan --prompts nan.jsonl -n 0 -o stop.db --resume
+try "$T" trace -q -m nan --prompts nan.jsonl -n 0 -o stop.db --resume
+is "--resume without --stop-on goes on" "0 ok ok ok" "$status $(sql stop.db "SELECT status FROM v_run" | paste -sd' ')"
 finish

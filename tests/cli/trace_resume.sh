@@ -20,7 +20,7 @@ cat >equal.py <<'PY'
 import sqlite3, sys
 a, b = (sqlite3.connect(f) for f in sys.argv[1:])
 TIMES = {"ts", "dur", "uuid", "started_ns", "ended_ns", "opts", "created"}
-for table, in a.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('meta', 'counter')").fetchall():
+for table, in a.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('meta', 'counter') AND name NOT LIKE 'sqlite%'").fetchall():
     columns = [c for _, c, *_ in a.execute(f"PRAGMA table_info({table})") if c not in TIMES]
     x, y = (db.execute(f"SELECT {','.join(columns)} FROM {table} ORDER BY 1, 2").fetchall() for db in (a, b))
     assert x == y, (table, len(x), len(y), [r for r in zip(x, y) if r[0] != r[1]][:1])
