@@ -187,6 +187,11 @@ tokenizers: all
 tokenizers-quick: all
 	$(Q)$(PYTHON) scripts/check_tokenizers.py --quick
 
+## model-check: what lessons/model can do and what one finds inside, with bounds (needs scripts/setup --tests)
+.PHONY: model-check
+model-check: all
+	$(Q)$(PYTHON) scripts/model_check.py --torchless $(BUILD)/torchless
+
 ## smollm2: fetch and import SmolLM2-135M-Instruct into models/smollm2-135m
 .PHONY: smollm2
 smollm2:
