@@ -1,12 +1,12 @@
 -- saved_queries.sql -- questions that come with every recording.
 --
--- name, the question in words, its SQL, the defaults of its parameters.  `run` 0 is the newest run.
--- `pos` below 0 counts from the end of the pass.
+-- name, the question in words, its SQL, the defaults of its parameters.  `run` 0 is the newest run,
+-- `pos` below 0 counts from the end of the pass, `n` is how many rows.  tests/py/test_saved_queries.py
+-- holds each against numpy and fails when one has no check.
 INSERT INTO saved_query(name, doc, sql, params) VALUES
 ('first-bad', 'Where does NaN or infinity first appear?',
-'SELECT v.fqn, v.pass, v.phase, v.shape, v.n_nan, v.n_inf, v.numel
-FROM v_first_bad f JOIN v_value v ON v.id = f.value_id
-WHERE f.run_id = iif(:run, :run, (SELECT max(id) FROM run))',
+'SELECT fqn, pass, phase, shape, n_nan, n_inf, numel
+FROM v_bad WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY id LIMIT 1',
 '{"run": 0}'),
 
 ('residual', 'How does the residual stream grow over the layers?',
@@ -62,12 +62,14 @@ FROM v_token WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY 
 FROM v_tok_step WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY seq',
 '{"run": 0}'),
 
-('cuts', 'Which candidates did sampling cut, and by what rule?',
-'SELECT pos + 1 position, rank, CAST(piece AS TEXT) token, round(100 * exp(logprob), 2) percent,
-  coalesce(cut_by, ''kept'') verdict
-FROM v_cand WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND (:pos < 0 OR pos = :pos)
-ORDER BY pos, rank',
-'{"pos": -1, "run": 0}'),
+('cuts', 'Which candidates did sampling cut, and by what rule (top_k, top_p, min_p)?',
+'SELECT c.pos + 1 position, c.rank, CAST(c.piece AS TEXT) token, round(100 * exp(c.logprob), 2) percent,
+  coalesce(c.cut_by, ''kept'') verdict
+FROM v_cand c JOIN v_token t ON t.run_id = c.run_id AND t.pos = c.pos + 1 AND t.source = ''generated''
+WHERE c.run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND (:pos < 0 OR c.pos = :pos)
+  AND (:by = '''' OR c.cut_by = :by)
+ORDER BY c.pos, c.rank',
+'{"by": "", "pos": -1, "run": 0}'),
 
 ('quiet-layers', 'Which layers change the residual stream least?',
 'SELECT layer, pos, round(100 * attn / stream, 1) attention_percent, round(100 * mlp / stream, 1) mlp_percent,
@@ -93,4 +95,190 @@ ORDER BY absmax DESC LIMIT :n',
 'SELECT fqn, pass, dtype, shape, dump_from first_position, count(*) chunks, sum(length(data)) bytes
 FROM v_payload WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))
 GROUP BY value_id ORDER BY value_id',
-'{"run": 0}');
+'{"run": 0}'),
+
+('bad', 'Which values hold NaN or infinity?',
+'SELECT fqn, pass, shape, n_nan, n_pinf, n_ninf, numel
+FROM v_bad WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY id LIMIT :n',
+'{"n": 20, "run": 0}'),
+
+('massive', 'Where are the massive activations of the residual stream?',
+'SELECT v.layer, v.pos0 + v.absmax_at / m.d_model pos, CAST(t.piece AS TEXT) token,
+  v.absmax_at % m.d_model dimension, round(iif(v.vmax = v.absmax, v.absmax, -v.absmax), 2) value,
+  round(v.absmax / nullif(v.std, 0), 1) in_std
+FROM v_value v JOIN run r ON r.id = v.run_id JOIN model m ON m.id = r.model_id
+  LEFT JOIN v_token t ON t.run_id = v.run_id AND t.pos = v.pos0 + v.absmax_at / m.d_model
+WHERE v.role = ''resid_post'' AND v.pass = :pass AND v.absmax NOT NULL
+  AND v.run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY v.id',
+'{"pass": 0, "run": 0}'),
+
+('first-token', 'How much larger is the residual stream at the first token than at the others?',
+'SELECT v.layer, round(max(p.l2) FILTER (WHERE p.pos = 0), 2) first_l2,
+  round(avg(p.l2) FILTER (WHERE p.pos > 0), 2) others_mean_l2,
+  round(max(p.l2) FILTER (WHERE p.pos = 0) / nullif(avg(p.l2) FILTER (WHERE p.pos > 0), 0), 2) times
+FROM v_value v JOIN v_position p ON p.value_id = v.id
+WHERE v.role = ''resid_post'' AND v.pass = 0
+  AND v.run_id = iif(:run, :run, (SELECT max(id) FROM run)) GROUP BY v.id ORDER BY v.id',
+'{"run": 0}'),
+
+('norms', 'By what do the norms divide, layer by layer?',
+'SELECT coalesce(v.layer, ''final'') layer, p.pos,
+  round(max(p.mean) FILTER (WHERE v.role <> ''ln2_rms''), 4) before_attention,
+  round(max(p.mean) FILTER (WHERE v.role = ''ln2_rms''), 4) before_mlp
+FROM v_value v JOIN v_position p ON p.value_id = v.id
+WHERE v.role IN (''ln1_rms'', ''ln2_rms'', ''ln_final_rms'') AND v.pass = :pass
+  AND p.pos = iif(:pos < 0, v.pos0 + v.n_tok + :pos, :pos)
+  AND v.run_id = iif(:run, :run, (SELECT max(id) FROM run)) GROUP BY v.layer ORDER BY min(v.id)',
+'{"pass": 0, "pos": -1, "run": 0}'),
+
+('units', 'Which units of the MLPs fire most?',
+'SELECT v.layer, v.absmax_at % m.d_ff unit, v.pos0 + v.absmax_at / m.d_ff pos, CAST(t.piece AS TEXT) token,
+  round(iif(v.vmax = v.absmax, v.absmax, -v.absmax), 3) activation, round(v.absmax / nullif(v.std, 0), 1) in_std
+FROM v_value v JOIN run r ON r.id = v.run_id JOIN model m ON m.id = r.model_id
+  LEFT JOIN v_token t ON t.run_id = v.run_id AND t.pos = v.pos0 + v.absmax_at / m.d_ff
+WHERE v.role = ''mlp_post'' AND v.pass = :pass AND v.absmax NOT NULL
+  AND v.run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY v.absmax DESC LIMIT :n',
+'{"n": 10, "pass": 0, "run": 0}'),
+
+('sure', 'How sure is the model at each position?',
+'SELECT c.pos, CAST(t.piece AS TEXT) token, CAST(c.piece AS TEXT) predicts, round(100 * exp(c.logprob), 2) percent,
+  round(c.logit - d.logit, 3) logit_gap, round(n.entropy / ln(2), 2) entropy_bits
+FROM v_cand c JOIN v_cand d ON d.run_id = c.run_id AND d.pos = c.pos AND d.rank = 1
+  LEFT JOIN v_token t ON t.run_id = c.run_id AND t.pos = c.pos
+  LEFT JOIN v_token n ON n.run_id = c.run_id AND n.pos = c.pos + 1
+WHERE c.rank = 0 AND c.run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY c.pos',
+'{"run": 0}'),
+
+('perplexity', 'How well did the model predict the text?',
+'SELECT source, count(logprob) tokens, round(avg(-logprob) / ln(2), 3) bits_a_token,
+  round(exp(avg(-logprob)), 3) perplexity, round(100.0 * avg(rank = 0), 1) first_choice_percent
+FROM v_token WHERE logprob NOT NULL AND run_id = iif(:run, :run, (SELECT max(id) FROM run))
+GROUP BY source ORDER BY min(pos)',
+'{"run": 0}'),
+
+('bytes', 'Which bytes does each token stand for?',
+'SELECT pos, token_id, CAST(piece AS TEXT) token, hex(piece) bytes, byte_start, byte_end, source
+FROM v_token WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY pos',
+'{"run": 0}'),
+
+('picks', 'What was picked at each step, and how likely was it?',
+'SELECT t.pos, CAST(t.piece AS TEXT) token, t.rank, round(100 * exp(t.logprob), 2) percent,
+  (SELECT CAST(c.piece AS TEXT) FROM v_cand c WHERE c.run_id = t.run_id AND c.pos = t.pos - 1 AND c.rank = 0) likeliest,
+  (SELECT count(*) FROM v_cand c WHERE c.run_id = t.run_id AND c.pos = t.pos - 1 AND c.kept) kept
+FROM v_token t WHERE t.source = ''generated''
+  AND t.run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY t.pos',
+'{"run": 0}'),
+
+('roofline', 'Where did the time go, against the roofline?',
+'WITH spans AS (
+  SELECT *, CASE WHEN depth = 0 THEN ''all'' WHEN module = ''lm_head'' THEN ''lm_head''
+      WHEN module LIKE ''%.self_attn'' THEN ''attention'' WHEN module LIKE ''%.mlp'' THEN ''mlp''
+      WHEN module LIKE ''%norm'' THEN ''norms'' WHEN module = ''model.embed_tokens'' THEN ''embed''
+      WHEN module = ''model.rotary_emb'' THEN ''rotary'' END part
+  FROM v_span WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND dur > 0),
+roof AS (SELECT 1.0 * iif(:gflops, :gflops, max(gflops)) f, 1.0 * iif(:gbps, :gbps, max(gbps)) b
+  FROM spans WHERE type = ''Linear'')
+SELECT part, round(sum(dur) / 1e6, 3) ms, round(1.0 * sum(flops) / sum(bytes), 2) flops_a_byte,
+  iif(sum(flops) / f > sum(bytes) / b, ''arithmetic'', ''memory'') bound_by,
+  round(sum(max(flops / f, bytes / b)) / 1e6, 3) least_ms,
+  round(100 * sum(max(flops / f, bytes / b)) / sum(dur), 1) roof_percent,
+  round(f, 1) roof_gflops, round(b, 1) roof_gb_s
+FROM spans, roof WHERE part IS NOT NULL AND phase = :phase GROUP BY part ORDER BY sum(dur) DESC',
+'{"gbps": 0, "gflops": 0, "phase": "prefill", "run": 0}'),
+
+('cost', 'How much arithmetic and how many bytes does each kind of module take?',
+'WITH s AS (SELECT * FROM v_span WHERE phase = :phase AND run_id = iif(:run, :run, (SELECT max(id) FROM run))),
+own AS (
+  SELECT type, flops - (SELECT coalesce(sum(c.flops), 0) FROM v_span c
+      WHERE c.id > s.id AND c.id <= s.last_id AND c.depth = s.depth + 1) flops,
+    bytes - (SELECT coalesce(sum(c.bytes), 0) FROM v_span c
+      WHERE c.id > s.id AND c.id <= s.last_id AND c.depth = s.depth + 1) bytes FROM s)
+SELECT type, count(*) calls, sum(flops) flops, round(100.0 * sum(flops) / (SELECT sum(flops) FROM own), 2) flops_percent,
+  sum(bytes) bytes, round(100.0 * sum(bytes) / (SELECT sum(bytes) FROM own), 2) bytes_percent,
+  round(1.0 * sum(flops) / nullif(sum(bytes), 0), 2) flops_a_byte
+FROM own GROUP BY type ORDER BY sum(bytes) DESC',
+'{"phase": "prefill", "run": 0}'),
+
+('slow-layers', 'Which layers are slowest?',
+'SELECT layer, round(sum(dur) FILTER (WHERE module LIKE ''%.self_attn'') / 1e6, 3) attention_ms,
+  round(sum(dur) FILTER (WHERE module LIKE ''%.mlp'') / 1e6, 3) mlp_ms,
+  round(sum(dur) FILTER (WHERE depth = 2) / 1e6, 3) ms,
+  round(100.0 * sum(dur) FILTER (WHERE depth = 2) / sum(sum(dur) FILTER (WHERE depth = 2)) OVER (), 1) percent
+FROM v_span WHERE layer NOT NULL AND phase = :phase AND depth <= 3
+  AND run_id = iif(:run, :run, (SELECT max(id) FROM run)) GROUP BY layer ORDER BY ms DESC LIMIT :n',
+'{"n": 10, "phase": "prefill", "run": 0}'),
+
+('passes', 'How fast was each pass?',
+'SELECT s.pass, s.phase, p.pos0 first_position, p.n_tok tokens, round(s.dur / 1e6, 3) ms,
+  round(1e9 * p.n_tok / s.dur, 1) tokens_a_second, round(s.gflops, 2) gflops, round(s.gbps, 2) gb_s
+FROM v_span s JOIN pass p ON p.run_id = s.run_id AND p.idx = s.pass
+WHERE s.depth = 0 AND s.dur > 0 AND s.run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY s.pass LIMIT :n',
+'{"n": 20, "run": 0}'),
+
+('cache', 'How does the KV cache grow?',
+'SELECT p.idx pass, p.phase, p.n_tok tokens, p.kv_len positions,
+  2 * m.n_layers * m.n_kv_heads * m.d_head * d.bits / 8 bytes_a_position,
+  p.kv_len * 2 * m.n_layers * m.n_kv_heads * m.d_head * d.bits / 8 bytes
+FROM pass p JOIN run r ON r.id = p.run_id JOIN model m ON m.id = r.model_id
+  JOIN dtype d ON d.id = r.dtype_kv
+WHERE p.idx NOT NULL AND p.run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY p.idx LIMIT :n',
+'{"n": 20, "run": 0}'),
+
+('size', 'What takes the room in the recording?',
+'SELECT v.role, count(*) "values", sum(v.numel) elements, count(v.tensor_id) dumps,
+  coalesce(sum(t.raw_bytes), 0) dumped_bytes, sum(length(w.pos_stats)) position_bytes
+FROM v_value v JOIN value w ON w.id = v.id LEFT JOIN tensor t ON t.id = v.tensor_id
+WHERE v.run_id = iif(:run, :run, (SELECT max(id) FROM run))
+GROUP BY v.role ORDER BY dumped_bytes + position_bytes DESC, v.role LIMIT :n',
+'{"n": 40, "run": 0}'),
+
+('config', 'What was run, and how?',
+'WITH r AS (SELECT * FROM run WHERE id = iif(:run, :run, (SELECT max(id) FROM run)))
+SELECT ''prompt'' fact, prompt value FROM r
+UNION ALL SELECT ''status'', status FROM r
+UNION ALL SELECT ''model'', m.name || '' ('' || m.arch || '', '' || m.n_layers || '' layers, d_model '' || m.d_model || '', ''
+  || m.n_heads || '' heads, '' || m.n_kv_heads || '' kv heads, d_ff '' || m.d_ff || '', '' || m.n_vocab || '' tokens)''
+  FROM r JOIN model m ON m.id = r.model_id
+UNION ALL SELECT ''types'', ''weights '' || w.name || '', arithmetic '' || c.name || '', cache '' || k.name
+  FROM r JOIN dtype w ON w.id = r.dtype_weight JOIN dtype c ON c.id = r.dtype_compute JOIN dtype k ON k.id = r.dtype_kv
+UNION ALL SELECT ''weights hash'', coalesce(lower(hex(m.weights_xxh3)), ''not computed'') FROM r JOIN model m ON m.id = r.model_id
+UNION ALL SELECT ''sampler'', sampler || '', seed '' || seed FROM r
+UNION ALL SELECT ''engine'', engine || '', '' || build || '', '' || n_threads || '' threads'' FROM r
+UNION ALL SELECT ''machine'', host FROM r
+UNION ALL SELECT ''command'', (SELECT group_concat(value, '' '') FROM json_each(r.opts, ''$.argv'')) FROM r',
+'{"run": 0}'),
+
+('edits', 'Which values were changed on purpose?',
+'SELECT p.fqn, e.sel selection, e.kind, e.args, e.pass_from, e.pass_to
+FROM edit e JOIN point p ON p.id = e.point_id
+WHERE e.run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY e.id',
+'{"run": 0}'),
+
+('runs', 'Which runs are in the recording?',
+'SELECT run_id run, status, prompt, n_prompt, completion, n_generated, round(dur / 1e6, 1) ms
+FROM v_run ORDER BY run_id LIMIT :n',
+'{"n": 100}'),
+
+('same', 'Which values of two runs are equal, bit for bit?',
+'WITH newest AS (SELECT iif(:b, :b, (SELECT max(id) FROM run)) b),
+pair AS (SELECT iif(:a, :a, (SELECT max(id) FROM run WHERE id < b)) a, b FROM newest),
+both AS (
+  SELECT max(v.id) FILTER (WHERE v.run_id = a) a, max(v.id) FILTER (WHERE v.run_id = b) b, v.role, v.layer,
+    max(v.hash) FILTER (WHERE v.run_id = a) = max(v.hash) FILTER (WHERE v.run_id = b) is_same
+  FROM pair JOIN v_value v ON v.run_id IN (a, b) GROUP BY v.pass, v.fqn)
+SELECT role, count(*) "values", sum(is_same) equal, sum(NOT is_same) different,
+  min(layer) FILTER (WHERE NOT is_same) first_layer_that_differs
+FROM both WHERE a NOT NULL AND b NOT NULL GROUP BY role ORDER BY min(b)',
+'{"a": 0, "b": 0}'),
+
+('differ', 'Where do two runs first differ?',
+'WITH newest AS (SELECT iif(:b, :b, (SELECT max(id) FROM run)) b),
+pair AS (SELECT iif(:a, :a, (SELECT max(id) FROM run WHERE id < b)) a, b FROM newest),
+both AS (
+  SELECT max(v.id) FILTER (WHERE v.run_id = a) a, max(v.id) FILTER (WHERE v.run_id = b) b, v.role, v.layer,
+    max(v.hash) FILTER (WHERE v.run_id = a) = max(v.hash) FILTER (WHERE v.run_id = b) is_same
+  FROM pair JOIN v_value v ON v.run_id IN (a, b) GROUP BY v.pass, v.fqn)
+SELECT x.pass, x.fqn, x.shape shape_a, y.shape shape_b, x.l2 l2_a, y.l2 l2_b, x.mean mean_a, y.mean mean_b
+FROM (SELECT a, b FROM both WHERE NOT is_same ORDER BY b LIMIT :n) d
+  JOIN v_value x ON x.id = d.a JOIN v_value y ON y.id = d.b ORDER BY d.b',
+'{"a": 0, "b": 0, "n": 10}');

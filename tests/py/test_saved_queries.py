@@ -1,0 +1,695 @@
+#!/usr/bin/env python3
+"""Does every saved query answer with the truth?
+
+SmolLM2 is traced on "The capital of France is" with every element dumped, a small random model for
+what wants two runs, edits or NaN. Each query's answer is compared with what numpy computes from the
+dumps and Python from the base tables. A query without a check fails; so does one that scans a large
+table where an index is made for it. Run with .venv/bin/python; needs ./torchless and the model
+that `make smollm2` fetches.
+"""
+
+import contextlib
+import csv
+import io
+import json
+import os
+import re
+import shutil
+import sqlite3
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "scripts"))
+
+import make_checkpoint  # noqa: E402
+import numpy as np  # noqa: E402
+from read_trace import arrays  # noqa: E402
+
+TORCHLESS = os.environ.get("TORCHLESS", os.path.join(ROOT, "torchless"))
+SMOLLM2 = os.path.join(ROOT, "models", "smollm2-135m")
+PROMPT = "The capital of France is"
+N, T = 3, 5  # tokens generated, tokens of the prompt
+LAYERS, WIDTH, UNITS, HEADS = 30, 576, 1536, 9
+TEMP, TOP_K, TOP_P = 1.5, 40, 0.7
+CHECKS = {}
+
+
+def torchless(*args):
+    """The standard output of a command, run in `folder`."""
+    done = subprocess.run([TORCHLESS, *args], cwd=folder, capture_output=True, check=False)
+    if done.returncode != 0:
+        raise AssertionError(f"{args}: exit {done.returncode}: {done.stderr.decode()}")
+    return done.stdout.decode(errors="replace")  # pieces may be parts of a character
+
+
+def saved(db, name, *params):
+    """The rows of a saved query, as dictionaries of text."""
+    answer = torchless("query", "-t", db, "--csv", name, *params)
+    return list(csv.DictReader(io.StringIO(answer, newline="")))
+
+
+def rows_of(db, sql, *params):
+    """Rows of a recording, as dictionaries."""
+    with contextlib.closing(sqlite3.connect(os.path.join(folder, db))) as handle:
+        handle.row_factory = sqlite3.Row
+        return [dict(row) for row in handle.execute(sql, params)]
+
+
+def put_nan(file):
+    """Make the first element of layer 1's up_proj NaN."""
+    with open(file, "r+b") as f:
+        size = struct.unpack("<Q", f.read(8))[0]
+        offsets = json.loads(f.read(size))["model.layers.1.mlp.up_proj.weight"]["data_offsets"]
+        f.seek(8 + size + offsets[0])
+        f.write(struct.pack("<f", np.nan))
+
+
+def setUpModule():
+    """The recordings; `dumps` holds every array of the first by name and pass."""
+    global folder, dumps
+    folder = tempfile.mkdtemp(prefix="torchless-saved-")
+    small = os.path.join(folder, "small")
+    with contextlib.redirect_stderr(io.StringIO()):
+        make_checkpoint.main(["--preset", "window", "-q", "-o", small])
+    shutil.copytree(small, os.path.join(folder, "nan"))
+    put_nan(os.path.join(folder, "nan", "model.safetensors"))
+    torchless("trace", "-q", "-m", SMOLLM2, "-n", str(N), "--temp", str(TEMP), "--top-k", str(TOP_K),
+              "--top-p", str(TOP_P), "--seed", "5", "--capture", "*", "-o", "full.db", PROMPT)
+    torchless("trace", "-q", "-m", "nan", "--capture", "*", "-o", "nan.db", "--prompt-ids", "1 2 3")
+    with open(os.path.join(folder, "pair.jsonl"), "w", encoding="utf-8") as f:
+        f.write('{"ids": [1, 17, 3, 200, 42]}\n{"ids": [1, 17, 3, 200, 43]}\n')
+    torchless("trace", "-q", "-m", "small", "--capture", "*", "--prompts", "pair.jsonl",
+              "--zero", "L1.attn.z[head=2]", "-o", "pair.db")
+    dumps = {(fqn, number): a for fqn, number, _, a in arrays(os.path.join(folder, "full.db"))}
+
+
+def tearDownModule():
+    shutil.rmtree(folder)
+
+
+def check(name):
+    """Registers the check of a saved query."""
+    def register(function):
+        CHECKS[name] = function
+        return function
+    return register
+
+
+# ---- telling numbers -------------------------------------------------------------------------
+
+def near(told, true, digits, what=""):
+    """A number that was rounded to so many digits after the point; statistics are f32."""
+    if true is None or told == "":
+        assert told == "" and true is None, f"{what}: {told!r} is not {true!r}"
+        return
+    bound = 0.5000001 * 10.0**-digits + 2e-5 * abs(true)
+    assert abs(float(told) - true) <= bound, f"{what}: {told} is not {true}"
+
+
+def column(rows, name, kind=float):
+    """One column of an answer."""
+    return [kind(row[name]) for row in rows]
+
+
+def layers(name, number=0):
+    """The dumps of a point, layer by layer: `name` follows the layer's path."""
+    return [dumps[f"model.layers.{i}{name}", number] for i in range(LAYERS)]
+
+
+def log_softmax(logits):
+    """In f64, over the last axis."""
+    wide = np.asarray(logits, np.float64)
+    wide = wide - wide.max(axis=-1, keepdims=True)
+    return wide - np.log(np.exp(wide).sum(axis=-1, keepdims=True))
+
+
+def all_logits():
+    """Logits of every position that was read."""
+    return np.concatenate([dumps["lm_head:out", number] for number in range(N)])
+
+
+def tokens():
+    """Ids and pieces, from the base table."""
+    rows = rows_of("full.db", "SELECT token_id, CAST(piece AS TEXT) piece FROM token ORDER BY pos")
+    return [row["token_id"] for row in rows], [row["piece"] for row in rows]
+
+
+def bits(nats):
+    return nats / np.log(2)
+
+
+def config():
+    """config.json of SmolLM2."""
+    with open(os.path.join(SMOLLM2, "config.json"), encoding="utf-8") as f:
+        return json.load(f)
+
+
+# ---- the stream ------------------------------------------------------------------------------
+
+@check("residual")
+def check_residual():
+    for args, number, row in ((), 0, -1), (("pos=1",), 0, 1), (("pass=2",), 2, 0):
+        rows = saved("full.db", "residual", *args)
+        stream = [dumps["model.embed_tokens:out", number], *layers(":out", number)]
+        assert column(rows, "layer", str) == ["embed", *map(str, range(LAYERS))]
+        for told, array in zip(rows, stream):
+            near(told["l2"], np.linalg.norm(array[row].astype(np.float64)), 3)
+            near(told["absmax"], np.abs(array[row]).max(), 3)
+        longest = max(rows, key=lambda told: float(told["l2"]))
+        assert len(longest["growth"]) == 40
+
+
+@check("quiet-layers")
+def check_quiet_layers():
+    size = [[np.linalg.norm(array[-1].astype(np.float64)) for array in layers(name)]
+            for name in (".self_attn.o_proj:out", ".mlp.down_proj:out", ":out")]
+    attention, mlp, stream = map(np.array, size)
+    rows = saved("full.db", "quiet-layers")
+    order = np.argsort((attention + mlp) / stream)
+    assert column(rows, "layer", int) == order.tolist()
+    for row, i in zip(rows, order):
+        near(row["attention_percent"], 100 * attention[i] / stream[i], 1)
+        near(row["mlp_percent"], 100 * mlp[i] / stream[i], 1)
+
+
+@check("massive")
+def check_massive():
+    _, pieces = tokens()
+    for row, array in zip(saved("full.db", "massive"), layers(":out"), strict=True):
+        pos, dimension = np.unravel_index(np.abs(array).argmax(), array.shape)
+        assert (int(row["pos"]), int(row["dimension"])) == (pos, dimension)
+        assert row["token"] == pieces[pos]
+        near(row["value"], array[pos, dimension], 2)
+        near(row["in_std"], np.abs(array).max() / array.astype(np.float64).std(), 1)
+
+
+@check("first-token")
+def check_first_token():
+    for row, array in zip(saved("full.db", "first-token"), layers(":out"), strict=True):
+        size = np.linalg.norm(array.astype(np.float64), axis=1)
+        near(row["first_l2"], size[0], 2)
+        near(row["others_mean_l2"], size[1:].mean(), 2)
+        near(row["times"], size[0] / size[1:].mean(), 2)
+
+
+@check("norms")
+def check_norms():
+    rows = saved("full.db", "norms", "pos=2")
+    assert column(rows, "layer", str) == [*map(str, range(LAYERS)), "final"]
+    before = [*layers(":out")]
+    epsilon = config()["rms_norm_eps"]
+    stream = [dumps["model.embed_tokens:out", 0], *before]
+    for row, x, y in zip(rows, stream, [*layers(":resid_mid"), None], strict=True):
+        def rms(array):
+            return np.sqrt((array[2].astype(np.float64) ** 2).mean() + epsilon)
+        near(row["before_attention"], rms(x), 4)
+        near(row["before_mlp"], None if y is None else rms(y), 4)
+
+
+@check("units")
+def check_units():
+    _, pieces = tokens()
+    found = []
+    for i, array in enumerate(layers(".mlp:act_mul")):
+        pos, unit = np.unravel_index(np.abs(array).argmax(), array.shape)
+        found.append((i, unit, pos, pieces[pos], array[pos, unit], array.astype(np.float64).std()))
+    found.sort(key=lambda one: -abs(one[4]))
+    rows = saved("full.db", "units", "n=7")
+    assert len(rows) == 7
+    for row, (i, unit, pos, piece, value, std) in zip(rows, found):
+        assert (int(row["layer"]), int(row["unit"]), int(row["pos"]), row["token"]) == (i, unit, pos, piece)
+        near(row["activation"], value, 3)
+        near(row["in_std"], abs(value) / std, 1)
+
+
+@check("big-values")
+def check_big_values():
+    found = []
+    for (fqn, number), array in dumps.items():
+        finite = np.where(np.isfinite(array), np.abs(array), 0).reshape(-1)
+        found.append((float(finite.max()), fqn, number, int(finite.argmax())))
+    found.sort(reverse=True)
+    rows = saved("full.db", "big-values", "n=12")
+    assert len(rows) == 12
+    for row, (value, *_) in zip(rows, found):
+        near(row["absmax"], value, 3)
+        assert (float(np.float32(value)), row["fqn"], int(row["pass"]), int(row["at"])) in found
+
+
+# ---- tokens ----------------------------------------------------------------------------------
+
+@check("next")
+def check_next():
+    logits = all_logits()
+    logprob = log_softmax(logits)
+    for args, pos in (("pos=3", "n=4"), 3), (("pos=4", "n=2"), 4), ((), T + N - 2):
+        rows = saved("full.db", "next", *args)
+        order = np.argsort(-logits[pos], kind="stable")[: len(rows)]
+        assert column(rows, "token_id", int) == order.tolist()
+        for rank, (row, i) in enumerate(zip(rows, order)):
+            assert (int(row["position"]), int(row["rank"])) == (pos + 1, rank)
+            near(row["percent"], 100 * np.exp(logprob[pos, i]), 2)
+            near(row["logit"], logits[pos, i], 3)
+
+
+@check("tokens")
+def check_tokens():
+    ids, pieces = tokens()
+    logprob = log_softmax(all_logits())
+    rows = saved("full.db", "tokens")
+    assert column(rows, "token_id", int) == ids and column(rows, "token", str) == pieces
+    assert rows[0]["surprise_bits"] == ""
+    for pos, row in enumerate(rows[1:]):
+        near(row["surprise_bits"], -bits(logprob[pos, ids[pos + 1]]), 2)
+        near(row["entropy_bits"], -bits((np.exp(logprob[pos]) * logprob[pos]).sum()), 2)
+        assert int(row["rank"]) == (logprob[pos] > logprob[pos, ids[pos + 1]]).sum()
+
+
+@check("sure")
+def check_sure():
+    logits = all_logits()
+    logprob = log_softmax(logits)
+    _, pieces = tokens()
+    rows = saved("full.db", "sure")
+    assert column(rows, "pos", int) == list(range(T + N - 1))
+    for pos, row in enumerate(rows):
+        best = np.sort(logits[pos])[::-1].astype(np.float64)
+        assert row["token"] == pieces[pos]
+        near(row["percent"], 100 * np.exp(logprob[pos].max()), 2)
+        near(row["logit_gap"], best[0] - best[1], 3)
+        near(row["entropy_bits"], -bits((np.exp(logprob[pos]) * logprob[pos]).sum()), 2)
+
+
+@check("perplexity")
+def check_perplexity():
+    ids, _ = tokens()
+    logprob = log_softmax(all_logits())
+    of_token = np.array([logprob[pos, ids[pos + 1]] for pos in range(len(ids) - 1)])
+    first = np.array([logprob[pos].argmax() == ids[pos + 1] for pos in range(len(ids) - 1)])
+    rows = saved("full.db", "perplexity")
+    assert column(rows, "source", str) == ["prompt", "generated"]
+    for row, part in zip(rows, (slice(0, T - 1), slice(T - 1, None))):
+        assert int(row["tokens"]) == len(of_token[part])
+        near(row["bits_a_token"], bits(-of_token[part].mean()), 3)
+        near(row["perplexity"], np.exp(-of_token[part].mean()), 3)
+        near(row["first_choice_percent"], 100 * first[part].mean(), 1)
+
+
+@check("bytes")
+def check_bytes():
+    text = PROMPT.encode()
+    rows = saved("full.db", "bytes")
+    for row in rows[:T]:
+        part = text[int(row["byte_start"]):int(row["byte_end"])]
+        assert bytes.fromhex(row["bytes"]) == part and row["source"] == "prompt"
+    assert b"".join(bytes.fromhex(row["bytes"]) for row in rows[:T]) == text
+    assert [row["byte_start"] for row in rows[T:]] == [""] * N
+
+
+@check("merges")
+def check_merges():
+    rows = saved("full.db", "merges")
+    with open(os.path.join(SMOLLM2, "tokenizer.json"), encoding="utf-8") as f:
+        table = json.load(f)["model"]["merges"]
+    merges = [row for row in rows if row["rule"] == "merge"]
+    assert len(merges) > 10
+    for row in merges:
+        pair = table[int(row["rank"])]
+        assert (pair if isinstance(pair, str) else " ".join(pair)) == f"{row['left']} {row['right']}"
+        assert row["result"] == row["left"] + row["right"]
+    made = {row["result"] for row in rows}
+    assert {"The", "Ġcapital", "Ġof", "ĠFrance", "Ġis"} <= made
+
+
+def sampled_verdicts(logits):
+    """The rule that cut each token, likeliest first: top-k, then top-p of what it left."""
+    order = np.argsort(-logits, kind="stable")
+    scaled = np.exp((logits[order].astype(np.float64) - logits[order[0]]) / TEMP)
+    above = np.concatenate([[0], np.cumsum(scaled[:TOP_K])[:-1]])
+    kept = int((above < TOP_P * scaled[:TOP_K].sum()).sum())
+    return order, ["kept"] * kept + ["top_p"] * (TOP_K - kept) + ["top_k"] * 300
+
+
+@check("cuts")
+def check_cuts():
+    logits, cut = all_logits(), 0
+    for pos in range(T - 1, T + N - 1):
+        order, verdicts = sampled_verdicts(logits[pos])
+        rows = saved("full.db", "cuts", f"pos={pos}")
+        assert column(rows, "verdict", str) == verdicts[: len(rows)]
+        shown = rows_of("full.db", "SELECT token_id FROM cand WHERE pos = ? ORDER BY rank", pos)
+        assert [row["token_id"] for row in shown] == order[: len(rows)].tolist()
+        cut += column(rows, "verdict", str).count("top_p")
+    assert cut > 0
+    assert len(saved("full.db", "cuts", "by=top_p")) == cut
+    assert saved("full.db", "cuts", "pos=1") == []
+
+
+@check("picks")
+def check_picks():
+    ids, pieces = tokens()
+    logits = all_logits()
+    logprob = log_softmax(logits)
+    rows = saved("full.db", "picks")
+    assert column(rows, "pos", int) == [T + i for i in range(N)]
+    for row in rows:
+        pos = int(row["pos"])
+        order, verdicts = sampled_verdicts(logits[pos - 1])
+        assert row["token"] == pieces[pos]
+        assert int(row["rank"]) == order.tolist().index(ids[pos])
+        assert int(row["kept"]) == verdicts.count("kept")
+        near(row["percent"], 100 * np.exp(logprob[pos - 1, ids[pos]]), 2)
+
+
+# ---- time ------------------------------------------------------------------------------------
+
+def spans(phase):
+    """Module calls as Python sees them, from the base tables."""
+    return rows_of("full.db", """
+        SELECT s.*, m.path, m.type, m.layer, s.bytes_w + ifnull(s.bytes_kv, 0) + ifnull(s.bytes_act, 0) moved
+        FROM span s JOIN module m ON m.id = s.module_id JOIN pass p ON p.id = s.pass_id
+        WHERE p.phase IN (?, ?) ORDER BY s.id""", *phase)
+
+
+def part_of(span):
+    """The part of the model that the queries about time count a call to."""
+    path = span["path"]
+    ends = {"self_attn": "attention", "mlp": "mlp"}
+    fixed = {"": "all", "lm_head": "lm_head", "model.embed_tokens": "embed", "model.rotary_emb": "rotary"}
+    return fixed.get(path) or ends.get(path.split(".")[-1]) or ("norms" if path.endswith("norm") else None)
+
+
+@check("time")
+def check_time():
+    for phase in "prefill", "decode":
+        rows = {row["part"]: row for row in saved("full.db", "time", f"phase={phase}")}
+        calls = [(part_of(s), s) for s in spans((phase, phase))]
+        whole = sum(s["dur"] for part, s in calls if part == "all")
+        assert set(rows) == {part for part, _ in calls if part}
+        for part, row in rows.items():
+            mine = [s for p, s in calls if p == part]
+            took = sum(s["dur"] for s in mine)
+            assert int(row["calls"]) == len(mine)
+            near(row["ms"], took / 1e6, 3)
+            near(row["percent"], 100 * took / whole, 1)
+            near(row["gflops"], sum(s["flops"] for s in mine) / took, 2)
+            near(row["gb_s"], sum(s["moved"] for s in mine) / took, 2)
+
+
+def check_roof(args, flops, bandwidth):
+    rows = saved("full.db", "roofline", *args)
+    calls = [(part_of(s), s) for s in spans(("prefill", "prefill"))]
+    assert len(rows) == 7
+    for row in rows:
+        mine = [s for part, s in calls if part == row["part"] and s["dur"]]
+        took = sum(s["dur"] for s in mine)
+        least = sum(max(s["flops"] / flops, s["moved"] / bandwidth) for s in mine)
+        near(row["ms"], took / 1e6, 3)
+        near(row["least_ms"], least / 1e6, 3)
+        near(row["roof_percent"], 100 * least / took, 1)
+        near(row["roof_gflops"], flops, 1)
+        near(row["roof_gb_s"], bandwidth, 1)
+        work, moved = sum(s["flops"] for s in mine), sum(s["moved"] for s in mine)
+        near(row["flops_a_byte"], work / moved, 2)
+        assert row["bound_by"] == ("arithmetic" if work / flops > moved / bandwidth else "memory")
+
+
+@check("roofline")
+def check_roofline():
+    linear = [s for s in spans(("prefill", "decode")) if s["type"] == "Linear"]
+    best = max(s["flops"] / s["dur"] for s in linear), max(s["moved"] / s["dur"] for s in linear)
+    check_roof((), *best)
+    check_roof(("gflops=80", "gbps=30.5"), 80, 30.5)
+
+
+@check("slow")
+def check_slow():
+    leaves = [s for s in spans(("prefill", "decode")) if s["last_id"] == s["id"]]
+    leaves.sort(key=lambda s: -s["dur"])
+    rows = saved("full.db", "slow", "n=5")
+    assert len(rows) == 5
+    for row, span in zip(rows, leaves):
+        near(row["ms"], span["dur"] / 1e6, 3)
+        near(row["gflops"], span["flops"] / span["dur"], 2)
+    assert rows[0]["module"] == leaves[0]["path"]
+
+
+@check("slow-layers")
+def check_slow_layers():
+    calls = [s for s in spans(("prefill", "prefill")) if s["layer"] is not None]
+    took = np.zeros((3, LAYERS))
+    for s in calls:
+        for i, end in enumerate((".self_attn", ".mlp", f"layers.{s['layer']}")):
+            took[i, s["layer"]] += s["dur"] * s["path"].endswith(end)
+    rows = saved("full.db", "slow-layers", "n=4")
+    assert len(rows) == 4
+    for row, layer in zip(rows, np.argsort(-took[2])):
+        assert int(row["layer"]) == layer
+        for name, i in ("attention_ms", 0), ("mlp_ms", 1), ("ms", 2):
+            near(row[name], took[i, layer] / 1e6, 3)
+        near(row["percent"], 100 * took[2, layer] / took[2].sum(), 1)
+
+
+@check("passes")
+def check_passes():
+    rows = saved("full.db", "passes")
+    whole = [s for s in spans(("prefill", "decode")) if s["path"] == ""]
+    assert column(rows, "tokens", int) == [T] + [1] * (N - 1)
+    assert column(rows, "first_position", int) == [0] + [T + i for i in range(N - 1)]
+    for row, span in zip(rows, whole, strict=True):
+        near(row["ms"], span["dur"] / 1e6, 3)
+        near(row["tokens_a_second"], 1e9 * int(row["tokens"]) / span["dur"], 1)
+        near(row["gflops"], span["flops"] / span["dur"], 2)
+
+
+@check("cost")
+def check_cost():
+    rows = {row["type"]: row for row in saved("full.db", "cost")}
+    calls = spans(("prefill", "prefill"))
+    inside = {s["id"]: np.zeros(2, np.int64) for s in calls}
+    for s in calls:
+        if s["parent_id"]:
+            inside[s["parent_id"]] += s["flops"], s["moved"]
+    own = {}
+    for s in calls:
+        mine = np.array([s["flops"], s["moved"]]) - inside[s["id"]]
+        own[s["type"]] = own.get(s["type"], 0) + mine
+    assert set(rows) == set(own)
+    for kind, (flops, moved) in own.items():
+        assert (int(rows[kind]["flops"]), int(rows[kind]["bytes"])) == (flops, moved), kind
+        near(rows[kind]["bytes_percent"], 100 * moved / sum(m for _, m in own.values()), 2)
+        near(rows[kind]["flops_percent"], 100 * flops / sum(f for f, _ in own.values()), 2)
+    # By hand: a multiply-add of every weight but the embedding's, for each of the five tokens.
+    c = config()
+    kv = c["num_key_value_heads"] * WIDTH // HEADS
+    weights = LAYERS * (2 * WIDTH * WIDTH + 2 * WIDTH * kv + 3 * WIDTH * UNITS) + c["vocab_size"] * WIDTH
+    assert int(rows["Linear"]["flops"]) == 2 * T * weights
+
+
+@check("cache")
+def check_cache():
+    rows = saved("full.db", "cache")
+    held = 0
+    for number, row in enumerate(rows):
+        held += sum(dumps[f"model.layers.{i}.self_attn:{name}_cache", number].nbytes
+                    for i in range(LAYERS) for name in "kv")
+        assert int(row["bytes"]) == held
+        assert int(row["positions"]) == T + number
+    assert len(rows) == N
+
+
+# ---- the file --------------------------------------------------------------------------------
+
+@check("dumps")
+def check_dumps():
+    rows = saved("full.db", "dumps")
+    for row in rows:
+        array = dumps[row["fqn"], int(row["pass"])]
+        assert int(row["bytes"]) == array.nbytes
+        assert row["shape"] == ",".join(map(str, array.shape)) and row["first_position"] == ""
+    assert len(rows) == len(dumps)
+
+
+@check("size")
+def check_size():
+    rows = {row["role"]: row for row in saved("full.db", "size")}
+    pattern = [array for (fqn, _), array in dumps.items() if fqn.endswith(":pattern")]
+    assert int(rows["pattern"]["values"]) == int(rows["pattern"]["dumps"]) == len(pattern) == LAYERS * N
+    assert int(rows["pattern"]["elements"]) == sum(array.size for array in pattern)
+    assert int(rows["pattern"]["position_bytes"]) == 16 * LAYERS * (T + N - 1)
+    assert sum(int(row["dumped_bytes"]) for row in rows.values()) == sum(a.nbytes for a in dumps.values())
+
+
+@check("config")
+def check_config():
+    facts = {row["fact"]: row["value"] for row in saved("full.db", "config")}
+    assert facts["prompt"] == PROMPT and facts["status"] == "ok"
+    assert f"{LAYERS} layers, d_model {WIDTH}, {HEADS} heads" in facts["model"]
+    assert json.loads(facts["sampler"].split(", seed")[0])["top_k"] == TOP_K
+    assert facts["sampler"].endswith("seed 5") and facts["command"].endswith(PROMPT)
+    assert re.fullmatch("[0-9a-f]{32}|not computed", facts["weights hash"])
+
+
+@check("runs")
+def check_runs():
+    rows = saved("pair.db", "runs")
+    assert column(rows, "run", int) == [1, 2] and column(rows, "n_prompt", int) == [5, 5]
+    (row,) = saved("full.db", "runs")
+    _, pieces = tokens()
+    assert (row["prompt"], row["status"]) == (PROMPT, "ok")
+    assert row["completion"] == "".join(pieces[T:])
+    (clock,) = rows_of("full.db", "SELECT ended_ns - started_ns took FROM run")
+    near(row["ms"], clock["took"] / 1e6, 1)
+
+
+@check("edits")
+def check_edits():
+    assert saved("full.db", "edits") == []
+    for run in 1, 2:
+        (row,) = saved("pair.db", "edits", f"run={run}")
+        assert (row["fqn"], row["kind"]) == ("model.layers.1.self_attn:z", "zero")
+        assert "head=2" in row["selection"]
+        z = {fqn: a for fqn, _, _, a in arrays(os.path.join(folder, "pair.db"), "*.self_attn:z", run)}
+        assert (z[row["fqn"]][:, 2] == 0).all() and (z[row["fqn"]][:, 1] != 0).all()
+
+
+# ---- two runs, and NaN -----------------------------------------------------------------------
+
+def pair():
+    """(fqn, role, layer, array of run 1, array of run 2), in execution order."""
+    runs = [{fqn: a for fqn, _, _, a in arrays(os.path.join(folder, "pair.db"), "*", run)}
+            for run in (1, 2)]
+    points = {row["fqn"]: row for row in rows_of("pair.db", "SELECT fqn, role, layer FROM point")}
+    return [(fqn, points[fqn]["role"], points[fqn]["layer"], a, runs[1][fqn])
+            for fqn, a in runs[0].items()]
+
+
+@check("same")
+def check_same():
+    told = {row["role"]: row for row in saved("pair.db", "same")}
+    true = {}
+    for _, role, layer, a, b in pair():
+        one = true.setdefault(role, [0, 0, []])
+        equal = a.tobytes() == b.tobytes()
+        one[not equal] += 1
+        if not equal:
+            one[2].append(layer)
+    assert set(told) == set(true)
+    for role, (equal, different, where) in true.items():
+        row = told[role]
+        assert (int(row["equal"]), int(row["different"])) == (equal, different), role
+        first = min((layer for layer in where if layer is not None), default="")
+        assert row["first_layer_that_differs"] == str(first), role
+    assert saved("full.db", "same") == []
+
+
+@check("differ")
+def check_differ():
+    rows = saved("pair.db", "differ", "a=1", "b=2", "n=6")
+    true = [(fqn, a, b) for fqn, _, _, a, b in pair() if a.tobytes() != b.tobytes()]
+    assert [row["fqn"] for row in rows] == [fqn for fqn, _, _ in true[:6]]
+    for row, (_, a, b) in zip(rows, true):
+        near(row["l2_a"], np.linalg.norm(a[np.isfinite(a)].astype(np.float64)), 6)
+        near(row["l2_b"], np.linalg.norm(b[np.isfinite(b)].astype(np.float64)), 6)
+
+
+def bad_dumps():
+    """(fqn, array) of what holds NaN or infinity unexpectedly, in execution order."""
+    for fqn, _, _, array in arrays(os.path.join(folder, "nan.db")):
+        expected = np.isneginf(array) if ":scores" in fqn else np.zeros(array.shape, bool)
+        if (~np.isfinite(array) & ~expected).any():
+            yield fqn, array
+
+
+@check("first-bad")
+def check_first_bad():
+    fqn, array = next(bad_dumps())
+    (row,) = saved("nan.db", "first-bad")
+    assert row["fqn"] == fqn == "model.layers.1.mlp.up_proj:out"
+    assert int(row["n_nan"]) == np.isnan(array).sum()
+    assert saved("full.db", "first-bad") == []
+
+
+@check("bad")
+def check_bad():
+    true = list(bad_dumps())
+    rows = saved("nan.db", "bad", "n=1000")
+    assert [row["fqn"] for row in rows] == [fqn for fqn, _ in true] and len(true) > 20
+    for row, (_, array) in zip(rows, true):
+        counts = [np.isnan(array).sum(), np.isposinf(array).sum(), np.isneginf(array).sum(), array.size]
+        assert column([row], "n_nan", int) + column([row], "n_pinf", int) + column(
+            [row], "n_ninf", int) + column([row], "numel", int) == counts
+    assert len(saved("nan.db", "bad", "n=3")) == 3
+
+
+# ---- all of them -----------------------------------------------------------------------------
+
+def saved_queries():
+    """name -> (SQL, parameters) as the recording has them."""
+    rows = rows_of("full.db", "SELECT name, sql, params FROM saved_query ORDER BY name")
+    return {row["name"]: (row["sql"], json.loads(row["params"])) for row in rows}
+
+
+class SavedQueries(unittest.TestCase):
+    """What holds for every saved query."""
+
+    def test_answers(self):
+        for name, function in CHECKS.items():
+            with self.subTest(name):
+                function()
+
+    def test_every_saved_query_has_a_check(self):
+        self.assertEqual(sorted(CHECKS), sorted(saved_queries()))
+        self.assertGreaterEqual(len(CHECKS), 25)
+
+    def test_questions(self):
+        for row in rows_of("full.db", "SELECT name, doc FROM saved_query"):
+            self.assertRegex(row["doc"], r"^[A-Z].*\?$", row["name"])
+            self.assertRegex(row["name"], r"^[a-z-]+$")
+
+    LARGE = ("value", "span", "cand", "token", "tok_step", "tensor", "tensor_chunk")
+
+    def test_no_large_table_is_scanned(self):
+        """Rewind is where SQLite begins to read a whole table or index."""
+        with contextlib.closing(sqlite3.connect(os.path.join(folder, "full.db"))) as db:
+            roots = dict(db.execute("SELECT rootpage, tbl_name FROM sqlite_schema WHERE rootpage"))
+            for name, (sql, params) in saved_queries().items():
+                if needs_functions(db, sql, params):
+                    continue
+                program = db.execute("EXPLAIN " + sql, params).fetchall()
+                opened = {row[2]: roots.get(row[3]) for row in program if row[1] == "OpenRead"}
+                scans = {opened.get(row[2]) for row in program if row[1] in ("Rewind", "Last")}
+                self.assertEqual(scans & set(self.LARGE), set(), name)
+
+    INDEXES = {
+        "residual": "value_pass", "quiet-layers": "value_pass", "first-bad": "value_bad",
+        "bad": "value_bad", "time": "span_pass", "roofline": "span_pass", "dumps": "value_pass",
+        "differ": "value_pass",
+    }
+
+    def test_the_indexes_that_are_used(self):
+        with contextlib.closing(sqlite3.connect(os.path.join(folder, "full.db"))) as db:
+            queries = saved_queries()
+            for name, index in self.INDEXES.items():
+                sql, params = queries[name]
+                plan = db.execute("EXPLAIN QUERY PLAN " + sql, params).fetchall()
+                self.assertTrue(any(index in row[3] for row in plan), f"{name}: {plan}")
+
+
+def needs_functions(db, sql, params):
+    """Whether a query uses functions that only torchless registers."""
+    try:
+        db.execute("EXPLAIN " + sql, params)
+    except sqlite3.OperationalError as error:
+        if "no such function" in str(error) or "no such table" in str(error):
+            return True
+        raise
+    return False
+
+
+if __name__ == "__main__":
+    unittest.main()
