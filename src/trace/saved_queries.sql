@@ -6,7 +6,7 @@
 INSERT INTO saved_query(name, doc, sql, params) VALUES
 ('first-bad', 'Where does NaN or infinity first appear?',
 'SELECT fqn, pass, phase, shape, n_nan, n_inf, numel
-FROM v_bad WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY id LIMIT 1',
+FROM v_bad WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY +id LIMIT 1',
 '{"run": 0}'),
 
 ('residual', 'How does the residual stream grow over the layers?',
@@ -99,7 +99,7 @@ GROUP BY value_id ORDER BY value_id',
 
 ('bad', 'Which values hold NaN or infinity?',
 'SELECT fqn, pass, shape, n_nan, n_pinf, n_ninf, numel
-FROM v_bad WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY id LIMIT :n',
+FROM v_bad WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY +id LIMIT :n',
 '{"n": 20, "run": 0}'),
 
 ('massive', 'Where are the massive activations of the residual stream?',
@@ -261,7 +261,7 @@ FROM v_run ORDER BY run_id LIMIT :n',
 
 ('same', 'Which values of two runs are equal, bit for bit?',
 'WITH newest AS (SELECT iif(:b, :b, (SELECT max(id) FROM run)) b),
-pair AS (SELECT iif(:a, :a, (SELECT max(id) FROM run WHERE id < b)) a, b FROM newest),
+pair AS MATERIALIZED (SELECT iif(:a, :a, (SELECT max(id) FROM run WHERE id < b)) a, b FROM newest),
 both AS (
   SELECT max(v.id) FILTER (WHERE v.run_id = a) a, max(v.id) FILTER (WHERE v.run_id = b) b, v.role, v.layer,
     max(v.hash) FILTER (WHERE v.run_id = a) = max(v.hash) FILTER (WHERE v.run_id = b) is_same
@@ -273,7 +273,7 @@ FROM both WHERE a NOT NULL AND b NOT NULL GROUP BY role ORDER BY min(b)',
 
 ('differ', 'Where do two runs first differ?',
 'WITH newest AS (SELECT iif(:b, :b, (SELECT max(id) FROM run)) b),
-pair AS (SELECT iif(:a, :a, (SELECT max(id) FROM run WHERE id < b)) a, b FROM newest),
+pair AS MATERIALIZED (SELECT iif(:a, :a, (SELECT max(id) FROM run WHERE id < b)) a, b FROM newest),
 both AS (
   SELECT max(v.id) FILTER (WHERE v.run_id = a) a, max(v.id) FILTER (WHERE v.run_id = b) b, v.role, v.layer,
     max(v.hash) FILTER (WHERE v.run_id = a) = max(v.hash) FILTER (WHERE v.run_id = b) is_same
