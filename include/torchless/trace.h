@@ -182,11 +182,20 @@ struct rows {
 
 /*
  * Run one or more SQL statements and hand each row to `row` (a non-zero return stops).
- * `begin` is called once per statement that yields columns.  An authorizer allows reading only:
- * ERR_USAGE with a sentence for writes, ATTACH and pragmas that change something, and SQLite's
- * message for SQL that is wrong.  params are KEY=VALUE strings bound to :KEY.
- * *interrupted (may be NULL) is polled: ERR_INTERRUPTED.
+ * `begin` is called once per statement that yields columns, `end` (may be NULL) after its last row.
+ * An authorizer allows reading only: ERR_USAGE with a sentence for writes, ATTACH and pragmas that
+ * change something, and SQLite's message for SQL that is wrong.  params are KEY=VALUE strings bound
+ * to :KEY. *interrupted (may be NULL) is polled: ERR_INTERRUPTED.  Nothing is written, not even a
+ * temporary file; a query that needs too much memory is ERR_MEMORY, one that takes too long
+ * ERR_USAGE.
  */
+struct rows_found {
+	int64_t found; /* those handed over, and those counted behind max_rows */
+	bool more;     /* there are rows that were not handed over */
+	bool complete; /* `found` is all there are */
+	int64_t ns;    /* how long the statement took */
+};
+
 struct query {
 	int (*begin)(void *ctx, const struct rows *rows);
 	int (*row)(void *ctx, const struct rows *rows, const struct cell *cells);
@@ -194,8 +203,16 @@ struct query {
 	const char *const *params;
 	int n_params;
 	const volatile int *interrupted;
+	int (*end)(void *ctx, const struct rows_found *found);
+	int64_t max_rows; /* of a statement; the rest is counted as long as that is quick. 0: all */
+	int64_t max_ns;   /* of all statements together; 0: any time */
+	int64_t max_wait_ns; /* until the next row; 0: any time */
 };
 int recording_query(struct recording *r, const char *sql, const struct query *q, struct err *err);
+
+/* Whether `sql` ends with a whole statement, its semicolon included, outside strings and comments.
+ */
+bool sql_is_complete(const char *sql);
 
 /* The SQL of a saved query and its description, from the recording. ERR_USAGE with the nearest. */
 int recording_saved_query(struct recording *r, const char *name, struct text *sql,

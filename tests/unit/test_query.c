@@ -122,7 +122,11 @@ static struct recording *open_or_fail(void)
 static char *ask_with(struct recording *r, const char *sql, const char *const *params, int n)
 {
 	static struct text answer;
-	struct query q = { add_columns, add_row, &answer, params, n, NULL };
+	struct query q = { .begin = add_columns,
+			   .row = add_row,
+			   .ctx = &answer,
+			   .params = params,
+			   .n_params = n };
 
 	text_clear(&answer);
 	text_adds(&answer, "");
@@ -199,7 +203,27 @@ Test(query, whatever_does_more_than_read_is_refused_by_name)
 		{ "PRAGMA writable_schema = 1", "setting PRAGMA writable_schema" },
 		{ "PRAGMA wal_checkpoint", "PRAGMA wal_checkpoint" },
 		{ "SELECT load_extension('x')", "the SQL function load_extension" },
+		{ "PRAGMA journal_mode = DELETE", "setting PRAGMA journal_mode" },
+		{ "PRAGMA temp_store_directory = '/tmp'", "setting PRAGMA temp_store_directory" },
+		{ "PRAGMA incremental_vacuum(1)", "setting PRAGMA incremental_vacuum" },
+		{ "PRAGMA optimize", "PRAGMA optimize" },
+		{ "PRAGMA cache_size = 1000000000", "setting PRAGMA cache_size" },
+		{ "PRAGMA hard_heap_limit = 0", "setting PRAGMA hard_heap_limit" },
+		{ "PRAGMA mmap_size = 1", "setting PRAGMA mmap_size" },
+		{ "EXPLAIN DELETE FROM run", "DELETE from run" },
+		{ "WITH t AS (SELECT 1) INSERT INTO meta SELECT 1, 2 FROM t", "INSERT into meta" },
+		{ "REPLACE INTO meta VALUES('a', 'b')", "INSERT into meta" },
+		{ "CREATE TEMP TABLE t(x)", "CREATE" },
+		{ "CREATE TEMP VIEW t AS SELECT 1", "CREATE" },
+		{ "CREATE TRIGGER t AFTER INSERT ON run BEGIN SELECT 1; END", "CREATE" },
+		{ "CREATE VIRTUAL TABLE t USING fts5(x)", "CREATE" },
+		{ "DETACH main", "DETACH" },
+		{ "VACUUM", "VACUUM" },
+		{ "SELECT fts3_tokenizer('simple')", "the SQL function fts3_tokenizer" },
 		{ "BEGIN", "BEGIN" },
+		{ "COMMIT", "COMMIT" },
+		{ "ROLLBACK", "ROLLBACK" },
+		{ "RELEASE s", "RELEASE" },
 		{ "SAVEPOINT s", "SAVEPOINT" },
 		{ "ANALYZE", "ANALYZE" },
 		{ "REINDEX", "REINDEX" },
@@ -269,7 +293,7 @@ Test(query, a_query_without_end_can_be_interrupted)
 {
 	struct recording *r = open_or_fail();
 	volatile int flag = 0;
-	struct query q = { NULL, raise_flag, (void *)&flag, NULL, 0, &flag };
+	struct query q = { .row = raise_flag, .ctx = (void *)&flag, .interrupted = &flag };
 
 	cr_assert(eq(int,
 		     recording_query(r,
@@ -293,11 +317,95 @@ Test(query, a_reader_can_stop)
 {
 	struct recording *r = open_or_fail();
 	int n = 0;
-	struct query q = { NULL, stop_at_once, &n, NULL, 0, NULL };
+	struct query q = { .row = stop_at_once, .ctx = &n };
 
 	cr_assert(eq(int, recording_query(r, "SELECT pos FROM v_token; SELECT 1", &q, &err), 0));
 	cr_assert(eq(int, n, 1));
 	recording_close(r);
+}
+
+/* ---- limits ---------------------------------------------------------------------------------- */
+
+#define ENDLESS "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+
+Test(query, time_is_limited)
+{
+	struct recording *r = open_or_fail();
+	struct query q = { .max_ns = 100000000 };
+
+	cr_assert(eq(int, recording_query(r, ENDLESS "SELECT max(i) FROM n", &q, &err), ERR_USAGE));
+	cr_assert(eq(str, err.message, "stopped after 0.1 s, the time limit"));
+	cr_assert(eq(int, recording_query(r, ENDLESS "SELECT i FROM n", &q, &err), ERR_USAGE));
+	q = (struct query){ .max_wait_ns = 100000000 };
+	cr_assert(eq(int, recording_query(r, "SELECT 1; " ENDLESS "SELECT max(i) FROM n", &q, &err),
+		     ERR_USAGE));
+	cr_assert(eq(str, err.message, "stopped: it computed for 0.1 s without a row"));
+	cr_assert(eq(str, ask(r, "SELECT 1 a"), "a:1;"));
+	recording_close(r);
+}
+
+/* Each would take all the memory or the disk there is. */
+Test(query, memory_is_limited)
+{
+	static const struct {
+		const char *sql, *sentence;
+	} cases[] = {
+		{ ENDLESS
+		  "SELECT group_concat(hex(zeroblob(10000000))) FROM (SELECT i FROM n LIMIT 40)",
+		  "a text or blob of the query is larger than the 512 MB that one may have" },
+		{ "SELECT zeroblob(1000000000)",
+		  "a text or blob of the query is larger than the 512 MB that one may have" },
+		{ ENDLESS "SELECT i, hex(zeroblob(10000000)) h FROM n ORDER BY h",
+		  "the query needs more than the 1024 MB of memory that one may have" },
+	};
+	struct recording *r = open_or_fail();
+	struct query q = { 0 };
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		cr_assert(recording_query(r, cases[i].sql, &q, &err) < 0, "%s", cases[i].sql);
+		cr_assert(strstr(err.message, cases[i].sentence) != NULL, "%s: %s", cases[i].sql,
+			  err.message);
+		cr_assert(eq(str, ask(r, "SELECT 1 a"), "a:1;"));
+	}
+	recording_close(r);
+}
+
+static int keep_found(void *ctx, const struct rows_found *found)
+{
+	*(struct rows_found *)ctx = *found;
+	return 0;
+}
+
+Test(query, rows_behind_the_limit_are_counted)
+{
+	struct recording *r = open_or_fail();
+	struct rows_found found;
+	struct query q = { .ctx = &found, .end = keep_found, .max_rows = 1 };
+
+	cr_assert(eq(int, recording_query(r, "SELECT pos FROM v_token", &q, &err), 0));
+	cr_assert(found.found == 2 && found.more && found.complete && found.ns > 0);
+	cr_assert(eq(int, recording_query(r, "SELECT 1", &q, &err), 0));
+	cr_assert(found.found == 1 && !found.more && found.complete);
+	cr_assert(eq(int, recording_query(r, ENDLESS "SELECT i FROM n", &q, &err), 0));
+	cr_assert(found.found > 1 && found.more && !found.complete);
+	cr_assert(eq(int,
+		     recording_query(r, "SELECT 1 UNION ALL SELECT abs(-9223372036854775807 - 1)",
+				     &q, &err),
+		     ERR_USAGE));
+	q.max_rows = 0;
+	cr_assert(eq(int, recording_query(r, "SELECT pos FROM v_token WHERE 0", &q, &err), 0));
+	cr_assert(found.found == 0 && !found.more && found.complete);
+	recording_close(r);
+}
+
+Test(query, whole_statements_are_told_apart)
+{
+	cr_assert(sql_is_complete("SELECT 1;"));
+	cr_assert(sql_is_complete("SELECT ';' -- ;\n;  "));
+	cr_assert(eq(int, sql_is_complete("SELECT 1"), 0));
+	cr_assert(eq(int, sql_is_complete("SELECT ';"), 0));
+	cr_assert(eq(int, sql_is_complete("SELECT 1 /* ; "), 0));
 }
 
 /* ---- files that are no recording ------------------------------------------------------------- */
@@ -458,7 +566,7 @@ Test(query, every_saved_query_runs_with_its_defaults)
 {
 	struct recording *r = open_or_fail();
 	struct names names = { .n = 0 };
-	struct query q = { NULL, add_name, &names, NULL, 0, NULL };
+	struct query q = { .row = add_name, .ctx = &names };
 	const char *params[8];
 	int i;
 

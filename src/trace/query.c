@@ -1,0 +1,441 @@
+/*
+ * query.c -- a user's SQL over a recording: compiled, bound, run within limits.
+ *
+ * The authorizer says what SQL may do; here is how long it may take and how much memory.
+ */
+#include "recording.h"
+
+#include "torchless/mem.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+/* ---- suggestions --------------------------------------------------------------------------- */
+
+void recording_nearest(struct recording *r, const char *names_sql, const char *name, char *best,
+		       size_t size)
+{
+	struct stmt s = { 0 };
+	struct err ignored;
+	int distance, best_distance = (int)strlen(name) / 3 + 2;
+
+	best[0] = '\0';
+	/* The limits of the query that failed are not those of finding out what was meant. */
+	sqlite3_progress_handler(r->db.handle, 0, NULL, NULL);
+	if (stmt_ready(&r->db, &s, names_sql, &ignored))
+		return;
+	while (stmt_step(&r->db, &s, &ignored) > 0) {
+		const char *candidate = (const char *)sqlite3_column_text(s.handle, 0);
+
+		distance = candidate ? text_distance(name, candidate) : INT_MAX;
+		if (distance < best_distance) {
+			best_distance = distance;
+			snprintf(best, size, "%s", candidate);
+		}
+	}
+	sqlite3_finalize(s.handle);
+}
+
+static const struct {
+	const char *message; /* SQLite's, up to the name */
+	const char *names;   /* what could have been meant */
+} unknowns[] = {
+	{ "no such table: ", "SELECT name FROM sqlite_schema WHERE type IN ('view', 'table') "
+			     "ORDER BY type DESC, name" },
+	{ "no such table: ", "SELECT name FROM pragma_module_list WHERE name NOT GLOB 'fts*' "
+			     "AND name NOT GLOB 'rtree*' AND name NOT GLOB 'pragma_*'" },
+	{ "no such column: ",
+	  "SELECT DISTINCT p.name FROM sqlite_schema s, pragma_table_info(s.name) p "
+	  "WHERE s.type IN ('view', 'table') ORDER BY s.type DESC, 1" },
+	{ "no such function: ", "SELECT DISTINCT name FROM pragma_function_list" },
+};
+
+/* SQLite's message for SQL that is wrong, with the nearest name when it knows none. */
+static int fail_sql(struct recording *r, struct err *err)
+{
+	char message[400], best[128] = "";
+	const char *name;
+	size_t i;
+
+	snprintf(message, sizeof(message), "%s", sqlite3_errmsg(r->db.handle));
+	for (i = 0; i < sizeof(unknowns) / sizeof(unknowns[0]) && !best[0]; i++) {
+		if (strncmp(message, unknowns[i].message, strlen(unknowns[i].message)) != 0)
+			continue;
+		name = message + strlen(unknowns[i].message);
+		if (strchr(name, '.'))
+			name = strrchr(name, '.') + 1;
+		recording_nearest(r, unknowns[i].names, name, best, sizeof(best));
+	}
+	if (best[0])
+		return err_set(err, ERR_USAGE, "%s; did you mean \"%s\"?", message, best);
+	return err_set(err, ERR_USAGE, "%s", message);
+}
+
+/* ---- limits -------------------------------------------------------------------------------- */
+
+#define MEMORY_LIMIT (1ll << 30) /* of everything SQLite allocates while a query runs */
+#define COUNT_NS     250000000ll /* how long the rows behind the last one shown are counted */
+#define POLL_OPS                                                                                   \
+	256 /* steps of SQLite's machine between two looks; a step may call a slow function */
+
+static int64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* Called by SQLite while it computes; non-zero makes it stop. */
+static int poll_limits(void *ctx)
+{
+	struct recording *r = ctx;
+	int64_t now = now_ns();
+
+	if (r->query->interrupted && *r->query->interrupted)
+		r->stop = QUERY_INTERRUPTED;
+	else if (r->deadline && now > r->deadline)
+		r->stop = QUERY_TOO_LONG;
+	else if (r->count_deadline && now > r->count_deadline)
+		r->stop = QUERY_COUNTED;
+	else if (r->row_deadline && now > r->row_deadline)
+		r->stop = QUERY_NO_ROW;
+	return r->stop != QUERY_GOES_ON;
+}
+
+/* A statement waits for its next row from now. */
+static void expect_row(struct recording *r)
+{
+	r->row_deadline = r->query->max_wait_ns ? now_ns() + r->query->max_wait_ns : 0;
+}
+
+static int fail_stop(struct recording *r, struct err *err)
+{
+	if (r->stop == QUERY_TOO_LONG)
+		return err_set(err, ERR_USAGE, "stopped after %.6g s, the time limit",
+			       (double)r->query->max_ns / 1e9);
+	if (r->stop == QUERY_NO_ROW)
+		return err_set(err, ERR_USAGE, "stopped: it computed for %.6g s without a row",
+			       (double)r->query->max_wait_ns / 1e9);
+	return err_set(err, ERR_INTERRUPTED, "interrupted");
+}
+
+static int fail_memory(struct err *err)
+{
+	return err_set(err, ERR_MEMORY,
+		       "the query needs more than the %lld MB of memory that one may have",
+		       (long long)MEMORY_LIMIT >> 20);
+}
+
+static int fail_length(struct recording *r, struct err *err)
+{
+	return err_set(err, ERR_USAGE,
+		       "a text or blob of the query is larger than the %d MB that one may have",
+		       sqlite3_limit(r->db.handle, SQLITE_LIMIT_LENGTH, -1) >> 20);
+}
+
+/* What a statement failed with, while it was compiled or while it ran. */
+static int fail_query(struct recording *r, struct err *err)
+{
+	int code = sqlite3_errcode(r->db.handle);
+
+	if (r->authorizer.refusal[0])
+		return err_set(err, ERR_USAGE, "%s", r->authorizer.refusal);
+	switch (code & 0xff) {
+	case SQLITE_INTERRUPT:
+		return fail_stop(r, err);
+	case SQLITE_NOMEM:
+		return fail_memory(err);
+	case SQLITE_TOOBIG:
+		return strstr(sqlite3_errmsg(r->db.handle), "too big") ? fail_length(r, err)
+								       : fail_sql(r, err);
+	case SQLITE_ERROR:
+	case SQLITE_MISUSE:
+	case SQLITE_MISMATCH:
+	case SQLITE_RANGE:
+		return fail_sql(r, err);
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return err_set(err, ERR_FORMAT, "%s: %s", r->path, sqlite3_errmsg(r->db.handle));
+	default:
+		return err_set(err, ERR_IO, "%s: %s", r->path, sqlite3_errmsg(r->db.handle));
+	}
+}
+
+/* ---- compiling ----------------------------------------------------------------------------- */
+
+static bool is_pragma(const char *sql)
+{
+	return !strncasecmp(sql + strspn(sql, " \t\r\n;"), "pragma", 6);
+}
+
+/* Compile the statement at *sql and move *sql behind it; *s is NULL for white space. */
+static int prepare_next(struct recording *r, const char **sql, sqlite3_stmt **s, struct err *err)
+{
+	r->authorizer.sql = *sql;
+	r->authorizer.refusal[0] = '\0';
+	if (sqlite3_prepare_v2(r->db.handle, *sql, -1, s, sql) != SQLITE_OK)
+		return fail_query(r, err);
+	/*
+	 * VACUUM INTO writes a file without a question to the authorizer, which has been asked
+	 * about every pragma, among them some that SQLite counts as writing.
+	 */
+	if (*s && !sqlite3_stmt_readonly(*s) && !is_pragma(r->authorizer.sql)) {
+		authorizer_refuse(&r->authorizer);
+		sqlite3_finalize(*s);
+		*s = NULL;
+		return err_set(err, ERR_USAGE, "%s", r->authorizer.refusal);
+	}
+	r->authorizer.sql = "";
+	return 0;
+}
+
+/* Whether `param`, KEY=VALUE, is for the parameter `name` (":key"). */
+static bool is_key(const char *param, const char *name)
+{
+	size_t len = strcspn(param, "=");
+
+	return param[len] && strlen(name + 1) == len && !memcmp(name + 1, param, len);
+}
+
+/* The VALUE of KEY=VALUE for the parameter `name` (":key"), NULL when it is not given. */
+static const char *find_param(const struct query *q, const char *name)
+{
+	int i;
+
+	for (i = q->n_params - 1; i >= 0; i--) {
+		if (is_key(q->params[i], name))
+			return strchr(q->params[i], '=') + 1;
+	}
+	return NULL;
+}
+
+/* Whatever looks like a number is one, so that pos=4 compares with integers. */
+static void bind_typed(sqlite3_stmt *s, int index, const char *value)
+{
+	char *end;
+	long long integer;
+	double real;
+
+	errno = 0;
+	integer = strtoll(value, &end, 10);
+	if (*value && !isspace((unsigned char)*value) && !*end && !errno) {
+		sqlite3_bind_int64(s, index, integer);
+		return;
+	}
+	real = strtod(value, &end);
+	if (*value && strspn(value, "+-.0123456789eE") == strlen(value) && !*end)
+		sqlite3_bind_double(s, index, real);
+	else
+		sqlite3_bind_text(s, index, value, -1, SQLITE_STATIC);
+}
+
+static int bind_params(sqlite3_stmt *s, const struct query *q, struct err *err)
+{
+	int i, n = sqlite3_bind_parameter_count(s);
+
+	for (i = 1; i <= n; i++) {
+		const char *name = sqlite3_bind_parameter_name(s, i);
+		const char *value = name && *name != '?' ? find_param(q, name) : NULL;
+
+		if (!name || *name == '?')
+			return err_set(err, ERR_USAGE,
+				       "a parameter without a name cannot be given: write :name");
+		if (!value)
+			return err_set(err, ERR_USAGE,
+				       "the parameter %s is not given: add %s=VALUE", name,
+				       name + 1);
+		bind_typed(s, i, value);
+	}
+	return 0;
+}
+
+static bool uses_param(sqlite3_stmt *s, const char *param)
+{
+	int i, n = sqlite3_bind_parameter_count(s);
+
+	for (i = 1; i <= n; i++) {
+		const char *name = sqlite3_bind_parameter_name(s, i);
+
+		if (name && is_key(param, name))
+			return true;
+	}
+	return false;
+}
+
+/* Every statement compiles and every parameter is used, before the first row is shown. */
+static int check_statements(struct recording *r, const char *sql, const struct query *q,
+			    struct err *err)
+{
+	bool *used = mem_calloc((size_t)q->n_params + 1, sizeof(*used));
+	sqlite3_stmt *s;
+	int i, ret = 0;
+
+	while (*sql && !ret) {
+		ret = prepare_next(r, &sql, &s, err);
+		for (i = 0; !ret && s && i < q->n_params; i++)
+			used[i] = used[i] || uses_param(s, q->params[i]);
+		if (!ret)
+			sqlite3_finalize(s);
+	}
+	for (i = 0; !ret && i < q->n_params; i++) {
+		if (!strchr(q->params[i], '='))
+			ret = err_set(err, ERR_USAGE, "\"%s\" is not KEY=VALUE", q->params[i]);
+		else if (!used[i])
+			ret = err_set(err, ERR_USAGE, "the query has no parameter :%.*s",
+				      (int)strcspn(q->params[i], "="), q->params[i]);
+	}
+	free(used);
+	return ret;
+}
+
+/* ---- running ------------------------------------------------------------------------------- */
+
+static struct cell cell_of(sqlite3_stmt *s, int i)
+{
+	struct cell c = { .type = CELL_NULL };
+
+	switch (sqlite3_column_type(s, i)) {
+	case SQLITE_INTEGER:
+		c.type = CELL_INT;
+		c.i = sqlite3_column_int64(s, i);
+		break;
+	case SQLITE_FLOAT:
+		c.type = CELL_REAL;
+		c.d = sqlite3_column_double(s, i);
+		break;
+	case SQLITE_TEXT:
+		c.type = CELL_TEXT;
+		c.s.data = (const char *)sqlite3_column_text(s, i);
+		c.s.len = (size_t)sqlite3_column_bytes(s, i);
+		break;
+	case SQLITE_BLOB:
+		c.type = CELL_BLOB;
+		c.s.data = sqlite3_column_blob(s, i);
+		c.s.len = (size_t)sqlite3_column_bytes(s, i);
+		break;
+	default:
+		break;
+	}
+	if (!c.s.data)
+		c.s.data = "";
+	return c;
+}
+
+/* A statement being run. */
+struct running {
+	sqlite3_stmt *stmt;
+	struct rows rows;
+	struct cell *cells;
+	struct rows_found found;
+};
+
+/* The rows behind the last one handed over are counted, as long as that is quick. */
+static int count_rest(struct recording *r, struct running *run, struct err *err)
+{
+	int code;
+
+	r->count_deadline = now_ns() + COUNT_NS;
+	while ((code = sqlite3_step(run->stmt)) == SQLITE_ROW) {
+		run->found.found++;
+		run->found.more = true;
+		if (now_ns() > r->count_deadline)
+			return 0;
+	}
+	if (code == SQLITE_DONE) {
+		run->found.complete = true;
+		return 0;
+	}
+	return r->stop == QUERY_COUNTED ? 0 : fail_query(r, err);
+}
+
+static int step_rows(struct recording *r, struct running *run, struct err *err)
+{
+	const struct query *q = r->query;
+	int code, ret = q->begin ? q->begin(q->ctx, &run->rows) : 0;
+
+	expect_row(r);
+	while (!ret && (code = sqlite3_step(run->stmt)) != SQLITE_DONE) {
+		if (code != SQLITE_ROW)
+			return fail_query(r, err);
+		for (int i = 0; i < run->rows.n_columns; i++)
+			run->cells[i] = cell_of(run->stmt, i);
+		ret = q->row ? q->row(q->ctx, &run->rows, run->cells) : 0;
+		run->found.found++;
+		expect_row(r);
+		if (!ret && run->found.found == q->max_rows)
+			return count_rest(r, run, err);
+	}
+	run->found.complete = !ret;
+	return ret;
+}
+
+static int run_statement(struct recording *r, sqlite3_stmt *s, struct err *err)
+{
+	const struct query *q = r->query;
+	int i, n = sqlite3_column_count(s), ret = bind_params(s, q, err);
+	struct running run = { .stmt = s };
+	int64_t begin = now_ns();
+	const char **columns;
+
+	if (ret || !n)
+		return ret;
+	columns = mem_calloc((size_t)n, sizeof(*columns));
+	run.cells = mem_calloc((size_t)n, sizeof(*run.cells));
+	for (i = 0; i < n; i++)
+		columns[i] = sqlite3_column_name(s, i) ? sqlite3_column_name(s, i) : "";
+	run.rows = (struct rows){ n, columns };
+	ret = step_rows(r, &run, err);
+	r->count_deadline = 0;
+	r->stop = QUERY_GOES_ON;
+	run.found.ns = now_ns() - begin;
+	if (ret >= 0 && q->end)
+		ret = q->end(q->ctx, &run.found) < 0 ? err->code : ret;
+	free(columns);
+	free(run.cells);
+	return ret;
+}
+
+static int run_statements(struct recording *r, const char *sql, struct err *err)
+{
+	sqlite3_stmt *s;
+	int ret = check_statements(r, sql, r->query, err);
+
+	while (*sql && !ret) {
+		ret = prepare_next(r, &sql, &s, err);
+		if (ret || !s)
+			continue;
+		ret = run_statement(r, s, err);
+		sqlite3_finalize(s);
+	}
+	return ret;
+}
+
+int recording_query(struct recording *r, const char *sql, const struct query *q, struct err *err)
+{
+	sqlite3_int64 heap = sqlite3_hard_heap_limit64(MEMORY_LIMIT);
+	int ret;
+
+	r->query = q;
+	r->stop = QUERY_GOES_ON;
+	r->deadline = q->max_ns ? now_ns() + q->max_ns : 0;
+	expect_row(r);
+	sqlite3_progress_handler(r->db.handle, POLL_OPS, poll_limits, r);
+	ret = run_statements(r, sql, err);
+	sqlite3_progress_handler(r->db.handle, 0, NULL, NULL);
+	sqlite3_hard_heap_limit64(heap);
+	r->query = NULL;
+	r->authorizer.sql = "";
+	return ret < 0 ? ret : 0;
+}
+
+bool sql_is_complete(const char *sql)
+{
+	return sqlite3_complete(sql) == 1;
+}
