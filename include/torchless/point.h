@@ -11,12 +11,20 @@
 #define TORCHLESS_POINT_H
 
 #include "torchless/program.h"
+#include "torchless/text.h"
 
 /*
  * Mark in wanted[p->n_values] every point that `pattern` names and return how many; ERR_USAGE with
  * the nearest names when there is none.
  */
 int points_match(const struct program *p, const char *pattern, bool *wanted, struct err *err);
+
+/*
+ * The other way: append canonical patterns that name exactly the points of wanted[p->n_values], a
+ * range of layers each ("model.layers.[4-7].mlp:act_mul"), `separator` between them; "*" for all.
+ */
+void points_format(const struct program *p, const bool *wanted, const char *separator,
+		   struct text *out);
 
 /*
  * Write the name that another tool gives the point into buf ("blocks.3.attn.hook_z"): `fmt` is

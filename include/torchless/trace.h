@@ -40,6 +40,22 @@ struct capture_policy {
 int capture_policy_add(struct capture_policy *c, const char *text, struct err *err);
 void capture_policy_release(struct capture_policy *c);
 
+/*
+ * Append what the rules mean for a program as JSON, names canonical:
+ * [{"points": ["model.layers.[0-3].self_attn:q_rot"], "positions": "@last", "keep": "f32"}].
+ * ERR_USAGE with the nearest names when a pattern names nothing.
+ */
+int capture_policy_describe(const struct capture_policy *c, const struct program *p,
+			    struct text *json, struct err *err);
+
+/* Words that PATTERN may be, and the patterns they stand for. */
+#define CAPTURE_SET_MAX 2
+struct capture_set {
+	const char *name, *patterns[CAPTURE_SET_MAX], *doc;
+};
+extern const struct capture_set capture_sets[];
+extern const int capture_sets_len;
+
 /* ---- what is recorded --------------------------------------------------------------------- */
 
 struct trace_model {
@@ -80,6 +96,16 @@ struct trace_candidate {
 
 struct trace_writer;
 
+/* A run as far as it is known before it begins; n_generate is the most it can become. */
+struct trace_shape {
+	int64_t n_prompt, n_generate, chunk;
+	bool all_logits;
+	/* What trace_estimate() adds up beside the passes. */
+	int64_t n_tok_steps, n_top; /* candidates of a position of the prompt that is scored */
+	int64_t n_candidates, n_sampler_steps; /* of a token that is picked */
+	int64_t text_bytes;                    /* of prompt and options */
+};
+
 /* What a recording can be resumed with only when it was made with the same: "--temp", "0.8". */
 struct trace_setting {
 	const char *name, *value;
@@ -89,6 +115,14 @@ struct trace_options {
 	const struct capture_policy *capture;
 	bool stop_on_nan, stop_on_inf;
 	int64_t pattern_keys; /* statistics of O(T^2) points up to this many keys: 1024 */
+
+	/*
+	 * The most bytes of dumps to write, 0: no limit.  With shapes, every run that will be
+	 * recorded, what is kept is chosen beforehand; without, dumps end when the budget does.
+	 */
+	int64_t budget;
+	const struct trace_shape *shapes;
+	int n_shapes;
 
 	/* Of many runs: what makes them go together, kept in the file; none: no resuming. */
 	const struct trace_setting *settings;
@@ -154,6 +188,43 @@ struct trace_totals {
 	int64_t n_calls, n_values, n_dumps, dump_bytes, file_bytes;
 };
 struct trace_totals trace_writer_totals(const struct trace_writer *w);
+
+/* What a budget left out: its points keep their statistics. */
+struct trace_dropped {
+	int n_points;
+	int64_t n_dumps, bytes;
+	struct text patterns; /* canonical, a line each */
+};
+
+/* What was left out by plan, and (n_points 0) because a run became larger than its shape. */
+const struct trace_dropped *trace_writer_dropped(const struct trace_writer *w);
+const struct trace_dropped *trace_writer_cut(const struct trace_writer *w);
+
+/* ---- before anything runs ------------------------------------------------------------------ */
+
+/* What recording opt->shapes would write: a row a kind of point and rule, and all together. */
+struct trace_estimate_row {
+	struct text points;    /* canonical patterns, separated by spaces */
+	const char *keep;      /* "f32", "f16", "bf16", "stats", "hash" */
+	struct text positions; /* of dumps: "@last"; empty: every one */
+	int n_points;
+	int64_t n_values, n_dumps, dump_bytes; /* dump_bytes: 0 for what is stored once already */
+	bool is_dropped;                       /* by the budget: it would have been so many bytes */
+};
+
+struct trace_estimate {
+	struct trace_estimate_row *rows;
+	int n_rows;
+	int64_t n_passes, n_calls, n_values, n_dumps;
+	int64_t n_all_rows; /* of every table that grows with the runs */
+	int64_t dump_bytes, file_bytes;
+	int64_t read_bytes; /* what is read for statistics and hashes */
+};
+
+/* ERR_USAGE when a pattern names nothing. */
+int trace_estimate(const struct program *p, const struct trace_model *model,
+		   const struct trace_options *opt, struct trace_estimate *out, struct err *err);
+void trace_estimate_release(struct trace_estimate *e);
 
 /* ---- reading ------------------------------------------------------------------------------- */
 

@@ -206,14 +206,27 @@ static void point_size_cells(struct listing *l, const struct tensor *t)
 	text_release(&bytes);
 }
 
+/* Bytes when n positions, the first ones, go through the model at once. */
+static int64_t point_bytes(const struct tensor *t, int64_t n)
+{
+	int64_t bytes = dtype_table[t->dtype].block_bytes;
+
+	for (int i = 0; i < t->n_dims; i++)
+		bytes *= t->shape[i] >= 0 ? t->shape[i] : n;
+	return bytes;
+}
+
 static int info_points(struct invocation *in, struct err *err)
 {
+	int64_t chunk = option_int(in, OPT_CHUNK, 512);
 	const struct program *p = &in->model.program;
 	struct listing l;
 	char buf[256];
 
-	listing_init(&l, in,
-		     "name,short,axes,shape,>bytes,role,transformer_lens,ggml,hugging_face,doc");
+	listing_init(
+		&l, in,
+		"name,short,axes,shape,>bytes,>position_bytes,>chunk_bytes,role,transformer_lens,"
+		"ggml,hugging_face,doc");
 	for (int i = 0; i < p->n_values; i++) {
 		const struct value *v = &p->values[i];
 		const struct point_info *pt = v->point;
@@ -224,6 +237,9 @@ static int info_points(struct invocation *in, struct err *err)
 		listing_string(&l, point_short_name(v, buf, sizeof(buf)));
 		listing_string(&l, pt->axes);
 		point_size_cells(&l, &v->t);
+		listing_int(&l, point_bytes(&v->t, 1));
+		listing_shown(&l, point_bytes(&v->t, chunk),
+			      mem_format_bytes(point_bytes(&v->t, chunk), buf, sizeof(buf)));
 		listing_string(&l, pt->role);
 		listing_string(&l, point_format_name(pt->tl_name, v->layer, buf, sizeof(buf)));
 		listing_string(&l, point_format_name(pt->ggml_name, v->layer, buf, sizeof(buf)));

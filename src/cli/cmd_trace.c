@@ -14,7 +14,8 @@ static int check_options(const struct invocation *in, struct err *err)
 	bool many = option_on(in, OPT_PROMPTS);
 
 	if (options_exclusive(in, BIT(OPT_CHAT) | BIT(OPT_PROMPT_IDS), err) ||
-	    options_exclusive(in, BIT(OPT_PROMPTS) | BIT(OPT_PROMPT_IDS), err))
+	    options_exclusive(in, BIT(OPT_PROMPTS) | BIT(OPT_PROMPT_IDS), err) ||
+	    options_exclusive(in, BIT(OPT_ESTIMATE) | BIT(OPT_RESUME), err))
 		return err->code;
 	if (many && in->n_args > 0)
 		return err_set(err, ERR_USAGE,
@@ -30,6 +31,22 @@ static int check_options(const struct invocation *in, struct err *err)
 	return 0;
 }
 
+/* The prompt is known: record it, or say what that would take. */
+static int record_one(struct recorder *r, const struct prompt *prompt, struct err *err)
+{
+	int result;
+
+	generation_warn(&r->g);
+	recorder_expect(r);
+	if (option_on(r->in, OPT_ESTIMATE))
+		return recorder_estimate(r, err);
+	result = recorder_create(r, err);
+	if (result == 0)
+		result = recorder_run(r, prompt, err);
+	result = recorder_close(r, result, err);
+	return result == 0 ? summary_print(r, err) : result;
+}
+
 static int trace_one(struct recorder *r, struct err *err)
 {
 	bool has_bar = r->in->err.is_terminal && !option_on(r->in, OPT_QUIET);
@@ -42,15 +59,8 @@ static int trace_one(struct recorder *r, struct err *err)
 		recorder_listen(r, has_bar ? &r->in->err : NULL);
 		result = generation_set_prompt(&r->g, &prompt, err);
 	}
-	if (result == 0) {
-		generation_warn(&r->g);
-		result = recorder_create(r, err);
-	}
 	if (result == 0)
-		result = recorder_run(r, &prompt, err);
-	result = recorder_close(r, result, err);
-	if (result == 0)
-		result = summary_print(r, err);
+		result = record_one(r, &prompt, err);
 	free(prompt.ids);
 	return result;
 }

@@ -60,7 +60,15 @@ const struct command command_table[] = {
 			"number. Points are named by module path "
 			"(model.layers.3.self_attn:pattern), "
 			"glob (*.self_attn:pattern), shorthand (L3.attn.pattern), or the name that "
-			"TransformerLens or ggml gives them: see `torchless info --points`.\n"
+			"TransformerLens or ggml gives them: see `torchless info --points`. Or by "
+			"what one wants: residual (the residual stream), attention (rotated "
+			"queries and keys, from which attn() computes every pattern, however long "
+			"the prompt), units (of the MLPs), logits.\n"
+			"\n"
+			"--estimate says beforehand what that takes. --budget SIZE bounds it: a "
+			"rule that names fewer points goes first, of two the later one; of one "
+			"rule the smallest kind of point; the default dumps last. What does not "
+			"fit keeps its statistics, and the recording says what that was.\n"
 			"\n"
 			"--prompts FILE.jsonl records many prompts in one file, a run a line: each "
 			"line is an object with \"prompt\" (text) or \"ids\" (token ids), "
@@ -88,8 +96,9 @@ const struct command command_table[] = {
 			"torchless trace --prompts prompts.jsonl -o many.db\n"
 			"printf '{\"prompt\": \"%s\"}\\n' One Two | torchless trace --prompts -",
 		.options = OPTIONS_COMPUTE | BIT(OPT_OUTPUT) | BIT(OPT_PROMPT_IDS) | BIT(OPT_ZERO) |
-			   BIT(OPT_CAPTURE) | BIT(OPT_LOGITS) | BIT(OPT_STOP_ON) | BIT(OPT_REDACT) |
-			   BIT(OPT_PROMPTS) | BIT(OPT_RESUME),
+			   BIT(OPT_CAPTURE) | BIT(OPT_BUDGET) | BIT(OPT_ESTIMATE) |
+			   BIT(OPT_LOGITS) | BIT(OPT_STOP_ON) | BIT(OPT_REDACT) | BIT(OPT_PROMPTS) |
+			   BIT(OPT_RESUME),
 		.max_args = 1,
 		.run = cmd_trace,
 	},
@@ -162,7 +171,10 @@ const struct command command_table[] = {
 			   "to, the "
 			   "shape of its result (T tokens of a pass, S keys visible, R rows of "
 			   "logits), "
-			   "its formula, and the line of the modeling code it comes from. Listings "
+			   "its formula, and the line of the modeling code it comes from. --points "
+			   "names what a recording may hold, with its bytes: by symbols, of the "
+			   "first "
+			   "position, and of a prompt of --chunk positions (512). Listings "
 			   "are "
 			   "separated by tabs when piped.",
 		.examples = "torchless info\n"

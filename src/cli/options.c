@@ -73,6 +73,11 @@ const struct option option_table[OPT_COUNT] = {
 			  .help = "keep the numbers of the points that PATTERN names, at the "
 				  "positions SEL (@last, @3, @3:7), as KIND f32, f16, bf16, stats "
 				  "or hash; may be given several times, the last match wins" },
+	[OPT_BUDGET] = { "budget", "SIZE", 0, OPTION_SIZE,
+			 .help = "write at most SIZE bytes of dumps (512M, 2G): what is named most "
+				 "precisely is kept first, the rest keeps its statistics" },
+	[OPT_ESTIMATE] = { .name = "estimate",
+			   .help = "print what the recording would hold and take, and make none" },
 	[OPT_LOGITS] = { "logits", "WHERE", 0, OPTION_CHOICE, .choices = "all|last",
 			 .help = "score every prompt position, or the last only (default all)" },
 	[OPT_STOP_ON] = { "stop-on", "WHAT", 0, OPTION_CHOICE, .choices = "nan|inf",

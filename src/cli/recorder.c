@@ -29,7 +29,7 @@ static void hash_tokenizer(const struct checkpoint *ck, uint8_t hash[16])
 	memcpy(hash, canonical.digest, 16);
 }
 
-static struct trace_options trace_options(const struct recorder *r)
+struct trace_options recorder_trace_options(const struct recorder *r)
 {
 	bool stops = option_on(r->in, OPT_STOP_ON);
 	bool on_nan = option_int(r->in, OPT_STOP_ON, 0) == 0;
@@ -39,13 +39,15 @@ static struct trace_options trace_options(const struct recorder *r)
 		.stop_on_nan = stops && on_nan,
 		.stop_on_inf = stops && !on_nan,
 		.pattern_keys = 1024,
+		.budget = option_int(r->in, OPT_BUDGET, 0),
+		.shapes = r->shapes,
+		.n_shapes = r->n_shapes,
 		.settings = r->settings,
 		.n_settings = r->n_settings,
 	};
 }
 
-/* The hashes are where m points to. */
-static int describe_model(struct recorder *r, struct trace_model *m, struct err *err)
+void recorder_describe_model(struct recorder *r, struct trace_model *m)
 {
 	const struct checkpoint *ck = &r->in->model.checkpoint;
 	const struct config *c = &ck->config;
@@ -74,7 +76,70 @@ static int describe_model(struct recorder *r, struct trace_model *m, struct err 
 		m->tokenizer_hash = r->tokenizer_hash;
 		m->piece = piece_of;
 	}
-	return checkpoint_hash(ck, r->in->pool, r->weights_hash, err);
+}
+
+/* The hashes are where m points to. */
+static int describe_model(struct recorder *r, struct trace_model *m, struct err *err)
+{
+	recorder_describe_model(r, m);
+	return checkpoint_hash(&r->in->model.checkpoint, r->in->pool, r->weights_hash, err);
+}
+
+void recorder_expect(struct recorder *r)
+{
+	const struct session *s = &r->g.session;
+	const struct sampler_options *o = &s->opt.sampler;
+	int64_t n_kept = o->temp > 0 ? o->top_k > 0 ? o->top_k : s->model->config->n_vocab : 0;
+	struct trace_shape shape = {
+		.n_prompt = s->n_prompt,
+		.n_generate = s->opt.n,
+		.chunk = s->opt.executor.chunk,
+		.all_logits = s->opt.all_logits,
+		.n_tok_steps = s->encoding.n_steps,
+		.n_top = TOP,
+		.n_candidates = n_kept + TOP < MAX_RECORDED ? n_kept + TOP : MAX_RECORDED,
+		.n_sampler_steps =
+			1 + (o->temp > 0) * (1 + (o->top_k > 0) + (o->top_p < 1) + (o->min_p > 0)),
+		.text_bytes = (int64_t)r->g.prompt.len + 200,
+	};
+
+	r->shapes = mem_grow(r->shapes, (size_t)r->n_shapes, &r->cap_shapes, sizeof(*r->shapes));
+	r->shapes[r->n_shapes++] = shape;
+}
+
+/* "model.layers.[0-4].self_attn:pattern, lm_head:out and 7 more". */
+static void add_patterns(struct text *t, const char *patterns)
+{
+	int n = 0, n_left = 0;
+
+	while (*patterns) {
+		size_t len = strcspn(patterns, "\n");
+
+		if (n < 3)
+			text_addf(t, "%s%.*s", n ? ", " : "", (int)len, patterns);
+		else
+			n_left++;
+		n++;
+		patterns += len + (patterns[len] == '\n');
+	}
+	if (n_left)
+		text_addf(t, " and %d more", n_left);
+}
+
+static void say_dropped(const struct recorder *r, const struct trace_dropped *d)
+{
+	struct text t = { 0 };
+	char bytes[32];
+
+	if (!d->n_dumps || option_on(r->in, OPT_QUIET))
+		return;
+	if (d->n_points)
+		add_patterns(&t, d->patterns.data);
+	warn("--budget %s leaves out %lld dumps of %s%s%s: statistics are kept",
+	     option_text(r->in, OPT_BUDGET, ""), (long long)d->n_dumps,
+	     mem_format_bytes(d->bytes, bytes, sizeof(bytes)), t.data ? ", " : "",
+	     t.data ? t.data : "");
+	text_release(&t);
 }
 
 static void listen_writer(struct recorder *r)
@@ -85,19 +150,22 @@ static void listen_writer(struct recorder *r)
 
 int recorder_create(struct recorder *r, struct err *err)
 {
-	const struct trace_options o = trace_options(r);
+	const struct trace_options o = recorder_trace_options(r);
 	struct trace_model model;
 
 	if (describe_model(r, &model, err))
 		return err->code;
 	r->writer = trace_writer_new(r->path, &r->in->model.program, &model, &o, err);
 	listen_writer(r);
-	return r->writer ? 0 : err->code;
+	if (!r->writer)
+		return err->code;
+	say_dropped(r, trace_writer_dropped(r->writer));
+	return 0;
 }
 
 int recorder_resume(struct recorder *r, int64_t n_runs, int64_t *n_done, struct err *err)
 {
-	const struct trace_options o = trace_options(r);
+	const struct trace_options o = recorder_trace_options(r);
 	struct trace_model model;
 	int result = describe_model(r, &model, err);
 
@@ -122,10 +190,15 @@ static void add_command_line(struct text *t, const struct recorder *r)
 		text_add_json(t, in->argv[i], strlen(in->argv[i]));
 		first = false;
 	}
-	text_addf(t, "], \"n\": %lld, \"chunk\": %lld, \"logits\": \"%s\", \"chat\": %s}",
+	text_addf(t,
+		  "], \"n\": %lld, \"chunk\": %lld, \"logits\": \"%s\", \"chat\": %s, \"capture\": "
+		  "%s",
 		  (long long)r->g.session.opt.n, (long long)r->g.session.opt.executor.chunk,
 		  r->g.session.opt.all_logits ? "all" : "last",
-		  option_on(in, OPT_CHAT) ? "true" : "false");
+		  option_on(in, OPT_CHAT) ? "true" : "false", r->capture_json.data);
+	if (option_on(in, OPT_BUDGET))
+		text_addf(t, ", \"budget\": %lld", (long long)option_int(in, OPT_BUDGET, 0));
+	text_addc(t, '}');
 }
 
 static int begin_run(struct recorder *r, const struct prompt *p, struct err *err)
@@ -269,6 +342,7 @@ int recorder_close(struct recorder *r, int result, struct err *err)
 
 	if (r->writer) {
 		r->totals = trace_writer_totals(r->writer);
+		say_dropped(r, trace_writer_cut(r->writer));
 		closed = trace_writer_close(r->writer, &late);
 		r->writer = NULL;
 	}
@@ -294,8 +368,11 @@ int recorder_open(struct recorder *r, bool needs_tokenizer, struct err *err)
 	for (int i = 0; i < capture->n; i++)
 		if (capture_policy_add(&r->capture, capture->list[i], err))
 			return err->code;
-	if (generation_open(&r->g, r->in, &o, err))
+	if (generation_open(&r->g, r->in, &o, err) ||
+	    capture_policy_describe(&r->capture, &r->in->model.program, &r->capture_json, err))
 		return err->code;
+	if (capture->n > 0)
+		note(r->in, "capture %s", r->capture_json.data);
 	return recorder_add_edits(r, err);
 }
 
@@ -312,5 +389,7 @@ void recorder_release(struct recorder *r)
 	generation_release(&r->g);
 	profile_release(&r->profile);
 	capture_policy_release(&r->capture);
+	text_release(&r->capture_json);
+	free(r->shapes);
 	text_release(&r->piece);
 }

@@ -7,7 +7,8 @@
 #include "generate.h"
 #include "torchless/trace.h"
 
-#define TOP 20 /* candidates recorded at a position of the prompt */
+#define TOP          20  /* candidates recorded at a position of the prompt */
+#define MAX_RECORDED 256 /* and, at most, where a token was sampled */
 
 /* Where time goes, in the order the summary shows it. */
 enum part { PART_EMBED, PART_ATTENTION, PART_MLP, PART_LM_HEAD, PART_COUNT };
@@ -35,6 +36,7 @@ struct recorder {
 	struct profile profile;
 	struct hook scores; /* reads the logits when a pass ends */
 	struct capture_policy capture;
+	struct text capture_json;    /* its meaning for the model */
 	struct trace_writer *writer; /* NULL before the file is created and after it is closed */
 	const char *path;
 	struct text piece; /* the one asked for last */
@@ -42,6 +44,9 @@ struct recorder {
 	int64_t n_next; /* what the model predicts after the prompt */
 	struct trace_totals totals;
 	uint8_t weights_hash[16], tokenizer_hash[16];
+	struct trace_shape *shapes; /* the runs that will be recorded */
+	int n_shapes;
+	size_t cap_shapes;
 	const struct trace_setting *settings; /* what --resume compares; of many prompts only */
 	int n_settings;
 };
@@ -56,6 +61,16 @@ int recorder_open(struct recorder *r, bool needs_tokenizer, struct err *err);
 
 /* Add the hooks; `bar` is where each run's progress is drawn, NULL for nowhere. */
 void recorder_listen(struct recorder *r, const struct ui *bar);
+
+/* Note the shape of the run that r->g is set to: before create, for each run there will be. */
+void recorder_expect(struct recorder *r);
+
+/* Print what recording what is expected would take: `trace --estimate`. */
+int recorder_estimate(struct recorder *r, struct err *err);
+
+/* What the trace writer is told. */
+struct trace_options recorder_trace_options(const struct recorder *r);
+void recorder_describe_model(struct recorder *r, struct trace_model *m);
 
 /* Create the file and let the writer listen. */
 int recorder_create(struct recorder *r, struct err *err);

@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_RECORDED 256 /* candidates, at most, where a token was sampled */
-
 static int record_candidates(struct recorder *r, int64_t pos, const struct candidate *c, int64_t n,
 			     struct err *err)
 {

@@ -117,6 +117,7 @@ static int check_line(struct runs *runs, const struct prompt *p, int64_t *n_doub
 	if (result)
 		return err_wrap(err, "%s:%lld", runs->list.file, (long long)p->line);
 	runs->line_work[p - runs->list.items] = work_of(&g->session);
+	recorder_expect(runs->r);
 	if (!generation_is_doubtful(g) || (*n_doubtful)++ > 0)
 		return 0;
 	text_addf(&where, "%s:%lld: ", runs->list.file, (long long)p->line);
@@ -154,8 +155,14 @@ static int open_runs(struct runs *runs, struct err *err)
 	for (int64_t i = 0; i < runs->list.n; i++)
 		has_text = has_text || runs->list.items[i].text.data;
 	runs->line_work = mem_calloc((size_t)runs->list.n, sizeof(*runs->line_work));
-	if (recorder_open(r, has_text, err) || check_lines(runs, err))
+	if (recorder_open(r, has_text, err))
 		return err->code;
+	if (option_on(r->in, OPT_ESTIMATE)) /* the steps of the tokenizer are to be counted */
+		recorder_listen(r, NULL);
+	if (check_lines(runs, err))
+		return err->code;
+	if (option_on(r->in, OPT_ESTIMATE))
+		return 0;
 	recorder_listen(r, NULL);
 	runs->bar = has_bar ? &r->in->err : NULL;
 	runs->hook = (struct hook){ .wants = wants_no_site, .pass_end = count_pass, .ctx = runs };
@@ -238,6 +245,7 @@ static void describe_settings(struct runs *runs)
 	add_word(s, "--redact", option_on(in, OPT_REDACT) ? "on" : "off");
 	add_words(s, "--zero", &in->option[OPT_ZERO]);
 	add_words(s, "--capture", &in->option[OPT_CAPTURE]);
+	add_number(s, "--budget", (double)option_int(in, OPT_BUDGET, 0));
 	add_word(s, "kernels", in->kernels->isa);
 	runs->r->settings = s->items;
 	runs->r->n_settings = s->n;
@@ -402,13 +410,14 @@ static int print_summary(const struct runs *runs, struct err *err)
 int trace_runs(struct recorder *r, struct err *err)
 {
 	struct runs runs = { .r = r };
+	bool is_estimate = option_on(r->in, OPT_ESTIMATE);
 	int result = open_runs(&runs, err);
 
 	if (result == 0)
-		result = open_recording(&runs, err);
-	if (result == 0)
+		result = is_estimate ? recorder_estimate(r, err) : open_recording(&runs, err);
+	if (result == 0 && !is_estimate)
 		result = record_lines(&runs, err);
-	if (result == 0)
+	if (result == 0 && !is_estimate)
 		result = print_summary(&runs, err);
 	prompts_release(&runs.list);
 	settings_release(&runs.settings);

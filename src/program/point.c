@@ -158,6 +158,8 @@ static const char *find_range(const char *pattern, long *first, long *last, cons
 		if (at == pattern || (at[-1] != '.' && at[-1] != 'L') ||
 		    !isdigit((unsigned char)at[1]))
 			continue;
+		if (at[1] == '0' && isdigit((unsigned char)at[2]))
+			continue; /* no number: [02] is a class, layers 0 and 2 */
 		*first = *last = strtol(at + 1, &stop, 10);
 		if (*stop == '-' && isdigit((unsigned char)stop[1]))
 			*last = strtol(stop + 1, &stop, 10);
@@ -196,38 +198,88 @@ static void match_pattern(const struct program *p, struct match *m)
 #define N_NEAREST 3
 
 struct nearest {
+	const struct program *program;
 	const char *pattern;
 	int n, distance[N_NEAREST];
+	const struct point_info *point[N_NEAREST]; /* one suggestion a kind of point */
 	char name[N_NEAREST][NAME_SIZE];
 };
+
+static int least(int a, int b, int c)
+{
+	a = a < b ? a : b;
+	return a < c ? a : c;
+}
+
+/* Edits that make `name` match: `*` and a range of layers take whatever they find for nothing. */
+static int glob_distance(const char *pattern, const char *name)
+{
+	int row[NAME_SIZE], len = (int)strlen(name), diagonal, above;
+
+	for (int j = 0; j <= len; j++)
+		row[j] = j;
+	for (; *pattern; pattern++) {
+		bool is_free = *pattern == '*' || *pattern == '[';
+
+		if (is_free && *pattern == '[' && strchr(pattern, ']'))
+			pattern = strchr(pattern, ']');
+		diagonal = row[0];
+		row[0] += !is_free;
+		for (int j = 1; j <= len; j++) {
+			bool same = *pattern == '?' || *pattern == name[j - 1];
+
+			above = row[j];
+			row[j] = is_free ? least(above, row[j - 1], above)
+					 : least(diagonal + !same, above + 1, row[j - 1] + 1);
+			diagonal = above;
+		}
+	}
+	return row[len];
+}
+
+static void drop_nearest(struct nearest *near, int i)
+{
+	for (near->n--; i < near->n; i++) {
+		near->distance[i] = near->distance[i + 1];
+		near->point[i] = near->point[i + 1];
+		memcpy(near->name[i], near->name[i + 1], NAME_SIZE);
+	}
+}
 
 static bool rank_name(void *ctx, const char *name, value_id v)
 {
 	struct nearest *near = ctx;
-	int d = text_distance(near->pattern, name);
+	const struct point_info *point = near->program->values[v].point;
+	int d = glob_distance(near->pattern, name);
 	int i;
 
-	(void)v;
-	for (i = 0; i < near->n; i++)
-		if (strcmp(near->name[i], name) == 0)
+	for (i = 0; i < near->n; i++) {
+		if (near->point[i] != point)
+			continue;
+		if (near->distance[i] <= d)
 			return false;
-	for (i = near->n; i > 0 && near->distance[i - 1] > d; i--)
-		if (i < N_NEAREST) {
-			near->distance[i] = near->distance[i - 1];
-			memcpy(near->name[i], near->name[i - 1], NAME_SIZE);
-		}
-	if (i >= N_NEAREST)
-		return false;
+		drop_nearest(near, i);
+		break;
+	}
+	if (near->n == N_NEAREST) {
+		if (near->distance[N_NEAREST - 1] <= d)
+			return false;
+		near->n--;
+	}
+	for (i = near->n++; i > 0 && near->distance[i - 1] > d; i--) {
+		near->distance[i] = near->distance[i - 1];
+		near->point[i] = near->point[i - 1];
+		memcpy(near->name[i], near->name[i - 1], NAME_SIZE);
+	}
 	near->distance[i] = d;
+	near->point[i] = point;
 	snprintf(near->name[i], NAME_SIZE, "%s", name);
-	if (near->n < N_NEAREST)
-		near->n++;
 	return false;
 }
 
 int points_match(const struct program *p, const char *pattern, bool *wanted, struct err *err)
 {
-	struct nearest near = { .pattern = pattern };
+	struct nearest near = { .program = p, .pattern = pattern };
 	struct match m = { .pattern = pattern };
 
 	m.wanted = mem_calloc((size_t)p->n_values, sizeof(*m.wanted));
@@ -242,6 +294,77 @@ int points_match(const struct program *p, const char *pattern, bool *wanted, str
 		       "no point is called '%s'; the nearest are %s, %s and %s "
 		       "(`torchless info --points` lists all)",
 		       pattern, near.name[0], near.name[1], near.name[2]);
+}
+
+/* ---- the other way: canonical patterns ------------------------------------------------------ */
+
+/* The layers first..last of one kind of point, or the lone point of that kind. */
+static void add_pattern(const struct value *v, int first, int last, const char *separator,
+			struct text *out)
+{
+	const char *module = v->point->module, *star = strchr(module, '*');
+
+	if (out->len)
+		text_adds(out, separator);
+	if (!star) {
+		text_adds(out, v->name);
+		return;
+	}
+	text_add(out, module, (size_t)(star - module));
+	if (first == last)
+		text_addf(out, "%d", first);
+	else
+		text_addf(out, "[%d-%d]", first, last);
+	text_addf(out, "%s:%s", star + 1, v->point->name);
+}
+
+/* One kind of point: a pattern for each unbroken range of layers. */
+static void add_kind(const struct program *p, const bool *wanted, const struct value *kind,
+		     const char *separator, struct text *out)
+{
+	int first = -1, last = -1;
+
+	if (kind->layer < 0) {
+		add_pattern(kind, 0, 0, separator, out);
+		return;
+	}
+	for (int i = 0; i < p->n_values; i++) {
+		const struct value *v = &p->values[i];
+
+		if (v->point != kind->point || !wanted[i])
+			continue;
+		if (first >= 0 && v->layer != last + 1) {
+			add_pattern(kind, first, last, separator, out);
+			first = -1;
+		}
+		last = v->layer;
+		first = first < 0 ? last : first;
+	}
+	add_pattern(kind, first, last, separator, out);
+}
+
+void points_format(const struct program *p, const bool *wanted, const char *separator,
+		   struct text *out)
+{
+	struct text patterns = { 0 };
+	int n = 0;
+
+	for (int i = 0; i < p->n_values; i++) {
+		int j = 0;
+
+		if (!p->values[i].point || !wanted[i])
+			continue;
+		n++;
+		while (p->values[j].point != p->values[i].point || !wanted[j])
+			j++;
+		if (j == i)
+			add_kind(p, wanted, &p->values[i], separator, &patterns);
+	}
+	if (n == program_count_points(p))
+		text_adds(out, "*");
+	else if (n > 0)
+		text_add(out, patterns.data, patterns.len);
+	text_release(&patterns);
 }
 
 /* ---- selections ---------------------------------------------------------------------------- */

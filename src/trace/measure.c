@@ -152,6 +152,25 @@ struct rows_wanted {
 	int64_t from, to;
 };
 
+/* What the rule wants of the value, unless the budget ends before it. */
+static struct rows_wanted rows_to_dump(struct trace_writer *w, const struct capture *c,
+				       const struct layout *l)
+{
+	struct rows_wanted r = { 0 };
+	int64_t bytes;
+
+	r.any = c->dump && capture_rows(c, l->pos0, l->n_pos, &r.from, &r.to);
+	if (!r.any || !w->opt.budget)
+		return r;
+	bytes = (r.to - r.from) * l->row * l->n_slabs * dtype_table[c->dtype].block_bytes;
+	if (bytes <= w->opt.budget - w->totals.dump_bytes)
+		return r;
+	w->cut.n_dumps++;
+	w->cut.bytes += bytes;
+	r.any = false;
+	return r;
+}
+
 static int read_value(struct trace_writer *w, struct executor *ex, value_id v,
 		      const struct layout *l, const struct rows_wanted *dump,
 		      struct stats_sum *total, struct err *err)
@@ -278,7 +297,7 @@ int writer_measure(struct trace_writer *w, struct executor *ex, value_id v, int6
 {
 	const struct capture *c = &w->captures[v];
 	struct layout l = layout_of(ex, v);
-	struct rows_wanted dump = { 0 };
+	struct rows_wanted dump;
 	struct stats_sum total;
 	struct value_row *row;
 
@@ -288,7 +307,7 @@ int writer_measure(struct trace_writer *w, struct executor *ex, value_id v, int6
 		copy_last_row(w, v, &l, span_id);
 		return note_bad(w, &ex->program->values[v], &w->values[w->n_values - 1], stop, err);
 	}
-	dump.any = c->dump && capture_rows(c, l.pos0, l.n_pos, &dump.from, &dump.to);
+	dump = rows_to_dump(w, c, &l);
 	if (dump.any && begin_dump(w, &l, c->dtype, dump.to - dump.from, err))
 		return err->code;
 	begin_reading(w, &l, &total);

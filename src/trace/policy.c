@@ -3,10 +3,14 @@
  *
  * SEL picks positions as Python slices do: `@3` one, `@3:7` four, `@-2:` the last two of each pass,
  * `@last` the last of each pass.  Numbers that are not negative are absolute positions.
+ *
+ * A few words stand for the patterns that belong together: `attention` is what attn() computes
+ * every pattern of a long prompt from.
  */
 #include "policy.h"
 
 #include "torchless/mem.h"
+#include "torchless/point.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -21,6 +25,18 @@ static const struct {
 	{ "bf16", CAPTURE_DUMP, DTYPE_BF16 },  { "stats", CAPTURE_STATS, DTYPE_COUNT },
 	{ "hash", CAPTURE_HASH, DTYPE_COUNT },
 };
+
+const struct capture_set capture_sets[] = {
+	{ "residual",
+	  { "model.embed_tokens:out", "*:resid_post" },
+	  "the residual stream: the embedding and what each layer leaves" },
+	{ "attention",
+	  { "*:q_rot", "*:k_rot" },
+	  "rotated queries and keys: every attention pattern can be computed from them" },
+	{ "units", { "*.mlp:act_mul" }, "the activations of the MLPs' units" },
+	{ "logits", { "lm_head:out" }, "a score for each token of the vocabulary" },
+};
+const int capture_sets_len = (int)(sizeof(capture_sets) / sizeof(capture_sets[0]));
 
 static int parse_kind(struct capture_rule *r, const char *name, const char *text, struct err *err)
 {
@@ -94,7 +110,11 @@ static int parse_rule(struct capture_rule *r, char *pattern, const char *text, s
 	char *equals = strrchr(pattern, '='), *at;
 	int ret;
 
-	*r = (struct capture_rule){ pattern, CAPTURE_DUMP, DTYPE_COUNT, 0, -1, true };
+	*r = (struct capture_rule){ .pattern = pattern,
+				    .kind = CAPTURE_DUMP,
+				    .dtype = DTYPE_COUNT,
+				    .last = -1,
+				    .whole = true };
 	if (equals) {
 		*equals = '\0';
 		ret = parse_kind(r, equals + 1, text, err);
@@ -155,15 +175,64 @@ static void apply_rule(const struct capture_rule *r, struct capture *c)
 
 static void apply_defaults(const struct program *p, struct capture *captures)
 {
-	const struct capture_rule last_row = { NULL, CAPTURE_DUMP, DTYPE_F32, -1, -1, false };
+	const struct capture_rule last_row = {
+		.kind = CAPTURE_DUMP, .dtype = DTYPE_F32, .first = -1, .last = -1
+	};
 	int v;
 
 	for (v = 0; v < p->n_values; v++) {
-		captures[v] = (struct capture){ .stats = p->values[v].point != NULL };
+		captures[v] = (struct capture){ .stats = p->values[v].point != NULL, .rule = -1 };
 		/* The logit lens reads these. */
 		if (p->values[v].point && !strcmp(p->values[v].point->role, "resid_post"))
 			apply_rule(&last_row, &captures[v]);
 	}
+}
+
+/* ---- what the rules name -------------------------------------------------------------------- */
+
+static const struct capture_set *find_set(const char *name)
+{
+	int i;
+
+	for (i = 0; i < capture_sets_len; i++) {
+		if (!strcmp(capture_sets[i].name, name))
+			return &capture_sets[i];
+	}
+	return NULL;
+}
+
+/* "atention" is nearer to the set than to any point. */
+static int no_match(const char *pattern, struct err *err)
+{
+	int i;
+
+	for (i = 0; i < capture_sets_len; i++) {
+		if (text_distance(capture_sets[i].name, pattern) <= 2)
+			return err_set(
+				err, ERR_USAGE,
+				"--capture %s: names no point and no set; did you mean '%s'?",
+				pattern, capture_sets[i].name);
+	}
+	return err_wrap(err, "--capture %s", pattern);
+}
+
+int capture_rule_match(const struct capture_rule *r, const struct program *p, bool *wanted,
+		       struct err *err)
+{
+	const struct capture_set *set = find_set(r->pattern);
+	int i, n = 0, ret;
+
+	if (!set) {
+		ret = points_match(p, r->pattern, wanted, err);
+		return ret < 0 ? no_match(r->pattern, err) : ret;
+	}
+	for (i = 0; i < CAPTURE_SET_MAX && set->patterns[i]; i++) {
+		ret = points_match(p, set->patterns[i], wanted, err);
+		if (ret < 0)
+			return ret;
+		n += ret;
+	}
+	return n;
 }
 
 int capture_policy_apply(const struct capture_policy *policy, const struct program *p,
@@ -175,12 +244,62 @@ int capture_policy_apply(const struct capture_policy *policy, const struct progr
 	apply_defaults(p, captures);
 	for (i = 0; policy && i < policy->n_rules && ret >= 0; i++) {
 		memset(wanted, 0, (size_t)p->n_values * sizeof(*wanted));
-		ret = points_match(p, policy->rules[i].pattern, wanted, err);
+		ret = capture_rule_match(&policy->rules[i], p, wanted, err);
 		for (v = 0; v < p->n_values && ret >= 0; v++) {
-			if (wanted[v])
-				apply_rule(&policy->rules[i], &captures[v]);
+			if (!wanted[v])
+				continue;
+			apply_rule(&policy->rules[i], &captures[v]);
+			captures[v].rule = i;
 		}
 	}
+	free(wanted);
+	return ret < 0 ? ret : 0;
+}
+
+static const char *kind_name(const struct capture_rule *r)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (kinds[i].kind == r->kind && kinds[i].dtype == r->dtype)
+			return kinds[i].name;
+	}
+	return dtype_table[DTYPE_F32].name; /* as computed */
+}
+
+void capture_rule_positions(const struct capture_rule *r, struct text *t)
+{
+	if (r->whole)
+		return;
+	if (r->first == r->last && r->first == -1) {
+		text_adds(t, "@last");
+		return;
+	}
+	text_addf(t, "@%lld", (long long)r->first);
+	if (r->first == r->last)
+		return;
+	text_addc(t, ':');
+	if (r->last != -1)
+		text_addf(t, "%lld", (long long)r->last + 1);
+}
+
+int capture_policy_describe(const struct capture_policy *c, const struct program *p,
+			    struct text *json, struct err *err)
+{
+	bool *wanted = mem_calloc((size_t)p->n_values + 1, sizeof(*wanted));
+	int i, ret = 0;
+
+	text_addc(json, '[');
+	for (i = 0; i < c->n_rules && ret >= 0; i++) {
+		memset(wanted, 0, (size_t)p->n_values * sizeof(*wanted));
+		ret = capture_rule_match(&c->rules[i], p, wanted, err);
+		text_adds(json, i ? ", {\"points\": [\"" : "{\"points\": [\"");
+		points_format(p, wanted, "\", \"", json);
+		text_adds(json, "\"], \"positions\": \"");
+		capture_rule_positions(&c->rules[i], json);
+		text_addf(json, "\", \"keep\": \"%s\"}", kind_name(&c->rules[i]));
+	}
+	text_addc(json, ']');
 	free(wanted);
 	return ret < 0 ? ret : 0;
 }

@@ -13,6 +13,7 @@ struct capture {
 	bool whole;          /* every position */
 	enum dtype dtype;    /* of the dump */
 	int64_t first, last; /* positions to dump, inclusive, negative from the end of the pass */
+	int rule;            /* which said so; -1: none, these are the defaults */
 };
 
 /*
@@ -21,6 +22,13 @@ struct capture {
  */
 int capture_policy_apply(const struct capture_policy *policy, const struct program *p,
 			 struct capture *captures, struct err *err);
+
+/* Mark in wanted[p->n_values] what a rule names, a set or points: how many, or ERR_USAGE. */
+int capture_rule_match(const struct capture_rule *r, const struct program *p, bool *wanted,
+		       struct err *err);
+
+/* Append what a rule picks: "@last", "@3", "@3:7", "@-2:"; nothing for every position. */
+void capture_rule_positions(const struct capture_rule *r, struct text *t);
 
 /*
  * The rows [*begin, *end) to dump of a value whose n rows begin at position pos0; false when the

@@ -7,6 +7,7 @@
  */
 #include "writer.h"
 
+#include "load.h"
 #include "recording_file.h"
 
 #include "torchless/mem.h"
@@ -99,6 +100,8 @@ void writer_free(struct trace_writer *w)
 		close(w->lock_fd);
 	measure_release(w);
 	payload_release(w);
+	text_release(&w->dropped.patterns);
+	text_release(&w->cut.patterns);
 	free(w->captures);
 	free(w->point_ids);
 	free(w->edit_ids);
@@ -106,6 +109,20 @@ void writer_free(struct trace_writer *w)
 	free(w->open);
 	free(w->values);
 	free(w);
+}
+
+/* Choose what of the dumps is kept. */
+static void plan_budget(struct trace_writer *w)
+{
+	struct capture_group *groups = NULL;
+	int n;
+
+	if (!w->opt.budget || !w->opt.n_shapes)
+		return;
+	n = capture_groups(w->program, w->captures, &w->opt, &groups);
+	budget_apply(w->program, w->captures, &w->opt, groups, n);
+	budget_describe(w->program, w->captures, groups, n, &w->dropped);
+	free(groups);
 }
 
 struct trace_writer *writer_make(const struct program *p, const struct trace_model *model,
@@ -126,10 +143,13 @@ struct trace_writer *writer_make(const struct program *p, const struct trace_mod
 	for (v = 0; v < n; v++)
 		w->edit_ids[v] = -1;
 	writer_hook_init(w);
-	if (!capture_policy_apply(opt->capture, p, w->captures, err))
-		return w;
-	writer_free(w);
-	return NULL;
+	if (capture_policy_apply(opt->capture, p, w->captures, err)) {
+		writer_free(w);
+		return NULL;
+	}
+	plan_budget(w);
+	w->opt.shapes = NULL; /* the caller's, and not needed again */
+	return w;
 }
 
 struct trace_writer *trace_writer_new(const char *path, const struct program *p,
@@ -238,6 +258,28 @@ static int insert_run(struct trace_writer *w, const struct trace_run *run, struc
 	return ret;
 }
 
+/* {"budget": 1000, "dumps": 12, "bytes": 2000, "points": [...]}: the run has not these dumps. */
+static int note_dropped(struct trace_writer *w, const struct trace_dropped *d, struct err *err)
+{
+	struct text json = { 0 };
+	const char *at = d->patterns.data ? d->patterns.data : "";
+	int ret;
+
+	text_addf(&json, "{\"budget\": %lld, \"dumps\": %lld, \"bytes\": %lld, \"points\": [",
+		  (long long)w->opt.budget, (long long)d->n_dumps, (long long)d->bytes);
+	while (*at) {
+		size_t len = strcspn(at, "\n");
+
+		text_add_json(&json, at, len);
+		at += len + (at[len] == '\n');
+		text_adds(&json, *at ? ", " : "");
+	}
+	text_adds(&json, "]}");
+	ret = writer_event(w, "budget", 1, -1, json.data, err);
+	text_release(&json);
+	return ret;
+}
+
 int trace_writer_begin_run(struct trace_writer *w, const struct trace_run *run, struct err *err)
 {
 	int v;
@@ -256,7 +298,7 @@ int trace_writer_begin_run(struct trace_writer *w, const struct trace_run *run, 
 	w->recording_ns = 0;
 	w->started_ns = writer_clock();
 	w->in_run = true;
-	return 0;
+	return w->dropped.n_points ? note_dropped(w, &w->dropped, err) : 0;
 }
 
 static int insert_recording_time(struct trace_writer *w, int64_t ts, struct err *err)
@@ -300,6 +342,9 @@ int trace_writer_end_run(struct trace_writer *w, const char *status, struct err 
 	ret = writer_begin(w, err);
 	if (!ret)
 		ret = writer_flush(w, err);
+	if (!ret && w->cut.n_dumps > w->n_cut_told)
+		ret = note_dropped(w, &w->cut, err);
+	w->n_cut_told = w->cut.n_dumps;
 	if (!ret)
 		ret = insert_recording_time(w, writer_time(w, writer_clock()), err);
 	if (!ret)
@@ -471,6 +516,16 @@ bool trace_writer_stopped(const struct trace_writer *w, const char **fqn, int *p
 	*fqn = w->stopped_fqn;
 	*pass = w->stopped_pass;
 	return true;
+}
+
+const struct trace_dropped *trace_writer_dropped(const struct trace_writer *w)
+{
+	return &w->dropped;
+}
+
+const struct trace_dropped *trace_writer_cut(const struct trace_writer *w)
+{
+	return &w->cut;
 }
 
 struct trace_totals trace_writer_totals(const struct trace_writer *w)

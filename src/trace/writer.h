@@ -11,6 +11,7 @@
  *	spans.c       the hook: passes, stages, module calls
  *	measure.c     statistics, hash and dump of one value
  *	payload.c     a dumped tensor, in chunks, stored once
+ *	budget.c      what of the dumps is kept when not all of them fit
  *	cost.c        operations and bytes of one op
  */
 #ifndef TORCHLESS_TRACE_WRITER_H
@@ -124,6 +125,8 @@ struct trace_writer {
 	const char *stopped_fqn;
 	int stopped_pass;
 	struct trace_totals totals;
+	struct trace_dropped dropped, cut; /* see trace_writer_dropped() */
+	int64_t n_cut_told;
 };
 
 /* Nanoseconds of CLOCK_MONOTONIC. */

@@ -56,6 +56,7 @@ PY
 
 "$T" info -m "$m" --points > "$out"
 has "--points: names elsewhere" '^model.layers.1.self_attn:pattern	.*	head,q,k	4,T,S	.*	pattern	blocks.1.attn.hook_pattern	kq_soft_max-1	' "$out"
+is "--points: bytes of a position, and of a prompt of a chunk" "16	6400" "$("$T" info -m "$m" --points --chunk 20 | grep '^model.layers.1.self_attn:pattern	' | cut -f6,7)"
 is "--points: a point a line" "$("$T" info -m "$m" | sed -n 's/^points	//p')" "$(wc -l < "$out" | tr -d ' ')"
 is "--points: no name twice" "" "$(cut -f1 "$out" | sort | uniq -d)"
 

@@ -555,6 +555,67 @@ Test(points, a_pattern_without_a_match_suggests_the_nearest)
 	close_tiny(&f);
 }
 
+/* What `pattern` names, said canonically. */
+static const char *canonical(const struct program *p, const char *pattern)
+{
+	static char buf[512];
+	bool *wanted = mem_calloc((size_t)p->n_values, sizeof(*wanted));
+	struct err err = { 0 };
+	struct text t = { 0 };
+
+	cr_assert(points_match(p, pattern, wanted, &err) > 0, "%s", err.message);
+	points_format(p, wanted, " ", &t);
+	snprintf(buf, sizeof(buf), "%s", t.data);
+	text_release(&t);
+	free(wanted);
+	return buf;
+}
+
+Test(points, canonical_patterns_name_exactly_what_was_asked)
+{
+	static const char *const cases[][2] = {
+		{ "L1.attn.pattern", "model.layers.1.self_attn:pattern" },
+		{ "blocks.*.hook_resid_post", "model.layers.[0-2]:out" },
+		{ "L[1-2].attn.q_rot", "model.layers.[1-2].self_attn:q_rot" },
+		{ "blocks.[02].hook_resid_mid",
+		  "model.layers.0:resid_mid model.layers.2:resid_mid" },
+		{ "L0.resid_pre", "model.embed_tokens:out" },
+		{ "ffn_out-*", "model.layers.[0-2].mlp.down_proj:out" },
+		{ "*_rot*",
+		  "model.layers.[0-2].self_attn:q_rot model.layers.[0-2].self_attn:k_rot" },
+		{ "lm_head", "lm_head:out" },
+		{ "*", "*" },
+	};
+	struct tiny t = tiny_default;
+	struct fixture f;
+
+	t.layers = 3;
+	open_tiny(&f, t);
+	start(&f);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		cr_expect(eq(str, (char *)canonical(&f.model.program, cases[i][0]),
+			     (char *)cases[i][1]),
+			  "%s", cases[i][0]);
+	close_tiny(&f);
+}
+
+Test(points, suggestions_are_of_different_kinds)
+{
+	struct fixture f;
+	bool wanted[512] = { false };
+	const char *first, *second;
+
+	open_tiny(&f, tiny_default);
+	start(&f);
+	cr_assert(eq(int, points_match(&f.model.program, "*.self_atn:patern", wanted, &f.err),
+		     ERR_USAGE));
+	first = strstr(f.err.message, "self_attn:pattern");
+	cr_assert(ne(ptr, (void *)first, NULL), "%s", f.err.message);
+	second = strstr(first + 1, "self_attn:pattern");
+	cr_assert(eq(ptr, (void *)second, NULL), "%s", f.err.message);
+	close_tiny(&f);
+}
+
 Test(points, every_value_but_weights_inputs_and_views_is_a_point)
 {
 	struct fixture f;

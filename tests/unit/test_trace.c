@@ -958,6 +958,25 @@ static int64_t parsed(const char *text, bool last)
 	return at;
 }
 
+/* Without shapes there is no plan: the budget is a line that dumps do not cross. */
+Test(trace, a_budget_is_never_exceeded)
+{
+	const char *const captures[] = { "*", NULL };
+	struct recorder r = { .opt = { .budget = 3000 } };
+
+	record_open(&r, captures, 1);
+	record_begin(&r, &run);
+	cr_assert(record_pass(&r, prompt, N_PROMPT) == EXECUTOR_DONE, "%s", r.err.message);
+	cr_assert(record_pass(&r, (int32_t[]){ 7 }, 1) == EXECUTOR_DONE, "%s", r.err.message);
+	cr_assert(trace_writer_dropped(r.w)->n_points == 0);
+	cr_assert(trace_writer_cut(r.w)->n_dumps > 0);
+	record_close(&r);
+	cr_assert(number("SELECT sum(raw_bytes) FROM tensor") <= 3000);
+	cr_assert(number("SELECT sum(raw_bytes) FROM tensor") > 1500);
+	cr_assert(number("SELECT count(*) FROM event WHERE kind = 'budget'") == 1);
+	cr_assert(number("SELECT count(*) FROM v_value WHERE l2 IS NULL") == 0);
+}
+
 Test(capture, selections_are_slices)
 {
 	static const struct {
