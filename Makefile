@@ -197,6 +197,11 @@ model-check: all
 smollm2:
 	$(Q)scripts/venv import && scripts/fetch-smollm2
 
+## teach: train the model of lessons/model again into build/teach/model (an hour or two)
+.PHONY: teach
+teach:
+	$(Q)PYTHON=$(PYTHON) scripts/teach/again build/teach
+
 ## docs: write docs/cli.md and docs/recording.md again from their tables
 .PHONY: docs
 docs: all

@@ -5,7 +5,6 @@ import random
 import numpy
 import torch
 
-from teach import grammar
 from teach.tokenizer import BOS, EOS, SPECIAL
 
 ANSWER_WEIGHT = 3.0  # how often the loss of an answer's token counts
@@ -38,11 +37,13 @@ def fill(length, document):
     return row
 
 
-def text_row(rng, encoder, shares, length):
+def text_row(rng, encoder, write, length, other_weight=1.0):
+    """write: a function of the generator that gives a document with its answers between bars;
+    other_weight: what tokens count that are no answers."""
     def document():
-        ids, answers = encoder.marked(grammar.document(rng, shares))
-        weights = [ANSWER_WEIGHT if answer else 1.0 for answer in answers]
-        return [BOS, *ids, EOS], [0.0, *weights, 1.0]
+        ids, answers = encoder.marked(write(rng))
+        weights = [ANSWER_WEIGHT if answer else other_weight for answer in answers]
+        return [BOS, *ids, EOS], [0.0, *weights, other_weight]
     return fill(length, document)
 
 

@@ -73,8 +73,8 @@ class Attention(nn.Module):
         self.o_proj = nn.Linear(c.heads * c.head_dim, c.width, bias=False)
 
     def forward(self, x, mask, rope, open_heads=None):
-        """x [B, T, width]; mask [B or 1, 1, T, T], 0 or a large negative number; open_heads is a
-        vector of 0 and 1 over the heads, or None for all."""
+        """x [B, T, width]; mask [B or 1, 1, T, T], 0 or a large negative number; open_heads is
+        [1 or B, heads] of 0 and 1, or None for all."""
         c, (batch, length, _) = self.config, x.shape
         group = c.heads // c.kv_heads
         q = rotate(self.q_proj(x).view(batch, length, c.heads, c.head_dim), rope)
@@ -89,7 +89,7 @@ class Attention(nn.Module):
         pattern = scores.softmax(-1).view(batch, c.kv_heads, group * length, length)
         z = (pattern @ v).view(batch, c.heads, length, c.head_dim).transpose(1, 2)
         if open_heads is not None:
-            z = z * open_heads.view(1, 1, -1, 1)
+            z = z * open_heads[:, None, :, None]
         return self.o_proj(z.reshape(batch, length, c.heads * c.head_dim))
 
 
@@ -131,7 +131,7 @@ class Model(nn.Module):
 
     def forward(self, ids, mask, depth=None, mlp=True, tied=False, open_heads=None):
         """Logits [B, T, vocab].  depth: how many blocks take part; mlp=False: attention only;
-        tied: the embedding is also the head; open_heads: {layer: vector} of heads that may speak."""
+        tied: the embedding is also the head; open_heads: {layer: [1 or B, heads]}, 1 where a head may speak."""
         body = self.model
         x = body.embed_tokens(ids)
         for number, block in enumerate(body.layers[:depth]):

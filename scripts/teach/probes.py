@@ -42,6 +42,18 @@ def previous_token_scores(model, layer, mlp=False):
 
 
 @torch.no_grad()
+def induction_without(model, open_heads, head):
+    """Accuracy of the first stage's two layers when a head of layer 0 is silent."""
+    ids = repeated(model.config)
+    period = (ids.shape[1] - 1) // 2
+    silent = torch.ones(1, model.config.heads)
+    silent[:, head] = 0
+    logits = model(ids, attention_mask(ids.shape[1], model.config.window), depth=2, mlp=False,
+                   tied=True, open_heads={**open_heads, 0: silent})
+    return float((logits[:, period + 1: -1].argmax(-1) == ids[:, period + 2:]).float().mean())
+
+
+@torch.no_grad()
 def induction_line(run, stage):
     ids = repeated(run.model.config)
     period = (ids.shape[1] - 1) // 2
@@ -50,7 +62,7 @@ def induction_line(run, stage):
                        stage.mlp, stage.tied)
     right = logits[:, period + 1: -1].argmax(-1) == ids[:, period + 2:]
     show = lambda scores: " ".join(f"{score:.2f}" for score in scores)  # noqa: E731
-    return (f"words {run.words} induction {right.float().mean():.3f} | "
+    return (f"induction {right.float().mean():.3f} | "
             f"L0 previous {show(diagonal_scores(found[0], 1, 2))} | "
             f"L1 induction {show(diagonal_scores(found[1], period - 1, period + 2))}")
 

@@ -7,6 +7,7 @@ so a run can be killed and started again with the same command: it goes on from 
 
 import argparse
 import dataclasses
+import functools
 import os
 import sys
 import time
@@ -16,7 +17,7 @@ if __package__ in (None, ""):
 import torch  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
-from teach import batches, mixture, probes, tokenizer  # noqa: E402
+from teach import batches, grammar, mixture, probes, tokenizer  # noqa: E402
 from teach.model import Config, Model, attention_mask  # noqa: E402
 from teach.optim import Muon  # noqa: E402
 
@@ -33,24 +34,29 @@ class Stage:
     depth: int
     mlp: bool
     tied: bool
-    lr: float
+    lr: float          # of AdamW: embedding, head, norms
+    matrix_lr: float   # of Muon: the matrices of the blocks
     decay: float = 0.0  # the share of the steps, at the end, in which the rate falls to 2 %
     weight_decay: float = 0.0
     open_heads: tuple = ()
+    other_weight: float = 1.0  # what tokens count that are no answers
 
 
 STAGES = (
-    Stage("induction", 2400, 32, 64, depth=2, mlp=False, tied=True, lr=2e-3,
+    Stage("induction", 1200, 16, 64, depth=2, mlp=False, tied=True, lr=1e-3, matrix_lr=5e-3,
           open_heads=((1, (0, 1)),)),
-    Stage("prune", 300, 32, 64, depth=2, mlp=False, tied=True, lr=1e-3,
+    Stage("prune", 300, 16, 64, depth=2, mlp=False, tied=True, lr=1e-3, matrix_lr=2e-3,
           open_heads=((1, (0, 1)),)),
-    Stage("lookup", 1500, 16, 128, depth=4, mlp=False, tied=True, lr=2e-3),
-    Stage("text", 6000, 8, 192, depth=5, mlp=True, tied=False, lr=2e-3, decay=0.5,
+    Stage("lookup", 800, 16, 128, depth=4, mlp=False, tied=True, lr=1e-3, matrix_lr=5e-3,
+          other_weight=0.02),
+    Stage("text", 4500, 8, 192, depth=5, mlp=True, tied=False, lr=2e-3, matrix_lr=5e-3, decay=0.73,
           weight_decay=0.1),
 )
 WARM_UP = 50
-FIRST_WORDS = 48  # the random tokens of the first stage begin with few kinds and double
-LEARNED = 1.2     # when the loss falls below this
+SOFT = 0.5  # how much shorter than keys the queries of a fresh head are
+# Stages begin with what is easy, and go on to the next level when the loss falls below a limit:
+# twice as many kinds of random tokens in the first, longer sentences in the lookups.
+LEVELS = {"induction": ((48, 96, 192, 384, 768, 1325), 1.2), "lookup": ((1, 2, 3, 4, 5), 0.5)}
 
 
 class Run:
@@ -62,9 +68,10 @@ class Run:
         torch.manual_seed(args.seed)
         self.model = Model(self.config)
         initialise(self.model, args.seed)
-        self.stage, self.step, self.words, self.average = 0, 0, FIRST_WORDS, None
+        self.stage, self.step, self.level, self.average = 0, 0, 0, None
         self.items = None  # for the probes
-        self.closed = []  # heads of layer 0 that the second stage silenced
+        self.previous_head = None  # the head of layer 0 that the second stage found
+        self.kept = {}  # {layer: heads} that the second stage keeps
         self.seconds, self.began = 0.0, time.monotonic()
         self.optimisers = self.make_optimisers()
         self.log_file = open(os.path.join(args.output, "training.log"), "a", encoding="utf-8")
@@ -74,7 +81,7 @@ class Run:
         matrices, others = [], []
         for name, p in self.model.named_parameters():
             (matrices if p.dim() == 2 and ".layers." in name else others).append(p)
-        return [Muon(matrices, stage.lr, weight_decay=stage.weight_decay),
+        return [Muon(matrices, stage.matrix_lr, weight_decay=stage.weight_decay),
                 torch.optim.AdamW(others, stage.lr, betas=(0.9, 0.98), weight_decay=0.0)]
 
     def log(self, line):
@@ -86,7 +93,7 @@ class Run:
         path = os.path.join(self.args.output, name)
         torch.save({
             "model": self.model.state_dict(), "stage": self.stage, "step": self.step,
-            "words": self.words, "average": self.average, "closed": self.closed,
+            "level": self.level, "average": self.average, "kept": self.kept, "previous_head": self.previous_head,
             "seconds": self.elapsed(),
             "optimisers": [o.state_dict() for o in self.optimisers]}, path + ".part")
         os.replace(path + ".part", path)
@@ -94,7 +101,8 @@ class Run:
     def restore(self, path):
         state = torch.load(path)
         self.model.load_state_dict(state["model"])
-        for name in ("stage", "step", "words", "average", "closed", "seconds"):
+        for name in ("stage", "step", "level", "average", "kept", "previous_head",
+                     "seconds"):
             setattr(self, name, state[name])
         if self.stage < len(STAGES):
             self.optimisers = self.make_optimisers()
@@ -108,17 +116,21 @@ class Run:
 @torch.no_grad()
 def initialise(model, seed):
     """Each embedding is noise around one common vector, which RoPE turns into a sense of distance;
-    queries begin equal to keys; a block's outputs begin at zero, so that it can join later."""
+    in the two layers that begin, queries are equal to keys, so that like finds like; a block's
+    outputs begin at zero, so that it can join later."""
     g = torch.Generator().manual_seed(seed)
     table = model.model.embed_tokens.weight
     table.normal_(0, 0.15, generator=g)
     table += 0.15 * (torch.randint(0, 2, (table.shape[1],), generator=g).float() * 2 - 1)
-    for block in model.model.layers:
+    for number, block in enumerate(model.model.layers):
         for p in block.parameters():
             if p.dim() == 2:
                 p.normal_(0, p.shape[1] ** -0.5, generator=g)
         attention = block.self_attn
-        attention.q_proj.weight.copy_(per_head_keys(attention))
+        if number < STAGES[0].depth:
+            attention.q_proj.weight.copy_(per_head_keys(attention))
+        else:
+            attention.q_proj.weight.mul_(SOFT)
         attention.o_proj.weight.zero_()
         block.mlp.down_proj.weight.zero_()
 
@@ -130,13 +142,12 @@ def per_head_keys(attention):
     return keys.repeat_interleave(c.heads // c.kv_heads, 0).reshape(-1, c.width)
 
 
-def learning_rate(stage, step):
-    done = step / stage.steps
+def schedule(stage, step):
+    """What both learning rates are multiplied with."""
+    left = 1 - step / stage.steps
     if step < WARM_UP:
-        return stage.lr * (step + 1) / WARM_UP
-    if stage.decay and done > 1 - stage.decay:
-        return stage.lr * max(0.02, (1 - done) / stage.decay)
-    return stage.lr
+        return (step + 1) / WARM_UP
+    return max(0.02, left / stage.decay) if left < stage.decay else 1.0
 
 
 def make_batch(run):
@@ -145,34 +156,49 @@ def make_batch(run):
     rng = batches.generator(run.args.seed, stage.name, run.step)
     length, vocabulary = stage.length + 1, run.config.vocab
     if stage.name in ("induction", "prune"):
-        words = min(run.words, vocabulary - 3)
-        return batches.tensors([batches.chunk_row(rng, words, length) for _ in range(stage.rows)])
-    shares = mixture.shares(stage.name, run.step / stage.steps)
-    repeats = mixture.repeat_rows(stage.name, run.step / stage.steps, stage.rows, rng)
-    rows = [batches.repeat_row(rng, vocabulary, length) for _ in range(repeats)]
-    rows += [batches.text_row(rng, run.encoder, shares, length)
-             for _ in range(stage.rows - repeats)]
+        return batches.tensors([batches.chunk_row(rng, difficulty(run), length) for _ in range(stage.rows)])
+    done = run.step / stage.steps
+    repeats = mixture.repeat_rows(stage.name, done, stage.rows, rng)
+    write = functools.partial(mixture.write, stage=stage.name, done=done, level=difficulty(run))
+    facts = mixture.fact_rows(stage.name, done)
+    rows = [batches.text_row(rng, run.encoder, grammar.facts.document, length)
+            for _ in range(facts)]
+    rows += [batches.repeat_row(rng, vocabulary, length) for _ in range(repeats)]
+    rows += [batches.text_row(rng, run.encoder, write, length, stage.other_weight)
+             for _ in range(stage.rows - repeats - facts)]
     return batches.tensors(rows)
 
 
 def open_heads(run):
-    """{layer: vector of 0 and 1} of the heads that take part."""
-    heads = run.config.heads
-    opened = {layer: [float(h in which) for h in range(heads)]
-              for layer, which in STAGES[run.stage].open_heads}
-    if run.closed and STAGES[run.stage].name == "prune":
-        opened[0] = [float(h not in run.closed) for h in range(heads)]
-    return {layer: torch.tensor(which) for layer, which in opened.items()}
+    """{layer: [1 or rows, heads]}: 1 where a head takes part."""
+    stage, heads = STAGES[run.stage], run.config.heads
+    if mixture.fact_rows(stage.name, run.step / stage.steps):
+        return silent_for_facts(run)
+    kept = run.kept if stage.name == "prune" and run.kept else dict(stage.open_heads)
+    return {layer: torch.tensor([[float(h in which) for h in range(heads)]])
+            for layer, which in kept.items()}
+
+
+def silent_for_facts(run):
+    """In the first row, which holds bare facts, the previous-token head or the induction heads are
+    silent in two steps of three.  Facts then do not come to lean on heads that have no part in them,
+    and a learner who silences a head sees what that head does, and nothing else."""
+    opened = {layer: torch.ones(STAGES[run.stage].rows, run.config.heads) for layer in (0, 1)}
+    if run.step % 3 == 1:
+        opened[0][0, run.previous_head] = 0
+    if run.step % 3 == 2:
+        opened[1][0, list(run.kept[1])] = 0
+    return opened
 
 
 def train_step(run):
     """One step; returns (loss, tokens)."""
     stage, model = STAGES[run.stage], run.model
     ids, weights, documents = make_batch(run)
-    for optimiser in run.optimisers:
+    for optimiser, lr in zip(run.optimisers, (stage.matrix_lr, stage.lr)):
         optimiser.zero_grad(set_to_none=True)
         for group in optimiser.param_groups:
-            group["lr"] = learning_rate(stage, run.step)
+            group["lr"] = lr * schedule(stage, run.step)
     mask = attention_mask(stage.length, run.config.window, documents[:, :-1])
     logits = model(ids[:, :-1], mask, stage.depth, stage.mlp, stage.tied, open_heads(run))
     losses = functional.cross_entropy(
@@ -186,26 +212,42 @@ def train_step(run):
     return loss.item(), stage.rows * stage.length
 
 
-def widen(run):
-    """In the first stages: twice as many kinds of random tokens once these are learned."""
-    if run.words < run.config.vocab and run.average < LEARNED:
-        run.words, run.average = run.words * 2, None
+def difficulty(run):
+    levels, _ = LEVELS.get(STAGES[run.stage].name, LEVELS["induction"])
+    return levels[run.level]
+
+
+def climb(run):
+    levels, limit = LEVELS.get(STAGES[run.stage].name, ((0,), 0))
+    if run.average < limit and run.level + 1 < len(levels):
+        run.level, run.average = run.level + 1, 2 * limit
 
 
 def prune(run):
-    """Keep the strongest previous-token head of layer 0 and silence its rivals for good: their
-    queries and outputs begin again as in a fresh model.  A learner then has one head to break."""
+    """Keep the strongest previous-token head of layer 0 and what induction needs beside it, so that
+    a learner has one head to break.  The other heads of both layers, rivals and idle ones, begin
+    afresh and join again in the next stage."""
+    layers, heads = run.model.model.layers, set(range(run.config.heads))
     scores = probes.previous_token_scores(run.model, layer=0)
-    best = max(range(len(scores)), key=scores.__getitem__)
-    run.closed = [head for head, score in enumerate(scores) if head != best and score > 0.1]
-    run.log(f"# previous-token scores of layer 0: {[round(s, 2) for s in scores]}; "
-            f"kept L0H{best}, silenced {run.closed}")
-    attention, size = run.model.model.layers[0].self_attn, run.config.head_dim
-    with torch.no_grad():
-        for head in run.closed:
-            rows = slice(head * size, (head + 1) * size)
-            attention.q_proj.weight[rows].normal_(0, run.config.width ** -0.5)
-            attention.o_proj.weight[:, rows].zero_()
+    best = run.previous_head = max(heads, key=scores.__getitem__)
+    opened = open_heads(run)
+    needed = {head for head in heads if probes.induction_without(run.model, opened, head) < 0.9}
+    run.kept = dict(STAGES[run.stage].open_heads)
+    run.kept[0] = tuple(sorted({best} | {head for head in needed if scores[head] < 0.1}))
+    for layer, kept in run.kept.items():
+        for head in sorted(heads - set(kept)):
+            restart(layers[layer].self_attn, head)
+    run.log(f"# previous-token scores of layer 0: {[round(s, 2) for s in scores]}; kept {run.kept}")
+
+
+@torch.no_grad()
+def restart(attention, head):
+    """Make a head look softly at everything and say nothing.  (A head whose queries equal its keys
+    sees only itself once the keys have grown, and learns no more.)"""
+    width, size = attention.config.width, attention.config.head_dim
+    rows = slice(head * size, (head + 1) * size)
+    attention.q_proj.weight[rows].normal_(0, SOFT * width ** -0.5)
+    attention.o_proj.weight[:, rows].zero_()
 
 
 def enter(run):
@@ -218,13 +260,14 @@ def enter(run):
             run.model.lm_head.weight.copy_(run.model.model.embed_tokens.weight)
     run.optimisers = run.make_optimisers()
     run.average = None
+    run.level = 0 if stage.name == "lookup" else len(LEVELS["induction"][0]) - 1
 
 
 def progress(run, tokens, seconds):
     stage = STAGES[run.stage]
     left = seconds / max(1, run.args.every) * (stage.steps - run.step)
-    return (f"{stage.name} {run.step}/{stage.steps} loss {run.average:.3f} "
-            f"lr {learning_rate(stage, run.step):.1e} {tokens / seconds:.0f} tokens/s "
+    return (f"{stage.name} {run.step}/{stage.steps} level {run.level} loss {run.average:.3f} "
+            f"lr {stage.lr * schedule(stage, run.step):.1e} {tokens / seconds:.0f} tokens/s "
             f"{run.elapsed() / 60:.1f} min, {left / 60:.0f} min left in this stage")
 
 
@@ -241,11 +284,11 @@ def train(run, last_stage):
             if run.step % run.args.every == 0:
                 run.log(progress(run, tokens, time.monotonic() - since))
                 since, tokens = time.monotonic(), 0
-            if stage.name in ("induction", "prune"):
-                widen(run)
-                if run.step == run.args.patience and run.words == FIRST_WORDS:
-                    run.log("# nothing copies yet: this seed is given up")
-                    return
+            climb(run)
+            if (stage.name == "induction" and run.step == run.args.patience
+                    and run.level == 0):
+                run.log("# nothing copies yet: this seed is given up")
+                return
             if run.step % run.args.probe == 0:
                 run.log("  " + probes.line(run, stage))
                 run.save()
@@ -265,9 +308,10 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--until", choices=names, default=names[-1], help="the last stage to run")
     parser.add_argument("--start", help="a checkpoint of another run to begin from")
+    parser.add_argument("--skip-to", choices=names, help="with --start: the stage to begin with")
     parser.add_argument("--every", type=int, default=50, help="steps between progress lines")
     parser.add_argument("--probe", type=int, default=300, help="steps between probes and saves")
-    parser.add_argument("--patience", type=int, default=1800,
+    parser.add_argument("--patience", type=int, default=800,
                         help="give up when nothing copies after so many steps of the first stage")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
@@ -279,6 +323,9 @@ def main():
         run.restore(state)
     elif args.start:
         run.restore(args.start)
+        run.seconds = 0.0
+        if args.skip_to:
+            run.stage, run.step = names.index(args.skip_to), 0
     train(run, names.index(args.until))
 
 

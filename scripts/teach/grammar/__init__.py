@@ -10,6 +10,7 @@ from teach.grammar import copying, facts, giving, lookup, numbers, stories, synt
 KINDS = {
     "story": stories.document,
     "lookup": lookup.document,
+    "far": lookup.far,
     "drill": lookup.drill,
     "giving": giving.document,
     "fact": facts.document,

@@ -1,7 +1,9 @@
 """Where things are: the object decides which of several places is the answer."""
 
+import re
+
 from teach.grammar.world import (
-    NAMES, OBJECTS, PLACES, PREPOSITIONS, held_out, pick, several)
+    NAMES, OBJECTS, PLACES, PREPOSITIONS, held_out, several)
 
 STATEMENTS = (
     "{who} put the {thing} {prep} the {place}.",
@@ -24,6 +26,15 @@ QUESTIONS = (
     'The {thing} is {prep} the |{place}|.',
     '{asker} found the {thing} {prep} the |{place}|.',
 )
+# From a thing right before its place to whole sentences: each level one step farther.
+DRILLS = (
+    ("{thing} |{place}|.",),
+    ("{thing} {prep} |{place}|.",),
+    ("{thing} {prep} the |{place}|.", "the {thing} {prep} the |{place}|."),
+    ("The {thing} is {prep} the |{place}|.", "The {thing} was {prep} the |{place}|.",
+     "{who} put the {thing} {prep} the |{place}|.", "{who} left the {thing} {prep} the |{place}|."),
+    QUESTIONS,
+)
 # Sentences that name no object and no place, to keep the question away from the statement.
 FILLERS = (
     "It was a {weather} day.", "{who} was {mood}.", "Then {who} went away.", "{who} and {asker} sang a song.",
@@ -35,22 +46,16 @@ WEATHER = "warm cold sunny rainy windy quiet".split()
 MOODS = "happy sad tired hungry proud brave".split()
 
 
-def combination(rng, held, but_things, places):
-    """An object and a place that may stand together: held out, or not."""
-    while True:
-        thing, place = pick(rng, OBJECTS, but_things), pick(rng, places)
-        if thing != place and held_out("lookup", thing, place) == held:
-            return thing, place
-
-
 def combinations(rng, count, held):
-    """`count` different objects in different places.  None of them is an object and a place."""
-    found = []
+    """`count` different objects in different places, no word in two roles; each pair held out, or
+    each not."""
+    found, used = [], set()
     while len(found) < count:
-        used = [word for pair in found for word in pair]
-        thing, place = combination(rng, held, used, PLACES)
-        if place not in used and thing not in used:
-            found.append((thing, place))
+        thing, place = rng.choice(OBJECTS), rng.choice(PLACES)
+        if thing == place or {thing, place} & used or held_out("lookup", thing, place) != held:
+            continue
+        found.append((thing, place))
+        used |= {thing, place}
     return found
 
 
@@ -64,7 +69,7 @@ def filler(rng, who, asker):
         who=who, asker=asker, weather=rng.choice(WEATHER), mood=rng.choice(MOODS))
 
 
-def scene(rng, count, same, held=False, questions=1, fillers=0, plain=False):
+def scene(rng, count, same, held=False, questions=1, fillers=0):
     """A document: `count` statements, fillers, and questions about different objects."""
     who, asker = several(rng, NAMES, 2)
     pairs = combinations(rng, count, held)
@@ -73,7 +78,7 @@ def scene(rng, count, same, held=False, questions=1, fillers=0, plain=False):
     statement = rng.choice(STATEMENTS[:6])
     text = []
     for fact in facts:
-        form = statement if plain or rng.random() < 0.5 else rng.choice(STATEMENTS)
+        form = statement if rng.random() < 0.5 else rng.choice(STATEMENTS)
         text.append(form.format(who=who, **fact))
     text += [filler(rng, who, asker) for _ in range(fillers)]
     for fact in rng.sample(facts, min(questions, count)):
@@ -89,10 +94,27 @@ def document(rng):
     return scene(rng, count, same, fillers=fillers, questions=rng.randint(1, count))
 
 
-def drill(rng):
-    """Many questions about many objects behind one preposition: the second stage's text."""
-    count = rng.choice((2, 3, 4))
-    return scene(rng, count, same=rng.random() < 0.85, questions=count, plain=True)
+def far(rng):
+    """One object, asked about from far away, though not from beyond the window of 64 tokens."""
+    while True:
+        text = scene(rng, 1, same=True, fillers=rng.randint(3, 9))
+        if len(re.findall(r"\w+|[^\w\s|]", text)) <= 66:
+            return text
+
+
+def drill(rng, level=len(DRILLS)):
+    """Many short answers: places told once, then told again and again in any order."""
+    who, asker = several(rng, NAMES, 2)
+    count = rng.choice((2, 3, 3, 4))
+    pairs, preps = combinations(rng, count, False), prepositions(rng, count, rng.random() < 0.9)
+    told = [dict(who=who, asker=asker, thing=t, place=p, prep=q) for (t, p), q in zip(pairs, preps)]
+    if rng.random() < 0.4:
+        level = rng.randint(1, level)
+    first = rng.choice(DRILLS[min(level, 4) - 1])
+    text = [first.replace("|", "").format(**fact) for fact in told]
+    for _ in range(rng.randint(count, 8)):
+        text.append(rng.choice(DRILLS[level - 1]).format(**rng.choice(told)))
+    return " ".join(text)
 
 
 def question(rng, count, same, fillers=0):
