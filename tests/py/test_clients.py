@@ -1,0 +1,240 @@
+#!/usr/bin/env python3
+"""Do other programs read a recording?
+
+One recording of a small random model is opened by the stock sqlite3 shell, Datasette, DuckDB and
+pandas, and read after it and its model have gone their ways. Run with .venv/bin/python; needs
+./torchless and scripts/setup --tests.
+"""
+
+import contextlib
+import glob
+import io
+import json
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import urllib.parse
+import urllib.request
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "scripts"))
+
+import make_checkpoint  # noqa: E402
+import numpy as np  # noqa: E402
+import read_trace  # noqa: E402
+
+TORCHLESS = os.environ.get("TORCHLESS", os.path.join(ROOT, "torchless"))
+STREAM = "SELECT layer, l2 FROM v_value WHERE role = 'resid_post' AND pass = 0 ORDER BY layer"
+
+
+def torchless(*args, cwd=None):
+    """What a command prints."""
+    return subprocess.run([TORCHLESS, *args], cwd=cwd or folder, capture_output=True, check=True).stdout
+
+
+def setUpModule():
+    """A recording with dumps in three types; `expected` is what Python's sqlite3 reads from it."""
+    global folder, recording, expected, views
+    folder = tempfile.mkdtemp(prefix="torchless-clients-")
+    with contextlib.redirect_stderr(io.StringIO()):
+        make_checkpoint.main(["--preset", "window", "-q", "-o", os.path.join(folder, "model")])
+    recording = os.path.join(folder, "trace.db")
+    torchless("trace", "-q", "-m", "model", "-n", "2", "--capture", "L0.resid_post",
+              "--capture", "L1.resid_post=bf16", "--capture", "*:pattern@2:=f16", "-o", recording,
+              "The model reads a text")
+    with contextlib.closing(sqlite3.connect(recording)) as db:
+        expected = db.execute(STREAM).fetchall()
+        views = {name: db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for (name,) in
+                 db.execute("SELECT name FROM sqlite_schema WHERE type = 'view'").fetchall()}
+    assert len(expected) == 3 and len(views) > 10
+
+
+def tearDownModule():
+    shutil.rmtree(folder)
+
+
+def saved_query(name):
+    """SQL and parameters of a saved query, as any client finds them in the recording."""
+    with contextlib.closing(sqlite3.connect(recording)) as db:
+        row = db.execute("SELECT sql, params FROM saved_query WHERE name = ?", (name,)).fetchone()
+    return row[0], json.loads(row[1])
+
+
+class Shell(unittest.TestCase):
+    """The stock sqlite3 shell."""
+
+    def ask(self, *commands):
+        """The rows, one JSON array a statement."""
+        done = subprocess.run(["sqlite3", "-readonly", "-json", recording, *commands],
+                              capture_output=True, check=True)
+        # A piece may be a part of a character.
+        return json.loads(done.stdout.decode(errors="replace")) if done.stdout else []
+
+    def test_views(self):
+        self.assertEqual([tuple(row.values()) for row in self.ask(STREAM)], expected)
+        for view, count in views.items():
+            self.assertEqual(self.ask(f"SELECT count(*) n FROM {view}"), [{"n": count}])
+
+    def test_saved_queries_are_found_and_run_there(self):
+        for name in "residual", "units", "roofline", "sure":
+            sql, params = saved_query(name)
+            values = [f".parameter set :{key} {value!r}" for key, value in params.items()]
+            here = self.ask(".parameter init", *values, sql)
+            there = [json.loads(line) for line in torchless("query", "--json", name).splitlines()]
+            self.assertEqual(here, there)
+            self.assertGreater(len(here), 0, name)
+
+
+class Pandas(unittest.TestCase):
+    """pandas, and scripts/read_trace.py for arrays."""
+
+    def test_rows_become_a_table(self):
+        import pandas
+        with contextlib.closing(sqlite3.connect(recording)) as db:
+            table = pandas.read_sql_query(STREAM, db, index_col="layer")
+        self.assertEqual(table["l2"].tolist(), [l2 for _, l2 in expected])
+        self.assertEqual(str(table["l2"].dtype), "float64")
+
+    def test_dumps_become_arrays(self):
+        import pandas
+        found = {(fqn, number): (first, array)
+                 for fqn, number, first, array in read_trace.arrays(recording)}
+        _, array = found["model.layers.0:out", 0]
+        table = pandas.DataFrame(array)
+        self.assertAlmostEqual(np.linalg.norm(table.to_numpy().astype("f8")), expected[0][1], places=9)
+        _, rounded = found["model.layers.1:out", 0]
+        self.assertEqual(rounded.dtype, np.float32)
+        self.assertAlmostEqual(np.linalg.norm(rounded), expected[1][1], delta=0.01 * expected[1][1])
+        first, pattern = found["model.layers.2.self_attn:pattern", 0]
+        self.assertEqual((first, pattern.dtype), (2, np.float16))
+        np.testing.assert_allclose(pattern.astype("f8").sum(axis=-1), 1, atol=2e-3)
+
+    def test_the_command_lists_what_is_there(self):
+        script = os.path.join(ROOT, "scripts", "read_trace.py")
+        done = subprocess.run([sys.executable, script, recording, "*:pattern"], capture_output=True,
+                              check=True)
+        lines = done.stdout.decode().splitlines()
+        self.assertTrue(lines[0].startswith("0\tmodel.layers.0.self_attn:pattern\tfloat16\t"), lines)
+
+
+class DuckDB(unittest.TestCase):
+    """DuckDB's SQLite reader, which parses the views itself."""
+
+    def setUp(self):
+        import duckdb
+        import duckdb_ext
+        reader = glob.glob(os.path.join(list(duckdb_ext.__path__)[0], "extensions", "*", "*",
+                                        "sqlite_scanner.duckdb_extension"))
+        self.db = duckdb.connect()
+        self.addCleanup(self.db.close)
+        self.db.load_extension(reader[0])
+        self.db.execute(f"ATTACH '{recording}' AS recording (TYPE sqlite, READ_ONLY)")
+        self.db.execute("USE recording")
+
+    def test_a_view_answers(self):
+        self.assertEqual(self.db.execute(STREAM).fetchall(), expected)
+
+    def test_every_view_and_table_is_readable(self):
+        with contextlib.closing(sqlite3.connect(recording)) as db:
+            names = [name for (name,) in db.execute(
+                "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite%'")]
+            for name in names:
+                count = db.execute(f"SELECT count(*) FROM {name}").fetchone()[0]
+                with self.subTest(name):
+                    self.assertEqual(len(self.db.execute(f'SELECT * FROM "{name}"').fetchall()), count)
+
+    def test_bytes_of_a_dump(self):
+        query = "SELECT data FROM v_payload WHERE fqn = 'model.layers.0:out' AND pass = 0 ORDER BY chunk"
+        array = np.frombuffer(b"".join(row[0] for row in self.db.execute(query).fetchall()), "<f4")
+        self.assertAlmostEqual(np.linalg.norm(array.astype("f8")), expected[0][1], places=9)
+
+
+class Datasette(unittest.TestCase):
+    """Datasette, asked over HTTP."""
+
+    @classmethod
+    def setUpClass(cls):
+        with contextlib.closing(socket.socket()) as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        cls.base = f"http://127.0.0.1:{port}"
+        cls.open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
+        cls.log = open(os.path.join(folder, "datasette.log"), "w+b")
+        cls.server = subprocess.Popen(
+            [sys.executable, "-m", "datasette", "serve", "--immutable", recording, "--host", "127.0.0.1",
+             "--port", str(port)], stdout=cls.log, stderr=cls.log)
+        for _ in range(600):
+            with contextlib.suppress(OSError), contextlib.closing(
+                    socket.create_connection(("127.0.0.1", port), 1)):
+                return
+            if cls.server.poll() is not None:
+                break
+            time.sleep(0.1)
+        cls.tearDownClass()
+        with open(cls.log.name, encoding="utf-8") as log:
+            raise AssertionError(f"datasette did not start: {log.read()[-500:]}")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.terminate()
+        cls.server.wait(30)
+        cls.log.close()
+
+    def get(self, path, **params):
+        """The JSON of an answer."""
+        with self.open(f"{self.base}/{path}?{urllib.parse.urlencode(params)}", timeout=60) as answer:
+            self.assertEqual(answer.status, 200)
+            return json.loads(answer.read())
+
+    def test_a_view_is_a_page(self):
+        rows = self.get("trace/v_value.json", role="resid_post", **{"pass": 0}, _shape="array", _sort="layer")
+        self.assertEqual([(row["layer"], row["l2"]) for row in rows], expected)
+
+    def test_every_view_is_listed(self):
+        listed = {view["name"] for view in self.get("trace.json")["views"]}
+        self.assertEqual(listed, set(views))
+
+    def test_a_saved_query_is_answered(self):
+        sql, params = saved_query("units")
+        rows = self.get("trace.json", sql=sql, _shape="array", **params)
+        there = [json.loads(line) for line in torchless("query", "--json", "units").splitlines()]
+        self.assertEqual([row["activation"] for row in rows], [row["activation"] for row in there])
+        self.assertGreater(len(rows), 0)
+
+
+class Moved(unittest.TestCase):
+    """A recording in another folder, its model gone."""
+
+    def test_everything_is_answered_but_what_needs_weights(self):
+        elsewhere = tempfile.mkdtemp(prefix="torchless-moved-")
+        self.addCleanup(shutil.rmtree, elsewhere)
+        shutil.copy(recording, os.path.join(elsewhere, "copy.db"))
+        model = os.path.join(folder, "model")
+        os.rename(model, model + ".away")
+        self.addCleanup(os.rename, model + ".away", model)
+        self.assertEqual(os.listdir(elsewhere), ["copy.db"])
+        names = [line.split(b"\t")[0].decode() for line in torchless("query", "--list").splitlines()]
+        asked = 0
+        for name in names:
+            done = subprocess.run([TORCHLESS, "query", "-t", "copy.db", name], cwd=elsewhere,
+                                  capture_output=True, check=False)
+            with self.subTest(name):
+                if "lens(" in saved_query(name)[0]:
+                    self.assertEqual((done.returncode, done.stdout), (3, b""), done.stderr)
+                    self.assertRegex(done.stderr.decode(), r"^torchless: .*model.*\n$")
+                else:
+                    self.assertEqual(done.returncode, 0, done.stderr)
+                    self.assertEqual(done.stdout, torchless("query", name))
+                    asked += 1
+        self.assertGreaterEqual(asked, 25)
+        self.assertEqual(os.listdir(elsewhere), ["copy.db"])
+
+
+if __name__ == "__main__":
+    unittest.main()
