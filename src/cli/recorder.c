@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 /* ---- opening the recording ---------------------------------------------------------------- */
@@ -334,6 +335,18 @@ int recorder_run(struct recorder *r, const struct prompt *p, struct err *err)
 	return late.code;
 }
 
+/* A log that a full disk has no room to fold in belongs to the file. */
+static void name_log(const struct recorder *r, struct err *err)
+{
+	struct err why = *err;
+	struct text log = { 0 };
+
+	text_addf(&log, "%s-wal", r->path);
+	if (access(log.data, F_OK) == 0)
+		err_set(err, why.code, "%s; keep %s with it", why.message, log.data);
+	text_release(&log);
+}
+
 int recorder_close(struct recorder *r, int result, struct err *err)
 {
 	struct err late = { 0 };
@@ -348,10 +361,11 @@ int recorder_close(struct recorder *r, int result, struct err *err)
 	}
 	if (result == 0 && stat(r->path, &st) == 0)
 		r->totals.file_bytes = (int64_t)st.st_size;
-	if (result || !closed)
-		return result;
-	*err = late;
-	return late.code;
+	if (result == 0 && closed)
+		*err = late;
+	if (err->code == ERR_IO)
+		name_log(r, err);
+	return result ? result : closed;
 }
 
 /* ---- before anything is written ----------------------------------------------------------- */

@@ -329,7 +329,10 @@ static double per_second(int64_t n, int64_t ns)
 static void add_runs(struct text *t, const struct runs *runs, const struct ui *ui)
 {
 	char n[32], elapsed[32], prompt[32], generated[32];
-	int64_t compute = runs->prefill_ns + runs->decode_ns;
+	int64_t computing = 0;
+
+	for (int i = 0; i < PART_COUNT; i++) /* without what the recorder took */
+		computing += runs->r->profile.ns[i];
 
 	summary_add_label(t, ui, "runs");
 	text_addf(t, "%s of ", ui_format_count(runs->n_recorded, n, sizeof(n)));
@@ -344,7 +347,7 @@ static void add_runs(struct text *t, const struct runs *runs, const struct ui *u
 	text_addf(t, "%s of prompts, %s generated; %.0f a second of computing\n",
 		  ui_format_count(runs->n_prompt, prompt, sizeof(prompt)),
 		  ui_format_count(runs->n_generated, generated, sizeof(generated)),
-		  per_second(runs->n_prompt + runs->n_generated, compute));
+		  per_second(runs->n_prompt + runs->n_generated, computing));
 }
 
 static void add_summary(struct text *t, const struct runs *runs, const struct ui *ui)
@@ -360,8 +363,11 @@ static void add_summary(struct text *t, const struct runs *runs, const struct ui
 	};
 
 	if (runs->n_found == runs->list.n) {
-		text_addf(t, "nothing to do: %s holds every run of %s\n", runs->r->path,
-			  runs->list.file);
+		text_adds(t, "nothing to do: ");
+		text_add_escaped(t, runs->r->path, strlen(runs->r->path));
+		text_adds(t, " holds every run of ");
+		text_add_escaped(t, runs->list.file, strlen(runs->list.file));
+		text_addc(t, '\n');
 		return;
 	}
 	summary_add_model(t, runs->r, ui);

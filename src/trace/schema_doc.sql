@@ -177,7 +177,7 @@ INSERT INTO schema_doc(obj, col, unit, doc) VALUES
 ('v_run', 'prompt', NULL, 'The prompt as given; NULL when it was ids, or with --redact.'),
 ('v_run', 'n_prompt', 'tokens', 'Tokens of the prompt, those that the tokenizer adds included.'),
 ('v_run', 'n_generated', 'tokens', 'Tokens that were generated.'),
-('v_run', 'completion', NULL, 'Their pieces, joined; NULL without a tokenizer, without any, or with --redact.'),
+('v_run', 'completion', NULL, 'Their pieces, joined: bytes, as pieces are, for a text may end inside a character; NULL without a tokenizer, without any, or with --redact.'),
 ('v_run', 'seed', NULL, 'Seed of the sampler.'),
 ('v_run', 'started_ns', 'ns', 'Begin, since 1970 in UTC.'),
 ('v_run', 'dur', 'ns', 'Duration, with the recorder''s work; NULL when the program did not live to write it.'),

@@ -40,6 +40,8 @@ same many.db 1 1.db 1 many.db 2 2.db 1 many.db 3 3.db 1 many.db 4 4.db 1
 "$T" trace -q -m "$m" -n 2 --temp 1.5 --top-k 50 --seed 11 -o plain.db "The model reads a text"
 is "completion is the text of run" "$(od -An -tx1 -v text | tr -d ' \n')" "$(sql plain.db "SELECT lower(hex(completion)) || '0a' FROM v_run")"
 
+is "and is bytes, as pieces are" blob "$(sql plain.db "SELECT typeof(completion) FROM v_run")"
+
 # In chunks, and from standard input.
 # shellcheck disable=SC2016 # sh expands them
 try sh -c 'exec "$0" "$@" <prompts.jsonl' "$T" trace -q -m "$m" --chunk 2 --prompts - -o chunks.db
