@@ -103,10 +103,8 @@ static int profile_before(void *ctx, struct executor *ex, const struct site *at,
 	return HOOK_CONTINUE;
 }
 
-static double l2_of_last_row(const struct tensor *t)
+static double l2(const float *x, int64_t n)
 {
-	int64_t n = t->shape[1];
-	const float *x = tensor_row(t, t->shape[0] - 1);
 	double sum = 0;
 
 	for (int64_t i = 0; i < n; i++)
@@ -118,13 +116,17 @@ static void measure_residual(struct profile *p, const struct executor *ex, value
 {
 	const struct value *value = &ex->program->values[v];
 	struct tensor t;
+	const float *last;
 
 	if (!value->point || strcmp(value->point->role, "resid_post") != 0 || value->layer < 0 ||
 	    ex->pos0 >= p->session->n_prompt)
 		return;
 	t = executor_tensor(ex, v);
-	if (t.data)
-		p->residual[value->layer] = l2_of_last_row(&t);
+	if (!t.data)
+		return;
+	last = tensor_row(&t, t.shape[0] - 1);
+	p->residual[value->layer] = l2(last, p->d_model);
+	memcpy(p->stream + value->layer * p->d_model, last, (size_t)p->d_model * sizeof(float));
 }
 
 static int profile_after(void *ctx, struct executor *ex, const struct site *at, struct err *err)
@@ -153,6 +155,8 @@ void profile_init(struct profile *p, const struct session *s, const struct ui *b
 	p->part_of = mem_calloc((size_t)program->n_modules, sizeof(*p->part_of));
 	for (int i = 0; i < program->n_modules; i++)
 		p->part_of[i] = find_part(program->modules[i].path);
+	p->d_model = s->model->config->d_model;
+	p->stream = mem_calloc((size_t)(program->n_layers * p->d_model) + 1, sizeof(*p->stream));
 	p->residual = mem_calloc((size_t)program->n_layers + 1, sizeof(*p->residual));
 }
 
@@ -167,5 +171,6 @@ void profile_release(struct profile *p)
 {
 	free(p->part_of);
 	free(p->residual);
+	free(p->stream);
 	*p = (struct profile){ 0 };
 }

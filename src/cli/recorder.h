@@ -22,7 +22,10 @@ struct profile {
 	enum part *part_of;   /* of each module */
 	enum part part;       /* of the op before */
 	int64_t entered_ns, ns[PART_COUNT];
-	double *residual; /* l2 of the prompt's last position after each layer */
+	/* The residual stream of the prompt's last position after each layer, and its l2. */
+	float *stream; /* [n_layers, d_model] */
+	double *residual;
+	int64_t d_model;
 	int shown_layer;
 };
 void profile_init(struct profile *p, const struct session *s, const struct ui *bar);
@@ -104,6 +107,14 @@ int scores_record_pick(struct recorder *r, struct err *err);
 
 /* `trace --prompts`: a run a line. */
 int trace_runs(struct recorder *r, struct err *err);
+
+/* What leads after each layer at the prompt's last position, by the logit lens. */
+struct settling {
+	int32_t *leads; /* [n_layers]; NULL: not known, it would have cost too much */
+	int layer;      /* from here on the last layer's choice leads */
+};
+void settling_find(struct settling *s, const struct recorder *r);
+void settling_release(struct settling *s);
 
 /* For people on a terminal's stdout, else on stderr; with --json one document on stdout. */
 int summary_print(const struct recorder *r, struct err *err);

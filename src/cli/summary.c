@@ -122,6 +122,29 @@ static void add_predictions(struct text *t, const struct recorder *r, const stru
 	text_release(&bytes);
 }
 
+/* "' box' from layer 3 on, ' ball' before". */
+static void add_settling(struct text *t, const struct recorder *r, const struct ui *ui,
+			 const struct settling *s)
+{
+	struct text bytes = { 0 };
+
+	if (!s->leads)
+		return;
+	token_bytes(r, s->leads[s->layer], &bytes);
+	summary_add_label(t, ui, "settles");
+	text_addc(t, '\'');
+	ui_add_clipped(t, ui, bytes.data ? bytes.data : "", bytes.len, 24);
+	text_addf(t, "' from layer %d on", s->layer);
+	if (s->layer > 0) {
+		token_bytes(r, s->leads[s->layer - 1], &bytes);
+		text_adds(t, ", '");
+		ui_add_clipped(t, ui, bytes.data ? bytes.data : "", bytes.len, 24);
+		text_adds(t, "' before");
+	}
+	text_addc(t, '\n');
+	text_release(&bytes);
+}
+
 static void add_generated(struct text *t, const struct recorder *r, const struct ui *ui)
 {
 	const struct session *s = &r->g.session;
@@ -248,12 +271,14 @@ static void add_next_commands(struct text *t, const struct recorder *r, const st
 	summary_add_next(t, r, ui, commands, (int)(sizeof(commands) / sizeof(commands[0])));
 }
 
-static void add_summary(struct text *t, const struct recorder *r, const struct ui *ui)
+static void add_summary(struct text *t, const struct recorder *r, const struct ui *ui,
+			const struct settling *settling)
 {
 	summary_add_model(t, r, ui);
 	add_tokens(t, r, ui);
 	add_prefill(t, r, ui);
 	add_predictions(t, r, ui);
+	add_settling(t, r, ui, settling);
 	add_generated(t, r, ui);
 	text_addc(t, '\n');
 	add_residual(t, r, ui);
@@ -264,16 +289,14 @@ static void add_summary(struct text *t, const struct recorder *r, const struct u
 
 /* ---- for programs ------------------------------------------------------------------------- */
 
-static void add_json_tokens(struct text *t, const struct recorder *r, int64_t from, int64_t to)
+static void add_json_tokens(struct text *t, const struct recorder *r, const int32_t *ids, int64_t n)
 {
 	struct text bytes = { 0 };
 
 	text_addc(t, '[');
-	for (int64_t i = from; i < to; i++) {
-		int32_t id = r->g.session.tokens[i];
-
-		text_addf(t, "%s{\"id\": %d, \"piece\": ", i > from ? ", " : "", (int)id);
-		token_bytes(r, id, &bytes);
+	for (int64_t i = 0; i < n; i++) {
+		text_addf(t, "%s{\"id\": %d, \"piece\": ", i ? ", " : "", (int)ids[i]);
+		token_bytes(r, ids[i], &bytes);
 		text_add_json(t, bytes.data ? bytes.data : "", bytes.len);
 		text_addc(t, '}');
 	}
@@ -314,7 +337,7 @@ void summary_add_json_totals(struct text *t, const struct recorder *r, int64_t p
 		  (long long)r->totals.file_bytes);
 }
 
-static void add_json(struct text *t, const struct recorder *r)
+static void add_json(struct text *t, const struct recorder *r, const struct settling *settling)
 {
 	const struct session *s = &r->g.session;
 
@@ -323,11 +346,19 @@ static void add_json(struct text *t, const struct recorder *r)
 	text_adds(t, ", \"model\": ");
 	text_add_json(t, summary_model_name(r), strlen(summary_model_name(r)));
 	text_adds(t, ", \"tokens\": ");
-	add_json_tokens(t, r, 0, s->n_prompt);
+	add_json_tokens(t, r, s->tokens, s->n_prompt);
 	text_adds(t, ", \"generated\": ");
-	add_json_tokens(t, r, s->n_prompt, s->n_tokens);
+	add_json_tokens(t, r, s->tokens + s->n_prompt, s->n_tokens - s->n_prompt);
 	text_adds(t, ", \"next\": ");
 	add_json_next(t, r);
+	text_adds(t, ", \"settles\": ");
+	if (settling->leads) {
+		text_addf(t, "{\"layer\": %d, \"leads\": ", settling->layer);
+		add_json_tokens(t, r, settling->leads, r->in->model.program.n_layers);
+		text_addc(t, '}');
+	} else {
+		text_adds(t, "null");
+	}
 	text_adds(t, ", \"residual\": [");
 	for (int i = 0; i < r->in->model.program.n_layers; i++) {
 		text_adds(t, i ? ", " : "");
@@ -340,16 +371,20 @@ static void add_json(struct text *t, const struct recorder *r)
 int summary_print(const struct recorder *r, struct err *err)
 {
 	const struct ui *ui = r->in->out.is_terminal ? &r->in->out : &r->in->err;
+	struct settling settling = { 0 };
 	struct text t = { 0 };
 	int result = 0;
 
+	if (option_on(r->in, OPT_JSON) || !option_on(r->in, OPT_QUIET))
+		settling_find(&settling, r);
 	if (option_on(r->in, OPT_JSON)) {
-		add_json(&t, r);
+		add_json(&t, r, &settling);
 		result = write_out(t.data, t.len, err);
 	} else if (!option_on(r->in, OPT_QUIET)) {
-		add_summary(&t, r, ui);
+		add_summary(&t, r, ui, &settling);
 		fwrite(t.data, 1, t.len, ui->out);
 	}
+	settling_release(&settling);
 	text_release(&t);
 	return result;
 }

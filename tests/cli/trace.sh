@@ -10,7 +10,7 @@ db=trace.db
 try "$T" trace -m "$m" -n 4 "$p"
 is "status" 0 "$status"
 is "stdout that is no terminal stays empty" "" "$(cat "$out")"
-for line in '2 layers' '^tokens ' '^prefill .* 2/2 layers' '^next ' '^residual ' '^time .*attention [0-9]+ %' '^trace.db .* calls .* values' '^try  '; do
+for line in '2 layers' '^tokens ' '^prefill .* 2/2 layers' '^next ' "^settles +'.*' from layer [01] on" '^residual ' '^time .*attention [0-9]+ %' '^trace.db .* calls .* values' '^try  '; do
 	has "the summary" "$line" "$err"
 done
 is "one portable file" "trace.db" "$(ls trace.db*)"
@@ -110,6 +110,29 @@ assert doc["next"][0]["id"] == doc["generated"][0]["id"]
 assert sum(math.exp(n["logprob"]) for n in doc["next"]) <= 1.0001
 assert sum(doc["time_ns"].values()) <= doc["prefill_ns"] + doc["decode_ns"]
 assert doc["values"] > 0 and doc["file_bytes"] > 0
+PY
+python3 - "$out" "$m/model.safetensors" <<'PY' || fail "the layer at which the answer settles is not that of the dumped stream"
+import array, json, sqlite3, struct, sys
+data = open(sys.argv[2], "rb").read()
+n = struct.unpack("<Q", data[:8])[0]
+header = json.loads(data[8:8 + n])
+def weight(name):
+    a, b = header[name]["data_offsets"]
+    return array.array("f", data[8 + n + a:8 + n + b])
+norm, head = weight("model.norm.weight"), weight("lm_head.weight")
+leads = []
+for blob, in sqlite3.connect("json.db").execute(
+        "SELECT data FROM v_payload WHERE fqn GLOB 'model.layers.[0-9]:out' AND pass = 0 ORDER BY value_id"):
+    x = array.array("f", blob)
+    assert len(x) == len(norm) == 48
+    scale = (sum(v * v for v in x) / 48 + 1e-5) ** -0.5
+    y = [v * scale * w for v, w in zip(x, norm)]
+    logits = [sum(a * b for a, b in zip(y, head[i * 48:i * 48 + 48])) for i in range(384)]
+    leads.append(logits.index(max(logits)))
+doc = json.load(open(sys.argv[1]))
+assert [t["id"] for t in doc["settles"]["leads"]] == leads, (doc["settles"], leads)
+assert leads[-1] == doc["next"][0]["id"]
+assert doc["settles"]["layer"] == (0 if leads[0] == leads[1] else 1)
 PY
 is "--json: the residual is the recording's" \
 	"$(python3 -c 'import json,sys; print(round(json.load(open(sys.argv[1]))["residual"][1], 3))' "$out")" \

@@ -1,0 +1,68 @@
+/*
+ * settles.c -- at which layer the answer is known: what the final norm and the head would make of
+ * the residual stream after each layer (the logit lens), at the prompt's last position.
+ */
+#include "recorder.h"
+#include "torchless/mem.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* Multiplications that nobody waits for, and the part of the prefill's that may be spent more. */
+#define FREE  ((int64_t)1 << 25)
+#define SHARE 0.05
+
+/* A head a layer: much for a large vocabulary and a short prompt.  -v asks for it all the same. */
+static bool is_worth_it(const struct recorder *r)
+{
+	const struct config *c = r->in->model.config;
+	double lens = (double)c->n_layers * (double)c->n_vocab * (double)c->d_model;
+	double prefill = (double)r->in->model.checkpoint.n_params * (double)r->g.session.n_prompt;
+
+	return lens <= (double)FREE || lens <= SHARE * prefill || option_on(r->in, OPT_VERBOSE);
+}
+
+static int32_t largest(const float *x, int64_t n)
+{
+	int64_t best = 0;
+
+	for (int64_t i = 1; i < n; i++)
+		if (x[i] > x[best])
+			best = i;
+	return (int32_t)best;
+}
+
+void settling_find(struct settling *s, const struct recorder *r)
+{
+	const struct program *p = &r->in->model.program;
+	const struct op *head = &p->ops[p->values[p->logits].op];
+	const struct op *tail = &p->ops[p->values[head->in[0]].op];
+	const struct op *norm = &p->ops[p->values[tail->in[0]].op];
+	const struct kernels *k = r->in->kernels;
+	int64_t n = p->n_layers, n_vocab = r->in->model.config->n_vocab;
+	float *normed, *logits;
+
+	*s = (struct settling){ 0 };
+	if (n == 0 || r->n_next == 0 || !is_worth_it(r))
+		return;
+	assert(head->code == OP_LINEAR && norm->code == OP_RMSNORM);
+	normed = mem_calloc((size_t)(n * r->profile.d_model), sizeof(*normed));
+	logits = mem_calloc((size_t)(n * n_vocab), sizeof(*logits));
+	k->rmsnorm(r->in->pool, NULL, NULL, normed, r->profile.stream, &p->values[norm->in[1]].t,
+		   norm->eps, n);
+	k->linear(r->in->pool, logits, normed, &p->values[head->in[1]].t, n);
+	s->leads = mem_calloc((size_t)n, sizeof(*s->leads));
+	for (int64_t i = 0; i < n; i++)
+		s->leads[i] = largest(logits + i * n_vocab, n_vocab);
+	for (s->layer = (int)n - 1; s->layer > 0; s->layer--)
+		if (s->leads[s->layer - 1] != s->leads[n - 1])
+			break;
+	free(normed);
+	free(logits);
+}
+
+void settling_release(struct settling *s)
+{
+	free(s->leads);
+	*s = (struct settling){ 0 };
+}
