@@ -81,6 +81,7 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	$(Q)$(CC) $(ALL_CFLAGS) -I$(BUILD) $(if $(filter src/kernels/%,$<),$(call isa_flags,$<)) \
+		$(if $(filter src/inspect/%,$<),-DSQLITE_CORE) \
 		-MMD -MP -c -o $@ $<
 
 # schema.sql becomes `const char schema_sql[]`: the program carries its SQL as text.
@@ -262,7 +263,7 @@ lint: $(LINTED)
 .PHONY: $(LINTED)
 $(LINTED): lint-%: $(BUILD)/version.h
 	@echo "  LINT  $*"
-	$(Q)clang-tidy --quiet $* -- $(CPPFLAGS) -I$(BUILD) -std=c11 $(call isa_flags,$*) $(shell pkg-config --cflags $(PKGS)) 2>/dev/null
+	$(Q)clang-tidy --quiet $* -- $(CPPFLAGS) -I$(BUILD) -std=c11 -DSQLITE_CORE $(call isa_flags,$*) $(shell pkg-config --cflags $(PKGS)) 2>/dev/null
 
 ## clean: remove every build
 .PHONY: clean

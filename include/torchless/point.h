@@ -32,7 +32,9 @@ void points_format(const struct program *p, const bool *wanted, const char *sepa
  */
 const char *point_format_name(const char *fmt, int layer, char *buf, size_t size);
 
-/* Write the short name ("L3.attn.pattern") into buf; returns buf. */
+/* Write the short name ("L3.attn.pattern") of a canonical name or of a value's into buf; returns
+ * buf. */
+const char *point_shorten(const char *name, char *buf, size_t size);
 const char *point_short_name(const struct value *v, char *buf, size_t size);
 
 /* Part of a tensor: per axis [start, stop); negative numbers count from the end. */

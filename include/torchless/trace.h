@@ -237,6 +237,10 @@ struct recording;
 struct recording *recording_open(const char *path, struct err *err);
 void recording_close(struct recording *r);
 
+/* The connection, for src/inspect to add functions to. */
+struct sqlite3;
+struct sqlite3 *recording_handle(struct recording *r);
+
 /* What a column of a result holds; text and blobs live until the next row. */
 enum cell_type { CELL_NULL, CELL_INT, CELL_REAL, CELL_TEXT, CELL_BLOB };
 struct cell {

@@ -4,6 +4,7 @@
  * Output is query_print.c, parameters are query_params.c.
  */
 #include "query.h"
+#include "torchless/inspect.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -44,6 +45,7 @@ static int run_given(struct invocation *in, struct recording *rec, struct err *e
 
 static int open_recording(struct invocation *in, struct recording **rec, struct err *err)
 {
+	const struct inspect_options functions = { .model = option_text(in, OPT_MODEL, NULL) };
 	const char *path = option_text(in, OPT_TRACE, "trace.db");
 
 	if (access(path, F_OK) && !option_on(in, OPT_TRACE))
@@ -53,7 +55,7 @@ static int open_recording(struct invocation *in, struct recording **rec, struct 
 			"-t FILE reads another",
 			path);
 	*rec = recording_open(path, err);
-	return *rec ? 0 : err->code;
+	return *rec ? recording_add_functions(*rec, &functions, err) : err->code;
 }
 
 int cmd_query(struct invocation *in, struct err *err)

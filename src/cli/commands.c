@@ -126,8 +126,8 @@ const struct command command_table[] = {
 			    "torchless query \"SELECT layer, l2 FROM v_value WHERE role = "
 			    "'resid_post'\"\n"
 			    "torchless query --csv \"SELECT * FROM v_token\" > tokens.csv",
-		.options = BIT(OPT_TRACE) | BIT(OPT_LIST) | BIT(OPT_CSV) | BIT(OPT_BOX) |
-			   BIT(OPT_JSON),
+		.options = BIT(OPT_TRACE) | BIT(OPT_MODEL) | BIT(OPT_LIST) | BIT(OPT_CSV) |
+			   BIT(OPT_BOX) | BIT(OPT_JSON),
 		.max_args = -1,
 		.complete = COMPLETE_QUERY,
 		.run = cmd_query,

@@ -46,7 +46,7 @@ static const struct {
 };
 
 /* "model.layers.3.self_attn:pattern" -> "L3.attn.pattern"; ":out" is left out. */
-static void shorten(const char *name, char *buf, size_t size)
+const char *point_shorten(const char *name, char *buf, size_t size)
 {
 	const char *rest = name;
 	size_t at = 0;
@@ -78,12 +78,12 @@ static void shorten(const char *name, char *buf, size_t size)
 		*colon = '\0';
 	else if (colon)
 		*colon = '.';
+	return buf;
 }
 
 const char *point_short_name(const struct value *v, char *buf, size_t size)
 {
-	shorten(v->name, buf, size);
-	return buf;
+	return point_shorten(v->name, buf, size);
 }
 
 typedef bool name_fn(void *ctx, const char *name, value_id v);
@@ -102,7 +102,7 @@ static bool spellings(const char *name, const struct point_info *point, int laye
 		if (fn(ctx, buf, v))
 			return true;
 	}
-	shorten(name, buf, sizeof(buf));
+	point_shorten(name, buf, sizeof(buf));
 	if (fn(ctx, buf, v))
 		return true;
 	if (!point)

@@ -122,6 +122,11 @@ void recording_close(struct recording *r)
 	free(r);
 }
 
+struct sqlite3 *recording_handle(struct recording *r)
+{
+	return r->db.handle;
+}
+
 /* ---- saved queries ------------------------------------------------------------------------- */
 
 int recording_saved_query(struct recording *r, const char *name, struct text *sql,

@@ -1,0 +1,192 @@
+/*
+ * inspect_impl.h -- what the files of src/inspect share.
+ *
+ *	inspect.c     the state of a connection, registration
+ *	functions.def the one table: what users read, next to what runs
+ *	names.c       points of a recording by any of their names
+ *	tensors.c     an SQL argument as a tensor: stored payloads, .npy blobs, weights; their cache
+ *	table.c       what every table function needs of SQLite's virtual tables
+ *	reduce.c      numbers of one tensor        slice.c    parts of one
+ *	compare.c     numbers of two               render.c   text, JSON and .npy of one
+ *	each.c        tensor_each, pos_stats       diff.c     trace_diff
+ *	checkpoint.c  the weights that a recording was made with
+ *	attn.c        attn, from stored q and k    lens.c     lens, from stored residual streams
+ *	extension.c   the entry point of the loadable extension
+ *
+ * SQLite is called through sqlite3ext.h, so that the same sources serve the program (SQLITE_CORE)
+ * and the extension, where every call goes through the host's table of functions.
+ *
+ * A recording is somebody else's file: shapes, sizes and counts are checked against the bytes that
+ * are there before anything is read.
+ */
+#ifndef TORCHLESS_INSPECT_IMPL_H
+#define TORCHLESS_INSPECT_IMPL_H
+
+#include "torchless/err.h"
+#include "torchless/inspect.h"
+#include "torchless/model.h"
+#include "torchless/tensor.h"
+
+#include <sqlite3ext.h>
+SQLITE_EXTENSION_INIT3
+
+/* ---- the state of a connection ------------------------------------------------------------ */
+
+/* A point under one of its names. */
+struct point_name {
+	char *name;
+	int64_t point_id;
+	char *axes; /* "pos,head,d_head" */
+};
+
+struct inspect {
+	sqlite3 *db;
+	int refs; /* registrations that hold it */
+	struct inspect_options opt;
+
+	struct point_name *names;
+	size_t n_names, cap_names;
+
+	struct sql_tensor *cached; /* newest first */
+	int64_t cached_bytes;
+
+	struct model model; /* opened by inspect_model() */
+	bool has_model;
+	int64_t model_id; /* the row of `model` it was checked against */
+};
+
+/* Prepare internal SQL on the connection; ERR_FORMAT quoting it when the tables are not there. */
+int inspect_prepare(struct inspect *in, const char *sql, sqlite3_stmt **s, struct err *err);
+
+/* ---- tensors ------------------------------------------------------------------------------ */
+
+#define NPY_MAGIC "\x93NUMPY"
+
+/* A tensor as f32 in C order.  Counted references; a few are kept for the next call. */
+struct sql_tensor {
+	char *key; /* "value 12", "weight lm_head.weight"; NULL: a blob, never cached */
+	int refs;
+	enum dtype dtype; /* as stored */
+	int n_dims;
+	int64_t shape[TENSOR_MAX_DIMS], numel;
+	float *data;
+	int64_t dump_from; /* the position of row 0 of a dump by @SEL; -1: whole */
+	struct sql_tensor *next;
+};
+
+/*
+ * The tensor that an SQL argument stands for: an integer is value.id; a text is a point by any of
+ * its names, maybe with [SEL] (pass 0 of the newest run), or weight:NAME; a blob is a .npy, or f32
+ * in one dimension.  Give it back with tensor_release().  ERR_USAGE when there is none, with the
+ * --capture that would have kept it; ERR_FORMAT when the recording contradicts itself.
+ */
+struct sql_tensor *inspect_tensor(struct inspect *in, sqlite3_value *arg, struct err *err);
+
+/* The stored payload of value.id. */
+struct sql_tensor *inspect_value(struct inspect *in, int64_t value_id, struct err *err);
+
+/* The weight called `name`, converted to f32. */
+struct sql_tensor *inspect_weight(struct inspect *in, const char *name, struct err *err);
+
+/* Its shape only, nothing is read: for t_shape and t_dtype.  data stays NULL. */
+int inspect_shape(struct inspect *in, sqlite3_value *arg, struct sql_tensor *out, struct err *err);
+
+/* A tensor of uninitialised f32; ERR_MEMORY.  Free with tensor_release(). */
+struct sql_tensor *tensor_new(int n_dims, const int64_t *shape, struct err *err);
+void tensor_release(struct inspect *in, struct sql_tensor *t);
+void tensors_forget(struct inspect *in);
+
+/* The result of a function: a .npy blob of f32, or a number when it has no dimensions. */
+void result_tensor(sqlite3_context *ctx, const float *x, int n_dims, const int64_t *shape);
+
+/* Read "20,64" into shape; ERR_FORMAT unless it has 0 to TENSOR_MAX_DIMS sizes >= 0. */
+int parse_shape(const char *text, int64_t shape[TENSOR_MAX_DIMS], int *n_dims, int64_t *numel,
+		struct err *err);
+
+/* ---- names -------------------------------------------------------------------------------- */
+
+/* The point called `name`; ERR_USAGE with the nearest names.  Reads the dictionary once. */
+const struct point_name *inspect_point(struct inspect *in, const char *name, struct err *err);
+
+/* The id of the point's value in a pass of a run (0: the newest); ERR_USAGE when not recorded. */
+int inspect_value_id(struct inspect *in, const char *name, int64_t pass, int64_t run, int64_t *id,
+		     struct err *err);
+void names_release(struct inspect *in);
+
+/* The newest run, 0 when there is none. */
+int64_t inspect_newest_run(struct inspect *in);
+
+/* ---- the checkpoint ----------------------------------------------------------------------- */
+
+/*
+ * The checkpoint that the recording of run `run` was made with: opened once, where --model or the
+ * recording says, and only when its weights hash is the recorded one.  ERR_USAGE or ERR_FORMAT.
+ */
+int inspect_model(struct inspect *in, int64_t run, struct model **model, struct err *err);
+
+/* ---- table functions ---------------------------------------------------------------------- */
+
+#define TABLE_MAX_COLUMNS 24
+
+struct table_cursor;
+
+/*
+ * A table function.  Its last n_hidden columns are its arguments.  Equalities on them and on the
+ * columns in `pushed` reach filter() as args[column]; the others are NULL there.
+ */
+struct sql_table {
+	const char *declaration; /* "CREATE TABLE x(a, b, t HIDDEN)" */
+	int n_columns, n_hidden;
+	unsigned pushed;     /* bits 1 << column */
+	double rows;         /* a guess of how many without any equality */
+	size_t cursor_bytes; /* of the struct that begins with struct table_cursor */
+	/* Begin: set c->eof or stand on the first row. */
+	int (*filter)(struct table_cursor *c, sqlite3_value **args, struct err *err);
+	int (*next)(struct table_cursor *c, struct err *err);
+	int (*column)(struct table_cursor *c, sqlite3_context *ctx, int column, struct err *err);
+	/* Free what filter() made; the cursor may be filtered again. */
+	void (*reset)(struct table_cursor *c);
+};
+
+struct table_cursor {
+	sqlite3_vtab_cursor base;
+	const struct sql_table *table;
+	struct inspect *in;
+	int64_t rowid;
+	bool eof;
+	sqlite3_value *args[TABLE_MAX_COLUMNS]; /* copies of the arguments given */
+};
+
+/* Register `table` as the module `name`; drop(in) is called when SQLite forgets it. */
+int table_register(struct inspect *in, const char *name, const struct sql_table *table,
+		   void (*drop)(void *));
+
+extern const struct sql_table tensor_each_table, pos_stats_table, trace_diff_table, attn_table,
+	lens_table;
+
+/* args[column] as an integer, or `otherwise` when it is absent or NULL. */
+int64_t table_int(sqlite3_value **args, int column, int64_t otherwise);
+
+/* ---- the table of functions ---------------------------------------------------------------- */
+
+typedef int scalar_fn(struct inspect *in, sqlite3_context *ctx, int n, sqlite3_value **args,
+		      struct err *err);
+
+#define SCALAR(name, args, min, max, flags, function, doc, example) scalar_fn function;
+#define TABLE(...)
+#include "functions.def"
+#undef SCALAR
+#undef TABLE
+
+/* What runs, in the order of sql_function_table: both are made of functions.def. */
+struct sql_binding {
+	int min_args, max_args; /* -1: any number */
+	int flags;              /* of SQLite, besides UTF-8 */
+	scalar_fn *scalar;      /* or */
+	const struct sql_table *table;
+};
+
+/* Register everything on db; `o` is copied.  ERR_IO. */
+int inspect_register(sqlite3 *db, const struct inspect_options *o, struct err *err);
+
+#endif
