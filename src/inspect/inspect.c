@@ -42,11 +42,24 @@ static void drop(void *p)
 
 	if (--in->refs > 0)
 		return;
+	attn_forget(in);
 	tensors_forget(in);
 	names_release(in);
+	threads_free(in->own_pool);
 	if (in->has_model)
 		model_close(&in->model);
 	free(in);
+}
+
+struct threads *inspect_pool(struct inspect *in)
+{
+	struct err ignored;
+
+	if (in->opt.pool)
+		return in->opt.pool;
+	if (!in->own_pool)
+		in->own_pool = threads_new(threads_available(), &ignored);
+	return in->own_pool;
 }
 
 int inspect_prepare(struct inspect *in, const char *sql, sqlite3_stmt **s, struct err *err)

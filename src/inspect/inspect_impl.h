@@ -10,7 +10,10 @@
  *	compare.c     numbers of two               render.c   text, JSON and .npy of one
  *	each.c        tensor_each, pos_stats       diff.c     trace_diff
  *	checkpoint.c  the weights that a recording was made with
- *	attn.c        attn, from stored q and k    lens.c     lens, from stored residual streams
+ *	positions.c   a point over all positions of a run, put together from its passes
+ *	attention.c   a layer's attention, from stored q and k or from stored patterns
+ *	attn.c        attn, a query and a key a row
+ *	lens.c        lens, from stored residual streams
  *	extension.c   the entry point of the loadable extension
  *
  * SQLite is called through sqlite3ext.h, so that the same sources serve the program (SQLITE_CORE)
@@ -53,7 +56,13 @@ struct inspect {
 	struct model model; /* opened by inspect_model() */
 	bool has_model;
 	int64_t model_id; /* the row of `model` it was checked against */
+
+	struct threads *own_pool;  /* when the options have none */
+	struct attn_layer *layers; /* newest first */
 };
+
+/* The pool of the options, or one that is made now; NULL when there can be none. */
+struct threads *inspect_pool(struct inspect *in);
 
 /* Prepare internal SQL on the connection; ERR_FORMAT quoting it when the tables are not there. */
 int inspect_prepare(struct inspect *in, const char *sql, sqlite3_stmt **s, struct err *err);
@@ -116,6 +125,98 @@ void names_release(struct inspect *in);
 /* The newest run, 0 when there is none. */
 int64_t inspect_newest_run(struct inspect *in);
 
+/* What the recording says of the model of a run (0: the newest); ERR_USAGE when there is none. */
+struct run_model {
+	int64_t run, model_id, n_layers, d_model, n_heads, n_kv_heads, head_dim, n_vocab, window;
+	int64_t n_pos; /* positions that were read: [0, n_pos) */
+};
+int inspect_run(struct inspect *in, int64_t run, struct run_model *m, struct err *err);
+
+/* A number that grows whenever a recording that is being written grows. */
+int64_t inspect_state(struct inspect *in);
+
+/* ---- positions ---------------------------------------------------------------------------- */
+
+#define POSITIONS_MAX_BYTES ((int64_t)1 << 30)
+
+/* A point of axes pos,a,b at positions [first, first + n) of a run, where there[i] is set. */
+struct positions {
+	int64_t first, n, row; /* row = a * b */
+	float *data;           /* [n, row]; zeros where nothing is there */
+	unsigned char *there;  /* [n] */
+};
+
+/*
+ * The dumps of the point of a role and layer over all passes of a run, rows a x b.  When nothing
+ * of it was dumped n is 0.  ERR_FORMAT when a shape contradicts the model or its pass.
+ */
+int positions_read(struct inspect *in, const struct run_model *m, const char *role, int64_t layer,
+		   int64_t a, int64_t b, struct positions *out, struct err *err);
+void positions_release(struct positions *p);
+
+/* The first position from `at` on that is there; INT64_MAX when there is none. */
+int64_t positions_next(const struct positions *p, int64_t at);
+
+/* Whether all of [from, to) are there. */
+bool positions_have(const struct positions *p, int64_t from, int64_t to);
+
+/* ---- attention ------------------------------------------------------------------------------ */
+
+/*
+ * Attention of one layer of a run.  From stored q_rot and k_rot (or k_cache) by the kernels that
+ * the executor uses; where those were not recorded, from stored pattern and scores.
+ */
+struct attn_layer {
+	int64_t run, layer, state; /* state: of the recording when it was read */
+	int refs;
+	struct attn_layer *next;
+	struct run_model m;
+	struct positions q, k; /* [H, E] and [G, E]; q.n is 0 when they were not recorded */
+	struct stored_pass *passes;
+	size_t n_passes, cap_passes;
+};
+
+/* What is stored of the relation in one pass: f32[H, n, n_keys]. */
+struct stored_pass {
+	int64_t first, n, n_keys;
+	int64_t pattern, scores, masked; /* value ids, 0: not recorded */
+};
+
+/* Rows of queries [q0, q0 + n) of one head; column 0 is key k0. */
+struct attn_rows {
+	int64_t q0, n, k0, n_keys;
+	float *score, *p; /* [n, n_keys]; NULL when not known */
+	size_t cap;       /* floats of each */
+	float *score_buffer, *p_buffer;
+};
+
+/*
+ * The layer, referenced; give it back with attn_layer_release().  ERR_USAGE with the --capture
+ * that would have kept it when nothing of it was recorded.
+ */
+struct attn_layer *attn_layer_open(struct inspect *in, const struct run_model *m, int64_t layer,
+				   struct err *err);
+void attn_layer_release(struct attn_layer *l);
+void attn_forget(struct inspect *in);
+
+/* The first key query q sees; it sees [first, q]. */
+int64_t attn_first_key(const struct attn_layer *l, int64_t q);
+
+/* The first query from q on, key from k on, that is there; INT64_MAX when there is none. */
+int64_t attn_next_query(const struct attn_layer *l, int64_t q);
+int64_t attn_next_key(const struct attn_layer *l, int64_t k);
+
+/*
+ * Rows of at most `max` queries from q0 on that are there one after the other, r->n of them (at
+ * least one: attn_next_query).  Columns of keys that are not there mean nothing.
+ */
+int attn_rows(struct inspect *in, struct attn_layer *l, int64_t head, int64_t q0, int64_t max,
+	      struct attn_rows *r, struct err *err);
+void attn_rows_release(struct attn_rows *r);
+
+/* Whether p of query q is known: all keys that it sees are there. */
+bool attn_knows_p(const struct attn_layer *l, const struct attn_rows *r, int64_t q);
+
 /* ---- the checkpoint ----------------------------------------------------------------------- */
 
 /*
@@ -127,17 +228,21 @@ int inspect_model(struct inspect *in, int64_t run, struct model **model, struct 
 /* ---- table functions ---------------------------------------------------------------------- */
 
 #define TABLE_MAX_COLUMNS 24
+#define TABLE_MAX_BOUNDS  16
 
 struct table_cursor;
 
 /*
  * A table function.  Its last n_hidden columns are its arguments.  Equalities on them and on the
- * columns in `pushed` reach filter() as args[column]; the others are NULL there.
+ * columns in `pushed` reach filter() as args[column]; the others are NULL there.  Bounds on the
+ * columns in `ranged` are in the cursor's low and high, equalities among them.
  */
 struct sql_table {
 	const char *declaration; /* "CREATE TABLE x(a, b, t HIDDEN)" */
 	int n_columns, n_hidden;
 	unsigned pushed;     /* bits 1 << column */
+	unsigned ranged;     /* bits of whole-numbered columns */
+	unsigned optional;   /* bits of arguments that, left out, mean all: column() tells which */
 	double rows;         /* a guess of how many without any equality */
 	size_t cursor_bytes; /* of the struct that begins with struct table_cursor */
 	/* Begin: set c->eof or stand on the first row. */
@@ -155,6 +260,7 @@ struct table_cursor {
 	int64_t rowid;
 	bool eof;
 	sqlite3_value *args[TABLE_MAX_COLUMNS]; /* copies of the arguments given */
+	int64_t low[TABLE_MAX_COLUMNS], high[TABLE_MAX_COLUMNS]; /* both inclusive */
 };
 
 /* Register `table` as the module `name`; drop(in) is called when SQLite forgets it. */
@@ -163,6 +269,10 @@ int table_register(struct inspect *in, const char *name, const struct sql_table 
 
 extern const struct sql_table tensor_each_table, pos_stats_table, trace_diff_table, attn_table,
 	lens_table;
+
+/* args[column] as a whole number into *out, which is left alone when it is absent; ERR_USAGE. */
+int table_whole(const struct table_cursor *c, int column, const char *name, int64_t *out,
+		struct err *err);
 
 /* args[column] as an integer, or `otherwise` when it is absent or NULL. */
 int64_t table_int(sqlite3_value **args, int column, int64_t otherwise);

@@ -2,9 +2,10 @@
  * table.c -- what every table function needs of SQLite's virtual tables.
  *
  * A table function is an eponymous module: FROM name(a, b) puts equalities on its hidden columns.
- * The plan is one number, the bits of the columns whose equality is used; filter() gets their
- * values by column.  An equality that is used is still checked by SQLite where the column is not
- * hidden, so a table may ignore what it cannot use.
+ * The plan is the bits of the columns whose equality is used, and in idxStr the bounds (<, <=, >,
+ * >=) of columns that are walked in order; filter() gets both by column.  An equality that is used
+ * is still checked by SQLite where the column is not hidden, and so is every bound: a table may
+ * ignore what it cannot use and give rows too many.  What is compared with NULL has no rows.
  */
 #include "inspect_impl.h"
 
@@ -54,7 +55,45 @@ static bool is_argument(const struct sql_table *d, int column)
 	return column >= d->n_columns - d->n_hidden || (column >= 0 && d->pushed >> column & 1);
 }
 
-/* Every usable equality narrows the result; an argument that is not usable yet forbids the plan. */
+static bool is_bound(const struct sql_table *d, const struct sqlite3_index_constraint *c)
+{
+	bool below = c->op == SQLITE_INDEX_CONSTRAINT_LT || c->op == SQLITE_INDEX_CONSTRAINT_LE;
+	bool above = c->op == SQLITE_INDEX_CONSTRAINT_GT || c->op == SQLITE_INDEX_CONSTRAINT_GE;
+
+	return (below || above) && c->usable && c->iColumn >= 0 && d->ranged >> c->iColumn & 1;
+}
+
+/* The bounds as text, two characters each: '<' or '>' and 'a' + column, in the order of argv. */
+static int add_bounds(const struct sql_table *d, sqlite3_index_info *info, int n)
+{
+	char plan[2 * TABLE_MAX_BOUNDS + 1];
+	int at = 0;
+
+	for (int i = 0; i < info->nConstraint && at < 2 * TABLE_MAX_BOUNDS; i++) {
+		const struct sqlite3_index_constraint *c = &info->aConstraint[i];
+
+		if (!is_bound(d, c))
+			continue;
+		plan[at++] = c->op == SQLITE_INDEX_CONSTRAINT_LT ||
+					     c->op == SQLITE_INDEX_CONSTRAINT_LE
+				     ? '<'
+				     : '>';
+		plan[at++] = (char)('a' + c->iColumn);
+		info->aConstraintUsage[i].argvIndex = ++n;
+		info->estimatedCost /= 2;
+	}
+	plan[at] = '\0';
+	if (!at)
+		return SQLITE_OK;
+	info->idxStr = sqlite3_mprintf("%s", plan);
+	info->needToFreeIdxStr = 1;
+	return info->idxStr ? SQLITE_OK : SQLITE_NOMEM;
+}
+
+/*
+ * Every usable equality narrows the result; an argument that is not usable yet forbids the plan,
+ * unless leaving it out means all.
+ */
 static int best_index(sqlite3_vtab *base, sqlite3_index_info *info)
 {
 	const struct sql_table *d = ((struct table *)base)->definition;
@@ -70,7 +109,7 @@ static int best_index(sqlite3_vtab *base, sqlite3_index_info *info)
 			continue;
 		if (info->aConstraint[i].usable)
 			of_column[column] = i;
-		else if (column >= d->n_columns - d->n_hidden)
+		else if (column >= d->n_columns - d->n_hidden && !(d->optional >> column & 1))
 			return SQLITE_CONSTRAINT;
 	}
 	info->idxNum = 0;
@@ -83,6 +122,8 @@ static int best_index(sqlite3_vtab *base, sqlite3_index_info *info)
 		info->idxNum |= 1 << c;
 		info->estimatedCost /= 8;
 	}
+	if (add_bounds(d, info, n))
+		return SQLITE_NOMEM;
 	info->estimatedRows = info->estimatedCost < 1 ? 1 : (sqlite3_int64)info->estimatedCost;
 	return SQLITE_OK;
 }
@@ -121,20 +162,51 @@ static int fail(struct table_cursor *c, const struct err *err)
 	return err->code == ERR_MEMORY ? SQLITE_NOMEM : SQLITE_ERROR;
 }
 
-static int filter(sqlite3_vtab_cursor *base, int plan, const char *unused, int argc,
+/*
+ * Narrow the range of a column, by no more than is certain: a number is cut to a whole one towards
+ * zero, which never leaves out what the comparison lets in, and text compares with no number here.
+ */
+static void set_bound(struct table_cursor *c, char op, int column, sqlite3_value *value)
+{
+	int type = sqlite3_value_type(value);
+	int64_t bound = sqlite3_value_int64(value);
+
+	if (type == SQLITE_NULL)
+		c->eof = true;
+	if (type != SQLITE_INTEGER && type != SQLITE_FLOAT)
+		return;
+	if (op == '<' && bound < c->high[column])
+		c->high[column] = bound;
+	if (op == '>' && bound > c->low[column])
+		c->low[column] = bound;
+}
+
+static int filter(sqlite3_vtab_cursor *base, int plan, const char *bounds, int argc,
 		  sqlite3_value **argv)
 {
 	struct table_cursor *c = (struct table_cursor *)base;
 	struct err err = { 0 };
 	int n = 0;
 
-	(void)unused;
 	clear(c);
-	for (int i = 0; i < c->table->n_columns && n < argc; i++)
-		if (plan >> i & 1)
-			c->args[i] = sqlite3_value_dup(argv[n++]);
 	c->rowid = 0;
 	c->eof = false;
+	for (int i = 0; i < c->table->n_columns; i++) {
+		c->low[i] = INT64_MIN;
+		c->high[i] = INT64_MAX;
+		if (!(plan >> i & 1) || n >= argc)
+			continue;
+		c->eof = c->eof || sqlite3_value_type(argv[n]) == SQLITE_NULL;
+		if (c->table->ranged >> i & 1) {
+			set_bound(c, '<', i, argv[n]);
+			set_bound(c, '>', i, argv[n]);
+		}
+		c->args[i] = sqlite3_value_dup(argv[n++]);
+	}
+	for (; bounds && *bounds && n < argc; bounds += 2)
+		set_bound(c, bounds[0], bounds[1] - 'a', argv[n++]);
+	if (c->eof)
+		return SQLITE_OK;
 	return c->table->filter(c, c->args, &err) ? fail(c, &err) : SQLITE_OK;
 }
 
@@ -157,9 +229,8 @@ static int column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int i)
 	struct table_cursor *c = (struct table_cursor *)base;
 	struct err err = { 0 };
 
-	if (i >= c->table->n_columns - c->table->n_hidden) {
-		if (c->args[i])
-			sqlite3_result_value(ctx, c->args[i]);
+	if (i >= c->table->n_columns - c->table->n_hidden && c->args[i]) {
+		sqlite3_result_value(ctx, c->args[i]);
 		return SQLITE_OK;
 	}
 	return c->table->column(c, ctx, i, &err) ? fail(c, &err) : SQLITE_OK;
@@ -199,6 +270,22 @@ int table_register(struct inspect *in, const char *name, const struct sql_table 
 
 	*r = (struct registered){ in, table, drop };
 	return sqlite3_create_module_v2(in->db, name, &table_module, r, forget);
+}
+
+int table_whole(const struct table_cursor *c, int column, const char *name, int64_t *out,
+		struct err *err)
+{
+	sqlite3_value *v = c->args[column];
+	int type = v ? sqlite3_value_numeric_type(v) : SQLITE_NULL;
+
+	if (!v)
+		return 0;
+	if (type == SQLITE_INTEGER || (type == SQLITE_FLOAT && sqlite3_value_double(v) ==
+								 (double)sqlite3_value_int64(v))) {
+		*out = sqlite3_value_int64(v);
+		return 0;
+	}
+	return err_set(err, ERR_USAGE, "%s is a whole number", name);
 }
 
 int64_t table_int(sqlite3_value **args, int column, int64_t otherwise)
