@@ -100,11 +100,12 @@ static int read_edits(struct inspect *in, const struct attn_layer *l, struct edi
 	sqlite3_stmt *s = NULL;
 
 	*e = (struct edited){ 0 };
-	if (inspect_prepare(in,
-			    "SELECT pt.role = 'k_cache' FROM edit e JOIN point pt "
-			    "ON pt.id = e.point_id WHERE e.run_id = ?1 AND pt.layer = ?2 AND pt.role "
-			    "IN ('k_cache', 'scores', 'scores_masked', 'pattern')",
-			    &s, err))
+	if (inspect_prepare(
+		    in,
+		    "SELECT pt.role = 'k_cache' FROM edit e JOIN point pt "
+		    "ON pt.id = e.point_id WHERE e.run_id = ?1 AND pt.layer = ?2 AND pt.role "
+		    "IN ('k_cache', 'scores', 'scores_masked', 'pattern')",
+		    &s, err))
 		return err->code;
 	sqlite3_bind_int64(s, 1, l->run);
 	sqlite3_bind_int64(s, 2, l->layer);
@@ -185,8 +186,9 @@ static int add_stored(struct attn_layer *l, sqlite3_stmt *s, struct err *err)
 		return 0;
 	struct stored_pass *p = pass_at(l, &one);
 	if (p->n_keys != one.n_keys)
-		return err_set(err, ERR_FORMAT, "the recording is damaged: pattern and scores of "
-						"a pass have different numbers of keys");
+		return err_set(err, ERR_FORMAT,
+			       "the recording is damaged: pattern and scores of "
+			       "a pass have different numbers of keys");
 	if (!strcmp(role, "pattern"))
 		p->pattern = sqlite3_column_int64(s, 0);
 	else if (!strcmp(role, "scores"))

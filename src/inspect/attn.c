@@ -70,12 +70,13 @@ static int list_layers(struct attn *a, struct err *err)
 	sqlite3_stmt *s = NULL;
 	size_t cap = 0;
 
-	if (inspect_prepare(a->base.in,
-			    "SELECT DISTINCT pt.layer FROM point pt JOIN module m ON "
-			    "m.id = pt.module_id WHERE m.model_id = ?1 AND pt.layer BETWEEN ?2 AND ?3 "
-			    "AND pt.role IN ('q_rot', 'scores', 'scores_masked', 'pattern') "
-			    "ORDER BY pt.layer",
-			    &s, err))
+	if (inspect_prepare(
+		    a->base.in,
+		    "SELECT DISTINCT pt.layer FROM point pt JOIN module m ON "
+		    "m.id = pt.module_id WHERE m.model_id = ?1 AND pt.layer BETWEEN ?2 AND ?3 "
+		    "AND pt.role IN ('q_rot', 'scores', 'scores_masked', 'pattern') "
+		    "ORDER BY pt.layer",
+		    &s, err))
 		return err->code;
 	sqlite3_bind_int64(s, 1, a->m.model_id);
 	sqlite3_bind_int64(s, 2, a->base.low[ATTN_LAYER]);
@@ -103,13 +104,21 @@ static int no_query(const struct attn *a, int64_t q, struct err *err)
 		       (long long)a->layer->layer);
 }
 
+static int none_recorded(const struct attn *a, struct err *err)
+{
+	return err_set(err, ERR_USAGE,
+		       "attention was not recorded in run %lld: record with --capture "
+		       "'L*.attn.q_rot' --capture 'L*.attn.k_rot'",
+		       (long long)a->m.run);
+}
+
 /*
- * The next layer of the list that was recorded.  One that was asked for by its number, or a lack of
- * all, is an error; a position that was read and asked for by its number, too.
+ * The next layer of the list that was recorded.  That the one that was asked for by its number was
+ * not, or none at all, is an error; so is it of a position that was read.
  */
 static int open_layer(struct attn *a, bool first, struct err *err)
 {
-	bool one = a->base.args[ATTN_LAYER] != NULL, any = !first;
+	bool one = a->base.args[ATTN_LAYER] != NULL;
 	struct err why = { 0 };
 
 	attn_layer_release(a->layer);
@@ -119,7 +128,9 @@ static int open_layer(struct attn *a, bool first, struct err *err)
 		if (!a->layer && (one || why.code != ERR_USAGE))
 			break;
 	}
-	if (!a->layer && why.code && (one || why.code != ERR_USAGE || !any)) {
+	if (!a->layer && why.code == ERR_USAGE && !one && first)
+		return none_recorded(a, err);
+	if (!a->layer && why.code && (one || why.code != ERR_USAGE)) {
 		*err = why;
 		return err->code;
 	}
@@ -146,8 +157,7 @@ static int64_t block_size(const struct attn *a)
 /* Whether query a->q has a key in range; then a->k is the first of them. */
 static bool first_key(struct attn *a)
 {
-	a->k = attn_next_key(a->layer,
-			     max64(attn_first_key(a->layer, a->q), low(a, ATTN_K)));
+	a->k = attn_next_key(a->layer, max64(attn_first_key(a->layer, a->q), low(a, ATTN_K)));
 	return a->k < end(a, ATTN_K, a->q + 1);
 }
 
@@ -197,8 +207,7 @@ static int attn_filter(struct table_cursor *c, sqlite3_value **args, struct err 
 
 	if (table_whole(c, ATTN_RUN, "run", &run, err) ||
 	    table_whole(c, ATTN_LAYER, "layer", &layer, err) ||
-	    table_whole(c, ATTN_HEAD, "head", &head, err) ||
-	    inspect_run(c->in, run, &a->m, err))
+	    table_whole(c, ATTN_HEAD, "head", &head, err) || inspect_run(c->in, run, &a->m, err))
 		return err->code;
 	if (args[ATTN_LAYER] && (layer < 0 || layer >= a->m.n_layers))
 		return no_layer(a, layer, err);

@@ -259,7 +259,7 @@ struct table_cursor {
 	struct inspect *in;
 	int64_t rowid;
 	bool eof;
-	sqlite3_value *args[TABLE_MAX_COLUMNS]; /* copies of the arguments given */
+	sqlite3_value *args[TABLE_MAX_COLUMNS];                  /* copies of the arguments given */
 	int64_t low[TABLE_MAX_COLUMNS], high[TABLE_MAX_COLUMNS]; /* both inclusive */
 };
 

@@ -129,8 +129,8 @@ static int check_dump(sqlite3_stmt *s, const char *role, int64_t a, int64_t b, s
 	if (!(n_dims == 3 && shape[1] == a && shape[2] == b) &&
 	    !(n_dims == 2 && a == 1 && shape[1] == b))
 		out->n = -1;
-	if (out->n < 0 || pos0 < 0 || n_tok < 0 || !mem_add(pos0, n_tok, &end) || out->first < pos0 ||
-	    out->first > end || out->n > end - out->first)
+	if (out->n < 0 || pos0 < 0 || n_tok < 0 || !mem_add(pos0, n_tok, &end) ||
+	    out->first < pos0 || out->first > end || out->n > end - out->first)
 		return err_set(err, ERR_FORMAT,
 			       "the recording is damaged: a dump of %s at position %lld is %s, "
 			       "which its pass and its model contradict",
@@ -145,14 +145,15 @@ static int find_dumps(struct inspect *in, const struct run_model *m, const char 
 	struct dump one = { 0 };
 	int ret = 0;
 
-	if (inspect_prepare(in,
-			    "SELECT v.id, p.pos0, p.n_tok, v.dump_from, t.shape FROM point pt "
-			    "JOIN module md ON md.id = pt.module_id AND md.model_id = ?4 "
-			    "CROSS JOIN pass p CROSS JOIN value v JOIN tensor t ON t.id = v.tensor_id "
-			    "WHERE pt.role = ?1 AND pt.layer = ?2 AND p.run_id = ?3 "
-			    "AND p.idx IS NOT NULL AND v.point_id = pt.id AND v.pass_id = p.id "
-			    "ORDER BY v.id",
-			    &s, err))
+	if (inspect_prepare(
+		    in,
+		    "SELECT v.id, p.pos0, p.n_tok, v.dump_from, t.shape FROM point pt "
+		    "JOIN module md ON md.id = pt.module_id AND md.model_id = ?4 "
+		    "CROSS JOIN pass p CROSS JOIN value v JOIN tensor t ON t.id = v.tensor_id "
+		    "WHERE pt.role = ?1 AND pt.layer = ?2 AND p.run_id = ?3 "
+		    "AND p.idx IS NOT NULL AND v.point_id = pt.id AND v.pass_id = p.id "
+		    "ORDER BY v.id",
+		    &s, err))
 		return err->code;
 	sqlite3_bind_text(s, 1, role, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(s, 2, layer);
@@ -167,8 +168,7 @@ static int find_dumps(struct inspect *in, const struct run_model *m, const char 
 	return ret;
 }
 
-static int copy_dump(struct inspect *in, const struct dump *d, struct positions *p,
-		     struct err *err)
+static int copy_dump(struct inspect *in, const struct dump *d, struct positions *p, struct err *err)
 {
 	struct sql_tensor *t = inspect_value(in, d->value_id, err);
 	int ret = t ? 0 : err->code;
@@ -188,8 +188,7 @@ static int allocate(struct positions *p, struct err *err)
 {
 	int64_t bytes;
 
-	if (!mem_mul(p->n, p->row * (int64_t)sizeof(float), &bytes) ||
-	    bytes > POSITIONS_MAX_BYTES)
+	if (!mem_mul(p->n, p->row * (int64_t)sizeof(float), &bytes) || bytes > POSITIONS_MAX_BYTES)
 		return err_set(err, ERR_MEMORY,
 			       "%lld positions of %lld numbers are too many to look at together",
 			       (long long)p->n, (long long)p->row);

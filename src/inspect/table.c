@@ -74,10 +74,10 @@ static int add_bounds(const struct sql_table *d, sqlite3_index_info *info, int n
 
 		if (!is_bound(d, c))
 			continue;
-		plan[at++] = c->op == SQLITE_INDEX_CONSTRAINT_LT ||
-					     c->op == SQLITE_INDEX_CONSTRAINT_LE
-				     ? '<'
-				     : '>';
+		plan[at++] =
+			c->op == SQLITE_INDEX_CONSTRAINT_LT || c->op == SQLITE_INDEX_CONSTRAINT_LE
+				? '<'
+				: '>';
 		plan[at++] = (char)('a' + c->iColumn);
 		info->aConstraintUsage[i].argvIndex = ++n;
 		info->estimatedCost /= 2;
@@ -280,8 +280,8 @@ int table_whole(const struct table_cursor *c, int column, const char *name, int6
 
 	if (!v)
 		return 0;
-	if (type == SQLITE_INTEGER || (type == SQLITE_FLOAT && sqlite3_value_double(v) ==
-								 (double)sqlite3_value_int64(v))) {
+	if (type == SQLITE_INTEGER ||
+	    (type == SQLITE_FLOAT && sqlite3_value_double(v) == (double)sqlite3_value_int64(v))) {
 		*out = sqlite3_value_int64(v);
 		return 0;
 	}
