@@ -1,23 +1,43 @@
 /*
  * checkpoint.c -- the weights a recording was made with, opened when a function first needs them.
  *
- * A recording names its checkpoint and holds the hash of its weights, so a moved or changed one is
- * noticed before a number is made with it.
+ * A recording names its checkpoint and holds the hashes of its weights and its tokenizer, so a
+ * moved or changed one is noticed before a number is made with it.  What needs neither works
+ * wherever the recording is.
  */
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include "inspect_impl.h"
 
 #include "torchless/text.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+#define HASH_BYTES 16
+
+struct recorded_hash {
+	uint8_t bytes[HASH_BYTES];
+	bool known;
+};
 
 /* What the recording says of the checkpoint of a run. */
 struct origin {
 	int64_t model_id;
-	char file[4096];
-	uint8_t hash[16];
-	bool has_hash;
+	struct text file;
+	struct recorded_hash weights, tokenizer;
 };
+
+static struct recorded_hash column_hash(sqlite3_stmt *s, int i)
+{
+	struct recorded_hash h = { .known = sqlite3_column_bytes(s, i) == HASH_BYTES };
+
+	if (h.known)
+		memcpy(h.bytes, sqlite3_column_blob(s, i), HASH_BYTES);
+	return h;
+}
 
 static int read_origin(struct inspect *in, int64_t run, struct origin *o, struct err *err)
 {
@@ -28,8 +48,8 @@ static int read_origin(struct inspect *in, int64_t run, struct origin *o, struct
 	*o = (struct origin){ 0 };
 	if (inspect_prepare(
 		    in,
-		    "SELECT m.id, m.file, m.weights_xxh3 FROM model m WHERE m.id = "
-		    "(SELECT model_id FROM run WHERE ?1 = 0 OR id = ?1 ORDER BY id DESC LIMIT 1)",
+		    "SELECT m.id, m.file, m.weights_xxh3, m.tokenizer_xxh3 FROM model m WHERE m.id "
+		    "= (SELECT model_id FROM run WHERE ?1 = 0 OR id = ?1 ORDER BY id DESC LIMIT 1)",
 		    &s, err))
 		return err->code;
 	sqlite3_bind_int64(s, 1, run);
@@ -37,69 +57,138 @@ static int read_origin(struct inspect *in, int64_t run, struct origin *o, struct
 	if (found) {
 		o->model_id = sqlite3_column_int64(s, 0);
 		file = (const char *)sqlite3_column_text(s, 1);
-		snprintf(o->file, sizeof(o->file), "%s", file ? file : "");
-		o->has_hash = sqlite3_column_bytes(s, 2) == (int)sizeof(o->hash);
-		if (o->has_hash)
-			memcpy(o->hash, sqlite3_column_blob(s, 2), sizeof(o->hash));
+		text_adds(&o->file, file ? file : "");
+		o->weights = column_hash(s, 2);
+		o->tokenizer = column_hash(s, 3);
 	}
 	sqlite3_finalize(s);
-	return found ? 0 : err_set(err, ERR_USAGE, "the recording has no run %lld", (long long)run);
+	if (found)
+		return 0;
+	if (!run)
+		return err_set(err, ERR_USAGE, "the recording has no run");
+	return err_set(err, ERR_USAGE, "the recording has no run %lld", (long long)run);
 }
 
-static int check_hash(struct inspect *in, const struct origin *o, struct err *err)
+static int other_hash(const char *path, const char *what, const uint8_t *found,
+		      const struct recorded_hash *recorded, struct err *err)
 {
-	uint8_t hash[16];
+	char hex[2][2 * HASH_BYTES + 1];
 
-	if (!o->has_hash)
+	if (!recorded->known || !memcmp(found, recorded->bytes, HASH_BYTES))
 		return 0;
-	if (checkpoint_hash(&in->model.checkpoint, in->opt.pool, hash, err))
-		return err->code;
-	if (!memcmp(hash, o->hash, sizeof(hash)))
-		return 0;
+	for (int i = 0; i < HASH_BYTES; i++) {
+		snprintf(hex[0] + 2 * i, 3, "%02x", found[i]);
+		snprintf(hex[1] + 2 * i, 3, "%02x", recorded->bytes[i]);
+	}
 	return err_set(
 		err, ERR_FORMAT,
-		"%s has other weights than the recording was made with (hash %02x%02x%02x%02x, "
-		"recorded %02x%02x%02x%02x)",
-		in->model.checkpoint.path, hash[0], hash[1], hash[2], hash[3], o->hash[0],
-		o->hash[1], o->hash[2], o->hash[3]);
+		"%s has %s other than what the recording was made with (hash %s, recorded %s)",
+		path, what, hex[0], hex[1]);
 }
 
-static int open_checkpoint(struct inspect *in, const struct origin *o, struct err *err)
+/*
+ * Where the checkpoint is: what -m says, else where the recording says, else the same name below
+ * the recording's folder or, for an absolute one, its last part beside the recording.
+ */
+static int find_checkpoint(struct inspect *in, const struct origin *o, struct text *path,
+			   struct err *err)
 {
-	const char *path = in->opt.model ? in->opt.model : o->file;
-	struct err why = { 0 };
+	const char *file = o->file.data ? o->file.data : "";
+	const char *recording = sqlite3_db_filename(in->db, "main");
+	const char *folder_end = recording ? strrchr(recording, '/') : NULL;
+	const char *last = strrchr(file, '/');
 
-	if (!*path)
+	text_adds(path, in->opt.model ? in->opt.model : file);
+	if (!path->len)
 		return err_set(err, ERR_USAGE,
 			       "the recording does not say where its checkpoint is: give it with "
-			       "--model");
-	if (model_open(&in->model, path, CHECKPOINT_ALL, &why) &&
-	    model_open(&in->model, path, CHECKPOINT_WEIGHTS, &why))
-		return err_set(
-			err, why.code, "the weights are needed and %s%s", why.message,
-			in->opt.model ? "" : "; if the checkpoint has moved, name it with --model");
-	in->has_model = true;
-	if (!check_hash(in, o, err))
+			       "-m PATH");
+	if (in->opt.model || !folder_end || !access(path->data, F_OK))
 		return 0;
-	model_close(&in->model);
-	in->has_model = false;
-	return err->code;
+	text_clear(path);
+	text_add(path, recording, (size_t)(folder_end - recording) + 1);
+	text_adds(path, file[0] == '/' && last ? last + 1 : file);
+	if (access(path->data, F_OK)) {
+		text_clear(path);
+		text_adds(path, file);
+	}
+	return 0;
+}
+
+static int open_part(struct inspect *in, const struct origin *o, unsigned part, struct model *m,
+		     const char *what, struct err *err)
+{
+	struct text path = { 0 };
+	struct err why = { 0 };
+	int ret = find_checkpoint(in, o, &path, err);
+
+	if (!ret && model_open(m, path.data, part, &why))
+		ret = err_set(
+			err, why.code, "the %s needed and %s%s", what, why.message,
+			in->opt.model ? "" : "; if the checkpoint has moved, name it with -m PATH");
+	text_release(&path);
+	return ret;
+}
+
+/* ---- the weights ---------------------------------------------------------------------------- */
+
+static int open_weights(struct inspect *in, const struct origin *o, struct err *err)
+{
+	struct model *m = &in->model;
+	uint8_t hash[HASH_BYTES];
+	int ret = open_part(in, o, CHECKPOINT_WEIGHTS, m, "weights are", err);
+
+	if (ret)
+		return ret;
+	if (o->weights.known)
+		ret = checkpoint_hash(&m->checkpoint, inspect_pool(in), hash, err);
+	if (!ret)
+		ret = other_hash(m->checkpoint.path, "weights", hash, &o->weights, err);
+	if (ret)
+		model_close(m);
+	in->has_model = !ret;
+	in->model_id = o->model_id;
+	return ret;
 }
 
 int inspect_model(struct inspect *in, int64_t run, struct model **model, struct err *err)
 {
 	struct origin o;
+	int ret = read_origin(in, run, &o, err);
 
-	if (read_origin(in, run, &o, err))
-		return err->code;
-	if (in->has_model && in->model_id != o.model_id) {
+	if (!ret && in->has_model && in->model_id != o.model_id) {
 		tensors_forget(in);
 		model_close(&in->model);
 		in->has_model = false;
 	}
-	if (!in->has_model && open_checkpoint(in, &o, err))
-		return err->code;
-	in->model_id = o.model_id;
+	if (!ret && !in->has_model)
+		ret = open_weights(in, &o, err);
 	*model = &in->model;
-	return 0;
+	text_release(&o.file);
+	return ret;
+}
+
+/* ---- the tokenizer -------------------------------------------------------------------------- */
+
+static int check_tokenizer(const struct checkpoint *ck, const struct origin *o, struct err *err)
+{
+	XXH128_canonical_t hash;
+
+	XXH128_canonicalFromHash(&hash, XXH3_128bits(ck->tokenizer_json, ck->tokenizer_json_len));
+	return other_hash(ck->path, "a tokenizer", hash.digest, &o->tokenizer, err);
+}
+
+int inspect_tokenizer(struct inspect *in, int64_t run, struct model *m, struct err *err)
+{
+	struct origin o;
+	int ret = read_origin(in, run, &o, err);
+
+	if (!ret)
+		ret = open_part(in, &o, CHECKPOINT_TOKENIZER, m, "tokenizer is", err);
+	if (!ret && check_tokenizer(&m->checkpoint, &o, err)) {
+		model_close(m);
+		ret = err->code;
+	}
+	text_release(&o.file);
+	return ret;
 }

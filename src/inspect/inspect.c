@@ -43,6 +43,8 @@ static void drop(void *p)
 	if (--in->refs > 0)
 		return;
 	attn_forget(in);
+	lens_forget(in);
+	words_forget(in);
 	tensors_forget(in);
 	names_release(in);
 	threads_free(in->own_pool);

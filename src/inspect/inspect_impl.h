@@ -10,6 +10,7 @@
  *	compare.c     numbers of two               render.c   text, JSON and .npy of one
  *	each.c        tensor_each, pos_stats       diff.c     trace_diff
  *	checkpoint.c  the weights that a recording was made with
+ *	words.c       the text of tokens, weights by name
  *	positions.c   a point over all positions of a run, put together from its passes
  *	attention.c   a layer's attention, from stored q and k or from stored patterns
  *	attn.c        attn, a query and a key a row
@@ -59,6 +60,8 @@ struct inspect {
 
 	struct threads *own_pool;  /* when the options have none */
 	struct attn_layer *layers; /* newest first */
+	struct lens_row *lenses;   /* newest first */
+	struct words *words;
 };
 
 /* The pool of the options, or one that is made now; NULL when there can be none. */
@@ -220,10 +223,46 @@ bool attn_knows_p(const struct attn_layer *l, const struct attn_rows *r, int64_t
 /* ---- the checkpoint ----------------------------------------------------------------------- */
 
 /*
- * The checkpoint that the recording of run `run` was made with: opened once, where --model or the
- * recording says, and only when its weights hash is the recorded one.  ERR_USAGE or ERR_FORMAT.
+ * The checkpoint that the recording of run `run` (0: the newest) was made with: opened once, where
+ * -m or the recording says, and only when the hash of its weights is the recorded one.  It has no
+ * tokenizer.  ERR_USAGE or ERR_FORMAT.
  */
 int inspect_model(struct inspect *in, int64_t run, struct model **model, struct err *err);
+
+/* Open its tokenizer, under the same conditions; the caller closes m. */
+int inspect_tokenizer(struct inspect *in, int64_t run, struct model *m, struct err *err);
+
+#define WEIGHT_PREFIX "weight:" /* of the text that weight(name) gives */
+
+/* The tensor of the checkpoint called `name`, or `name`.weight; ERR_USAGE with the nearest. */
+const struct safetensor *find_weight(struct inspect *in, const char *name, struct err *err);
+
+/* ---- the text of tokens --------------------------------------------------------------------- */
+
+/*
+ * The vocabulary of a run's model: the checkpoint's, or the pieces that the recording knows.
+ * Referenced; give it back with words_release().
+ */
+struct words;
+struct words *inspect_words(struct inspect *in, int64_t run, struct err *err);
+void words_release(struct words *w);
+void words_forget(struct inspect *in);
+
+/* The bytes that a token stands for; false when they are not known. */
+bool words_get(const struct words *w, int64_t id, struct bytes *out);
+
+/* The first token from id `from` on that stands for these bytes, -1 when there is none. */
+int64_t words_find(const struct words *w, const void *text, size_t len, int64_t from);
+
+/* ERR_USAGE: why a token is not known: "<what>; the vocabulary has ...", or the tokenizer is not.
+ */
+int words_unknown(const struct words *w, const char *what, struct err *err);
+bool words_whole(const struct words *w);
+bool is_utf8(struct bytes b);
+
+/* ---- the lens ------------------------------------------------------------------------------- */
+
+void lens_forget(struct inspect *in);
 
 /* ---- table functions ---------------------------------------------------------------------- */
 

@@ -55,6 +55,12 @@ static bool is_argument(const struct sql_table *d, int column)
 	return column >= d->n_columns - d->n_hidden || (column >= 0 && d->pushed >> column & 1);
 }
 
+/* Whether equal means the same bytes: tables know no collation. */
+static bool is_exact(sqlite3_index_info *info, int i)
+{
+	return !sqlite3_stricmp(sqlite3_vtab_collation(info, i), "BINARY");
+}
+
 static bool is_bound(const struct sql_table *d, const struct sqlite3_index_constraint *c)
 {
 	bool below = c->op == SQLITE_INDEX_CONSTRAINT_LT || c->op == SQLITE_INDEX_CONSTRAINT_LE;
@@ -105,7 +111,7 @@ static int best_index(sqlite3_vtab *base, sqlite3_index_info *info)
 		int column = info->aConstraint[i].iColumn;
 
 		if (info->aConstraint[i].op != SQLITE_INDEX_CONSTRAINT_EQ ||
-		    !is_argument(d, column))
+		    !is_argument(d, column) || !is_exact(info, i))
 			continue;
 		if (info->aConstraint[i].usable)
 			of_column[column] = i;

@@ -18,8 +18,6 @@
 #define CACHE_BYTES  ((int64_t)512 << 20)
 #define TENSOR_BYTES ((int64_t)4 << 30) /* as f32; no dump of one point is near it */
 
-static const char weight_prefix[] = "weight:";
-
 /* ---- making and freeing --------------------------------------------------------------------- */
 
 struct sql_tensor *tensor_new(int n_dims, const int64_t *shape, struct err *err)
@@ -282,21 +280,6 @@ struct sql_tensor *inspect_value(struct inspect *in, int64_t id, struct err *err
 
 /* ---- weights -------------------------------------------------------------------------------- */
 
-static const struct safetensor *find_weight(struct inspect *in, const char *name, struct err *err)
-{
-	const struct safetensor *w;
-	struct model *m;
-
-	if (inspect_model(in, 0, &m, err))
-		return NULL;
-	w = checkpoint_find(&m->checkpoint, name, NULL);
-	if (!w)
-		err_set(err, ERR_USAGE,
-			"%s has no tensor '%.80s'; `torchless info --tensors` lists them",
-			m->checkpoint.path, name);
-	return w;
-}
-
 struct sql_tensor *inspect_weight(struct inspect *in, const char *name, struct err *err)
 {
 	const struct safetensor *w;
@@ -491,9 +474,9 @@ static struct sql_tensor *read_blob(sqlite3_value *arg, struct err *err)
 
 static const char *weight_name(const char *text)
 {
-	size_t len = sizeof(weight_prefix) - 1;
+	size_t len = sizeof(WEIGHT_PREFIX) - 1;
 
-	return strncmp(text, weight_prefix, len) ? NULL : text + len;
+	return strncmp(text, WEIGHT_PREFIX, len) ? NULL : text + len;
 }
 
 struct sql_tensor *inspect_tensor(struct inspect *in, sqlite3_value *arg, struct err *err)

@@ -1,8 +1,9 @@
 /*
  * recorded.h -- a recording of a small random checkpoint, and SQL over it as text.
  *
- * record() runs N_READ tokens through it, the prompt in passes of 4, 4 and 3, then two decoded ones,
- * and writes what `captures` ask for.  ask() gives the rows as "a|b;c|d;", an error after '!'.
+ * record() runs N_READ tokens through it, the prompt in passes of 4, 4 and 3, then two decoded
+ * ones, and writes what `captures` ask for.  ask() gives the rows as "a|b;c|d;", an error after
+ * '!'.
  */
 #ifndef TESTS_RECORDED_H
 #define TESTS_RECORDED_H
@@ -40,15 +41,23 @@ static inline void record_passes(struct executor *ex, struct trace_writer *w, st
 	}
 }
 
-/* edit: the point whose scores, say, are edited at one position; NULL for none. */
-static inline void record_run(struct recorded *r, struct model *m, struct trace_writer *w,
-			      const char *edit, struct err *err)
+/* The piece of a token: "<17>". */
+static inline struct bytes record_piece(void *ctx, int32_t id)
+{
+	static char piece[16];
+
+	(void)ctx;
+	return (struct bytes){ piece, (size_t)snprintf(piece, sizeof(piece), "<%d>", (int)id) };
+}
+
+/* edit: a point that is halved throughout; NULL for none. */
+static inline void record_run(struct model *m, struct trace_writer *w, const char *edit,
+			      struct err *err)
 {
 	const struct executor_options opt = { .plan = PLAN_RUN, .chunk = 4 };
 	const struct trace_run run = { .engine = "test", .n_threads = 1 };
 	struct executor ex;
 
-	(void)r;
 	cr_assert(executor_init(&ex, &m->program, &opt, err) == 0, "%s", err->message);
 	hook_add(&ex.hooks, trace_writer_hook(w));
 	cr_assert(trace_writer_begin_run(w, &run, err) == 0, "%s", err->message);
@@ -99,10 +108,11 @@ static inline void record(struct recorded *r, const struct tiny *tiny, const cha
 		.n_vocab = tiny->vocab,
 		.window = tiny->window,
 		.config_json = "{}",
+		.piece = record_piece,
 	};
 	struct trace_writer *w = trace_writer_new(r->path, &m.program, &described, &opt, &err);
 	cr_assert(w != NULL, "%s", err.message);
-	record_run(r, &m, w, edit, &err);
+	record_run(&m, w, edit, &err);
 	cr_assert(trace_writer_close(w, &err) == 0, "%s", err.message);
 	capture_policy_release(&policy);
 	model_close(&m);
@@ -170,15 +180,15 @@ static inline const char *ask(const struct recorded *r, const char *sql)
 
 #define ANSWERS(r, sql, expected)                                                                  \
 	do {                                                                                       \
-		const char *got = ask(r, sql);                                                     \
-		cr_expect(strcmp(got, expected) == 0, "%s\n  gives %s\n  expected %s", sql, got,   \
-			  expected);                                                               \
+		const char *answer_ = ask(r, sql);                                                 \
+		cr_expect(strcmp(answer_, expected) == 0, "%s\n  gives %s\n  expected %s", sql,    \
+			  answer_, expected);                                                      \
 	} while (0)
 #define REFUSES(r, sql, part)                                                                      \
 	do {                                                                                       \
-		const char *got = ask(r, sql);                                                     \
-		cr_expect(got[0] == '!' && strstr(got, part), "%s\n  gives %s\n  expected %s",     \
-			  sql, got, part);                                                         \
+		const char *answer_ = ask(r, sql);                                                 \
+		cr_expect(answer_[0] == '!' && strstr(answer_, part),                              \
+			  "%s\n  gives %s\n  expected %s", sql, answer_, part);                    \
 	} while (0)
 
 #endif

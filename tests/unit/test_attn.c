@@ -72,9 +72,10 @@ Test(attn, answers_what_is_asked_in_its_order)
 		"5|9|5;5|9|6;5|9|7;5|9|8;5|9|9;");
 	ANSWERS(&r, "SELECT q, k FROM attn(1, 0) WHERE head = 0 AND q >= 11 AND k < 8.5",
 		"11|7;11|8;12|8;");
-	ANSWERS(&r, "SELECT layer, head, q FROM attn WHERE k = 12", "0|0|12;0|1|12;0|2|12;0|3|12;"
-								     "0|4|12;0|5|12;1|0|12;1|1|12;"
-								     "1|2|12;1|3|12;1|4|12;1|5|12;");
+	ANSWERS(&r, "SELECT layer, head, q FROM attn WHERE k = 12",
+		"0|0|12;0|1|12;0|2|12;0|3|12;"
+		"0|4|12;0|5|12;1|0|12;1|1|12;"
+		"1|2|12;1|3|12;1|4|12;1|5|12;");
 	ANSWERS(&r, "SELECT count(*), min(layer), max(run) FROM attn WHERE layer > 0 AND q <= 2",
 		"36|1|1;");
 	ANSWERS(&r, "SELECT count(*) FROM attn WHERE head IN (1, 7) AND q BETWEEN 3 AND 4", "18;");
@@ -85,8 +86,9 @@ Test(attn, answers_what_is_asked_in_its_order)
 		"SELECT sum(abs(a.p - b.p) > 1e-6) FROM attn a, attn b WHERE a.layer = 0 AND "
 		"b.layer = a.layer AND b.head = a.head AND b.q = a.q AND b.k = a.k",
 		"0;");
-	ANSWERS(&r, "SELECT t.pos, count(*) FROM v_token t JOIN attn a ON a.q = t.pos "
-		    "WHERE a.layer = 1 AND a.head = 0 AND t.pos > 10 GROUP BY 1",
+	ANSWERS(&r,
+		"SELECT t.pos, count(*) FROM v_token t JOIN attn a ON a.q = t.pos "
+		"WHERE a.layer = 1 AND a.head = 0 AND t.pos > 10 GROUP BY 1",
 		"11|5;12|5;");
 }
 
