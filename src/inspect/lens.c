@@ -3,9 +3,9 @@
  *
  * The final norm and the LM head, read from the program of the checkpoint, are applied to the
  * stored residual streams of one position.  The layers go through the head together, which reads
- * its weights once; the last one goes alone, as it did in the run, so that its logits are the
- * recorded ones bit for bit.  (Kernels add in another order for few rows than for many: the others
- * always go as many, so that a layer's numbers do not depend on who is asked for beside it.)
+ * its weights once.  Kernels add in another order for few rows than for many: all layers but the
+ * last go as many, so that a layer's numbers do not depend on who is asked for beside it; the last
+ * goes as the run's own rows did, so that its logits are the recorded ones bit for bit.
  *
  * Nothing is sorted that nobody reads: the best few are selected, all of a layer's tokens are
  * sorted only when a query walks beyond them, and a token asked for by its text or id is ranked by
@@ -403,6 +403,29 @@ static int compute(struct lens *l, const struct head *h, struct stream **todo, i
 	return ret;
 }
 
+/* How many rows of logits the pass of this position computed together; 1 when it does not say. */
+static int64_t rows_of_run(const struct lens *l)
+{
+	struct err ignored = { 0 };
+	sqlite3_stmt *s = NULL;
+	int64_t rows = 1;
+
+	if (inspect_prepare(
+		    l->base.in,
+		    "SELECT v.d0 FROM pass p JOIN value v ON v.pass_id = p.id JOIN point pt "
+		    "ON pt.id = v.point_id WHERE p.run_id = ?1 AND p.idx IS NOT NULL "
+		    "AND p.pos0 <= ?2 AND ?2 - p.pos0 < p.n_tok AND pt.role = 'logits' "
+		    "ORDER BY v.id DESC",
+		    &s, &ignored))
+		return rows;
+	sqlite3_bind_int64(s, 1, l->m.run);
+	sqlite3_bind_int64(s, 2, l->pos);
+	if (sqlite3_step(s) == SQLITE_ROW)
+		rows = sqlite3_column_int64(s, 0);
+	sqlite3_finalize(s);
+	return rows < 1 ? 1 : rows > MANY ? MANY : rows;
+}
+
 static int compute_all(struct lens *l, const struct head *h, struct err *err)
 {
 	struct stream *todo[BATCH];
@@ -410,20 +433,18 @@ static int compute_all(struct lens *l, const struct head *h, struct err *err)
 
 	for (size_t i = 0; i < l->n_streams; i++) {
 		struct stream *s = &l->streams[i];
+		bool last = s->row->layer == l->m.n_layers - 1;
 
 		if (s->row->logits)
 			continue;
-		if (s->row->layer == l->m.n_layers - 1) {
-			if (compute(l, h, &s, 1, 1, err))
-				return err->code;
-			continue;
-		}
-		todo[n++] = s;
-		if (n == BATCH) {
-			if (compute(l, h, todo, n, MANY, err))
-				return err->code;
+		if (last && compute(l, h, &s, 1, rows_of_run(l), err))
+			return err->code;
+		if (!last)
+			todo[n++] = s;
+		if (n == BATCH && compute(l, h, todo, n, MANY, err))
+			return err->code;
+		if (n == BATCH)
 			n = 0;
-		}
 	}
 	if (n && compute(l, h, todo, n, MANY, err))
 		return err->code;
