@@ -165,7 +165,7 @@ static int fail(struct table_cursor *c, const struct err *err)
 {
 	sqlite3_free(c->base.pVtab->zErrMsg);
 	c->base.pVtab->zErrMsg = sqlite3_mprintf("%s", err->message);
-	return err->code == ERR_MEMORY ? SQLITE_NOMEM : SQLITE_ERROR;
+	return SQLITE_ERROR; /* not SQLITE_NOMEM, which would lose the sentence */
 }
 
 /*
