@@ -97,8 +97,26 @@ static int check_settings(struct trace_writer *w, struct err *err)
 struct progress {
 	int64_t n_done;     /* runs that are finished: 1 to n_done */
 	int64_t unfinished; /* the run after them; 0: there is none */
-	int64_t closed;     /* the file was closed, so it has its indexes */
+	int64_t closed;     /* the file was closed: it has its indexes and no log */
 };
+
+/* Killed while it was closed, a file has its indexes but still a log. */
+static int check_closed(struct trace_writer *w, struct progress *p, struct err *err)
+{
+	struct stmt s = { 0 };
+	const char *mode;
+	int ret;
+
+	if (db_int(&w->db, "SELECT 1 FROM meta WHERE key = 'closed'", &p->closed, err) ||
+	    stmt_ready(&w->db, &s, "PRAGMA journal_mode", err))
+		return err->code;
+	ret = stmt_step(&w->db, &s, err);
+	mode = ret > 0 ? (const char *)sqlite3_column_text(s.handle, 0) : NULL;
+	if (mode && !strcmp(mode, "wal"))
+		p->closed = 0;
+	sqlite3_finalize(s.handle);
+	return ret < 0 ? ret : 0;
+}
 
 static int find_progress(struct trace_writer *w, int64_t n_runs, struct progress *p,
 			 struct err *err)
@@ -109,7 +127,7 @@ static int find_progress(struct trace_writer *w, int64_t n_runs, struct progress
 	    db_int(&w->db, "SELECT max(id) FROM run", &last, err) ||
 	    db_int(&w->db, "SELECT count(*) FROM run WHERE status = 'ok'", &p->n_done, err) ||
 	    db_int(&w->db, "SELECT id FROM run WHERE status <> 'ok'", &p->unfinished, err) ||
-	    db_int(&w->db, "SELECT 1 FROM meta WHERE key = 'closed'", &p->closed, err))
+	    check_closed(w, p, err))
 		return err->code;
 	if (n != last || p->n_done > n_runs || n - p->n_done > 1 ||
 	    (p->unfinished && p->unfinished != last))

@@ -334,6 +334,25 @@ Test(runs, a_complete_recording_is_left_alone)
 	capture_policy_release(&r.policy);
 }
 
+/* Killed between the last index and the end of the log. */
+Test(runs, a_complete_recording_with_a_log_is_closed)
+{
+	struct recorder r;
+	struct text log = { 0 };
+
+	record_whole();
+	change("PRAGMA journal_mode = WAL");
+	cr_assert_eq(resume(&r), N_RUNS);
+	cr_assert_not_null(r.w);
+	close_all(&r);
+	ask("PRAGMA journal_mode", false, &log);
+	cr_assert_str_eq(log.data, "delete|\n");
+	text_clear(&log);
+	text_addf(&log, "%s-wal", path);
+	cr_assert_neq(access(log.data, F_OK), 0);
+	text_release(&log);
+}
+
 static void expect_refusal(const char *sentence)
 {
 	struct text before = { 0 }, after = { 0 };
