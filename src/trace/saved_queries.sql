@@ -281,4 +281,110 @@ both AS (
 SELECT x.pass, x.fqn, x.shape shape_a, y.shape shape_b, x.l2 l2_a, y.l2 l2_b, x.mean mean_a, y.mean mean_b
 FROM (SELECT a, b FROM both WHERE NOT is_same ORDER BY b LIMIT :n) d
   JOIN v_value x ON x.id = d.a JOIN v_value y ON y.id = d.b ORDER BY d.b',
-'{"a": 0, "b": 0, "n": 10}');
+'{"a": 0, "b": 0, "n": 10}'),
+
+-- What follows asks functions of torchless: attention and the lens are computed, not stored.
+('lens', 'What would the model say if it stopped after each layer?',
+'WITH here AS (SELECT id run, iif(:pos < 0, (SELECT max(pos) FROM v_token WHERE run_id = id AND source <> ''generated'')
+    + 1 + :pos, :pos) pos FROM run WHERE id = iif(:run, :run, (SELECT max(id) FROM run)))
+SELECT l.layer, l.token, round(100 * exp(l.logprob), 2) percent, m.token second, round(100 * exp(m.logprob), 2) second_percent
+FROM here JOIN lens l ON l.run = here.run AND l.pos = here.pos AND l.rank = 0
+  JOIN lens m ON m.run = here.run AND m.pos = here.pos AND m.rank = 1 AND m.layer = l.layer
+ORDER BY l.layer',
+'{"pos": -1, "run": 0}'),
+
+('layer-knows', 'At which layer is the answer known?',
+'WITH here AS (SELECT id run, iif(:pos < 0, (SELECT max(pos) FROM v_token WHERE run_id = id AND source <> ''generated'')
+    + 1 + :pos, :pos) pos FROM run WHERE id = iif(:run, :run, (SELECT max(id) FROM run))),
+best AS MATERIALIZED (SELECT l.layer, l.token, l.token_id, l.logprob
+  FROM here JOIN lens l ON l.run = here.run AND l.pos = here.pos WHERE l.rank = 0),
+answer AS MATERIALIZED (SELECT token_id, token, logprob FROM best ORDER BY layer DESC LIMIT 1),
+known AS (SELECT min(layer) FILTER (WHERE best.token_id = answer.token_id) first_layer,
+  max(layer) FILTER (WHERE best.token_id <> answer.token_id) last_other FROM best, answer)
+SELECT answer.token answer, round(100 * exp(answer.logprob), 2) percent, known.first_layer first_choice_at_layer,
+  coalesce(last_other + 1, (SELECT min(layer) FROM best)) always_from_layer,
+  (SELECT token FROM best WHERE layer = last_other) before_it
+FROM answer, known',
+'{"pos": -1, "run": 0}'),
+
+('token-layers', 'How likely does each layer find a token, the answer or the one given?',
+'WITH here AS (SELECT id run, iif(:pos < 0, (SELECT max(pos) FROM v_token WHERE run_id = id AND source <> ''generated'')
+    + 1 + :pos, :pos) pos FROM run WHERE id = iif(:run, :run, (SELECT max(id) FROM run))),
+answer AS MATERIALIZED (SELECT iif(:token = '''', CAST(c.piece AS TEXT), :token) token
+  FROM here JOIN v_cand c ON c.run_id = here.run AND c.pos = here.pos AND c.rank = 0)
+SELECT l.layer, l.token, l.rank, round(100 * exp(l.logprob), 3) percent, round(l.logit, 3) logit
+FROM here, answer JOIN lens l ON l.run = here.run AND l.pos = here.pos AND l.token = answer.token ORDER BY l.layer',
+'{"pos": -1, "run": 0, "token": ""}'),
+
+('sinks', 'Which heads look at the first token?',
+'WITH here AS (SELECT id run, iif(:pos < 0, (SELECT max(pos) FROM v_token WHERE run_id = id AND source <> ''generated'')
+    + 1 + :pos, :pos) pos FROM run WHERE id = iif(:run, :run, (SELECT max(id) FROM run)))
+SELECT a.layer, a.head, round(100 * a.p, 2) percent
+FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos AND a.k = 0 ORDER BY a.p DESC LIMIT :n',
+'{"n": 10, "pos": -1, "run": 0}'),
+
+('previous', 'Which heads look at the previous token?',
+'WITH here AS (SELECT id run, iif(:pos < 0, (SELECT max(pos) FROM v_token WHERE run_id = id AND source <> ''generated'')
+    + 1 + :pos, :pos) pos FROM run WHERE id = iif(:run, :run, (SELECT max(id) FROM run)))
+SELECT a.layer, a.head, round(100 * a.p, 2) percent
+FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos AND a.k = here.pos - 1 ORDER BY a.p DESC LIMIT :n',
+'{"n": 10, "pos": -1, "run": 0}'),
+
+('induction', 'Which heads look at what followed the last time this token was read?',
+'WITH t AS (SELECT * FROM v_token WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND source <> ''generated''),
+again AS MATERIALIZED (SELECT t.run_id, t.pos q, max(u.pos) + 1 k FROM t JOIN t u ON u.token_id = t.token_id AND u.pos < t.pos - 1
+  GROUP BY t.pos ORDER BY t.pos DESC LIMIT :n)
+SELECT a.layer, a.head, count(*) repeats, round(100 * avg(a.p), 2) percent
+FROM again JOIN attn a ON a.run = again.run_id AND a.q = again.q AND a.k = again.k
+GROUP BY a.layer, a.head ORDER BY avg(a.p) DESC LIMIT :n',
+'{"n": 10, "run": 0}'),
+
+('attention-entropy', 'Which heads look at one token only, which at all?',
+'WITH here AS (SELECT id run, iif(:pos < 0, (SELECT max(pos) FROM v_token WHERE run_id = id AND source <> ''generated'')
+    + 1 + :pos, :pos) pos FROM run WHERE id = iif(:run, :run, (SELECT max(id) FROM run)))
+SELECT a.layer, a.head, round(-sum(a.p * ln(a.p)) / ln(2), 3) entropy_bits, round(100 * max(a.p), 2) most_percent
+FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos WHERE a.p > 0
+GROUP BY a.layer, a.head ORDER BY -sum(a.p * ln(a.p)) LIMIT :n',
+'{"n": 10, "pos": -1, "run": 0}'),
+
+('head', 'What does one head look at?',
+'WITH here AS (SELECT id run, iif(:pos < 0, (SELECT max(pos) FROM v_token WHERE run_id = id AND source <> ''generated'')
+    + 1 + :pos, :pos) pos FROM run WHERE id = iif(:run, :run, (SELECT max(id) FROM run)))
+SELECT a.k, CAST(t.piece AS TEXT) token, round(a.score, 3) score, round(100 * a.p, 2) percent
+FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos AND a.layer = :layer AND a.head = :head
+  LEFT JOIN v_token t ON t.run_id = here.run AND t.pos = a.k ORDER BY a.p DESC LIMIT :n',
+'{"head": 0, "layer": 0, "n": 20, "pos": -1, "run": 0}'),
+
+('looked-at', 'Which tokens are looked at most?',
+'WITH here AS (SELECT id run, iif(:pos < 0, (SELECT max(pos) FROM v_token WHERE run_id = id AND source <> ''generated'')
+    + 1 + :pos, :pos) pos FROM run WHERE id = iif(:run, :run, (SELECT max(id) FROM run)))
+SELECT a.k pos, CAST(t.piece AS TEXT) token, round(100 * avg(a.p), 2) mean_percent, round(100 * max(a.p), 2) most_percent,
+  sum(a.p > 0.5) heads_over_half
+FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos
+  LEFT JOIN v_token t ON t.run_id = here.run AND t.pos = a.k
+GROUP BY a.k ORDER BY avg(a.p) DESC LIMIT :n',
+'{"n": 10, "pos": -1, "run": 0}'),
+
+('outliers', 'Is the residual stream ruled by a few dimensions?',
+'WITH here AS (SELECT id run, iif(:pos < 0, (SELECT max(pos) FROM v_token WHERE run_id = id AND source <> ''generated'')
+    + 1 + :pos, :pos) pos FROM run WHERE id = iif(:run, :run, (SELECT max(id) FROM run))),
+element AS (SELECT v.layer, e.i1 dimension, e.value FROM here JOIN v_value v ON v.run_id = here.run AND v.role = ''resid_post''
+    AND here.pos BETWEEN v.pos0 AND v.pos0 + v.n_tok - 1 JOIN value w ON w.id = v.id
+  JOIN tensor_each(v.id) e ON e.i0 = here.pos - coalesce(w.dump_from, v.pos0)),
+mean AS (SELECT layer, avg(value) m FROM element GROUP BY layer)
+SELECT layer, round(count(*) * sum(pow(value - m, 4)) / pow(sum(pow(value - m, 2)), 2), 2) kurtosis,
+  max(dimension) FILTER (WHERE value * value = top) dimension, round(100 * top / sum(value * value), 2) percent_of_square
+FROM (SELECT element.*, m, max(value * value) OVER (PARTITION BY layer) top FROM element JOIN mean USING (layer))
+GROUP BY layer ORDER BY layer',
+'{"pos": -1, "run": 0}'),
+
+('silent-units', 'How many units of the MLPs are nearly silent?',
+'WITH unit AS (
+  SELECT v.layer, e.i1 unit, max(abs(e.value)) peak, max(max(abs(e.value))) OVER (PARTITION BY v.layer) loudest
+  FROM v_value v JOIN tensor_each(v.id) e
+  WHERE v.role = ''mlp_post'' AND v.pass = :pass AND v.run_id = iif(:run, :run, (SELECT max(id) FROM run))
+  GROUP BY v.layer, e.i1)
+SELECT layer, count(*) units, sum(peak < :below * loudest) silent, round(100.0 * sum(peak < :below * loudest) / count(*), 1) percent,
+  max(unit) FILTER (WHERE peak = loudest) loudest_unit, round(loudest, 3) loudest
+FROM unit GROUP BY layer ORDER BY layer',
+'{"below": 0.01, "pass": 0, "run": 0}');

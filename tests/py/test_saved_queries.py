@@ -35,6 +35,7 @@ PROMPT = "The capital of France is"
 N, T = 3, 5  # tokens generated, tokens of the prompt
 LAYERS, WIDTH, UNITS, HEADS = 30, 576, 1536, 9
 TEMP, TOP_K, TOP_P = 1.5, 40, 0.7
+REPEATS = "1 17 3 200 42 17 3 9 17"
 CHECKS = {}
 
 
@@ -87,6 +88,8 @@ def setUpModule():
     with open(os.path.join(folder, "many.jsonl"), "w", encoding="utf-8") as f:
         f.writelines(f'{{"ids": [1, {i}, 3, 4, 5, 6, 7, 8]}}\n' for i in range(60))
     torchless("trace", "-q", "-m", "small", "-n", "4", "--prompts", "many.jsonl", "-o", "many.db")
+    torchless("trace", "-q", "-m", "small", "--capture", "*", "-o", "repeats.db", "--prompt-ids", REPEATS)
+    torchless("trace", "-q", "-m", "small", "-o", "default.db", "--prompt-ids", REPEATS)
     dumps = {(fqn, number): a for fqn, number, _, a in arrays(os.path.join(folder, "full.db"))}
 
 
@@ -629,6 +632,176 @@ def check_bad():
     assert len(saved("nan.db", "bad", "n=3")) == 3
 
 
+# ---- what torchless computes: the lens and attention -------------------------------------------
+
+def near_logits(told, true, digits):
+    """As near(), for what went through a sum of 576 products in f32."""
+    assert abs(float(told) - true) <= 0.5000001 * 10.0**-digits + 1e-3 * abs(true), f"{told} is not {true}"
+
+
+def lens_logprobs(pos):
+    """[1 + layers, vocabulary]: norm and LM head by numpy, of the embedding and after each layer."""
+    if pos not in lenses:
+        from safetensors import numpy as st
+        weights = st.load_file(os.path.join(SMOLLM2, "model.safetensors"))
+        stream = np.stack([array[pos] for array in (dumps["model.embed_tokens:out", 0], *layers(":out"))])
+        rms = np.sqrt((stream.astype(np.float64) ** 2).mean(axis=1, keepdims=True) + config()["rms_norm_eps"])
+        normed = (stream / rms).astype(np.float32) * weights["model.norm.weight"].astype(np.float32)
+        head = weights.get("lm_head.weight", weights["model.embed_tokens.weight"])
+        lenses[pos] = log_softmax(normed @ head.astype(np.float32).T)
+    return lenses[pos]
+
+
+lenses = {}
+
+
+def piece(token):
+    """The text of a token, from the candidates of the recording."""
+    rows = rows_of("full.db", "SELECT DISTINCT CAST(piece AS TEXT) piece FROM cand WHERE token_id = ?", int(token))
+    return rows[0]["piece"] if rows else None
+
+
+@check("lens")
+def check_lens():
+    for args, pos in ((), T - 1), (("pos=2",), 2):
+        rows = saved("full.db", "lens", *args)
+        assert column(rows, "layer", int) == list(range(-1, LAYERS))
+        for row, logprob in zip(rows, lens_logprobs(pos), strict=True):
+            first, second = np.argsort(-logprob)[:2]
+            near_logits(row["percent"], 100 * np.exp(logprob[first]), 2)
+            near_logits(row["second_percent"], 100 * np.exp(logprob[second]), 2)
+            if piece(first) is not None:
+                assert row["token"] == piece(first)
+    # The last layer is what the model said.
+    assert int(np.argmax(lens_logprobs(T - 1)[-1])) == int(np.argmax(all_logits()[T - 1]))
+
+
+@check("layer-knows")
+def check_layer_knows():
+    for pos in T - 1, 1, 3:
+        (row,) = saved("full.db", "layer-knows", f"pos={pos}")
+        logprob = lens_logprobs(pos)
+        best = logprob.argmax(axis=1)
+        same = np.flatnonzero(best == best[-1])
+        others = np.flatnonzero(best != best[-1])
+        assert row["answer"] == piece(int(best[-1])), (row, best)
+        assert int(row["first_choice_at_layer"]) == same[0] - 1
+        assert int(row["always_from_layer"]) == others[-1]
+        near_logits(row["percent"], 100 * np.exp(logprob[-1].max()), 2)
+    (row,) = saved("full.db", "layer-knows")
+    assert row["answer"] == " Paris"
+
+
+@check("token-layers")
+def check_token_layers():
+    paris = 7042
+    for args in (), ("token= Paris", f"pos={T - 1}"):
+        rows = saved("full.db", "token-layers", *args)
+        for row, logprob in zip(rows, lens_logprobs(T - 1), strict=True):
+            assert row["token"] == " Paris"
+            near_logits(row["percent"], 100 * np.exp(logprob[paris]), 3)
+            rank = int((logprob > logprob[paris]).sum())
+            assert abs(int(row["rank"]) - rank) <= 1e-3 * rank, (row, rank)
+
+
+def patterns(pos):
+    """[layers, heads, keys]: what each head takes from each key at a position."""
+    return np.stack([array[:, pos] for array in layers(".self_attn:pattern")]).astype(np.float64)
+
+
+def check_heads(rows, weight, n):
+    """The heads that have most of something, in order."""
+    order = np.argsort(-weight.reshape(-1), kind="stable")
+    assert len(rows) == n
+    for row, i in zip(rows, order):
+        near(row["percent"], 100 * weight[int(row["layer"]), int(row["head"])], 2)
+        near(row["percent"], 100 * weight.reshape(-1)[i], 2)
+
+
+@check("sinks")
+def check_sinks():
+    check_heads(saved("full.db", "sinks", "n=12"), patterns(T - 1)[:, :, 0], 12)
+    check_heads(saved("full.db", "sinks", "pos=2"), patterns(2)[:, :, 0], 10)
+
+
+@check("previous")
+def check_previous():
+    check_heads(saved("full.db", "previous", "n=12"), patterns(T - 1)[:, :, T - 2], 12)
+
+
+@check("attention-entropy")
+def check_attention_entropy():
+    p = patterns(T - 1)
+    entropy = -bits(np.where(p > 0, p * np.log(np.where(p > 0, p, 1)), 0).sum(axis=-1))
+    rows = saved("full.db", "attention-entropy", "n=400")
+    assert len(rows) == LAYERS * HEADS
+    told = column(rows, "entropy_bits")
+    assert told == sorted(told)
+    for row in rows:
+        layer, head = int(row["layer"]), int(row["head"])
+        near(row["entropy_bits"], entropy[layer, head], 3)
+        near(row["most_percent"], 100 * p[layer, head].max(), 2)
+
+
+@check("head")
+def check_head():
+    _, pieces = tokens()
+    rows = saved("full.db", "head", "layer=7", "head=4", "pos=3")
+    p, scores = patterns(3)[7, 4], layers(".self_attn:scores")[7][4, 3]
+    assert column(rows, "k", int) == np.argsort(-p[:4]).tolist()
+    for row in rows:
+        k = int(row["k"])
+        near(row["percent"], 100 * p[k], 2)
+        near(row["score"], float(scores[k]), 3)
+        assert row["token"] == pieces[k]
+
+
+@check("looked-at")
+def check_looked_at():
+    p = patterns(T - 1)
+    rows = saved("full.db", "looked-at")
+    mean = p.mean(axis=(0, 1))
+    assert column(rows, "pos", int) == np.argsort(-mean).tolist()
+    for row in rows:
+        k = int(row["pos"])
+        near(row["mean_percent"], 100 * mean[k], 2)
+        near(row["most_percent"], 100 * p[:, :, k].max(), 2)
+        assert int(row["heads_over_half"]) == (p[:, :, k] > 0.5).sum()
+
+
+@check("induction")
+def check_induction():
+    """REPEATS holds 17 at 1, 5, 8 and 3 at 2, 6: what followed them last time is at 2, 6 and 3."""
+    found = {fqn: a for fqn, number, _, a in arrays(os.path.join(folder, "repeats.db"), "*:pattern")
+             if number == 0}
+    p = np.stack([found[f"model.layers.{i}.self_attn:pattern"] for i in range(3)]).astype(np.float64)
+    weight = np.mean([p[:, :, q, k] for q, k in ((5, 2), (6, 3), (8, 6))], axis=0)
+    rows = saved("repeats.db", "induction")
+    assert column(rows, "repeats", int) == [3] * 10
+    check_heads(rows, weight, 10)
+    assert saved("full.db", "induction") == []
+
+
+@check("outliers")
+def check_outliers():
+    for args, pos in ((), T - 1), (("pos=0",), 0):
+        for row, array in zip(saved("full.db", "outliers", *args), layers(":out"), strict=True):
+            x = array[pos].astype(np.float64)
+            centred = x - x.mean()
+            near(row["kurtosis"], (centred**4).mean() / (centred**2).mean() ** 2, 2)
+            assert int(row["dimension"]) == (x * x).argmax()
+            near(row["percent_of_square"], 100 * (x * x).max() / (x * x).sum(), 2)
+
+
+@check("silent-units")
+def check_silent_units():
+    for row, array in zip(saved("full.db", "silent-units", "below=0.02"), layers(".mlp:act_mul"), strict=True):
+        peak = np.abs(array.astype(np.float64)).max(axis=0)
+        assert int(row["silent"]) == (peak < 0.02 * peak.max()).sum()
+        assert (int(row["units"]), int(row["loudest_unit"])) == (UNITS, peak.argmax())
+        near(row["loudest"], peak.max(), 3)
+
+
 # ---- all of them -----------------------------------------------------------------------------
 
 def saved_queries():
@@ -649,10 +822,29 @@ class SavedQueries(unittest.TestCase):
         self.assertEqual(sorted(CHECKS), sorted(saved_queries()))
         self.assertGreaterEqual(len(CHECKS), 25)
 
+    def test_a_default_recording_is_enough_or_the_capture_is_named(self):
+        wants = {"sinks", "previous", "induction", "attention-entropy", "head", "looked-at", "silent-units"}
+        for name in CHECKS:
+            done = subprocess.run([TORCHLESS, "query", "-t", "default.db", name], cwd=folder,
+                                  capture_output=True, check=False)
+            error = done.stderr.decode()
+            with self.subTest(name):
+                if name in wants:
+                    self.assertEqual(done.stdout, b"")
+                    self.assertRegex(error, r"^torchless: .*--capture '.*\n$")
+                    self.assertEqual(error.count("\n"), 1)
+                else:
+                    self.assertEqual((done.returncode, error), (0, ""))
+
     def test_questions(self):
         for row in rows_of("full.db", "SELECT name, doc FROM saved_query"):
             self.assertRegex(row["doc"], r"^[A-Z].*\?$", row["name"])
             self.assertRegex(row["name"], r"^[a-z-]+$")
+
+    def test_the_answers_in_the_documentation_are_current(self):
+        script = os.path.join(ROOT, "scripts", "recording-answers")
+        done = subprocess.run([sys.executable, script, "--check"], capture_output=True, check=False)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b"", b""))
 
     LARGE = ("value", "span", "cand", "token", "tok_step", "tensor", "tensor_chunk", "event")
 
