@@ -7,13 +7,16 @@ cd "$work" || exit 2
 "$T" trace -q -m "$m" -n 2 "The model reads" || fail "no recording to ask"
 
 "$T" query --list > "$out"
-is "at least five saved queries" 1 "$(awk 'END { print (NR >= 5) }' "$out")"
+is "at least 25 saved queries" 1 "$(awk 'END { print (NR >= 25) }' "$out")"
 is "--list is a name, a question and parameters" "" "$(awk -F'\t' 'NF != 3 || $2 !~ /\?$/' "$out")"
 is "no argument is --list" "$(cat "$out")" "$("$T" query)"
 cut -f1 "$out" > "$work/names"
+"$T" trace -q -m "$m" --capture '*.[qk]_rot' --capture '*:act_mul' -o more.db "The model reads" || fail "no second recording"
 while read -r name; do
-	try "$T" query "$name"
+	try "$T" query -t more.db "$name"
 	is "query $name" "0 " "$status $(cat "$err")"
+	try "$T" query "$name"
+	is "query $name of a default recording, or what to capture" "" "$([ "$status" = 0 ] || grep -v "^torchless: .*--capture '" "$err")"
 done < "$work/names"
 is "a saved query agrees with SQL" \
 	"$(sql trace.db "SELECT token_id FROM v_cand WHERE pos = (SELECT max(pos) FROM v_cand) ORDER BY rank LIMIT 3" | paste -sd' ')" \
