@@ -841,6 +841,19 @@ class SavedQueries(unittest.TestCase):
             self.assertRegex(row["doc"], r"^[A-Z].*\?$", row["name"])
             self.assertRegex(row["name"], r"^[a-z-]+$")
 
+    def test_every_column_of_a_table_function_is_described(self):
+        """A row of schema_doc for each, hidden ones included, and none for what is not there."""
+        with contextlib.closing(sqlite3.connect(":memory:")) as stock:
+            known = {row[0] for row in stock.execute("SELECT name FROM pragma_module_list")}
+        modules = torchless("query", "-t", "full.db", "SELECT name FROM pragma_module_list").split()
+        there = set()
+        for name in set(modules) - known - {m for m in modules if m.startswith(("pragma_", "fts", "rtree"))}:
+            columns = torchless("query", "-t", "full.db", f"SELECT name FROM pragma_table_xinfo('{name}')")
+            there |= {(f"{name}()", column) for column in ["", *columns.split()]}
+        told = rows_of("full.db", "SELECT obj, col FROM schema_doc WHERE obj LIKE '%()'")
+        self.assertEqual({(row["obj"], row["col"]) for row in told}, there)
+        self.assertIn(("lens()", "logprob"), there)
+
     def test_the_answers_in_the_documentation_are_current(self):
         script = os.path.join(ROOT, "scripts", "recording-answers")
         done = subprocess.run([sys.executable, script, "--check"], capture_output=True, check=False)
