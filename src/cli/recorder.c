@@ -53,10 +53,13 @@ void recorder_describe_model(struct recorder *r, struct trace_model *m)
 	const struct checkpoint *ck = &r->in->model.checkpoint;
 	const struct config *c = &ck->config;
 
+	/* So that it is found from every folder. */
+	if (!r->model_file)
+		r->model_file = realpath(ck->path, NULL);
 	*m = (struct trace_model){
 		.name = c->name,
 		.arch = c->arch,
-		.file = ck->path,
+		.file = r->model_file ? r->model_file : ck->path,
 		.file_bytes = ck->weight_bytes,
 		.weights_hash = r->weights_hash,
 		.n_layers = c->n_layers,
@@ -406,4 +409,5 @@ void recorder_release(struct recorder *r)
 	text_release(&r->capture_json);
 	free(r->shapes);
 	text_release(&r->piece);
+	free(r->model_file);
 }

@@ -42,6 +42,7 @@ struct recorder {
 	struct text capture_json;    /* its meaning for the model */
 	struct trace_writer *writer; /* NULL before the file is created and after it is closed */
 	const char *path;
+	char *model_file;  /* the absolute path of the model, NULL: not asked for yet */
 	struct text piece; /* the one asked for last */
 	struct candidate next[TOP];
 	int64_t n_next; /* what the model predicts after the prompt */

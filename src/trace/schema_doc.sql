@@ -154,7 +154,7 @@ INSERT INTO schema_doc(obj, col, unit, doc) VALUES
 ('model', 'id', NULL, 'Key.'),
 ('model', 'name', NULL, 'Name of the checkpoint.'),
 ('model', 'arch', NULL, 'Hugging Face class of the whole model.'),
-('model', 'file', NULL, 'Path of the checkpoint as it was given.'),
+('model', 'file', NULL, 'Absolute path of the checkpoint; functions that need weights open it, or the one given by --model.'),
 ('model', 'file_bytes', 'bytes', 'Size of its weights on disk.'),
 ('model', 'weights_xxh3', NULL, 'XXH3-128 of names, types, shapes and data of all tensors; NULL when not computed.'),
 ('model', 'tokenizer_xxh3', NULL, 'XXH3-128 of tokenizer.json; NULL when not computed.'),
