@@ -107,8 +107,7 @@ static int no_query(const struct attn *a, int64_t q, struct err *err)
 static int none_recorded(const struct attn *a, struct err *err)
 {
 	return err_set(err, ERR_USAGE,
-		       "attention was not recorded in run %lld: record with --capture "
-		       "'L*.attn.q_rot' --capture 'L*.attn.k_rot'",
+		       "attention was not recorded in run %lld: record with --capture attention",
 		       (long long)a->m.run);
 }
 

@@ -483,7 +483,7 @@ static int not_recorded(const struct lens *l, bool one, int64_t layer, struct er
 			(long long)layer, (long long)l->pos, (long long)l->m.run, (long long)layer);
 	return err_set(err, ERR_USAGE,
 		       "the residual stream at position %lld was not recorded in run %lld: record "
-		       "with --capture 'L*.resid_post'",
+		       "with --capture residual",
 		       (long long)l->pos, (long long)l->m.run);
 }
 

@@ -166,8 +166,8 @@ int main(int argc, char **argv)
 	} queries[] = {
 		{ "best of each layer", "SELECT layer, token_id FROM lens WHERE rank = 0", true },
 		{ "... as text", "SELECT layer, token FROM lens WHERE rank = 0", true },
-		{ "where a token wins", "SELECT min(layer) FROM lens WHERE rank=0 AND token=' Paris'",
-		  true },
+		{ "where a token wins",
+		  "SELECT min(layer) FROM lens WHERE rank=0 AND token=' Paris'", true },
 		{ "best five, logprob", "SELECT token_id, logprob FROM lens WHERE rank < 5", true },
 		{ "one layer", "SELECT token_id FROM lens WHERE layer = 2 AND rank = 0", true },
 		{ "all ranks", "SELECT token_id FROM lens", true },

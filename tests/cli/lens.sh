@@ -35,6 +35,6 @@ mv "$work/moved" model
 is "beside the recording it is found" "$vocabulary" "$("$T" query "$lens")"
 refuses "other weights" 2 "other has weights other than.*hash [0-9a-f]{32}, recorded [0-9a-f]{32}" \
 	"$T" query -m "$root/build/test-models/other" "$lens"
-refuses "a position that was not recorded" 2 "position 0 .*--capture 'L\*.resid_post'" \
+refuses "a position that was not recorded" 2 "position 0 .*--capture residual" \
 	"$T" query "SELECT * FROM lens WHERE pos = 0"
 finish

@@ -101,7 +101,7 @@ Test(lens, answers_of_positions_that_were_recorded)
 	ANSWERS(&r, "SELECT count(*) FROM lens WHERE pos = 13 OR pos = -1", "0;");
 	REFUSES(&r, "SELECT * FROM lens WHERE pos = 2",
 		"the residual stream at position 2 was not recorded in run 1: record with "
-		"--capture 'L*.resid_post'");
+		"--capture residual");
 	REFUSES(&r, "SELECT * FROM lens WHERE layer = -1", "--capture model.embed_tokens");
 	REFUSES(&r, "SELECT * FROM lens WHERE layer = 2", "the model has layers 0 to 1");
 	REFUSES(&r, "SELECT * FROM lens(3)", "no run 3");
