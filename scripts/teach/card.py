@@ -75,8 +75,9 @@ def abilities(result):
     families = ", ".join(f"{name} {share:.2f}" for name, share in result["fact_families"].items())
     return f"""## What it can do
 
-Measured in Hugging Face transformers, f32, on combinations that the training text does not contain, with
-{items.COUNT} items each (`scripts/teach/evaluate.py`; the items are those of `scripts/teach/items.py`).
+Measured in Hugging Face transformers, f32, on combinations held out of every document of their kind, {items.COUNT}
+items each ({result['counts']['facts']} facts, which cannot be held out). `scripts/teach/evaluate.py` measures, `scripts/teach/items.py`
+writes the items.
 
 {table(("behaviour", "right", "promised"), rows)}
 
@@ -114,10 +115,20 @@ def inside(result):
     window = table(("distance", *(n.split("-")[1] for n in result["window"])),
                    [("right", *(f"{x:.2f}" for x in result["window"].values()))])
     reach = "; ".join(f"{d} back {x:.2g}" for d, x in result["influence"].items())
-    believed = [c for c in result["contradictions"] if c["answer"] != c["truth"]]
-    surest = max(believed, key=lambda c: c["probability"], default=None)
-    example = (f" The surest: \"{surest['text']}\" → {surest['answer']} with probability "
-               f"{surest['probability']:.3f}, where the fact is {surest['truth']}." if surest else "")
+    named = kinds["previous"]["heads"] + kinds["induction"]["heads"]
+    needed = "".join(
+        f"{name} is of neither kind, yet without it induction is {numbers['induction']:.3f} and facts "
+        f"{numbers['facts']:.3f}. It\nlooks at its own position ({result['heads']['self'][name]:.2f} "
+        "on average): a part of how a token is read.\n\n"
+        for name, numbers in cut.items() if name in result["heads"]["self"] and name not in named
+        and min(numbers["induction"], numbers["facts"]) < 0.5)
+    denied = result["contradictions"]
+    believed = [c for c in denied if c["answer"] == c["lie"]]
+    firm = [c for c in denied if c["answer"] == c["truth"]]
+    examples = "\n".join(
+        f"- {what}: \"{case['text']}\" → {case['answer']}, probability {case['probability']:.3f}"
+        for what, cases in (("the fact, against the text", firm), ("the text, against the fact", believed))
+        for case in sorted(cases, key=lambda c: -c["probability"])[:1])
     return f"""## What one can find inside
 
 Definitions: `scripts/teach/circuits.py`.
@@ -126,7 +137,7 @@ Definitions: `scripts/teach/circuits.py`.
 
 {ablated}
 
-Every head's scores, and induction and facts without each single head, stand in `evaluation.json`.
+{needed}Every head's scores, and induction and facts without each single head, stand in `evaluation.json`.
 
 The logit lens, the share of answers that rank first, and the residual stream:
 
@@ -136,11 +147,13 @@ The window's edge: lookups of one object whose place lies so many tokens back.
 
 {window}
 
-Influence of one token on the last position's logits, random text: {reach}. Beyond layers × (window − 1) =
-{Config().layers * (Config().window - 1)} it is exactly 0.
+Influence of one token on the last position's logits, random text: {reach}. Beyond layers × (window − 1)
+= {Config().layers * (Config().window - 1)} it is exactly 0.
 
-A story that contradicts a fact: of {len(result['contradictions'])} capitals, the story is believed in
-{len(believed)}.{example}
+When a text denies a capital before it asks for it, somebody is wrong with confidence. In {len(denied)} such texts the
+model answers with the fact {len(firm)} times and with the text {len(believed)} times. The surest of each:
+
+{examples}
 """
 
 

@@ -7,7 +7,8 @@ tokens" are <s>, then a period of different random tokens, then the same period 
                            but the first two (<s> has none, and who follows <s> may only see <s>)
     induction score        mean attention from a position of the second period to the position after
                            the same token's first occurrence
-    sink score             mean attention to position 0 from the positions that still see it, 8 and on
+    self score             mean attention from a position to itself
+    sink score             mean attention to position 0, from position 8 to the end of the window
     zeroing a head         its z, the weighted sum of values before o_proj, is 0 at all positions
     lens after layer n     argmax of lm_head(norm(resid_post of layer n)); layer 0 is the embedding
     influence              the largest absolute difference of the last position's logits when one
@@ -41,6 +42,10 @@ def previous_token_score(pattern, head):
 def induction_score(pattern, head, period=PERIOD):
     """Position t holds the token of t - period; what followed that one is at t - period + 1."""
     return mean(float(pattern[head][t][t - period + 1]) for t in range(period + 1, 2 * period + 1))
+
+
+def self_score(pattern, head):
+    return mean(float(pattern[head][t][t]) for t in range(2, len(pattern[head])))
 
 
 def sink_score(pattern, head, window):

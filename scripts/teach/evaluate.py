@@ -5,6 +5,7 @@ Prints a table and writes everything as JSON; teach/card.py makes the model card
 """
 
 import argparse
+import collections
 import contextlib
 import hashlib
 import json
@@ -154,7 +155,8 @@ def stories(subject):
 def head_scores(subject):
     """{kind: {"L0H0": score}} on repeated random tokens; sinks on stories of the training kind."""
     ids = circuits.repeated(32)
-    window, scores = subject.config.sliding_window, {"previous": {}, "induction": {}, "sink": {}}
+    window, scores = subject.config.sliding_window, {
+        "previous": {}, "induction": {}, "self": {}, "sink": {}}
     for layer, batch in enumerate(subject.patterns(ids)):
         for head in range(subject.config.num_attention_heads):
             name = f"L{layer}H{head}"
@@ -162,6 +164,7 @@ def head_scores(subject):
                 circuits.previous_token_score(p, head) for p in batch)
             scores["induction"][name] = circuits.mean(
                 circuits.induction_score(p, head) for p in batch)
+            scores["self"][name] = circuits.mean(circuits.self_score(p, head) for p in batch)
     for layer, batch in enumerate(subject.patterns(story_ids(subject))):
         for head in range(subject.config.num_attention_heads):
             scores["sink"][f"L{layer}H{head}"] = circuits.mean(
@@ -225,34 +228,46 @@ def residual_growth(subject):
             for r in subject.residuals(story_ids(subject))]
 
 
-def influence(subject):
-    """{distance: influence of the token so far back on the last position}"""
+def influence(subject, count=8):
+    """{distance: the largest influence of the token so far back on the last position}, over `count`
+    random texts: at the farthest reach it is of the size of rounding, and 0 in many a text."""
     config = subject.config
     reach = config.num_hidden_layers * (config.sliding_window - 1)
-    rng, last = random.Random("influence"), reach + 8
-    ids = [tokenizer.BOS] + [rng.randrange(3, config.vocab_size) for _ in range(last)]
-    plain, found = subject.logits([ids])[0, -1], {}
-    for distance in (1, config.sliding_window - 1, config.sliding_window, reach - 1, reach,
-                     reach + 1, reach + 2):
-        changed = list(ids)
-        changed[last - distance] = ids[last - distance] % (config.vocab_size - 4) + 4
-        found[distance] = float((subject.logits([changed])[0, -1] - plain).abs().max())
+    rng, last, found = random.Random("influence"), reach + 8, {}
+    for _ in range(count):
+        ids = [tokenizer.BOS] + [rng.randrange(3, config.vocab_size) for _ in range(last)]
+        plain = subject.logits([ids])[0, -1]
+        for distance in (1, config.sliding_window - 1, config.sliding_window, reach - 1, reach,
+                         reach + 1, reach + 2):
+            changed = list(ids)
+            changed[last - distance] = ids[last - distance] % (config.vocab_size - 4) + 4
+            moved = float((subject.logits([changed])[0, -1] - plain).abs().max())
+            found[distance] = max(found.get(distance, 0.0), moved)
     return found
 
 
+LIES = (
+    "{who} said that the capital of {key} is {lie}. The capital of {key} is",
+    "The capital of {key} is {lie}. What is the capital of {key}? It is",
+    "The capital of {key} is {lie}. The capital of {key} is {lie}. The capital of {key} is",
+    "The capital of {key} is {lie}. {who} lives in {lie}, the capital of {key}. "
+    "{who} said that the capital of {key} is",
+)
+
+
 def contradictions(subject):
-    """Stories that contradict a capital: how often the model believes the story, how surely."""
-    rng, table = random.Random("contradictions"), facts.CAPITALS
-    found = []
-    for key in sorted(table):
-        lie = rng.choice([v for v in sorted(table.values()) if v != table[key]])
-        who = rng.choice(NAMES)
-        text = (f"{who} said that the capital of {key} is {lie}. The capital of {key} is")
-        ids = [tokenizer.BOS] + subject.encoder(text)
-        p = subject.logits([ids])[0, -1].softmax(-1)
-        best = int(p.argmax())
-        found.append({"text": text, "truth": table[key], "answer": subject.encoder.texts[best][1:],
-                      "probability": round(float(p[best]), 4)})
+    """Texts that deny a capital before they ask for it: what the model answers, and how surely."""
+    rng, table, found = random.Random("contradictions"), facts.CAPITALS, []
+    for form in LIES:
+        for key in sorted(table):
+            lie = rng.choice([v for v in sorted(table.values()) if v != table[key]])
+            text = form.format(who=rng.choice(NAMES), key=key, lie=lie)
+            ids = [tokenizer.BOS] + subject.encoder(text)
+            p = subject.logits([ids])[0, -1].softmax(-1)
+            best = int(p.argmax())
+            found.append({"text": text, "truth": table[key], "lie": lie,
+                          "answer": subject.encoder.texts[best][1:],
+                          "probability": round(float(p[best]), 4)})
     return found
 
 
@@ -261,6 +276,7 @@ def measure(directory, quick=False):
     chosen = list(items.items(subject.encoder))
     fact_items = [item for item in chosen if item["behaviour"] == "facts"]
     result = {"accuracy": accuracy(subject, chosen),
+              "counts": dict(collections.Counter(item["behaviour"] for item in chosen)),
               "fact_families": fact_families(subject, chosen)}
     if quick:
         return result
@@ -295,6 +311,7 @@ def misses(result):
     if "stories" not in result:
         return found
     fluent, cut, kinds = result["stories"]["fluent"], result["ablations"], result["kinds"]
+    reach = max(result["influence"]) - 2
     checks = {
         f"{fluent} fluent stories, promised {items.FLUENT_BOUND}": fluent >= items.FLUENT_BOUND,
         "no single previous-token head": len(kinds["previous"]["heads"]) == 1,
@@ -310,8 +327,8 @@ def misses(result):
             sum(b - a > 0.05 for a, b in zip(result["lens"]["facts"], result["lens"]["facts"][1:])) >= 2,
         "lookup fails inside the window": result["window"]["window-63"] >= 0.9,
         "lookup reaches beyond the window": result["window"]["window-64"] <= 0.5,
-        "influence beyond layers x (window - 1)": result["influence"][316] == 0,
-        "no influence at layers x (window - 1)": result["influence"][315] > 0,
+        "influence beyond layers x (window - 1)": result["influence"][reach + 1] == 0,
+        "no influence at layers x (window - 1)": result["influence"][reach] > 0,
         "the residual stream does not grow": result["residual"] == sorted(result["residual"]),
     }
     return found + [sentence for sentence, holds in checks.items() if not holds]

@@ -6,7 +6,8 @@ answer included.  For each position p in predict the model, having read ids[0..p
 ids[p + 1] first; where "against" is a token, it is enough that ids[p + 1] has a larger logit than
 that token (a forced choice).  An item is right when all its predictions are.
 
-All but the facts are combinations that no training text contains (teach.grammar.world.held_out).
+All but the facts are combinations that no document of their kind contains
+(teach.grammar.world.held_out).
 """
 
 import argparse

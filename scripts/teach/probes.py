@@ -42,12 +42,12 @@ def previous_token_scores(model, layer, mlp=False):
 
 
 @torch.no_grad()
-def induction_without(model, open_heads, head):
-    """Accuracy of the first stage's two layers when a head of layer 0 is silent."""
+def induction_without(model, open_heads, heads):
+    """Accuracy of the first stage's two layers when some heads of layer 0 are silent."""
     ids = repeated(model.config)
     period = (ids.shape[1] - 1) // 2
     silent = torch.ones(1, model.config.heads)
-    silent[:, head] = 0
+    silent[:, list(heads)] = 0
     logits = model(ids, attention_mask(ids.shape[1], model.config.window), depth=2, mlp=False,
                    tied=True, open_heads={**open_heads, 0: silent})
     return float((logits[:, period + 1: -1].argmax(-1) == ids[:, period + 2:]).float().mean())

@@ -57,6 +57,8 @@ SOFT = 0.5  # how much shorter than keys the queries of a fresh head are
 # Stages begin with what is easy, and go on to the next level when the loss falls below a limit:
 # twice as many kinds of random tokens in the first, longer sentences in the lookups.
 LEVELS = {"induction": ((48, 96, 192, 384, 768, 1325), 1.2), "lookup": ((1, 2, 3, 4, 5), 0.5)}
+# What a checkpoint holds beside weights, optimisers and time.
+PROGRESS = ("stage", "step", "level", "average", "kept", "previous_head")
 
 
 class Run:
@@ -92,17 +94,16 @@ class Run:
     def save(self, name="state.pt"):
         path = os.path.join(self.args.output, name)
         torch.save({
-            "model": self.model.state_dict(), "stage": self.stage, "step": self.step,
-            "level": self.level, "average": self.average, "kept": self.kept, "previous_head": self.previous_head,
-            "seconds": self.elapsed(),
+            "model": self.model.state_dict(),
+            "seconds": self.elapsed(), **{name: getattr(self, name) for name in PROGRESS},
             "optimisers": [o.state_dict() for o in self.optimisers]}, path + ".part")
         os.replace(path + ".part", path)
 
     def restore(self, path):
         state = torch.load(path)
         self.model.load_state_dict(state["model"])
-        for name in ("stage", "step", "level", "average", "kept", "previous_head",
-                     "seconds"):
+        self.seconds = state["seconds"]
+        for name in PROGRESS:
             setattr(self, name, state[name])
         if self.stage < len(STAGES):
             self.optimisers = self.make_optimisers()
@@ -156,7 +157,8 @@ def make_batch(run):
     rng = batches.generator(run.args.seed, stage.name, run.step)
     length, vocabulary = stage.length + 1, run.config.vocab
     if stage.name in ("induction", "prune"):
-        return batches.tensors([batches.chunk_row(rng, difficulty(run), length) for _ in range(stage.rows)])
+        return batches.tensors([batches.chunk_row(rng, difficulty(run), length)
+                                for _ in range(stage.rows)])
     done = run.step / stage.steps
     repeats = mixture.repeat_rows(stage.name, done, stage.rows, rng)
     write = functools.partial(mixture.write, stage=stage.name, done=done, level=difficulty(run))
@@ -213,11 +215,13 @@ def train_step(run):
 
 
 def difficulty(run):
+    """What the level of a stage stands for; later stages keep the hardest random tokens."""
     levels, _ = LEVELS.get(STAGES[run.stage].name, LEVELS["induction"])
     return levels[run.level]
 
 
 def climb(run):
+    """On to the next level, when this one is learned."""
     levels, limit = LEVELS.get(STAGES[run.stage].name, ((0,), 0))
     if run.average < limit and run.level + 1 < len(levels):
         run.level, run.average = run.level + 1, 2 * limit
@@ -230,10 +234,11 @@ def prune(run):
     layers, heads = run.model.model.layers, set(range(run.config.heads))
     scores = probes.previous_token_scores(run.model, layer=0)
     best = run.previous_head = max(heads, key=scores.__getitem__)
-    opened = open_heads(run)
-    needed = {head for head in heads if probes.induction_without(run.model, opened, head) < 0.9}
-    run.kept = dict(STAGES[run.stage].open_heads)
-    run.kept[0] = tuple(sorted({best} | {head for head in needed if scores[head] < 0.1}))
+    opened, silent = open_heads(run), {h for h in heads if h != best and scores[h] > 0.1}
+    for head in sorted(heads - silent - {best}):  # two may stand in for each other: one by one
+        if probes.induction_without(run.model, opened, silent | {head}) > 0.9:
+            silent.add(head)
+    run.kept = {**dict(STAGES[run.stage].open_heads), 0: tuple(sorted(heads - silent))}
     for layer, kept in run.kept.items():
         for head in sorted(heads - set(kept)):
             restart(layers[layer].self_attn, head)
@@ -285,10 +290,8 @@ def train(run, last_stage):
                 run.log(progress(run, tokens, time.monotonic() - since))
                 since, tokens = time.monotonic(), 0
             climb(run)
-            if (stage.name == "induction" and run.step == run.args.patience
-                    and run.level == 0):
-                run.log("# nothing copies yet: this seed is given up")
-                return
+            if stage.name == "induction" and run.step == run.args.patience and not run.level:
+                sys.exit(f"nothing copies after {run.step} steps: try another seed")
             if run.step % run.args.probe == 0:
                 run.log("  " + probes.line(run, stage))
                 run.save()

@@ -71,24 +71,29 @@ BEGINNINGS = (
 
 SCENES = {
     "loss": (
-        "{who} had a {color} {thing}. One day {she} lost it. {She} looked {prep} the {place}, but it was not there. "
+        "{who} had a {color} {thing}. One day {she} lost it. "
+        "{She} looked {prep} the {place}, but it was not there. "
         "{friend} found the {thing} {prep2} the {place2}. {who} was very happy.",
         "{who} could not find {hers} {thing}. {She} was sad. {friend} helped {her} look for it. "
         "It was {prep} the {place}.",
     ),
     "gift": (
-        "{friend} gave {who} a {color} {thing}. {who} liked the {thing} very much. {She} said thank you to {friend}.",
+        "{friend} gave {who} a {color} {thing}. {who} liked the {thing} very much. "
+        "{She} said thank you to {friend}.",
         "{who} made a {thing} for {friend}. {friend} was happy and took the {thing} home.",
     ),
     "pet": (
         "{who} saw a {color} {animal}. The {animal} was hungry. {who} gave it some {food}. "
         "The {animal} was happy and went home with {her}.",
-        "{who} had a {animal}. The {animal} ran to the {spot}. {who} ran after the {animal} and found it {prep} the {place}.",
+        "{who} had a {animal}. The {animal} ran to the {spot}. "
+        "{who} ran after the {animal} and found it {prep} the {place}.",
     ),
     "weather": (
-        "It began to rain. {who} and {friend} ran home. They sat by the window and looked at the rain.",
+        "It began to rain. {who} and {friend} ran home. "
+        "They sat by the window and looked at the rain.",
         "The sun was high. It was a {weather} day. {who} and {friend} sat {prep} the {place}.",
-        "Then the wind came. It took the {thing} from {who}. {friend} ran after the {thing} and got it back.",
+        "Then the wind came. It took the {thing} from {who}. "
+        "{friend} ran after the {thing} and got it back.",
     ),
     "food": (
         "{Hers} {parent} made {food}. {who} was hungry, so {she} ate a lot. Then {she} was tired.",
@@ -99,51 +104,66 @@ SCENES = {
         "{who} wanted to play. {friend} wanted to play too. So they played {game}.",
     ),
     "fear": (
-        "{who} heard a loud noise. {She} was afraid. It was only a {animal}. {who} was not afraid any more.",
+        "{who} heard a loud noise. {She} was afraid. It was only a {animal}. "
+        "{who} was not afraid any more.",
         "It was dark. {who} was afraid. {friend} had a lamp. Then {who} was brave.",
     ),
     "talk": (
-        '{who} asked, "Do you like the {thing}?" {friend} said, "Yes, I like it very much." They were happy.',
-        '{friend} said, "I want to see the {spot}." {who} said, "Then we go there." So they went to the {spot}.',
+        '{who} asked, "Do you like the {thing}?" {friend} said, "Yes, I like it very much." They '
+        'were happy.',
+        '{friend} said, "I want to see the {spot}." {who} said, "Then we go there." So they went '
+        'to the {spot}.',
         '"I am sad," said {who}. "I will help you," said {friend}. {who} was not sad any more.',
     ),
     "school": (
-        "{who} went to school with {friend}. The teacher told them a story about a {animal}. {who} liked the story.",
+        "{who} went to school with {friend}. The teacher told them a story about a {animal}. "
+        "{who} liked the story.",
         "At school {who} read a book about a {animal}. {friend} wanted to read it too.",
     ),
     "build": (
-        "{who} and {friend} made a house of sticks. They put a {thing} in the house. It was a good house.",
+        "{who} and {friend} made a house of sticks. They put a {thing} in the house. "
+        "It was a good house.",
         "{who} made a boat. The boat was {color}. {She} and {friend} put it on the river.",
     ),
     "market": (
-        "{who} went to the market. {She} saw {count} apples and a {color} {thing}. {She} took the {thing} home.",
+        "{who} went to the market. {She} saw {count} apples and a {color} {thing}. "
+        "{She} took the {thing} home.",
         "At the market {who} met {friend}. {friend} had {count} pears. They ate them all.",
     ),
     "night": (
-        "At night {who} looked at the moon. {She} could not sleep. {Hers} {parent} told {her} a story. Then {she} slept.",
+        "At night {who} looked at the moon. {She} could not sleep. "
+        "{Hers} {parent} told {her} a story. Then {she} slept.",
         "The moon was in the sky. {who} and {friend} sang a song and looked at the moon.",
     ),
     "help": (
-        "The {animal} was in the river. {who} wanted to help. {She} took a stick and got the {animal} out.",
+        "The {animal} was in the river. {who} wanted to help. "
+        "{She} took a stick and got the {animal} out.",
         "{friend} could not open the door. {who} had the key. {She} opened the door for {him}.",
     ),
     "find": (
-        "{who} found a map {prep} the {place}. {She} and {friend} went far away. They found a box {prep2} the {place2}. "
+        "{who} found a map {prep} the {place}. {She} and {friend} went far away. "
+        "They found a box {prep2} the {place2}. "
         "In the box was a {color} {thing}.",
         "{who} found a {thing} {prep} the {place}. {She} asked {friend}, \"Is this your {thing}?\" "
         "{friend} said, \"Yes, thank you.\"",
     ),
     "lake": (
-        "{who} and {friend} went to the lake to swim. The water was cold, but {who} was brave and swam first.",
-        "{who} sat by the lake and saw a {color} fish. The fish swam away. {She} waited, but it did not come back.",
+        "{who} and {friend} went to the lake to swim. "
+        "The water was cold, but {who} was brave and swam first.",
+        "{who} sat by the lake and saw a {color} fish. The fish swam away. "
+        "{She} waited, but it did not come back.",
     ),
     "race": (
-        "{who} and {friend} ran to the {place}. {who} was fast, but {friend} was faster. They laughed and ran back.",
-        "{friend} wanted to race. {who} fell, and {friend} helped {her}. They came home last, but they were happy.",
+        "{who} and {friend} ran to the {place}. {who} was fast, but {friend} was faster. "
+        "They laughed and ran back.",
+        "{friend} wanted to race. {who} fell, and {friend} helped {her}. "
+        "They came home last, but they were happy.",
     ),
     "garden": (
-        "{who} had a garden. {She} gave water to the flowers every morning. Soon there were {count} {color} flowers.",
-        "In the garden there was a big tree. {who} and {friend} climbed the tree and looked at the {spot}.",
+        "{who} had a garden. {She} gave water to the flowers every morning. "
+        "Soon there were {count} {color} flowers.",
+        "In the garden there was a big tree. "
+        "{who} and {friend} climbed the tree and looked at the {spot}.",
     ),
     "cafe": (
         "{who} and {friend} went to the café. They ate {food} there. It was good.",
@@ -152,7 +172,8 @@ SCENES = {
 ENDINGS = (
     "{who} went home and slept.", "They were friends for a long time.", "Then they all went home.",
     "It was a good day.", "{who} was very happy.", "And that was the end of the day.",
-    "{who} and {friend} went home.", "At night {who} slept well.", "From then on they were friends.",
+    "{who} and {friend} went home.", "At night {who} slept well.", "From then on they were "
+    "friends.",
     "{who} told {hers} mother all about it.", "They were happy.", "The end.",
 )
 
