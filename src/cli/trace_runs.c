@@ -353,13 +353,9 @@ static void add_runs(struct text *t, const struct runs *runs, const struct ui *u
 static void add_summary(struct text *t, const struct runs *runs, const struct ui *ui)
 {
 	static const struct next_command commands[] = {
-		{ "torchless query",
-		  " \"SELECT run_id, line, id, n_prompt, n_generated, completion FROM v_run\"",
-		  true },
+		{ "torchless query", " runs", true },
 		{ "torchless query", " residual run=1", true },
-		{ "sqlite3 ",
-		  " \"SELECT run_id, l2 FROM v_value WHERE fqn = 'model.norm:out' AND pass = 0\"",
-		  false },
+		{ "sqlite3 ", " \"SELECT run_id, line, id, completion FROM v_run\"", false },
 	};
 
 	if (runs->n_found == runs->list.n) {

@@ -21,10 +21,14 @@ set -- --temp 1.5 --top-k 50 --seed 11 --zero 'L0.attn.z[head=1]' --capture 'L*.
 try "$T" trace -m "$m" --prompts prompts.jsonl -n 2 "$@" -o many.db
 is "status" 0 "$status"
 is "stdout that is no terminal stays empty" "" "$(cat "$out")"
-for line in '2 layers' '^runs .*4 of prompts.jsonl' '^tokens .* 9 generated' '^time ' '^many.db .* values' '^try .*v_run'; do
+for line in '2 layers' '^runs .*4 of prompts.jsonl' '^tokens .* 9 generated' '^time ' '^many.db .* values' '^try .* -t many.db runs$' 'sqlite3 many.db .*v_run'; do
 	has "the summary" "$line" "$err"
 done
 is "one portable file" "many.db" "$(ls many.db*)"
+try sh -c "$(sed -n 's/^ *sqlite3/sqlite3/p' "$err")"
+is "the commands to try work" 0 "$status"
+try "$T" query -t many.db runs
+is "and have a row a run" 4 "$(wc -l <"$out")"
 is "v_run" "1 1 first text ok 2
 2 3 7 integer ok 4
 3 4  null ok 0
