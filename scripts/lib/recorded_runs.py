@@ -1,12 +1,13 @@
 """Many prompts through torchless in one recording, and what it says of each.
 
     with Engine("./torchless", "lessons/model") as engine:
-        runs = engine.record("facts", items, "--capture", "lm_head:out@-2")
+        runs = engine.record(items, "--capture", "lm_head:out@-2")
         runs.ranks()["facts-001"][7]          # the rank of the token at position 7, given 0 to 6
 """
 
 import collections
 import glob
+import itertools
 import json
 import os
 import shutil
@@ -75,13 +76,14 @@ class Engine:
         """The document of `torchless run --json`."""
         return json.loads(self.call("run", "--json", *options, prompt))
 
-    def record(self, name, items, *options):
+    def record(self, items, *options):
         """Record the prefill of each item, {"id", "ids"}, as a run."""
-        prompts = os.path.join(self.directory, f"{name}.jsonl")
+        number = len(self.opened)
+        prompts = os.path.join(self.directory, f"{number}.jsonl")
         with open(prompts, "w", encoding="utf-8") as file:
             for item in items:
                 file.write(json.dumps({"id": item["id"], "ids": item["ids"], "n": 0}) + "\n")
-        path = os.path.join(self.directory, f"{name}.db")
+        path = os.path.join(self.directory, f"{number}.db")
         self.call("trace", "-o", path, *options, "--prompts", prompts)
         self.opened.append(Runs(path))
         return self.opened[-1]
@@ -102,23 +104,12 @@ class Runs:
         return found
 
     def dumps(self, pattern):
-        """Of each dump whose name matches the GLOB pattern: (id, name, first position, array)."""
-        query = """SELECT run_id, value_id, fqn, dump_from, dtype, shape, data FROM v_payload
+        """Of each dump whose name matches the GLOB pattern: (id, name, array)."""
+        query = """SELECT run_id, value_id, fqn, dtype, shape, data FROM v_payload
                    WHERE fqn GLOB ? ORDER BY value_id, chunk"""
-        for run, _, fqn, first, dtype, shape, data in self.db.execute(query, (pattern,)):
-            yield self.id_of[run], fqn, first or 0, decode(data, dtype, shape)
-
-    def rows(self, pattern):
-        """{id: the only row of the dump of that name}"""
-        return {name: array[0] for name, _, _, array in self.dumps(pattern)}
-
-    def residual(self, n_layers):
-        """{id: [layer, d_model]}: the residual stream after each layer, at the dumped position."""
-        found = collections.defaultdict(lambda: [None] * n_layers)
-        for name, fqn, _, array in self.dumps("model.layers.*:out"):
-            if fqn.count(".") == 2:
-                found[name][int(fqn.split(".")[2].split(":")[0])] = array[0]
-        return {name: np.stack(rows) for name, rows in found.items()}
+        rows = self.db.execute(query, (pattern,))
+        for (run, _, fqn, dtype, shape), chunks in itertools.groupby(rows, lambda row: row[:5]):
+            yield self.id_of[run], fqn, decode(b"".join(c[5] for c in chunks), dtype, shape)
 
 
 def is_model(directory):

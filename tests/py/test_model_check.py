@@ -1,77 +1,99 @@
 #!/usr/bin/env python3
-"""Tests scripts/model_check.py: what it calls a good story, a head of its kind, a settled fact."""
+"""Tests scripts/model_check.py: torchless in the place of Hugging Face gives the same arrays, and
+what differs is found."""
 
+import contextlib
+import io
 import os
-import random
 import sys
+import tempfile
 import unittest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts"))
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+sys.path.insert(0, os.path.join(ROOT, "scripts"))
 
-import numpy as np  # noqa: E402
+import model_check  # noqa: E402  first: it finds the environment
+import make_checkpoint  # noqa: E402
+import torch  # noqa: E402
+from lib import recorded_runs  # noqa: E402
+from lib.engine_subject import EngineSubject  # noqa: E402
+from teach import evaluate  # noqa: E402
 
-import model_check  # noqa: E402
-from lib import findings  # noqa: E402
-from teach import grammar, mixture  # noqa: E402
-
-
-class TestStories(unittest.TestCase):
-    known = {"One", "day", "Lily", "was", "happy"}
-
-    def problem(self, text, stop="eos"):
-        return model_check.story_problem({"text": text, "stop": stop}, "One day", self.known)
-
-    def test_a_good_one(self):
-        self.assertIsNone(self.problem(" Lily was happy. Lily was happy."))
-
-    def test_what_is_wrong(self):
-        self.assertEqual("does not end", self.problem(" Lily was happy.", "length"))
-        self.assertIn("3 times: Lily was happy", self.problem(". Lily was happy." * 3))
-        self.assertEqual("unknown word Lilly", self.problem(" Lilly was happy."))
-
-    def test_the_text_of_the_training_is_known(self):
-        known = model_check.known_words()
-        rng = random.Random(7)
-        for kind in mixture.TEXT:
-            if kind != "copying":
-                text = grammar.KINDS[kind](rng).replace("|", "")
-                self.assertEqual([], [w for w in model_check.words_of(text) if w not in known])
+TORCHLESS = os.environ.get("TORCHLESS", os.path.join(ROOT, "torchless"))
+IDS = [[1, 9, 40, 7, 300, 9, 40, 12], [1, 8, 8, 8, 8, 77, 78, 79]]
 
 
-class TestFindings(unittest.TestCase):
-    def test_groups(self):
-        scores = np.array([[0.1, 0.9, 0.05], [0.2, 0.7, 0.0]])
-        self.assertEqual(([(0, 1), (1, 1)], 0.7, 0.2), findings.groups(scores))
+class TestSubject(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.directory = cls.enterClassContext(tempfile.TemporaryDirectory())
+        model = os.path.join(cls.directory, "model")
+        with contextlib.redirect_stderr(io.StringIO()):
+            make_checkpoint.main(["--preset", "window", "--layers", "3", "-q", "-o", model])
+        engine = cls.enterClassContext(recorded_runs.Engine(TORCHLESS, model))
+        cls.ours, cls.theirs = EngineSubject(model, engine), evaluate.Subject(model)
 
-    def test_mean_attention(self):
-        pattern = np.zeros((1, 1, 6, 6))
-        for t in range(2, 6):
-            pattern[0, 0, t, t - 2] = t / 10
-        self.assertAlmostEqual(0.45, findings.mean_attention(pattern, 2, 4)[0, 0])
+    def same(self, ours, theirs):
+        self.assertEqual(theirs.shape, ours.shape)
+        self.assertLess(float((ours - theirs).abs().max()), 1e-4)
+        self.assertGreater(float(theirs.abs().max()), 1e-3)
 
-    def test_lens(self):
-        # The stream itself is the logits; answers 1 and 2, first after layers {1, 2} and {0, 2}.
-        streams = {"a": np.eye(3)[[0, 1, 1]], "b": np.eye(3)[[2, 0, 2]]}
+    def test_logits(self):
+        self.same(self.ours.logits(IDS), self.theirs.logits(IDS))
 
-        class Model:
-            n_layers = 3
-            items = [{"id": "a", "behaviour": "facts", "ids": [0, 1]},
-                     {"id": "b", "behaviour": "facts", "ids": [0, 2]}]
+    def test_silent_heads(self):
+        whole = self.ours.logits(IDS)
+        with self.ours.without(["L0H1", "L2H3"]), self.theirs.without(["L0H1", "L2H3"]):
+            silent = self.ours.logits(IDS)
+            self.same(silent, self.theirs.logits(IDS))
+        self.assertGreater(float((silent - whole).abs().max()), 1e-2)
+        self.same(self.ours.logits(IDS), whole)
 
-            def lens(self, x):
-                return x
+    def test_residual_streams_and_lens(self):
+        ours, theirs = self.ours.residuals(IDS), self.theirs.residuals(IDS)
+        self.assertEqual(4, len(ours))
+        for a, b in zip(ours, theirs):
+            self.same(a, b)
+        read = lambda subject, x: subject.model.lm_head(subject.model.model.norm(x))  # noqa: E731
+        with torch.no_grad():
+            self.same(read(self.ours, ours[2]), read(self.theirs, theirs[2]))
+        self.same(read(self.ours, ours[-1]), self.ours.logits(IDS))
 
-        class Runs:
-            def residual(self, n_layers):
-                return streams
+    def test_patterns(self):
+        for ours, theirs in zip(self.ours.patterns(IDS), self.theirs.patterns(IDS), strict=True):
+            for a, b in zip(ours, theirs, strict=True):
+                self.same(torch.from_numpy(a.copy()), torch.from_numpy(b))
 
-            def rows(self, pattern):
-                return {name: x[-1] + 0.25 for name, x in streams.items()}
+    def test_answers(self):
+        logits = self.theirs.logits(IDS)
+        best, other = int(logits[0, 6].argmax()), int(logits[0, 6].argmin())
+        items = []
+        for name, last, against in (("free", best, None), ("wrong", other, None),
+                                    ("forced", other, best), ("forced right", best, other)):
+            ids = IDS[0][:7] + [last]
+            items.append({"id": name, "ids": ids, "predict": [6], "against": against})
+        answers = self.ours.answers(items)
+        self.assertEqual({"free": True, "wrong": False, "forced": False, "forced right": True},
+                         answers)
+        for item in items:
+            self.assertEqual(answers[item["id"]],
+                             evaluate.is_right(item, self.theirs.logits([item["ids"]])[0]))
 
-        found = findings.lens(Model(), Runs())
-        self.assertEqual([0.5, 0.5, 1], found["share"].tolist())
-        self.assertEqual([0, 0.5, 0.5], found["settles"])
-        self.assertEqual(0.25, found["worst"])
+
+class TestDifferences(unittest.TestCase):
+    def test_what_counts(self):
+        a = {"x": [1.0, 2.0], "n": {"heads": ["L0H1"], "far": 0.0}, "t": "yes"}
+        b = {"x": [1.0005, 2.1], "n": {"heads": ["L0H2"], "far": 1e-9}, "t": "yes"}
+        self.assertEqual(["x[1]", "n.heads[0]", "n.far"],
+                         [path for path, _, _ in model_check.differences(a, b)])
+        self.assertEqual([], list(model_check.differences(a, a)))
+        self.assertEqual([""], [path for path, _, _ in model_check.differences({"a": 1}, {})])
+
+    def test_by_behaviour(self):
+        items = [{"id": 1, "behaviour": "a"}, {"id": 2, "behaviour": "a"},
+                 {"id": 3, "behaviour": "b"}]
+        self.assertEqual({"a": 0.5, "b": 1.0},
+                         model_check.by_behaviour(items, {1: True, 2: False, 3: True}))
 
 
 if __name__ == "__main__":
