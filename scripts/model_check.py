@@ -143,8 +143,7 @@ def differences(a, b, path=""):
         for number, (x, y) in enumerate(zip(a, b)):
             yield from differences(x, y, f"{path}[{number}]")
     elif isinstance(a, float) and isinstance(b, float):
-        # What is exactly nothing must be so in both.
-        if abs(a - b) > SCORE * max(1, abs(b)) or (a == 0) != (b == 0):
+        if abs(a - b) > SCORE * max(1, abs(b)):
             yield path, a, b
     elif a != b:
         yield path, a, b

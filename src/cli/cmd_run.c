@@ -134,6 +134,8 @@ int cmd_run(struct invocation *in, struct err *err)
 		generation_warn(&g);
 	if (r == 0)
 		r = option_on(in, OPT_JSON) ? print_document(&g, err) : stream_text(&g, err);
+	if (r == 0)
+		generation_warn_of_growth(&g);
 	if (r == 0 && !option_on(in, OPT_QUIET))
 		print_speed(&g);
 	generation_release(&g);

@@ -44,7 +44,10 @@ static int record_one(struct recorder *r, const struct prompt *prompt, struct er
 	if (result == 0)
 		result = recorder_run(r, prompt, err);
 	result = recorder_close(r, result, err);
-	return result == 0 ? summary_print(r, err) : result;
+	if (result)
+		return result;
+	generation_warn_of_growth(&r->g);
+	return summary_print(r, err);
 }
 
 static int trace_one(struct recorder *r, struct err *err)

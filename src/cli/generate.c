@@ -377,6 +377,17 @@ void generation_finish(struct generation *g)
 	text_release(&grown);
 }
 
+void generation_warn_of_growth(const struct generation *g)
+{
+	int64_t context = g->in->model.config->max_positions;
+
+	if (context <= 0 || g->session.n_tokens <= context || exceeds_context(g))
+		return;
+	warn("%sthe text grew to %lld tokens but the model's context is %lld: what it says beyond "
+	     "may make no sense",
+	     g->where, (long long)g->session.n_tokens, (long long)context);
+}
+
 const char *generation_stop_reason(const struct generation *g)
 {
 	if (g->no_logits)

@@ -70,6 +70,9 @@ int generation_advance(struct generation *g, struct err *err);
 /* What is still held back, once generation_advance() has returned SESSION_DONE. */
 void generation_finish(struct generation *g);
 
+/* After the text: warn when it began within the model's context and went beyond. */
+void generation_warn_of_growth(const struct generation *g);
+
 /* "eos", "stop", "length" or "nan". */
 const char *generation_stop_reason(const struct generation *g);
 
