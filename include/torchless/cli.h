@@ -54,6 +54,8 @@ enum option_id {
 	OPT_LIST,
 	OPT_CSV,
 	OPT_BOX,
+	OPT_LIMIT,
+	OPT_TIMEOUT,
 	OPT_MARKDOWN,
 	OPT_JSON,
 	OPT_COLOR,

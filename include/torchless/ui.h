@@ -8,6 +8,7 @@
 #ifndef TORCHLESS_UI_H
 #define TORCHLESS_UI_H
 
+#include "torchless/tensor.h"
 #include "torchless/text.h"
 
 #include <stdbool.h>
@@ -53,6 +54,13 @@ void ui_add_spark(struct text *t, const struct ui *ui, const double *x, int n);
 /* A bar of `width` columns, `share` of it (0..1) filled. */
 void ui_add_bar(struct text *t, const struct ui *ui, double share, int width);
 
+/*
+ * A contiguous tensor on one line: "f32[20,64] mean 0.003 std 0.41 absmax 6.2 ▁▂▅█▃▁▁▁", the
+ * picture a histogram from the least to the greatest finite value; the elements themselves when
+ * they are few.
+ */
+void ui_add_tensor(struct text *t, const struct ui *ui, const struct tensor *tensor);
+
 /* ---- text that came from outside ---------------------------------------------------------- */
 
 /* Append at most `width` columns of the escaped bytes, `…` for what was left out. 0: all. */
@@ -69,7 +77,8 @@ void ui_add_running(struct text *t, const void *data, size_t len);
 enum ui_table_style {
 	UI_TABLE_TABS,  /* tab-separated, no heading: for programs */
 	UI_TABLE_LINES, /* aligned columns under a dim heading */
-	UI_TABLE_BOX,   /* with borders */
+	UI_TABLE_BOX,   /* with borders; RECORDS on a terminal that is too narrow for the columns */
+	UI_TABLE_RECORDS, /* a line a cell, its title before it */
 };
 
 struct ui_table {

@@ -9,29 +9,31 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char list_sql[] = "SELECT name, doc, "
-			       "(SELECT group_concat(key || '=' || coalesce(value, ''), ' ') "
-			       "FROM json_each(params)) params FROM saved_query ORDER BY name";
+const char query_list_sql[] = "SELECT name, doc, "
+			      "(SELECT group_concat(key || '=' || coalesce(value, ''), ' ') "
+			      "FROM json_each(params)) params FROM saved_query ORDER BY name";
 
-static int run_saved(struct invocation *in, struct recording *rec, struct err *err)
+int query_saved(struct invocation *in, struct recording *rec, const struct query_settings *set,
+		const char *name, const char *const *given, int n_given, struct err *err)
 {
 	struct text sql = { 0 }, defaults = { 0 };
 	struct query_params params = { 0 };
-	int r = recording_saved_query(rec, in->args[0], &sql, &defaults, err);
+	int r = recording_saved_query(rec, name, &sql, &defaults, err);
 
 	if (r == 0)
-		r = query_params_read(&params, in->args[0], defaults.data ? defaults.data : "{}",
-				      in->args + 1, in->n_args - 1, err);
+		r = query_params_read(&params, name, defaults.data ? defaults.data : "{}", given,
+				      n_given, err);
 	if (r == 0)
-		r = query_print(in, rec, query_form_of(in), sql.data,
-				(const char *const *)params.list, params.n, err);
+		r = query_print(in, rec, set, sql.data, (const char *const *)params.list, params.n,
+				err);
 	query_params_release(&params);
 	text_release(&sql);
 	text_release(&defaults);
 	return r;
 }
 
-static int run_given(struct invocation *in, struct recording *rec, struct err *err)
+static int run_given(struct invocation *in, struct recording *rec, const struct query_settings *set,
+		     struct err *err)
 {
 	struct bytes sql;
 
@@ -40,7 +42,7 @@ static int run_given(struct invocation *in, struct recording *rec, struct err *e
 	if (strlen(sql.data) != sql.len)
 		return err_set(err, ERR_USAGE, "the SQL holds a NUL byte at offset %zu",
 			       strlen(sql.data));
-	return query_print(in, rec, query_form_of(in), sql.data, in->args + 1, in->n_args - 1, err);
+	return query_print(in, rec, set, sql.data, in->args + 1, in->n_args - 1, err);
 }
 
 static int open_recording(struct invocation *in, struct recording **rec, struct err *err)
@@ -61,6 +63,7 @@ static int open_recording(struct invocation *in, struct recording **rec, struct 
 int cmd_query(struct invocation *in, struct err *err)
 {
 	const uint64_t formats = 1ull << OPT_CSV | 1ull << OPT_JSON | 1ull << OPT_BOX;
+	struct query_settings set = query_settings_of(in);
 	struct recording *rec = NULL;
 	int r;
 
@@ -68,11 +71,11 @@ int cmd_query(struct invocation *in, struct err *err)
 	    query_params_check(in->args + 1, in->n_args - 1, err) || open_recording(in, &rec, err))
 		return err->code;
 	if (in->n_args == 0 || option_on(in, OPT_LIST))
-		r = query_print(in, rec, query_form_of(in), list_sql, NULL, 0, err);
+		r = query_print(in, rec, &set, query_list_sql, NULL, 0, err);
 	else if (strcmp(in->args[0], "-") != 0 && query_is_name(in->args[0]))
-		r = run_saved(in, rec, err);
+		r = query_saved(in, rec, &set, in->args[0], in->args + 1, in->n_args - 1, err);
 	else
-		r = run_given(in, rec, err);
+		r = run_given(in, rec, &set, err);
 	recording_close(rec);
 	return r;
 }

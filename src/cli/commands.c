@@ -112,22 +112,37 @@ const struct command command_table[] = {
 			"argument, "
 			"names the saved queries. SQL - reads stdin.\n"
 			"\n"
-			"On a terminal the result is a box; piped, rows are separated by tabs "
-			"without "
-			"a heading, as the sqlite3 shell prints them. --csv has a heading; --json "
+			"On a terminal the result is a box of at most 1000 rows (--limit 0 for "
+			"all), or a "
+			"line a cell where the terminal is too narrow; piped, rows are separated "
+			"by tabs "
+			"without a heading, as the sqlite3 shell prints them. --csv has a heading; "
+			"--json "
 			"prints one object a line. In boxes and tab-separated rows control "
-			"characters "
-			"are escaped (\\n, \\t, \\x1b). A blob that is text, as the pieces of "
-			"tokens "
-			"are, is printed as text; any other as <blob N bytes>, in CSV as X'hex', "
-			"in "
-			"JSON as {\"hex\": \"...\"}. NULL is an empty cell, in JSON null.",
+			"characters are "
+			"escaped (\\n, \\t, \\x1b). NULL is an empty cell, in JSON null.\n"
+			"\n"
+			"A blob is never printed raw. A tensor (a .npy, or a payload selected with "
+			"its dtype "
+			"and shape) is its shape, statistics and histogram, in JSON {\"tensor\": "
+			"\"...\"}. A blob "
+			"that is text, as the pieces of tokens are, is text. Any other is <blob N "
+			"bytes>; up "
+			"to 64 bytes in CSV X'hex' and in JSON {\"hex\": \"...\"}, beyond "
+			"{\"bytes\": N}. hex() "
+			"and t_json() give all of it.\n"
+			"\n"
+			"SQL may only read: writing, ATTACH, pragmas that change something and "
+			"functions that "
+			"open files are refused. A query may take 1 GB of memory and the time of "
+			"--timeout; "
+			"Ctrl-C stops it.",
 		.examples = "torchless query --list\n"
 			    "torchless query \"SELECT layer, l2 FROM v_value WHERE role = "
 			    "'resid_post'\"\n"
 			    "torchless query --csv \"SELECT * FROM v_token\" > tokens.csv",
 		.options = BIT(OPT_TRACE) | BIT(OPT_MODEL) | BIT(OPT_LIST) | BIT(OPT_CSV) |
-			   BIT(OPT_BOX) | BIT(OPT_JSON),
+			   BIT(OPT_BOX) | BIT(OPT_JSON) | BIT(OPT_LIMIT) | BIT(OPT_TIMEOUT),
 		.max_args = -1,
 		.complete = COMPLETE_QUERY,
 		.run = cmd_query,

@@ -106,6 +106,12 @@ const struct option option_table[OPT_COUNT] = {
 	[OPT_LIST] = { .name = "list", .help = "the saved queries of the recording" },
 	[OPT_CSV] = { .name = "csv", .help = "comma-separated values with a heading" },
 	[OPT_BOX] = { .name = "box", .help = "a box (default on a terminal)" },
+	[OPT_LIMIT] = { "limit", "N", 0, OPTION_INT, 0, 1e15,
+			.help = "show N rows of a result; 0: all (default 1000 of a box on a "
+				"terminal, else all)" },
+	[OPT_TIMEOUT] = { "timeout", "SECONDS", 0, OPTION_REAL, 0, 1e6,
+			  .help = "stop a query after so long; 0: never (default: after 60 "
+				  "seconds without a row)" },
 	[OPT_MARKDOWN] = { .name = "markdown",
 			   .help = "the whole manual as Markdown (docs/cli.md)" },
 	[OPT_JSON] = { .name = "json",

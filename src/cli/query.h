@@ -9,14 +9,42 @@
 
 /* ---- output ------------------------------------------------------------------------------- */
 
-enum query_form { QUERY_TABS, QUERY_BOX, QUERY_CSV, QUERY_JSON };
+enum query_form { QUERY_TABS, QUERY_BOX, QUERY_CSV, QUERY_JSON, QUERY_RECORDS };
+
+/* How a query is run and shown. */
+struct query_settings {
+	enum query_form form;
+	int64_t max_rows;    /* of a statement; 0: all */
+	int64_t max_ns;      /* 0: any time */
+	int64_t max_wait_ns; /* until the next row; 0: any time */
+	bool footer;         /* rows and time below a box */
+	const char *more;    /* how to see more rows: "--limit 0" */
+};
 
 /* What the options and the terminal ask for. */
-enum query_form query_form_of(const struct invocation *in);
+struct query_settings query_settings_of(const struct invocation *in);
 
 /* Run SQL over the recording and print its rows; params are KEY=VALUE. */
-int query_print(struct invocation *in, struct recording *rec, enum query_form form, const char *sql,
-		const char *const *params, int n_params, struct err *err);
+int query_print(struct invocation *in, struct recording *rec, const struct query_settings *set,
+		const char *sql, const char *const *params, int n_params, struct err *err);
+
+/* Run and print the saved query `name` with KEY=VALUE parameters. */
+int query_saved(struct invocation *in, struct recording *rec, const struct query_settings *set,
+		const char *name, const char *const *given, int n_given, struct err *err);
+
+/* name, doc and params of every saved query */
+extern const char query_list_sql[];
+
+/* A blob that is a tensor, or the rows of one that a chunk holds. */
+struct query_tensor {
+	struct tensor tensor;
+	int64_t chunk;      /* -1: all of it */
+	int64_t whole_rows; /* of axis 0, when it is a chunk */
+};
+
+/* Whether the cell i of a row is a tensor; it is a view of the cell's bytes. */
+bool query_tensor_of(const struct rows *rows, const struct cell *cells, int i,
+		     struct query_tensor *q);
 
 /* ---- parameters of saved queries ----------------------------------------------------------- */
 

@@ -1,7 +1,8 @@
 /*
- * query_print.c -- rows of a query as a box, tabs, CSV or JSON.
+ * query_print.c -- rows of a query as a box, tabs, CSV, JSON or records.
  *
- * Rows that are not a box are printed as they come, so a result may be of any size.
+ * Rows that are not a box are printed as they come, so a result may be of any size.  A blob that is
+ * a tensor is shown by its statistics in every form; one that is text as text.
  */
 #include "query.h"
 
@@ -9,9 +10,13 @@
 #include <string.h>
 
 #define MAX_TEXT_BLOB 4096 /* a blob longer than this is never shown as text */
+#define MAX_HEX_BLOB  64   /* a longer one is not shown in hexadecimal */
+#define DEFAULT_ROWS  1000 /* of a box on a terminal */
+#define DEFAULT_WAIT  60   /* seconds without a row */
 
 struct printer {
 	struct invocation *in;
+	const struct query_settings *set;
 	struct err *err;
 	struct ui_table table; /* the box of the statement being run */
 	struct text line;
@@ -56,12 +61,26 @@ static void add_real(struct text *t, double x)
 		text_adds(t, isnan(x) ? "nan" : x > 0 ? "inf" : "-inf");
 }
 
-/* What a box and tab-separated rows show, before it is escaped. */
-static void add_plain(struct text *t, const struct cell *c, bool for_people)
+static void add_tensor(struct text *t, const struct printer *p, const struct query_tensor *q)
 {
+	if (q->chunk >= 0)
+		text_addf(t, "chunk %lld, rows of %lld: ", (long long)q->chunk,
+			  (long long)q->whole_rows);
+	ui_add_tensor(t, &p->in->out, &q->tensor);
+}
+
+/* What a box and tab-separated rows show, before it is escaped. */
+static void add_plain(struct text *t, const struct printer *p, const struct rows *rows,
+		      const struct cell *cells, int i)
+{
+	bool for_people = p->set->form == QUERY_BOX || p->set->form == QUERY_RECORDS;
+	const struct cell *c = &cells[i];
+	struct query_tensor q;
 	char number[40];
 
-	if (is_text(c))
+	if (query_tensor_of(rows, cells, i, &q))
+		add_tensor(t, p, &q);
+	else if (is_text(c))
 		text_add(t, c->s.data ? c->s.data : "", c->s.len);
 	else if (c->type == CELL_INT)
 		text_addf(t, "%lld", (long long)c->i);
@@ -93,37 +112,70 @@ static void add_csv(struct text *t, const char *s, size_t len)
 	text_addc(t, '"');
 }
 
-static void add_csv_cell(struct text *t, const struct cell *c)
+static void add_csv_cell(struct text *t, const struct printer *p, const struct rows *rows,
+			 const struct cell *cells, int i)
 {
-	if (is_text(c)) {
-		add_csv(t, c->s.data ? c->s.data : "", c->s.len);
-	} else if (c->type == CELL_BLOB) {
+	const struct cell *c = &cells[i];
+	struct text plain = { 0 };
+	struct query_tensor q;
+
+	if (c->type == CELL_BLOB && c->s.len <= MAX_HEX_BLOB && !is_text(c) &&
+	    !query_tensor_of(rows, cells, i, &q)) {
 		text_adds(t, "X'");
 		add_hex(t, c->s);
 		text_addc(t, '\'');
-	} else {
-		add_plain(t, c, false);
+		return;
 	}
+	add_plain(&plain, p, rows, cells, i);
+	if (c->type == CELL_TEXT || c->type == CELL_BLOB)
+		add_csv(t, plain.data ? plain.data : "", plain.len);
+	else
+		text_add(t, plain.data ? plain.data : "", plain.len);
+	text_release(&plain);
 }
 
-/* 9e999 reads as infinity everywhere and is valid JSON, as in the sqlite3 shell. */
-static void add_json_cell(struct text *t, const struct cell *c)
+/* {"tensor": "f32[20,64] mean …"} or, of other bytes, {"hex": "…"} and {"bytes": N}. */
+static void add_json_blob(struct text *t, const struct printer *p, const struct rows *rows,
+			  const struct cell *cells, int i)
 {
-	if (is_text(c)) {
-		text_add_json(t, c->s.data ? c->s.data : "", c->s.len);
-	} else if (c->type == CELL_INT) {
-		text_addf(t, "%lld", (long long)c->i);
-	} else if (c->type == CELL_REAL && isinf(c->d)) {
-		text_adds(t, c->d > 0 ? "9e999" : "-9e999");
-	} else if (c->type == CELL_REAL) {
-		add_json_number(t, c->d);
-	} else if (c->type == CELL_BLOB) {
+	const struct cell *c = &cells[i];
+	struct text summary = { 0 };
+	struct query_tensor q;
+
+	if (query_tensor_of(rows, cells, i, &q)) {
+		add_tensor(&summary, p, &q);
+		text_adds(t, "{\"tensor\": ");
+		text_add_json(t, summary.data, summary.len);
+		text_addc(t, '}');
+		text_release(&summary);
+	} else if (c->s.len <= MAX_HEX_BLOB) {
 		text_adds(t, "{\"hex\": \"");
 		add_hex(t, c->s);
 		text_adds(t, "\"}");
 	} else {
-		text_adds(t, "null");
+		text_addf(t, "{\"bytes\": %zu}", c->s.len);
 	}
+}
+
+/* 9e999 reads as infinity everywhere and is valid JSON, as in the sqlite3 shell. */
+static void add_json_cell(struct text *t, const struct printer *p, const struct rows *rows,
+			  const struct cell *cells, int i)
+{
+	const struct cell *c = &cells[i];
+	struct query_tensor q;
+
+	if (is_text(c) && !query_tensor_of(rows, cells, i, &q))
+		text_add_json(t, c->s.data ? c->s.data : "", c->s.len);
+	else if (c->type == CELL_INT)
+		text_addf(t, "%lld", (long long)c->i);
+	else if (c->type == CELL_REAL && isinf(c->d))
+		text_adds(t, c->d > 0 ? "9e999" : "-9e999");
+	else if (c->type == CELL_REAL)
+		add_json_number(t, c->d);
+	else if (c->type == CELL_BLOB)
+		add_json_blob(t, p, rows, cells, i);
+	else
+		text_adds(t, "null");
 }
 
 /* ---- printers: each a pair of functions for recording_query() ------------------------------- */
@@ -143,7 +195,7 @@ static int tabs_row(void *ctx, const struct rows *rows, const struct cell *cells
 	text_clear(&p->line);
 	for (int i = 0; i < rows->n_columns; i++) {
 		text_clear(&plain);
-		add_plain(&plain, &cells[i], false);
+		add_plain(&plain, p, rows, cells, i);
 		text_adds(&p->line, i ? "\t" : "");
 		text_add_escaped(&p->line, plain.data ? plain.data : "", plain.len);
 	}
@@ -170,7 +222,7 @@ static int csv_row(void *ctx, const struct rows *rows, const struct cell *cells)
 	text_clear(&p->line);
 	for (int i = 0; i < rows->n_columns; i++) {
 		text_adds(&p->line, i ? "," : "");
-		add_csv_cell(&p->line, &cells[i]);
+		add_csv_cell(&p->line, p, rows, cells, i);
 	}
 	return write_line(p);
 }
@@ -184,23 +236,17 @@ static int json_row(void *ctx, const struct rows *rows, const struct cell *cells
 		text_adds(&p->line, i ? ", " : "{");
 		text_add_json(&p->line, rows->columns[i], strlen(rows->columns[i]));
 		text_adds(&p->line, ": ");
-		add_json_cell(&p->line, &cells[i]);
+		add_json_cell(&p->line, p, rows, cells, i);
 	}
 	text_addc(&p->line, '}');
 	return write_line(p);
-}
-
-static void box_finish(struct printer *p)
-{
-	ui_table_print(&p->table, &p->in->out, UI_TABLE_BOX);
-	ui_table_release(&p->table);
 }
 
 static int box_begin(void *ctx, const struct rows *rows)
 {
 	struct printer *p = ctx;
 
-	box_finish(p);
+	ui_table_release(&p->table);
 	for (int i = 0; i < rows->n_columns; i++)
 		ui_table_add_column(&p->table, rows->columns[i], false);
 	return 0;
@@ -212,7 +258,7 @@ static int box_row(void *ctx, const struct rows *rows, const struct cell *cells)
 
 	for (int i = 0; i < rows->n_columns; i++) {
 		text_clear(&p->line);
-		add_plain(&p->line, &cells[i], true);
+		add_plain(&p->line, p, rows, cells, i);
 		ui_table_cell(&p->table, p->line.data ? p->line.data : "", p->line.len);
 		if (cells[i].type == CELL_INT || cells[i].type == CELL_REAL)
 			p->table.columns[i].right = true;
@@ -220,43 +266,91 @@ static int box_row(void *ctx, const struct rows *rows, const struct cell *cells)
 	return 0;
 }
 
+/* "1,000 of 12,345 rows · 3 ms · --limit 0 shows all" */
+static void add_footer(struct text *t, const struct printer *p, const struct rows_found *found)
+{
+	const char *dot = p->in->out.utf8 ? "·" : "-";
+	char a[32], b[32], time[32];
+
+	if (found->more)
+		text_addf(t, "%s of %s%s rows", ui_format_count(p->set->max_rows, a, sizeof(a)),
+			  found->complete ? "" : "more than ",
+			  ui_format_count(found->found, b, sizeof(b)));
+	else
+		text_addf(t, "%s row%s", ui_format_count(found->found, a, sizeof(a)),
+			  found->found == 1 ? "" : "s");
+	text_addf(t, " %s %s", dot, ui_format_time(found->ns, time, sizeof(time)));
+	if (found->more)
+		text_addf(t, " %s %s shows all", dot, p->set->more);
+}
+
+static int box_end(void *ctx, const struct rows_found *found)
+{
+	struct printer *p = ctx;
+	struct text footer = { 0 };
+
+	ui_table_print(&p->table, &p->in->out,
+		       p->set->form == QUERY_RECORDS ? UI_TABLE_RECORDS : UI_TABLE_BOX);
+	ui_table_release(&p->table);
+	text_clear(&p->line);
+	if (!p->set->footer)
+		return 0;
+	add_footer(&footer, p, found);
+	ui_add_styled(&p->line, &p->in->out, UI_DIM, footer.data, footer.len);
+	text_release(&footer);
+	return write_line(p);
+}
+
 /* ---- running ------------------------------------------------------------------------------- */
 
 static const struct {
 	int (*begin)(void *ctx, const struct rows *rows);
 	int (*row)(void *ctx, const struct rows *rows, const struct cell *cells);
+	int (*end)(void *ctx, const struct rows_found *found);
 } forms[] = {
-	[QUERY_TABS] = { NULL, tabs_row },
-	[QUERY_BOX] = { box_begin, box_row },
-	[QUERY_CSV] = { csv_begin, csv_row },
-	[QUERY_JSON] = { NULL, json_row },
+	[QUERY_TABS] = { NULL, tabs_row, NULL },
+	[QUERY_BOX] = { box_begin, box_row, box_end },
+	[QUERY_CSV] = { csv_begin, csv_row, NULL },
+	[QUERY_JSON] = { NULL, json_row, NULL },
+	[QUERY_RECORDS] = { box_begin, box_row, box_end },
 };
 
-enum query_form query_form_of(const struct invocation *in)
+struct query_settings query_settings_of(const struct invocation *in)
 {
+	bool timed = in->option[OPT_TIMEOUT].is_set;
+	struct query_settings set = { .form = QUERY_TABS, .more = "--limit 0" };
+
 	if (option_on(in, OPT_CSV))
-		return QUERY_CSV;
-	if (option_on(in, OPT_JSON))
-		return QUERY_JSON;
-	return option_on(in, OPT_BOX) || in->out.is_terminal ? QUERY_BOX : QUERY_TABS;
+		set.form = QUERY_CSV;
+	else if (option_on(in, OPT_JSON))
+		set.form = QUERY_JSON;
+	else if (option_on(in, OPT_BOX) || in->out.is_terminal)
+		set.form = QUERY_BOX;
+	set.footer = set.form == QUERY_BOX && in->out.is_terminal && !option_on(in, OPT_QUIET);
+	set.max_rows = option_int(in, OPT_LIMIT, set.footer ? DEFAULT_ROWS : 0);
+	set.max_ns = (int64_t)(option_real(in, OPT_TIMEOUT, 0) * 1e9);
+	set.max_wait_ns = timed ? 0 : DEFAULT_WAIT * 1000000000ll;
+	return set;
 }
 
-int query_print(struct invocation *in, struct recording *rec, enum query_form form, const char *sql,
-		const char *const *params, int n_params, struct err *err)
+int query_print(struct invocation *in, struct recording *rec, const struct query_settings *set,
+		const char *sql, const char *const *params, int n_params, struct err *err)
 {
-	struct printer p = { .in = in, .err = err };
-	struct query q = { .begin = forms[form].begin,
-			   .row = forms[form].row,
+	struct printer p = { .in = in, .set = set, .err = err };
+	struct query q = { .begin = forms[set->form].begin,
+			   .row = forms[set->form].row,
+			   .end = forms[set->form].end,
 			   .ctx = &p,
 			   .params = params,
 			   .n_params = n_params,
-			   .interrupted = &interrupted };
+			   .interrupted = &interrupted,
+			   .max_rows = set->max_rows,
+			   .max_ns = set->max_ns,
+			   .max_wait_ns = set->max_wait_ns };
 	int r;
 
 	note(in, "%s", sql);
 	r = recording_query(rec, sql, &q, err);
-	if (r == 0)
-		box_finish(&p);
 	ui_table_release(&p.table);
 	text_release(&p.line);
 	return p.failed ? p.failed : r;

@@ -370,7 +370,7 @@ static int step_rows(struct recording *r, struct running *run, struct err *err)
 		run->found.found++;
 		expect_row(r);
 		if (!ret && run->found.found == q->max_rows)
-			return count_rest(r, run, err);
+			return q->end ? count_rest(r, run, err) : 0;
 	}
 	run->found.complete = !ret;
 	return ret;

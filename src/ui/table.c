@@ -183,6 +183,62 @@ static void print_tabs(const struct ui_table *t, FILE *out)
 			(i + 1) % (size_t)t->n_columns == 0 ? '\n' : '\t');
 }
 
+/* What borders or gaps take of a line. */
+static int between_columns(const struct ui_table *t, bool box)
+{
+	return box ? 3 * t->n_columns + 1 : 2 * (t->n_columns - 1);
+}
+
+/* Whether the columns fit when each is clipped as far as it may be. */
+static bool fits(const struct ui_table *t, const struct ui *ui)
+{
+	int total = between_columns(t, true);
+
+	for (int c = 0; c < t->n_columns; c++) {
+		bool clips = !t->columns[c].fixed && t->columns[c].width > MIN_CLIPPED;
+
+		total += clips ? MIN_CLIPPED : t->columns[c].width;
+	}
+	return ui->width <= 0 || total <= ui->width;
+}
+
+static void print_record_heading(const struct ui *ui, size_t n, int width)
+{
+	struct text line = { 0 };
+
+	text_addf(&line, "%s row %zu ", ui->utf8 ? "──" : "--", n);
+	for (int i = (int)strlen("-- row  ") + 2; i < width; i++)
+		text_adds(&line, ui->utf8 ? "─" : "-");
+	ui_add_styled(&line, ui, UI_PLAIN, "\n", 1);
+	fwrite(line.data, 1, line.len, ui->out);
+	text_release(&line);
+}
+
+static void print_records(const struct ui_table *t, const struct ui *ui)
+{
+	struct ui_column title = { .width = 0 }, value = { .width = 0 };
+	struct text line = { 0 };
+
+	for (int c = 0; c < t->n_columns; c++)
+		if (cell_width(t->columns[c].title) > title.width)
+			title.width = cell_width(t->columns[c].title);
+	if (ui->width > title.width + 2)
+		value.width = ui->width - title.width - 2;
+	for (size_t i = 0; i < t->n_cells; i++) {
+		size_t c = i % (size_t)t->n_columns;
+
+		if (c == 0)
+			print_record_heading(ui, i / (size_t)t->n_columns + 1, 40);
+		text_clear(&line);
+		add_cell(&line, ui, &title, t->columns[c].title, UI_DIM, true);
+		text_adds(&line, "  ");
+		add_cell(&line, ui, &value, t->cells[i], UI_PLAIN, false);
+		text_addc(&line, '\n');
+		fwrite(line.data, 1, line.len, ui->out);
+	}
+	text_release(&line);
+}
+
 void ui_table_print(struct ui_table *t, const struct ui *ui, enum ui_table_style style)
 {
 	const struct border *b = style == UI_TABLE_BOX ? &borders[ui->utf8 ? 0 : 1] : NULL;
@@ -195,8 +251,12 @@ void ui_table_print(struct ui_table *t, const struct ui *ui, enum ui_table_style
 		return;
 	}
 	measure(t);
+	if (style == UI_TABLE_RECORDS || (b && !fits(t, ui))) {
+		print_records(t, ui);
+		return;
+	}
 	if (ui->width > 0)
-		shrink_to(t, ui->width - (b ? 3 * t->n_columns + 1 : 2 * (t->n_columns - 1)));
+		shrink_to(t, ui->width - between_columns(t, b != NULL));
 	titles = mem_calloc((size_t)t->n_columns, sizeof(*titles));
 	for (int c = 0; c < t->n_columns; c++)
 		titles[c] = t->columns[c].title;

@@ -16,7 +16,7 @@ while read -r name; do
 	try "$T" query -t more.db "$name"
 	is "query $name" "0 " "$status $(cat "$err")"
 	try "$T" query "$name"
-	is "query $name of a default recording, or what to capture" "" "$([ "$status" = 0 ] || grep -v "^torchless: .*--capture '" "$err")"
+	is "query $name of a default recording, or what to capture" "" "$([ "$status" = 0 ] || grep -v "^torchless: .*--capture " "$err")"
 done < "$work/names"
 is "a saved query agrees with SQL" \
 	"$(sql trace.db "SELECT token_id FROM v_cand WHERE pos = (SELECT max(pos) FROM v_cand) ORDER BY rank LIMIT 3" | paste -sd' ')" \
@@ -55,6 +55,48 @@ want = [x for x, in sqlite3.connect("trace.db").execute("SELECT l2 FROM v_value"
 got = [float(l) if l.strip() else None for l in sys.stdin]
 print("" if got == want else "differs")')"
 is "tensor data is never raw" "" "$("$T" query "SELECT data FROM v_payload" | grep -v '^<blob [0-9]* bytes>$')"
+
+
+# A blob that is a tensor is shown by its statistics, here held against the bytes.
+payload="SELECT data, dtype, shape, chunk, hex(data) bytes FROM v_payload LIMIT 1"
+LC_ALL=C.UTF-8 "$T" query --json "$payload" > "$out"
+python3 - "$out" <<'PY' || fail "a payload is its statistics"
+import array, json, re, statistics, sys
+row = json.load(open(sys.argv[1]))
+x = list(array.array("f", bytes.fromhex(row["bytes"])))
+kind, mean, std, absmax, picture = re.fullmatch(r"(\S+) mean (\S+) std (\S+) absmax (\S+) ([▁-█]{8})", row["data"]["tensor"]).groups()
+assert kind == f"f32[{row['shape']}]", row
+for shown, value in ((mean, statistics.fmean(x)), (std, statistics.pstdev(x)), (absmax, max(map(abs, x)))):
+    assert abs(float(shown) - value) <= 1e-3 * abs(value), (shown, value)
+counts = [0] * 8
+for v in x:
+    counts[min(7, int((v - min(x)) / (max(x) - min(x)) * 8))] += 1
+assert picture.index("█") == counts.index(max(counts)), (picture, counts)
+PY
+is "tabs and CSV show the same" "$("$T" query "$payload" | cut -f1)" \
+	"$("$T" query --csv "$payload" | python3 -c 'import csv, sys; print(list(csv.reader(sys.stdin))[1][0])')"
+is "few elements are shown" "f32[1,4] 1 0 -2 0.5" "$("$T" query "SELECT x'0000803f00000000000000c00000003f' pos_stats")"
+npy=$(python3 -c 'import struct
+head = b"{\x27descr\x27: \x27<f4\x27, \x27fortran_order\x27: False, \x27shape\x27: (2,), }\n"
+print((b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head + struct.pack("<2f", 1, float("nan"))).hex())')
+is "a .npy is a tensor" "f32[2] 1 nan" "$("$T" query "SELECT x'$npy' t")"
+for cut in 2 8 12 60; do
+	is "a .npy without its last $cut digits is none" "" "$("$T" query "SELECT x'${npy%"$(printf '%s' "$npy" | tail -c $cut)"}' t" | grep 'f32\[')"
+done
+is "a chunk says so" "chunk 1, rows of 9: f32[2,1] 1 0" \
+	"$("$T" query "SELECT 'f32' dtype, '9,1' shape, 1 chunk, x'0000803f00000000' data" | cut -f4)"
+for shape in "'9'" "'-1,1'" "'3,'||char(0)" "''" "'4611686018427387904,4611686018427387904'" "'1,1,1,1,1,1'" 7 NULL; do
+	is "a shape that does not fit: $shape" "<blob 3 bytes>" \
+		"$("$T" query "SELECT 'f32' dtype, $shape shape, x'0000ff' data" | cut -f3)"
+done
+is "long bytes are not in JSON" '{"b": {"bytes": 100}}' "$("$T" query --json "SELECT CAST(zeroblob(100) AS BLOB) b")"
+
+# Limits.
+is "--limit" "1 2" "$("$T" query --limit 2 "SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3" | paste -sd' ')"
+is "no limit in a pipe" 3000 "$("$T" query "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 3000) SELECT i FROM n" | wc -l | tr -d ' ')"
+refuses "--timeout" 2 "stopped after 0.2 s" "$T" query --timeout 0.2 \
+	"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+refuses "a time below 0" 2 "timeout" "$T" query --timeout -1 "SELECT 1"
 
 refuses "an unknown saved query" 2 'residul.*did you mean "residual"' "$T" query residul
 refuses "an unknown parameter" 2 "next has no parameter 'x'; it has pos, n, run" "$T" query next x=1

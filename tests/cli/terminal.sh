@@ -91,6 +91,21 @@ out, _ = on_terminal("query", "SELECT 1 one, 'x' || char(27) two")
 check("query prints a box", plain(out).startswith("┌") and r"x\x1B" in out, out)
 out, _ = on_terminal("query", "SELECT fqn, fqn f2, fqn f3 FROM v_value LIMIT 3", columns=60)
 check("a wide table is clipped", all(len(line) <= 60 for line in plain(out).split("\n")) and "…" in out, out)
+check("rows and time stand below", re.search(r"┘\n3 rows · [0-9.]+ .?s\n$", plain(out)), out)
+out, _ = on_terminal("query", "-q", "SELECT 1")
+check("query -q has no footer", plain(out).endswith("┘\n"), out)
+out, _ = on_terminal("query", "SELECT * FROM v_value", columns=60)
+check("a table too wide for the screen is records", re.match(r"── row 1 ─+\nid  +1\n", plain(out)) and
+      all(len(line) <= 60 for line in plain(out).split("\n")), out[:300])
+numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT %s) SELECT i FROM n"
+out, _ = on_terminal("query", numbers % 2345)
+check("a box has a thousand rows", re.search(r"│ 1000 │\n└─+┘\n1,000 of 2,345 rows · .* · --limit 0 shows all", plain(out)), out[-200:])
+out, _ = on_terminal("query", numbers % -1)
+check("rows without end are not counted", "1,000 of more than" in out, out[-200:])
+out, _ = on_terminal("query", "--limit", "0", numbers % 2345)
+check("--limit 0 shows all", "│ 2345 │" in out and "2,345 rows" in out, out[-200:])
+out, _ = on_terminal("query", "SELECT '日本語日本語日本語' a, 'x' b", columns=25)
+check("wide characters are clipped in columns", "│ 日本語日本語日本… │ x │" in plain(out), out)
 
 # Colour.
 check("colour on a terminal", "\x1b[" in on_terminal("tokenize", "-m", model, "x")[0])

@@ -1,0 +1,96 @@
+/*
+ * tensor.c -- a tensor on one line: what it is, its statistics, how its values are spread.
+ */
+#include "torchless/stats.h"
+#include "torchless/ui.h"
+
+#include <math.h>
+#include <string.h>
+
+#define FEW   4    /* so many elements are shown themselves */
+#define BINS  8    /* of the picture */
+#define BLOCK 1024 /* elements converted at a time */
+
+static bool has_elements(const struct tensor *t)
+{
+	return t->dtype == DTYPE_F32 || t->dtype == DTYPE_F16 || t->dtype == DTYPE_BF16 ||
+	       t->dtype == DTYPE_F64;
+}
+
+static struct stats measure(const struct tensor *t, int64_t n)
+{
+	struct stats_sum sum;
+	float block[BLOCK];
+
+	stats_sum_init(&sum);
+	for (int64_t at = 0; at < n; at += BLOCK) {
+		int64_t len = n - at < BLOCK ? n - at : BLOCK;
+
+		for (int64_t i = 0; i < len; i++)
+			block[i] = (float)tensor_get(t, at + i);
+		stats_sum_add(&sum, block, len, at);
+	}
+	return stats_finish(&sum);
+}
+
+static void add_histogram(struct text *out, const struct ui *ui, const struct tensor *t, int64_t n,
+			  const struct stats *s)
+{
+	double bins[BINS] = { 0 };
+
+	if (!(s->max > s->min))
+		return;
+	for (int64_t i = 0; i < n; i++) {
+		double x = tensor_get(t, i);
+
+		if (isfinite(x))
+			bins[(int)fmin(BINS - 1, (x - s->min) / (s->max - s->min) * BINS)]++;
+	}
+	text_addc(out, ' ');
+	ui_add_spark(out, ui, bins, BINS);
+}
+
+static void add_count(struct text *out, int64_t n, const char *what)
+{
+	char number[32];
+
+	if (n)
+		text_addf(out, ", %s %s", ui_format_count(n, number, sizeof(number)), what);
+}
+
+static void add_statistics(struct text *out, const struct ui *ui, const struct tensor *t, int64_t n)
+{
+	struct stats s = measure(t, n);
+	char mean[32], std[32], absmax[32];
+
+	if (isfinite(s.absmax))
+		text_addf(out, " mean %s std %s absmax %s",
+			  ui_format_number(s.mean, mean, sizeof(mean)),
+			  ui_format_number(s.std, std, sizeof(std)),
+			  ui_format_number(s.absmax, absmax, sizeof(absmax)));
+	add_count(out, s.n_nan, "NaN");
+	add_count(out, s.n_pinf, "+inf");
+	add_count(out, s.n_ninf, "-inf");
+	if (isfinite(s.absmax))
+		add_histogram(out, ui, t, n, &s);
+}
+
+void ui_add_tensor(struct text *out, const struct ui *ui, const struct tensor *t)
+{
+	int64_t n = tensor_numel(t);
+	char number[32];
+
+	text_adds(out, dtype_table[t->dtype].name);
+	text_addc(out, '[');
+	for (int i = 0; i < t->n_dims; i++)
+		text_addf(out, "%s%lld", i ? "," : "", (long long)t->shape[i]);
+	text_addc(out, ']');
+	if (!t->data || !has_elements(t))
+		return;
+	if (n > FEW) {
+		add_statistics(out, ui, t, n);
+		return;
+	}
+	for (int64_t i = 0; i < n; i++)
+		text_addf(out, " %s", ui_format_number(tensor_get(t, i), number, sizeof(number)));
+}
