@@ -31,6 +31,7 @@ class Config:
         return {
             "architectures": ["MistralForCausalLM"],
             "model_type": "mistral",
+            "_name_or_path": "torchless/teaching-model",
             "vocab_size": self.vocab,
             "hidden_size": self.width,
             "intermediate_size": self.ffn,
