@@ -1,0 +1,62 @@
+#!/bin/sh
+# odd_prompts.sh -- the model that comes with the program, given what it was not made for.
+. "$(dirname "$0")/lib.inc"
+db=$work/odd.db
+counted() { # how many tokens of the prompt the recording holds
+	sql "$db" "SELECT count(*) FROM v_token WHERE source <> 'generated'"
+}
+
+# Both commands take any bytes: status 0, the tokens are those of tokenize, no warning.
+takes() { # WHAT, the prompt on stdin
+	cat >"$work/prompt"
+	"$T" tokenize --ids - <"$work/prompt" >"$work/ids" 2>"$err" || fail "$1: tokenize fails"
+	"$T" run -n 8 - <"$work/prompt" >"$out" 2>"$err" || fail "$1: run fails: $(cat "$err")"
+	hasnt "$1: run warns" '^torchless: ' "$err"
+	"$T" trace -n 2 -o "$db" - <"$work/prompt" >"$out" 2>"$err" || fail "$1: trace fails: $(cat "$err")"
+	hasnt "$1: trace warns" '^torchless: ' "$err"
+	is "$1: the tokens" "$(cat "$work/ids")" \
+		"$(sql "$db" "SELECT token_id FROM v_token WHERE source <> 'generated' ORDER BY pos" | paste -sd' ')"
+}
+printf '' | takes "an empty prompt"
+is "an empty prompt is <s> alone" 1 "$(counted)"
+printf ' ' | takes "a space"
+printf '\n\n\t\r\n' | takes "white space"
+printf '\377\376Lily \303' | takes "bytes that are no UTF-8"
+printf '\360\237\216' | takes "half a character"
+printf 'Lily\000put' | takes "NUL"
+printf '\000' | takes "NUL alone"
+printf '\001\033[31m\177' | takes "control bytes"
+printf '你好 🎈 é' | takes "other scripts"
+printf '<s></s><unk>' | takes "the names of special tokens"
+awk 'BEGIN { for (i = 0; i < 64; i++) printf "x" }' | takes "a word of 64 letters"
+
+# Longer than the trained context, which config.json says: a warning with both numbers, and on it goes.
+context=$("$T" info --config | sed -n 's/^max_position_embeddings	//p')
+sentences() { # COUNT
+	yes 'Lily put the ball in the box.' | head -n "$1" | paste -sd' ' -
+}
+sentences 40 >"$work/long"
+n=$("$T" tokenize --ids - <"$work/long" | wc -w)
+[ "$n" -gt "$context" ] || fail "the long prompt is too short"
+for command in run trace; do
+	set -- "$T" $command -q -n 4
+	[ $command = run ] || set -- "$@" -o "$db"
+	"$@" - <"$work/long" >"$out" 2>"$err"
+	is "$command: a prompt beyond the context" 0 $?
+	has "$command: is warned of" \
+		"^torchless: warning: the prompt has $n tokens but the model's context is $context: " "$err"
+	is "$command: once" 1 "$(wc -l <"$err" | tr -d ' ')"
+done
+is "all of it is recorded" "$n" "$(counted)"
+sentences 1300 >"$work/long"
+n=$("$T" tokenize --ids - <"$work/long" | wc -w)
+[ "$n" -gt 10000 ] || fail "10,000 tokens are $n"
+"$T" run -q -n 4 - <"$work/long" >"$out" 2>"$err" || fail "10,000 tokens: run: $(cat "$err")"
+"$T" trace -q -o "$db" - <"$work/long" 2>"$err" || fail "10,000 tokens: trace: $(cat "$err")"
+is "10,000 tokens: are recorded" "$n" "$(counted)"
+
+# Ids that are none.
+refuses "an id beyond the vocabulary" 2 "[Tt]oken" "$T" trace -q -o "$db" --prompt-ids "1 999999"
+refuses "a negative id" 2 "'-5'" "$T" trace -q -o "$db" --prompt-ids "1 -5"
+refuses "no ids" 2 "" "$T" trace -q -o "$db" --prompt-ids ""
+finish
