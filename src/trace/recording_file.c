@@ -78,6 +78,10 @@ static int write_new(const char *path, const char *const *scripts, struct err *e
 		ret = db_exec(&db, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF", err);
 	for (; !ret && *scripts; scripts++)
 		ret = db_exec(&db, *scripts, err);
+	/* Under its own name the file is read at once, and then the mode changes only by waiting.
+	 */
+	if (!ret)
+		ret = db_exec(&db, "PRAGMA journal_mode = WAL", err);
 	db_close(&db);
 	return ret;
 }

@@ -12,6 +12,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 extern const char indexes_sql[];
 
@@ -299,7 +300,6 @@ static int resume(struct trace_writer *w, const char *path, int64_t n_runs, stru
 {
 	if (recording_file_check(path, err) || writer_open(w, path, err))
 		return err->code;
-	sqlite3_busy_timeout(w->db.handle, 2000);
 	if (recording_file_identify(&w->db, path, err))
 		return err->code;
 	if (sqlite3_db_readonly(w->db.handle, "main") == 1)
@@ -336,6 +336,8 @@ int trace_writer_resume(const char *path, const struct program *p, const struct 
 		*w = made;
 	if (!blank)
 		return 0;
+	/* Nothing is lost with it, and nobody wants it kept as FILE.old. */
+	unlink(path);
 	*w = trace_writer_new(path, p, model, opt, err);
 	return *w ? 0 : err->code;
 }

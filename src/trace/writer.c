@@ -22,6 +22,9 @@
 
 extern const char schema_sql[], indexes_sql[], schema_doc_sql[], saved_queries_sql[];
 
+/* How long a reader of the file may be in the way, in milliseconds. */
+enum { READER_MS = 2000 };
+
 /* Pages of log before SQLite copies them into the file: 32 MB. */
 static const char recording_pragmas[] =
 	"PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
@@ -68,9 +71,12 @@ static int insert_meta(struct trace_writer *w, struct err *err)
 
 int writer_open(struct trace_writer *w, const char *path, struct err *err)
 {
-	if (recording_file_lock(path, &w->lock_fd, err))
+	if (recording_file_lock(path, &w->lock_fd, err) ||
+	    db_open(&w->db, path, SQLITE_OPEN_READWRITE, err))
 		return err->code;
-	return db_open(&w->db, path, SQLITE_OPEN_READWRITE, err);
+	/* Somebody may look at the file as soon as it has its name: that takes but a moment. */
+	sqlite3_busy_timeout(w->db.handle, READER_MS);
+	return 0;
 }
 
 int writer_start(struct trace_writer *w, struct err *err)
@@ -180,7 +186,6 @@ static int finish_file(struct trace_writer *w, struct err *err)
 		    "'now'))",
 		    err))
 		return err->code;
-	sqlite3_busy_timeout(w->db.handle, 1000);
 	/* A reader may hold the log: then the last to close the file folds it in. */
 	if (!db_exec(&w->db, "PRAGMA wal_checkpoint(TRUNCATE)", &busy))
 		db_exec(&w->db, "PRAGMA journal_mode = DELETE", &busy);
