@@ -15,6 +15,7 @@
  *	attention.c   a layer's attention, from stored q and k or from stored patterns
  *	attn.c        attn, a query and a key a row
  *	lens.c        lens, from stored residual streams
+ *	lens_rows.c   the logits of a layer at a position, and their ranks
  *	extension.c   the entry point of the loadable extension
  *
  * SQLite is called through sqlite3ext.h, so that the same sources serve the program (SQLITE_CORE)
@@ -262,7 +263,51 @@ bool is_utf8(struct bytes b);
 
 /* ---- the lens ------------------------------------------------------------------------------- */
 
+struct ranked {
+	float logit;
+	int32_t id;
+};
+
+/* One layer at one position.  Counted references; the newest are kept for the next call. */
+struct lens_row {
+	int64_t run, pos, layer, state;
+	int refs;
+	struct lens_row *next;
+	int64_t n;     /* of the vocabulary */
+	float *logits; /* [n]; NULL: not computed yet */
+	struct ranked
+		*best; /* the first n_best ranks: likelier first, NaN last, then the lower id */
+	int64_t n_best;
+	double log_sum; /* of exp(logits) */
+	bool has_log_sum;
+};
+
+/* The kept row of the same run, pos, layer and state, referenced; NULL when there is none. */
+struct lens_row *lens_row_find(struct inspect *in, const struct lens_row *like);
+void lens_row_keep(struct inspect *in, struct lens_row *r);
+void lens_row_release(struct lens_row *r);
 void lens_forget(struct inspect *in);
+
+/* What turns a residual stream into logits; ERR_FORMAT when a program ends otherwise. */
+struct lens_head {
+	const struct tensor *norm, *weight;
+	float eps;
+};
+int lens_head(const struct model *m, struct lens_head *h, struct err *err);
+
+/*
+ * Logits of n residual streams in x [rows, D] (which is overwritten), rows >= n, into out[0..n).
+ * ERR_MEMORY.
+ */
+int lens_head_apply(struct inspect *in, const struct lens_head *h, float *x, int64_t n,
+		    int64_t rows, struct lens_row **out, struct err *err);
+
+/* Have rank `rank` in r->best; `likely` is the last one that will be asked for.  ERR_MEMORY. */
+int lens_row_have(struct lens_row *r, int64_t rank, int64_t likely, struct err *err);
+
+/* How many tokens are likelier than `id`. */
+int64_t lens_row_rank(const struct lens_row *r, int64_t id);
+double lens_row_log_sum(struct lens_row *r);
 
 /* ---- table functions ---------------------------------------------------------------------- */
 

@@ -6,10 +6,6 @@
  * its weights once.  Kernels add in another order for few rows than for many: all layers but the
  * last go as many, so that a layer's numbers do not depend on who is asked for beside it; the last
  * goes as the run's own rows did, so that its logits are the recorded ones bit for bit.
- *
- * Nothing is sorted that nobody reads: the best few are selected, all of a layer's tokens are
- * sorted only when a query walks beyond them, and a token asked for by its text or id is ranked by
- * counting.
  */
 #include "inspect_impl.h"
 
@@ -31,242 +27,9 @@ enum {
 	LENS_POS
 };
 
-#define EMBEDDING  (-1) /* the layer of what enters layer 0 */
-#define BATCH      32   /* layers that go through the head together */
-#define MANY       8    /* rows that every kernel takes for many */
-#define FEW        64   /* ranks selected before all are sorted ... */
-#define MORE       4096 /* ... or as many as a query asks for */
-#define KEPT_BYTES ((int64_t)128 << 20)
-
-struct ranked {
-	float logit;
-	int32_t id;
-};
-
-/* One layer at one position. */
-struct lens_row {
-	int64_t run, pos, layer, state;
-	int refs;
-	struct lens_row *next;
-	int64_t n; /* of the vocabulary */
-	float *logits;
-	struct ranked *best; /* the first n_best ranks */
-	int64_t n_best;
-	double log_sum; /* of exp(logits) */
-	bool has_log_sum;
-};
-
-/* ---- rows that are kept --------------------------------------------------------------------- */
-
-static void release_row(struct lens_row *r)
-{
-	if (!r || --r->refs > 0)
-		return;
-	free(r->logits);
-	free(r->best);
-	free(r);
-}
-
-static int64_t bytes_of(const struct lens_row *r)
-{
-	return r->n * (int64_t)sizeof(float) + r->n_best * (int64_t)sizeof(*r->best);
-}
-
-static void trim(struct inspect *in, int64_t budget)
-{
-	struct lens_row **at = &in->lenses;
-	int64_t kept = 0;
-
-	while (*at) {
-		struct lens_row *r = *at;
-
-		kept += bytes_of(r);
-		if (kept <= budget) {
-			at = &r->next;
-			continue;
-		}
-		*at = r->next;
-		release_row(r);
-	}
-}
-
-void lens_forget(struct inspect *in)
-{
-	trim(in, -1);
-}
-
-static struct lens_row *find_row(struct inspect *in, const struct lens_row *like)
-{
-	for (struct lens_row *r = in->lenses; r; r = r->next)
-		if (r->run == like->run && r->pos == like->pos && r->layer == like->layer &&
-		    r->state == like->state) {
-			r->refs++;
-			return r;
-		}
-	return NULL;
-}
-
-/* ---- the head ------------------------------------------------------------------------------- */
-
-/* What turns a residual stream into logits. */
-struct head {
-	const struct tensor *norm, *weight;
-	float eps;
-};
-
-static const struct op *producer(const struct program *p, value_id v)
-{
-	return v >= 0 && p->values[v].op >= 0 ? &p->ops[p->values[v].op] : NULL;
-}
-
-/* From the logits backwards: linear, the last rows, norm. */
-static int find_head(const struct model *m, struct head *h, struct err *err)
-{
-	const struct program *p = &m->program;
-	const struct op *linear = producer(p, p->logits), *op;
-
-	op = linear ? producer(p, linear->in[0]) : NULL;
-	if (op && op->code == OP_TAIL)
-		op = producer(p, op->in[0]);
-	if (!linear || linear->code != OP_LINEAR || !op || op->code != OP_RMSNORM)
-		return err_set(err, ERR_FORMAT,
-			       "%s does not end in a norm and a linear layer, which the lens needs",
-			       m->checkpoint.path);
-	*h = (struct head){ .norm = &p->values[op->in[1]].t,
-			    .weight = &p->values[linear->in[1]].t,
-			    .eps = op->eps };
-	return 0;
-}
-
-/* logits [n, V] of n residual streams x [rows, D], of which rows >= n are there. */
-static int apply_head(struct inspect *in, const struct head *h, float *x, int64_t n, int64_t rows,
-		      struct lens_row **out, struct err *err)
-{
-	const struct kernels *k = in->opt.kernels;
-	int64_t V = h->weight->shape[0];
-	float *y = mem_try_aligned((size_t)(rows * V) * sizeof(*y));
-
-	if (!y)
-		return err_set(err, ERR_MEMORY, "no memory for %lld rows of %lld logits",
-			       (long long)rows, (long long)V);
-	k->rmsnorm(inspect_pool(in), NULL, NULL, x, x, h->norm, h->eps, rows);
-	k->linear(inspect_pool(in), y, x, h->weight, rows);
-	for (int64_t i = 0; i < n; i++) {
-		out[i]->logits = mem_try_aligned((size_t)V * sizeof(*y));
-		if (!out[i]->logits) {
-			free(y);
-			return err_set(err, ERR_MEMORY, "no memory for %lld logits", (long long)V);
-		}
-		out[i]->n = V;
-		memcpy(out[i]->logits, y + i * V, (size_t)V * sizeof(*y));
-	}
-	free(y);
-	return 0;
-}
-
-/* ---- ranks ---------------------------------------------------------------------------------- */
-
-/* Likelier first, NaN last, then the lower id: a total order. */
-static bool before(struct ranked a, struct ranked b)
-{
-	if (isnan(a.logit) || isnan(b.logit))
-		return isnan(a.logit) && isnan(b.logit) ? a.id < b.id : isnan(b.logit);
-	return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
-}
-
-static int compare(const void *x, const void *y)
-{
-	const struct ranked *a = x, *b = y;
-
-	return before(*a, *b) ? -1 : before(*b, *a);
-}
-
-/* Let the root of a heap whose root is the worst sink. */
-static void sink(struct ranked *heap, int64_t n, int64_t i)
-{
-	for (;;) {
-		int64_t worst = i;
-
-		for (int64_t c = 2 * i + 1; c <= 2 * i + 2 && c < n; c++)
-			if (before(heap[worst], heap[c]))
-				worst = c;
-		if (worst == i)
-			return;
-		struct ranked t = heap[i];
-		heap[i] = heap[worst];
-		heap[worst] = t;
-		i = worst;
-	}
-}
-
-/* The first k ranks, k < n: the logits go past a heap of the best ones so far. */
-static void select_best(struct lens_row *r, int64_t k)
-{
-	for (int64_t i = 0; i < k; i++)
-		r->best[i] = (struct ranked){ r->logits[i], (int32_t)i };
-	for (int64_t i = k / 2; i-- > 0;)
-		sink(r->best, k, i);
-	for (int64_t i = k; i < r->n; i++) {
-		struct ranked one = { r->logits[i], (int32_t)i };
-
-		if (before(one, r->best[0])) {
-			r->best[0] = one;
-			sink(r->best, k, 0);
-		}
-	}
-}
-
-/* Have rank `rank` in r->best; `likely` is the last one that will be asked for. */
-static int have_rank(struct lens_row *r, int64_t rank, int64_t likely, struct err *err)
-{
-	int64_t k = likely < FEW ? FEW : likely + 1;
-	struct ranked *best;
-
-	if (rank < r->n_best)
-		return 0;
-	if (k > MORE || rank >= k)
-		k = r->n;
-	if (k > r->n)
-		k = r->n;
-	best = realloc(r->best, (size_t)k * sizeof(*best));
-	if (!best)
-		return err_set(err, ERR_MEMORY, "no memory to rank %lld tokens", (long long)k);
-	r->best = best;
-	r->n_best = k;
-	if (k < r->n)
-		select_best(r, k);
-	else
-		for (int64_t i = 0; i < k; i++)
-			best[i] = (struct ranked){ r->logits[i], (int32_t)i };
-	qsort(best, (size_t)k, sizeof(*best), compare);
-	return 0;
-}
-
-static int64_t rank_of(const struct lens_row *r, int64_t id)
-{
-	struct ranked one = { r->logits[id], (int32_t)id };
-	int64_t rank = 0;
-
-	for (int64_t i = 0; i < r->n; i++)
-		rank += before((struct ranked){ r->logits[i], (int32_t)i }, one);
-	return rank;
-}
-
-static double log_sum(struct lens_row *r)
-{
-	double max = -INFINITY, sum = 0;
-
-	if (r->has_log_sum)
-		return r->log_sum;
-	for (int64_t i = 0; i < r->n; i++)
-		if ((double)r->logits[i] > max)
-			max = (double)r->logits[i];
-	for (int64_t i = 0; i < r->n; i++)
-		sum += exp((double)r->logits[i] - max);
-	r->log_sum = max + log(sum);
-	r->has_log_sum = true;
-	return r->log_sum;
-}
+#define EMBEDDING (-1) /* the layer of what enters layer 0 */
+#define BATCH     32   /* layers that go through the head together */
+#define MANY      8    /* rows that every kernel takes for many */
 
 /* ---- residual streams ----------------------------------------------------------------------- */
 
@@ -295,7 +58,7 @@ static void lens_reset(struct table_cursor *c)
 	struct lens *l = (struct lens *)c;
 
 	for (size_t i = 0; i < l->n_streams; i++)
-		release_row(l->streams[i].row);
+		lens_row_release(l->streams[i].row);
 	free(l->streams);
 	free(l->ids);
 	words_release(l->words);
@@ -311,14 +74,14 @@ static void add_layer(struct lens *l, int64_t layer, int64_t value, int64_t at_r
 		.run = l->m.run, .pos = l->pos, .layer = layer, .state = l->state, .refs = 1
 	};
 
-	row = find_row(l->base.in, &like);
+	row = lens_row_find(l->base.in, &like);
 	if (!row) {
 		row = mem_calloc(1, sizeof(*row));
 		*row = like;
 	}
 	/* A pass that was run again: the later one counts. */
 	if (l->n_streams && l->streams[l->n_streams - 1].row->layer == layer)
-		release_row(l->streams[--l->n_streams].row);
+		lens_row_release(l->streams[--l->n_streams].row);
 	l->streams = mem_grow(l->streams, l->n_streams, &l->cap_streams, sizeof(*l->streams));
 	l->streams[l->n_streams++] = (struct stream){ row, value, at_row };
 }
@@ -369,9 +132,11 @@ static int read_stream(struct lens *l, const struct stream *from, float *x, stru
 {
 	struct sql_tensor *t = inspect_value(l->base.in, from->value, err);
 	int64_t D = l->m.d_model;
-	int ret = t ? 0 : err->code;
+	int ret = 0;
 
-	if (t && (t->n_dims != 2 || t->shape[1] != D || from->at_row >= t->shape[0]))
+	if (!t)
+		return err->code;
+	if (t->n_dims != 2 || t->shape[1] != D || from->at_row >= t->shape[0])
 		ret = err_set(err, ERR_FORMAT, "the recording changed while it was read");
 	if (!ret)
 		memcpy(x, t->data + from->at_row * D, (size_t)D * sizeof(*x));
@@ -380,7 +145,7 @@ static int read_stream(struct lens *l, const struct stream *from, float *x, stru
 }
 
 /* Logits of n streams, which go through the head as at least `at_least` rows. */
-static int compute(struct lens *l, const struct head *h, struct stream **todo, int64_t n,
+static int compute(struct lens *l, const struct lens_head *h, struct stream **todo, int64_t n,
 		   int64_t at_least, struct err *err)
 {
 	int64_t rows = n > at_least ? n : at_least, D = l->m.d_model;
@@ -393,12 +158,9 @@ static int compute(struct lens *l, const struct head *h, struct stream **todo, i
 		ret = read_stream(l, todo[i], x + i * D, err);
 	}
 	if (!ret)
-		ret = apply_head(l->base.in, h, x, n, rows, out, err);
-	for (int64_t i = 0; i < n && !ret; i++) {
-		out[i]->refs++;
-		out[i]->next = l->base.in->lenses;
-		l->base.in->lenses = out[i];
-	}
+		ret = lens_head_apply(l->base.in, h, x, n, rows, out, err);
+	for (int64_t i = 0; i < n && !ret; i++)
+		lens_row_keep(l->base.in, out[i]);
 	free(x);
 	return ret;
 }
@@ -426,7 +188,7 @@ static int64_t rows_of_run(const struct lens *l)
 	return rows < 1 ? 1 : rows > MANY ? MANY : rows;
 }
 
-static int compute_all(struct lens *l, const struct head *h, struct err *err)
+static int compute_all(struct lens *l, const struct lens_head *h, struct err *err)
 {
 	struct stream *todo[BATCH];
 	int64_t n = 0;
@@ -448,16 +210,15 @@ static int compute_all(struct lens *l, const struct head *h, struct err *err)
 	}
 	if (n && compute(l, h, todo, n, MANY, err))
 		return err->code;
-	trim(l->base.in, KEPT_BYTES);
 	return 0;
 }
 
 static int read_layers(struct lens *l, struct err *err)
 {
 	struct model *m;
-	struct head h = { 0 };
+	struct lens_head h = { 0 };
 
-	if (inspect_model(l->base.in, l->m.run, &m, err) || find_head(m, &h, err))
+	if (inspect_model(l->base.in, l->m.run, &m, err) || lens_head(m, &h, err))
 		return err->code;
 	if (h.weight->shape[1] != l->m.d_model || h.norm->shape[0] != l->m.d_model)
 		return err_set(
@@ -535,13 +296,13 @@ static int find_next(struct lens *l, struct err *err)
 	for (; l->at < l->n_streams; l->at++, l->rank = low, l->id = 0) {
 		struct lens_row *r = l->streams[l->at].row;
 
-		for (; l->id < l->n_ids; l->id++)
+		for (; l->ids && l->id < l->n_ids; l->id++)
 			if (l->ids[l->id] >= 0 && l->ids[l->id] < r->n) {
-				l->rank = rank_of(r, l->ids[l->id]);
+				l->rank = lens_row_rank(r, l->ids[l->id]);
 				return 0;
 			}
 		if (!l->ids && l->rank < r->n && l->rank <= high)
-			return have_rank(r, l->rank, high < r->n ? high : 0, err);
+			return lens_row_have(r, l->rank, high < r->n ? high : 0, err);
 	}
 	l->base.eof = true;
 	return 0;
@@ -621,7 +382,7 @@ static int lens_column(struct table_cursor *c, sqlite3_context *ctx, int column,
 		sqlite3_result_int64(ctx, l->rank);
 		return 0;
 	case LENS_LOGPROB:
-		sqlite3_result_double(ctx, (double)r->logits[id] - log_sum(r));
+		sqlite3_result_double(ctx, (double)r->logits[id] - lens_row_log_sum(r));
 		return 0;
 	case LENS_LOGIT:
 		sqlite3_result_double(ctx, (double)r->logits[id]);
