@@ -22,7 +22,8 @@
 
 static int64_t bytes_of(const struct attn_layer *l)
 {
-	return (l->q.n * l->q.row + l->k.n * l->k.row) * (int64_t)sizeof(float);
+	return (int64_t)sizeof(*l) +
+	       (l->q.n * l->q.row + l->k.n * l->k.row) * (int64_t)sizeof(float);
 }
 
 void attn_layer_release(struct attn_layer *l)
@@ -262,10 +263,10 @@ struct attn_layer *attn_layer_open(struct inspect *in, const struct run_model *m
 		attn_layer_release(l);
 		return NULL;
 	}
+	trim(in, KEPT_BYTES - bytes_of(l));
 	l->next = in->layers;
 	in->layers = l;
 	l->refs++;
-	trim(in, KEPT_BYTES);
 	return l;
 }
 
@@ -375,11 +376,20 @@ static int compute_rows(struct inspect *in, struct attn_layer *l, int64_t head, 
 	return 0;
 }
 
-/* Copy what a query sees from a stored relation; `hidden` elsewhere. */
-static int copy_rows(struct inspect *in, const struct attn_layer *l, const struct stored_pass *pass,
-		     int64_t value, int64_t head, const struct attn_rows *r, float *out,
+/* Copy what the queries of a head see from a stored relation; `hidden` elsewhere. */
+struct copy {
+	const struct attn_layer *l;
+	const struct stored_pass *pass;
+	const struct attn_rows *r;
+	int64_t head;
+};
+
+static int copy_rows(struct inspect *in, const struct copy *c, int64_t value, float *out,
 		     float hidden, struct err *err)
 {
+	const struct attn_layer *l = c->l;
+	const struct stored_pass *pass = c->pass;
+	const struct attn_rows *r = c->r;
 	struct sql_tensor *t = inspect_value(in, value, err);
 
 	if (!t)
@@ -391,7 +401,7 @@ static int copy_rows(struct inspect *in, const struct attn_layer *l, const struc
 	}
 	for (int64_t i = 0; i < r->n; i++) {
 		int64_t q = r->q0 + i, first = attn_first_key(l, q);
-		const float *row = t->data + (head * pass->n + q - pass->first) * pass->n_keys;
+		const float *row = t->data + (c->head * pass->n + q - pass->first) * pass->n_keys;
 
 		for (int64_t k = 0; k < r->n_keys; k++)
 			out[i * r->n_keys + k] = k >= first && k <= q ? row[k] : hidden;
@@ -405,20 +415,21 @@ static int read_rows(struct inspect *in, struct attn_layer *l, int64_t head, int
 {
 	const struct stored_pass *pass = pass_of(l, r->q0);
 	int64_t scores = pass->masked ? pass->masked : pass->scores;
+	const struct copy c = { l, pass, r, head };
 
 	r->n = pass->first + pass->n - r->q0 < max ? pass->first + pass->n - r->q0 : max;
 	r->k0 = 0;
 	r->n_keys = r->q0 + r->n;
 	if (reserve(r, err))
 		return err->code;
-	if (scores && copy_rows(in, l, pass, scores, head, r, r->score_buffer, -INFINITY, err))
+	if (scores && copy_rows(in, &c, scores, r->score_buffer, -INFINITY, err))
 		return err->code;
-	if (pass->pattern && copy_rows(in, l, pass, pass->pattern, head, r, r->p_buffer, 0, err))
+	if (pass->pattern && copy_rows(in, &c, pass->pattern, r->p_buffer, 0, err))
 		return err->code;
 	r->score = scores ? r->score_buffer : NULL;
 	if (pass->pattern)
 		r->p = r->p_buffer;
-	else
+	else if (r->score)
 		softmax_rows(in, r);
 	return 0;
 }

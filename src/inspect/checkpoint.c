@@ -76,7 +76,7 @@ static int other_hash(const char *path, const char *what, const uint8_t *found,
 
 	if (!recorded->known || !memcmp(found, recorded->bytes, HASH_BYTES))
 		return 0;
-	for (int i = 0; i < HASH_BYTES; i++) {
+	for (size_t i = 0; i < HASH_BYTES; i++) {
 		snprintf(hex[0] + 2 * i, 3, "%02x", found[i]);
 		snprintf(hex[1] + 2 * i, 3, "%02x", recorded->bytes[i]);
 	}

@@ -171,9 +171,11 @@ static int find_dumps(struct inspect *in, const struct run_model *m, const char 
 static int copy_dump(struct inspect *in, const struct dump *d, struct positions *p, struct err *err)
 {
 	struct sql_tensor *t = inspect_value(in, d->value_id, err);
-	int ret = t ? 0 : err->code;
+	int ret = 0;
 
-	if (t && t->numel != d->n * p->row)
+	if (!t)
+		return err->code;
+	if (t->numel != d->n * p->row)
 		ret = err_set(err, ERR_FORMAT, "the recording changed while it was read");
 	if (!ret && d->n) {
 		memcpy(p->data + (d->first - p->first) * p->row, t->data,
