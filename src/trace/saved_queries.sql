@@ -368,23 +368,26 @@ GROUP BY a.k ORDER BY avg(a.p) DESC LIMIT :n',
 ('outliers', 'Is the residual stream ruled by a few dimensions?',
 'WITH here AS (SELECT id run, iif(:pos < 0, (SELECT max(pos) FROM v_token WHERE run_id = id AND source <> ''generated'')
     + 1 + :pos, :pos) pos FROM run WHERE id = iif(:run, :run, (SELECT max(id) FROM run))),
-element AS (SELECT v.layer, e.i1 dimension, e.value FROM here JOIN v_value v ON v.run_id = here.run AND v.role = ''resid_post''
-    AND here.pos BETWEEN v.pos0 AND v.pos0 + v.n_tok - 1 JOIN value w ON w.id = v.id
-  JOIN tensor_each(v.id) e ON e.i0 = here.pos - coalesce(w.dump_from, v.pos0)),
-mean AS (SELECT layer, avg(value) m FROM element GROUP BY layer)
-SELECT layer, round(count(*) * sum(pow(value - m, 4)) / pow(sum(pow(value - m, 2)), 2), 2) kurtosis,
-  max(dimension) FILTER (WHERE value * value = top) dimension, round(100 * top / sum(value * value), 2) percent_of_square
-FROM (SELECT element.*, m, max(value * value) OVER (PARTITION BY layer) top FROM element JOIN mean USING (layer))
-GROUP BY layer ORDER BY layer',
+moment AS (SELECT v.layer, e.i1 dimension, max(e.value * e.value) largest, sum(e.value * e.value) square,
+    avg(e.value) a, avg(pow(e.value, 2)) b, avg(pow(e.value, 3)) c, avg(pow(e.value, 4)) d
+  FROM here JOIN v_value v ON v.run_id = here.run AND v.role = ''resid_post''
+      AND here.pos BETWEEN v.pos0 AND v.pos0 + v.n_tok - 1
+    JOIN value w ON w.id = v.id JOIN tensor_each(v.id) e ON e.i0 = here.pos - coalesce(w.dump_from, v.pos0)
+  GROUP BY v.layer)
+SELECT layer, round((d - 4 * a * c + 6 * a * a * b - 3 * pow(a, 4)) / pow(b - a * a, 2), 2) kurtosis,
+  dimension, round(100 * largest / square, 2) percent_of_square
+FROM moment ORDER BY layer',
 '{"pos": -1, "run": 0}'),
 
 ('silent-units', 'How many units of the MLPs are nearly silent?',
-'WITH unit AS (
-  SELECT v.layer, e.i1 unit, max(abs(e.value)) peak, max(max(abs(e.value))) OVER (PARTITION BY v.layer) loudest
-  FROM v_value v JOIN tensor_each(v.id) e
-  WHERE v.role = ''mlp_post'' AND v.pass = :pass AND v.run_id = iif(:run, :run, (SELECT max(id) FROM run))
-  GROUP BY v.layer, e.i1)
-SELECT layer, count(*) units, sum(peak < :below * loudest) silent, round(100.0 * sum(peak < :below * loudest) / count(*), 1) percent,
-  max(unit) FILTER (WHERE peak = loudest) loudest_unit, round(loudest, 3) loudest
-FROM unit GROUP BY layer ORDER BY layer',
-'{"below": 0.01, "pass": 0, "run": 0}');
+'WITH here AS (SELECT id run, iif(:pos < 0, (SELECT max(pos) FROM v_token WHERE run_id = id AND source <> ''generated'')
+    + 1 + :pos, :pos) pos FROM run WHERE id = iif(:run, :run, (SELECT max(id) FROM run))),
+unit AS MATERIALIZED (SELECT v.layer, e.i1 unit, abs(e.value) size
+  FROM here JOIN v_value v ON v.run_id = here.run AND v.role = ''mlp_post''
+      AND here.pos BETWEEN v.pos0 AND v.pos0 + v.n_tok - 1
+    JOIN value w ON w.id = v.id JOIN tensor_each(v.id) e ON e.i0 = here.pos - coalesce(w.dump_from, v.pos0)),
+loudest AS MATERIALIZED (SELECT layer, unit, max(size) size FROM unit GROUP BY layer)
+SELECT l.layer, count(*) units, sum(u.size < :below * l.size) silent, round(100.0 * sum(u.size < :below * l.size) / count(*), 1) percent,
+  l.unit loudest_unit, round(l.size, 3) loudest
+FROM loudest l JOIN unit u ON u.layer = l.layer GROUP BY l.layer ORDER BY l.layer',
+'{"below": 0.01, "pos": -1, "run": 0}');

@@ -168,7 +168,7 @@ class Datasette(unittest.TestCase):
         cls.log = open(os.path.join(folder, "datasette.log"), "w+b")
         cls.server = subprocess.Popen(
             [sys.executable, "-m", "datasette", "serve", "--immutable", recording, "--host", "127.0.0.1",
-             "--port", str(port)], stdout=cls.log, stderr=cls.log)
+             "--port", str(port), "--setting", "sql_time_limit_ms", "60000"], stdout=cls.log, stderr=cls.log)
         for _ in range(600):
             with contextlib.suppress(OSError), contextlib.closing(
                     socket.create_connection(("127.0.0.1", port), 1)):

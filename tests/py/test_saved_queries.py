@@ -795,11 +795,13 @@ def check_outliers():
 
 @check("silent-units")
 def check_silent_units():
-    for row, array in zip(saved("full.db", "silent-units", "below=0.02"), layers(".mlp:act_mul"), strict=True):
-        peak = np.abs(array.astype(np.float64)).max(axis=0)
-        assert int(row["silent"]) == (peak < 0.02 * peak.max()).sum()
-        assert (int(row["units"]), int(row["loudest_unit"])) == (UNITS, peak.argmax())
-        near(row["loudest"], peak.max(), 3)
+    for args, pos in ((), T - 1), (("pos=1",), 1):
+        rows = saved("full.db", "silent-units", "below=0.02", *args)
+        for row, array in zip(rows, layers(".mlp:act_mul"), strict=True):
+            size = np.abs(array[pos].astype(np.float64))
+            assert int(row["silent"]) == (size < 0.02 * size.max()).sum()
+            assert (int(row["units"]), int(row["loudest_unit"])) == (UNITS, size.argmax())
+            near(row["loudest"], size.max(), 3)
 
 
 # ---- all of them -----------------------------------------------------------------------------
@@ -831,7 +833,7 @@ class SavedQueries(unittest.TestCase):
             with self.subTest(name):
                 if name in wants:
                     self.assertEqual(done.stdout, b"")
-                    self.assertRegex(error, r"^torchless: .*--capture '.*\n$")
+                    self.assertRegex(error, r"^torchless: .*--capture .*\n$")
                     self.assertEqual(error.count("\n"), 1)
                 else:
                     self.assertEqual((done.returncode, error), (0, ""))
