@@ -11,12 +11,12 @@
 
 cJSON *json_parse(const char *data, size_t len, const char *what, struct err *err)
 {
-	const char *end = NULL;
-	cJSON *value = cJSON_ParseWithLengthOpts(data, len, &end, 0);
+	const char *end = len ? memchr(data, '\0', len) : NULL;
+	/* cJSON would end a string at a NUL, and drop what follows. */
+	cJSON *value = end ? NULL : cJSON_ParseWithLengthOpts(data, len, &end, 0);
 
 	if (value) {
-		static const char blanks[] = { ' ', '\t', '\r',
-					       '\n' }; /* no NUL: that is no blank */
+		static const char blanks[] = { ' ', '\t', '\r', '\n' };
 		const char *stop = data + len;
 
 		while (end < stop && memchr(blanks, *end, sizeof(blanks)))

@@ -82,6 +82,9 @@ bad "neither" 'bad.jsonl:2: there is neither "prompt" nor "ids"' "$ok" '{"Prompt
 bad "both" 'bad.jsonl:1: a line has "prompt" or "ids"' '{"prompt": "a", "ids": [1]}'
 bad "a prompt that is no text" 'bad.jsonl:1: text as "prompt" is expected, not 5' '{"prompt": 5}'
 bad "a NUL" 'bad.jsonl:1: .*u0000' '{"prompt": "a\u0000b"}'
+printf '{"prompt": "a\000b"}\n' >nul.jsonl
+refuses "a NUL as it is" 2 'nul.jsonl:1 is not valid JSON at byte 13 of 17' "$T" trace -m "$m" --prompts nul.jsonl -o many.db
+rm nul.jsonl
 bad "ids that are no list" 'bad.jsonl:1: a list of token ids' '{"ids": "1 2"}'
 bad "an id that is none" 'bad.jsonl:1: a token id in "ids" is expected, not 1.5' '{"ids": [1, 1.5]}'
 bad "a negative id" 'bad.jsonl:1: a token id .* not -1' '{"ids": [-1]}'

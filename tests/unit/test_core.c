@@ -305,6 +305,8 @@ Test(json, parse_takes_all_or_nothing)
 
 	cr_assert_not_null(v);
 	cJSON_Delete(v);
+	cr_assert_null(json_parse("{\"a\": \"x\0y\"}", 12, "x.json", &err));
+	cr_assert_str_eq(err.message, "x.json is not valid JSON at byte 8 of 12");
 	cr_assert_null(json_parse("{\"a\": 1} x", 10, "x.json", &err));
 	cr_assert_str_eq(err.message, "x.json is not valid JSON at byte 9 of 10");
 	cr_assert_null(json_parse("", 0, "x.json", &err));
