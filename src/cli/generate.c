@@ -143,13 +143,28 @@ static bool exceeds_context(const struct generation *g)
 	return context > 0 && g->session.n_prompt > context;
 }
 
+/* "192 (max_position_embeddings, with a sliding_window of 64)". */
+static const char *context_words(const struct config *c, char *buf, size_t size)
+{
+	char window[64] = "";
+
+	if (c->window > 0)
+		snprintf(window, sizeof(window), ", with a sliding_window of %lld",
+			 (long long)c->window);
+	snprintf(buf, size, "%lld (max_position_embeddings%s)", (long long)c->max_positions,
+		 window);
+	return buf;
+}
+
 static void warn_of_context(const struct generation *g)
 {
+	char context[128];
+
 	if (exceeds_context(g))
-		warn("%sthe prompt has %lld tokens but the model's context is %lld: it was not "
+		warn("%sthe prompt has %lld tokens but the model's context is %s: it was not "
 		     "made for positions beyond, and its answer may make no sense",
 		     g->where, (long long)g->session.n_prompt,
-		     (long long)g->in->model.config->max_positions);
+		     context_words(g->in->model.config, context, sizeof(context)));
 }
 
 static struct session_options session_options(const struct invocation *in,
@@ -379,13 +394,15 @@ void generation_finish(struct generation *g)
 
 void generation_warn_of_growth(const struct generation *g)
 {
-	int64_t context = g->in->model.config->max_positions;
+	const struct config *c = g->in->model.config;
+	char context[128];
 
-	if (context <= 0 || g->session.n_tokens <= context || exceeds_context(g))
+	if (c->max_positions <= 0 || g->session.n_tokens <= c->max_positions || exceeds_context(g))
 		return;
-	warn("%sthe text grew to %lld tokens but the model's context is %lld: what it says beyond "
+	warn("%sthe text grew to %lld tokens but the model's context is %s: what it says beyond "
 	     "may make no sense",
-	     g->where, (long long)g->session.n_tokens, (long long)context);
+	     g->where, (long long)g->session.n_tokens,
+	     context_words(c, context, sizeof(context)));
 }
 
 const char *generation_stop_reason(const struct generation *g)

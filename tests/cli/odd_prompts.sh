@@ -32,6 +32,7 @@ awk 'BEGIN { for (i = 0; i < 64; i++) printf "x" }' | takes "a word of 64 letter
 
 # Longer than the trained context, which config.json says: a warning with both numbers, and on it goes.
 context=$("$T" info --config | sed -n 's/^max_position_embeddings	//p')
+window=$("$T" info --config | sed -n 's/^sliding_window	//p')
 sentences() { # COUNT
 	yes 'Lily put the ball in the box.' | head -n "$1" | paste -sd' ' -
 }
@@ -44,7 +45,8 @@ for command in run trace; do
 	"$@" - <"$work/long" >"$out" 2>"$err"
 	is "$command: a prompt beyond the context" 0 $?
 	has "$command: is warned of" \
-		"^torchless: warning: the prompt has $n tokens but the model's context is $context: " "$err"
+		"^torchless: warning: the prompt has $n tokens but the model's context is $context \
+\(max_position_embeddings, with a sliding_window of $window\): " "$err"
 	is "$command: once" 1 "$(wc -l <"$err" | tr -d ' ')"
 done
 is "all of it is recorded" "$n" "$(counted)"

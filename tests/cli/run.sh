@@ -95,14 +95,14 @@ refuses "an unknown chat template" 2 "chat template" "$T" run --chat -m "$m" x
 long=$(yes 'The model reads. ' | head -400 | tr -d '\n')
 try "$T" run -q -m "$m" -n 2 "$long"
 is "a long prompt's status" 0 "$status"
-has "a long prompt is warned of" '^torchless: warning: the prompt has [0-9]+ tokens but .* context is 512' "$err"
+has "a long prompt is warned of" '^torchless: warning: the prompt has [0-9]+ tokens but .* context is 512 \(max_position_embeddings, with a sliding_window of 5\): ' "$err"
 
 # So does a text that grows beyond it, and the word comes after the text.
 try "$T" run -q -m "$m" -n 520 --json "$p"
 grown=$(python3 -c 'import json,sys; d = json.load(sys.stdin); print(d["n_prompt"] + len(d["tokens"]))' <"$out")
 [ "$grown" -gt 512 ] || fail "the text ends after $grown tokens: nothing is shown"
 is "a text beyond the context is warned of" \
-	"torchless: warning: the text grew to $grown tokens but the model's context is 512: what it says beyond may make no sense" \
+	"torchless: warning: the text grew to $grown tokens but the model's context is 512 (max_position_embeddings, with a sliding_window of 5): what it says beyond may make no sense" \
 	"$(cat "$err")"
 is "trace says the same" "$(cat "$err")" \
 	"$("$T" trace -q -m "$m" -n 520 --capture '*=hash' -o "$work/long.db" "$p" 2>&1)"
