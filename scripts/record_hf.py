@@ -24,7 +24,7 @@ import os
 import sqlite3
 import sys
 
-from lib.files import BadInput, need, run_main
+from lib.files import ROOT, BadInput, need, run_main
 
 np, torch, transformers = need("numpy", "torch", "transformers", kind="reference")
 
@@ -504,7 +504,8 @@ def parse(argv):
         epilog='example: scripts/record_hf.py -o reference.db -n 4 "The capital of France is"',
     )
     add = parser.add_argument
-    add("-m", "--model", metavar="HF_DIR", default="models/smollm2-135m")
+    add("-m", "--model", metavar="HF_DIR", default=os.path.join(ROOT, "lessons", "model"),
+        help="default: lessons/model")
     add("-o", "--output", metavar="FILE.db", required=True)
     add("-n", type=positive, default=1, metavar="N", help="tokens to generate greedily (default 1)")
     add("--prompt-ids", action="store_true", help="PROMPT is token ids with spaces")

@@ -139,6 +139,7 @@ struct invocation {
 	struct threads *pool;
 	const struct kernels *kernels;
 	struct model model;
+	bool model_is_ours; /* the one that comes with the program: none was named */
 	struct text stdin_text;
 };
 

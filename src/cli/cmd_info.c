@@ -381,6 +381,36 @@ static void tokenizer_fields(struct listing *l, const struct tokenizer *tok)
 	listing_bool(l, tokenizer_chat_template(tok) != NULL);
 }
 
+/* What the model that comes with the program is and what to try with it: beside the result. */
+static void print_about(const struct invocation *in)
+{
+	static const char *const commands[] = {
+		"run --temp 0.7 \"Once upon a time\"",
+		"trace \"Lily put the ball in the box. Tom asked where the ball was. Lily said it "
+		"was in the\"",
+		"tokenize --steps \"Lily put the ball in the box.\"",
+		"info --program",
+	};
+	FILE *out = in->out.is_terminal ? in->out.out : in->err.out;
+	const struct config *c = in->model.config;
+
+	if (!in->model_is_ours || option_on(in, OPT_QUIET) || option_on(in, OPT_JSON))
+		return;
+	fprintf(out,
+		"\nThe model that comes with torchless, trained for it on the small stories of "
+		"one\n"
+		"grammar. It tells such stories, finds what was put where, knows who gave what to\n"
+		"whom, some capitals and opposites, adds to ten, and copies what it never saw. It "
+		"was\n"
+		"made for texts of %lld tokens and fewer",
+		(long long)c->max_positions);
+	if (c->window > 0)
+		fprintf(out, "; a layer sees the last %lld", (long long)c->window);
+	fputs(".\n\n", out);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		fprintf(out, "%-11storchless %s\n", i ? "" : "try", commands[i]);
+}
+
 static int info_overview(struct invocation *in, struct err *err)
 {
 	const struct checkpoint *ck = &in->model.checkpoint;
@@ -409,7 +439,10 @@ static int info_overview(struct invocation *in, struct err *err)
 	listing_string(&l, in->kernels->isa);
 	listing_key(&l, "threads");
 	listing_int(&l, threads_count(in->pool));
-	return listing_print(&l, err);
+	if (listing_print(&l, err))
+		return err->code;
+	print_about(in);
+	return 0;
 }
 
 /* A model whose tokenizer cannot be read is still worth describing. */

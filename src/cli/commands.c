@@ -35,7 +35,7 @@ const struct command command_table[] = {
 			   "times in "
 			   "nanoseconds.",
 		.examples = "torchless run \"The capital of France is\"\n"
-			    "torchless run --chat -n 64 \"Why is the sky blue?\"\n"
+			    "torchless run -m models/smollm2-135m --chat \"Why is the sky blue?\"\n"
 			    "torchless run --temp 0.8 --top-p 0.95 --seed 7 \"Once upon a time\"\n"
 			    "git log -1 --format=%B | torchless run -q --stop $'\\n' -",
 		.options = OPTIONS_COMPUTE | BIT(OPT_STOP) | BIT(OPT_ECHO),
@@ -89,10 +89,11 @@ const struct command command_table[] = {
 			"--json prints it as one document on stdout.",
 		.examples =
 			"torchless trace \"The capital of France is\"\n"
-			"torchless trace -n 5 --capture 'L*.attn.pattern=f16' \"The cat sat on "
-			"the mat\"\n"
-			"torchless trace --zero 'L0.attn.z[head=0]' -o ablated.db \"1 2 3 4\"\n"
-			"torchless trace --prompt-ids -n 0 \"1 22557 1526\"\n"
+			"torchless trace -n 5 --capture 'L*.attn.pattern=f16' \"Once upon a "
+			"time\"\n"
+			"torchless trace --zero 'L0.attn.z[head=0]' -o ablated.db \"Zeb Kiv Zeb\"\n"
+			"torchless trace --prompt-ids -n 0 \"$(torchless tokenize --ids 'Tom "
+			"has')\"\n"
 			"torchless trace --prompts prompts.jsonl -o many.db\n"
 			"printf '{\"prompt\": \"%s\"}\\n' One Two | torchless trace --prompts -",
 		.options = OPTIONS_COMPUTE | BIT(OPT_OUTPUT) | BIT(OPT_PROMPT_IDS) | BIT(OPT_ZERO) |
@@ -180,8 +181,9 @@ const struct command command_table[] = {
 		.name = "info",
 		.args = "",
 		.summary = "Describe a model: sizes, weights, points, program",
-		.details = "Prints what the model is and what it needs to run. --program is the "
-			   "EXPLAIN "
+		.details = "Prints what the model is and what it needs to run; of the model that "
+			   "comes with "
+			   "torchless also what to try. --program is the EXPLAIN "
 			   "of a model: every op in the order it runs, with the module it belongs "
 			   "to, the "
 			   "shape of its result (T tokens of a pass, S keys visible, R rows of "

@@ -401,8 +401,7 @@ void generation_warn_of_growth(const struct generation *g)
 		return;
 	warn("%sthe text grew to %lld tokens but the model's context is %s: what it says beyond "
 	     "may make no sense",
-	     g->where, (long long)g->session.n_tokens,
-	     context_words(c, context, sizeof(context)));
+	     g->where, (long long)g->session.n_tokens, context_words(c, context, sizeof(context)));
 }
 
 const char *generation_stop_reason(const struct generation *g)

@@ -134,7 +134,8 @@ static int find_model(struct text *path, struct err *err)
 	}
 	if (!found)
 		err_set(err, ERR_IO,
-			"the model that comes with torchless is in none of %.700s; name one with "
+			"the model that comes with torchless is in none of %.600s: run `make "
+			"install` in its source tree, which puts it there, or name another with "
 			"--model or $TORCHLESS_MODEL",
 			tried.data);
 	text_release(&tried);
@@ -150,6 +151,7 @@ int invocation_open_model(struct invocation *in, unsigned parts, struct err *err
 	struct text path = { 0 };
 	int r = given ? 0 : find_model(&path, err);
 
+	in->model_is_ours = !given;
 	if (r == 0)
 		r = model_open(&in->model, given ? given : path.data, parts, err);
 	text_release(&path);

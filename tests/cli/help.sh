@@ -19,7 +19,7 @@ for c in $commands; do
 	cmp -s "$out" "$work/long" || fail "$c -h differs from $c --help"
 	"$T" completion bash | grep -q "	$c)" || fail "$c is not completed by bash"
 	"$T" completion fish | grep -q -- "-a $c -d" || fail "$c is not completed by fish"
-	sed -n 's/^  .*\(--[a-z-]*\).*/\1/p' "$work/long" | while read -r o; do
+	sed -n '/^examples:/q; s/^  .*\(--[a-z-]*\).*/\1/p' "$work/long" | while read -r o; do
 		"$T" completion fish | grep -q -- "from $c'.* -l ${o#--} " || fail "fish does not complete $c $o"
 	done | grep . && failures=1
 done

@@ -77,7 +77,7 @@ refuses "two views at once" 2 "exclude each other" "$T" info -m "$m" --points --
 
 # Without --model: the environment, then the model that came with the program, found from anywhere.
 named() { # PROGRAM [DIRECTORY]: the path of the model it opens there
-	(cd "${2:-.}" && "$1" info) | sed -n 's/^path	//p'
+	(cd "${2:-.}" && "$1" info -q) | sed -n 's/^path	//p'
 }
 is "TORCHLESS_MODEL" "$m" "$(TORCHLESS_MODEL=$m "$T" info | sed -n 's/^path	//p')"
 tree=$work/tree prefix=$work/prefix

@@ -1,0 +1,48 @@
+#!/bin/sh
+# examples.sh -- what help and info tell a person to type works as it stands, with the model that
+# comes with torchless and nothing else.
+. "$(dirname "$0")/lib.inc"
+mkdir -p "$work/bin" "$work/here/.config/fish/completions"
+ln -s "$T" "$work/bin/torchless"
+ln -s "$root/models" "$work/here/models"
+printf '{"prompt": "Tom has the"}\n{"prompt": "Once upon a time", "n": 3}\n' >"$work/here/prompts.jsonl"
+
+# Each line of the file, in a shell of its own and in one folder: recordings stay for later lines.
+n=0
+works() { # FILE
+	while IFS= read -r line; do
+		case $line in
+		*sqlite3\ *) command -v sqlite3 >/dev/null || continue ;;
+		*smollm2*) # fetched, and slow under a sanitizer
+			[ -d "$root/models/smollm2-135m" ] || continue
+			[ "${T%/asan/*}" = "$T" ] || continue ;;
+		esac
+		n=$((n + 1))
+		(cd "$work/here" && HOME=$PWD PATH=$work/bin:$PATH bash -c "set -o pipefail; git() { echo 'Tom has the'; }; $line") \
+			>"$out" 2>"$err" </dev/null || fail "\`$line\` fails: $(brief "$(cat "$err")")"
+		hasnt "\`$line\`" '^torchless: ' "$err"
+	done <"$1"
+}
+command -v bash >/dev/null || finish
+
+"$T" help | sed -n '/To begin:$/,$ s/^  //p' >"$work/begin"
+"$T" info 2>&1 | sed -n 's/^\(try\|   \) *torchless /torchless /p' >"$work/info"
+is "info names commands to try" 4 "$(wc -l <"$work/info" | tr -d ' ')"
+works "$work/begin"
+works "$work/info"
+for c in run trace query tokenize info completion help; do
+	"$T" help "$c" | sed -n '/^examples:$/,$ s/^  //p' >"$work/examples"
+	[ -s "$work/examples" ] || fail "help $c has no example"
+	works "$work/examples"
+done
+[ "$n" -ge 20 ] || fail "only $n commands were tried"
+
+# info says what its own model is; a model that was named stands for itself; programs get rows alone.
+"$T" info >"$out" 2>"$err"
+context=$("$T" info --config | sed -n 's/^max_position_embeddings	//p')
+has "info says what the model was made for" "made for texts of $context tokens" "$err"
+"$T" info -m "$root/lessons/model" >"$out" 2>"$err"
+is "info on a model that was named" "" "$(cat "$err")"
+is "info -q" "" "$("$T" info -q 2>&1 >/dev/null)"
+is "info --json" "" "$("$T" info --json 2>&1 >/dev/null)"
+finish
