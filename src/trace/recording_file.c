@@ -73,15 +73,21 @@ static int write_new(const char *path, const char *const *scripts, struct err *e
 		return err_set(err, ERR_IO, "%s", strerror(errno));
 	close(fd);
 	ret = db_open(&db, path, SQLITE_OPEN_READWRITE, err);
-	/* Nobody knows this name: a failure removes the file, so it needs no journal. */
+	/*
+	 * Nobody knows this name: a failure removes the file, so it needs no journal, and nothing
+	 * has to be on the disk yet.
+	 */
 	if (!ret)
-		ret = db_exec(&db, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF", err);
+		ret = db_exec(&db,
+			      "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; "
+			      "PRAGMA page_size = 8192; BEGIN",
+			      err);
 	for (; !ret && *scripts; scripts++)
 		ret = db_exec(&db, *scripts, err);
 	/* Under its own name the file is read at once, and then the mode changes only by waiting.
 	 */
 	if (!ret)
-		ret = db_exec(&db, "PRAGMA journal_mode = WAL", err);
+		ret = db_exec(&db, "COMMIT; PRAGMA journal_mode = WAL", err);
 	db_close(&db);
 	return ret;
 }

@@ -89,11 +89,13 @@ static int create_file(struct trace_writer *w, const char *path, struct err *err
 	static const char *const scripts[] = { schema_sql, schema_doc_sql, saved_queries_sql,
 					       NULL };
 
+	/* A log without a run need not reach the disk; once it is folded in, all of it has to. */
 	if (recording_file_create(path, scripts, err) || writer_open(w, path, err) ||
-	    writer_start(w, err) || writer_begin(w, err) || insert_meta(w, err) ||
-	    writer_insert_settings(w, err) || writer_dictionary(w, &w->model, err))
+	    writer_start(w, err) || db_exec(&w->db, "PRAGMA synchronous = OFF", err) ||
+	    writer_begin(w, err) || insert_meta(w, err) || writer_insert_settings(w, err) ||
+	    writer_dictionary(w, &w->model, err) || writer_commit(w, err))
 		return err->code;
-	return writer_commit(w, err);
+	return db_exec(&w->db, "PRAGMA synchronous = NORMAL", err);
 }
 
 void writer_free(struct trace_writer *w)
@@ -176,23 +178,41 @@ struct hook *trace_writer_hook(struct trace_writer *w)
 	return &w->hook;
 }
 
-static int finish_file(struct trace_writer *w, struct err *err)
+/*
+ * Fold the log into the file and leave the log's mode.  While a reader holds the log neither can
+ * be done: then the last to close the file does it.
+ */
+static int leave_log(struct trace_writer *w, struct err *err)
 {
 	struct err busy = { 0 };
+	int64_t held = 0; /* a checkpoint that has to give up says so in its row */
 
-	if (writer_commit(w, err) || db_exec(&w->db, indexes_sql, err) ||
-	    db_exec(&w->db,
-		    "INSERT OR REPLACE INTO meta VALUES('closed', strftime('%Y-%m-%dT%H:%M:%SZ', "
-		    "'now'))",
-		    err))
-		return err->code;
-	/* A reader may hold the log: then the last to close the file folds it in. */
-	if (!db_exec(&w->db, "PRAGMA wal_checkpoint(TRUNCATE)", &busy))
-		db_exec(&w->db, "PRAGMA journal_mode = DELETE", &busy);
+	if (!db_int(&w->db, "PRAGMA wal_checkpoint(TRUNCATE)", &held, &busy))
+		/*
+		 * Once all is on the disk, what is left changes a few bytes of one sector: that
+		 * need not be waited for.
+		 */
+		db_exec(&w->db,
+			held ? "PRAGMA journal_mode = DELETE"
+			     : "PRAGMA synchronous = OFF; PRAGMA journal_mode = DELETE",
+			&busy);
 	if (busy.code && (sqlite3_errcode(w->db.handle) & 0xff) != SQLITE_BUSY &&
 	    (sqlite3_errcode(w->db.handle) & 0xff) != SQLITE_LOCKED)
 		return err_set(err, busy.code, "%s", busy.message);
 	return 0;
+}
+
+static int finish_file(struct trace_writer *w, struct err *err)
+{
+	/* What was recorded is kept even where there is no room for its indexes. */
+	if (writer_commit(w, err) || writer_begin(w, err) || db_exec(&w->db, indexes_sql, err) ||
+	    db_exec(&w->db,
+		    "INSERT OR REPLACE INTO meta VALUES('closed', strftime('%Y-%m-%dT%H:%M:%SZ', "
+		    "'now'))",
+		    err) ||
+	    writer_commit(w, err))
+		return err->code;
+	return leave_log(w, err);
 }
 
 int trace_writer_close(struct trace_writer *w, struct err *err)

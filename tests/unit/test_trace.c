@@ -891,6 +891,32 @@ Test(trace, a_file_that_is_being_recorded_is_not_taken_away)
 	cr_assert(number("SELECT count(*) FROM value") == program_count_points(&toy.p));
 }
 
+/* Then the log stays with the file, and the last to close the two folds it in. */
+Test(trace, a_recording_that_is_being_read_is_closed_all_the_same)
+{
+	struct recorder r = { 0 };
+	sqlite3_stmt *s;
+	sqlite3 *db;
+
+	record_open(&r, NULL, 1);
+	record_begin(&r, &run);
+	cr_assert(record_pass(&r, prompt, N_PROMPT) == EXECUTOR_DONE);
+	db = db_open_at(path);
+	s = ask_in(db, "SELECT id FROM value");
+	cr_assert(eq(int, sqlite3_step(s), SQLITE_ROW));
+	record_close(&r);
+	cr_assert(exists("-wal"));
+	sqlite3_finalize(s);
+	s = ask_in(db, "SELECT count(*) FROM meta WHERE key = 'closed'");
+	cr_assert(eq(int, sqlite3_step(s), SQLITE_ROW));
+	cr_assert(eq(int, sqlite3_column_int(s, 0), 1));
+	sqlite3_finalize(s);
+	sqlite3_close(db);
+	cr_assert(not(exists("-wal")));
+	cr_assert(number("SELECT count(*) FROM value") == program_count_points(&toy.p));
+	cr_assert(eq(str, string("PRAGMA integrity_check"), "ok"));
+}
+
 Test(trace, a_full_disk_is_one_sentence_and_what_was_written_stays)
 {
 	struct recorder r = { 0 };
