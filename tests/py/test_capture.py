@@ -1,0 +1,353 @@
+#!/usr/bin/env python3
+"""Is what --capture keeps what the pass computed, and are the numbers beside it right?
+
+Three random checkpoints, one whose weights hold NaN, infinity and subnormal numbers, are traced with
+every element dumped, in one prefill, in chunks and token by token. numpy recomputes every statistic of
+every value from the dumps, and SQL alone explains a sampled token. Run with .venv/bin/python; needs
+./torchless.
+"""
+
+import contextlib
+import ctypes
+import io
+import json
+import os
+import shutil
+import sqlite3
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "scripts"))
+
+import make_checkpoint  # noqa: E402
+import numpy as np  # noqa: E402
+from read_trace import arrays  # noqa: E402
+
+TORCHLESS = os.environ.get("TORCHLESS", os.path.join(ROOT, "torchless"))
+IDS = [1, 17, 3, 200, 42, 9, 330, 42, 5, 111, 17]
+N = 3
+BY_HEAD = (":scores", ":scores_masked", ":pattern")
+
+
+def torchless(*args, status=0):
+    """The standard output of a command; its standard error when it is to fail."""
+    done = subprocess.run([TORCHLESS, *args], cwd=folder, capture_output=True, check=False)
+    if done.returncode != status:
+        raise AssertionError(f"{args}: exit {done.returncode}: {done.stderr.decode()}")
+    return (done.stderr if status else done.stdout).decode()
+
+
+def trace(model, name, *args, prompt=None, status=0):
+    """A recording of the checkpoint `model`, opened."""
+    ids = [] if prompt else ["--prompt-ids", " ".join(map(str, IDS))]
+    torchless("trace", "-q", "-m", model, "-o", name, *args, *ids, *([prompt] if prompt else []),
+              status=status)
+    db = sqlite3.connect(os.path.join(folder, name))
+    db.row_factory = sqlite3.Row
+    return db
+
+
+def dumps_of(db):
+    """(fqn, pass) -> array."""
+    return {(fqn, number): array for fqn, number, _, array in arrays(db)}
+
+
+def poison(model):
+    """Rows of the embedding and of the head with what no weight should hold."""
+    path = os.path.join(folder, model, "model.safetensors")
+    with open(path, "r+b") as file:
+        size = struct.unpack("<Q", file.read(8))[0]
+        header = json.loads(file.read(size))
+        for name, row, values in (
+                ("model.embed_tokens.weight", 111, [np.inf, -np.inf]),  # one late position
+                ("model.embed_tokens.weight", 3, [1e-40, -1e-41, 0.0, -0.0]),
+                ("lm_head.weight", 7, [np.nan])):
+            tensor = header[name]
+            assert tensor["dtype"] == "F32"
+            file.seek(8 + size + tensor["data_offsets"][0] + row * tensor["shape"][1] * 4)
+            file.write(np.array(values, "<f4").tobytes())
+
+
+def setUpModule():
+    """The checkpoints."""
+    global folder
+    folder = tempfile.mkdtemp(prefix="torchless-capture-")
+    with contextlib.redirect_stderr(io.StringIO()):
+        for name, preset in (("window", "window"), ("odd", "gqa-odd"), ("bad", "plain")):
+            make_checkpoint.main(["--preset", preset, "-q", "-o", os.path.join(folder, name)])
+    poison("bad")
+
+
+def tearDownModule():
+    shutil.rmtree(folder)
+
+
+def xxh3(payload):
+    """XXH3-64 by the library itself, as SQLite's signed number."""
+    library = ctypes.CDLL("libxxhash.so.0")
+    library.XXH3_64bits.restype = ctypes.c_int64
+    return library.XXH3_64bits(payload, ctypes.c_size_t(len(payload)))
+
+
+class Statistics(unittest.TestCase):
+    """Every statistic of every value of several kinds of run."""
+
+    def check_value(self, row, array):
+        """One row of v_value."""
+        flat, what = array.reshape(-1), (row["fqn"], row["pass"])
+        good = np.isfinite(flat)
+        finite = flat[good].astype(np.float64)
+        size = np.abs(np.where(good, flat, 0))
+        tiny = np.finfo(np.float32).tiny
+        counts = [row[name] for name in ("n_nan", "n_pinf", "n_ninf", "n_zero", "n_sub", "numel")]
+        self.assertEqual(counts, [
+            np.isnan(flat).sum(), (flat == np.inf).sum(), (flat == -np.inf).sum(),
+            (flat == 0).sum(), ((size > 0) & (size < tiny)).sum(), flat.size], what)
+        self.assertEqual(row["hash"], xxh3(np.ascontiguousarray(array, "<f4").tobytes()), what)
+        told = [row[name] for name in ("vmin", "vmax", "mean", "std", "l2", "absmax", "absmax_at")]
+        if finite.size == 0:
+            self.assertEqual(told, [None] * 7, what)
+            return
+        largest = np.abs(finite).max()
+        self.assertEqual(told[:2], [finite.min(), finite.max()], what)
+        self.assertEqual(told[5:], [largest, np.where(good, np.abs(flat), -1).argmax()], what)
+        self.assertLessEqual(abs(told[2] - finite.mean()), 1e-12 * largest, what)
+        # E[x^2] - E[x]^2 loses half the digits where the values hardly differ.
+        self.assertLessEqual(abs(told[3] - finite.std()), 1e-7 * largest, what)
+        true = np.sqrt((finite * finite).sum())
+        self.assertLessEqual(abs(told[4] - true), 1e-12 * true, what)
+
+    def check_positions(self, db, dumps):
+        """v_position; a position without a finite element has no numbers."""
+        n = 0
+        for row in db.execute("""SELECT v.fqn, v.pass, v.n_tok, v.pos0, p.pos, p.l2, p.absmax, p.mean,
+                                 p.std FROM v_position p JOIN v_value v ON v.id = p.value_id"""):
+            array = dumps[row["fqn"], row["pass"]]
+            axis = 1 if row["fqn"].endswith(BY_HEAD) else 0
+            first = row["pos0"] + row["n_tok"] - array.shape[axis]
+            part = np.take(array, row["pos"] - first, axis).reshape(-1)
+            part = part[np.isfinite(part)].astype(np.float64)
+            told = [row[name] for name in ("l2", "absmax", "mean", "std")]
+            n += 1
+            if part.size == 0:
+                self.assertEqual(told, [None] * 4, row["fqn"])
+                continue
+            true = [np.sqrt((part * part).sum()), np.abs(part).max(), part.mean(), part.std()]
+            # f32 rounds to 6e-8; std loses more when there is little of it.
+            np.testing.assert_allclose(told, true, rtol=1e-6, atol=1e-6 * max(true[1], 1e-37),
+                                       err_msg=row["fqn"])
+        self.assertEqual(n, sum(array.shape[1 if fqn.endswith(BY_HEAD) else 0]
+                                for (fqn, _), array in dumps.items()))
+
+    def check(self, model, *args):
+        """A recording with everything in it."""
+        db = trace(model, "all.db", "--capture", "*", "-n", str(N), *args)
+        dumps = dumps_of(db)
+        rows = db.execute("SELECT * FROM v_value").fetchall()
+        self.assertEqual(len(rows), len(dumps))
+        for row in rows:
+            self.check_value(row, dumps[row["fqn"], row["pass"]])
+        self.check_positions(db, dumps)
+        return db, dumps
+
+    def test_prefill_and_decode(self):
+        for model, args in (("window", ()), ("odd", ("--chunk", "4")),
+                            ("window", ("--logits", "last", "--chunk", "7"))):
+            db, _ = self.check(model, *args)
+            self.assertEqual(db.execute("SELECT count(*) FROM v_bad").fetchone()[0], 0)
+
+    def test_a_checkpoint_with_nan_infinity_and_subnormals(self):
+        db, dumps = self.check("bad")
+        sums = db.execute("SELECT sum(n_nan), sum(n_pinf), sum(n_ninf), sum(n_sub) FROM v_value")
+        self.assertTrue(all(n > 0 for n in sums.fetchone()))
+        first = db.execute("""SELECT v.fqn FROM v_first_bad b JOIN v_value v ON v.id = b.value_id""")
+        self.assertEqual(first.fetchone()[0], "model.embed_tokens:out")
+        # Only the logit of the poisoned row is NaN before the poisoned position.
+        logits = dumps["lm_head:out", 0]
+        self.assertEqual(np.argwhere(np.isnan(logits[: IDS.index(111)]))[:, 1].tolist(),
+                         [7] * IDS.index(111))
+
+    def test_the_mask_trips_nothing(self):
+        db = trace("window", "mask.db", "--stop-on", "inf", "-n", str(N))
+        self.assertGreater(db.execute(
+            "SELECT sum(n_ninf) FROM v_value WHERE role = 'scores_masked'").fetchone()[0], 0)
+        self.assertEqual(db.execute("SELECT count(*) FROM v_bad").fetchone()[0], 0)
+        self.assertEqual(db.execute("SELECT count(*) FROM v_first_bad").fetchone()[0], 0)
+        self.assertEqual(db.execute(
+            "SELECT count(*) FROM event WHERE kind LIKE 'first%'").fetchone()[0], 0)
+        trace("window", "mask.db", "--stop-on", "nan", "-n", str(N))
+        db = trace("bad", "inf.db", "--stop-on", "inf", status=1)
+        self.assertEqual(db.execute("SELECT fqn FROM v_value ORDER BY id DESC LIMIT 1").fetchone()[0],
+                         "model.embed_tokens:out")
+
+
+class Points(unittest.TestCase):
+    """info --points is what recordings hold."""
+
+    def test_every_point_with_its_axes_in_every_pass(self):
+        listed = [json.loads(line) for line in
+                  torchless("info", "-m", "window", "--points", "--json").splitlines()]
+        db = trace("window", "points.db", "-n", str(N))
+        sizes = {"T": {0: len(IDS)}, "S": {n: len(IDS) + n for n in range(N)}}
+        for point in listed:
+            axes = db.execute("SELECT axes, role, tl_name, ggml_name FROM point WHERE fqn = ?",
+                              (point["name"],)).fetchone()
+            self.assertEqual(tuple(axes), (point["axes"], point["role"], point["transformer_lens"],
+                                           point["ggml"]))
+            rows = db.execute("SELECT pass, phase, shape FROM v_value WHERE fqn = ? ORDER BY pass",
+                              (point["name"],)).fetchall()
+            self.assertEqual([row["phase"] for row in rows], ["prefill"] + ["decode"] * (N - 1))
+            for row in rows:
+                bind = {"T": sizes["T"].get(row["pass"], 1), "R": sizes["T"].get(row["pass"], 1),
+                        "S": sizes["S"][row["pass"]]}
+                # A cache shows the rows that the pass appended.
+                if point["axes"].startswith("kv_pos"):
+                    bind["S"] = bind["T"]
+                shape = [str(bind.get(size, size)) for size in point["shape"].split(",")]
+                self.assertEqual(row["shape"], ",".join(shape), point["name"])
+                self.assertEqual(len(shape), point["axes"].count(",") + 1)
+        n = db.execute("SELECT count(DISTINCT fqn) FROM v_value").fetchone()[0]
+        self.assertEqual(n, len(listed))
+
+    def test_bytes(self):
+        for line in torchless("info", "-m", "odd", "--points", "--json", "--chunk", "7").splitlines():
+            point = json.loads(line)
+            sizes = dict.fromkeys("TSR", 7)
+            factors = [sizes.get(size) or int(size) for size in point["shape"].split(",")]
+            self.assertEqual(point["chunk_bytes"], 4 * int(np.prod(factors)))
+
+
+class Payloads(unittest.TestCase):
+    """What v_payload gives to numpy.frombuffer."""
+
+    def test_types(self):
+        full = dumps_of(trace("odd", "f32.db", "--capture", "*:q_rot"))
+        name = ("model.layers.1.self_attn:q_rot", 0)
+        for kind, dtype in (("f32", "<f4"), ("f16", "<f2"), ("bf16", "<u2")):
+            db = trace("odd", "kind.db", "--capture", f"L1.attn.q_rot={kind}")
+            rows = db.execute("SELECT dtype, shape, data FROM v_payload WHERE fqn = ? ORDER BY chunk",
+                              (name[0],)).fetchall()
+            self.assertEqual({row["dtype"] for row in rows}, {kind})
+            array = np.frombuffer(b"".join(row["data"] for row in rows), dtype)
+            if kind == "bf16":  # numpy has none: the upper half of an f32
+                array = (array.astype("<u4") << 16).view("<f4")
+            array = array.reshape([int(n) for n in rows[0]["shape"].split(",")])
+            if kind == "f16":
+                np.testing.assert_array_equal(array, full[name].astype(np.float16))
+            elif kind == "bf16":
+                bits = full[name].view("<u4")
+                near = ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16 << 16).view("<f4")
+                np.testing.assert_array_equal(array, near)
+            else:
+                np.testing.assert_array_equal(array, full[name])
+
+    def test_equal_payloads_are_stored_once(self):
+        db = trace("window", "once.db", "--capture", "*", "-n", str(N))
+        pairs = db.execute("""
+            SELECT a.fqn, b.fqn FROM v_value a JOIN v_value b ON b.tensor_id = a.tensor_id AND b.id > a.id
+            WHERE a.pass = 0 AND b.pass = 0 AND a.layer = 0 AND b.layer = 0""").fetchall()
+        at = "model.layers.0.self_attn:"
+        self.assertLessEqual({(at + "k_rot", at + "k_cache"), (at + "scores", at + "scores_masked"),
+                              ("model.layers.0.self_attn.v_proj:out", at + "v_cache")},
+                             {tuple(pair) for pair in pairs})
+        distinct = db.execute("SELECT count(*), count(DISTINCT hash || shape || dtype) FROM tensor")
+        self.assertEqual(*distinct.fetchone())
+
+    def test_large_tensors_come_in_chunks(self):
+        ids = " ".join(str(i % 300) for i in range(600))
+        torchless("trace", "-q", "-m", "window", "-o", "large.db", "--prompt-ids", "--chunk", "600",
+                  "--capture", "L0.attn.pattern", ids)
+        db = sqlite3.connect(os.path.join(folder, "large.db"))
+        name = "model.layers.0.self_attn:pattern"
+        sizes = [n for n, in db.execute(
+            "SELECT length(data) FROM v_payload WHERE fqn = ? ORDER BY chunk", (name,))]
+        self.assertGreater(len(sizes), 1)
+        self.assertLessEqual(max(sizes), 4 << 20)
+        pattern = dumps_of(db)[name, 0]
+        self.assertEqual(pattern.shape, (4, 600, 600))
+        np.testing.assert_allclose(pattern.sum(axis=-1), 1, rtol=1e-5)
+
+
+class Everything(unittest.TestCase):
+    """The file explains itself."""
+
+    def setUp(self):
+        self.db = trace("window", "sampled.db", "-n", "3", "--temp", "1.3", "--top-k", "9", "--top-p",
+                        "0.9", "--seed", "7", prompt="The model reads a text")
+
+    def one(self, sql, *values):
+        """The first row."""
+        return self.db.execute(sql, values).fetchone()
+
+    def test_a_sampled_token_from_its_bytes_to_its_pick(self):
+        """SQL only: bytes -> merges -> ids -> logits -> cuts -> pick."""
+        run = self.one("SELECT prompt, seed, sampler FROM run")
+        prompt = run["prompt"].encode() if isinstance(run["prompt"], str) else run["prompt"]
+        # Bytes: each token of the prompt covers some, together they are the prompt.
+        covered = self.db.execute("""SELECT byte_start, byte_end FROM v_token
+                                     WHERE source = 'prompt' ORDER BY pos""").fetchall()
+        self.assertEqual(b"".join(prompt[a:b] for a, b in covered), prompt)
+        # Merges: what a merge yields is its parts, and every token of more than one piece was made.
+        merges = self.db.execute("""SELECT left_piece l, right_piece r, merged m, rank FROM v_tok_step
+                                    WHERE rule = 'merge' ORDER BY seq""").fetchall()
+        self.assertTrue(merges)
+        for merge in merges:
+            self.assertEqual(merge["l"] + merge["r"], merge["m"])
+            self.assertIsNotNone(merge["rank"])
+        made = {merge["m"] for merge in merges}
+        for row in self.db.execute("SELECT piece FROM v_token WHERE source = 'prompt'"):
+            piece = row["piece"].replace(b" ", "▁".encode())
+            self.assertTrue(len(piece.decode()) == 1 or piece in made or
+                            "▁".encode() + piece in made, piece)
+        # The pick: temperature, then each cut, then one of what was kept.
+        pick = self.one("""SELECT pos, token_id, piece, logprob FROM v_token
+                           WHERE source = 'generated' ORDER BY pos LIMIT 1""")
+        cands = self.db.execute("""SELECT token_id, piece, logit, logprob, kept, cut_by FROM v_cand
+                                   WHERE pos = ? ORDER BY rank""", (pick["pos"] - 1,)).fetchall()
+        chosen = [cand for cand in cands if cand["token_id"] == pick["token_id"]]
+        self.assertEqual(len(chosen), 1)
+        self.assertTrue(chosen[0]["kept"])
+        self.assertEqual(chosen[0]["piece"], pick["piece"])
+        self.assertAlmostEqual(chosen[0]["logprob"], pick["logprob"], places=5)
+        self.assertEqual([cand["cut_by"] for cand in cands if not cand["kept"]][-1], "top_k")
+        self.assertLessEqual({cand["cut_by"] for cand in cands}, {None, "top_k", "top_p"})
+        # What top-p kept is what holds 0.9 of the probability after temperature and top-k.
+        sampler = json.loads(run["sampler"])
+        logits = np.array([cand["logit"] for cand in cands[: sampler["top_k"]]]) / sampler["temp"]
+        p = np.exp(logits - logits.max())
+        p /= p.sum()
+        n_kept = int((p.cumsum() - p < sampler["top_p"]).sum())
+        self.assertEqual(sum(cand["kept"] for cand in cands), n_kept)
+        steps = self.db.execute("""SELECT data FROM event WHERE kind = 'sampler' ORDER BY id""")
+        rules = [json.loads(step["data"]) for step in steps]
+        rules = [step for step in rules if step["pos"] == pick["pos"] - 1]
+        self.assertEqual([step["rule"] for step in rules], ["temp", "top_k", "top_p", "pick"])
+        self.assertEqual(rules[1]["rank"], sampler["top_k"])
+        self.assertEqual(rules[2]["rank"], n_kept)
+        self.assertEqual(rules[3]["token_id"], pick["token_id"])
+        # The logits: those of the last position that was read.
+        last = self.one("""SELECT v.vmax, v.numel FROM v_value v WHERE v.fqn = 'lm_head:out'
+                           AND v.pos0 + v.n_tok = ? ORDER BY v.id LIMIT 1""", pick["pos"])
+        self.assertGreaterEqual(last["vmax"], cands[0]["logit"])
+
+    def test_configuration_hash_tier_threads_seed_and_command(self):
+        run = self.one("SELECT * FROM run")
+        self.assertEqual(run["seed"], 7)
+        self.assertRegex(run["build"], "(ref|avx2)$")
+        self.assertGreaterEqual(run["n_threads"], 1)
+        options = json.loads(run["opts"])
+        self.assertIn("--seed", options["argv"])
+        self.assertEqual((options["n"], options["logits"], options["capture"]), (3, "all", []))
+        model = self.one("SELECT * FROM model")
+        self.assertEqual(len(model["weights_xxh3"]), 16)
+        self.assertEqual(len(model["tokenizer_xxh3"]), 16)
+        with open(os.path.join(folder, "window", "config.json"), encoding="utf-8") as file:
+            self.assertEqual(json.loads(model["config"]), json.load(file))
+
+
+if __name__ == "__main__":
+    unittest.main()
