@@ -234,6 +234,11 @@ uninstall:
 bench: $(BENCHES)
 	$(Q)for t in $(BENCHES); do $$t $(BENCHFLAGS) || exit 1; done
 
+## bench-long: what recording a prompt of 4,096 tokens costs (minutes; needs make smollm2)
+.PHONY: bench-long
+bench-long: all
+	$(Q)$(PYTHON) tests/bench/long_prompt.py
+
 ## clang: build everything with clang, warnings are errors
 .PHONY: clang
 clang:

@@ -186,6 +186,7 @@ bool trace_writer_stopped(const struct trace_writer *w, const char **fqn, int *p
 
 struct trace_totals {
 	int64_t n_calls, n_values, n_dumps, dump_bytes, file_bytes;
+	int64_t writing_ns; /* processor time spent in SQLite for passes and dumps */
 };
 struct trace_totals trace_writer_totals(const struct trace_writer *w);
 

@@ -50,14 +50,20 @@ struct summing {
 	const float *x;
 	int64_t rows, row, rows_per_item, at; /* `at`: flat index of x[0] */
 	struct stats_sum *sums;
+	XXH3_state_t *hash;
 };
 
 static void sum_rows(void *ctx, int64_t item, int worker)
 {
 	const struct summing *s = ctx;
-	int64_t r = item * s->rows_per_item, end = r + s->rows_per_item;
+	int64_t r = (item - 1) * s->rows_per_item, end = r + s->rows_per_item;
 
 	(void)worker;
+	/* A hash has one order, so it is an item of its own beside the sums. */
+	if (item == 0) {
+		XXH3_64bits_update(s->hash, s->x, (size_t)(s->rows * s->row) * sizeof(*s->x));
+		return;
+	}
 	for (; r < end && r < s->rows; r++) {
 		stats_sum_init(&s->sums[r]);
 		stats_sum_add(&s->sums[r], s->x + r * s->row, s->row, s->at + r * s->row);
@@ -73,16 +79,17 @@ static struct stats_sum *room_for(struct stats_sum **sums, size_t *cap, int64_t 
 	return *sums;
 }
 
-/* Sum a slab's rows, and merge them into the total and into their positions. */
+/* Hash a slab and sum its rows, and merge them into the total and into their positions. */
 static void sum_slab(struct trace_writer *w, const struct layout *l, struct threads *pool,
 		     const float *x, int64_t slab, struct stats_sum *total)
 {
 	int64_t i, elements = l->n_pos * l->row, per_item = l->row ? ITEM_ELEMENTS / l->row : 1;
-	struct summing s = { x, l->n_pos, l->row, per_item ? per_item : 1, slab * elements, NULL };
+	struct summing s = { x,    l->n_pos, l->row, per_item ? per_item : 1, slab * elements,
+			     NULL, w->hash };
 
 	s.sums = room_for(&w->row_sums, &w->cap_row_sums, l->n_pos);
 	threads_for(elements < PARALLEL_MIN ? NULL : pool,
-		    (s.rows + s.rows_per_item - 1) / s.rows_per_item, sum_rows, &s);
+		    1 + (s.rows + s.rows_per_item - 1) / s.rows_per_item, sum_rows, &s);
 	for (i = 0; i < l->n_pos; i++) {
 		stats_sum_merge(total, &s.sums[i]);
 		stats_sum_merge(&w->pos_sums[i], &s.sums[i]);
@@ -182,7 +189,6 @@ static int read_value(struct trace_writer *w, struct executor *ex, value_id v,
 
 		if (!x)
 			return err->code;
-		XXH3_64bits_update(w->hash, x, (size_t)(l->n_pos * l->row) * sizeof(*x));
 		sum_slab(w, l, ex->opt.pool, x, i, total);
 		if (dump->any &&
 		    payload_add(w, x + dump->from * l->row, (dump->to - dump->from) * l->row, err))

@@ -58,6 +58,8 @@ int payload_begin(struct trace_writer *w, enum dtype dtype, const int64_t *shape
 static int write_chunk(struct trace_writer *w, struct err *err)
 {
 	struct payload *p = &w->payload;
+	int64_t started = writer_cpu_clock();
+	int ret;
 
 	if (stmt_ready(&w->db, &w->sql.chunk,
 		       "INSERT INTO tensor_chunk(tensor_id, chunk, data) "
@@ -70,7 +72,9 @@ static int write_chunk(struct trace_writer *w, struct err *err)
 	stmt_blob(&w->sql.chunk, ":data", p->buffer, (size_t)p->used);
 	p->total_bytes += p->used;
 	p->used = 0;
-	return stmt_run(&w->db, &w->sql.chunk, err);
+	ret = stmt_run(&w->db, &w->sql.chunk, err);
+	w->totals.writing_ns += writer_cpu_clock() - started;
+	return ret;
 }
 
 static void convert(char *dst, enum dtype dtype, const float *x, int64_t n)

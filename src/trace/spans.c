@@ -13,12 +13,22 @@
 #include <string.h>
 #include <time.h>
 
-int64_t writer_clock(void)
+static int64_t read_clock(clockid_t id)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(id, &t);
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+int64_t writer_clock(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
+}
+
+int64_t writer_cpu_clock(void)
+{
+	return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
 int64_t writer_time(const struct trace_writer *w, int64_t clock)
@@ -135,6 +145,7 @@ static int store_values(struct trace_writer *w, struct err *err)
 
 int writer_flush(struct trace_writer *w, struct err *err)
 {
+	int64_t started = writer_cpu_clock();
 	size_t i;
 	int ret = w->n_spans || w->n_values ? writer_begin(w, err) : 0;
 
@@ -146,6 +157,7 @@ int writer_flush(struct trace_writer *w, struct err *err)
 	}
 	if (!ret && w->n_values)
 		ret = store_values(w, err);
+	w->totals.writing_ns += writer_cpu_clock() - started;
 	return ret;
 }
 
