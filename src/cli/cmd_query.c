@@ -9,10 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-const char query_list_sql[] = "SELECT name, doc, "
-			      "(SELECT group_concat(key || '=' || coalesce(value, ''), ' ') "
-			      "FROM json_each(params)) params FROM saved_query ORDER BY name";
-
 int query_saved(struct invocation *in, struct recording *rec, const struct query_settings *set,
 		const char *name, const char *const *given, int n_given, struct err *err)
 {
@@ -23,6 +19,8 @@ int query_saved(struct invocation *in, struct recording *rec, const struct query
 	if (r == 0)
 		r = query_params_read(&params, name, defaults.data ? defaults.data : "{}", given,
 				      n_given, err);
+	if (r == 0)
+		r = query_params_refuse(&params, rec, given, n_given, err);
 	if (r == 0)
 		r = query_print(in, rec, set, sql.data, (const char *const *)params.list, params.n,
 				err);
@@ -71,7 +69,7 @@ int cmd_query(struct invocation *in, struct err *err)
 	    query_params_check(in->args + 1, in->n_args - 1, err) || open_recording(in, &rec, err))
 		return err->code;
 	if (in->n_args == 0 || option_on(in, OPT_LIST))
-		r = query_print(in, rec, &set, query_list_sql, NULL, 0, err);
+		r = query_list(in, rec, &set, err);
 	else if (strcmp(in->args[0], "-") != 0 && query_is_name(in->args[0]))
 		r = query_saved(in, rec, &set, in->args[0], in->args + 1, in->n_args - 1, err);
 	else

@@ -32,6 +32,10 @@ int query_print(struct invocation *in, struct recording *rec, const struct query
 int query_saved(struct invocation *in, struct recording *rec, const struct query_settings *set,
 		const char *name, const char *const *given, int n_given, struct err *err);
 
+/* Print the saved queries: for people by topic, with what the parameters are. */
+int query_list(struct invocation *in, struct recording *rec, const struct query_settings *set,
+	       struct err *err);
+
 /* name, doc and params of every saved query */
 extern const char query_list_sql[];
 
@@ -61,6 +65,13 @@ struct query_params {
 int query_params_read(struct query_params *p, const char *name, const char *defaults,
 		      const char *const *given, int n_given, struct err *err);
 void query_params_release(struct query_params *p);
+
+/*
+ * Ask the recording about each given value, in its table saved_param; ERR_USAGE with what a
+ * parameter takes for one that it does not.
+ */
+int query_params_refuse(const struct query_params *p, struct recording *rec,
+			const char *const *given, int n_given, struct err *err);
 
 /* ERR_USAGE for an argument that is no KEY=VALUE. */
 int query_params_check(const char *const *given, int n_given, struct err *err);

@@ -85,6 +85,71 @@ int query_params_read(struct query_params *p, const char *name, const char *defa
 	return 0;
 }
 
+/* ---- what a parameter takes ------------------------------------------------------------------ */
+
+/* The first cell of a query's first row; the row is enough. */
+static int take_cell(void *ctx, const struct rows *rows, const struct cell *cells)
+{
+	(void)rows;
+	text_add(ctx, cells[0].s.data ? cells[0].s.data : "", cells[0].s.len);
+	return 1;
+}
+
+static int ask(struct recording *rec, const char *sql, const char *const *params, int n_params,
+	       struct text *answer, struct err *err)
+{
+	const struct query q = { .row = take_cell,
+				 .ctx = answer,
+				 .params = params,
+				 .n_params = n_params,
+				 .interrupted = &interrupted };
+
+	return recording_query(rec, sql, &q, err);
+}
+
+static const char *find(const struct query_params *p, const char *key)
+{
+	for (int i = 0; i < p->n; i++)
+		if (key_is(p->list[i], key, strlen(key)))
+			return p->list[i];
+	return NULL;
+}
+
+static int refuse(const struct query_params *p, struct recording *rec, const char *param,
+		  struct err *err)
+{
+	int key_len = (int)strcspn(param, "="), r;
+	struct text sql = { 0 }, key = { 0 }, value = { 0 }, takes = { 0 };
+	const char *names[1], *values[2], *run = find(p, "run");
+
+	text_addf(&key, "name=%.*s", key_len, param);
+	text_addf(&value, "value%s", param + key_len);
+	names[0] = key.data;
+	values[0] = value.data;
+	values[1] = run;
+	r = ask(rec, "SELECT refuse FROM saved_param WHERE name = :name", names, 1, &sql, err);
+	if (r == 0 && sql.len)
+		r = ask(rec, sql.data, values, run && strstr(sql.data, ":run") ? 2 : 1, &takes,
+			err);
+	if (r == 0 && takes.len)
+		r = err_set(err, ERR_USAGE, "%.*s takes %s, not '%s'", key_len, param, takes.data,
+			    param + key_len + 1);
+	text_release(&sql);
+	text_release(&key);
+	text_release(&value);
+	text_release(&takes);
+	return r;
+}
+
+int query_params_refuse(const struct query_params *p, struct recording *rec,
+			const char *const *given, int n_given, struct err *err)
+{
+	for (int i = 0; i < n_given; i++)
+		if (refuse(p, rec, given[i], err))
+			return err->code;
+	return 0;
+}
+
 int query_params_check(const char *const *given, int n_given, struct err *err)
 {
 	for (int i = 0; i < n_given; i++)

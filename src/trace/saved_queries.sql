@@ -1,36 +1,257 @@
 -- saved_queries.sql -- questions that come with every recording.
 --
--- name, the question in words, its SQL, the defaults of its parameters.  `run` 0 is the newest run,
--- `pos` below 0 counts from the end of the pass, `n` is how many rows.  tests/py/test_saved_queries.py
--- holds each against numpy and fails when one has no check.
-INSERT INTO saved_query(name, doc, sql, params) VALUES
-('first-bad', 'Where does NaN or infinity first appear?',
-'SELECT fqn, pass, phase, shape, n_nan, n_inf, numel
-FROM v_bad WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY +id LIMIT 1',
+-- Topic, name, the question in words, its SQL, the defaults of its parameters; saved_param says what each
+-- parameter takes.  The order is the one in which `torchless query --list` and docs/recording.md show
+-- them.  tests/py/test_saved_queries.py holds each against numpy and fails when one has no check.
+INSERT INTO saved_query(topic, name, doc, sql, params) VALUES
+-- ---- tokens --------------------------------------------------------------------------------
+('Tokens', 'bytes', 'Which bytes does each token stand for?',
+'SELECT pos, token_id, CAST(piece AS TEXT) token, hex(piece) bytes, byte_start, byte_end, source
+FROM v_token WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY pos',
 '{"run": 0}'),
 
-('residual', 'How does the residual stream grow over the layers?',
-'WITH stream AS (
-  SELECT coalesce(v.layer, -1) layer, p.pos, p.l2, p.absmax FROM v_value v JOIN v_position p ON p.value_id = v.id
-  WHERE v.role IN (''embed'', ''resid_post'') AND v.pass = :pass
-    AND p.pos = iif(:pos < 0, v.pos0 + v.n_tok + :pos, :pos)
-    AND v.run_id = iif(:run, :run, (SELECT max(id) FROM run)))
+('Tokens', 'merges', 'How did the tokenizer build the tokens?',
+'SELECT seq step, rule, CAST(left_piece AS TEXT) "left", CAST(right_piece AS TEXT) "right",
+  CAST(merged AS TEXT) result, rank, at_byte
+FROM v_tok_step WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY seq',
+'{"run": 0}'),
+
+('Tokens', 'tokens', 'Which tokens surprised the model?',
+'SELECT pos, token_id, CAST(piece AS TEXT) token, source, round(-logprob / ln(2), 2) surprise_bits,
+  rank, round(entropy / ln(2), 2) entropy_bits
+FROM v_token WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY pos',
+'{"run": 0}'),
+
+('Tokens', 'perplexity', 'How well did the model predict the text?',
+'SELECT source, count(logprob) tokens, round(avg(-logprob) / ln(2), 3) bits_a_token,
+  round(exp(avg(-logprob)), 3) perplexity, round(100.0 * avg(rank = 0), 1) first_choice_percent
+FROM v_token WHERE logprob NOT NULL AND run_id = iif(:run, :run, (SELECT max(id) FROM run))
+GROUP BY source ORDER BY min(pos)',
+'{"run": 0}'),
+
+-- ---- prediction ----------------------------------------------------------------------------
+('Prediction', 'next', 'What does the model predict next, and how surely?',
+'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
+  WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
+SELECT c.pos + 1 position, c.rank, CAST(c.piece AS TEXT) token, c.token_id,
+  round(100 * exp(c.logprob), 2) percent, round(c.logit, 3) logit
+FROM here JOIN v_cand c ON c.run_id = here.run AND c.pos = here.pos WHERE c.rank < :n ORDER BY c.rank',
+'{"n": 10, "pos": -1, "run": 0}'),
+
+('Prediction', 'sure', 'How sure is the model at each position?',
+'SELECT c.pos, CAST(t.piece AS TEXT) token, CAST(c.piece AS TEXT) predicts, round(100 * exp(c.logprob), 2) percent,
+  round(c.logit - d.logit, 3) logit_gap, round(n.entropy / ln(2), 2) entropy_bits
+FROM v_cand c JOIN v_cand d ON d.run_id = c.run_id AND d.pos = c.pos AND d.rank = 1
+  LEFT JOIN v_token t ON t.run_id = c.run_id AND t.pos = c.pos
+  LEFT JOIN v_token n ON n.run_id = c.run_id AND n.pos = c.pos + 1
+WHERE c.rank = 0 AND c.run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY c.pos',
+'{"run": 0}'),
+
+('Prediction', 'picks', 'What was picked at each step, and how likely was it?',
+'SELECT t.pos, CAST(t.piece AS TEXT) token, t.rank, round(100 * exp(t.logprob), 2) percent,
+  (SELECT CAST(c.piece AS TEXT) FROM v_cand c WHERE c.run_id = t.run_id AND c.pos = t.pos - 1 AND c.rank = 0) likeliest,
+  (SELECT count(*) FROM v_cand c WHERE c.run_id = t.run_id AND c.pos = t.pos - 1 AND c.kept) kept
+FROM v_token t WHERE t.source = ''generated''
+  AND t.run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY t.pos',
+'{"run": 0}'),
+
+('Prediction', 'cuts', 'Which candidates did top-p cut, or top-k or min-p?',
+'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
+  WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
+SELECT c.pos + 1 position, c.rank, CAST(c.piece AS TEXT) token, round(100 * exp(c.logprob), 2) percent,
+  coalesce(c.cut_by, ''kept'') verdict
+FROM here JOIN v_cand c ON c.run_id = here.run AND c.pos = here.pos
+  JOIN v_token t ON t.run_id = c.run_id AND t.pos = c.pos + 1 AND t.source = ''generated''
+WHERE :by = '''' OR c.cut_by = replace(:by, ''-'', ''_'') ORDER BY c.rank',
+'{"by": "", "pos": -1, "run": 0}'),
+
+-- ---- layers --------------------------------------------------------------------------------
+('Layers', 'layer-knows', 'At which layer is the answer known?',
+'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
+  WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))),
+best AS MATERIALIZED (SELECT l.layer, l.token, l.token_id, l.logprob
+  FROM here JOIN lens l ON l.run = here.run AND l.pos = here.pos WHERE l.rank = 0),
+answer AS MATERIALIZED (SELECT token_id, token, logprob FROM best ORDER BY layer DESC LIMIT 1),
+known AS (SELECT min(layer) FILTER (WHERE best.token_id = answer.token_id) first_layer,
+  max(layer) FILTER (WHERE best.token_id <> answer.token_id) last_other FROM best, answer)
+SELECT answer.token answer, round(100 * exp(answer.logprob), 2) percent, known.first_layer first_choice_at_layer,
+  coalesce(last_other + 1, (SELECT min(layer) FROM best)) always_from_layer,
+  (SELECT token FROM best WHERE layer = last_other) before_it
+FROM answer, known',
+'{"pos": -1, "run": 0}'),
+
+('Layers', 'lens', 'What would the model say if it stopped after each layer?',
+'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
+  WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
+SELECT l.layer, l.token, round(100 * exp(l.logprob), 2) percent, m.token second, round(100 * exp(m.logprob), 2) second_percent
+FROM here JOIN lens l ON l.run = here.run AND l.pos = here.pos AND l.rank = 0
+  JOIN lens m ON m.run = here.run AND m.pos = here.pos AND m.rank = 1 AND m.layer = l.layer
+ORDER BY l.layer',
+'{"pos": -1, "run": 0}'),
+
+('Layers', 'token-layers', 'How likely is a token after each layer?',
+'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
+  WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))),
+answer AS MATERIALIZED (SELECT iif(:token = '''', (SELECT CAST(c.piece AS TEXT) FROM v_cand c
+    WHERE c.run_id = here.run AND c.pos = here.pos AND c.rank = 0), CAST(:token AS TEXT)) token FROM here)
+SELECT l.layer, l.token, l.rank, round(100 * exp(l.logprob), 3) percent, round(l.logit, 3) logit
+FROM here, answer JOIN lens l ON l.run = here.run AND l.pos = here.pos AND l.token = answer.token ORDER BY l.layer',
+'{"pos": -1, "run": 0, "token": ""}'),
+
+('Layers', 'residual', 'How does the residual stream grow over the layers?',
+'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
+  WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))),
+stream AS (
+  SELECT coalesce(v.layer, -1) layer, p.pos, p.l2, p.absmax
+  FROM here JOIN v_value v ON v.run_id = here.run AND here.pos BETWEEN v.pos0 AND v.pos0 + v.n_tok - 1
+    JOIN v_position p ON p.value_id = v.id AND p.pos = here.pos
+  WHERE v.role IN (''embed'', ''resid_post''))
 SELECT iif(layer < 0, ''embed'', layer) layer, pos, round(l2, 3) l2, round(absmax, 3) absmax,
   substr(''████████████████████████████████████████'', 1,
          max(1, CAST(40 * l2 / (SELECT max(l2) FROM stream) AS INT))) growth
 FROM stream ORDER BY stream.layer',
-'{"pass": 0, "pos": -1, "run": 0}'),
+'{"pos": -1, "run": 0}'),
 
-('next', 'What does the model predict next, and how surely?',
-'WITH here AS (
-  SELECT run_id, max(pos) pos FROM v_cand
-  WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND (:pos < 0 OR pos = :pos))
-SELECT c.pos + 1 position, c.rank, CAST(c.piece AS TEXT) token, c.token_id,
-  round(100 * exp(c.logprob), 2) percent, round(c.logit, 3) logit
-FROM v_cand c JOIN here USING (run_id, pos) WHERE c.rank < :n ORDER BY c.rank',
-'{"pos": -1, "n": 10, "run": 0}'),
+('Layers', 'quiet-layers', 'Which layers change the residual stream least?',
+'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
+  WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
+SELECT layer, pos, round(100 * attn / stream, 1) attention_percent, round(100 * mlp / stream, 1) mlp_percent,
+  round(stream, 2) stream_l2
+FROM (SELECT v.layer, p.pos, max(p.l2) FILTER (WHERE v.role = ''attn_out'') attn,
+        max(p.l2) FILTER (WHERE v.role = ''mlp_out'') mlp,
+        max(p.l2) FILTER (WHERE v.role = ''resid_post'') stream
+      FROM here JOIN v_value v ON v.run_id = here.run AND here.pos BETWEEN v.pos0 AND v.pos0 + v.n_tok - 1
+        JOIN v_position p ON p.value_id = v.id AND p.pos = here.pos
+      WHERE v.role IN (''attn_out'', ''mlp_out'', ''resid_post'') GROUP BY v.layer)
+ORDER BY (attn + mlp) / stream',
+'{"pos": -1, "run": 0}'),
 
-('time', 'Where did the time go?',
+('Layers', 'norms', 'By what do the norms divide, layer by layer?',
+'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
+  WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
+SELECT coalesce(v.layer, ''final'') layer, p.pos,
+  round(max(p.mean) FILTER (WHERE v.role <> ''ln2_rms''), 4) before_attention,
+  round(max(p.mean) FILTER (WHERE v.role = ''ln2_rms''), 4) before_mlp
+FROM here JOIN v_value v ON v.run_id = here.run AND here.pos BETWEEN v.pos0 AND v.pos0 + v.n_tok - 1
+  JOIN v_position p ON p.value_id = v.id AND p.pos = here.pos
+WHERE v.role IN (''ln1_rms'', ''ln2_rms'', ''ln_final_rms'') GROUP BY v.layer ORDER BY min(v.id)',
+'{"pos": -1, "run": 0}'),
+
+('Layers', 'first-token', 'How much larger is the residual stream at the first token?',
+'SELECT v.layer, round(max(p.l2) FILTER (WHERE p.pos = 0), 2) first_l2,
+  round(avg(p.l2) FILTER (WHERE p.pos > 0), 2) others_mean_l2,
+  round(max(p.l2) FILTER (WHERE p.pos = 0) / nullif(avg(p.l2) FILTER (WHERE p.pos > 0), 0), 2) times
+FROM v_value v JOIN v_position p ON p.value_id = v.id
+WHERE v.role = ''resid_post'' AND v.phase = ''prefill''
+  AND v.run_id = iif(:run, :run, (SELECT max(id) FROM run)) GROUP BY v.layer ORDER BY v.layer',
+'{"run": 0}'),
+
+('Layers', 'massive', 'Where are the massive activations of the residual stream?',
+'SELECT v.layer, v.pos0 + v.absmax_at / m.d_model pos, CAST(t.piece AS TEXT) token,
+  v.absmax_at % m.d_model dimension, round(iif(v.vmax = v.absmax, v.absmax, -v.absmax), 2) value,
+  round(v.absmax / nullif(v.std, 0), 1) in_std
+FROM v_value v JOIN run r ON r.id = v.run_id JOIN model m ON m.id = r.model_id
+  LEFT JOIN v_token t ON t.run_id = v.run_id AND t.pos = v.pos0 + v.absmax_at / m.d_model
+WHERE v.role = ''resid_post'' AND v.pass = :pass AND v.absmax NOT NULL
+  AND v.run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY v.id',
+'{"pass": 0, "run": 0}'),
+
+('Layers', 'outliers', 'Is the residual stream ruled by a few dimensions?',
+'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
+  WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))),
+moment AS (SELECT v.layer, e.i1 dimension, max(e.value * e.value) largest, sum(e.value * e.value) square,
+    avg(e.value) a, avg(pow(e.value, 2)) b, avg(pow(e.value, 3)) c, avg(pow(e.value, 4)) d
+  FROM here JOIN v_value v ON v.run_id = here.run AND v.role = ''resid_post''
+      AND here.pos BETWEEN v.pos0 AND v.pos0 + v.n_tok - 1
+    JOIN value w ON w.id = v.id JOIN tensor_each(v.id) e ON e.i0 = here.pos - coalesce(w.dump_from, v.pos0)
+  GROUP BY v.layer)
+SELECT layer, round((d - 4 * a * c + 6 * a * a * b - 3 * pow(a, 4)) / pow(b - a * a, 2), 2) kurtosis,
+  dimension, round(100 * largest / square, 2) percent_of_square
+FROM moment ORDER BY layer',
+'{"pos": -1, "run": 0}'),
+
+('Layers', 'big-values', 'Where are the largest activations?',
+'SELECT fqn, pass, shape, round(absmax, 3) absmax, absmax_at at, round(std, 4) std,
+  round(absmax / nullif(std, 0), 1) in_std
+FROM v_value WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))
+ORDER BY absmax DESC LIMIT :n',
+'{"n": 10, "run": 0}'),
+
+-- ---- attention -----------------------------------------------------------------------------
+('Attention', 'sinks', 'Which heads look at the first token?',
+'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
+  WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
+SELECT a.layer, a.head, round(100 * a.p, 2) percent
+FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos AND a.k = 0 ORDER BY a.p DESC LIMIT :n',
+'{"n": 10, "pos": -1, "run": 0}'),
+
+('Attention', 'previous', 'Which heads look at the previous token?',
+'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
+  WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
+SELECT a.layer, a.head, round(100 * a.p, 2) percent
+FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos AND a.k = here.pos - 1 ORDER BY a.p DESC LIMIT :n',
+'{"n": 10, "pos": -1, "run": 0}'),
+
+('Attention', 'induction', 'Which heads look at what followed this token the last time?',
+'WITH t AS (SELECT * FROM v_token WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND source <> ''generated''),
+again AS MATERIALIZED (SELECT t.run_id, t.pos q, max(u.pos) + 1 k FROM t JOIN t u ON u.token_id = t.token_id AND u.pos < t.pos - 1
+  GROUP BY t.pos ORDER BY t.pos DESC LIMIT :n)
+SELECT a.layer, a.head, count(*) repeats, round(100 * avg(a.p), 2) percent
+FROM again JOIN attn a ON a.run = again.run_id AND a.q = again.q AND a.k = again.k
+GROUP BY a.layer, a.head ORDER BY avg(a.p) DESC LIMIT :n',
+'{"n": 10, "run": 0}'),
+
+('Attention', 'attention-entropy', 'Which heads look at one token only, and which at all?',
+'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
+  WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
+SELECT a.layer, a.head, round(-sum(a.p * ln(a.p)) / ln(2), 3) entropy_bits, round(100 * max(a.p), 2) most_percent
+FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos WHERE a.p > 0
+GROUP BY a.layer, a.head ORDER BY -sum(a.p * ln(a.p)) LIMIT :n',
+'{"n": 10, "pos": -1, "run": 0}'),
+
+('Attention', 'head', 'What does one head look at?',
+'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
+  WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
+SELECT a.k, CAST(t.piece AS TEXT) token, round(a.score, 3) score, round(100 * a.p, 2) percent
+FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos AND a.layer = :layer AND a.head = :head
+  LEFT JOIN v_token t ON t.run_id = here.run AND t.pos = a.k ORDER BY a.p DESC LIMIT :n',
+'{"head": 0, "layer": 0, "n": 20, "pos": -1, "run": 0}'),
+
+('Attention', 'looked-at', 'Which tokens are looked at most?',
+'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
+  WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
+SELECT a.k pos, CAST(t.piece AS TEXT) token, round(100 * avg(a.p), 2) mean_percent, round(100 * max(a.p), 2) most_percent,
+  sum(a.p > 0.5) heads_over_half
+FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos
+  LEFT JOIN v_token t ON t.run_id = here.run AND t.pos = a.k
+GROUP BY a.k ORDER BY avg(a.p) DESC LIMIT :n',
+'{"n": 10, "pos": -1, "run": 0}'),
+
+-- ---- units of the mlps ---------------------------------------------------------------------
+('Units of the MLPs', 'units', 'Which units fire most?',
+'SELECT v.layer, v.absmax_at % m.d_ff unit, v.pos0 + v.absmax_at / m.d_ff pos, CAST(t.piece AS TEXT) token,
+  round(iif(v.vmax = v.absmax, v.absmax, -v.absmax), 3) activation, round(v.absmax / nullif(v.std, 0), 1) in_std
+FROM v_value v JOIN run r ON r.id = v.run_id JOIN model m ON m.id = r.model_id
+  LEFT JOIN v_token t ON t.run_id = v.run_id AND t.pos = v.pos0 + v.absmax_at / m.d_ff
+WHERE v.role = ''mlp_post'' AND v.pass = :pass AND v.absmax NOT NULL
+  AND v.run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY v.absmax DESC LIMIT :n',
+'{"n": 10, "pass": 0, "run": 0}'),
+
+('Units of the MLPs', 'silent-units', 'How many units are nearly silent?',
+'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
+  WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))),
+unit AS MATERIALIZED (SELECT v.layer, e.i1 unit, abs(e.value) size
+  FROM here JOIN v_value v ON v.run_id = here.run AND v.role = ''mlp_post''
+      AND here.pos BETWEEN v.pos0 AND v.pos0 + v.n_tok - 1
+    JOIN value w ON w.id = v.id JOIN tensor_each(v.id) e ON e.i0 = here.pos - coalesce(w.dump_from, v.pos0)),
+loudest AS MATERIALIZED (SELECT layer, unit, max(size) size FROM unit GROUP BY layer)
+SELECT l.layer, count(*) units, sum(u.size < :below * l.size) silent, round(100.0 * sum(u.size < :below * l.size) / count(*), 1) percent,
+  l.unit loudest_unit, round(l.size, 3) loudest
+FROM loudest l JOIN unit u ON u.layer = l.layer GROUP BY l.layer ORDER BY l.layer',
+'{"below": 0.01, "pos": -1, "run": 0}'),
+
+-- ---- time and memory -----------------------------------------------------------------------
+('Time and memory', 'time', 'Where did the time go?',
 'WITH spans AS (
   SELECT *, CASE WHEN depth = 0 THEN ''all'' WHEN module = ''lm_head'' THEN ''lm_head''
       WHEN module LIKE ''%.self_attn'' THEN ''attention'' WHEN module LIKE ''%.mlp'' THEN ''mlp''
@@ -44,132 +265,7 @@ SELECT part, count(*) calls, round(sum(dur) / 1e6, 3) ms,
 FROM spans WHERE part IS NOT NULL GROUP BY part ORDER BY sum(dur) DESC',
 '{"phase": "prefill", "run": 0}'),
 
-('slow', 'Which module calls took longest?',
-'SELECT module, pass, round(dur / 1e6, 3) ms, round(gflops, 2) gflops, round(gbps, 2) gb_s
-FROM v_span WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND last_id = id
-ORDER BY dur DESC LIMIT :n',
-'{"n": 10, "run": 0}'),
-
-('tokens', 'Which tokens surprised the model?',
-'SELECT pos, token_id, CAST(piece AS TEXT) token, source, round(-logprob / ln(2), 2) surprise_bits,
-  rank, round(entropy / ln(2), 2) entropy_bits
-FROM v_token WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY pos',
-'{"run": 0}'),
-
-('merges', 'How did the tokenizer build the tokens?',
-'SELECT seq step, rule, CAST(left_piece AS TEXT) "left", CAST(right_piece AS TEXT) "right",
-  CAST(merged AS TEXT) result, rank, at_byte
-FROM v_tok_step WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY seq',
-'{"run": 0}'),
-
-('cuts', 'Which candidates did sampling cut, and by what rule (top_k, top_p, min_p)?',
-'SELECT c.pos + 1 position, c.rank, CAST(c.piece AS TEXT) token, round(100 * exp(c.logprob), 2) percent,
-  coalesce(c.cut_by, ''kept'') verdict
-FROM v_cand c JOIN v_token t ON t.run_id = c.run_id AND t.pos = c.pos + 1 AND t.source = ''generated''
-WHERE c.run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND (:pos < 0 OR c.pos = :pos)
-  AND (:by = '''' OR c.cut_by = :by)
-ORDER BY c.pos, c.rank',
-'{"by": "", "pos": -1, "run": 0}'),
-
-('quiet-layers', 'Which layers change the residual stream least?',
-'SELECT layer, pos, round(100 * attn / stream, 1) attention_percent, round(100 * mlp / stream, 1) mlp_percent,
-  round(stream, 2) stream_l2
-FROM (SELECT v.layer, p.pos, max(p.l2) FILTER (WHERE v.role = ''attn_out'') attn,
-        max(p.l2) FILTER (WHERE v.role = ''mlp_out'') mlp,
-        max(p.l2) FILTER (WHERE v.role = ''resid_post'') stream
-      FROM v_value v JOIN v_position p ON p.value_id = v.id
-      WHERE v.role IN (''attn_out'', ''mlp_out'', ''resid_post'') AND v.pass = :pass
-        AND p.pos = iif(:pos < 0, v.pos0 + v.n_tok + :pos, :pos)
-        AND v.run_id = iif(:run, :run, (SELECT max(id) FROM run)) GROUP BY v.layer)
-ORDER BY (attn + mlp) / stream',
-'{"pass": 0, "pos": -1, "run": 0}'),
-
-('big-values', 'Where are the largest activations?',
-'SELECT fqn, pass, shape, round(absmax, 3) absmax, absmax_at at, round(std, 4) std,
-  round(absmax / nullif(std, 0), 1) in_std
-FROM v_value WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))
-ORDER BY absmax DESC LIMIT :n',
-'{"n": 10, "run": 0}'),
-
-('dumps', 'Which tensors are stored, and how large are they?',
-'SELECT fqn, pass, dtype, shape, dump_from first_position, count(*) chunks, sum(length(data)) bytes
-FROM v_payload WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))
-GROUP BY value_id ORDER BY value_id',
-'{"run": 0}'),
-
-('bad', 'Which values hold NaN or infinity?',
-'SELECT fqn, pass, shape, n_nan, n_pinf, n_ninf, numel
-FROM v_bad WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY +id LIMIT :n',
-'{"n": 20, "run": 0}'),
-
-('massive', 'Where are the massive activations of the residual stream?',
-'SELECT v.layer, v.pos0 + v.absmax_at / m.d_model pos, CAST(t.piece AS TEXT) token,
-  v.absmax_at % m.d_model dimension, round(iif(v.vmax = v.absmax, v.absmax, -v.absmax), 2) value,
-  round(v.absmax / nullif(v.std, 0), 1) in_std
-FROM v_value v JOIN run r ON r.id = v.run_id JOIN model m ON m.id = r.model_id
-  LEFT JOIN v_token t ON t.run_id = v.run_id AND t.pos = v.pos0 + v.absmax_at / m.d_model
-WHERE v.role = ''resid_post'' AND v.pass = :pass AND v.absmax NOT NULL
-  AND v.run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY v.id',
-'{"pass": 0, "run": 0}'),
-
-('first-token', 'How much larger is the residual stream at the first token than at the others?',
-'SELECT v.layer, round(max(p.l2) FILTER (WHERE p.pos = 0), 2) first_l2,
-  round(avg(p.l2) FILTER (WHERE p.pos > 0), 2) others_mean_l2,
-  round(max(p.l2) FILTER (WHERE p.pos = 0) / nullif(avg(p.l2) FILTER (WHERE p.pos > 0), 0), 2) times
-FROM v_value v JOIN v_position p ON p.value_id = v.id
-WHERE v.role = ''resid_post'' AND v.pass = 0
-  AND v.run_id = iif(:run, :run, (SELECT max(id) FROM run)) GROUP BY v.id ORDER BY v.id',
-'{"run": 0}'),
-
-('norms', 'By what do the norms divide, layer by layer?',
-'SELECT coalesce(v.layer, ''final'') layer, p.pos,
-  round(max(p.mean) FILTER (WHERE v.role <> ''ln2_rms''), 4) before_attention,
-  round(max(p.mean) FILTER (WHERE v.role = ''ln2_rms''), 4) before_mlp
-FROM v_value v JOIN v_position p ON p.value_id = v.id
-WHERE v.role IN (''ln1_rms'', ''ln2_rms'', ''ln_final_rms'') AND v.pass = :pass
-  AND p.pos = iif(:pos < 0, v.pos0 + v.n_tok + :pos, :pos)
-  AND v.run_id = iif(:run, :run, (SELECT max(id) FROM run)) GROUP BY v.layer ORDER BY min(v.id)',
-'{"pass": 0, "pos": -1, "run": 0}'),
-
-('units', 'Which units of the MLPs fire most?',
-'SELECT v.layer, v.absmax_at % m.d_ff unit, v.pos0 + v.absmax_at / m.d_ff pos, CAST(t.piece AS TEXT) token,
-  round(iif(v.vmax = v.absmax, v.absmax, -v.absmax), 3) activation, round(v.absmax / nullif(v.std, 0), 1) in_std
-FROM v_value v JOIN run r ON r.id = v.run_id JOIN model m ON m.id = r.model_id
-  LEFT JOIN v_token t ON t.run_id = v.run_id AND t.pos = v.pos0 + v.absmax_at / m.d_ff
-WHERE v.role = ''mlp_post'' AND v.pass = :pass AND v.absmax NOT NULL
-  AND v.run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY v.absmax DESC LIMIT :n',
-'{"n": 10, "pass": 0, "run": 0}'),
-
-('sure', 'How sure is the model at each position?',
-'SELECT c.pos, CAST(t.piece AS TEXT) token, CAST(c.piece AS TEXT) predicts, round(100 * exp(c.logprob), 2) percent,
-  round(c.logit - d.logit, 3) logit_gap, round(n.entropy / ln(2), 2) entropy_bits
-FROM v_cand c JOIN v_cand d ON d.run_id = c.run_id AND d.pos = c.pos AND d.rank = 1
-  LEFT JOIN v_token t ON t.run_id = c.run_id AND t.pos = c.pos
-  LEFT JOIN v_token n ON n.run_id = c.run_id AND n.pos = c.pos + 1
-WHERE c.rank = 0 AND c.run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY c.pos',
-'{"run": 0}'),
-
-('perplexity', 'How well did the model predict the text?',
-'SELECT source, count(logprob) tokens, round(avg(-logprob) / ln(2), 3) bits_a_token,
-  round(exp(avg(-logprob)), 3) perplexity, round(100.0 * avg(rank = 0), 1) first_choice_percent
-FROM v_token WHERE logprob NOT NULL AND run_id = iif(:run, :run, (SELECT max(id) FROM run))
-GROUP BY source ORDER BY min(pos)',
-'{"run": 0}'),
-
-('bytes', 'Which bytes does each token stand for?',
-'SELECT pos, token_id, CAST(piece AS TEXT) token, hex(piece) bytes, byte_start, byte_end, source
-FROM v_token WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY pos',
-'{"run": 0}'),
-
-('picks', 'What was picked at each step, and how likely was it?',
-'SELECT t.pos, CAST(t.piece AS TEXT) token, t.rank, round(100 * exp(t.logprob), 2) percent,
-  (SELECT CAST(c.piece AS TEXT) FROM v_cand c WHERE c.run_id = t.run_id AND c.pos = t.pos - 1 AND c.rank = 0) likeliest,
-  (SELECT count(*) FROM v_cand c WHERE c.run_id = t.run_id AND c.pos = t.pos - 1 AND c.kept) kept
-FROM v_token t WHERE t.source = ''generated''
-  AND t.run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY t.pos',
-'{"run": 0}'),
-
-('roofline', 'Where did the time go, against the roofline?',
+('Time and memory', 'roofline', 'Where did the time go, against the roofline?',
 'WITH spans AS (
   SELECT *, CASE WHEN depth = 0 THEN ''all'' WHEN module = ''lm_head'' THEN ''lm_head''
       WHEN module LIKE ''%.self_attn'' THEN ''attention'' WHEN module LIKE ''%.mlp'' THEN ''mlp''
@@ -186,7 +282,29 @@ SELECT part, round(sum(dur) / 1e6, 3) ms, round(1.0 * sum(flops) / sum(bytes), 2
 FROM spans, roof WHERE part IS NOT NULL AND phase = :phase GROUP BY part ORDER BY sum(dur) DESC',
 '{"gbps": 0, "gflops": 0, "phase": "prefill", "run": 0}'),
 
-('cost', 'How much arithmetic and how many bytes does each kind of module take?',
+('Time and memory', 'slow', 'Which module calls took longest?',
+'SELECT module, pass, round(dur / 1e6, 3) ms, round(gflops, 2) gflops, round(gbps, 2) gb_s
+FROM v_span WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND last_id = id
+ORDER BY dur DESC LIMIT :n',
+'{"n": 10, "run": 0}'),
+
+('Time and memory', 'slow-layers', 'Which layers are slowest?',
+'SELECT layer, round(sum(dur) FILTER (WHERE module LIKE ''%.self_attn'') / 1e6, 3) attention_ms,
+  round(sum(dur) FILTER (WHERE module LIKE ''%.mlp'') / 1e6, 3) mlp_ms,
+  round(sum(dur) FILTER (WHERE depth = 2) / 1e6, 3) ms,
+  round(100.0 * sum(dur) FILTER (WHERE depth = 2) / sum(sum(dur) FILTER (WHERE depth = 2)) OVER (), 1) percent
+FROM v_span WHERE layer NOT NULL AND phase = :phase AND depth <= 3
+  AND run_id = iif(:run, :run, (SELECT max(id) FROM run)) GROUP BY layer ORDER BY ms DESC LIMIT :n',
+'{"n": 10, "phase": "prefill", "run": 0}'),
+
+('Time and memory', 'passes', 'How fast was each pass?',
+'SELECT s.pass, s.phase, p.pos0 first_position, p.n_tok tokens, round(s.dur / 1e6, 3) ms,
+  round(1e9 * p.n_tok / s.dur, 1) tokens_a_second, round(s.gflops, 2) gflops, round(s.gbps, 2) gb_s
+FROM v_span s JOIN pass p ON p.run_id = s.run_id AND p.idx = s.pass
+WHERE s.depth = 0 AND s.dur > 0 AND s.run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY s.pass LIMIT :n',
+'{"n": 20, "run": 0}'),
+
+('Time and memory', 'cost', 'How much arithmetic and memory does each kind of module take?',
 'WITH s AS (SELECT * FROM v_span WHERE phase = :phase AND run_id = iif(:run, :run, (SELECT max(id) FROM run))),
 own AS (
   SELECT type, flops - (SELECT coalesce(sum(c.flops), 0) FROM v_span c
@@ -199,23 +317,7 @@ SELECT type, count(*) calls, sum(flops) flops, round(100.0 * sum(flops) / (SELEC
 FROM own GROUP BY type ORDER BY sum(bytes) DESC',
 '{"phase": "prefill", "run": 0}'),
 
-('slow-layers', 'Which layers are slowest?',
-'SELECT layer, round(sum(dur) FILTER (WHERE module LIKE ''%.self_attn'') / 1e6, 3) attention_ms,
-  round(sum(dur) FILTER (WHERE module LIKE ''%.mlp'') / 1e6, 3) mlp_ms,
-  round(sum(dur) FILTER (WHERE depth = 2) / 1e6, 3) ms,
-  round(100.0 * sum(dur) FILTER (WHERE depth = 2) / sum(sum(dur) FILTER (WHERE depth = 2)) OVER (), 1) percent
-FROM v_span WHERE layer NOT NULL AND phase = :phase AND depth <= 3
-  AND run_id = iif(:run, :run, (SELECT max(id) FROM run)) GROUP BY layer ORDER BY ms DESC LIMIT :n',
-'{"n": 10, "phase": "prefill", "run": 0}'),
-
-('passes', 'How fast was each pass?',
-'SELECT s.pass, s.phase, p.pos0 first_position, p.n_tok tokens, round(s.dur / 1e6, 3) ms,
-  round(1e9 * p.n_tok / s.dur, 1) tokens_a_second, round(s.gflops, 2) gflops, round(s.gbps, 2) gb_s
-FROM v_span s JOIN pass p ON p.run_id = s.run_id AND p.idx = s.pass
-WHERE s.depth = 0 AND s.dur > 0 AND s.run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY s.pass LIMIT :n',
-'{"n": 20, "run": 0}'),
-
-('cache', 'How does the KV cache grow?',
+('Time and memory', 'cache', 'How does the KV cache grow?',
 'SELECT p.idx pass, p.phase, p.n_tok tokens, p.kv_len positions,
   2 * m.n_layers * m.n_kv_heads * m.d_head * d.bits / 8 bytes_a_position,
   p.kv_len * 2 * m.n_layers * m.n_kv_heads * m.d_head * d.bits / 8 bytes
@@ -224,15 +326,54 @@ FROM pass p JOIN run r ON r.id = p.run_id JOIN model m ON m.id = r.model_id
 WHERE p.idx NOT NULL AND p.run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY p.idx LIMIT :n',
 '{"n": 20, "run": 0}'),
 
-('size', 'What takes the room in the recording?',
-'SELECT v.role, count(*) "values", sum(v.numel) elements, count(v.tensor_id) dumps,
-  coalesce(sum(t.raw_bytes), 0) dumped_bytes, sum(length(w.pos_stats)) position_bytes
-FROM v_value v JOIN value w ON w.id = v.id LEFT JOIN tensor t ON t.id = v.tensor_id
-WHERE v.run_id = iif(:run, :run, (SELECT max(id) FROM run))
-GROUP BY v.role ORDER BY dumped_bytes + position_bytes DESC, v.role LIMIT :n',
-'{"n": 40, "run": 0}'),
+-- ---- faults and changes --------------------------------------------------------------------
+('Faults and changes', 'first-bad', 'Where does NaN first appear, or infinity?',
+'SELECT fqn, pass, phase, shape, n_nan, n_inf, numel
+FROM v_bad WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY +id LIMIT 1',
+'{"run": 0}'),
 
-('config', 'What was run, and how?',
+('Faults and changes', 'bad', 'Which values hold NaN or infinity?',
+'SELECT fqn, pass, shape, n_nan, n_pinf, n_ninf, numel
+FROM v_bad WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY +id LIMIT :n',
+'{"n": 20, "run": 0}'),
+
+('Faults and changes', 'edits', 'Which values were changed on purpose?',
+'SELECT p.fqn, e.sel selection, e.kind, e.args, e.pass_from, e.pass_to
+FROM edit e JOIN point p ON p.id = e.point_id
+WHERE e.run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY e.id',
+'{"run": 0}'),
+
+('Faults and changes', 'differ', 'Where do two runs first differ?',
+'WITH newest AS (SELECT iif(:b, :b, (SELECT max(id) FROM run)) b),
+pair AS MATERIALIZED (SELECT iif(:a, :a, (SELECT max(id) FROM run WHERE id < b)) a, b FROM newest),
+both AS (
+  SELECT max(v.id) FILTER (WHERE v.run_id = a) a, max(v.id) FILTER (WHERE v.run_id = b) b, v.role, v.layer,
+    max(v.hash) FILTER (WHERE v.run_id = a) = max(v.hash) FILTER (WHERE v.run_id = b) is_same
+  FROM pair JOIN v_value v ON v.run_id IN (a, b) GROUP BY v.pass, v.fqn)
+SELECT x.pass, x.fqn, x.shape shape_a, y.shape shape_b, x.l2 l2_a, y.l2 l2_b, x.mean mean_a, y.mean mean_b
+FROM (SELECT a, b FROM both WHERE NOT is_same ORDER BY b LIMIT :n) d
+  JOIN v_value x ON x.id = d.a JOIN v_value y ON y.id = d.b ORDER BY d.b',
+'{"a": 0, "b": 0, "n": 10}'),
+
+('Faults and changes', 'same', 'Which values of two runs are equal, bit for bit?',
+'WITH newest AS (SELECT iif(:b, :b, (SELECT max(id) FROM run)) b),
+pair AS MATERIALIZED (SELECT iif(:a, :a, (SELECT max(id) FROM run WHERE id < b)) a, b FROM newest),
+both AS (
+  SELECT max(v.id) FILTER (WHERE v.run_id = a) a, max(v.id) FILTER (WHERE v.run_id = b) b, v.role, v.layer,
+    max(v.hash) FILTER (WHERE v.run_id = a) = max(v.hash) FILTER (WHERE v.run_id = b) is_same
+  FROM pair JOIN v_value v ON v.run_id IN (a, b) GROUP BY v.pass, v.fqn)
+SELECT role, count(*) "values", sum(is_same) equal, sum(NOT is_same) different,
+  min(layer) FILTER (WHERE NOT is_same) first_layer_that_differs
+FROM both WHERE a NOT NULL AND b NOT NULL GROUP BY role ORDER BY min(b)',
+'{"a": 0, "b": 0}'),
+
+-- ---- the recording -------------------------------------------------------------------------
+('The recording', 'runs', 'Which runs are in the recording?',
+'SELECT run_id run, status, prompt, n_prompt, completion, n_generated, round(dur / 1e6, 1) ms
+FROM v_run ORDER BY run_id LIMIT :n',
+'{"n": 100}'),
+
+('The recording', 'config', 'What was run, and how?',
 'WITH r AS (SELECT * FROM run WHERE id = iif(:run, :run, (SELECT max(id) FROM run)))
 SELECT ''prompt'' fact, prompt value FROM r
 UNION ALL SELECT ''status'', status FROM r
@@ -248,146 +389,78 @@ UNION ALL SELECT ''machine'', host FROM r
 UNION ALL SELECT ''command'', (SELECT group_concat(value, '' '') FROM json_each(r.opts, ''$.argv'')) FROM r',
 '{"run": 0}'),
 
-('edits', 'Which values were changed on purpose?',
-'SELECT p.fqn, e.sel selection, e.kind, e.args, e.pass_from, e.pass_to
-FROM edit e JOIN point p ON p.id = e.point_id
-WHERE e.run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY e.id',
+('The recording', 'dumps', 'Which tensors are stored, and how large are they?',
+'SELECT fqn, pass, dtype, shape, dump_from first_position, count(*) chunks, sum(length(data)) bytes
+FROM v_payload WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))
+GROUP BY value_id ORDER BY value_id',
 '{"run": 0}'),
 
-('runs', 'Which runs are in the recording?',
-'SELECT run_id run, status, prompt, n_prompt, completion, n_generated, round(dur / 1e6, 1) ms
-FROM v_run ORDER BY run_id LIMIT :n',
-'{"n": 100}'),
+('The recording', 'size', 'What takes the room in the recording?',
+'SELECT v.role, count(*) "values", sum(v.numel) elements, count(v.tensor_id) dumps,
+  coalesce(sum(t.raw_bytes), 0) dumped_bytes, sum(length(w.pos_stats)) position_bytes
+FROM v_value v JOIN value w ON w.id = v.id LEFT JOIN tensor t ON t.id = v.tensor_id
+WHERE v.run_id = iif(:run, :run, (SELECT max(id) FROM run))
+GROUP BY v.role ORDER BY dumped_bytes + position_bytes DESC, v.role LIMIT :n',
+'{"n": 40, "run": 0}');
 
-('same', 'Which values of two runs are equal, bit for bit?',
-'WITH newest AS (SELECT iif(:b, :b, (SELECT max(id) FROM run)) b),
-pair AS MATERIALIZED (SELECT iif(:a, :a, (SELECT max(id) FROM run WHERE id < b)) a, b FROM newest),
-both AS (
-  SELECT max(v.id) FILTER (WHERE v.run_id = a) a, max(v.id) FILTER (WHERE v.run_id = b) b, v.role, v.layer,
-    max(v.hash) FILTER (WHERE v.run_id = a) = max(v.hash) FILTER (WHERE v.run_id = b) is_same
-  FROM pair JOIN v_value v ON v.run_id IN (a, b) GROUP BY v.pass, v.fqn)
-SELECT role, count(*) "values", sum(is_same) equal, sum(NOT is_same) different,
-  min(layer) FILTER (WHERE NOT is_same) first_layer_that_differs
-FROM both WHERE a NOT NULL AND b NOT NULL GROUP BY role ORDER BY min(b)',
-'{"a": 0, "b": 0}'),
+-- What a parameter takes: in words, and as SQL that returns a row, the end of the sentence "pos takes …",
+-- when :value is none of it.  :run is that of the query.
+INSERT INTO saved_param(name, doc, refuse) VALUES
+('run', 'a run of the recording; 0 is the newest',
+'SELECT ''a run, '' || iif(high > low, low || '' to '' || high, low) || '', or 0 for the newest''
+FROM (SELECT min(id) low, max(id) high FROM run)
+WHERE typeof(:value) <> ''integer'' OR (:value <> 0 AND NOT EXISTS (SELECT 1 FROM run WHERE id = :value))'),
 
-('differ', 'Where do two runs first differ?',
-'WITH newest AS (SELECT iif(:b, :b, (SELECT max(id) FROM run)) b),
-pair AS MATERIALIZED (SELECT iif(:a, :a, (SELECT max(id) FROM run WHERE id < b)) a, b FROM newest),
-both AS (
-  SELECT max(v.id) FILTER (WHERE v.run_id = a) a, max(v.id) FILTER (WHERE v.run_id = b) b, v.role, v.layer,
-    max(v.hash) FILTER (WHERE v.run_id = a) = max(v.hash) FILTER (WHERE v.run_id = b) is_same
-  FROM pair JOIN v_value v ON v.run_id IN (a, b) GROUP BY v.pass, v.fqn)
-SELECT x.pass, x.fqn, x.shape shape_a, y.shape shape_b, x.l2 l2_a, y.l2 l2_b, x.mean mean_a, y.mean mean_b
-FROM (SELECT a, b FROM both WHERE NOT is_same ORDER BY b LIMIT :n) d
-  JOIN v_value x ON x.id = d.a JOIN v_value y ON y.id = d.b ORDER BY d.b',
-'{"a": 0, "b": 0, "n": 10}'),
+('pos', 'a position that was read; -1 is the last of the prompt, -2 the one before it',
+'SELECT ''a position that was read, 0 to '' || last || '', or -1 to -'' || n_prompt || '' from the end of the prompt''
+FROM (SELECT n_prompt, (SELECT max(pos0 + n_tok) - 1 FROM pass p WHERE p.run_id = r.run_id AND idx NOT NULL) last
+  FROM v_run r WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
+WHERE typeof(:value) <> ''integer'' OR :value NOT BETWEEN -n_prompt AND last'),
 
--- What follows asks functions of torchless: attention and the lens are computed, not stored.
-('lens', 'What would the model say if it stopped after each layer?',
-'WITH here AS (SELECT id run, iif(:pos < 0, (SELECT max(pos) FROM v_token WHERE run_id = id AND source <> ''generated'')
-    + 1 + :pos, :pos) pos FROM run WHERE id = iif(:run, :run, (SELECT max(id) FROM run)))
-SELECT l.layer, l.token, round(100 * exp(l.logprob), 2) percent, m.token second, round(100 * exp(m.logprob), 2) second_percent
-FROM here JOIN lens l ON l.run = here.run AND l.pos = here.pos AND l.rank = 0
-  JOIN lens m ON m.run = here.run AND m.pos = here.pos AND m.rank = 1 AND m.layer = l.layer
-ORDER BY l.layer',
-'{"pos": -1, "run": 0}'),
+('pass', 'a pass: 0 is the prefill, then one a decoded token',
+'SELECT ''a pass, 0 to '' || last FROM (SELECT max(idx) last FROM pass WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
+WHERE typeof(:value) <> ''integer'' OR :value NOT BETWEEN 0 AND last'),
 
-('layer-knows', 'At which layer is the answer known?',
-'WITH here AS (SELECT id run, iif(:pos < 0, (SELECT max(pos) FROM v_token WHERE run_id = id AND source <> ''generated'')
-    + 1 + :pos, :pos) pos FROM run WHERE id = iif(:run, :run, (SELECT max(id) FROM run))),
-best AS MATERIALIZED (SELECT l.layer, l.token, l.token_id, l.logprob
-  FROM here JOIN lens l ON l.run = here.run AND l.pos = here.pos WHERE l.rank = 0),
-answer AS MATERIALIZED (SELECT token_id, token, logprob FROM best ORDER BY layer DESC LIMIT 1),
-known AS (SELECT min(layer) FILTER (WHERE best.token_id = answer.token_id) first_layer,
-  max(layer) FILTER (WHERE best.token_id <> answer.token_id) last_other FROM best, answer)
-SELECT answer.token answer, round(100 * exp(answer.logprob), 2) percent, known.first_layer first_choice_at_layer,
-  coalesce(last_other + 1, (SELECT min(layer) FROM best)) always_from_layer,
-  (SELECT token FROM best WHERE layer = last_other) before_it
-FROM answer, known',
-'{"pos": -1, "run": 0}'),
+('phase', 'prefill or decode',
+'SELECT ''prefill or decode'' WHERE :value NOT IN (''prefill'', ''decode'')'),
 
-('token-layers', 'How likely does each layer find a token, the answer or the one given?',
-'WITH here AS (SELECT id run, iif(:pos < 0, (SELECT max(pos) FROM v_token WHERE run_id = id AND source <> ''generated'')
-    + 1 + :pos, :pos) pos FROM run WHERE id = iif(:run, :run, (SELECT max(id) FROM run))),
-answer AS MATERIALIZED (SELECT iif(:token = '''', CAST(c.piece AS TEXT), :token) token
-  FROM here JOIN v_cand c ON c.run_id = here.run AND c.pos = here.pos AND c.rank = 0)
-SELECT l.layer, l.token, l.rank, round(100 * exp(l.logprob), 3) percent, round(l.logit, 3) logit
-FROM here, answer JOIN lens l ON l.run = here.run AND l.pos = here.pos AND l.token = answer.token ORDER BY l.layer',
-'{"pos": -1, "run": 0, "token": ""}'),
+('layer', 'a layer, from 0',
+'SELECT ''a layer, 0 to '' || (m.n_layers - 1) FROM run r JOIN model m ON m.id = r.model_id
+WHERE r.id = iif(:run, :run, (SELECT max(id) FROM run))
+  AND (typeof(:value) <> ''integer'' OR :value NOT BETWEEN 0 AND m.n_layers - 1)'),
 
-('sinks', 'Which heads look at the first token?',
-'WITH here AS (SELECT id run, iif(:pos < 0, (SELECT max(pos) FROM v_token WHERE run_id = id AND source <> ''generated'')
-    + 1 + :pos, :pos) pos FROM run WHERE id = iif(:run, :run, (SELECT max(id) FROM run)))
-SELECT a.layer, a.head, round(100 * a.p, 2) percent
-FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos AND a.k = 0 ORDER BY a.p DESC LIMIT :n',
-'{"n": 10, "pos": -1, "run": 0}'),
+('head', 'an attention head, from 0',
+'SELECT ''a head, 0 to '' || (m.n_heads - 1) FROM run r JOIN model m ON m.id = r.model_id
+WHERE r.id = iif(:run, :run, (SELECT max(id) FROM run))
+  AND (typeof(:value) <> ''integer'' OR :value NOT BETWEEN 0 AND m.n_heads - 1)'),
 
-('previous', 'Which heads look at the previous token?',
-'WITH here AS (SELECT id run, iif(:pos < 0, (SELECT max(pos) FROM v_token WHERE run_id = id AND source <> ''generated'')
-    + 1 + :pos, :pos) pos FROM run WHERE id = iif(:run, :run, (SELECT max(id) FROM run)))
-SELECT a.layer, a.head, round(100 * a.p, 2) percent
-FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos AND a.k = here.pos - 1 ORDER BY a.p DESC LIMIT :n',
-'{"n": 10, "pos": -1, "run": 0}'),
+('token', 'the text of one token, with its space: " Paris"; nothing for the likeliest at the end',
+'SELECT ''the text of one token of the vocabulary, with its space'' WHERE :value <> '''' AND tok_id(CAST(:value AS TEXT)) IS NULL'),
 
-('induction', 'Which heads look at what followed the last time this token was read?',
-'WITH t AS (SELECT * FROM v_token WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND source <> ''generated''),
-again AS MATERIALIZED (SELECT t.run_id, t.pos q, max(u.pos) + 1 k FROM t JOIN t u ON u.token_id = t.token_id AND u.pos < t.pos - 1
-  GROUP BY t.pos ORDER BY t.pos DESC LIMIT :n)
-SELECT a.layer, a.head, count(*) repeats, round(100 * avg(a.p), 2) percent
-FROM again JOIN attn a ON a.run = again.run_id AND a.q = again.q AND a.k = again.k
-GROUP BY a.layer, a.head ORDER BY avg(a.p) DESC LIMIT :n',
-'{"n": 10, "run": 0}'),
+('by', 'top_k, top_p or min_p; nothing for all',
+'SELECT ''top_k, top_p or min_p, or nothing for all''
+WHERE replace(:value, ''-'', ''_'') NOT IN ('''', ''top_k'', ''top_p'', ''min_p'')'),
 
-('attention-entropy', 'Which heads look at one token only, which at all?',
-'WITH here AS (SELECT id run, iif(:pos < 0, (SELECT max(pos) FROM v_token WHERE run_id = id AND source <> ''generated'')
-    + 1 + :pos, :pos) pos FROM run WHERE id = iif(:run, :run, (SELECT max(id) FROM run)))
-SELECT a.layer, a.head, round(-sum(a.p * ln(a.p)) / ln(2), 3) entropy_bits, round(100 * max(a.p), 2) most_percent
-FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos WHERE a.p > 0
-GROUP BY a.layer, a.head ORDER BY -sum(a.p * ln(a.p)) LIMIT :n',
-'{"n": 10, "pos": -1, "run": 0}'),
+('a', 'the first of two runs; 0 is the one before b',
+'SELECT ''a run, '' || low || '' to '' || high || '', or 0 for the one before b''
+FROM (SELECT min(id) low, max(id) high FROM run)
+WHERE typeof(:value) <> ''integer'' OR (:value <> 0 AND NOT EXISTS (SELECT 1 FROM run WHERE id = :value))'),
 
-('head', 'What does one head look at?',
-'WITH here AS (SELECT id run, iif(:pos < 0, (SELECT max(pos) FROM v_token WHERE run_id = id AND source <> ''generated'')
-    + 1 + :pos, :pos) pos FROM run WHERE id = iif(:run, :run, (SELECT max(id) FROM run)))
-SELECT a.k, CAST(t.piece AS TEXT) token, round(a.score, 3) score, round(100 * a.p, 2) percent
-FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos AND a.layer = :layer AND a.head = :head
-  LEFT JOIN v_token t ON t.run_id = here.run AND t.pos = a.k ORDER BY a.p DESC LIMIT :n',
-'{"head": 0, "layer": 0, "n": 20, "pos": -1, "run": 0}'),
+('b', 'the second of two runs; 0 is the newest',
+'SELECT ''a run, '' || low || '' to '' || high || '', or 0 for the newest''
+FROM (SELECT min(id) low, max(id) high FROM run)
+WHERE typeof(:value) <> ''integer'' OR (:value <> 0 AND NOT EXISTS (SELECT 1 FROM run WHERE id = :value))'),
 
-('looked-at', 'Which tokens are looked at most?',
-'WITH here AS (SELECT id run, iif(:pos < 0, (SELECT max(pos) FROM v_token WHERE run_id = id AND source <> ''generated'')
-    + 1 + :pos, :pos) pos FROM run WHERE id = iif(:run, :run, (SELECT max(id) FROM run)))
-SELECT a.k pos, CAST(t.piece AS TEXT) token, round(100 * avg(a.p), 2) mean_percent, round(100 * max(a.p), 2) most_percent,
-  sum(a.p > 0.5) heads_over_half
-FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos
-  LEFT JOIN v_token t ON t.run_id = here.run AND t.pos = a.k
-GROUP BY a.k ORDER BY avg(a.p) DESC LIMIT :n',
-'{"n": 10, "pos": -1, "run": 0}'),
+('n', 'how many rows, or repeats of a token, at most',
+'SELECT ''a whole number, 1 or more'' WHERE typeof(:value) <> ''integer'' OR :value < 1'),
 
-('outliers', 'Is the residual stream ruled by a few dimensions?',
-'WITH here AS (SELECT id run, iif(:pos < 0, (SELECT max(pos) FROM v_token WHERE run_id = id AND source <> ''generated'')
-    + 1 + :pos, :pos) pos FROM run WHERE id = iif(:run, :run, (SELECT max(id) FROM run))),
-moment AS (SELECT v.layer, e.i1 dimension, max(e.value * e.value) largest, sum(e.value * e.value) square,
-    avg(e.value) a, avg(pow(e.value, 2)) b, avg(pow(e.value, 3)) c, avg(pow(e.value, 4)) d
-  FROM here JOIN v_value v ON v.run_id = here.run AND v.role = ''resid_post''
-      AND here.pos BETWEEN v.pos0 AND v.pos0 + v.n_tok - 1
-    JOIN value w ON w.id = v.id JOIN tensor_each(v.id) e ON e.i0 = here.pos - coalesce(w.dump_from, v.pos0)
-  GROUP BY v.layer)
-SELECT layer, round((d - 4 * a * c + 6 * a * a * b - 3 * pow(a, 4)) / pow(b - a * a, 2), 2) kurtosis,
-  dimension, round(100 * largest / square, 2) percent_of_square
-FROM moment ORDER BY layer',
-'{"pos": -1, "run": 0}'),
+('below', 'silent is below this share of the loudest unit',
+'SELECT ''a share between 0 and 1'' WHERE typeof(:value) NOT IN (''integer'', ''real'') OR :value NOT BETWEEN 0 AND 1'),
 
-('silent-units', 'How many units of the MLPs are nearly silent?',
-'WITH here AS (SELECT id run, iif(:pos < 0, (SELECT max(pos) FROM v_token WHERE run_id = id AND source <> ''generated'')
-    + 1 + :pos, :pos) pos FROM run WHERE id = iif(:run, :run, (SELECT max(id) FROM run))),
-unit AS MATERIALIZED (SELECT v.layer, e.i1 unit, abs(e.value) size
-  FROM here JOIN v_value v ON v.run_id = here.run AND v.role = ''mlp_post''
-      AND here.pos BETWEEN v.pos0 AND v.pos0 + v.n_tok - 1
-    JOIN value w ON w.id = v.id JOIN tensor_each(v.id) e ON e.i0 = here.pos - coalesce(w.dump_from, v.pos0)),
-loudest AS MATERIALIZED (SELECT layer, unit, max(size) size FROM unit GROUP BY layer)
-SELECT l.layer, count(*) units, sum(u.size < :below * l.size) silent, round(100.0 * sum(u.size < :below * l.size) / count(*), 1) percent,
-  l.unit loudest_unit, round(l.size, 3) loudest
-FROM loudest l JOIN unit u ON u.layer = l.layer GROUP BY l.layer ORDER BY l.layer',
-'{"below": 0.01, "pos": -1, "run": 0}');
+('gflops', '10^9 operations a second that the machine can do; 0 is the best that the run reached',
+'SELECT ''10^9 operations a second, or 0 for the best that the run reached''
+WHERE typeof(:value) NOT IN (''integer'', ''real'') OR :value < 0'),
+
+('gbps', '10^9 bytes a second that the memory can give; 0 is the best that the run reached',
+'SELECT ''10^9 bytes a second, or 0 for the best that the run reached''
+WHERE typeof(:value) NOT IN (''integer'', ''real'') OR :value < 0');

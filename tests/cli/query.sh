@@ -8,7 +8,11 @@ cd "$work" || exit 2
 
 "$T" query --list > "$out"
 is "at least 25 saved queries" 1 "$(awk 'END { print (NR >= 25) }' "$out")"
-is "--list is a name, a question and parameters" "" "$(awk -F'\t' 'NF != 3 || $2 !~ /\?$/' "$out")"
+is "--list is a name, a question, parameters and a topic" "" "$(awk -F'\t' 'NF != 4 || $2 !~ /\?$/' "$out")"
+is "--list for people is grouped, with what parameters are" "Attention
+  sinks              Which heads look at the first token?  n=10 pos=-1
+  run                a run of the recording; 0 is the newest" \
+	"$("$T" query --list --box | grep -x -e Attention -e '  sinks  .*' -e '  run  .*')"
 is "no argument is --list" "$(cat "$out")" "$("$T" query)"
 cut -f1 "$out" > "$work/names"
 "$T" trace -q -m "$m" --capture '*.[qk]_rot' --capture '*:act_mul' -o more.db "The model reads" || fail "no second recording"
@@ -19,7 +23,7 @@ while read -r name; do
 	is "query $name of a default recording, or what to capture" "" "$([ "$status" = 0 ] || grep -v "^torchless: .*--capture " "$err")"
 done < "$work/names"
 is "a saved query agrees with SQL" \
-	"$(sql trace.db "SELECT token_id FROM v_cand WHERE pos = (SELECT max(pos) FROM v_cand) ORDER BY rank LIMIT 3" | paste -sd' ')" \
+	"$(sql trace.db "SELECT token_id FROM v_cand WHERE pos = (SELECT n_prompt - 1 FROM v_run) ORDER BY rank LIMIT 3" | paste -sd' ')" \
 	"$("$T" query next n=3 | cut -f4 | paste -sd' ')"
 is "a parameter of a saved query" 3 "$("$T" query next n=3 | wc -l | tr -d ' ')"
 is "a parameter of SQL" "5 x" "$("$T" query 'SELECT :a + 1, :b' a=4 b=x | tr '\t' ' ')"
@@ -99,7 +103,8 @@ refuses "--timeout" 2 "stopped after 0.2 s" "$T" query --timeout 0.2 \
 refuses "a time below 0" 2 "timeout" "$T" query --timeout -1 "SELECT 1"
 
 refuses "an unknown saved query" 2 'residul.*did you mean "residual"' "$T" query residul
-refuses "an unknown parameter" 2 "next has no parameter 'x'; it has pos, n, run" "$T" query next x=1
+refuses "an unknown parameter" 2 "next has no parameter 'x'; it has n, pos, run" "$T" query next x=1
+refuses "a parameter's value" 2 "n takes a whole number, 1 or more, not 'x'" "$T" query next n=x
 refuses "SQL in several words" 2 "goes in quotes" "$T" query SELECT 1
 refuses "wrong SQL" 2 "syntax error" "$T" query "SELEC 1"
 refuses "an unknown table" 2 "no such table: v_valu" "$T" query "SELECT * FROM v_valu"

@@ -1,0 +1,147 @@
+/*
+ * query_list.c -- `torchless query --list`: the questions that a recording answers.
+ */
+#include "query.h"
+
+#include <string.h>
+
+const char query_list_sql[] = "SELECT name, doc, "
+			      "(SELECT group_concat(key || '=' || coalesce(value, ''), ' ') "
+			      "FROM json_each(params)) params FROM saved_query ORDER BY rowid";
+
+static const char programs_sql[] =
+	"SELECT name, doc, (SELECT group_concat(key || '=' || coalesce(value, ''), ' ') "
+	"FROM json_each(params)) params, topic FROM saved_query ORDER BY rowid";
+
+static const char json_sql[] = "SELECT name, topic, doc, params FROM saved_query ORDER BY rowid";
+
+/* Parameters without `run`, which the last lines tell of once. */
+static const char people_sql[] =
+	"SELECT coalesce(topic, 'Others'), name, coalesce(doc, ''), coalesce((SELECT "
+	"group_concat(key || '=' || coalesce(value, ''), ' ') FROM json_each(params) "
+	"WHERE key <> 'run'), ''), (SELECT max(length(name)) FROM saved_query) "
+	"FROM saved_query ORDER BY rowid";
+
+static const char params_sql[] =
+	"SELECT name, doc, (SELECT max(length(name)) FROM saved_query) FROM saved_param "
+	"WHERE name IN (SELECT key FROM saved_query, json_each(params)) ORDER BY rowid";
+
+struct list {
+	struct invocation *in;
+	struct text text, topic;
+	int n_topics;
+};
+
+static const char *text_of(const struct cell *c)
+{
+	return c->s.data ? c->s.data : "";
+}
+
+/* The parameters are JSON already. */
+static int add_json(void *ctx, const struct rows *rows, const struct cell *cells)
+{
+	struct list *l = ctx;
+
+	for (int i = 0; i < rows->n_columns; i++) {
+		bool is_object = i == rows->n_columns - 1;
+
+		text_adds(&l->text, i ? ", " : "{");
+		text_add_json(&l->text, rows->columns[i], strlen(rows->columns[i]));
+		text_adds(&l->text, ": ");
+		if (is_object)
+			text_add(&l->text, text_of(&cells[i]), cells[i].s.len);
+		else if (cells[i].type == CELL_NULL)
+			text_adds(&l->text, "null");
+		else
+			text_add_json(&l->text, text_of(&cells[i]), cells[i].s.len);
+	}
+	text_adds(&l->text, "}\n");
+	return 0;
+}
+
+static void add_name(struct list *l, const struct cell *name, int64_t width)
+{
+	text_adds(&l->text, "  ");
+	text_add_escaped(&l->text, text_of(name), name->s.len);
+	for (int64_t i = utf8_width(text_of(name), name->s.len); i < width + 2; i++)
+		text_addc(&l->text, ' ');
+}
+
+static void add_heading(struct list *l, const char *heading, size_t len)
+{
+	struct text shown = { 0 };
+
+	text_add_escaped(&shown, heading, len);
+	text_adds(&l->text, l->n_topics++ ? "\n" : "");
+	ui_add_styled(&l->text, &l->in->out, UI_BOLD, shown.data, shown.len);
+	text_addc(&l->text, '\n');
+	text_release(&shown);
+}
+
+static int add_question(void *ctx, const struct rows *rows, const struct cell *cells)
+{
+	struct list *l = ctx;
+	struct text params = { 0 };
+
+	(void)rows;
+	if (!l->n_topics || strcmp(l->topic.data, text_of(&cells[0])) != 0) {
+		text_clear(&l->topic);
+		text_adds(&l->topic, text_of(&cells[0]));
+		add_heading(l, text_of(&cells[0]), cells[0].s.len);
+	}
+	add_name(l, &cells[1], cells[4].i);
+	text_add_escaped(&l->text, text_of(&cells[2]), cells[2].s.len);
+	if (cells[3].s.len) {
+		text_adds(&l->text, "  ");
+		text_add_escaped(&params, text_of(&cells[3]), cells[3].s.len);
+		ui_add_styled(&l->text, &l->in->out, UI_DIM, params.data, params.len);
+		text_release(&params);
+	}
+	text_addc(&l->text, '\n');
+	return 0;
+}
+
+static int add_param(void *ctx, const struct rows *rows, const struct cell *cells)
+{
+	struct list *l = ctx;
+
+	(void)rows;
+	add_name(l, &cells[0], cells[2].i);
+	text_add_escaped(&l->text, text_of(&cells[1]), cells[1].s.len);
+	text_addc(&l->text, '\n');
+	return 0;
+}
+
+static int list_for_people(struct list *l, struct recording *rec, struct err *err)
+{
+	static const char ask[] = "torchless query NAME KEY=VALUE... asks; what the parameters are";
+	struct query questions = { .row = add_question, .ctx = l, .interrupted = &interrupted };
+	struct query params = { .row = add_param, .ctx = l, .interrupted = &interrupted };
+
+	if (recording_query(rec, people_sql, &questions, err))
+		return err->code;
+	add_heading(l, ask, strlen(ask));
+	return recording_query(rec, params_sql, &params, err);
+}
+
+int query_list(struct invocation *in, struct recording *rec, const struct query_settings *set,
+	       struct err *err)
+{
+	struct list l = { .in = in };
+	int r;
+
+	if (set->form == QUERY_TABS || set->form == QUERY_CSV)
+		return query_print(in, rec, set, programs_sql, NULL, 0, err);
+	if (set->form == QUERY_JSON) {
+		struct query q = { .row = add_json, .ctx = &l, .interrupted = &interrupted };
+
+		r = recording_query(rec, json_sql, &q, err);
+	} else {
+		r = list_for_people(&l, rec, err);
+	}
+	if (r == 0 && l.text.len)
+		r = write_out(l.text.data, l.text.len, err);
+	text_release(&l.text);
+	text_release(&l.topic);
+	return r;
+}
