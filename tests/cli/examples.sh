@@ -18,7 +18,7 @@ works() { # FILE
 			[ "${T%/asan/*}" = "$T" ] || continue ;;
 		esac
 		n=$((n + 1))
-		(cd "$work/here" && HOME=$PWD PATH=$work/bin:$PATH bash -c "set -o pipefail; git() { echo 'Tom has the'; }; $line") \
+		(cd "$work/here" && HOME=$PWD PATH=$work/bin:$PATH bash -c "set -o pipefail; git() { echo 'Tom has the'; }; less() { cat; }; $line") \
 			>"$out" 2>"$err" </dev/null || fail "\`$line\` fails: $(brief "$(cat "$err")")"
 		hasnt "\`$line\`" '^torchless: ' "$err"
 	done <"$1"
@@ -36,6 +36,13 @@ for c in run trace query tokenize info completion help; do
 	works "$work/examples"
 done
 [ "$n" -ge 20 ] || fail "only $n commands were tried"
+
+# The README: what it shows is what one sees, and the commands it only names work too.
+TORCHLESS=$T python3 scripts/shown --check README.md >"$out" 2>&1 ||
+	fail "README.md shows something else: run make docs: $(brief "$(cat "$out")")"
+# shellcheck disable=SC2016 # backticks are fences
+sed -n '/^```$/,/^```$/ s/^\(\$ \|\)\.\/torchless/torchless/p' README.md >"$work/readme"
+works "$work/readme"
 
 # info says what its own model is; a model that was named stands for itself; programs get rows alone.
 "$T" info >"$out" 2>"$err"
