@@ -152,7 +152,7 @@ fuzz-run: $(FUZZERS)
 			$$f.corpus || exit 1; \
 	done
 
-## test: everything CI runs: check, sanitizers, threads, clang, lint, scripts, parity, tokenizers
+## test: everything CI runs: check, sanitizers, threads, clang, lint, scripts, the model, parity, tokenizers
 # One after the other, so that a failure stands at the end of the output; each builds in parallel.
 JOBS := -j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 .PHONY: test
@@ -165,6 +165,7 @@ test:
 	$(Q)$(MAKE) $(JOBS) clang
 	$(Q)$(MAKE) check-format lint
 	$(Q)$(MAKE) py-tests
+	$(Q)$(MAKE) model-check
 	$(Q)$(MAKE) tokenizers-quick
 	$(Q)$(MAKE) parity-quick
 	@echo "all tests passed"
@@ -203,11 +204,12 @@ smollm2:
 teach:
 	$(Q)PYTHON=$(PYTHON) scripts/teach/again build/teach
 
-## docs: write docs/cli.md and docs/recording.md again from their tables
+## docs: write docs/cli.md, docs/recording.md and what README.md shows of the terminal again
 .PHONY: docs
 docs: all
 	$(Q)./torchless help --markdown > docs/cli.md.tmp && mv docs/cli.md.tmp docs/cli.md
 	$(Q)scripts/recording-doc > docs/recording.md.tmp && mv docs/recording.md.tmp docs/recording.md
+	$(Q)scripts/shown README.md
 
 ## install: install the program, its model and its completions (PREFIX=/usr/local, DESTDIR=)
 .PHONY: install uninstall

@@ -40,7 +40,7 @@ class EngineSubject:
         self.encoder = tokenizer.load(os.path.join(directory, "tokenizer.json"))
         self.layers = range(self.config.num_hidden_layers)
         self.model = _Readout(directory, self.config.rms_norm_eps)
-        self.streams = {}
+        self.streams, self.asked = {}, {}
 
     def record(self, ids, *capture):
         """A recording of lists of ids; the id of each run is its number in the list."""
@@ -52,6 +52,11 @@ class EngineSubject:
         found = dict((name, array) for name, _, array in self.record(ids, "lm_head:out").dumps(
             "lm_head:out"))
         return torch.stack([torch.from_numpy(found[str(i)].copy()) for i in range(len(ids))])
+
+    def last_logits(self, lists):
+        found = {name: array[0] for name, _, array in self.record(
+            lists, "lm_head:out@-1").dumps("lm_head:out")}
+        return [torch.from_numpy(found[str(i)].copy()) for i in range(len(lists))]
 
     @contextlib.contextmanager
     def without(self, heads):
@@ -94,10 +99,11 @@ class EngineSubject:
 
     def answers(self, chosen):
         """{item id: right or not}, from what the recording says of every token of the prompt: its
-        rank among the predictions, and the logits at the position before the last."""
+        rank among the predictions, and the logits at the position before the last, which stay
+        in `asked`."""
         runs = self.engine.record(chosen, "--capture", "lm_head:out@-2", *self.zeros)
         ranks, found = runs.ranks(), {}
-        self.asked = {name: array[0] for name, _, array in runs.dumps("lm_head:out")}
+        self.asked |= {name: array[0] for name, _, array in runs.dumps("lm_head:out")}
         for item in chosen:
             ids, against = item["ids"], item["against"]
             if against is None:

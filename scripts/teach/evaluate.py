@@ -23,6 +23,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: E402
 from teach import circuits, items, tokenizer  # noqa: E402
 from teach.grammar import facts  # noqa: E402
 from teach.grammar.world import NAMES  # noqa: E402
+from teach.model import Config  # noqa: E402
 
 logging.getLogger("transformers").setLevel(logging.ERROR)
 BATCH = 64
@@ -44,6 +45,10 @@ class Subject:
     @torch.no_grad()
     def logits(self, ids):
         return self.model(torch.tensor(ids), use_cache=False).logits
+
+    def last_logits(self, lists):
+        """Of each list of ids, each read alone, the logits of its last position."""
+        return [self.logits([ids])[0, -1] for ids in lists]
 
     @contextlib.contextmanager
     def without(self, heads):
@@ -233,16 +238,21 @@ def influence(subject, count=8):
     random texts: at the farthest reach it is of the size of rounding, and 0 in many a text."""
     config = subject.config
     reach = config.num_hidden_layers * (config.sliding_window - 1)
-    rng, last, found = random.Random("influence"), reach + 8, {}
+    distances = (1, config.sliding_window - 1, config.sliding_window, reach - 1, reach, reach + 1,
+                 reach + 2)
+    rng, last, texts = random.Random("influence"), reach + 8, []
     for _ in range(count):
         ids = [tokenizer.BOS] + [rng.randrange(3, config.vocab_size) for _ in range(last)]
-        plain = subject.logits([ids])[0, -1]
-        for distance in (1, config.sliding_window - 1, config.sliding_window, reach - 1, reach,
-                         reach + 1, reach + 2):
+        texts.append(ids)
+        for distance in distances:
             changed = list(ids)
             changed[last - distance] = ids[last - distance] % (config.vocab_size - 4) + 4
-            moved = float((subject.logits([changed])[0, -1] - plain).abs().max())
-            found[distance] = max(found.get(distance, 0.0), moved)
+            texts.append(changed)
+    rows, found = iter(subject.last_logits(texts)), dict.fromkeys(distances, 0.0)
+    for _ in range(count):
+        plain = next(rows)
+        for distance in distances:
+            found[distance] = max(found[distance], float((next(rows) - plain).abs().max()))
     return found
 
 
@@ -262,12 +272,12 @@ def contradictions(subject):
         for key in sorted(table):
             lie = rng.choice([v for v in sorted(table.values()) if v != table[key]])
             text = form.format(who=rng.choice(NAMES), key=key, lie=lie)
-            ids = [tokenizer.BOS] + subject.encoder(text)
-            p = subject.logits([ids])[0, -1].softmax(-1)
-            best = int(p.argmax())
-            found.append({"text": text, "truth": table[key], "lie": lie,
-                          "answer": subject.encoder.texts[best][1:],
-                          "probability": round(float(p[best]), 4)})
+            found.append({"text": text, "truth": table[key], "lie": lie})
+    asked = [[tokenizer.BOS] + subject.encoder(case["text"]) for case in found]
+    for case, row in zip(found, subject.last_logits(asked)):
+        p = row.softmax(-1)
+        best = int(p.argmax())
+        case |= {"answer": subject.encoder.texts[best][1:], "probability": round(float(p[best]), 4)}
     return found
 
 
@@ -304,14 +314,24 @@ def file_hash(path):
         return hashlib.sha256(file.read()).hexdigest()
 
 
+def missed_abilities(result):
+    """Sentences about items that are right less often than promised."""
+    return [f"{name}: {result['accuracy'][name]:.3f}, promised {bound}"
+            for name, bound in items.BOUNDS.items() if result["accuracy"][name] < bound]
+
+
 def misses(result):
     """Sentences about what is not as promised."""
-    found = [f"{name}: {result['accuracy'][name]:.3f}, promised {bound}"
-             for name, bound in items.BOUNDS.items() if result["accuracy"][name] < bound]
+    found = missed_abilities(result)
     if "stories" not in result:
         return found
     fluent, cut, kinds = result["stories"]["fluent"], result["ablations"], result["kinds"]
-    reach = max(result["influence"]) - 2
+    reach = Config().layers * (Config().window - 1)
+    near, beyond = (
+        [right for name, right in result["window"].items()
+         if (int(name.split("-")[1]) < Config().window) == inside] for inside in (True, False))
+    believed = max((case["probability"] for case in result["contradictions"]
+                    if case["answer"] == case["lie"]), default=0)
     checks = {
         f"{fluent} fluent stories, promised {items.FLUENT_BOUND}": fluent >= items.FLUENT_BOUND,
         "no single previous-token head": len(kinds["previous"]["heads"]) == 1,
@@ -322,14 +342,18 @@ def misses(result):
             cut["previous-token head"]["induction"] < 0.2,
         "induction survives without the induction heads": cut["induction heads"]["induction"] < 0.2,
         "induction needs the control head": cut["control"]["induction"] > 0.9,
+        "facts need the previous-token head": cut["previous-token head"]["facts"] > 0.9,
         "facts need the induction heads": cut["induction heads"]["facts"] > 0.9,
+        "facts need the control head": cut["control"]["facts"] > 0.9,
         "facts settle in one layer":
             sum(b - a > 0.05 for a, b in zip(result["lens"]["facts"], result["lens"]["facts"][1:])) >= 2,
-        "lookup fails inside the window": result["window"]["window-63"] >= 0.9,
-        "lookup reaches beyond the window": result["window"]["window-64"] <= 0.5,
-        "influence beyond layers x (window - 1)": result["influence"][reach + 1] == 0,
+        "lookup fails inside the window": min(near) >= 0.9,
+        "lookup reaches beyond the window": max(beyond) <= 0.5,
+        "influence beyond layers x (window - 1)":
+            {moved for distance, moved in result["influence"].items() if distance > reach} == {0},
         "no influence at layers x (window - 1)": result["influence"][reach] > 0,
         "the residual stream does not grow": result["residual"] == sorted(result["residual"]),
+        "no text that contradicts a fact is believed with confidence": believed > 0.9,
     }
     return found + [sentence for sentence, holds in checks.items() if not holds]
 
