@@ -6,8 +6,8 @@
     scripts/check_tokenizers.py --write docs/tokenizers.md (only when nothing differs)
 
 Texts: every verse of the King James text, Python's and Perl's documentation line by line, strings
-made to be difficult, and every character of Unicode. Tokenizers: the real ones in models/, and
-others derived from them that use what these do not. Exit status: 0 no difference, 1 differences,
+made to be difficult, and every character of Unicode. Tokenizers: that of lessons/model, the real
+ones in models/, and others derived from them that use what these do not. Exit status: 0 no difference, 1 differences,
 3 something is missing.
 """
 
@@ -225,6 +225,7 @@ def subjects(models):
     main = ["mistral-v1", "mistral-v3", "tekken"]
     documents = {name: load(models, os.path.join("tokenizers", name)) for name in main}
     documents["smollm2"] = load(models, "smollm2-135m")
+    yield Subject("teaching-model", load(os.path.join(ROOT, "lessons"), "model"), True)
     for name, document in documents.items():
         yield Subject(name, document, True)
     for path in sorted(glob.glob(os.path.join(models, "tokenizers", "mistral-v1-*"))):

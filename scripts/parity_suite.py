@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds torchless against Hugging Face on checkpoints that are nasty on purpose, and on a real one.
+"""Holds torchless against Hugging Face: checkpoints that are nasty on purpose, and trained ones.
 
     scripts/parity_suite.py            all cases
     scripts/parity_suite.py --quick    the same with shorter prompts, for continuous integration
@@ -7,8 +7,9 @@
 
 Each case records Hugging Face in float32 and in float64 (scripts/record_hf.py), torchless
 (torchless trace --capture '*'), and compares every point of prefill and decode (scripts/parity.py).
-SmolLM2 also has to continue each prompt with the very text that Hugging Face generates. What a
-failed case recorded stays in build/parity. Exit status: 0 all equal, 1 not, 3 something is missing.
+The trained models, lessons/model and SmolLM2, also have to continue each prompt with the very text
+that Hugging Face generates. What a failed case recorded stays in build/parity.
+Exit status: 0 all equal, 1 not, 3 something is missing.
 """
 
 import argparse
@@ -31,12 +32,13 @@ import record_hf  # noqa: E402
 from lib import compare  # noqa: E402
 
 WORK = os.path.join(ROOT, "build", "parity")
+TEACHING = os.path.join(ROOT, "lessons", "model")
 SMOLLM2 = os.path.join(ROOT, "models", "smollm2-135m")
 N_GREEDY = 64
 # A random model may draw its end token, which ends both; before this many a case shows too little.
 N_LEAST = 3
 
-# name, preset, what torchless is told besides, what it shows
+# name, preset or prompt, what torchless is told besides, what it shows
 Case = collections.namedtuple("Case", "name preset options about")
 RANDOM = [
     Case("plain", "plain", (), "two key-value heads of four"),
@@ -57,7 +59,21 @@ RANDOM = [
     Case("linear-rope", "linear-rope", (), "rope_scaling linear"),
     Case("nested-theta", "nested-theta", (), "rope_theta inside rope_parameters"),
 ]
-REAL = [
+FIVE_PLACES = "".join(
+    f"{who} put the {thing} {where}. " for who, thing, where in (
+        ("Lily", "ball", "in the box"), ("Tom", "key", "under the bed"),
+        ("Anna", "map", "behind the door"), ("Ben", "cup", "on the table"),
+        ("Mary", "pen", "near the tree")))
+OF_TEACHING = [
+    Case("story-small", "Once upon a time", (), "lessons/model, a story"),
+    Case("lookup", "Lily put the ball in the box. Tom asked where the ball was. Lily said it was in",
+         (), "lessons/model, where something is"),
+    Case("window-passed", f"{FIVE_PLACES * 2}Tom", (), "lessons/model, beyond its window"),
+    Case("window-chunks", f"{FIVE_PLACES * 2}Tom", ("--chunk", "16"), "the same, 16 positions a pass"),
+    Case("bytes", "The sign says ûγë. Jack looked at the sign. The secret word is Xqzv. Tom wrote",
+         (), "lessons/model, letters spelled in bytes and a rare word"),
+]
+OF_SMOLLM2 = [
     Case("capital", "The capital of France is", (), "SmolLM2, a fact"),
     Case("code", "def fibonacci(n):\n    \"\"\"The n-th Fibonacci number.\"\"\"\n    if n < 2:\n",
          (), "SmolLM2, code"),
@@ -183,9 +199,11 @@ class Suite:
             made = model.generate(
                 batch, attention_mask=torch.ones_like(batch), generation_config=settings
             )[0, len(ids) :].tolist()
-        theirs = tokenizer.decode(
-            made, skip_special_tokens=True, clean_up_tokenization_spaces=False
-        ).encode() + b"\n"
+        # What the text grows by: decoded alone, some tokenizers drop the first space.
+        before, after = (tokenizer.decode(
+            part, skip_special_tokens=True, clean_up_tokenization_spaces=False
+        ) for part in (ids, ids + made))
+        theirs = after.removeprefix(before).encode() + b"\n"
         ours = self.engine.run("run", "-m", directory, "-n", str(N_GREEDY), prompt)
         if ours == theirs:
             return len(made), None
@@ -270,30 +288,33 @@ def parse(argv):
     add("--only", action="append", metavar="CASE", help="run this case (may be repeated)")
     add("--write", metavar="FILE.md", help="write the tables as a document")
     add("--torchless", metavar="FILE", default=os.path.join(ROOT, "torchless"))
-    add("-m", "--model", metavar="DIR", default=SMOLLM2, help="the trained model")
+    add("-m", "--model", metavar="DIR", default=SMOLLM2, help="in the place of models/smollm2-135m")
     return parser.parse_args(argv)
 
 
 def main(argv):
     """Run the cases."""
     args = parse(argv)
-    names = [case.name for case in RANDOM + REAL]
+    trained = ((TEACHING, OF_TEACHING), (args.model, OF_SMOLLM2))
+    names = [case.name for case in RANDOM + OF_TEACHING + OF_SMOLLM2]
     for name in args.only or ():
         if name not in names:
             raise BadInput(f"there is no case {name}: one of {' '.join(names)}")
     wanted = lambda cases: [case for case in cases if not args.only or case.name in args.only]
     suite = Suite(Engine(args.torchless), args.quick)
-    suite.total = len(wanted(RANDOM + REAL))
-    if wanted(REAL) and not os.path.isdir(args.model):
+    suite.total = len(wanted(RANDOM + OF_TEACHING + OF_SMOLLM2))
+    if wanted(OF_SMOLLM2) and not os.path.isdir(args.model):
         raise EnvironmentProblem(f"{args.model}: is not there: run scripts/fetch-smollm2")
     begin = time.monotonic()
     for case in wanted(RANDOM):
         suite.attempt(case, suite.random_case)
-    if wanted(REAL):
-        model, tokenizer = record_hf.load(args.model), record_hf.load_tokenizer(args.model)
+    for directory, cases in trained:
+        if not wanted(cases):
+            continue
+        model, tokenizer = record_hf.load(directory), record_hf.load_tokenizer(directory)
         models = (model, record_hf.widened(model))
-        for case in wanted(REAL):
-            suite.attempt(case, suite.real_case, args.model, models, tokenizer)
+        for case in wanted(cases):
+            suite.attempt(case, suite.real_case, directory, models, tokenizer)
     print(parity.text_table(kind_rows(suite.results)))
     verdict = "all equal within tolerance"
     if suite.failed:

@@ -406,7 +406,7 @@ class Suite(unittest.TestCase):
         self.assertEqual(["hf.db", "hf64.db", "torchless.db"], sorted(os.listdir(kept)))
 
     def test_text_differs(self):
-        with mock.patch.object(parity_suite, "REAL", parity_suite.REAL[:1]):
+        with mock.patch.object(parity_suite, "OF_SMOLLM2", parity_suite.OF_SMOLLM2[:1]):
             status, said = self.run_suite(
                 StandIn(text=b" nothing\n"), "--only", "capital", "-m", window.directory)
         self.assertEqual(1, status)
