@@ -40,8 +40,9 @@ const char *point_short_name(const struct value *v, char *buf, size_t size);
 /* Part of a tensor: per axis [start, stop); negative numbers count from the end. */
 struct selection {
 	int n_axes;
-	struct {
+	struct axis_range {
 		bool whole;
+		bool single;         /* one index, not a range of one */
 		int64_t start, stop; /* stop == INT64_MAX: to the end */
 	} axis[TENSOR_MAX_DIMS];
 };
@@ -65,6 +66,9 @@ int selection_check(const struct selection *sel, const struct value *v, struct e
  * when the name is too long or the bracket is not closed.
  */
 int selection_split(const char *text, char *name, size_t size, const char **rest, struct err *err);
+
+/* Whether indices on axis i of "head,q,k" count from the first position: pos, q and kv_pos. */
+bool axis_counts_positions(const char *axes, int i);
 
 /*
  * Turn `sel` into index ranges of a tensor of this pass: `shape` are its dimensions, `pos0` is the

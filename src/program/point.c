@@ -406,26 +406,23 @@ static int count_axes(const char *axes)
 }
 
 /* Parse "3", "-1", "0:4", ":", "2:" into one axis; returns false when it is none of these. */
-static bool parse_range(const char *s, size_t len, bool *whole, int64_t *start, int64_t *stop)
+static bool parse_range(const char *s, size_t len, struct axis_range *r)
 {
 	char text[48], *at = text;
-	bool has_start;
 
 	if (len == 0 || len >= sizeof(text))
 		return false;
 	memcpy(text, s, len);
 	text[len] = '\0';
-	*whole = strcmp(text, ":") == 0;
-	*start = 0;
-	*stop = INT64_MAX;
-	has_start = *at != ':';
-	if (has_start) {
-		*start = strtoll(text, &at, 10);
-		if (at == text || isspace((unsigned char)text[0]) || llabs(*start) > MAX_INDEX)
+	*r = (struct axis_range){ .whole = strcmp(text, ":") == 0, .stop = INT64_MAX };
+	if (*at != ':') {
+		r->start = strtoll(text, &at, 10);
+		if (at == text || isspace((unsigned char)text[0]) || llabs(r->start) > MAX_INDEX)
 			return false;
 	}
 	if (*at == '\0') {
-		*stop = *start == -1 ? INT64_MAX : *start + 1;
+		r->single = true;
+		r->stop = r->start == -1 ? INT64_MAX : r->start + 1;
 		return true;
 	}
 	if (*at++ != ':')
@@ -433,8 +430,8 @@ static bool parse_range(const char *s, size_t len, bool *whole, int64_t *start, 
 	if (*at) {
 		char *end;
 
-		*stop = strtoll(at, &end, 10);
-		return end != at && *end == '\0';
+		r->stop = strtoll(at, &end, 10);
+		return end != at && *end == '\0' && llabs(r->stop) <= MAX_INDEX;
 	}
 	return true;
 }
@@ -458,8 +455,7 @@ static int parse_item(struct selection *sel, const char *s, size_t len, const ch
 	if (axis < 0 || axis >= sel->n_axes)
 		return err_set(err, ERR_USAGE, "'%.*s' names no axis of [%s]", (int)len, s,
 			       axes ? axes : "");
-	if (!parse_range(range, range_len, &sel->axis[axis].whole, &sel->axis[axis].start,
-			 &sel->axis[axis].stop))
+	if (!parse_range(range, range_len, &sel->axis[axis]))
 		return err_set(
 			err, ERR_USAGE,
 			"'%.*s' is no index of axis %d of [%s]: expected a number, START:STOP or :",
@@ -473,10 +469,8 @@ int selection_parse(struct selection *sel, const char *text, const char *axes, s
 	int i = 0;
 
 	*sel = (struct selection){ .n_axes = count_axes(axes) };
-	for (int k = 0; k < TENSOR_MAX_DIMS; k++) {
-		sel->axis[k].whole = true;
-		sel->axis[k].stop = INT64_MAX;
-	}
+	for (int k = 0; k < TENSOR_MAX_DIMS; k++)
+		sel->axis[k] = (struct axis_range){ .whole = true, .stop = INT64_MAX };
 	if (!text || !*text)
 		return 0;
 	end = text + strlen(text) - 1;
@@ -536,8 +530,7 @@ int selection_split(const char *text, char *name, size_t size, const char **rest
 	return 0;
 }
 
-/* Axes whose numbers are absolute positions that begin with this pass. */
-static bool counts_from_pos0(const char *axes, int i)
+bool axis_counts_positions(const char *axes, int i)
 {
 	char axis[32];
 
@@ -550,7 +543,7 @@ bool selection_resolve(const struct selection *sel, const char *axes, const int6
 		       int64_t stop[TENSOR_MAX_DIMS])
 {
 	for (int i = 0; i < n_dims; i++) {
-		int64_t base = counts_from_pos0(axes, i) ? pos0 : 0;
+		int64_t base = axis_counts_positions(axes, i) ? pos0 : 0;
 		int64_t a = sel->axis[i].start, b = sel->axis[i].stop;
 
 		start[i] = 0;
