@@ -45,9 +45,12 @@ static int each_filter(struct table_cursor *c, sqlite3_value **args, struct err 
 			     sqlite3_value_type(args[i]) == SQLITE_INTEGER;
 
 		e->fixed[i] = given;
-		e->index[i] = given ? sqlite3_value_int64(args[i]) : 0;
-		if (given && (e->index[i] < 0 || e->index[i] >= e->t->shape[i]))
+		e->index[i] = given ? sqlite3_value_int64(args[i]) : e->t->base[i];
+		if (given &&
+		    (e->index[i] < e->t->base[i] || e->index[i] - e->t->base[i] >= e->t->shape[i]))
 			c->eof = true;
+		else
+			e->index[i] -= e->t->base[i];
 	}
 	each_place(e);
 	return 0;
@@ -79,7 +82,7 @@ static int each_column(struct table_cursor *c, sqlite3_context *ctx, int column,
 	if (column == EACH_VALUE)
 		sqlite3_result_double(ctx, (double)e->t->data[e->at]);
 	else if (column < e->t->n_dims)
-		sqlite3_result_int64(ctx, e->index[column]);
+		sqlite3_result_int64(ctx, e->t->base[column] + e->index[column]);
 	return 0;
 }
 

@@ -46,6 +46,7 @@ static void drop(void *p)
 	lens_forget(in);
 	words_forget(in);
 	tensors_forget(in);
+	resolved_forget(in);
 	names_release(in);
 	threads_free(in->own_pool);
 	if (in->has_model)
@@ -70,6 +71,23 @@ int inspect_prepare(struct inspect *in, const char *sql, sqlite3_stmt **s, struc
 		return 0;
 	return err_set(err, ERR_FORMAT, "this database is not a recording: %s",
 		       sqlite3_errmsg(in->db));
+}
+
+void inspect_refresh(struct inspect *in)
+{
+	unsigned version = 0;
+
+	if (!in->cached && !in->resolved[0].text)
+		return;
+	/* SQLite looks whether the file changed when it begins to read. */
+	if (sqlite3_txn_state(in->db, "main") == SQLITE_TXN_NONE)
+		inspect_newest_run(in);
+	sqlite3_file_control(in->db, "main", SQLITE_FCNTL_DATA_VERSION, &version);
+	if (version == in->data_version)
+		return;
+	in->data_version = version;
+	tensors_forget(in);
+	resolved_forget(in);
 }
 
 int64_t inspect_newest_run(struct inspect *in)
@@ -118,6 +136,7 @@ static void call_scalar(sqlite3_context *ctx, int n, sqlite3_value **args)
 	for (int i = 0; i < n; i++)
 		if (sqlite3_value_type(args[i]) == SQLITE_NULL)
 			return;
+	inspect_refresh(b->in);
 	if (b->binding->scalar(b->in, ctx, n, args, &err)) {
 		err_wrap(&err, "%s", b->name);
 		if (err.code == ERR_MEMORY)

@@ -4,10 +4,11 @@
  *	inspect.c     the state of a connection, registration
  *	functions.def the one table: what users read, next to what runs
  *	names.c       points of a recording by any of their names
- *	tensors.c     an SQL argument as a tensor: stored payloads, .npy blobs, weights; their cache
+ *	tensors.c     stored payloads and weights as tensors, and the few that are kept
+ *	argument.c    an SQL argument as a tensor: its name, its part   npy.c   tensors as blobs
  *	table.c       what every table function needs of SQLite's virtual tables
  *	reduce.c      numbers of one tensor        slice.c    parts of one
- *	compare.c     numbers of two               render.c   text, JSON and .npy of one
+ *	compare.c     numbers of two               render.c   text and JSON of one
  *	each.c        tensor_each, pos_stats       diff.c     trace_diff
  *	checkpoint.c  the weights that a recording was made with
  *	words.c       the text of tokens, weights by name
@@ -31,6 +32,7 @@
 #include "torchless/inspect.h"
 #include "torchless/model.h"
 #include "torchless/tensor.h"
+#include "torchless/text.h"
 
 #include <sqlite3ext.h>
 SQLITE_EXTENSION_INIT3
@@ -44,6 +46,8 @@ struct point_name {
 	char *axes; /* "pos,head,d_head" */
 };
 
+#define INSPECT_RESOLVED 16
+
 struct inspect {
 	sqlite3 *db;
 	int refs; /* registrations that hold it */
@@ -54,10 +58,21 @@ struct inspect {
 
 	struct sql_tensor *cached; /* newest first */
 	int64_t cached_bytes;
+	unsigned data_version; /* of the file when these were read */
+
+	/* The latest names that were asked for: a query asks for one a million times. */
+	struct resolved_name {
+		char *text;
+		int64_t value_id;
+		struct text sel;
+	} resolved[INSPECT_RESOLVED];
+	unsigned n_resolved; /* in all, modulo the places */
 
 	struct model model; /* opened by inspect_model() */
 	bool has_model;
 	int64_t model_id; /* the row of `model` it was checked against */
+
+	bool may_open; /* weight() was called, which no view in somebody's file can do */
 
 	struct threads *own_pool;  /* when the options have none */
 	struct attn_layer *layers; /* newest first */
@@ -68,6 +83,10 @@ struct inspect {
 /* The pool of the options, or one that is made now; NULL when there can be none. */
 struct threads *inspect_pool(struct inspect *in);
 
+/* Forget what was read of the file when somebody has written to it since. */
+void inspect_refresh(struct inspect *in);
+void resolved_forget(struct inspect *in);
+
 /* Prepare internal SQL on the connection; ERR_FORMAT quoting it when the tables are not there. */
 int inspect_prepare(struct inspect *in, const char *sql, sqlite3_stmt **s, struct err *err);
 
@@ -75,7 +94,12 @@ int inspect_prepare(struct inspect *in, const char *sql, sqlite3_stmt **s, struc
 
 #define NPY_MAGIC "\x93NUMPY"
 
-/* A tensor as f32 in C order.  Counted references; a few are kept for the next call. */
+/*
+ * A tensor as f32 in C order.  Counted references; a few are kept for the next call.
+ *
+ * Indices on the axes pos, q, k and kv_pos of a value are absolute positions: index base[i] is the
+ * first that is stored along axis i, in a decoded pass, in a dump of some positions, in a part.
+ */
 struct sql_tensor {
 	char *key; /* "value 12", "weight lm_head.weight"; NULL: a blob, never cached */
 	int refs;
@@ -85,24 +109,62 @@ struct sql_tensor {
 	float *data;
 	int64_t dump_from; /* the position of row 0 of a dump by @SEL; -1: whole */
 	struct sql_tensor *next;
+
+	int64_t base[TENSOR_MAX_DIMS]; /* 0 on other axes */
+	char axes[64];                 /* "head,q,k"; "" for a blob and a weight */
+	char name[192];           /* "model.layers.0:out in pass 0 (value 28)", for sentences */
+	struct sql_tensor *whole; /* whose elements these are, referenced */
+	bool borrowed;            /* they are the SQL argument's */
 };
 
 /*
  * The tensor that an SQL argument stands for: an integer is value.id; a text is a point by any of
- * its names, maybe with [SEL] (pass 0 of the newest run), or weight:NAME; a blob is a .npy, or f32
- * in one dimension.  Give it back with tensor_release().  ERR_USAGE when there is none, with the
- * --capture that would have kept it; ERR_FORMAT when the recording contradicts itself.
+ * its names or weight:NAME; a blob is a .npy, or f32 in one dimension.  Give it back with
+ * tensor_release(), before the function returns when it is of an argument.
+ *
+ * A point is its first stored value in the newest run: pass 0, the prompt, where that was dumped.
+ * Brackets pick a part, by axes in their order or by name; a number drops its axis, a range keeps
+ * it, as in numpy.  Positions are absolute and find the pass that has them, run= and pass= say one:
+ * 'L3.attn.pattern[head=2, q=7]', 'lm_head[run=1, pos=-1]', 'L3.mlp[pass=2]'.
+ *
+ * ERR_USAGE when there is none, with the --capture that would have kept it; ERR_FORMAT when the
+ * recording contradicts itself.
  */
 struct sql_tensor *inspect_tensor(struct inspect *in, sqlite3_value *arg, struct err *err);
 
+/* What is stored of value.id: shape, axes, base and name; nothing is read, data stays NULL. */
+int inspect_head(struct inspect *in, int64_t value_id, struct sql_tensor *head, struct err *err);
+
 /* The stored payload of value.id. */
 struct sql_tensor *inspect_value(struct inspect *in, int64_t value_id, struct err *err);
+
+/* The point in a text that may have [SEL] and is no weight, as above. */
+struct sql_tensor *inspect_named(struct inspect *in, const char *text, struct err *err);
+
+/* A part "[head=2, 0:4]" of t, which is given back. */
+struct sql_tensor *tensor_select(struct inspect *in, struct sql_tensor *t, const char *text,
+				 struct err *err);
+
+/* "head,q,k", or "i0,i1" for what has no names. */
+const char *tensor_axes(const struct sql_tensor *t);
+
+/* An axis by its number, negative from the last, or by its name ("head"). */
+int axis_argument(const struct sql_tensor *t, sqlite3_value *arg, int *axis, struct err *err);
+
+/* The tensor of a blob, .npy of f2, f4, f8, i4, i8 or u1 in C order, or f32s without a header. */
+struct sql_tensor *blob_tensor(sqlite3_value *arg, struct err *err);
 
 /* The weight called `name`, converted to f32. */
 struct sql_tensor *inspect_weight(struct inspect *in, const char *name, struct err *err);
 
 /* Its shape only, nothing is read: for t_shape and t_dtype.  data stays NULL. */
 int inspect_shape(struct inspect *in, sqlite3_value *arg, struct sql_tensor *out, struct err *err);
+
+/* The number of elements; ERR_FORMAT when they, or the sizes other than 0, make too many. */
+int shape_numel(int n_dims, const int64_t *shape, int64_t *numel, struct err *err);
+
+/* Room for n numbers, maybe none, from free(); NULL and ERR_MEMORY when there is none. */
+float *numbers_new(int64_t n, struct err *err);
 
 /* A tensor of uninitialised f32; ERR_MEMORY.  Free with tensor_release(). */
 struct sql_tensor *tensor_new(int n_dims, const int64_t *shape, struct err *err);
@@ -120,10 +182,6 @@ int parse_shape(const char *text, int64_t shape[TENSOR_MAX_DIMS], int *n_dims, i
 
 /* The point called `name`; ERR_USAGE with the nearest names.  Reads the dictionary once. */
 const struct point_name *inspect_point(struct inspect *in, const char *name, struct err *err);
-
-/* The id of the point's value in a pass of a run (0: the newest); ERR_USAGE when not recorded. */
-int inspect_value_id(struct inspect *in, const char *name, int64_t pass, int64_t run, int64_t *id,
-		     struct err *err);
 void names_release(struct inspect *in);
 
 /* The newest run, 0 when there is none. */
@@ -309,6 +367,29 @@ int lens_row_have(struct lens_row *r, int64_t rank, int64_t likely, struct err *
 int64_t lens_row_rank(const struct lens_row *r, int64_t id);
 double lens_row_log_sum(struct lens_row *r);
 
+/* ---- numbers of two tensors ----------------------------------------------------------------- */
+
+/* Sums over pairs of elements, in f64; start from zero with max_at -1. */
+struct pair_sums {
+	double dot, aa, bb, dd; /* sums of a*b, a*a, b*b, (a-b)^2 */
+	double max_abs;         /* of a-b; NaN when one is */
+	int64_t max_at, n;
+	bool has_nan;
+};
+
+/*
+ * Add n pairs, of which the first has flat index `at`.  Equal infinities differ by 0 and are left
+ * out of the sums: both sides of a mask do not hide the rest.
+ */
+void pair_add(struct pair_sums *s, const float *a, const float *b, int64_t n, int64_t at);
+
+/* sum (a-b)^2 / sum a^2, 0 for two tensors of zeros; and the cosine of their angle. */
+double pair_nmse(const struct pair_sums *s);
+double pair_cosine(const struct pair_sums *s);
+
+/* ERR_SHAPE unless the shapes are equal but for dimensions of one. */
+int same_shape(const struct sql_tensor *a, const struct sql_tensor *b, struct err *err);
+
 /* ---- table functions ---------------------------------------------------------------------- */
 
 #define TABLE_MAX_COLUMNS 24
@@ -328,6 +409,7 @@ struct sql_table {
 	unsigned ranged;     /* bits of whole-numbered columns */
 	unsigned optional;   /* bits of arguments that, left out, mean all: column() tells which */
 	double rows;         /* a guess of how many without any equality */
+	bool opens;          /* the checkpoint or another file: not for a view in somebody's file */
 	size_t cursor_bytes; /* of the struct that begins with struct table_cursor */
 	/* Begin: set c->eof or stand on the first row. */
 	int (*filter)(struct table_cursor *c, sqlite3_value **args, struct err *err);

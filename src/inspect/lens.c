@@ -409,6 +409,7 @@ const struct sql_table lens_table = {
 	.pushed = 1 << LENS_LAYER | 1 << LENS_RANK | 1 << LENS_TOKEN | 1 << LENS_TOKEN_ID,
 	.ranged = 1 << LENS_LAYER | 1 << LENS_RANK,
 	.rows = 1e8,
+	.opens = true,
 	.cursor_bytes = sizeof(struct lens),
 	.filter = lens_filter,
 	.next = lens_next,

@@ -121,32 +121,3 @@ const struct point_name *inspect_point(struct inspect *in, const char *name, str
 		unknown(in, name, err);
 	return n;
 }
-
-int inspect_value_id(struct inspect *in, const char *name, int64_t pass, int64_t run, int64_t *id,
-		     struct err *err)
-{
-	const struct point_name *n = inspect_point(in, name, err);
-	sqlite3_stmt *s = NULL;
-	bool found;
-
-	if (!n)
-		return err->code;
-	if (!run)
-		run = inspect_newest_run(in);
-	if (inspect_prepare(in,
-			    "SELECT v.id FROM pass p JOIN value v ON v.pass_id = p.id "
-			    "WHERE p.run_id = ?1 AND p.idx = ?2 AND v.point_id = ?3",
-			    &s, err))
-		return err->code;
-	sqlite3_bind_int64(s, 1, run);
-	sqlite3_bind_int64(s, 2, pass);
-	sqlite3_bind_int64(s, 3, n->point_id);
-	found = sqlite3_step(s) == SQLITE_ROW;
-	if (found)
-		*id = sqlite3_column_int64(s, 0);
-	sqlite3_finalize(s);
-	if (found)
-		return 0;
-	return err_set(err, ERR_USAGE, "%s is not recorded in pass %lld of run %lld", name,
-		       (long long)pass, (long long)run);
-}

@@ -32,9 +32,12 @@ static int connect(sqlite3 *db, void *aux, int argc, const char *const *argv, sq
 {
 	const struct registered *r = aux;
 	struct table *t;
+	int risk = r->definition->opens ? SQLITE_VTAB_DIRECTONLY : SQLITE_VTAB_INNOCUOUS;
 	int code = sqlite3_declare_vtab(db, r->definition->declaration);
 
 	(void)argc, (void)argv, (void)message;
+	if (code == SQLITE_OK)
+		code = sqlite3_vtab_config(db, risk);
 	if (code != SQLITE_OK)
 		return code;
 	t = mem_calloc(1, sizeof(*t));
@@ -213,6 +216,7 @@ static int filter(sqlite3_vtab_cursor *base, int plan, const char *bounds, int a
 		set_bound(c, bounds[0], bounds[1] - 'a', argv[n++]);
 	if (c->eof)
 		return SQLITE_OK;
+	inspect_refresh(c->in);
 	return c->table->filter(c, c->args, &err) ? fail(c, &err) : SQLITE_OK;
 }
 

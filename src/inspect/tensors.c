@@ -15,24 +15,48 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CACHE_BYTES  ((int64_t)512 << 20)
-#define TENSOR_BYTES ((int64_t)4 << 30) /* as f32; no dump of one point is near it */
+#define CACHE_BYTES   ((int64_t)512 << 20)
+#define CACHE_TENSORS 256                /* looked through one by one */
+#define TENSOR_BYTES  ((int64_t)4 << 30) /* as f32; no dump of one point is near it */
 
 /* ---- making and freeing --------------------------------------------------------------------- */
+
+int shape_numel(int n_dims, const int64_t *shape, int64_t *numel, struct err *err)
+{
+	int64_t extent = 1;
+
+	*numel = 1;
+	for (int i = 0; i < n_dims; i++) {
+		/* Products of some of the sizes stay small, too, where another is 0. */
+		if (!mem_mul(extent, shape[i] ? shape[i] : 1, &extent) ||
+		    extent > TENSOR_BYTES / (int64_t)sizeof(float))
+			return err_set(err, ERR_FORMAT, "a shape of %lld and more is too large",
+				       (long long)extent);
+		*numel *= shape[i];
+	}
+	return 0;
+}
+
+float *numbers_new(int64_t n, struct err *err)
+{
+	float *numbers = mem_try_aligned(((size_t)n + 1) * sizeof(*numbers));
+
+	if (!numbers)
+		err_set(err, ERR_MEMORY, "no memory for %lld numbers", (long long)n);
+	return numbers;
+}
 
 struct sql_tensor *tensor_new(int n_dims, const int64_t *shape, struct err *err)
 {
 	struct sql_tensor *t;
-	int64_t numel = 1, bytes = 0;
+	int64_t numel;
+	float *data;
 
-	for (int i = 0; i < n_dims; i++)
-		if (!mem_mul(numel, shape[i], &numel))
-			numel = INT64_MAX;
-	if (!mem_mul(numel, (int64_t)sizeof(float), &bytes) || bytes > TENSOR_BYTES) {
-		err_set(err, ERR_FORMAT, "a tensor of %lld elements is too large to read here",
-			(long long)numel);
+	if (shape_numel(n_dims, shape, &numel, err))
 		return NULL;
-	}
+	data = numbers_new(numel, err);
+	if (!data)
+		return NULL;
 	t = mem_calloc(1, sizeof(*t));
 	t->refs = 1;
 	t->dtype = DTYPE_F32;
@@ -40,21 +64,18 @@ struct sql_tensor *tensor_new(int n_dims, const int64_t *shape, struct err *err)
 	t->n_dims = n_dims;
 	t->numel = numel;
 	memcpy(t->shape, shape, (size_t)n_dims * sizeof(*shape));
-	t->data = mem_try_aligned((size_t)bytes + sizeof(float));
-	if (t->data)
-		return t;
-	err_set(err, ERR_MEMORY, "no memory for a tensor of %lld bytes", (long long)bytes);
-	free(t);
-	return NULL;
+	t->data = data;
+	return t;
 }
 
 void tensor_release(struct inspect *in, struct sql_tensor *t)
 {
-	(void)in;
 	if (!t || --t->refs > 0)
 		return;
 	free(t->key);
-	free(t->data);
+	if (!t->whole && !t->borrowed)
+		free(t->data);
+	tensor_release(in, t->whole);
 	free(t);
 }
 
@@ -68,11 +89,12 @@ static void trim(struct inspect *in, int64_t budget)
 {
 	struct sql_tensor **at = &in->cached;
 	int64_t kept = 0;
+	int n = 0;
 
 	while (*at) {
 		struct sql_tensor *t = *at;
 
-		if (kept + bytes_of(t) <= budget) {
+		if (kept + bytes_of(t) <= budget && n++ < CACHE_TENSORS) {
 			kept += bytes_of(t);
 			at = &t->next;
 			continue;
@@ -150,9 +172,9 @@ bad:
 
 /* What the recording says of a value's dump. */
 struct stored {
-	int64_t id, tensor_id, raw_bytes, dump_from;
+	int64_t id, tensor_id, raw_bytes, dump_from, pass, pos0, n_tok;
 	struct sql_tensor head; /* dtype and shape */
-	char fqn[160];
+	char fqn[128], axes[64];
 };
 
 /* The value exists but its numbers were not kept: say what would have kept them. */
@@ -164,12 +186,22 @@ static int not_captured(const struct stored *s, struct err *err)
 		       s->fqn, s->fqn);
 }
 
+/* No recording has positions beyond: sums of these cannot overflow. */
+#define MAX_POSITION ((int64_t)1 << 40)
+
+static bool is_position(int64_t n)
+{
+	return n >= 0 && n <= MAX_POSITION;
+}
+
 static int read_stored_row(sqlite3_stmt *q, struct stored *s, struct err *err)
 {
 	int64_t dtype = sqlite3_column_int64(q, 2);
 	const char *fqn = (const char *)sqlite3_column_text(q, 5);
+	const char *axes = (const char *)sqlite3_column_text(q, 6);
 
 	snprintf(s->fqn, sizeof(s->fqn), "%s", fqn ? fqn : "?");
+	snprintf(s->axes, sizeof(s->axes), "%s", axes ? axes : "");
 	if (sqlite3_column_type(q, 0) == SQLITE_NULL)
 		return not_captured(s, err);
 	s->tensor_id = sqlite3_column_int64(q, 0);
@@ -180,12 +212,22 @@ static int read_stored_row(sqlite3_stmt *q, struct stored *s, struct err *err)
 			       s->fqn,
 			       sqlite3_column_type(q, 3) == SQLITE_NULL ? "is missing"
 									: "has an unknown type");
+	s->pass = sqlite3_column_int64(q, 7);
+	s->pos0 = sqlite3_column_int64(q, 8);
+	s->n_tok = sqlite3_column_int64(q, 9);
+	if (!is_position(s->pos0) || !is_position(s->n_tok) || s->dump_from > MAX_POSITION)
+		return err_set(err, ERR_FORMAT,
+			       "the recording is damaged: %s in pass %lld has %lld positions from "
+			       "%lld, dumped from %lld",
+			       s->fqn, (long long)s->pass, (long long)s->n_tok, (long long)s->pos0,
+			       (long long)s->dump_from);
 	s->head.dtype = (enum dtype)dtype;
 	if (parse_shape((const char *)sqlite3_column_text(q, 3), s->head.shape, &s->head.n_dims,
 			&s->head.numel, err))
 		return err->code;
-	if (s->head.numel > TENSOR_BYTES ||
-	    s->head.numel * dtype_table[dtype].block_bytes != s->raw_bytes)
+	if (shape_numel(s->head.n_dims, s->head.shape, &s->head.numel, err))
+		return err_wrap(err, "the recording is damaged: the dump of %s", s->fqn);
+	if (s->head.numel * dtype_table[dtype].block_bytes != s->raw_bytes)
 		return err_set(err, ERR_FORMAT,
 			       "the recording is damaged: the dump of %s has %lld bytes, its shape "
 			       "%s needs another number",
@@ -200,11 +242,14 @@ static int find_stored(struct inspect *in, int64_t id, struct stored *s, struct 
 	int ret;
 
 	*s = (struct stored){ .id = id };
-	if (inspect_prepare(in,
-			    "SELECT v.tensor_id, t.raw_bytes, t.dtype, t.shape, v.dump_from, p.fqn "
-			    "FROM value v JOIN point p ON p.id = v.point_id "
-			    "LEFT JOIN tensor t ON t.id = v.tensor_id WHERE v.id = ?1",
-			    &q, err))
+	if (inspect_prepare(
+		    in,
+		    "SELECT v.tensor_id, t.raw_bytes, t.dtype, t.shape, v.dump_from, p.fqn, "
+		    "p.axes, a.idx, a.pos0, a.n_tok "
+		    "FROM value v JOIN point p ON p.id = v.point_id "
+		    "JOIN pass a ON a.id = v.pass_id "
+		    "LEFT JOIN tensor t ON t.id = v.tensor_id WHERE v.id = ?1",
+		    &q, err))
 		return err->code;
 	sqlite3_bind_int64(q, 1, id);
 	if (sqlite3_step(q) == SQLITE_ROW)
@@ -254,6 +299,41 @@ static int read_chunks(struct inspect *in, const struct stored *s, struct sql_te
 		       s->fqn, (long long)t->numel);
 }
 
+/* What the tensor is called, and what its indices count. */
+static int describe(struct sql_tensor *t, const struct stored *s, struct err *err)
+{
+	int64_t end = s->pos0 + s->n_tok;
+
+	t->dtype = s->head.dtype;
+	t->dump_from = s->dump_from;
+	snprintf(t->name, sizeof(t->name), "%s in pass %lld (value %lld)", s->fqn,
+		 (long long)s->pass, (long long)s->id);
+	snprintf(t->axes, sizeof(t->axes), "%s", s->axes);
+	for (int i = 0; i < t->n_dims; i++) {
+		if (!axis_counts_positions(t->axes, i))
+			continue;
+		/* Without a dump_from the last row is the last position of the pass. */
+		t->base[i] = s->dump_from >= 0 ? s->dump_from : end - t->shape[i];
+		if (t->base[i] < 0)
+			return err_set(
+				err, ERR_FORMAT,
+				"the recording is damaged: the dump of %s has %lld positions, "
+				"its pass ends before %lld",
+				t->name, (long long)t->shape[i], (long long)end);
+	}
+	return 0;
+}
+
+int inspect_head(struct inspect *in, int64_t id, struct sql_tensor *head, struct err *err)
+{
+	struct stored s;
+
+	if (find_stored(in, id, &s, err))
+		return err->code;
+	*head = s.head;
+	return describe(head, &s, err);
+}
+
 struct sql_tensor *inspect_value(struct inspect *in, int64_t id, struct err *err)
 {
 	struct stored s;
@@ -269,9 +349,7 @@ struct sql_tensor *inspect_value(struct inspect *in, int64_t id, struct err *err
 	t = tensor_new(s.head.n_dims, s.head.shape, err);
 	if (!t)
 		return NULL;
-	t->dtype = s.head.dtype;
-	t->dump_from = s.dump_from;
-	if (read_chunks(in, &s, t, err)) {
+	if (describe(t, &s, err) || read_chunks(in, &s, t, err)) {
 		tensor_release(in, t);
 		return NULL;
 	}
@@ -297,186 +375,32 @@ struct sql_tensor *inspect_weight(struct inspect *in, const char *name, struct e
 	if (!t)
 		return NULL;
 	t->dtype = w->t.dtype;
-	in->opt.kernels->convert(t->data, w->t.data, w->t.dtype, t->numel);
+	snprintf(t->name, sizeof(t->name), "the weight %.120s", name);
+	for (int64_t i = 0; i < t->numel && w->t.dtype > DTYPE_BF16; i++)
+		t->data[i] = (float)tensor_get(&w->t, i);
+	if (w->t.dtype <= DTYPE_BF16)
+		in->opt.kernels->convert(t->data, w->t.data, w->t.dtype, t->numel);
 	return cache_add(in, t, key);
 }
 
-/* ---- selections ------------------------------------------------------------------------------ */
+/* ---- arguments ------------------------------------------------------------------------------ */
 
-/* Copy [start, stop) of t, every axis kept. */
-static void copy_box(float *dst, const struct sql_tensor *t, const int64_t *start,
-		     const int64_t *stop, int axis, const float *src)
-{
-	int64_t stride = 1;
-
-	if (axis == t->n_dims) {
-		*dst = *src;
-		return;
-	}
-	for (int i = axis + 1; i < t->n_dims; i++)
-		stride *= t->shape[i];
-	if (axis == t->n_dims - 1) {
-		memcpy(dst, src + start[axis], (size_t)(stop[axis] - start[axis]) * sizeof(*dst));
-		return;
-	}
-	for (int64_t i = start[axis]; i < stop[axis]; i++) {
-		int64_t n = 1;
-
-		for (int k = axis + 1; k < t->n_dims; k++)
-			n *= stop[k] - start[k];
-		copy_box(dst + (i - start[axis]) * n, t, start, stop, axis + 1, src + i * stride);
-	}
-}
-
-/* The first position of the value's pass, or of its dump. */
-static int64_t first_position(struct inspect *in, int64_t id, const struct sql_tensor *t)
-{
-	struct err ignored = { 0 };
-	sqlite3_stmt *q = NULL;
-	int64_t pos0 = 0;
-
-	if (t->dump_from >= 0)
-		return t->dump_from;
-	if (inspect_prepare(in,
-			    "SELECT pos0 FROM pass WHERE id = (SELECT pass_id FROM value "
-			    "WHERE id = ?1)",
-			    &q, &ignored))
-		return 0;
-	sqlite3_bind_int64(q, 1, id);
-	if (sqlite3_step(q) == SQLITE_ROW)
-		pos0 = sqlite3_column_int64(q, 0);
-	sqlite3_finalize(q);
-	return pos0;
-}
-
-/* [SEL] as in --zero: axes by name, positions absolute; an axis with one index stays, of size 1. */
-static struct sql_tensor *select_part(struct inspect *in, struct sql_tensor *t, int64_t id,
-				      const char *text, const char *axes, struct err *err)
-{
-	int64_t start[TENSOR_MAX_DIMS], stop[TENSOR_MAX_DIMS], shape[TENSOR_MAX_DIMS];
-	struct sql_tensor *part = NULL;
-	struct selection sel;
-
-	if (!selection_parse(&sel, text, axes, err)) {
-		if (!selection_resolve(&sel, axes, t->shape, t->n_dims, first_position(in, id, t),
-				       start, stop)) {
-			err_set(err, ERR_USAGE, "%s selects nothing of what is recorded", text);
-		} else {
-			for (int i = 0; i < t->n_dims; i++)
-				shape[i] = stop[i] - start[i];
-			part = tensor_new(t->n_dims, shape, err);
-		}
-	}
-	if (part)
-		copy_box(part->data, t, start, stop, 0, t->data);
-	tensor_release(in, t);
-	return part;
-}
-
-/* A point by name, maybe with [SEL]. */
-static struct sql_tensor *named(struct inspect *in, const char *text, struct err *err)
-{
-	const struct point_name *point;
-	struct sql_tensor *t;
-	const char *rest;
-	char name[160];
-	int64_t id;
-
-	if (selection_split(text, name, sizeof(name), &rest, err) ||
-	    inspect_value_id(in, name, 0, 0, &id, err))
-		return NULL;
-	t = inspect_value(in, id, err);
-	if (!t || !*rest)
-		return t;
-	point = inspect_point(in, name, err);
-	return point ? select_part(in, t, id, rest, point->axes, err) : NULL;
-}
-
-/* ---- blobs ----------------------------------------------------------------------------------- */
-
-/* The value of a key of a .npy header: 'shape': (2, 3), */
-static const char *npy_field(const char *header, const char *key)
-{
-	const char *at = strstr(header, key);
-
-	return at ? at + strlen(key) + strspn(at + strlen(key), " :'") : NULL;
-}
-
-static bool npy_shape(const char *text, int64_t shape[TENSOR_MAX_DIMS], int *n_dims)
-{
-	char *end;
-
-	*n_dims = 0;
-	for (text += *text == '('; *text >= '0' && *text <= '9'; text += strspn(text, ", ")) {
-		if (*n_dims == TENSOR_MAX_DIMS)
-			return false;
-		shape[(*n_dims)++] = strtoll(text, &end, 10);
-		text = end;
-	}
-	return *text == ')';
-}
-
-/* Version 1.0, little-endian f32 in C order: what result_tensor() writes and numpy.save does. */
-static struct sql_tensor *read_npy(const unsigned char *b, int64_t len, struct err *err)
-{
-	int64_t shape[TENSOR_MAX_DIMS], at, size;
-	const char *descr, *order, *dims;
-	struct sql_tensor *t;
-	char header[512];
-	int n_dims = 0;
-
-	at = len >= 10 ? 10 + b[8] + 256 * b[9] : 0;
-	size = at - 10;
-	if (!at || b[6] != 1 || at > len || size >= (int64_t)sizeof(header))
-		goto bad;
-	memcpy(header, b + 10, (size_t)size);
-	header[size] = '\0';
-	descr = npy_field(header, "'descr'");
-	order = npy_field(header, "'fortran_order'");
-	dims = npy_field(header, "'shape'");
-	if (!descr || strncmp(descr, "<f4", 3) != 0 || !order || *order != 'F' || !dims ||
-	    !npy_shape(dims, shape, &n_dims))
-		goto bad;
-	t = tensor_new(n_dims, shape, err);
-	if (!t)
-		return NULL;
-	if (t->numel * (int64_t)sizeof(float) == len - at) {
-		memcpy(t->data, b + at, (size_t)(len - at));
-		return t;
-	}
-	tensor_release(NULL, t);
-bad:
-	err_set(err, ERR_USAGE, "the blob is no .npy of f32 in C order with at most %d dimensions",
-		TENSOR_MAX_DIMS);
-	return NULL;
-}
-
-static struct sql_tensor *read_blob(sqlite3_value *arg, struct err *err)
-{
-	const unsigned char *b = sqlite3_value_blob(arg);
-	int64_t len = sqlite3_value_bytes(arg), n = len / (int64_t)sizeof(float);
-	struct sql_tensor *t;
-
-	if (len >= 6 && !memcmp(b, NPY_MAGIC, 6))
-		return read_npy(b, len, err);
-	if (len % (int64_t)sizeof(float)) {
-		err_set(err, ERR_USAGE, "a blob of %lld bytes is no array of f32", (long long)len);
-		return NULL;
-	}
-	t = tensor_new(1, &n, err);
-	if (t && len)
-		memcpy(t->data, b, (size_t)len);
-	return t;
-}
-
-/* ---- arguments --------------------------------------------------------------------------------
- */
-
+/* What stands behind "weight:"; NULL when the text is something else. */
 static const char *weight_name(const char *text)
 {
 	size_t len = sizeof(WEIGHT_PREFIX) - 1;
 
 	return strncmp(text, WEIGHT_PREFIX, len) ? NULL : text + len;
+}
+
+/* The text alone must not open a checkpoint: a view in somebody's file may hold it. */
+static int check_weight(const struct inspect *in, const char *name, struct err *err)
+{
+	if (in->may_open)
+		return 0;
+	return err_set(err, ERR_USAGE,
+		       "'" WEIGHT_PREFIX "%.80s' opens no checkpoint: call weight('%.80s')", name,
+		       name);
 }
 
 struct sql_tensor *inspect_tensor(struct inspect *in, sqlite3_value *arg, struct err *err)
@@ -488,10 +412,13 @@ struct sql_tensor *inspect_tensor(struct inspect *in, sqlite3_value *arg, struct
 		return inspect_value(in, sqlite3_value_int64(arg), err);
 	case SQLITE_TEXT:
 		text = (const char *)sqlite3_value_text(arg);
-		return weight_name(text) ? inspect_weight(in, weight_name(text), err)
-					 : named(in, text, err);
+		if (!weight_name(text))
+			return inspect_named(in, text, err);
+		if (check_weight(in, weight_name(text), err))
+			return NULL;
+		return inspect_weight(in, weight_name(text), err);
 	case SQLITE_BLOB:
-		return read_blob(arg, err);
+		return blob_tensor(arg, err);
 	default:
 		err_set(err, ERR_USAGE,
 			"expected a tensor: an id of v_value, the name of a point, or a blob");
@@ -499,24 +426,34 @@ struct sql_tensor *inspect_tensor(struct inspect *in, sqlite3_value *arg, struct
 	}
 }
 
+/* The head of a weight. */
+static int weight_head(struct inspect *in, const char *name, struct sql_tensor *head,
+		       struct err *err)
+{
+	const struct safetensor *w;
+
+	if (check_weight(in, name, err))
+		return err->code;
+	w = find_weight(in, name, err);
+	if (!w)
+		return err->code;
+	head->dtype = w->t.dtype;
+	head->n_dims = w->t.n_dims;
+	memcpy(head->shape, w->t.shape, sizeof(head->shape));
+	return 0;
+}
+
 int inspect_shape(struct inspect *in, sqlite3_value *arg, struct sql_tensor *out, struct err *err)
 {
-	const char *text = sqlite3_value_type(arg) == SQLITE_TEXT
-				   ? (const char *)sqlite3_value_text(arg)
-				   : NULL;
-	const struct safetensor *w;
+	int type = sqlite3_value_type(arg);
+	const char *text = type == SQLITE_TEXT ? (const char *)sqlite3_value_text(arg) : NULL;
 	struct sql_tensor *t;
 
 	*out = (struct sql_tensor){ .dump_from = -1 };
-	if (text && weight_name(text)) {
-		w = find_weight(in, weight_name(text), err);
-		if (!w)
-			return err->code;
-		out->dtype = w->t.dtype;
-		out->n_dims = w->t.n_dims;
-		memcpy(out->shape, w->t.shape, sizeof(out->shape));
-		return 0;
-	}
+	if (text && weight_name(text))
+		return weight_head(in, weight_name(text), out, err);
+	if (type == SQLITE_INTEGER)
+		return inspect_head(in, sqlite3_value_int64(arg), out, err);
 	t = inspect_tensor(in, arg, err);
 	if (!t)
 		return err->code;
@@ -525,43 +462,4 @@ int inspect_shape(struct inspect *in, sqlite3_value *arg, struct sql_tensor *out
 	memcpy(out->shape, t->shape, sizeof(out->shape));
 	tensor_release(in, t);
 	return 0;
-}
-
-/* ---- results ----------------------------------------------------------------------------------
- */
-
-void result_tensor(sqlite3_context *ctx, const float *x, int n_dims, const int64_t *shape)
-{
-	struct text header = { 0 };
-	int64_t numel = 1;
-	unsigned char *blob;
-	size_t len, bytes;
-
-	if (n_dims == 0) {
-		sqlite3_result_double(ctx, (double)*x);
-		return;
-	}
-	text_adds(&header, "{'descr': '<f4', 'fortran_order': False, 'shape': (");
-	for (int i = 0; i < n_dims; i++) {
-		text_addf(&header, "%lld,%s", (long long)shape[i], i + 1 < n_dims ? " " : "");
-		numel *= shape[i];
-	}
-	text_adds(&header, "), }");
-	while ((10 + header.len + 1) % 64)
-		text_addc(&header, ' ');
-	text_addc(&header, '\n');
-	len = header.len;
-	bytes = (size_t)numel * sizeof(*x);
-	blob = sqlite3_malloc64(10 + len + bytes);
-	if (!blob) {
-		sqlite3_result_error_nomem(ctx);
-	} else {
-		memcpy(blob, NPY_MAGIC "\x01\x00", 8);
-		blob[8] = (unsigned char)(len & 255);
-		blob[9] = (unsigned char)(len >> 8);
-		memcpy(blob + 10, header.data, len);
-		memcpy(blob + 10 + len, x, bytes);
-		sqlite3_result_blob64(ctx, blob, 10 + len + bytes, sqlite3_free);
-	}
-	text_release(&header);
 }

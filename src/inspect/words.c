@@ -282,6 +282,7 @@ int scalar_weight(struct inspect *in, sqlite3_context *ctx, int n, sqlite3_value
 	struct text reference = { 0 };
 
 	(void)n;
+	in->may_open = true;
 	if (!w)
 		return err->code;
 	text_addf(&reference, WEIGHT_PREFIX "%s", w->name);

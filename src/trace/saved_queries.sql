@@ -163,7 +163,7 @@ moment AS (SELECT v.layer, e.i1 dimension, max(e.value * e.value) largest, sum(e
     avg(e.value) a, avg(pow(e.value, 2)) b, avg(pow(e.value, 3)) c, avg(pow(e.value, 4)) d
   FROM here JOIN v_value v ON v.run_id = here.run AND v.role = ''resid_post''
       AND here.pos BETWEEN v.pos0 AND v.pos0 + v.n_tok - 1
-    JOIN value w ON w.id = v.id JOIN tensor_each(v.id) e ON e.i0 = here.pos - coalesce(w.dump_from, v.pos0)
+    JOIN tensor_each(v.id) e ON e.i0 = here.pos
   GROUP BY v.layer)
 SELECT layer, round((d - 4 * a * c + 6 * a * a * b - 3 * pow(a, 4)) / pow(b - a * a, 2), 2) kurtosis,
   dimension, round(100 * largest / square, 2) percent_of_square
@@ -243,7 +243,7 @@ WHERE v.role = ''mlp_post'' AND v.pass = :pass AND v.absmax NOT NULL
 unit AS MATERIALIZED (SELECT v.layer, e.i1 unit, abs(e.value) size
   FROM here JOIN v_value v ON v.run_id = here.run AND v.role = ''mlp_post''
       AND here.pos BETWEEN v.pos0 AND v.pos0 + v.n_tok - 1
-    JOIN value w ON w.id = v.id JOIN tensor_each(v.id) e ON e.i0 = here.pos - coalesce(w.dump_from, v.pos0)),
+    JOIN tensor_each(v.id) e ON e.i0 = here.pos),
 loudest AS MATERIALIZED (SELECT layer, unit, max(size) size FROM unit GROUP BY layer)
 SELECT l.layer, count(*) units, sum(u.size < :below * l.size) silent, round(100.0 * sum(u.size < :below * l.size) / count(*), 1) percent,
   l.unit loudest_unit, round(l.size, 3) loudest

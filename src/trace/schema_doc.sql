@@ -400,7 +400,7 @@ INSERT INTO schema_doc(obj, col, unit, doc) VALUES
 ('attn()', 'layer', NULL, 'Argument: the layer; all when left out.'),
 ('attn()', 'run', NULL, 'Argument: the run; the newest when left out.'),
 ('tensor_each()', '', NULL, 'Function of torchless: every element of a tensor.'),
-('tensor_each()', 'i0', 'index', 'Index in the first dimension.'),
+('tensor_each()', 'i0', 'index', 'Index in the first dimension; on the axes pos, q and kv_pos an absolute position, as in every dimension.'),
 ('tensor_each()', 'i1', 'index', 'Index in the second; NULL when there is none, as the others.'),
 ('tensor_each()', 'i2', 'index', 'Index in the third.'),
 ('tensor_each()', 'i3', 'index', 'Index in the fourth.'),

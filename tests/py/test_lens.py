@@ -142,7 +142,7 @@ class Attention(unittest.TestCase):
             "SELECT count(*) n, max(abs(a.p - e.value)) < 1e-6 near FROM attn a "
             "JOIN v_value v ON v.role = 'pattern' AND v.layer = a.layer "
             "AND a.q >= v.pos0 AND a.q < v.pos0 + v.n_tok JOIN tensor_each(v.id) e "
-            "ON e.i0 = a.head AND e.i1 = a.q - v.pos0 AND e.i2 = a.k WHERE a.layer IN (0, 17, 29)")
+            "ON e.i0 = a.head AND e.i1 = a.q AND e.i2 = a.k WHERE a.layer IN (0, 17, 29)")
         self.assertEqual(rows, [{"n": str(3 * 9 * n_pos * (n_pos + 1) // 2), "near": "1"}])
 
     def test_it_is_numpys(self):

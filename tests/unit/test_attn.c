@@ -18,7 +18,7 @@ TestSuite(attn, .fini = teardown);
 
 /* Every pair of the dumped pattern and masked scores beside what attn says of it. */
 static const char differences[] =
-	"WITH d AS (SELECT v.layer, v.pos0, v.role, e.i0 head, v.pos0 + e.i1 q, e.i2 k, e.value x "
+	"WITH d AS (SELECT v.layer, v.pos0, v.role, e.i0 head, e.i1 q, e.i2 k, e.value x "
 	"  FROM v_value v, tensor_each(v.id) e WHERE v.role = :role) "
 	"SELECT count(a.k), sum(d.x > -1e30 AND d.x <> 0) - count(a.k), "
 	"  max(abs(d.x - CASE d.role WHEN 'pattern' THEN a.p ELSE a.score END)) < 1e-6 "

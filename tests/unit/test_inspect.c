@@ -14,27 +14,42 @@ extern const char schema_sql[], indexes_sql[];
 
 static char path[64];
 
-/* One value, f32[2,3] = 0 1 2 | 3 4 5, in two chunks; one without a dump. */
+/*
+ * Two runs of one layer.  Run 1: a prefill of positions 0..2 (value 1: [3,4] in two chunks; value 2
+ * is its attention [2,3,3]; value 3 has statistics only) and a decoded position 3 (value 4, bf16).
+ * Run 2: a prefill of 0..3 whose last two positions are stored (value 5).
+ */
 static const char rows[] =
 	"PRAGMA foreign_keys = OFF;"
 	"INSERT INTO model(id, name, arch, n_layers, d_model, n_heads, n_kv_heads, d_head, d_ff,"
-	" n_vocab, config) VALUES(1, 'm', 'a', 1, 3, 2, 1, 2, 8, 9, '{}');"
-	"INSERT INTO run(id, uuid, model_id, role, engine, started_ns) VALUES(1, zeroblob(16), 1,"
+	" n_vocab, config) VALUES(1, 'm', 'a', 1, 4, 2, 1, 2, 8, 9, '{}');"
+	"INSERT INTO run(id, uuid, model_id, role, engine, started_ns) VALUES"
+	" (1, zeroblob(16), 1, 'engine', 'e', 0), (2, x'00112233445566778899aabbccddeeff', 1,"
 	" 'engine', 'e', 0);"
-	"INSERT INTO module(id, model_id, path, type, ord) VALUES(1, 1, 'model.layers.0', 'L', 0);"
-	"INSERT INTO point(id, module_id, name, fqn, layer, ord, axes, role) VALUES"
-	"(1, 1, 'out', 'model.layers.0:out', 0, 0, 'pos,d_model', 'resid_post'),"
-	"(2, 1, 'mid', 'model.layers.0:resid_mid', 0, 0, 'pos,d_model', 'resid_mid');"
+	"INSERT INTO module(id, model_id, path, type, ord) VALUES"
+	" (1, 1, 'model.layers.0', 'L', 0), (2, 1, 'model.layers.0.self_attn', 'A', 1);"
+	"INSERT INTO point(id, module_id, name, fqn, layer, ord, axes, role, tl_name, ggml_name)"
+	" VALUES(1, 1, 'out', 'model.layers.0:out', 0, 0, 'pos,d_model', 'resid_post',"
+	" 'blocks.0.hook_resid_post', 'l_out-0'),"
+	" (2, 2, 'pattern', 'model.layers.0.self_attn:pattern', 0, 1, 'head,q,k', 'pattern',"
+	" 'blocks.0.attn.hook_pattern', 'kq_soft_max-0'),"
+	" (3, 2, 'z', 'model.layers.0.self_attn:z', 0, 2, 'pos,head,d_head', 'z', NULL, NULL);"
 	"INSERT INTO point_alias VALUES('model.layers.0:resid_post', 1);"
-	"INSERT INTO pass(id, run_id, idx, phase, pos0, n_tok, kv_len, ts)"
-	" VALUES(1, 1, 0, 'prefill', 0, 2, 2, 0);"
+	"INSERT INTO pass(id, run_id, idx, phase, pos0, n_tok, kv_len, ts) VALUES"
+	" (1, 1, 0, 'prefill', 0, 3, 3, 0), (2, 1, 1, 'decode', 3, 1, 4, 0),"
+	" (3, 2, 0, 'prefill', 0, 4, 4, 0);"
 	"INSERT INTO span(id, pass_id, module_id, depth, ts) VALUES(1, 1, 1, 0, 0);"
-	"INSERT INTO tensor(id, hash, dtype, shape, raw_bytes, chunk_rows) VALUES(1, 0, 0, '2,3', "
-	"24, 1);"
-	"INSERT INTO tensor_chunk VALUES(1, 0, x'000000000000803f00000040'),"
-	" (1, 1, x'00004040000080400000a040');"
-	"INSERT INTO value(id, pass_id, span_id, point_id, dtype, d0, d1, numel, tensor_id)"
-	" VALUES(1, 1, 1, 1, 0, 2, 3, 6, 1), (2, 1, 1, 2, 0, 2, 3, 6, NULL);";
+	/* 0 1 2 3 / 4 5 6 7 / 8 9 10 11 */
+	"INSERT INTO tensor VALUES(1, 0, 0, '3,4', 48, 2), (2, 0, 0, '2,3,3', 72, 99),"
+	" (3, 0, 2, '1,4', 8, 99), (4, 0, 0, '2,4', 32, 99);"
+	"INSERT INTO tensor_chunk VALUES"
+	" (1, 0, x'000000000000803f0000004000004040000080400000a0400000c0400000e040'),"
+	" (1, 1, x'00000041000010410000204100003041'), (2, 0, zeroblob(72)),"
+	" (3, 0, x'803f0040c07f80ff'), (4, 0, zeroblob(32));"
+	"INSERT INTO value(id, pass_id, span_id, point_id, dtype, d0, d1, d2, numel, tensor_id,"
+	" dump_from) VALUES(1, 1, 1, 1, 0, 3, 4, NULL, 12, 1, NULL),"
+	" (2, 1, 1, 2, 0, 2, 3, 3, 18, 2, NULL), (3, 1, 1, 3, 0, 3, 2, 2, 12, NULL, NULL),"
+	" (4, 2, 1, 1, 0, 1, 4, NULL, 4, 3, NULL), (5, 3, 1, 1, 0, 4, 4, NULL, 16, 4, 2);";
 
 static void execute(const char *sql)
 {
@@ -74,6 +89,8 @@ static int add_row(void *ctx, const struct rows *r, const struct cell *cells)
 			text_addf(ctx, "%lld", (long long)cells[i].i);
 		else if (cells[i].type == CELL_REAL)
 			text_addf(ctx, "%g", cells[i].d);
+		else if (cells[i].type == CELL_NULL)
+			text_adds(ctx, "NULL");
 		else
 			text_add(ctx, cells[i].s.data, cells[i].s.len);
 	}
@@ -115,52 +132,236 @@ static const char *ask(const char *sql)
 			  sql, got, part);                                                         \
 	} while (0)
 
+/* ---- arguments ------------------------------------------------------------------------------ */
+
 Test(inspect, reads_a_tensor_by_any_name)
 {
-	ANSWERS("SELECT t_shape(1), t_dtype('L0')", "2,3|f32;");
-	ANSWERS("SELECT t_at('model.layers.0:out', 1, 2), t_at('L0.resid_post', -1, 0)", "5|3;");
-	ANSWERS("SELECT t_shape('L0.resid_post[pos=1]'), t_at('model.layers.0[1, 1:]', 0, 1)",
-		"1,3|5;");
-	ANSWERS("SELECT t_at(x'0000803f00000040', 1), t_shape(NULL)", "2|;");
+	ANSWERS("SELECT t_shape(1), t_shape(2), t_dtype(4)", "3,4|2,3,3|bf16;");
+	ANSWERS("SELECT t_shape('model.layers.0.self_attn:pattern[run=1]'), "
+		"t_shape('L0.attn.pattern[run=1]'), t_shape('kq_soft_max-0[run=1]'), "
+		"t_shape('blocks.0.attn.hook_pattern[run=1]')",
+		"2,3,3|2,3,3|2,3,3|2,3,3;");
+	ANSWERS("SELECT t_shape('L0.resid_post'), t_shape('model.layers.0')", "2,4|2,4;");
+	ANSWERS("SELECT t_shape('L0[run=1]'), t_shape('L0[run=1, pass=1]')", "3,4|1,4;");
+	ANSWERS("SELECT t_shape(x'0000803f00000040'), t_mean(x'0000803f00000040')", "2|1.5;");
+	ANSWERS("SELECT t_mean(NULL), t_shape(NULL), t_cos(1, NULL)", "NULL|NULL|NULL;");
+	ANSWERS("SELECT t_shape(x''), t_mean(x''), t_json(x''), t_spark(x'')", "0|NULL|[]|;");
+}
+
+Test(inspect, counts_positions_and_finds_their_pass)
+{
+	ANSWERS("SELECT t_at(1, 2, 1), t_at(4, 3, 0), t_at(4, -1, 1)", "9|1|2;");
+	ANSWERS("SELECT t_mean('L0[run=1, pos=1]'), t_shape('L0[run=1, pos=3]')", "5.5|4;");
+	ANSWERS("SELECT t_shape('L0[run=1, pos=1:]'), t_shape('L0[run=1, pos=1]')", "2,4|4;");
+	ANSWERS("SELECT t_at('L0[run=1, pos=1:]', 2, 0)", "8;");
+	ANSWERS("SELECT group_concat(i0) FROM tensor_each('L0[run=1, pos=1:]') WHERE i1 = 0",
+		"1,2;");
+	ANSWERS("SELECT DISTINCT i0 FROM tensor_each('L0')", "2;3;");
+	ANSWERS("SELECT count(*) FROM tensor_each('L0') WHERE i0 = 3", "4;");
+	ANSWERS("SELECT count(*) FROM tensor_each('L0') WHERE i0 IN (0, 1, 4)", "0;");
+	ANSWERS("SELECT i0, i1 FROM tensor_each('L0.attn.pattern[run=1, head=1, q=1:, k=1:]')",
+		"1|1;1|2;2|1;2|2;");
+}
+
+Test(inspect, finds_values_by_name)
+{
+	ANSWERS("SELECT value_id('L0'), value_id('L0', 0, 1), value_id('L0', 1, 1)", "5|1|4;");
+	ANSWERS("SELECT value_id('L0[run=1, pos=3]'), value_id('L0.attn.z', 0, '1')", "4|3;");
+	ANSWERS("SELECT value_id('model.layers.0:resid_post[pass=0]', 0, 1), value_id(NULL)",
+		"1|NULL;");
+	REFUSES("SELECT value_id('L0', 3)", "value_id: L0 is not recorded in pass 3 of run 2");
+	REFUSES("SELECT value_id('L0', 'x')", "'x' is no number of a pass");
+	REFUSES("SELECT value_id('L0', 0, -1)", "'-1' is no number of a run");
+	REFUSES("SELECT value_id('L0.attn.z[run=1, pos=0]')", "--capture");
+	REFUSES("SELECT value_id('L0[pos=1]')", "positions from 2");
+	REFUSES("SELECT value_id('')", "no name of a point");
+}
+
+Test(inspect, counts_the_keys_of_a_part)
+{
+	const char *part = "SELECT t_shape(t_slice('L0.attn.pattern[run=1, k=1:]', '[%s]'))";
+	char sql[160];
+
+	snprintf(sql, sizeof(sql), part, "0, 0, 1:3");
+	ANSWERS(sql, "2;");
+	snprintf(sql, sizeof(sql), part, "0, 0, 2:");
+	ANSWERS(sql, "1;");
+	snprintf(sql, sizeof(sql), part, "0, 0, 0:2");
+	ANSWERS(sql, "1;");
+	snprintf(sql, sizeof(sql), part, "k=-1");
+	ANSWERS(sql, "2,3;");
+	snprintf(sql, sizeof(sql), part, "k=0");
+	REFUSES(sql, "outside");
+	snprintf(sql, sizeof(sql), part, "k=0:1");
+	REFUSES(sql, "outside");
 }
 
 Test(inspect, walks_a_tensor)
 {
-	ANSWERS("SELECT i0, i1, i2, value FROM tensor_each(1) WHERE value > 3", "1|1||4;1|2||5;");
-	ANSWERS("SELECT sum(value) FROM tensor_each('L0') WHERE i1 = 1", "5;");
-	ANSWERS("SELECT count(*) FROM tensor_each('L0') WHERE i0 = 7", "0;");
-	ANSWERS("SELECT v.id, sum(value) FROM v_value v, tensor_each(v.id) "
-		"WHERE v.tensor_id IS NOT NULL GROUP BY 1",
-		"1|15;");
+	ANSWERS("SELECT i0, i1, i2, value FROM tensor_each(1) WHERE value IN (0, 7, 8, 11)",
+		"0|0|NULL|0;1|3|NULL|7;2|0|NULL|8;2|3|NULL|11;");
+	ANSWERS("SELECT i1, value FROM tensor_each(4)", "0|1;1|2;2|NULL;3|-inf;");
+	ANSWERS("SELECT v.id, sum(value) FROM main.value v, tensor_each(v.id) "
+		"WHERE v.tensor_id < 3 GROUP BY 1",
+		"1|66;2|0;");
+	ANSWERS("SELECT count(*) FROM tensor_each WHERE t = 1", "12;");
+	ANSWERS("SELECT count(*) FROM tensor_each(NULL)", "0;");
 }
+
+/* ---- functions ------------------------------------------------------------------------------ */
+
+Test(inspect, reduces)
+{
+	ANSWERS("SELECT t_mean(1), t_std(1), t_min(1), t_max(1), t_sum(1), t_absmax(1)",
+		"5.5|3.45205|0|11|66|11;");
+	ANSWERS("SELECT t_json(t_mean(1, 0)), t_json(t_mean(1, 'd_model')), t_json(t_max(1, -1))",
+		"[4,5,6,7]|[1.5,5.5,9.5]|[3,7,11];");
+	ANSWERS("SELECT t_l2(x'0000404000008040'), t_argmax(1), t_json(t_argmax(1, 'd_model'))",
+		"5|11|[3,3,3];");
+	ANSWERS("SELECT t_json(t_argmax(1, 'pos')), t_argmax('L0[run=1, pos=1:, 0]')",
+		"[2,2,2,2]|2;");
+	/* An axis goes, however long it is; a number is left when it was the only one. */
+	ANSWERS("SELECT t_shape(t_max(4, 1)), t_max('L0[run=1, pass=1, pos=3]', 0)", "1|2;");
+	ANSWERS("SELECT t_sum(t_npy(x''), 0), t_argmax(x'')", "NULL|NULL;");
+	/* NaN and -inf beside 1 and 2 */
+	ANSWERS("SELECT t_mean(4), t_min(4), t_max(4), t_argmax(4), t_json(4)",
+		"1.5|1|2|1|[[1,2,null,-9e999]];");
+	ANSWERS("SELECT t_entropy(x'0000003f0000003f') - ln(2) < 1e-7, t_entropy(x'000080bf')",
+		"1|NULL;");
+	ANSWERS("SELECT t_json(t_softmax(x'0000000000000000')), t_json(t_softmax(2, 1)) LIKE "
+		"'[[[0.33%'",
+		"[0.5,0.5]|1;");
+}
+
+Test(inspect, slices_as_numpy_does)
+{
+	ANSWERS("SELECT t_json(t_slice(1, '[-1, 1:3]')), t_json(t_slice(1, '[:, 2]'))",
+		"[9,10]|[2,6,10];");
+	ANSWERS("SELECT t_json(t_slice(1, '[d_model=0:2]')), t_slice(1, '[1, 1]')",
+		"[[0,1],[4,5],[8,9]]|5;");
+	ANSWERS("SELECT t_shape(t_slice(2, '[0:1, 1, :]')), t_shape(t_slice(2, ''))", "1,3|2,3,3;");
+	ANSWERS("SELECT t_json(t_slice(t_slice(1, '[1:]'), '[0, -2:]'))", "[6,7];");
+	ANSWERS("SELECT t_json(t_slice(t_npy(1), '[i1=0]'))", "[0,4,8];");
+}
+
+Test(inspect, compares)
+{
+	ANSWERS("SELECT t_dot(1, 1), t_cos(1, 1), t_nmse(1, 1), t_maxabs(1, 1)", "506|1|0|0;");
+	ANSWERS("SELECT t_nmse(x'0000803f00000040', x'0000803f00004040'), "
+		"t_maxabs(x'0000803f00000040', x'0000803f00004040')",
+		"0.2|1;");
+	ANSWERS("SELECT t_dot('L0[run=1, pos=0]', t_slice(1, '[0:1]'))", "14;");
+	ANSWERS("SELECT t_maxabs(4, 4), t_cos(5, 5), t_nmse(5, 5)", "NULL|1|0;");
+	/* -inf on both sides, as in masked scores, beside 1 and 2 against 1 and 3 */
+	ANSWERS("SELECT t_nmse(x'0000803f00000040000080ff', x'0000803f00004040000080ff'), "
+		"t_nmse(x'0000803f000080ff', x'0000803f0000807f')",
+		"0.2|inf;");
+	ANSWERS("SELECT t_kl(x'0000003f0000003f', x'0000003f0000003f'), "
+		"t_kl(x'0000803f00000000', x'000000000000803f')",
+		"0|inf;");
+	REFUSES("SELECT t_cos(1, 2)", "f32[3, 4]");
+}
+
+Test(inspect, shows)
+{
+	ANSWERS("SELECT t_topk(1, 2), t_topk('L0[run=1, pos=1]', 2)",
+		"[{\"i\":[2,3],\"value\":11},{\"i\":[2,2],\"value\":10}]|"
+		"[{\"i\":3,\"value\":7},{\"i\":2,\"value\":6}];");
+	ANSWERS("SELECT t_topk(4, 9)",
+		"[{\"i\":1,\"value\":2},{\"i\":0,\"value\":1},{\"i\":3,\"value\":-9e999}];");
+	ANSWERS("SELECT t_hist(1, 2), t_hist(4, 1, 0, 1)",
+		"{\"lo\":0,\"hi\":11,\"counts\":[6,6],\"below\":0,\"above\":0,\"nan\":0}|"
+		"{\"lo\":0,\"hi\":1,\"counts\":[1],\"below\":1,\"above\":1,\"nan\":1};");
+	ANSWERS("SELECT t_spark('L0[run=1, pos=0]'), t_spark(4), t_spark(1, 3)", "▁▃▆█|▁█!!|▁▅█;");
+	ANSWERS("SELECT length(t_npy(1)), hex(substr(t_npy(1), 1, 10))",
+		"176|934E554D505901007600;");
+}
+
+/* ---- errors --------------------------------------------------------------------------------- */
 
 Test(inspect, says_what_is_wrong)
 {
-	REFUSES("SELECT t_at('L0.resid_mid', 0, 0)", "--capture 'model.layers.0:resid_mid'");
+	REFUSES("SELECT t_at(3, 0, 0, 0)", "--capture 'model.layers.0.self_attn:z'");
+	REFUSES("SELECT t_mean('L0.attn.z[run=1]')", "--capture 'model.layers.0.self_attn:z'");
 	REFUSES("SELECT t_shape('L0.resid_pst')", "the nearest is L0.resid_post");
-	REFUSES("SELECT t_at('L0', 2, 0)", "t_at: index 2 is outside axis 0, which has 2");
-	REFUSES("SELECT t_at('L0', 0)", "2 dimensions, 1 indices");
+	REFUSES("SELECT t_at(1, 3, 0)", "t_at: pos 3 of model.layers.0:out in pass 0 (value 1) is "
+					"not there: it has 0 to 2");
+	REFUSES("SELECT t_at('L0', 1, 0)", "it has 2 to 3");
+	REFUSES("SELECT t_at(1, 0)", "has [pos,d_model]: it takes 2 indices, not 1");
+	REFUSES("SELECT t_at(1, 0, 'x')", "'x' is no index");
 	REFUSES("SELECT t_shape(9)", "no value 9");
 	REFUSES("SELECT t_shape()", "t_shape takes other arguments: t_shape(t)");
+	REFUSES("SELECT t_mean(1, 2)", "'2' is no axis of model.layers.0:out in pass 0 (value 1), "
+				       "which has [pos,d_model]");
+	REFUSES("SELECT t_mean(1, 'head')", "'head' is no axis");
+	REFUSES("SELECT t_mean(0.5)", "expected a tensor");
+	REFUSES("SELECT t_mean('L0[run=x]')", "'run=x' in 'L0[run=x]' is no number of a run");
+	REFUSES("SELECT t_mean('L0[run=7]')", "L0 is not recorded in run 7");
+	REFUSES("SELECT t_mean('L0[pos=1]')", "positions from 2");
+	REFUSES("SELECT t_mean('L0[head=1]')", "names no axis");
+	REFUSES("SELECT t_slice(1, '[4]')", "outside");
+	REFUSES("SELECT t_topk(1, 0)", "k is 0");
+	REFUSES("SELECT t_hist(1, 0)", "0 bins");
+	REFUSES("SELECT t_hist(1, 2, 3, 1)", "3 to 1 is no range");
+	REFUSES("SELECT t_spark(1, -5)", "a width of -5");
 	REFUSES("SELECT * FROM tensor_each", "tensor_each(t) needs a tensor");
-	REFUSES("SELECT t_at(x'00', 0)", "no array of f32");
-	REFUSES("SELECT t_at(weight, 0) FROM (SELECT 'weight:x' weight)",
-		"where its checkpoint is");
+	REFUSES("SELECT t_at(x'00', 0)", "a blob of 1 bytes is neither .npy nor an array of f32");
+	REFUSES("SELECT t_at('weight:x', 0)", "call weight('x')");
+	REFUSES("SELECT t_at(weight('x'), 0)", "where its checkpoint is");
+	REFUSES("DELETE FROM tensor_each", "may not be modified");
 }
 
+static const char *const bad_npy[] = {
+	"substr(t_npy(1), 1, 9)",
+	"substr(t_npy(1), 1, 100)",
+	"substr(t_npy(1), 1, 150)",
+	"t_npy(1) || x'00'",
+	"CAST(replace(CAST(t_npy(1) AS TEXT), '3, 4', '-3,4') AS BLOB)",
+	"x'934e554d505901000000'",
+	"x'934e554d50590100ffff'",
+	"x'934e554d50590200ffffffff'",
+	"x'934e554d50590100' || x'4000' || CAST('{''descr'': ''<f4'', ''fortran_order'': True, "
+	"''shape'': (1, 1), }           ' AS BLOB) || zeroblob(4)",
+	"x'934e554d50590100' || x'4800' || CAST('{''descr'': ''<f4'', ''fortran_order'': False, "
+	"''shape'': (0, 9223372036854775807, 9), }' AS BLOB)",
+	"x'934e554d50590100' || x'4000' || CAST('{''descr'': ''>f4'', ''fortran_order'': False, "
+	"''shape'': (1,), }            ' AS BLOB) || zeroblob(4)",
+};
+
+Test(inspect, refuses_blobs_that_are_no_npy)
+{
+	char sql[400];
+
+	for (size_t i = 0; i < sizeof(bad_npy) / sizeof(bad_npy[0]); i++) {
+		snprintf(sql, sizeof(sql), "SELECT t_mean(CAST(%s AS BLOB))", bad_npy[i]);
+		cr_expect(ask(sql)[0] == '!', "%s gives %s", bad_npy[i], ask(sql));
+	}
+}
+
+/* ---- recordings that lie ----------------------------------------------------------------------
+ */
+
 static const char *const damages[] = {
-	"UPDATE tensor SET shape = '2,-3'",
-	"UPDATE tensor SET shape = '2,3,'",
-	"UPDATE tensor SET shape = '1,1,1,1,6'",
+	"UPDATE tensor SET shape = '3,-4'",
+	"UPDATE tensor SET shape = '3,4,'",
+	"UPDATE tensor SET shape = '1,1,1,3,4'",
 	"UPDATE tensor SET shape = '9223372036854775807,9'",
-	"UPDATE tensor SET shape = '2,4'",
+	"UPDATE tensor SET shape = '99999999999999999999'",
+	"UPDATE tensor SET shape = '3,5'",
 	"UPDATE tensor SET shape = '4611686018427387904,4', raw_bytes = 0",
+	"UPDATE tensor SET shape = '1000000000000', raw_bytes = 4000000000000",
 	"UPDATE tensor SET dtype = 99",
+	"UPDATE tensor SET dtype = -1",
 	"UPDATE tensor SET dtype = 1",
 	"UPDATE tensor SET raw_bytes = 12",
 	"UPDATE tensor_chunk SET chunk = 5 WHERE chunk = 1",
 	"UPDATE tensor_chunk SET data = x'00' WHERE chunk = 1",
 	"UPDATE tensor_chunk SET data = zeroblob(999) WHERE chunk = 1",
+	"UPDATE pass SET pos0 = 9223372036854775807",
+	"UPDATE pass SET n_tok = -9223372036854775807",
+	"UPDATE value SET dump_from = 9223372036854775807",
+	"UPDATE pass SET n_tok = 2",
+	"UPDATE tensor SET shape = '0,3000000000,3000000000,4', raw_bytes = 0",
 	"DELETE FROM tensor_chunk",
 	"DELETE FROM tensor",
 };
@@ -176,5 +377,26 @@ Test(inspect, refuses_a_recording_that_contradicts_itself)
 		execute(sql);
 		cr_expect(strstr(ask("SELECT t_at(1, 0, 0)"), "damaged") != NULL, "%s gives %s",
 			  damages[i], ask("SELECT t_at(1, 0, 0)"));
+		ask("SELECT count(*) FROM tensor_each('L0[run=1, pos=1:]')");
+		ask("SELECT t_json('L0.attn.pattern[run=1]'), t_hist(2), t_topk(2), t_kl(2, 2)");
 	}
+}
+
+/* What was read is not kept when another connection writes. */
+Test(inspect, sees_what_others_write)
+{
+	const struct inspect_options o = { 0 };
+	struct err err = { 0 };
+	struct text t = { 0 };
+	struct query q = { .row = add_row, .ctx = &t };
+	struct recording *rec = recording_open(path, &err);
+	const char sql[] = "SELECT t_sum(1), t_sum('L0[run=1]')";
+
+	cr_assert(rec != NULL && recording_add_functions(rec, &o, &err) == 0);
+	cr_assert(recording_query(rec, sql, &q, &err) == 0, "%s", err.message);
+	execute("UPDATE tensor_chunk SET data = zeroblob(32) WHERE tensor_id = 1 AND chunk = 0");
+	cr_assert(recording_query(rec, sql, &q, &err) == 0, "%s", err.message);
+	cr_expect(strcmp(t.data, "66|66;38|38;") == 0, "%s", t.data);
+	text_release(&t);
+	recording_close(rec);
 }

@@ -58,9 +58,9 @@ Test(lens, applies_the_norm_and_the_head_to_every_layer)
 	record_with(&tiny_default, "model.embed_tokens", "L0.resid_post");
 	recorded_change(&r, "DELETE FROM pass WHERE idx = 0; DELETE FROM value WHERE pass_id NOT "
 			    "IN (SELECT id FROM pass); UPDATE pass SET idx = 0 WHERE idx = 1");
-	snprintf(sql, sizeof(sql), by_hand, "L0.resid_post", 3, 0);
+	snprintf(sql, sizeof(sql), by_hand, "L0.resid_post", 7, 0);
 	ANSWERS(&r, sql, "1|3;");
-	snprintf(sql, sizeof(sql), by_hand, "model.embed_tokens", 3, -1);
+	snprintf(sql, sizeof(sql), by_hand, "model.embed_tokens", 7, -1);
 	ANSWERS(&r, sql, "1|3;");
 }
 
@@ -190,7 +190,9 @@ Test(lens, reads_weights_by_name)
 	REFUSES(&r, "SELECT weight('model.layer.1.mlp.up_proj')",
 		"has no tensor 'model.layer.1.mlp.up_proj'; the nearest is "
 		"model.layers.1.mlp.up_proj.weight");
-	REFUSES(&r, "SELECT t_shape('weight:x')", "no tensor 'x'");
+	REFUSES(&r, "SELECT t_shape('weight:lm_head')", "call weight('lm_head')");
+	REFUSES(&r, "SELECT t_shape(replace(weight('lm_head'), 'lm_head', 'x'))",
+		"no tensor 'x.weight'");
 }
 
 Test(lens, knows_the_pieces_of_a_recording_without_its_tokenizer)
