@@ -1,28 +1,32 @@
 -- saved_queries.sql -- questions that come with every recording.
 --
--- Topic, name, the question in words, its SQL, the defaults of its parameters; saved_param says what each
--- parameter takes.  The order is the one in which `torchless query --list` and docs/recording.md show
+-- Topic, name, the question in words, how to read the answer, its SQL, the defaults of its parameters;
+-- saved_param says what each parameter takes.  The order is the one in which `torchless query --list` and docs/recording.md show
 -- them.  tests/py/test_saved_queries.py holds each against numpy and fails when one has no check.
-INSERT INTO saved_query(topic, name, doc, sql, params) VALUES
+INSERT INTO saved_query(topic, name, doc, note, sql, params) VALUES
 -- ---- tokens --------------------------------------------------------------------------------
 ('Tokens', 'bytes', 'Which bytes does each token stand for?',
+'bytes are hexadecimal; byte_start and byte_end count in the prompt.',
 'SELECT pos, token_id, CAST(piece AS TEXT) token, hex(piece) bytes, byte_start, byte_end, source
 FROM v_token WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY pos',
 '{"run": 0}'),
 
 ('Tokens', 'merges', 'How did the tokenizer build the tokens?',
+'In the order in which it happened: split cuts the text into words, merge joins two pieces, those of low rank first.',
 'SELECT seq step, rule, CAST(left_piece AS TEXT) "left", CAST(right_piece AS TEXT) "right",
   CAST(merged AS TEXT) result, rank, at_byte
 FROM v_tok_step WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY seq',
 '{"run": 0}'),
 
 ('Tokens', 'tokens', 'Which tokens surprised the model?',
+'surprise is how unexpected a token was, entropy how unsure the model was before it; rank 0 was the first choice.',
 'SELECT pos, token_id, CAST(piece AS TEXT) token, source, round(-logprob / ln(2), 2) surprise_bits,
   rank, round(entropy / ln(2), 2) entropy_bits
 FROM v_token WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY pos',
 '{"run": 0}'),
 
 ('Tokens', 'perplexity', 'How well did the model predict the text?',
+'Over the tokens that were predicted, so not the first. A perplexity of 10 is a choice between 10 tokens, all as likely.',
 'SELECT source, count(logprob) tokens, round(avg(-logprob) / ln(2), 3) bits_a_token,
   round(exp(avg(-logprob)), 3) perplexity, round(100.0 * avg(rank = 0), 1) first_choice_percent
 FROM v_token WHERE logprob NOT NULL AND run_id = iif(:run, :run, (SELECT max(id) FROM run))
@@ -31,6 +35,7 @@ GROUP BY source ORDER BY min(pos)',
 
 -- ---- prediction ----------------------------------------------------------------------------
 ('Prediction', 'next', 'What does the model predict next, and how surely?',
+'position is where the token would stand; percent is before temperature and cuts.',
 'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
 SELECT c.pos + 1 position, c.rank, CAST(c.piece AS TEXT) token, c.token_id,
@@ -39,6 +44,7 @@ FROM here JOIN v_cand c ON c.run_id = here.run AND c.pos = here.pos WHERE c.rank
 '{"n": 10, "pos": -1, "run": 0}'),
 
 ('Prediction', 'sure', 'How sure is the model at each position?',
+'logit_gap is how far the first choice is above the second.',
 'SELECT c.pos, CAST(t.piece AS TEXT) token, CAST(c.piece AS TEXT) predicts, round(100 * exp(c.logprob), 2) percent,
   round(c.logit - d.logit, 3) logit_gap, round(n.entropy / ln(2), 2) entropy_bits
 FROM v_cand c JOIN v_cand d ON d.run_id = c.run_id AND d.pos = c.pos AND d.rank = 1
@@ -48,6 +54,7 @@ WHERE c.rank = 0 AND c.run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER
 '{"run": 0}'),
 
 ('Prediction', 'picks', 'What was picked at each step, and how likely was it?',
+'percent is before temperature and cuts; kept is how many of the stored candidates were left to draw from.',
 'SELECT t.pos, CAST(t.piece AS TEXT) token, t.rank, round(100 * exp(t.logprob), 2) percent,
   (SELECT CAST(c.piece AS TEXT) FROM v_cand c WHERE c.run_id = t.run_id AND c.pos = t.pos - 1 AND c.rank = 0) likeliest,
   (SELECT count(*) FROM v_cand c WHERE c.run_id = t.run_id AND c.pos = t.pos - 1 AND c.kept) kept
@@ -56,6 +63,7 @@ FROM v_token t WHERE t.source = ''generated''
 '{"run": 0}'),
 
 ('Prediction', 'cuts', 'Which candidates did top-p cut, or top-k or min-p?',
+'verdict is the rule that cut a candidate, or kept; percent is before temperature and cuts. Greedy runs have nothing to cut.',
 'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
 SELECT c.pos + 1 position, c.rank, CAST(c.piece AS TEXT) token, round(100 * exp(c.logprob), 2) percent,
@@ -67,6 +75,7 @@ WHERE :by = '''' OR c.cut_by = replace(:by, ''-'', ''_'') ORDER BY c.rank',
 
 -- ---- layers --------------------------------------------------------------------------------
 ('Layers', 'layer-knows', 'At which layer is the answer known?',
+'By the logit lens: the first layer that has the answer as its first choice, the one from which on it stays, and what was said before.',
 'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))),
 best AS MATERIALIZED (SELECT l.layer, l.token, l.token_id, l.logprob
@@ -81,6 +90,7 @@ FROM answer, known',
 '{"pos": -1, "run": 0}'),
 
 ('Layers', 'lens', 'What would the model say if it stopped after each layer?',
+'The residual stream after each layer goes through the final norm and the LM head; the last layer is what the model says. Layer -1 is the embedding.',
 'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
 SELECT l.layer, l.token, round(100 * exp(l.logprob), 2) percent, m.token second, round(100 * exp(m.logprob), 2) second_percent
@@ -90,6 +100,7 @@ ORDER BY l.layer',
 '{"pos": -1, "run": 0}'),
 
 ('Layers', 'token-layers', 'How likely is a token after each layer?',
+'By the logit lens; rank 0 is the first choice. Without token it is what the model says.',
 'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))),
 answer AS MATERIALIZED (SELECT iif(:token = '''', (SELECT CAST(c.piece AS TEXT) FROM v_cand c
@@ -99,6 +110,7 @@ FROM here, answer JOIN lens l ON l.run = here.run AND l.pos = here.pos AND l.tok
 '{"pos": -1, "run": 0, "token": ""}'),
 
 ('Layers', 'residual', 'How does the residual stream grow over the layers?',
+'l2 is the length of the stream, growth its share of the longest.',
 'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))),
 stream AS (
@@ -113,6 +125,7 @@ FROM stream ORDER BY stream.layer',
 '{"pos": -1, "run": 0}'),
 
 ('Layers', 'quiet-layers', 'Which layers change the residual stream least?',
+'Lengths of what attention and MLP add, as a share of the stream behind the layer; the quietest first.',
 'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
 SELECT layer, pos, round(100 * attn / stream, 1) attention_percent, round(100 * mlp / stream, 1) mlp_percent,
@@ -127,6 +140,7 @@ ORDER BY (attn + mlp) / stream',
 '{"pos": -1, "run": 0}'),
 
 ('Layers', 'norms', 'By what do the norms divide, layer by layer?',
+'Each norm divides by the root of the mean square of the stream at a position.',
 'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
 SELECT coalesce(v.layer, ''final'') layer, p.pos,
@@ -138,6 +152,7 @@ WHERE v.role IN (''ln1_rms'', ''ln2_rms'', ''ln_final_rms'') GROUP BY v.layer OR
 '{"pos": -1, "run": 0}'),
 
 ('Layers', 'first-token', 'How much larger is the residual stream at the first token?',
+'Over the prompt: the length of the stream at the first token, and the mean of the others.',
 'SELECT v.layer, round(max(p.l2) FILTER (WHERE p.pos = 0), 2) first_l2,
   round(avg(p.l2) FILTER (WHERE p.pos > 0), 2) others_mean_l2,
   round(max(p.l2) FILTER (WHERE p.pos = 0) / nullif(avg(p.l2) FILTER (WHERE p.pos > 0), 0), 2) times
@@ -147,6 +162,7 @@ WHERE v.role = ''resid_post'' AND v.phase = ''prefill''
 '{"run": 0}'),
 
 ('Layers', 'massive', 'Where are the massive activations of the residual stream?',
+'The largest element of the stream of each layer: at which token, in which dimension, in standard deviations of all elements.',
 'SELECT v.layer, v.pos0 + v.absmax_at / m.d_model pos, CAST(t.piece AS TEXT) token,
   v.absmax_at % m.d_model dimension, round(iif(v.vmax = v.absmax, v.absmax, -v.absmax), 2) value,
   round(v.absmax / nullif(v.std, 0), 1) in_std
@@ -157,6 +173,7 @@ WHERE v.role = ''resid_post'' AND v.pass = :pass AND v.absmax NOT NULL
 '{"pass": 0, "run": 0}'),
 
 ('Layers', 'outliers', 'Is the residual stream ruled by a few dimensions?',
+'A normal distribution has kurtosis 3. percent_of_square is the share of one dimension in the squared length.',
 'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))),
 moment AS (SELECT v.layer, e.i1 dimension, max(e.value * e.value) largest, sum(e.value * e.value) square,
@@ -171,6 +188,7 @@ FROM moment ORDER BY layer',
 '{"pos": -1, "run": 0}'),
 
 ('Layers', 'big-values', 'Where are the largest activations?',
+'at is the index of the element in C order, in_std its size in standard deviations.',
 'SELECT fqn, pass, shape, round(absmax, 3) absmax, absmax_at at, round(std, 4) std,
   round(absmax / nullif(std, 0), 1) in_std
 FROM v_value WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))
@@ -179,6 +197,7 @@ ORDER BY absmax DESC LIMIT :n',
 
 -- ---- attention -----------------------------------------------------------------------------
 ('Attention', 'sinks', 'Which heads look at the first token?',
+'How much of the attention of the query at pos goes to the first token.',
 'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
 SELECT a.layer, a.head, round(100 * a.p, 2) percent
@@ -186,6 +205,7 @@ FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos AND a.k = 0 ORDER B
 '{"n": 10, "pos": -1, "run": 0}'),
 
 ('Attention', 'previous', 'Which heads look at the previous token?',
+'How much of the attention of the query at pos goes to the token before it.',
 'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
 SELECT a.layer, a.head, round(100 * a.p, 2) percent
@@ -193,6 +213,7 @@ FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos AND a.k = here.pos 
 '{"n": 10, "pos": -1, "run": 0}'),
 
 ('Attention', 'induction', 'Which heads look at what followed this token the last time?',
+'Over the last tokens that had been read before: how much attention goes to what followed them then. No rows: no token repeats.',
 'WITH t AS (SELECT * FROM v_token WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND source <> ''generated''),
 again AS MATERIALIZED (SELECT t.run_id, t.pos q, max(u.pos) + 1 k FROM t JOIN t u ON u.token_id = t.token_id AND u.pos < t.pos - 1
   GROUP BY t.pos ORDER BY t.pos DESC LIMIT :n)
@@ -202,6 +223,7 @@ GROUP BY a.layer, a.head ORDER BY avg(a.p) DESC LIMIT :n',
 '{"n": 10, "run": 0}'),
 
 ('Attention', 'attention-entropy', 'Which heads look at one token only, and which at all?',
+'Narrowest first: 0 bits is one token only, and each bit more is twice as many.',
 'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
 SELECT a.layer, a.head, round(-sum(a.p * ln(a.p)) / ln(2), 3) entropy_bits, round(100 * max(a.p), 2) most_percent
@@ -210,6 +232,7 @@ GROUP BY a.layer, a.head ORDER BY -sum(a.p * ln(a.p)) LIMIT :n',
 '{"n": 10, "pos": -1, "run": 0}'),
 
 ('Attention', 'head', 'What does one head look at?',
+'k is the position that is looked at, score what it has before the softmax.',
 'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
 SELECT a.k, CAST(t.piece AS TEXT) token, round(a.score, 3) score, round(100 * a.p, 2) percent
@@ -218,6 +241,7 @@ FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos AND a.layer = :laye
 '{"head": 0, "layer": 0, "n": 20, "pos": -1, "run": 0}'),
 
 ('Attention', 'looked-at', 'Which tokens are looked at most?',
+'By the query at pos, over all heads of all layers.',
 'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
 SELECT a.k pos, CAST(t.piece AS TEXT) token, round(100 * avg(a.p), 2) mean_percent, round(100 * max(a.p), 2) most_percent,
@@ -229,6 +253,7 @@ GROUP BY a.k ORDER BY avg(a.p) DESC LIMIT :n',
 
 -- ---- units of the mlps ---------------------------------------------------------------------
 ('Units of the MLPs', 'units', 'Which units fire most?',
+'The largest activation of each layer, and the token it fires at.',
 'SELECT v.layer, v.absmax_at % m.d_ff unit, v.pos0 + v.absmax_at / m.d_ff pos, CAST(t.piece AS TEXT) token,
   round(iif(v.vmax = v.absmax, v.absmax, -v.absmax), 3) activation, round(v.absmax / nullif(v.std, 0), 1) in_std
 FROM v_value v JOIN run r ON r.id = v.run_id JOIN model m ON m.id = r.model_id
@@ -238,6 +263,7 @@ WHERE v.role = ''mlp_post'' AND v.pass = :pass AND v.absmax NOT NULL
 '{"n": 10, "pass": 0, "run": 0}'),
 
 ('Units of the MLPs', 'silent-units', 'How many units are nearly silent?',
+'At one position: silent is below a share of the loudest unit of the layer.',
 'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))),
 unit AS MATERIALIZED (SELECT v.layer, e.i1 unit, abs(e.value) size
@@ -252,6 +278,7 @@ FROM loudest l JOIN unit u ON u.layer = l.layer GROUP BY l.layer ORDER BY l.laye
 
 -- ---- time and memory -----------------------------------------------------------------------
 ('Time and memory', 'time', 'Where did the time go?',
+'What is missing to 100 percent is between the parts.',
 'WITH spans AS (
   SELECT *, CASE WHEN depth = 0 THEN ''all'' WHEN module = ''lm_head'' THEN ''lm_head''
       WHEN module LIKE ''%.self_attn'' THEN ''attention'' WHEN module LIKE ''%.mlp'' THEN ''mlp''
@@ -266,6 +293,7 @@ FROM spans WHERE part IS NOT NULL GROUP BY part ORDER BY sum(dur) DESC',
 '{"phase": "prefill", "run": 0}'),
 
 ('Time and memory', 'roofline', 'Where did the time go, against the roofline?',
+'least_ms is what the roof allows, bound_by which side of it. The roof is the peak of the machine when it is given, else the best that any matrix product of the run reached. More than 100 percent: the data came out of a cache.',
 'WITH spans AS (
   SELECT *, CASE WHEN depth = 0 THEN ''all'' WHEN module = ''lm_head'' THEN ''lm_head''
       WHEN module LIKE ''%.self_attn'' THEN ''attention'' WHEN module LIKE ''%.mlp'' THEN ''mlp''
@@ -283,12 +311,14 @@ FROM spans, roof WHERE part IS NOT NULL AND phase = :phase GROUP BY part ORDER B
 '{"gbps": 0, "gflops": 0, "phase": "prefill", "run": 0}'),
 
 ('Time and memory', 'slow', 'Which module calls took longest?',
+'Calls that contain no others.',
 'SELECT module, pass, round(dur / 1e6, 3) ms, round(gflops, 2) gflops, round(gbps, 2) gb_s
 FROM v_span WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND last_id = id
 ORDER BY dur DESC LIMIT :n',
 '{"n": 10, "run": 0}'),
 
 ('Time and memory', 'slow-layers', 'Which layers are slowest?',
+'percent is of all layers.',
 'SELECT layer, round(sum(dur) FILTER (WHERE module LIKE ''%.self_attn'') / 1e6, 3) attention_ms,
   round(sum(dur) FILTER (WHERE module LIKE ''%.mlp'') / 1e6, 3) mlp_ms,
   round(sum(dur) FILTER (WHERE depth = 2) / 1e6, 3) ms,
@@ -298,6 +328,7 @@ FROM v_span WHERE layer NOT NULL AND phase = :phase AND depth <= 3
 '{"n": 10, "phase": "prefill", "run": 0}'),
 
 ('Time and memory', 'passes', 'How fast was each pass?',
+'The prefill reads many tokens at once, which is why it has more tokens a second.',
 'SELECT s.pass, s.phase, p.pos0 first_position, p.n_tok tokens, round(s.dur / 1e6, 3) ms,
   round(1e9 * p.n_tok / s.dur, 1) tokens_a_second, round(s.gflops, 2) gflops, round(s.gbps, 2) gb_s
 FROM v_span s JOIN pass p ON p.run_id = s.run_id AND p.idx = s.pass
@@ -305,6 +336,7 @@ WHERE s.depth = 0 AND s.dur > 0 AND s.run_id = iif(:run, :run, (SELECT max(id) F
 '{"n": 20, "run": 0}'),
 
 ('Time and memory', 'cost', 'How much arithmetic and memory does each kind of module take?',
+'Each kind without the modules inside it, from shapes: what must be computed and moved at least.',
 'WITH s AS (SELECT * FROM v_span WHERE phase = :phase AND run_id = iif(:run, :run, (SELECT max(id) FROM run))),
 own AS (
   SELECT type, flops - (SELECT coalesce(sum(c.flops), 0) FROM v_span c
@@ -318,6 +350,7 @@ FROM own GROUP BY type ORDER BY sum(bytes) DESC',
 '{"phase": "prefill", "run": 0}'),
 
 ('Time and memory', 'cache', 'How does the KV cache grow?',
+'Keys and values of all layers, in the type of the cache.',
 'SELECT p.idx pass, p.phase, p.n_tok tokens, p.kv_len positions,
   2 * m.n_layers * m.n_kv_heads * m.d_head * d.bits / 8 bytes_a_position,
   p.kv_len * 2 * m.n_layers * m.n_kv_heads * m.d_head * d.bits / 8 bytes
@@ -328,22 +361,26 @@ WHERE p.idx NOT NULL AND p.run_id = iif(:run, :run, (SELECT max(id) FROM run)) O
 
 -- ---- faults and changes --------------------------------------------------------------------
 ('Faults and changes', 'first-bad', 'Where does NaN first appear, or infinity?',
+'In the order of execution. No rows: there is none. Masked scores hold -infinity on purpose and do not count.',
 'SELECT fqn, pass, phase, shape, n_nan, n_inf, numel
 FROM v_bad WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY +id LIMIT 1',
 '{"run": 0}'),
 
 ('Faults and changes', 'bad', 'Which values hold NaN or infinity?',
+'In the order of execution; masked scores do not count.',
 'SELECT fqn, pass, shape, n_nan, n_pinf, n_ninf, numel
 FROM v_bad WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY +id LIMIT :n',
 '{"n": 20, "run": 0}'),
 
 ('Faults and changes', 'edits', 'Which values were changed on purpose?',
+'What trace --zero and the like changed; without passes, in all of them.',
 'SELECT p.fqn, e.sel selection, e.kind, e.args, e.pass_from, e.pass_to
 FROM edit e JOIN point p ON p.id = e.point_id
 WHERE e.run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY e.id',
 '{"run": 0}'),
 
 ('Faults and changes', 'differ', 'Where do two runs first differ?',
+'In the order of execution, by the hash of all bits.',
 'WITH newest AS (SELECT iif(:b, :b, (SELECT max(id) FROM run)) b),
 pair AS MATERIALIZED (SELECT iif(:a, :a, (SELECT max(id) FROM run WHERE id < b)) a, b FROM newest),
 both AS (
@@ -356,6 +393,7 @@ FROM (SELECT a, b FROM both WHERE NOT is_same ORDER BY b LIMIT :n) d
 '{"a": 0, "b": 0, "n": 10}'),
 
 ('Faults and changes', 'same', 'Which values of two runs are equal, bit for bit?',
+'By the hash of all bits, counted by role.',
 'WITH newest AS (SELECT iif(:b, :b, (SELECT max(id) FROM run)) b),
 pair AS MATERIALIZED (SELECT iif(:a, :a, (SELECT max(id) FROM run WHERE id < b)) a, b FROM newest),
 both AS (
@@ -369,11 +407,13 @@ FROM both WHERE a NOT NULL AND b NOT NULL GROUP BY role ORDER BY min(b)',
 
 -- ---- the recording -------------------------------------------------------------------------
 ('The recording', 'runs', 'Which runs are in the recording?',
+'ms is the whole run and its recording.',
 'SELECT run_id run, status, prompt, n_prompt, completion, n_generated, round(dur / 1e6, 1) ms
 FROM v_run ORDER BY run_id LIMIT :n',
 '{"n": 100}'),
 
 ('The recording', 'config', 'What was run, and how?',
+'The command is what to type to make the recording again.',
 'WITH r AS (SELECT * FROM run WHERE id = iif(:run, :run, (SELECT max(id) FROM run)))
 SELECT ''prompt'' fact, prompt value FROM r
 UNION ALL SELECT ''status'', status FROM r
@@ -386,16 +426,19 @@ UNION ALL SELECT ''weights hash'', coalesce(lower(hex(m.weights_xxh3)), ''not co
 UNION ALL SELECT ''sampler'', sampler || '', seed '' || seed FROM r
 UNION ALL SELECT ''engine'', engine || '', '' || build || '', '' || n_threads || '' threads'' FROM r
 UNION ALL SELECT ''machine'', host FROM r
-UNION ALL SELECT ''command'', (SELECT group_concat(value, '' '') FROM json_each(r.opts, ''$.argv'')) FROM r',
+UNION ALL SELECT ''command'', (SELECT group_concat(iif(value = '''' OR value GLOB ''*[^-a-zA-Z0-9_./=:,@%+]*'',
+    '''''''' || replace(value, '''''''', ''''''\'''''''''') || '''''''', value), '' '') FROM json_each(r.opts, ''$.argv'')) FROM r',
 '{"run": 0}'),
 
 ('The recording', 'dumps', 'Which tensors are stored, and how large are they?',
+'Without a first_position all positions of the pass are there.',
 'SELECT fqn, pass, dtype, shape, dump_from first_position, count(*) chunks, sum(length(data)) bytes
 FROM v_payload WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))
 GROUP BY value_id ORDER BY value_id',
 '{"run": 0}'),
 
 ('The recording', 'size', 'What takes the room in the recording?',
+'Every value has statistics of its positions; those that were captured have dumps.',
 'SELECT v.role, count(*) "values", sum(v.numel) elements, count(v.tensor_id) dumps,
   coalesce(sum(t.raw_bytes), 0) dumped_bytes, sum(length(w.pos_stats)) position_bytes
 FROM v_value v JOIN value w ON w.id = v.id LEFT JOIN tensor t ON t.id = v.tensor_id

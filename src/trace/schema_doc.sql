@@ -149,6 +149,7 @@ INSERT INTO schema_doc(obj, col, unit, doc) VALUES
 ('saved_query', 'name', NULL, 'Name to ask by.'),
 ('saved_query', 'sql', NULL, 'SQL with :parameters.'),
 ('saved_query', 'doc', NULL, 'The question in words.'),
+('saved_query', 'note', NULL, 'How to read the answer.'),
 ('saved_query', 'params', NULL, 'Defaults of the parameters, a JSON object.'),
 ('saved_query', 'topic', NULL, 'What it is about; torchless query --list shows questions by it, in the order of the rows.'),
 ('saved_param', '', NULL, 'What the parameters of saved queries take.'),

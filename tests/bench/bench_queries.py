@@ -2,6 +2,7 @@
 """How long saved queries take on a recording of 100 prompts.
 
     tests/bench/bench_queries.py [--prompts N] [--json] [NAME...]
+    tests/bench/bench_queries.py --tabs > docs/recording_times.txt      make docs then shows the times
 
 Each is asked of the newest and of the first run, by a process of its own; what is printed is the
 best of three: time on the clock and, less dependent on what else the machine does, time of the CPU,
@@ -56,24 +57,29 @@ def main():
     """Measure and print."""
     options = argparse.ArgumentParser(description="time of saved queries on a recording of many prompts")
     options.add_argument("--prompts", type=int, default=100)
-    options.add_argument("--json", action="store_true", help="one object a line")
+    form = options.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="one object a line")
+    form.add_argument("--tabs", action="store_true", help="name, ms and ms of the CPU, as in docs/recording_times.txt")
     options.add_argument("names", nargs="*", help="saved queries; all when left out")
     args = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="torchless-bench-") as folder:
         db = record(folder, args.prompts)
-        known = [line.split("\t") for line in torchless("query", "-t", db, "--list").splitlines()]
+        known = [json.loads(line) for line in torchless("query", "-t", db, "--list", "--json").splitlines()]
         idle = milliseconds("query", "-t", db, "SELECT 1")
-        if not args.json:
+        if not args.json and not args.tabs:
             print(f"{args.prompts} prompts, {os.path.getsize(db) / 1e6:.0f} MB; SELECT 1 takes "
                   f"{idle[0]:.0f} ms, {idle[1]:.0f} ms CPU")
-        for name, _, params in known:
+        for one in known:
+            name = one["name"]
             if args.names and name not in args.names:
                 continue
-            runs = [["run=0"], ["run=1"]] if "run=" in params else [[]]
+            runs = [["run=0"], ["run=1"]] if "run" in one["params"] else [[]]
             took = [milliseconds("query", "-t", db, name, *run) for run in runs]
-            clock, cpu = (max(0.0, max(one[i] for one in took) - idle[i]) for i in (0, 1))
+            clock, cpu = (max(0.0, max(times[i] for times in took) - idle[i]) for i in (0, 1))
             if args.json:
                 print(json.dumps({"query": name, "ms": round(clock, 1), "cpu_ms": round(cpu, 1)}))
+            elif args.tabs:
+                print(f"{name}\t{clock:.0f}\t{cpu:.0f}", flush=True)
             else:
                 print(f"{name:20} {clock:7.1f} ms  {cpu:7.1f} ms CPU", flush=True)
     return 0

@@ -14,6 +14,7 @@ import io
 import json
 import os
 import re
+import shlex
 import shutil
 import sqlite3
 import struct
@@ -537,7 +538,9 @@ def check_config():
     assert facts["prompt"] == PROMPT and facts["status"] == "ok"
     assert f"{LAYERS} layers, d_model {WIDTH}, {HEADS} heads" in facts["model"]
     assert json.loads(facts["sampler"].split(", seed")[0])["top_k"] == TOP_K
-    assert facts["sampler"].endswith("seed 5") and facts["command"].endswith(PROMPT)
+    assert facts["sampler"].endswith("seed 5")
+    words = shlex.split(facts["command"])
+    assert words[1] == "trace" and words[-1] == PROMPT and words[words.index("--capture") + 1] == "*"
     assert re.fullmatch("[0-9a-f]{32}|not computed", facts["weights hash"])
 
 
