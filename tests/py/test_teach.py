@@ -9,8 +9,10 @@ import json
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
+import tempfile
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -19,6 +21,7 @@ MODEL = os.path.join(ROOT, "lessons", "model")
 sys.path.insert(0, SCRIPTS)
 
 import torch  # noqa: E402
+from safetensors.torch import load_file  # noqa: E402
 from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: E402
 
 from teach import batches, circuits, grammar, items, mixture, tokenizer  # noqa: E402
@@ -94,8 +97,11 @@ class Text(unittest.TestCase):
 
 class Tokenizer(unittest.TestCase):
     def test_training_gives_the_file_that_ships(self):
-        merges = tokenizer.train(tokenizer.count_words(0))
-        self.assertEqual(tokenizer.tokenizer_json(merges), json.loads(read("tokenizer.json")))
+        with tempfile.TemporaryDirectory() as directory:
+            subprocess.run([sys.executable, os.path.join(SCRIPTS, "teach", "tokenizer.py"),
+                            "-o", directory], check=True)
+            with open(os.path.join(directory, "tokenizer.json"), "rb") as file:
+                self.assertEqual(sha256(file.read()), sha256(read("tokenizer.json")))
 
     def test_the_library_gives_the_same_ids(self):
         encoder, library = tokenizer.load(os.path.join(MODEL, "tokenizer.json")), \
@@ -136,7 +142,78 @@ class Items(unittest.TestCase):
             self.assertLess(len(item["ids"]), Config().context)
 
 
+class Training(unittest.TestCase):
+    """The training itself, all its stages, a few steps each."""
+
+    # train.py with less to do; with a number, it kills itself a step after so many saves.
+    SHORT = """
+import dataclasses, os, signal, sys
+sys.path.insert(0, sys.argv.pop(1))
+saves = int(sys.argv.pop(1))
+from teach import probes, train
+train.STAGES = tuple(dataclasses.replace(stage, steps=steps, rows=4, length=32)
+                     for stage, steps in zip(train.STAGES, (5, 2, 2, 4)))
+probes.line = lambda *_: ""
+step, save, saved = train.train_step, train.Run.save, []
+def counted_save(run, *name):
+    save(run, *name)
+    saved.append(name)
+def deadly_step(run):
+    if saves and len(saved) >= saves:
+        step(run)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return step(run)
+train.Run.save, train.train_step = counted_save, deadly_step
+train.main()
+"""
+
+    def train(self, directory, saves=0):
+        """Exit status of one process."""
+        one = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        return subprocess.run(
+            [sys.executable, "-c", self.SHORT, SCRIPTS, str(saves), "-o", directory, "--tokenizer",
+             os.path.join(MODEL, "tokenizer.json"), "--seed", "3", "--probe", "3", "--every", "2"],
+            env=os.environ | one, stdout=subprocess.DEVNULL, check=False).returncode
+
+    def test_what_was_killed_and_continued_equals_what_never_was(self):
+        with tempfile.TemporaryDirectory() as directory:
+            whole, broken = (os.path.join(directory, name) for name in ("whole", "broken"))
+            self.assertEqual(self.train(whole), 0)
+            deaths = 0
+            while status := self.train(broken, 2):
+                self.assertEqual(status, -signal.SIGKILL)
+                deaths += 1
+                self.assertLess(deaths, 9)
+            self.assertGreaterEqual(deaths, 2)
+            a, b = (torch.load(os.path.join(name, "state.pt"))["model"] for name in (whole, broken))
+            start = Model(Config()).state_dict()
+            for name, tensor in a.items():
+                self.assertTrue(torch.equal(tensor, b[name]), name)
+                self.assertFalse(torch.equal(tensor, start[name]), name)
+
+
 class Shipped(unittest.TestCase):
+    def test_configuration_is_what_lessons_need(self):
+        config = json.loads(read("config.json"))
+        self.assertEqual(config["architectures"], ["MistralForCausalLM"])
+        self.assertGreaterEqual(config["num_hidden_layers"], 4)
+        self.assertLess(1, config["num_key_value_heads"])
+        self.assertLess(config["num_key_value_heads"], config["num_attention_heads"])
+        self.assertLess(config["sliding_window"], config["max_position_embeddings"])
+        self.assertEqual(config, Config().hugging_face())
+
+    def test_hugging_face_loads_all_of_it_and_nothing_else(self):
+        model, info = AutoModelForCausalLM.from_pretrained(MODEL, output_loading_info=True)
+        self.assertEqual({name: list(found) for name, found in info.items()},
+                         dict.fromkeys(info, []))
+        self.assertEqual(type(model).__name__, "MistralForCausalLM")
+        self.assertEqual({str(t.dtype) for t in load_file(
+            os.path.join(MODEL, "model.safetensors")).values()}, {"torch.bfloat16"})
+        encoder = AutoTokenizer.from_pretrained(MODEL)
+        self.assertTrue(encoder.is_fast)
+        self.assertEqual((encoder.bos_token_id, encoder.eos_token_id, len(encoder)),
+                         (tokenizer.BOS, tokenizer.EOS, model.config.vocab_size))
+
     def test_files_are_those_of_the_record(self):
         for name, digest in json.loads(read("evaluation.json"))["sha256"].items():
             self.assertEqual(sha256(read(name)), digest, name)
