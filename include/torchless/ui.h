@@ -32,6 +32,9 @@ struct ui {
  */
 void ui_init(struct ui *ui, FILE *out, enum ui_color color);
 
+/* The terminal may have another width now. */
+void ui_resize(struct ui *ui);
+
 enum ui_style { UI_PLAIN, UI_BOLD, UI_DIM, UI_GOOD, UI_WARN, UI_STYLE_COUNT };
 
 /* Append s[0..len) with the escape sequences of `style` around it when `ui` has colour. */
@@ -87,6 +90,7 @@ struct ui_table {
 		char *title;
 		bool right; /* align right */
 		bool fixed; /* never clipped to make the table fit */
+		bool wraps; /* goes on in the next line instead of being clipped */
 		int width;
 	} * columns;
 	char **cells; /* row by row, already escaped */

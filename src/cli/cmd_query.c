@@ -1,7 +1,7 @@
 /*
  * cmd_query.c -- `torchless query`: SQL over a recording, or a saved query by its name.
  *
- * Output is query_print.c, parameters are query_params.c.
+ * Output is query_print.c, parameters are query_params.c, what comes without SQL query_shell.c.
  */
 #include "query.h"
 #include "torchless/inspect.h"
@@ -68,8 +68,10 @@ int cmd_query(struct invocation *in, struct err *err)
 	if (options_exclusive(in, formats, err) ||
 	    query_params_check(in->args + 1, in->n_args - 1, err) || open_recording(in, &rec, err))
 		return err->code;
-	if (in->n_args == 0 || option_on(in, OPT_LIST))
+	if (option_on(in, OPT_LIST))
 		r = query_list(in, rec, &set, err);
+	else if (in->n_args == 0)
+		r = query_shell(in, rec, option_text(in, OPT_TRACE, "trace.db"), err);
 	else if (strcmp(in->args[0], "-") != 0 && query_is_name(in->args[0]))
 		r = query_saved(in, rec, &set, in->args[0], in->args + 1, in->n_args - 1, err);
 	else

@@ -105,13 +105,20 @@ const struct command command_table[] = {
 	},
 	{
 		.name = "query",
-		.args = "[SQL | NAME] [KEY=VALUE]...",
+		.args = "[SQL | NAME [KEY=VALUE]...]",
 		.summary = "Ask a recording in SQL",
 		.details =
 			"Runs SQL, or a saved query by its name, over a recording that is opened "
-			"read-only. KEY=VALUE gives the parameter :KEY a value. --list, or no "
-			"argument, "
-			"names the saved queries. SQL - reads stdin.\n"
+			"read-only. KEY=VALUE gives the parameter :KEY a value. --list names the "
+			"saved queries. SQL - reads stdin.\n"
+			"\n"
+			"Without SQL it is a shell: statements end with a semicolon, a saved query "
+			"is run by its name, .help lists commands, Tab completes names of the "
+			"recording (points inside quotes), Ctrl-C stops a query, Ctrl-D leaves. "
+			"The history is kept in $XDG_STATE_HOME/torchless/query_history "
+			"(~/.local/state), unless the recording was made with --redact. When "
+			"stdin is no terminal the same is read from it, and the first error ends "
+			"it.\n"
 			"\n"
 			"On a terminal the result is a box of at most 1000 rows (--limit 0 for "
 			"all), or a "
@@ -138,7 +145,8 @@ const struct command command_table[] = {
 			"open files are refused. A query may take 1 GB of memory and the time of "
 			"--timeout; "
 			"Ctrl-C stops it.",
-		.examples = "torchless query --list\n"
+		.examples = "torchless query\n"
+			    "torchless query --list\n"
 			    "torchless query \"SELECT layer, l2 FROM v_value WHERE role = "
 			    "'resid_post'\"\n"
 			    "torchless query --csv \"SELECT * FROM v_token\" > tokens.csv",

@@ -21,6 +21,8 @@ struct query_settings {
 	const char *more;    /* how to see more rows: "--limit 0" */
 };
 
+extern const char *const query_form_names[]; /* by enum query_form, ended by NULL */
+
 /* What the options and the terminal ask for. */
 struct query_settings query_settings_of(const struct invocation *in);
 
@@ -35,6 +37,18 @@ int query_saved(struct invocation *in, struct recording *rec, const struct query
 /* Print the saved queries: for people by topic, with what the parameters are. */
 int query_list(struct invocation *in, struct recording *rec, const struct query_settings *set,
 	       struct err *err);
+
+/* Print rows of texts (NULL: an empty cell) in the same forms: texts[n_rows][n_columns]. */
+int query_print_texts(struct invocation *in, const struct query_settings *set,
+		      const char *const *columns, int n_columns, const char *const *texts,
+		      int n_rows, struct err *err);
+
+/* Print the SQL functions that torchless adds, or the one called `name`; ERR_USAGE: nearest. */
+int query_functions(struct invocation *in, const struct query_settings *set, const char *name,
+		    struct err *err);
+
+/* Read statements and dot commands until their end; a person goes on after an error. */
+int query_shell(struct invocation *in, struct recording *rec, const char *path, struct err *err);
 
 /* name, doc and params of every saved query */
 extern const char query_list_sql[];

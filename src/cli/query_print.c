@@ -5,8 +5,10 @@
  * a tensor is shown by its statistics in every form; one that is text as text.
  */
 #include "query.h"
+#include "torchless/mem.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MAX_TEXT_BLOB 4096 /* a blob longer than this is never shown as text */
@@ -247,8 +249,11 @@ static int box_begin(void *ctx, const struct rows *rows)
 	struct printer *p = ctx;
 
 	ui_table_release(&p->table);
-	for (int i = 0; i < rows->n_columns; i++)
+	for (int i = 0; i < rows->n_columns; i++) {
 		ui_table_add_column(&p->table, rows->columns[i], false);
+		/* Sentences are there to be read. */
+		p->table.columns[i].wraps = !strcmp(rows->columns[i], "doc");
+	}
 	return 0;
 }
 
@@ -315,6 +320,11 @@ static const struct {
 	[QUERY_RECORDS] = { box_begin, box_row, box_end },
 };
 
+const char *const query_form_names[] = {
+	[QUERY_TABS] = "tabs", [QUERY_BOX] = "box",         [QUERY_CSV] = "csv",
+	[QUERY_JSON] = "json", [QUERY_RECORDS] = "records", NULL
+};
+
 struct query_settings query_settings_of(const struct invocation *in)
 {
 	bool timed = in->option[OPT_TIMEOUT].is_set;
@@ -354,4 +364,31 @@ int query_print(struct invocation *in, struct recording *rec, const struct query
 	ui_table_release(&p.table);
 	text_release(&p.line);
 	return p.failed ? p.failed : r;
+}
+
+int query_print_texts(struct invocation *in, const struct query_settings *set,
+		      const char *const *columns, int n_columns, const char *const *texts,
+		      int n_rows, struct err *err)
+{
+	struct printer p = { .in = in, .set = set, .err = err };
+	struct rows rows = { n_columns, columns };
+	struct cell *cells = mem_calloc((size_t)n_columns, sizeof(*cells));
+	struct rows_found found = { .found = n_rows, .complete = true };
+	int r = forms[set->form].begin ? forms[set->form].begin(&p, &rows) : 0;
+
+	for (int y = 0; y < n_rows && !r; y++) {
+		for (int x = 0; x < n_columns; x++) {
+			const char *s = texts[y * n_columns + x];
+
+			cells[x] = (struct cell){ .type = s ? CELL_TEXT : CELL_NULL };
+			cells[x].s = (struct bytes){ s ? s : "", s ? strlen(s) : 0 };
+		}
+		r = forms[set->form].row(&p, &rows, cells);
+	}
+	if (!r && forms[set->form].end)
+		r = forms[set->form].end(&p, &found);
+	free(cells);
+	ui_table_release(&p.table);
+	text_release(&p.line);
+	return r;
 }

@@ -155,25 +155,75 @@ static void print_rule(const struct ui_table *t, const struct ui *ui, const stru
 	text_release(&line);
 }
 
-/* One row: `cells` holds n_columns of them. */
-static void print_row(const struct ui_table *t, const struct ui *ui, char *const *cells,
-		      enum ui_style style, const struct border *b)
+/* How many bytes of s fit into `width` columns, up to a space where there is one. */
+static size_t fold(const char *s, int width)
+{
+	size_t i = 0, space = 0;
+	int used = 0;
+
+	while (s[i]) {
+		int n = utf8_decode(s + i, strlen(s + i), NULL), w;
+
+		n = n > 0 ? n : 1;
+		w = utf8_width(s + i, (size_t)n);
+		if (s[i] == ' ')
+			space = i;
+		if (used + w > width)
+			return space ? space : i ? i : (size_t)n;
+		used += w;
+		i += (size_t)n;
+	}
+	return i;
+}
+
+/* The part of a wrapping cell that stands in this line; *cell moves behind it. */
+static char *next_part(const struct ui_column *column, const char **cell)
+{
+	size_t len = column->wraps ? fold(*cell, column->width) : strlen(*cell);
+	char *part = mem_memdup(*cell, len);
+
+	*cell += len;
+	*cell += strspn(*cell, " ");
+	return part;
+}
+
+/* One line of a row; cells[i] moves behind what was printed. Returns whether something is left. */
+static bool print_line(const struct ui_table *t, const struct ui *ui, const char **cells,
+		       enum ui_style style, const struct border *b)
 {
 	struct text line = { 0 };
+	bool left = false;
 
 	for (int c = 0; c < t->n_columns; c++) {
 		bool last = c == t->n_columns - 1;
+		char *part = next_part(&t->columns[c], &cells[c]);
 
+		left = left || *cells[c];
 		if (b)
 			text_addf(&line, "%s ", b->vertical);
-		add_cell(&line, ui, &t->columns[c], cells[c], style, b || !last);
+		add_cell(&line, ui, &t->columns[c], part, style, b || !last);
 		text_adds(&line, b ? " " : last ? "" : "  ");
+		free(part);
 	}
 	if (b)
 		text_adds(&line, b->vertical);
 	text_addc(&line, '\n');
 	fwrite(line.data, 1, line.len, ui->out);
 	text_release(&line);
+	return left;
+}
+
+/* One row: `cells` holds n_columns of them. */
+static void print_row(const struct ui_table *t, const struct ui *ui, char *const *cells,
+		      enum ui_style style, const struct border *b)
+{
+	const char **rest = mem_calloc((size_t)t->n_columns, sizeof(*rest));
+
+	for (int c = 0; c < t->n_columns; c++)
+		rest[c] = cells[c];
+	while (print_line(t, ui, rest, style, b))
+		;
+	free((void *)rest);
 }
 
 static void print_tabs(const struct ui_table *t, FILE *out)

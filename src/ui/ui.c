@@ -39,14 +39,19 @@ static int terminal_width(int fd)
 	return columns && atoi(columns) > 0 ? atoi(columns) : 80;
 }
 
+void ui_resize(struct ui *ui)
+{
+	if (ui->is_terminal)
+		ui->width = terminal_width(fileno(ui->out));
+}
+
 void ui_init(struct ui *ui, FILE *out, enum ui_color color)
 {
 	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
 
 	*ui = (struct ui){ .out = out, .is_terminal = isatty(fileno(out)) };
 	ui->utf8 = locale_is_utf8();
-	if (ui->is_terminal)
-		ui->width = terminal_width(fileno(out));
+	ui_resize(ui);
 	ui->color = color == UI_COLOR_ALWAYS ||
 		    (color == UI_COLOR_AUTO && ui->is_terminal && !(no_color && *no_color) &&
 		     term && strcmp(term, "dumb") != 0);

@@ -13,7 +13,6 @@ is "--list for people is grouped, with what parameters are" "Attention
   sinks              Which heads look at the first token?  n=10 pos=-1
   run                a run of the recording; 0 is the newest" \
 	"$("$T" query --list --box | grep -x -e Attention -e '  sinks  .*' -e '  run  .*')"
-is "no argument is --list" "$(cat "$out")" "$("$T" query)"
 cut -f1 "$out" > "$work/names"
 "$T" trace -q -m "$m" --capture '*.[qk]_rot' --capture '*:act_mul' -o more.db "The model reads" || fail "no second recording"
 while read -r name; do

@@ -11,6 +11,7 @@ import glob
 import io
 import json
 import os
+import re
 import shutil
 import socket
 import sqlite3
@@ -66,6 +67,21 @@ def saved_query(name):
     return row[0], json.loads(row[1])
 
 
+def names():
+    """The saved queries."""
+    return [line.split(b"\t")[0].decode() for line in torchless("query", "--list").splitlines()]
+
+
+def as_text(value):
+    """Bytes that are no text, which the JSON of torchless has in hexadecimal, as ask() reads them."""
+    return bytes.fromhex(value["hex"]).decode(errors="replace") if isinstance(value, dict) else value
+
+
+def needs_torchless(sql):
+    """Whether a query asks functions that only torchless registers."""
+    return any(f"JOIN {name}" in sql for name in ("lens ", "attn ", "tensor_each("))
+
+
 class Shell(unittest.TestCase):
     """The stock sqlite3 shell."""
 
@@ -82,13 +98,19 @@ class Shell(unittest.TestCase):
             self.assertEqual(self.ask(f"SELECT count(*) n FROM {view}"), [{"n": count}])
 
     def test_saved_queries_are_found_and_run_there(self):
-        for name in "residual", "units", "roofline", "sure":
+        asked = 0
+        for name in names():
             sql, params = saved_query(name)
+            if needs_torchless(sql):
+                continue
             values = [f".parameter set :{key} {value!r}" for key, value in params.items()]
             here = self.ask(".parameter init", *values, sql)
             there = [json.loads(line) for line in torchless("query", "--json", name).splitlines()]
-            self.assertEqual(here, there)
-            self.assertGreater(len(here), 0, name)
+            there = [{key: as_text(value) for key, value in row.items()} for row in there]
+            with self.subTest(name):
+                self.assertEqual(here, there)
+                asked += len(here) > 0
+        self.assertGreaterEqual(asked, 25)
 
 
 class Pandas(unittest.TestCase):
@@ -208,32 +230,95 @@ class Datasette(unittest.TestCase):
         self.assertGreater(len(rows), 0)
 
 
+class Documentation(unittest.TestCase):
+    """The examples of docs/recording.md, before its questions and answers."""
+
+    def setUp(self):
+        self.folder = os.path.join(folder, "documented")
+        os.makedirs(self.folder, exist_ok=True)
+        for name in "scripts", "torchless":
+            with contextlib.suppress(FileExistsError):
+                os.symlink(os.path.join(ROOT, name) if name == "scripts" else TORCHLESS, os.path.join(self.folder, name))
+        torchless("trace", "-q", "-o", os.path.join(self.folder, "trace.db"), "The capital of France is")
+        with open(os.path.join(ROOT, "docs", "recording.md"), encoding="utf-8") as f:
+            self.text = f.read().split("## Questions and answers\n")[0]
+
+    def run_there(self, *command):
+        """Runs a command, which says something."""
+        path = os.pathsep.join((self.folder, os.path.dirname(sys.executable), os.environ["PATH"]))
+        python = os.path.join(self.folder, "scripts")
+        done = subprocess.run(command, cwd=self.folder, env=os.environ | {"PATH": path, "PYTHONPATH": python},
+                              capture_output=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertGreater(len(done.stdout + done.stderr), 0)
+
+    def test_python(self):
+        blocks = re.findall(r"^```python\n(.*?)^```$", self.text, re.M | re.S)
+        self.assertEqual(len(blocks), 2)
+        for block in blocks:
+            self.run_there(sys.executable, "-c", block + "\nprint(array.shape)\n")
+
+    def test_commands(self):
+        """What stands two spaces behind a command says what it does; servers have tests of their own."""
+        lines = re.findall(r"^\$ (.*)$", self.text.replace("\\\n", " "), re.M)
+        asked = 0
+        for line in lines:
+            if line.startswith(("datasette", "duckdb")):
+                continue
+            with self.subTest(line):
+                self.run_there("sh", "-c", re.sub(r"  +[a-z .]+$", "", line))
+                asked += 1
+        self.assertGreaterEqual(asked, 9)
+
+
 class Moved(unittest.TestCase):
     """A recording in another folder, its model gone."""
 
-    def test_everything_is_answered_but_what_needs_weights(self):
-        elsewhere = tempfile.mkdtemp(prefix="torchless-moved-")
-        self.addCleanup(shutil.rmtree, elsewhere)
-        shutil.copy(recording, os.path.join(elsewhere, "copy.db"))
+    def setUp(self):
+        self.before = {name: torchless("query", name) for name in names()}
+        self.elsewhere = tempfile.mkdtemp(prefix="torchless-moved-")
+        self.addCleanup(shutil.rmtree, self.elsewhere)
+        shutil.copy(recording, os.path.join(self.elsewhere, "copy.db"))
         model = os.path.join(folder, "model")
-        os.rename(model, model + ".away")
-        self.addCleanup(os.rename, model + ".away", model)
-        self.assertEqual(os.listdir(elsewhere), ["copy.db"])
-        names = [line.split(b"\t")[0].decode() for line in torchless("query", "--list").splitlines()]
+        self.model = model + ".away"
+        os.rename(model, self.model)
+        self.addCleanup(os.rename, self.model, model)
+        self.assertEqual(os.listdir(self.elsewhere), ["copy.db"])
+
+    def ask(self, *args):
+        """The saved query of the copy."""
+        return subprocess.run([TORCHLESS, "query", "-t", "copy.db", *args], cwd=self.elsewhere,
+                              capture_output=True, check=False)
+
+    def test_everything_is_answered_but_what_needs_weights(self):
         asked = 0
-        for name in names:
-            done = subprocess.run([TORCHLESS, "query", "-t", "copy.db", name], cwd=elsewhere,
-                                  capture_output=True, check=False)
+        for name, answer in self.before.items():
+            done = self.ask(name)
             with self.subTest(name):
                 if "JOIN lens " in saved_query(name)[0]:
                     self.assertEqual((done.returncode != 0, done.stdout), (True, b""))
                     self.assertRegex(done.stderr.decode(), r"^torchless: .*cannot open the model.* -m PATH\n$")
                 else:
-                    self.assertEqual(done.returncode, 0, done.stderr)
-                    self.assertEqual(done.stdout, torchless("query", name))
+                    self.assertEqual((done.returncode, done.stdout), (0, answer), done.stderr)
                     asked += 1
         self.assertGreaterEqual(asked, 25)
-        self.assertEqual(os.listdir(elsewhere), ["copy.db"])
+        self.assertEqual(os.listdir(self.elsewhere), ["copy.db"])
+
+    def test_everything_is_answered_where_the_model_is_named(self):
+        for name, answer in self.before.items():
+            done = self.ask("-m", self.model, name)
+            with self.subTest(name):
+                self.assertEqual((done.returncode, done.stdout), (0, answer), done.stderr)
+
+    def test_another_model_is_refused(self):
+        other = os.path.join(self.elsewhere, "other")
+        with contextlib.redirect_stderr(io.StringIO()):
+            make_checkpoint.main(["--preset", "window", "--seed", "99", "-q", "-o", other])
+        for name in "lens", "layer-knows", "token-layers":
+            done = self.ask("-m", other, name)
+            with self.subTest(name):
+                self.assertEqual((done.returncode != 0, done.stdout), (True, b""))
+                self.assertRegex(done.stderr.decode(), r"^torchless: [^\n]*has weights other than [^\n]*\n$")
 
 
 if __name__ == "__main__":

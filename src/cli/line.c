@@ -1,0 +1,517 @@
+/*
+ * line.c -- see line.h.  The editor is libedit; without a terminal, or on a dumb one, lines are
+ * read as they come.
+ *
+ * The history is a line an entry, appended as it is made: a shell that is killed, or two at the
+ * same time, lose nothing.
+ */
+#include "line.h"
+#include "torchless/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <histedit.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <wchar.h>
+
+#define HISTORY_ENTRIES 1000
+#define MAX_HISTORY     (64 << 20) /* bytes of the file that are read */
+#define MAX_ENTRY       (64 << 10) /* a longer one is not kept */
+#define MAX_SHOWN       60         /* candidates */
+
+struct line_reader {
+	struct invocation *in;
+	struct line_options o;
+	const char *prompt;
+	EditLine *el; /* NULL: no editing */
+	History *history;
+	char *history_path; /* NULL: none */
+	struct text input;  /* without editing: what was read and not yet returned */
+	size_t used;
+	bool cancelled, at_end;
+	struct sigaction before[3];
+};
+
+/* ---- candidates ---------------------------------------------------------------------------- */
+
+/* Of somebody's file: what would move the cursor cannot be typed. */
+static bool is_printable(const char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			return false;
+	return true;
+}
+
+void candidates_add(struct candidates *c, const char *text)
+{
+	if (!is_printable(text))
+		return;
+	for (int i = 0; i < c->n; i++)
+		if (!strcmp(c->list[i], text))
+			return;
+	c->list = mem_grow(c->list, (size_t)c->n, &c->cap, sizeof(*c->list));
+	c->list[c->n++] = mem_strdup(text);
+}
+
+void candidates_release(struct candidates *c)
+{
+	for (int i = 0; i < c->n; i++)
+		free(c->list[i]);
+	free(c->list);
+	*c = (struct candidates){ 0 };
+}
+
+static size_t common_prefix(const struct candidates *c)
+{
+	size_t len = strlen(c->list[0]);
+
+	for (int i = 1; i < c->n; i++) {
+		size_t n = 0;
+
+		while (n < len && c->list[i][n] == c->list[0][n])
+			n++;
+		len = n;
+	}
+	/* Never half a character. */
+	while (len > 0 && (c->list[0][len] & 0xc0) == 0x80)
+		len--;
+	return len;
+}
+
+/* Columns from top to bottom, as ls does. */
+static void show(const struct line_reader *r, const struct candidates *c)
+{
+	int n = c->n < MAX_SHOWN ? c->n : MAX_SHOWN, width = 0, columns, rows;
+	int screen = r->in->out.width > 0 ? r->in->out.width : 80;
+	struct text line = { 0 };
+
+	for (int i = 0; i < n; i++) {
+		int w = utf8_width(c->list[i], strlen(c->list[i])) + 2;
+
+		width = w > width ? w : width;
+	}
+	columns = width > 0 && screen / width > 1 ? screen / width : 1;
+	rows = (n + columns - 1) / columns;
+	text_addc(&line, '\n');
+	for (int y = 0; y < rows; y++) {
+		for (int i = y; i < n; i += rows) {
+			size_t from = line.len;
+
+			ui_add_clipped(&line, &r->in->out, c->list[i], strlen(c->list[i]),
+				       screen - 1);
+			for (int w = utf8_width(line.data + from, line.len - from);
+			     w < width && i + rows < n; w++)
+				text_addc(&line, ' ');
+		}
+		text_addc(&line, '\n');
+	}
+	if (c->n > n)
+		text_addf(&line, "and %d more\n", c->n - n);
+	fwrite(line.data, 1, line.len, stdout);
+	fflush(stdout);
+	text_release(&line);
+}
+
+/* What libedit counts: characters, which in a locale without UTF-8 are bytes. */
+static int characters(const struct line_reader *r, const char *s, size_t len)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < len; i++)
+		n += !r->in->out.utf8 || (s[i] & 0xc0) != 0x80;
+	return n;
+}
+
+/* Put in what all candidates begin with, or show them when that is typed already. */
+static unsigned char offer(const struct line_reader *r, const struct candidates *c,
+			   const char *before)
+{
+	size_t typed = strlen(before) - c->start, len = common_prefix(c);
+	const char *word = before + c->start;
+	char *text;
+
+	if (c->n > 1 && len <= typed) {
+		show(r, c);
+		return CC_REDISPLAY;
+	}
+	text = mem_memdup(c->list[0], len);
+	el_deletestr(r->el, characters(r, word, typed));
+	el_insertstr(r->el, text);
+	free(text);
+	return CC_REFRESH;
+}
+
+/* SQL that is pasted may be indented with tabs: there, more is already waiting to be read. */
+static bool is_indentation(const char *before)
+{
+	size_t len = strlen(before);
+	int waiting = 0;
+
+	if (len > 0 && before[len - 1] != ' ')
+		return false;
+	return !ioctl(STDIN_FILENO, FIONREAD, &waiting) && waiting > 0;
+}
+
+static unsigned char on_tab(EditLine *el, int key)
+{
+	struct candidates c = { 0 };
+	struct line_reader *r;
+	const LineInfo *li = el_line(el);
+	char *before, *after;
+	unsigned char result = CC_ERROR;
+
+	(void)key;
+	el_get(el, EL_CLIENTDATA, &r);
+	before = mem_memdup(li->buffer, (size_t)(li->cursor - li->buffer));
+	after = mem_memdup(li->cursor, (size_t)(li->lastchar - li->cursor));
+	if (is_indentation(before)) {
+		el_insertstr(el, " ");
+		result = CC_REFRESH;
+	} else {
+		r->o.complete(r->o.ctx, before, after, &c);
+		if (c.n > 0)
+			result = offer(r, &c, before);
+	}
+	candidates_release(&c);
+	free(before);
+	free(after);
+	return result;
+}
+
+/* ---- signals ------------------------------------------------------------------------------- */
+
+static volatile sig_atomic_t window_changed, continued;
+
+static void on_signal(int number)
+{
+	if (number == SIGINT)
+		interrupted = 1;
+	else if (number == SIGWINCH)
+		window_changed = 1;
+	else
+		continued = 1;
+}
+
+static const int signals[3] = { SIGINT, SIGWINCH, SIGCONT };
+
+/* Ctrl-C never ends the reader, and reading stops for each of them. */
+static void take_signals(struct line_reader *r)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+
+	for (int i = 0; i < 3; i++)
+		sigaction(signals[i], &action, &r->before[i]);
+}
+
+/* ---- the editor's input ---------------------------------------------------------------------- */
+
+/* One byte; 1, 0 at the end, -1 when Ctrl-C came first. */
+static int read_byte(struct line_reader *r, unsigned char *byte)
+{
+	for (;;) {
+		ssize_t n = interrupted ? -1 : read(STDIN_FILENO, byte, 1);
+
+		if (interrupted) {
+			r->cancelled = true;
+			return -1;
+		}
+		if (n >= 0)
+			return (int)n;
+		if (errno != EINTR)
+			return -1;
+		if (window_changed) {
+			window_changed = 0;
+			ui_resize(&r->in->out);
+			el_resize(r->el);
+		}
+		if (continued) {
+			continued = 0;
+			el_set(r->el, EL_PREP_TERM, 1);
+			el_set(r->el, EL_REFRESH);
+		}
+	}
+}
+
+static int read_character(EditLine *el, wchar_t *out)
+{
+	struct line_reader *r;
+	char bytes[4];
+	uint32_t cp;
+	int n = 0, got;
+
+	el_get(el, EL_CLIENTDATA, &r);
+	do {
+		got = read_byte(r, (unsigned char *)&bytes[n]);
+		if (got <= 0)
+			return got;
+		n++;
+		if (!r->in->out.utf8) {
+			*out = (wchar_t)(unsigned char)bytes[0];
+			return 1;
+		}
+		if (utf8_decode(bytes, (size_t)n, &cp) > 0) {
+			*out = (wchar_t)cp;
+			return 1;
+		}
+	} while (n < 4 && utf8_complete(bytes, (size_t)n) == 0);
+	*out = L'?';
+	return 1;
+}
+
+static char *show_prompt(EditLine *el)
+{
+	struct line_reader *r;
+
+	el_get(el, EL_CLIENTDATA, &r);
+	return (char *)r->prompt;
+}
+
+static void open_editor(struct line_reader *r)
+{
+	HistEvent event;
+
+	/* Characters only: numbers keep their decimal point. */
+	if (r->in->out.utf8 && !setlocale(LC_CTYPE, ""))
+		setlocale(LC_CTYPE, "C.UTF-8");
+	r->el = el_init("torchless", stdin, stdout, stderr);
+	if (!r->el)
+		return;
+	r->history = history_init();
+	history(r->history, &event, H_SETSIZE, HISTORY_ENTRIES);
+	history(r->history, &event, H_SETUNIQUE, 1);
+	el_set(r->el, EL_CLIENTDATA, r);
+	el_set(r->el, EL_EDITOR, "emacs");
+	el_set(r->el, EL_PROMPT, show_prompt);
+	el_set(r->el, EL_HIST, history, r->history);
+	el_set(r->el, EL_GETCFN, read_character);
+	el_set(r->el, EL_ADDFN, "complete", "complete the word", on_tab);
+	el_set(r->el, EL_BIND, "^I", "complete", NULL);
+	el_set(r->el, EL_BIND, "^R", "em-inc-search-prev", NULL);
+	el_source(r->el, NULL);
+}
+
+/* ---- history --------------------------------------------------------------------------------- */
+
+/* mkdir -p, for the owner only. */
+static void make_directories(const char *file)
+{
+	char *path = mem_strdup(file);
+
+	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		mkdir(path, 0700);
+		*slash = '/';
+	}
+	free(path);
+}
+
+static char *history_path(const char *name)
+{
+	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+	struct text path = { 0 };
+
+	if (state && *state == '/')
+		text_addf(&path, "%s/torchless/%s", state, name);
+	else if (home && *home == '/')
+		text_addf(&path, "%s/.local/state/torchless/%s", home, name);
+	return path.data;
+}
+
+/* Open the file for its owner only; -1 when it is none, a link, or cannot be written. */
+static int open_history(const char *path, int flags)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | flags, 0600);
+	struct stat st;
+
+	if (fd >= 0 && (fstat(fd, &st) || !S_ISREG(st.st_mode) || fchmod(fd, 0600))) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* Write to the history file; a history that cannot be kept is no reason to stop. */
+static void write_history(const struct line_reader *r, int flags, const char *data, size_t len)
+{
+	int fd;
+
+	make_directories(r->history_path);
+	fd = open_history(r->history_path, flags);
+	if (fd < 0 || write(fd, data, len) != (ssize_t)len)
+		note(r->in, "%s: the history is not kept", r->history_path);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Where the newest HISTORY_ENTRIES lines begin, and how many lines there are. */
+static size_t newest(const struct text *t, int *n_lines)
+{
+	size_t i = t->len, from = 0;
+	int n = 0;
+
+	for (; i > 0; i--)
+		if (t->data[i - 1] == '\n' && n++ == HISTORY_ENTRIES)
+			from = i;
+	*n_lines = n;
+	return from;
+}
+
+static void load_history(struct line_reader *r)
+{
+	struct text t = { 0 };
+	struct stat st;
+	HistEvent event;
+	struct err ignored;
+	size_t from;
+	int n;
+
+	if (stat(r->history_path, &st) || !S_ISREG(st.st_mode) ||
+	    text_read_file(&t, r->history_path, MAX_HISTORY, &ignored)) {
+		text_release(&t);
+		return;
+	}
+	from = newest(&t, &n);
+	if (n > 2 * HISTORY_ENTRIES)
+		write_history(r, O_TRUNC, t.data + from, t.len - from);
+	for (char *line = t.data + from, *end; (end = strchr(line, '\n')); line = end + 1) {
+		*end = '\0';
+		if (*line && is_printable(line))
+			history(r->history, &event, H_ENTER, line);
+	}
+	text_release(&t);
+}
+
+void line_remember(struct line_reader *r, const char *entry)
+{
+	struct text line = { 0 };
+	HistEvent event;
+
+	if (!r->el || !*entry || *entry == ' ' || strlen(entry) > MAX_ENTRY)
+		return;
+	text_adds(&line, entry);
+	for (size_t i = 0; i < line.len; i++)
+		if ((unsigned char)line.data[i] < 0x20)
+			line.data[i] = ' ';
+	history(r->history, &event, H_ENTER, line.data);
+	text_addc(&line, '\n');
+	if (r->history_path)
+		write_history(r, O_APPEND, line.data, line.len);
+	text_release(&line);
+}
+
+/* ---- plain lines ----------------------------------------------------------------------------- */
+
+/* Move one line out of what was read; false when there is no whole one. */
+static bool take_line(struct line_reader *r, struct text *line)
+{
+	char *from = r->input.data ? r->input.data + r->used : NULL, *end;
+	size_t left = from ? r->input.len - r->used : 0;
+
+	end = from ? memchr(from, '\n', left) : NULL;
+	if (!end && !(r->at_end && left))
+		return false;
+	left = end ? (size_t)(end - from) : left;
+	text_add(line, from, left);
+	r->used += left + (end != NULL);
+	return true;
+}
+
+static int read_plain(struct line_reader *r, const char *prompt, struct text *line, struct err *err)
+{
+	char buf[4096];
+
+	/* Of a terminal's two streams, the one that shows it and does not carry results. */
+	if (isatty(STDIN_FILENO)) {
+		fflush(stdout);
+		fputs(prompt, stderr);
+	}
+	while (!take_line(r, line)) {
+		ssize_t n = r->at_end ? 0 : read(STDIN_FILENO, buf, sizeof(buf));
+
+		if (interrupted)
+			return LINE_CANCELLED;
+		if (n == 0 && (r->at_end || r->used == r->input.len))
+			return LINE_END;
+		if (n == 0)
+			r->at_end = true;
+		else if (n > 0)
+			text_add(&r->input, buf, (size_t)n);
+		else if (errno != EINTR)
+			return err_set(err, ERR_IO, "cannot read standard input: %s",
+				       strerror(errno));
+	}
+	return LINE_READ;
+}
+
+/* ---- the reader --------------------------------------------------------------------------------
+ */
+
+struct line_reader *line_reader_new(struct invocation *in, const struct line_options *o)
+{
+	struct line_reader *r = mem_calloc(1, sizeof(*r));
+	const char *term = getenv("TERM");
+
+	r->in = in;
+	r->o = *o;
+	if (!isatty(STDIN_FILENO))
+		return r;
+	take_signals(r);
+	if (!in->out.is_terminal || !term || !*term || !strcmp(term, "dumb"))
+		return r;
+	open_editor(r);
+	if (!r->el)
+		return r;
+	if (o->history)
+		r->history_path = history_path(o->history);
+	if (r->history_path)
+		load_history(r);
+	return r;
+}
+
+void line_reader_free(struct line_reader *r)
+{
+	if (!r)
+		return;
+	if (r->el)
+		el_end(r->el);
+	if (r->history)
+		history_end(r->history);
+	if (isatty(STDIN_FILENO))
+		for (int i = 0; i < 3; i++)
+			sigaction(signals[i], &r->before[i], NULL);
+	free(r->history_path);
+	text_release(&r->input);
+	free(r);
+}
+
+int line_read(struct line_reader *r, const char *prompt, struct text *line, struct err *err)
+{
+	const char *s;
+	int n = 0, result = LINE_READ;
+
+	text_clear(line);
+	text_adds(line, "");
+	if (!r->el) {
+		result = read_plain(r, prompt, line, err);
+		interrupted = isatty(STDIN_FILENO) ? 0 : interrupted;
+		return result;
+	}
+	r->prompt = prompt;
+	r->cancelled = false;
+	fflush(stdout);
+	s = el_gets(r->el, &n);
+	if (r->cancelled)
+		result = LINE_CANCELLED;
+	else if (!s || n <= 0)
+		result = LINE_END;
+	else
+		text_add(line, s, strcspn(s, "\n"));
+	interrupted = 0;
+	return result;
+}

@@ -1,0 +1,47 @@
+/*
+ * line.h -- reading lines from a person: editing, history, completion; or plainly from a pipe.
+ */
+#ifndef TORCHLESS_LINE_H
+#define TORCHLESS_LINE_H
+
+#include "torchless/cli.h"
+
+/* What may stand instead of text[start..cursor). */
+struct candidates {
+	char **list;
+	int n;
+	size_t cap;
+	size_t start;
+};
+void candidates_add(struct candidates *c, const char *text); /* each is kept once */
+void candidates_release(struct candidates *c);
+
+struct line_options {
+	const char *history; /* a file's name in $XDG_STATE_HOME/torchless; NULL: memory only */
+	/* The candidates for the line at the cursor; what was typed behind it is in `after`. */
+	void (*complete)(void *ctx, const char *before, const char *after, struct candidates *c);
+	void *ctx;
+};
+
+enum { LINE_END = 0, LINE_READ = 1, LINE_CANCELLED = 2 };
+
+struct line_reader;
+
+/*
+ * Edits on a terminal that can move its cursor; else reads stdin, and prompts on stderr when stdin
+ * is a terminal.  There Ctrl-C does not end the program until line_reader_free(): it sets
+ * `interrupted`, which line_read() clears.
+ */
+struct line_reader *line_reader_new(struct invocation *in, const struct line_options *o);
+void line_reader_free(struct line_reader *r);
+
+/* A line without its end, which may hold NULs; LINE_CANCELLED after Ctrl-C, ERR_IO. */
+int line_read(struct line_reader *r, const char *prompt, struct text *line, struct err *err);
+
+/*
+ * Keep an entry in the history, in memory and in the file, which only its owner can read.  One that
+ * begins with a space is not kept, as in bash.
+ */
+void line_remember(struct line_reader *r, const char *entry);
+
+#endif

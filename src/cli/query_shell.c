@@ -1,0 +1,366 @@
+/*
+ * query_shell.c -- `torchless query` without SQL: a person at a terminal, or a file of statements.
+ *
+ * A line is a dot command, a saved query by its name, or a piece of SQL, which runs at its
+ * semicolon.  A person is told what went wrong and goes on; a file ends at the first error, whose
+ * exit status is the program's.
+ */
+#include "query_shell.h"
+#include "sql_lex.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PERSON_ROWS 40 /* of a box, unless .limit or --limit say otherwise */
+#define MAX_PROMPT  24 /* columns of the recording's name */
+
+struct query_settings shell_settings(const struct shell *s)
+{
+	struct query_settings set = s->set;
+	bool is_box = set.form == QUERY_BOX || set.form == QUERY_RECORDS;
+
+	set.footer = is_box && s->in->out.is_terminal && !option_on(s->in, OPT_QUIET);
+	set.more = ".limit 0";
+	set.max_rows = s->limit >= 0 ? s->limit : set.footer ? PERSON_ROWS : 0;
+	return set;
+}
+
+struct words words_split(const char *line)
+{
+	struct words w = { 0 };
+	struct text word = { 0 };
+
+	for (line += strspn(line, " \t"); *line; line += strspn(line, " \t")) {
+		text_clear(&word);
+		text_adds(&word, "");
+		while (*line && *line != ' ' && *line != '\t') {
+			size_t len = strcspn(line, *line == '\'' || *line == '"' ? "" : " \t'\"");
+
+			if (*line == '\'' || *line == '"') {
+				len = strcspn(line + 1, (char[]){ *line, '\0' });
+				text_add(&word, line + 1, len);
+				w.is_open = !line[len + 1];
+				line += len + 1 + !w.is_open;
+			} else {
+				text_add(&word, line, len);
+				line += len;
+			}
+		}
+		name_list_add(&w.list, word.data, word.len);
+	}
+	text_release(&word);
+	return w;
+}
+
+/* ---- what a line is ---------------------------------------------------------------------------
+ */
+
+/* The words that SQL begins with. */
+static const char *const beginnings[] = {
+	"SELECT",  "WITH",   "VALUES", "EXPLAIN", "PRAGMA",   "INSERT",    "UPDATE",  "DELETE",
+	"REPLACE", "CREATE", "DROP",   "ALTER",   "ATTACH",   "DETACH",    "VACUUM",  "ANALYZE",
+	"REINDEX", "BEGIN",  "COMMIT", "END",     "ROLLBACK", "SAVEPOINT", "RELEASE",
+};
+
+static bool begins_sql(const char *word)
+{
+	struct sql_token t = sql_lex(word);
+
+	for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++)
+		if (sql_is(&t, beginnings[i]))
+			return true;
+	return false;
+}
+
+static void trim(char *line)
+{
+	size_t len = strlen(line), from = strspn(line, " \t\r");
+
+	while (len > from && strchr(" \t\r", line[len - 1]))
+		len--;
+	memmove(line, line + from, len - from);
+	line[len - from] = '\0';
+}
+
+/*
+ * Whether a line that begins a statement is the name of a saved query, as it stands in *w, perhaps
+ * with parameters.  One word that is no SQL counts as a name, so that a misspelt one is told.
+ */
+static bool is_name(struct shell *s, const char *line, struct words *w)
+{
+	struct err ignored;
+	char *first;
+	size_t len;
+
+	*w = words_split(line);
+	if (w->list.n == 0)
+		return false;
+	first = w->list.list[w->list.n - 1];
+	len = strlen(first);
+	if (len > 1 && first[len - 1] == ';')
+		first[len - 1] = '\0';
+	first = w->list.list[0];
+	if (!isalpha((unsigned char)*first) || !query_is_name(first))
+		return false;
+	if (!sql_names_read(&s->names, s->rec, &ignored) &&
+	    name_list_find(&s->names.saved, first) >= 0)
+		return !begins_sql(first) || w->list.n == 1;
+	for (int i = 1; i < w->list.n; i++)
+		if (!strchr(w->list.list[i], '='))
+			return false;
+	return !begins_sql(first);
+}
+
+static int run_name(struct shell *s, const struct words *w, struct err *err)
+{
+	const struct query_settings set = shell_settings(s);
+	const char *name = w->list.list[0];
+	const char *const *given = (const char *const *)(w->list.list + 1);
+	struct err ignored;
+
+	/* What other shells leave and explain themselves by. */
+	if (w->list.n == 1 && name_list_find(&s->names.saved, name) < 0 &&
+	    dot_find(name, &ignored) &&
+	    (!strcmp(name, "quit") || !strcmp(name, "exit") || !strcmp(name, "help")))
+		return dot_find(name, &ignored)->run(s, &(struct words){ 0 }, "", err);
+	if (query_params_check(given, w->list.n - 1, err))
+		return err->code;
+	return query_saved(s->in, s->rec, &set, name, given, w->list.n - 1, err);
+}
+
+/* ---- statements --------------------------------------------------------------------------------
+ */
+
+/* On one line, as the history keeps it: a comment to the end of its line would hide the rest. */
+static void flatten(const char *sql, struct text *out)
+{
+	bool gap = false;
+
+	for (struct sql_token t = sql_lex(sql); t.type != SQL_END; t = sql_lex(t.s + t.len)) {
+		bool hidden = t.type == SQL_SPACE || (t.type == SQL_COMMENT && t.s[0] == '-');
+
+		if (!hidden && gap && out->len)
+			text_addc(out, ' ');
+		gap = hidden;
+		if (!hidden)
+			text_add(out, t.s, t.len);
+	}
+}
+
+static bool is_blank(const char *sql)
+{
+	struct sql_token t = sql_lex(sql);
+
+	while ((t.type == SQL_SPACE || t.type == SQL_COMMENT) && !t.is_open)
+		t = sql_lex(t.s + t.len);
+	return t.type == SQL_END;
+}
+
+static int run_statement(struct shell *s, struct err *err)
+{
+	const struct query_settings set = shell_settings(s);
+	struct text line = { 0 };
+	int r;
+
+	flatten(s->statement.data, &line);
+	if (line.len)
+		line_remember(s->reader, line.data);
+	text_release(&line);
+	r = query_print(s->in, s->rec, &set, s->statement.data, NULL, 0, err);
+	text_clear(&s->statement);
+	return r;
+}
+
+static int take_line(struct shell *s, char *line, struct err *err)
+{
+	struct words w = { 0 };
+	int r = 0;
+
+	if (s->statement.len == 0) {
+		bool named;
+
+		trim(line);
+		if (*line == '.') {
+			line_remember(s->reader, line);
+			return dot_run(s, line, err);
+		}
+		named = is_name(s, line, &w);
+		if (named) {
+			line_remember(s->reader, line);
+			r = run_name(s, &w, err);
+		}
+		name_list_release(&w.list);
+		if (named)
+			return r;
+	}
+	text_adds(&s->statement, line);
+	text_addc(&s->statement, '\n');
+	if (is_blank(s->statement.data))
+		text_clear(&s->statement);
+	else if (sql_is_complete(s->statement.data))
+		return run_statement(s, err);
+	return 0;
+}
+
+/* ---- a person at the terminal -------------------------------------------------------------------
+ */
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash && slash[1] ? slash + 1 : path;
+}
+
+/* The one recording that is meant, in few columns; and as wide, that a statement goes on. */
+static void make_prompts(const struct shell *s, struct text *first, struct text *more)
+{
+	const char *name = base_name(s->path);
+
+	ui_add_clipped(first, &s->in->out, name, strlen(name), MAX_PROMPT);
+	for (int i = utf8_width(first->data, first->len) - 3; i > 0; i--)
+		text_addc(more, ' ');
+	text_adds(first, "> ");
+	text_adds(more, "...> ");
+}
+
+/* "trace.db: 5 tokens of "The capital of France is" and 1 generated, through the 5 layers of m" */
+static const char greeting_sql[] =
+	"SELECT m.name, m.n_layers, (SELECT count(*) FROM run) n_runs, "
+	"(SELECT count(*) FROM token t WHERE t.run_id = r.id AND source <> 'generated') n_prompt, "
+	"(SELECT count(*) FROM token t WHERE t.run_id = r.id AND source = 'generated') "
+	"n_generated, "
+	"substr(r.prompt, 1, 60) || iif(length(r.prompt) > 60, '…', '') prompt "
+	"FROM run r JOIN model m ON m.id = r.model_id ORDER BY r.id DESC LIMIT 1";
+
+static int add_greeting(void *ctx, const struct rows *rows, const struct cell *cells)
+{
+	struct text *t = ctx;
+	long long runs = cells[2].i, prompt = cells[3].i, generated = cells[4].i;
+
+	(void)rows;
+	if (runs > 1)
+		text_addf(t, "%lld runs", runs);
+	else
+		text_addf(t, "%lld token%s", prompt, prompt == 1 ? "" : "s");
+	if (runs <= 1 && cells[5].type == CELL_TEXT) {
+		text_adds(t, " of \"");
+		text_add_escaped(t, cells[5].s.data, cells[5].s.len);
+		text_adds(t, "\"");
+	}
+	if (runs <= 1 && generated)
+		text_addf(t, " and %lld generated", generated);
+	text_addf(t, " through the %lld layers of ", (long long)cells[1].i);
+	text_add_escaped(t, cells[0].s.data, cells[0].s.len);
+	return 0;
+}
+
+static void greet(const struct shell *s)
+{
+	const char *name = base_name(s->path);
+	struct text line = { 0 }, what = { 0 };
+	struct query q = { .row = add_greeting, .ctx = &what, .interrupted = &interrupted };
+	struct err ignored;
+
+	ui_add_clipped(&line, &s->in->err, name, strlen(name), 0);
+	if (!recording_query(s->rec, greeting_sql, &q, &ignored) && what.len)
+		text_addf(&line, ": %s", what.data);
+	text_adds(&line, "\nType SQL and ;  or try: residual, next n=3, .saved, .help.  Tab "
+			 "completes.\n");
+	fwrite(line.data, 1, line.len, stderr);
+	text_release(&line);
+	text_release(&what);
+}
+
+/* A recording that keeps no text is not asked about in a file that does. */
+static bool keeps_history(const struct shell *s)
+{
+	struct name_list redacted = { 0 };
+	struct err ignored;
+	bool keeps = !name_lists_read(s->rec, "SELECT 1 FROM run WHERE prompt_redacted LIMIT 1",
+				      (struct name_list *[]){ &redacted }, &ignored) &&
+		     redacted.n == 0;
+
+	name_list_release(&redacted);
+	return keeps;
+}
+
+static void report(const struct err *err)
+{
+	fflush(stdout);
+	clearerr(stdout);
+	/* The terminal showed ^C. */
+	fprintf(stderr, "%storchless: %s\n", err->code == ERR_INTERRUPTED ? "\n" : "",
+		err->message);
+}
+
+/* ---- the loop ----------------------------------------------------------------------------------
+ */
+
+/* At the end of its input a file may leave the last semicolon out; what a person typed is dropped.
+ */
+static int finish(struct shell *s, struct err *err)
+{
+	if (s->is_person) {
+		fputc('\n', stderr);
+		return 0;
+	}
+	return s->statement.len ? run_statement(s, err) : 0;
+}
+
+static int read_lines(struct shell *s, struct err *err)
+{
+	struct text first = { 0 }, more = { 0 }, line = { 0 };
+	int got = LINE_READ, r = 0;
+
+	make_prompts(s, &first, &more);
+	while (!r && !s->quit) {
+		got = line_read(s->reader, s->statement.len ? more.data : first.data, &line, err);
+		ui_resize(&s->in->out);
+		if (got == LINE_END || got < 0) {
+			r = got < 0 ? got : finish(s, err);
+			break;
+		}
+		if (got == LINE_CANCELLED && !s->is_person)
+			r = err_set(err, ERR_INTERRUPTED, "interrupted");
+		else if (got == LINE_CANCELLED)
+			text_clear(&s->statement), fputc('\n', stderr);
+		else if (strlen(line.data) != line.len)
+			r = err_set(err, ERR_USAGE, "the SQL holds a NUL byte");
+		else
+			r = take_line(s, line.data, err);
+		if (r && s->is_person) {
+			report(err);
+			text_clear(&s->statement);
+			r = 0;
+		}
+		interrupted = s->is_person ? 0 : interrupted;
+	}
+	text_release(&first);
+	text_release(&more);
+	text_release(&line);
+	return r;
+}
+
+int query_shell(struct invocation *in, struct recording *rec, const char *path, struct err *err)
+{
+	struct shell s = { .in = in, .rec = rec, .path = path, .limit = -1 };
+	struct line_options o = { .complete = query_complete, .ctx = &s };
+	int r;
+
+	s.set = query_settings_of(in);
+	s.limit = option_int(in, OPT_LIMIT, -1);
+	s.is_person = isatty(STDIN_FILENO);
+	o.history = keeps_history(&s) ? "query_history" : NULL;
+	s.reader = line_reader_new(in, &o);
+	if (s.is_person && !option_on(in, OPT_QUIET))
+		greet(&s);
+	r = read_lines(&s, err);
+	line_reader_free(s.reader);
+	sql_names_release(&s.names);
+	text_release(&s.statement);
+	return r;
+}
