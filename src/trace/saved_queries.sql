@@ -163,14 +163,16 @@ WHERE v.role = ''resid_post'' AND v.phase = ''prefill''
 
 ('Layers', 'massive', 'Where are the massive activations of the residual stream?',
 'The largest element of the stream of each layer: at which token, in which dimension, in standard deviations of all elements.',
-'SELECT v.layer, v.pos0 + v.absmax_at / m.d_model pos, CAST(t.piece AS TEXT) token,
-  v.absmax_at % m.d_model dimension, round(iif(v.vmax = v.absmax, v.absmax, -v.absmax), 2) value,
-  round(v.absmax / nullif(v.std, 0), 1) in_std
-FROM v_value v JOIN run r ON r.id = v.run_id JOIN model m ON m.id = r.model_id
-  LEFT JOIN v_token t ON t.run_id = v.run_id AND t.pos = v.pos0 + v.absmax_at / m.d_model
-WHERE v.role = ''resid_post'' AND v.pass = :pass AND v.absmax NOT NULL
-  AND v.run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY v.id',
-'{"pass": 0, "run": 0}'),
+'SELECT most.layer, most.pos0 + most.absmax_at / m.d_model pos, CAST(t.piece AS TEXT) token,
+  most.absmax_at % m.d_model dimension, round(iif(most.vmax = most.absmax, most.absmax, -most.absmax), 2) value,
+  round(most.absmax / nullif(most.std, 0), 1) in_std
+FROM (SELECT layer, max(absmax) absmax, run_id, pos0, absmax_at, vmax, std FROM v_value
+      WHERE role = ''resid_post'' AND phase = :phase AND run_id = iif(:run, :run, (SELECT max(id) FROM run))
+      GROUP BY layer HAVING max(absmax) NOT NULL) most
+  JOIN run r ON r.id = most.run_id JOIN model m ON m.id = r.model_id
+  LEFT JOIN v_token t ON t.run_id = most.run_id AND t.pos = most.pos0 + most.absmax_at / m.d_model
+ORDER BY most.layer',
+'{"phase": "prefill", "run": 0}'),
 
 ('Layers', 'outliers', 'Is the residual stream ruled by a few dimensions?',
 'A normal distribution has kurtosis 3. percent_of_square is the share of one dimension in the squared length.',
@@ -253,27 +255,27 @@ GROUP BY a.k ORDER BY avg(a.p) DESC LIMIT :n',
 
 -- ---- units of the mlps ---------------------------------------------------------------------
 ('Units of the MLPs', 'units', 'Which units fire most?',
-'The largest activation of each layer, and the token it fires at.',
-'SELECT v.layer, v.absmax_at % m.d_ff unit, v.pos0 + v.absmax_at / m.d_ff pos, CAST(t.piece AS TEXT) token,
-  round(iif(v.vmax = v.absmax, v.absmax, -v.absmax), 3) activation, round(v.absmax / nullif(v.std, 0), 1) in_std
-FROM v_value v JOIN run r ON r.id = v.run_id JOIN model m ON m.id = r.model_id
-  LEFT JOIN v_token t ON t.run_id = v.run_id AND t.pos = v.pos0 + v.absmax_at / m.d_ff
-WHERE v.role = ''mlp_post'' AND v.pass = :pass AND v.absmax NOT NULL
-  AND v.run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY v.absmax DESC LIMIT :n',
-'{"n": 10, "pass": 0, "run": 0}'),
+'The largest activation of each layer over all positions, and the token it fires at.',
+'SELECT most.layer, most.absmax_at % m.d_ff unit, most.pos0 + most.absmax_at / m.d_ff pos, CAST(t.piece AS TEXT) token,
+  round(iif(most.vmax = most.absmax, most.absmax, -most.absmax), 3) activation, round(most.absmax / nullif(most.std, 0), 1) in_std
+FROM (SELECT layer, max(absmax) absmax, run_id, pos0, absmax_at, vmax, std FROM v_value
+      WHERE role = ''mlp_post'' AND phase = :phase AND run_id = iif(:run, :run, (SELECT max(id) FROM run))
+      GROUP BY layer HAVING max(absmax) NOT NULL) most
+  JOIN run r ON r.id = most.run_id JOIN model m ON m.id = r.model_id
+  LEFT JOIN v_token t ON t.run_id = most.run_id AND t.pos = most.pos0 + most.absmax_at / m.d_ff
+ORDER BY most.absmax DESC LIMIT :n',
+'{"n": 10, "phase": "prefill", "run": 0}'),
 
 ('Units of the MLPs', 'silent-units', 'How many units are nearly silent?',
-'At one position: silent is below a share of the loudest unit of the layer.',
+'At one position: silent is below a share of the loudest unit of the layer, in size.',
 'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))),
-unit AS MATERIALIZED (SELECT v.layer, e.i1 unit, abs(e.value) size
+units AS MATERIALIZED (SELECT v.layer, t_slice(v.id, ''[pos='' || here.pos || '']'') x
   FROM here JOIN v_value v ON v.run_id = here.run AND v.role = ''mlp_post''
-      AND here.pos BETWEEN v.pos0 AND v.pos0 + v.n_tok - 1
-    JOIN tensor_each(v.id) e ON e.i0 = here.pos),
-loudest AS MATERIALIZED (SELECT layer, unit, max(size) size FROM unit GROUP BY layer)
-SELECT l.layer, count(*) units, sum(u.size < :below * l.size) silent, round(100.0 * sum(u.size < :below * l.size) / count(*), 1) percent,
-  l.unit loudest_unit, round(l.size, 3) loudest
-FROM loudest l JOIN unit u ON u.layer = l.layer GROUP BY l.layer ORDER BY l.layer',
+    AND here.pos BETWEEN v.pos0 AND v.pos0 + v.n_tok - 1),
+silent AS MATERIALIZED (SELECT layer, CAST(t_shape(x) AS INT) units, t_absmax(x) loudest,
+    t_hist(x, 1, -:below * t_absmax(x), :below * t_absmax(x)) ->> ''$.counts[0]'' n FROM units)
+SELECT layer, units, n silent, round(100.0 * n / units, 1) percent, round(loudest, 3) loudest FROM silent ORDER BY layer',
 '{"below": 0.01, "pos": -1, "run": 0}'),
 
 -- ---- time and memory -----------------------------------------------------------------------
@@ -434,8 +436,8 @@ UNION ALL SELECT ''command'', (SELECT group_concat(iif(value = '''' OR value GLO
 'Without a first_position all positions of the pass are there.',
 'SELECT fqn, pass, dtype, shape, dump_from first_position, count(*) chunks, sum(length(data)) bytes
 FROM v_payload WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))
-GROUP BY value_id ORDER BY value_id',
-'{"run": 0}'),
+GROUP BY value_id ORDER BY value_id LIMIT :n',
+'{"n": 100, "run": 0}'),
 
 ('The recording', 'size', 'What takes the room in the recording?',
 'Every value has statistics of its positions; those that were captured have dumps.',
@@ -460,11 +462,7 @@ FROM (SELECT n_prompt, (SELECT max(pos0 + n_tok) - 1 FROM pass p WHERE p.run_id 
   FROM v_run r WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
 WHERE typeof(:value) <> ''integer'' OR :value NOT BETWEEN -n_prompt AND last'),
 
-('pass', 'a pass: 0 is the prefill, then one a decoded token',
-'SELECT ''a pass, 0 to '' || last FROM (SELECT max(idx) last FROM pass WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
-WHERE typeof(:value) <> ''integer'' OR :value NOT BETWEEN 0 AND last'),
-
-('phase', 'prefill or decode',
+('phase', 'prefill, the prompt, or decode, what was generated',
 'SELECT ''prefill or decode'' WHERE :value NOT IN (''prefill'', ''decode'')'),
 
 ('layer', 'a layer, from 0',

@@ -79,7 +79,7 @@ def as_text(value):
 
 def needs_torchless(sql):
     """Whether a query asks functions that only torchless registers."""
-    return any(f"JOIN {name}" in sql for name in ("lens ", "attn ", "tensor_each("))
+    return any(name in sql for name in ("JOIN lens ", "JOIN attn ", "tensor_each(", "t_slice("))
 
 
 class Shell(unittest.TestCase):
