@@ -290,7 +290,8 @@ static void open_editor(struct line_reader *r)
 	el_set(r->el, EL_PROMPT, show_prompt);
 	el_set(r->el, EL_HIST, history, r->history);
 	el_set(r->el, EL_GETCFN, read_character);
-	el_set(r->el, EL_ADDFN, "complete", "complete the word", on_tab);
+	/* As wide strings: of narrow ones libedit makes copies that it never frees. */
+	el_wset(r->el, EL_ADDFN, L"complete", L"complete the word", on_tab);
 	el_set(r->el, EL_BIND, "^I", "complete", NULL);
 	el_set(r->el, EL_BIND, "^R", "em-inc-search-prev", NULL);
 	el_source(r->el, NULL);
