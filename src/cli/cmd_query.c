@@ -4,6 +4,7 @@
  * Output is query_print.c, parameters are query_params.c, what comes without SQL query_shell.c.
  */
 #include "query.h"
+#include "sql_lex.h"
 #include "torchless/inspect.h"
 
 #include <string.h>
@@ -72,7 +73,8 @@ int cmd_query(struct invocation *in, struct err *err)
 		r = query_list(in, rec, &set, err);
 	else if (in->n_args == 0)
 		r = query_shell(in, rec, option_text(in, OPT_TRACE, "trace.db"), err);
-	else if (strcmp(in->args[0], "-") != 0 && query_is_name(in->args[0]))
+	else if (query_is_name(in->args[0]) && strcmp(in->args[0], "-") != 0 &&
+		 !sql_begins(in->args[0]))
 		r = query_saved(in, rec, &set, in->args[0], in->args + 1, in->n_args - 1, err);
 	else
 		r = run_given(in, rec, &set, err);

@@ -16,7 +16,7 @@ enum { OVERVIEW = 3, ALL = 5 };
 static int unknown_function(const char *name, struct err *err)
 {
 	const char *near = NULL;
-	int best = (int)strlen(name) / 3 + 2;
+	int best = ((int)strlen(name) + 2) / 3 + 1;
 
 	for (int i = 0; i < sql_function_table_len; i++) {
 		int d = text_distance(name, sql_function_table[i].name);

@@ -58,23 +58,6 @@ struct words words_split(const char *line)
 /* ---- what a line is ---------------------------------------------------------------------------
  */
 
-/* The words that SQL begins with. */
-static const char *const beginnings[] = {
-	"SELECT",  "WITH",   "VALUES", "EXPLAIN", "PRAGMA",   "INSERT",    "UPDATE",  "DELETE",
-	"REPLACE", "CREATE", "DROP",   "ALTER",   "ATTACH",   "DETACH",    "VACUUM",  "ANALYZE",
-	"REINDEX", "BEGIN",  "COMMIT", "END",     "ROLLBACK", "SAVEPOINT", "RELEASE",
-};
-
-static bool begins_sql(const char *word)
-{
-	struct sql_token t = sql_lex(word);
-
-	for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++)
-		if (sql_is(&t, beginnings[i]))
-			return true;
-	return false;
-}
-
 static void trim(char *line)
 {
 	size_t len = strlen(line), from = strspn(line, " \t\r");
@@ -107,11 +90,11 @@ static bool is_name(struct shell *s, const char *line, struct words *w)
 		return false;
 	if (!sql_names_read(&s->names, s->rec, &ignored) &&
 	    name_list_find(&s->names.saved, first) >= 0)
-		return !begins_sql(first) || w->list.n == 1;
+		return !sql_begins(first) || w->list.n == 1;
 	for (int i = 1; i < w->list.n; i++)
 		if (!strchr(w->list.list[i], '='))
 			return false;
-	return !begins_sql(first);
+	return !sql_begins(first);
 }
 
 static int run_name(struct shell *s, const struct words *w, struct err *err)

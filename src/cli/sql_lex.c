@@ -67,3 +67,19 @@ bool sql_is(const struct sql_token *t, const char *word)
 {
 	return t->type == SQL_WORD && strlen(word) == t->len && !strncasecmp(t->s, word, t->len);
 }
+
+bool sql_begins(const char *s)
+{
+	static const char *const words[] = {
+		"SELECT",  "WITH",   "VALUES",    "EXPLAIN", "PRAGMA",   "INSERT",
+		"UPDATE",  "DELETE", "REPLACE",   "CREATE",  "DROP",     "ALTER",
+		"ATTACH",  "DETACH", "VACUUM",    "ANALYZE", "BEGIN",    "COMMIT",
+		"REINDEX", "END",    "SAVEPOINT", "RELEASE", "ROLLBACK",
+	};
+	struct sql_token t = sql_lex(s);
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (sql_is(&t, words[i]))
+			return true;
+	return false;
+}

@@ -30,4 +30,7 @@ struct sql_token sql_lex(const char *s);
 /* Whether the token is this word, in any case. */
 bool sql_is(const struct sql_token *t, const char *word);
 
+/* Whether s begins with a word that a statement can begin with, one that is refused too. */
+bool sql_begins(const char *s);
+
 #endif

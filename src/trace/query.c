@@ -23,7 +23,8 @@ void recording_nearest(struct recording *r, const char *names_sql, const char *n
 {
 	struct stmt s = { 0 };
 	struct err ignored;
-	int distance, best_distance = (int)strlen(name) / 3 + 2;
+	/* A third of the name may be wrong: of a short one any other would be near. */
+	int distance, best_distance = ((int)strlen(name) + 2) / 3 + 1;
 
 	best[0] = '\0';
 	/* The limits of the query that failed are not those of finding out what was meant. */
@@ -135,6 +136,13 @@ static int fail_memory(struct err *err)
 
 static int fail_length(struct recording *r, struct err *err)
 {
+	int max = sqlite3_limit(r->db.handle, SQLITE_LIMIT_SQL_LENGTH, -1);
+
+	/* While it is compiled, the SQL itself may be what is too long. */
+	if (strlen(r->authorizer.sql) > (size_t)max)
+		return err_set(err, ERR_USAGE,
+			       "the SQL is longer than the %d MB that a statement may have",
+			       max >> 20);
 	return err_set(err, ERR_USAGE,
 		       "a text or blob of the query is larger than the %d MB that one may have",
 		       sqlite3_limit(r->db.handle, SQLITE_LIMIT_LENGTH, -1) >> 20);
