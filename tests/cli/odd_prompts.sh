@@ -57,6 +57,31 @@ n=$("$T" tokenize --ids - <"$work/long" | wc -w)
 "$T" trace -q -o "$db" - <"$work/long" 2>"$err" || fail "10,000 tokens: trace: $(cat "$err")"
 is "10,000 tokens: are recorded" "$n" "$(counted)"
 
+# A file of prompts: bytes that are no UTF-8 and an empty one are prompts like others, NUL is not.
+printf '{"prompt": "Lily \377\376"}\n{"prompt": ""}\n{"prompt": "\\ud83c\\udf88"}\n' >"$work/prompts.jsonl"
+"$T" trace -q -n 2 -o "$db" --prompts "$work/prompts.jsonl" 2>"$err" || fail "a file of odd prompts: $(cat "$err")"
+is "a file of odd prompts: what is recorded" "$(printf 'Lily \377\376' | "$T" tokenize --ids -) 1 $("$T" tokenize --ids '🎈')" \
+	"$(sql "$db" "SELECT token_id FROM v_token WHERE source <> 'generated' ORDER BY run_id, pos" | paste -sd' ' -)"
+printf '{"prompt": "Lily\000put"}\n' >"$work/prompts.jsonl"
+refuses "a file with NUL" 2 "prompts.jsonl:1 is not valid JSON at byte" "$T" trace -q -o "$db" --prompts "$work/prompts.jsonl"
+printf '{"prompt": "Lily\\ud83cput"}\n' >"$work/prompts.jsonl"
+refuses "half a surrogate pair" 2 "prompts.jsonl:1 is not valid JSON" "$T" trace -q -o "$db" --prompts "$work/prompts.jsonl"
+printf '{"prompt": "Lily"}\n{"prompt": "%s"}\n' "$(sentences 40)" >"$work/prompts.jsonl"
+"$T" trace -q -o "$db" --prompts "$work/prompts.jsonl" >"$out" 2>"$err" || fail "a long line: $(cat "$err")"
+has "a long line: is named" "^torchless: warning: .*prompts.jsonl:2: the prompt has [0-9]+ tokens but .* $context " "$err"
+
+# As many tokens as one likes: a text ends by itself. A recording keeps every position, and says
+# beforehand that so many do not fit.
+"$T" run -q -n 1000000000 "Once upon a time" >"$out" 2>"$err" || fail "a huge -n: $(cat "$err")"
+is "a huge -n: the same text" "$("$T" run -q -n "$context" "Once upon a time")" "$(cat "$out")"
+refuses "trace with a huge -n" 3 "positions need .* of memory .* is available" \
+	"$T" trace -q -n 1000000000 -o "$db" "The opposite of big is"
+"$T" trace -q -n 100000 -o "$db" "The opposite of big is" 2>"$err" || fail "trace with a large -n: $(cat "$err")"
+for n in 1000000001 99999999999999999999 -1 1.5; do
+	refuses "-n $n" 2 "-n wants a whole number from 0 to 1000000000, not '$n'" "$T" run -q -n "$n" x
+done
+"$T" run -q -n $((context * 2)) --temp 1.5 --seed 1 "Once upon a time" >"$out" 2>"$err" || fail "a long text: $(cat "$err")"
+
 # Ids that are none.
 refuses "an id beyond the vocabulary" 2 "[Tt]oken" "$T" trace -q -o "$db" --prompt-ids "1 999999"
 refuses "a negative id" 2 "'-5'" "$T" trace -q -o "$db" --prompt-ids "1 -5"
