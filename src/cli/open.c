@@ -8,6 +8,7 @@
 #include "torchless/mem.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -74,18 +75,20 @@ static const struct {
 	{ 1, "share/torchless/model" }, /* bin/torchless of a prefix */
 };
 
-/* Without links, as the system says it; false where it does not (no /proc). */
-static bool executable_directory(struct text *dir)
+/*
+ * Without links: as the system says it, or, where there is no /proc, as it was called by a path.
+ * False when neither tells.
+ */
+static bool executable_directory(const char *called, struct text *dir)
 {
-	char path[4096];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path));
-	const char *slash;
+	char path[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
 
-	if (n <= 0 || n == sizeof(path))
+	if (n > 0)
+		path[n] = '\0';
+	else if (!strchr(called, '/') || !realpath(called, path))
 		return false;
-	path[n] = '\0';
-	slash = strrchr(path, '/');
-	text_add(dir, path, slash ? (size_t)(slash - path) : 0);
+	text_add(dir, path, (size_t)(strrchr(path, '/') - path));
 	return true;
 }
 
@@ -115,12 +118,12 @@ static bool try_model(const char *dir, struct text *tried)
 	return is_there;
 }
 
-static int find_model(struct text *path, struct err *err)
+static int find_model(const char *called, struct text *path, struct err *err)
 {
 	struct text tried = { 0 }, dir = { 0 };
 	bool found = false;
 
-	if (executable_directory(&dir))
+	if (executable_directory(called, &dir))
 		for (size_t i = 0;
 		     i < sizeof(beside_executable) / sizeof(*beside_executable) && !found; i++) {
 			text_clear(path);
@@ -149,7 +152,7 @@ int invocation_open_model(struct invocation *in, unsigned parts, struct err *err
 	const char *given =
 		option_text(in, OPT_MODEL, environment && *environment ? environment : NULL);
 	struct text path = { 0 };
-	int r = given ? 0 : find_model(&path, err);
+	int r = given ? 0 : find_model(in->argc > 0 ? in->argv[0] : "", &path, err);
 
 	in->model_is_ours = !given;
 	if (r == 0)
