@@ -25,6 +25,8 @@ int query_saved(struct invocation *in, struct recording *rec, const struct query
 	if (r == 0)
 		r = query_print(in, rec, set, sql.data, (const char *const *)params.list, params.n,
 				err);
+	if (r == 0 && set->footer)
+		r = query_note(in, rec, name, err);
 	query_params_release(&params);
 	text_release(&sql);
 	text_release(&defaults);

@@ -50,6 +50,9 @@ int query_functions(struct invocation *in, const struct query_settings *set, con
 /* Read statements and dot commands until their end; a person goes on after an error. */
 int query_shell(struct invocation *in, struct recording *rec, const char *path, struct err *err);
 
+/* Print how to read the answer of the saved query `name`, as its row in the recording has it. */
+int query_note(struct invocation *in, struct recording *rec, const char *name, struct err *err);
+
 /* name, doc and params of every saved query */
 extern const char query_list_sql[];
 

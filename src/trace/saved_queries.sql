@@ -295,7 +295,7 @@ FROM spans WHERE part IS NOT NULL GROUP BY part ORDER BY sum(dur) DESC',
 '{"phase": "prefill", "run": 0}'),
 
 ('Time and memory', 'roofline', 'Where did the time go, against the roofline?',
-'least_ms is what the roof allows, bound_by which side of it. The roof is the peak of the machine when it is given, else the best that any matrix product of the run reached. More than 100 percent: the data came out of a cache.',
+'intensity is operations a byte; least_ms is what the roof allows, bound_by which side of it. The roof is the peak of the machine when it is given, else the best that any matrix product of the run reached. More than 100 percent: the data came out of a cache.',
 'WITH spans AS (
   SELECT *, CASE WHEN depth = 0 THEN ''all'' WHEN module = ''lm_head'' THEN ''lm_head''
       WHEN module LIKE ''%.self_attn'' THEN ''attention'' WHEN module LIKE ''%.mlp'' THEN ''mlp''
@@ -304,10 +304,10 @@ FROM spans WHERE part IS NOT NULL GROUP BY part ORDER BY sum(dur) DESC',
   FROM v_span WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND dur > 0),
 roof AS (SELECT 1.0 * iif(:gflops, :gflops, max(gflops)) f, 1.0 * iif(:gbps, :gbps, max(gbps)) b
   FROM spans WHERE type = ''Linear'')
-SELECT part, round(sum(dur) / 1e6, 3) ms, round(1.0 * sum(flops) / sum(bytes), 2) flops_a_byte,
+SELECT part, round(sum(dur) / 1e6, 3) ms, round(1.0 * sum(flops) / sum(bytes), 2) intensity,
   iif(sum(flops) / f > sum(bytes) / b, ''arithmetic'', ''memory'') bound_by,
   round(sum(max(flops / f, bytes / b)) / 1e6, 3) least_ms,
-  round(100 * sum(max(flops / f, bytes / b)) / sum(dur), 1) roof_percent,
+  round(100 * sum(max(flops / f, bytes / b)) / sum(dur), 1) percent,
   round(f, 1) roof_gflops, round(b, 1) roof_gb_s
 FROM spans, roof WHERE part IS NOT NULL AND phase = :phase GROUP BY part ORDER BY sum(dur) DESC',
 '{"gbps": 0, "gflops": 0, "phase": "prefill", "run": 0}'),
@@ -347,7 +347,7 @@ own AS (
       WHERE c.id > s.id AND c.id <= s.last_id AND c.depth = s.depth + 1) bytes FROM s)
 SELECT type, count(*) calls, sum(flops) flops, round(100.0 * sum(flops) / (SELECT sum(flops) FROM own), 2) flops_percent,
   sum(bytes) bytes, round(100.0 * sum(bytes) / (SELECT sum(bytes) FROM own), 2) bytes_percent,
-  round(1.0 * sum(flops) / nullif(sum(bytes), 0), 2) flops_a_byte
+  round(1.0 * sum(flops) / nullif(sum(bytes), 0), 2) intensity
 FROM own GROUP BY type ORDER BY sum(bytes) DESC',
 '{"phase": "prefill", "run": 0}'),
 

@@ -79,6 +79,12 @@ check("trace -q is silent", (out, status) == ("", 0), out)
 out, status = on_terminal("trace", "-m", model, "x", env={"LC_ALL": "C"}.items())
 check("no UTF-8 locale, no blocks", all(ord(c) < 128 for c in re.sub("[^\x00-\x7f]* .s\n", "", out)), out)
 
+# query: how to read an answer stands below it, for people only.
+out, status = on_terminal("query", "residual")
+check("a saved query says how to read its answer", status == 0 and "l2 is the length of the stream" in out, out)
+out, status = on_terminal("query", "-q", "residual")
+check("-q does not", status == 0 and "is the length" not in out, out)
+
 # The three commands at the end work as they stand.
 for command in re.findall(r"(?:try)?\s+(torchless query.*|sqlite3 .*)", last):
     if command.startswith("sqlite3") and subprocess.run(["sh", "-c", "command -v sqlite3"], capture_output=True).returncode:

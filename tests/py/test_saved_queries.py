@@ -437,11 +437,11 @@ def check_roof(args, flops, bandwidth):
         least = sum(max(s["flops"] / flops, s["moved"] / bandwidth) for s in mine)
         near(row["ms"], took / 1e6, 3)
         near(row["least_ms"], least / 1e6, 3)
-        near(row["roof_percent"], 100 * least / took, 1)
+        near(row["percent"], 100 * least / took, 1)
         near(row["roof_gflops"], flops, 1)
         near(row["roof_gb_s"], bandwidth, 1)
         work, moved = sum(s["flops"] for s in mine), sum(s["moved"] for s in mine)
-        near(row["flops_a_byte"], work / moved, 2)
+        near(row["intensity"], work / moved, 2)
         assert row["bound_by"] == ("arithmetic" if work / flops > moved / bandwidth else "memory")
 
 
