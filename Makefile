@@ -157,7 +157,7 @@ fuzz-run: $(FUZZERS)
 JOBS := -j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 .PHONY: test
 test:
-	$(Q)$(MAKE) $(JOBS) CI=1 all
+	$(Q)$(MAKE) $(JOBS) CI=1 all benches
 	$(Q)$(MAKE) $(JOBS) CI=1 check
 	$(Q)$(MAKE) $(JOBS) CI=1 asan
 	$(Q)$(MAKE) $(JOBS) CI=1 ubsan
@@ -231,9 +231,10 @@ uninstall:
 	$(Q)$(RM) $(INSTALLED:%=$(DESTDIR)$(PREFIX)/%)
 	$(Q)rmdir $(DESTDIR)$(PREFIX)/share/torchless/model $(DESTDIR)$(PREFIX)/share/torchless 2>/dev/null || true
 
-## bench: what share of the machine the kernels use (minutes; BENCHFLAGS=--json for JSON lines)
-.PHONY: bench
-bench: $(BENCHES)
+## bench: what share of the machine is used, what recording costs, how long one waits (minutes; BENCHFLAGS=--json for JSON lines)
+.PHONY: bench benches
+benches: $(BENCHES)
+bench: all benches
 	$(Q)for t in $(BENCHES); do $$t $(BENCHFLAGS) || exit 1; done
 
 ## bench-long: what recording a prompt of 4,096 tokens costs (minutes; needs make smollm2)

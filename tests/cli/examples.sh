@@ -40,6 +40,10 @@ done
 # The README: what it shows is what one sees, and the commands it only names work too.
 TORCHLESS=$T python3 scripts/shown --check README.md >"$out" 2>&1 ||
 	fail "README.md shows something else: run make docs: $(brief "$(cat "$out")")"
+sed "s/^settles    ' box'/settles    ' fox'/" README.md >"$work/README.md"
+TORCHLESS=$T python3 scripts/shown --check "$work/README.md" >"$out" 2>&1
+is "a README with another answer: status" 1 $?
+has "a README with another answer" "^-settles    ' fox'" "$out"
 # shellcheck disable=SC2016 # backticks are fences
 sed -n '/^```$/,/^```$/ s/^\(\$ \|\)\.\/torchless/torchless/p' README.md >"$work/readme"
 works "$work/readme"
