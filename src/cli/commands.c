@@ -215,7 +215,9 @@ const struct command command_table[] = {
 		.name = "completion",
 		.args = "bash|zsh|fish",
 		.summary = "Print a completion script for your shell",
-		.details = "Completes commands, options, files, points and saved queries.",
+		.details = "Completes commands, options, files, points, and the saved queries of "
+			   "the recording "
+			   "that -t names with their parameters.",
 		.examples = "source <(torchless completion bash)\n"
 			    "torchless completion fish > ~/.config/fish/completions/torchless.fish",
 		.min_args = 1,

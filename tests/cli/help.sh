@@ -45,6 +45,30 @@ if command -v bash >/dev/null; then
 		COMP_WORDS=(torchless run --color al); COMP_CWORD=3; _torchless; echo "${COMPREPLY[*]}"')"
 fi
 
+# Saved queries and their parameters, of the recording that -t names.
+checkpoint window --preset window --layers 2
+mkdir -p "$work/bin" "$work/here" && ln -s "$T" "$work/bin/torchless"
+"$T" trace -q -m "$root/build/test-models/window" -o "$work/here/an other.db" "The model reads" || fail "no recording"
+"$T" completion fish > "$work/complete.fish"
+completes() { # WORDS EXPECTED SHELLS: what follows the words of a command line
+	for shell in $3; do
+		command -v "$shell" > /dev/null || continue
+		case $shell in
+		bash) got=$(cd "$work/here" && PATH=$work/bin:$PATH bash -c '. "$1"; eval "COMP_WORDS=($2)"
+			COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _torchless; printf "%s\n" "${COMPREPLY[@]}"' - "$work/complete.bash" "$1") ;;
+		fish) got=$(cd "$work/here" && PATH=$work/bin:$PATH HOME=$work fish -c "source $work/complete.fish; complete -C \"$1\"" | cut -f1) ;;
+		esac
+		is "$shell completes $1" "$2" "$(printf '%s\n' "$got" | LC_ALL=C sort | paste -sd' ')"
+	done
+}
+completes "torchless query -t 'an other.db' layer-" layer-knows "bash fish"
+completes "torchless query --limit 3 -t 'an other.db' resid" residual "bash fish"
+completes "torchless query --trace = 'an other.db' next ''" "n= pos= run=" bash
+completes "torchless query -t 'an other.db' next n" n= "bash fish"
+completes "torchless query -t 'an other.db' next n = 1" "" bash
+completes "torchless query layer-" "" "bash fish"
+completes "torchless query -t an" "an other.db" "bash fish"
+
 refuses "unknown shell" 2 "tcsh" "$T" completion tcsh
 refuses "unknown command" 2 "'tokenise'; did you mean 'tokenize'" "$T" tokenise x
 refuses "very unknown command" 2 "'xyzzy'" "$T" xyzzy
