@@ -1,6 +1,7 @@
 /*
  * help.c -- help on the terminal and docs/cli.md, both from the tables.
  */
+#include "query_shell.h"
 #include "torchless/cli.h"
 
 #include <string.h>
@@ -66,6 +67,24 @@ static void print_usage(FILE *out, const struct command *c)
 	fprintf(out, "torchless %s [OPTIONS]%s%s\n", c->name, *c->args ? " " : "", c->args);
 }
 
+static void print_dot_commands(FILE *out)
+{
+	const int column = 28;
+
+	fprintf(out, "\nin the shell:\n");
+	for (int i = 0; i < dot_commands_len; i++) {
+		const struct dot_command *d = &dot_commands[i];
+		int n = fprintf(out, "  .%s %s", d->name, d->args);
+
+		if (n + 2 > column) {
+			fputc('\n', out);
+			n = 0;
+		}
+		fprintf(out, "%*s", column - n, "");
+		print_wrapped(out, d->doc, column, column);
+	}
+}
+
 void help_command(FILE *out, const struct command *c)
 {
 	fprintf(out, "%s.\n\nusage: ", c->summary);
@@ -76,6 +95,8 @@ void help_command(FILE *out, const struct command *c)
 	for (int id = 0; id < OPT_COUNT; id++)
 		if (command_has(c, (enum option_id)id))
 			print_option(out, &option_table[id]);
+	if (c->run == cmd_query)
+		print_dot_commands(out);
 	fprintf(out, "\nexamples:\n");
 	for (const char *e = c->examples; *e;) {
 		size_t len = strcspn(e, "\n");
@@ -131,6 +152,22 @@ static void markdown_options(FILE *out, uint64_t options)
 	fputc('\n', out);
 }
 
+static void markdown_dot_commands(FILE *out)
+{
+	fprintf(out, "| in the shell | meaning |\n|---|---|\n");
+	for (int i = 0; i < dot_commands_len; i++) {
+		const struct dot_command *d = &dot_commands[i];
+
+		fprintf(out, "| `.%s%s", d->name, *d->args ? " " : "");
+		for (const char *arg = d->args; *arg; arg++)
+			fprintf(out, "%s%c", *arg == '|' ? "\\" : "", *arg);
+		fprintf(out, "` | ");
+		print_markdown(out, d->doc);
+		fprintf(out, " |\n");
+	}
+	fputc('\n', out);
+}
+
 static void markdown_command(FILE *out, const struct command *c)
 {
 	fprintf(out, "## torchless %s\n\n%s.\n\n```\n", c->name, c->summary);
@@ -140,6 +177,8 @@ static void markdown_command(FILE *out, const struct command *c)
 	fprintf(out, "\n\n");
 	if (c->options)
 		markdown_options(out, c->options);
+	if (c->run == cmd_query)
+		markdown_dot_commands(out);
 	fprintf(out, "```sh\n%s\n```\n\n", c->examples);
 }
 
