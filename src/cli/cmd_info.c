@@ -393,20 +393,21 @@ static void print_about(const struct invocation *in)
 	};
 	FILE *out = in->out.is_terminal ? in->out.out : in->err.out;
 	const struct config *c = in->model.config;
+	struct text path = { 0 };
 
 	if (!in->model_is_ours || option_on(in, OPT_QUIET) || option_on(in, OPT_JSON))
 		return;
 	fprintf(out,
-		"\nThe model that comes with torchless, trained for it on the small stories of "
-		"one\n"
-		"grammar. It tells such stories, finds what was put where, knows who gave what to\n"
-		"whom, some capitals and opposites, adds to ten, and copies what it never saw. It "
-		"was\n"
-		"made for texts of %lld tokens and fewer",
+		"\nThe model that comes with torchless, trained for it on small stories of one\n"
+		"grammar. It tells such stories, finds what was put where, knows who gave what\n"
+		"to whom, some capitals and opposites, adds to ten, and copies what it never\n"
+		"saw. It was made for texts of %lld tokens and fewer",
 		(long long)c->max_positions);
 	if (c->window > 0)
 		fprintf(out, "; a layer sees the last %lld", (long long)c->window);
-	fputs(".\n\n", out);
+	text_add_escaped(&path, in->model.checkpoint.path, strlen(in->model.checkpoint.path));
+	fprintf(out, ".\n\n%-11s%s/README.md\n", "card", path.data);
+	text_release(&path);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		fprintf(out, "%-11storchless %s\n", i ? "" : "try", commands[i]);
 }

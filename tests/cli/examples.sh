@@ -52,6 +52,8 @@ works "$work/readme"
 "$T" info >"$out" 2>"$err"
 context=$("$T" info --config | sed -n 's/^max_position_embeddings	//p')
 has "info says what the model was made for" "made for texts of $context tokens" "$err"
+card=$(sed -n 's/^card  *//p' "$err")
+[ -f "$card" ] || fail "info names no card: '$card'"
 "$T" info -m "$root/lessons/model" >"$out" 2>"$err"
 is "info on a model that was named" "" "$(cat "$err")"
 is "info -q" "" "$("$T" info -q 2>&1 >/dev/null)"
