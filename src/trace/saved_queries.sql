@@ -139,6 +139,18 @@ FROM (SELECT v.layer, p.pos, max(p.l2) FILTER (WHERE v.role = ''attn_out'') attn
 ORDER BY (attn + mlp) / stream',
 '{"pos": -1, "run": 0}'),
 
+('Layers', 'turns', 'Where does the residual stream turn?',
+'Cosines: 1 is the same direction, 0 a right angle.',
+'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
+  WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))),
+stream AS MATERIALIZED (SELECT v.layer, t_slice(v.id, ''[pos='' || here.pos || '']'') x
+  FROM here JOIN v_value v ON v.run_id = here.run AND v.role = ''resid_post''
+    AND here.pos BETWEEN v.pos0 AND v.pos0 + v.n_tok - 1)
+SELECT s.layer, round(t_cos(b.x, s.x), 3) with_layer_before, round(t_cos(s.x, e.x), 3) with_last_layer
+FROM stream s JOIN stream e ON e.layer = (SELECT max(layer) FROM stream)
+  LEFT JOIN stream b ON b.layer = s.layer - 1 ORDER BY s.layer',
+'{"pos": -1, "run": 0}'),
+
 ('Layers', 'norms', 'By what do the norms divide, layer by layer?',
 'Each norm divides by the root of the mean square of the stream at a position.',
 'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run

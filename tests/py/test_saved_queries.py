@@ -211,6 +211,19 @@ def check_massive():
     assert saved("full.db", "massive") == saved("full.db", "massive", "phase=prefill")
 
 
+@check("turns")
+def check_turns():
+    def cosine(a, b):
+        return float(a @ b / np.sqrt((a @ a) * (b @ b)))
+    for args, pos in ((), T - 1), (("pos=1",), 1):
+        stream = [array[pos].astype(np.float64) for array in layers(":out")]
+        for layer, row in enumerate(saved("full.db", "turns", *args)):
+            assert int(row["layer"]) == layer
+            near(row["with_layer_before"], cosine(stream[layer - 1], stream[layer]) if layer else None, 3)
+            near(row["with_last_layer"], cosine(stream[layer], stream[-1]), 3)
+        assert layer == LAYERS - 1
+
+
 @check("first-token")
 def check_first_token():
     for row, array in zip(saved("full.db", "first-token"), layers(":out"), strict=True):
