@@ -88,9 +88,23 @@ const char *point_short_name(const struct value *v, char *buf, size_t size)
 
 typedef bool name_fn(void *ctx, const char *name, value_id v);
 
-/* The spellings of one canonical or alias name. */
-static bool spellings(const char *name, const struct point_info *point, int layer, value_id v,
-		      name_fn *fn, void *ctx)
+enum { OWN = 1, FOREIGN = 2 };
+
+/* What other tools call it. */
+static bool foreign_spellings(const struct point_info *point, int layer, value_id v, name_fn *fn,
+			      void *ctx)
+{
+	char buf[NAME_SIZE];
+
+	if (!point)
+		return false;
+	if (point_format_name(point->tl_name, layer, buf, sizeof(buf)) && fn(ctx, buf, v))
+		return true;
+	return point_format_name(point->ggml_name, layer, buf, sizeof(buf)) && fn(ctx, buf, v);
+}
+
+/* What we call it, of one canonical or alias name. */
+static bool own_spellings(const char *name, value_id v, name_fn *fn, void *ctx)
 {
 	size_t len = strlen(name);
 	char buf[NAME_SIZE];
@@ -103,29 +117,31 @@ static bool spellings(const char *name, const struct point_info *point, int laye
 			return true;
 	}
 	point_shorten(name, buf, sizeof(buf));
-	if (fn(ctx, buf, v))
-		return true;
-	if (!point)
-		return false;
-	if (point_format_name(point->tl_name, layer, buf, sizeof(buf)) && fn(ctx, buf, v))
-		return true;
-	return point_format_name(point->ggml_name, layer, buf, sizeof(buf)) && fn(ctx, buf, v);
+	return fn(ctx, buf, v);
 }
 
-/* Every spelling of every point, until fn returns true. */
-static void each_name(const struct program *p, name_fn *fn, void *ctx)
+static bool spellings(const char *name, const struct point_info *point, int layer, value_id v,
+		      int whose, name_fn *fn, void *ctx)
+{
+	if ((whose & OWN) && own_spellings(name, v, fn, ctx))
+		return true;
+	return (whose & FOREIGN) && foreign_spellings(point, layer, v, fn, ctx);
+}
+
+/* Every spelling of every point, ours or others' or both, until fn returns true. */
+static void each_name(const struct program *p, int whose, name_fn *fn, void *ctx)
 {
 	for (int i = 0; i < p->n_values; i++) {
 		const struct value *v = &p->values[i];
 
-		if (v->point && spellings(v->name, v->point, v->layer, i, fn, ctx))
+		if (v->point && spellings(v->name, v->point, v->layer, i, whose, fn, ctx))
 			return;
 	}
 	for (int i = 0; i < p->n_aliases; i++) {
 		const struct alias *a = &p->aliases[i];
 
 		if (p->values[a->value].point &&
-		    spellings(a->name, a->point, a->layer, a->value, fn, ctx))
+		    spellings(a->name, a->point, a->layer, a->value, whose, fn, ctx))
 			return;
 	}
 }
@@ -171,6 +187,18 @@ static const char *find_range(const char *pattern, long *first, long *last, cons
 	return NULL;
 }
 
+/* A name is one tensor: ours comes before what others call something else ("norm" of ggml). */
+static void match_names(const struct program *p, struct match *m)
+{
+	if (strpbrk(m->pattern, "*?[")) {
+		each_name(p, OWN | FOREIGN, match_name, m);
+		return;
+	}
+	each_name(p, OWN, match_name, m);
+	if (!m->n)
+		each_name(p, FOREIGN, match_name, m);
+}
+
 /* Mark what m->pattern names, a layer of its range after the other. */
 static void match_pattern(const struct program *p, struct match *m)
 {
@@ -179,7 +207,7 @@ static void match_pattern(const struct program *p, struct match *m)
 	const char *end, *range = find_range(pattern, &first, &last, &end);
 
 	if (!range) {
-		each_name(p, match_name, m);
+		match_names(p, m);
 		return;
 	}
 	if (last >= p->n_layers)
@@ -190,7 +218,7 @@ static void match_pattern(const struct program *p, struct match *m)
 
 		snprintf(one, sizeof(one), "%.*s%ld%s", (int)(range - pattern), pattern, layer,
 			 end);
-		each_name(p, match_name, &of_layer);
+		match_names(p, &of_layer);
 		m->n += of_layer.n;
 	}
 }
@@ -289,7 +317,7 @@ int points_match(const struct program *p, const char *pattern, bool *wanted, str
 	free(m.wanted);
 	if (m.n > 0)
 		return m.n;
-	each_name(p, rank_name, &near);
+	each_name(p, OWN | FOREIGN, rank_name, &near);
 	return err_set(err, ERR_USAGE,
 		       "no point is called '%s'; the nearest are %s, %s and %s "
 		       "(`torchless info --points` lists all)",
