@@ -104,6 +104,7 @@ struct trace_shape {
 	int64_t n_tok_steps, n_top; /* candidates of a position of the prompt that is scored */
 	int64_t n_candidates, n_sampler_steps; /* of a token that is picked */
 	int64_t text_bytes;                    /* of prompt and options */
+	uint64_t same; /* equal for runs that will compute the same numbers; 0: like no other */
 };
 
 /* What a recording can be resumed with only when it was made with the same: "--temp", "0.8". */

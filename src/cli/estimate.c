@@ -2,7 +2,8 @@
  * estimate.c -- `trace --estimate`: what a recording would take, without making it.
  *
  * Rows and bytes follow from shapes (trace_estimate()).  Time does not: a few of the model's own
- * matrices are multiplied for some 50 ms, and a range is said around what follows from that.
+ * matrices are multiplied for some 50 ms, opening the model and making a file without a run are
+ * timed while they are done, and a range is said around what follows from that.
  */
 #include "recorder.h"
 #include "torchless/mem.h"
@@ -10,23 +11,16 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define PROBE_NS     25000000
 #define PROBE_TOKENS 64
 #define PROBE_FLOATS ((int64_t)1 << 18)
 
-/* What the machine does else, and what the probe does not see: attention's caches, the disk. */
+/* What the machine does else, and what the probe does not see: attention's caches. */
 #define FAST 0.7
 #define SLOW 2.0
-
-static int64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
+/* Closing a recording waits for the disk three times: a hard disk's head comes round in 10 ms. */
+#define DISK 0.1
 
 /* ---- the probe ---------------------------------------------------------------------------- */
 
@@ -50,8 +44,8 @@ static double probe_linear(const struct invocation *in, int64_t T)
 	}
 	x = mem_calloc((size_t)(T * widest + 1), sizeof(*x));
 	y = mem_calloc((size_t)(T * widest + 1), sizeof(*y));
-	started = now_ns();
-	for (int i = 0; (ns = now_ns() - started) < PROBE_NS || done == 0; i++) {
+	started = monotonic_ns();
+	for (int i = 0; (ns = monotonic_ns() - started) < PROBE_NS || done == 0; i++) {
 		const struct tensor *w = weight_of(p, &p->ops[i % p->n_ops]);
 
 		if (!w)
@@ -73,11 +67,11 @@ static double probe_statistics(void)
 
 	for (int64_t i = 0; i < PROBE_FLOATS; i++)
 		x[i] = (float)(i % 1000) - 500.5f;
-	started = now_ns();
+	started = monotonic_ns();
 	do {
 		sink = sink + stats_of(x, PROBE_FLOATS).l2;
 		done += PROBE_FLOATS * (int64_t)sizeof(*x);
-		ns = now_ns() - started;
+		ns = monotonic_ns() - started;
 	} while (ns < PROBE_NS / 5);
 	free(x);
 	return (double)done * 1e9 / (double)ns;
@@ -104,19 +98,32 @@ static void add_work(const struct program *p, const struct trace_shape *shape, d
 	}
 }
 
-/* Seconds, on an idle machine. */
+/* Logits that are looked through for the likeliest and for their probabilities. */
+static double scored_bytes(const struct recorder *r)
+{
+	int64_t n = 0;
+
+	for (int i = 0; i < r->n_shapes; i++) {
+		const struct trace_shape *s = &r->shapes[i];
+
+		n += (s->all_logits ? s->n_prompt : 1) + s->n_generate;
+	}
+	return (double)(n * r->in->model.config->n_vocab) * sizeof(float);
+}
+
+/* Seconds, on an idle machine, without opening and closing. */
 static double guess_seconds(const struct recorder *r, const struct trace_estimate *e)
 {
 	const struct program *p = &r->in->model.program;
 	int threads = threads_count(r->in->pool);
-	double prefill = 0, decode = 0;
+	double prefill = 0, decode = 0, statistics = probe_statistics();
 
 	for (int i = 0; i < r->n_shapes; i++)
 		add_work(p, &r->shapes[i], &prefill, &decode);
 	return prefill / probe_linear(r->in, PROBE_TOKENS) +
 	       (decode > 0 ? decode / probe_linear(r->in, 1) : 0) +
-	       (double)e->read_bytes / probe_statistics() / threads + (double)e->n_all_rows * 2e-6 +
-	       (double)e->file_bytes / 1e9;
+	       (double)e->read_bytes / statistics / threads + 4 * scored_bytes(r) / statistics +
+	       (double)e->n_all_rows * 2e-6 + (double)e->file_bytes / 1e9;
 }
 
 /* ---- printing ----------------------------------------------------------------------------- */
@@ -165,9 +172,10 @@ static int print_table(const struct recorder *r, const struct trace_estimate *e,
 		  mem_format_bytes(e->dump_bytes, bytes[0], sizeof(bytes[0])));
 	text_addf(&t, "file       about %s\n",
 		  mem_format_bytes(e->file_bytes, bytes[1], sizeof(bytes[1])));
-	text_addf(&t, "time       between %s and %s\n",
-		  ui_format_time((int64_t)(seconds * FAST * 1e9), time[0], sizeof(time[0])),
-		  ui_format_time((int64_t)(seconds * SLOW * 1e9), time[1], sizeof(time[1])));
+	text_addf(
+		&t, "time       between %s and %s\n",
+		ui_format_time((int64_t)(seconds * FAST * 1e9), time[0], sizeof(time[0])),
+		ui_format_time((int64_t)((seconds * SLOW + DISK) * 1e9), time[1], sizeof(time[1])));
 	if (result == 0)
 		result = flush_out(err);
 	if (r->in->out.is_terminal)
@@ -210,7 +218,7 @@ static int print_json(const struct trace_estimate *e, double seconds, struct err
 		  (long long)e->file_bytes);
 	add_json_number(&t, seconds * FAST);
 	text_adds(&t, ", ");
-	add_json_number(&t, seconds * SLOW);
+	add_json_number(&t, seconds * SLOW + DISK);
 	text_adds(&t, "], \"points\": [");
 	add_json_points(&t, e);
 	text_adds(&t, "]}\n");
@@ -230,7 +238,9 @@ int recorder_estimate(struct recorder *r, struct err *err)
 	recorder_describe_model(r, &model);
 	result = trace_estimate(&r->in->model.program, &model, &o, &e, err);
 	if (result == 0) {
-		seconds = guess_seconds(r, &e);
+		/* Until now the command did what recording begins with, and made the file. */
+		seconds = (double)(monotonic_ns() - r->began_ns) * 1e-9;
+		seconds += guess_seconds(r, &e);
 		result = option_on(r->in, OPT_JSON) ? print_json(&e, seconds, err)
 						    : print_table(r, &e, seconds, err);
 	}

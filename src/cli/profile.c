@@ -38,7 +38,7 @@ static enum part find_part(const char *path)
 	return PART_COUNT;
 }
 
-static int64_t now_ns(void)
+int64_t monotonic_ns(void)
 {
 	struct timespec t;
 
@@ -99,7 +99,7 @@ static int profile_before(void *ctx, struct executor *ex, const struct site *at,
 	(void)err;
 	if (at->kind == SITE_OP && p->bar)
 		draw_bar(p, ex, ex->program->modules[at->op->module].layer);
-	p->entered_ns = now_ns();
+	p->entered_ns = monotonic_ns();
 	return HOOK_CONTINUE;
 }
 
@@ -132,7 +132,7 @@ static void measure_residual(struct profile *p, const struct executor *ex, value
 static int profile_after(void *ctx, struct executor *ex, const struct site *at, struct err *err)
 {
 	struct profile *p = ctx;
-	int64_t spent = now_ns() - p->entered_ns;
+	int64_t spent = monotonic_ns() - p->entered_ns;
 
 	(void)err;
 	if (at->kind != SITE_OP)

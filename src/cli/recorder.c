@@ -107,6 +107,10 @@ void recorder_expect(struct recorder *r)
 		.text_bytes = (int64_t)r->g.prompt.len + 200,
 	};
 
+	/* Every run begins at the same seed. */
+	shape.same = XXH3_64bits_withSeed(s->tokens, (size_t)s->n_prompt * sizeof(*s->tokens),
+					  (XXH64_hash_t)s->opt.n);
+
 	r->shapes = mem_grow(r->shapes, (size_t)r->n_shapes, &r->cap_shapes, sizeof(*r->shapes));
 	r->shapes[r->n_shapes++] = shape;
 }

@@ -28,6 +28,7 @@ struct profile {
 	int64_t d_model;
 	int shown_layer;
 };
+int64_t monotonic_ns(void);
 void profile_init(struct profile *p, const struct session *s, const struct ui *bar);
 void profile_restart(struct profile *p); /* before each run: times go on adding up */
 void profile_release(struct profile *p);
@@ -35,6 +36,7 @@ void profile_clear_bar(struct profile *p);
 
 struct recorder {
 	struct invocation *in;
+	int64_t began_ns; /* when the command did, for --estimate */
 	struct generation g;
 	struct profile profile;
 	struct hook scores; /* reads the logits when a pass ends */

@@ -42,6 +42,7 @@ enum row_bytes {
 static double table_bytes(double n, int64_t bytes)
 {
 	int64_t on_page = bytes, overflow = 0, least = (PAGE - 12) * 32 / 255 - 23;
+	int64_t rows_of_a_page;
 
 	if (bytes > ON_PAGE) {
 		on_page = least + (bytes - least) % (PAGE - 4);
@@ -49,7 +50,8 @@ static double table_bytes(double n, int64_t bytes)
 			on_page = least;
 		overflow = (bytes - on_page + PAGE - 5) / (PAGE - 4);
 	}
-	return n * ((double)overflow * PAGE + (double)PAGE / (double)(USABLE / (on_page + 2)));
+	rows_of_a_page = USABLE / (on_page + 2);
+	return n * ((double)overflow * PAGE + (double)PAGE / (double)rows_of_a_page);
 }
 
 /* A table and its indexes. */
@@ -66,7 +68,8 @@ struct sums {
 	int64_t pattern_keys;
 	struct trace_estimate *out;
 	double bytes;
-	int n_modules; /* that a pass calls */
+	int n_modules;    /* that a pass calls */
+	bool is_repeated; /* the run: its dumps are there already */
 	int64_t n_chunks, n_tensors;
 };
 
@@ -91,7 +94,7 @@ static void add_dump(struct sums *s, value_id v, int64_t bytes, const struct pas
 	double times = (double)pass->times;
 
 	s->out->n_dumps += pass->times;
-	if (repeated >= 0)
+	if (repeated >= 0 || s->is_repeated)
 		return;
 	s->out->dump_bytes += bytes * pass->times;
 	s->n_tensors += pass->times;
@@ -217,6 +220,7 @@ int trace_estimate(const struct program *p, const struct trace_model *model,
 	struct capture *captures = mem_calloc((size_t)p->n_values + 1, sizeof(*captures));
 	struct sums s = { .p = p, .captures = captures, .pattern_keys = opt->pattern_keys };
 	struct capture_group *groups = NULL;
+	bool *repeats = repeated_runs(opt);
 	int64_t empty = 0;
 	int i, n, ret = capture_policy_apply(opt->capture, p, captures, err);
 
@@ -231,10 +235,13 @@ int trace_estimate(const struct program *p, const struct trace_model *model,
 	out->rows = mem_calloc((size_t)n + 1, sizeof(*out->rows));
 	for (i = 0; i < n; i++)
 		add_row(p, captures, &groups[i], opt->capture, out);
-	for (i = 0; i < opt->n_shapes && !ret; i++)
+	for (i = 0; i < opt->n_shapes && !ret; i++) {
+		s.is_repeated = repeats[i];
 		add_run(&s, &opt->shapes[i]);
+	}
 	out->n_all_rows += out->n_passes + out->n_calls + out->n_values + s.n_tensors + s.n_chunks;
 	out->file_bytes = empty + (int64_t)s.bytes;
+	free(repeats);
 	free(groups);
 	free(captures);
 	return ret;

@@ -35,6 +35,38 @@ void each_pass(const struct trace_shape *shape, pass_fn *fn, void *ctx)
 	each_decode(shape, fn, ctx);
 }
 
+/* ---- runs ---------------------------------------------------------------------------------- */
+
+struct run_key {
+	uint64_t same;
+	int run;
+};
+
+static int compare_keys(const void *a, const void *b)
+{
+	const struct run_key *x = a, *y = b;
+
+	if (x->same != y->same)
+		return x->same < y->same ? -1 : 1;
+	return x->run - y->run;
+}
+
+bool *repeated_runs(const struct trace_options *opt)
+{
+	size_t n = (size_t)opt->n_shapes;
+	bool *repeats = mem_calloc(n + 1, sizeof(*repeats));
+	struct run_key *keys = mem_calloc(n + 1, sizeof(*keys));
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		keys[i] = (struct run_key){ opt->shapes[i].same, (int)i };
+	qsort(keys, n, sizeof(*keys), compare_keys);
+	for (i = 1; i < n && !opt->budget; i++)
+		repeats[keys[i].run] = keys[i].same && keys[i].same == keys[i - 1].same;
+	free(keys);
+	return repeats;
+}
+
 /* ---- values -------------------------------------------------------------------------------- */
 
 static int64_t bind(int64_t dim, const struct value *v, const struct pass_shape *pass)
@@ -106,6 +138,7 @@ struct summing_loads {
 	int64_t pattern_keys;
 	struct capture_group *groups;
 	const int *group_of; /* of each value, -1 */
+	bool is_repeated;    /* the run */
 };
 
 static void add_pass(void *ctx, const struct pass_shape *pass)
@@ -123,7 +156,8 @@ static void add_pass(void *ctx, const struct pass_shape *pass)
 		load = value_load(s->p, s->captures, s->pattern_keys, v, pass);
 		g->n_values += load.is_recorded * pass->times;
 		g->n_dumps += (load.dump_bytes > 0) * pass->times;
-		g->dump_bytes += load.dump_bytes * pass->times;
+		if (!s->is_repeated)
+			g->dump_bytes += load.dump_bytes * pass->times;
 	}
 }
 
@@ -156,13 +190,17 @@ int capture_groups(const struct program *p, const struct capture *captures,
 		   const struct trace_options *opt, struct capture_group **groups)
 {
 	int *group_of = mem_calloc((size_t)p->n_values + 1, sizeof(*group_of));
-	struct summing_loads s = { p, captures, opt->pattern_keys, NULL, group_of };
+	struct summing_loads s = { p, captures, opt->pattern_keys, NULL, group_of, false };
+	bool *repeats = repeated_runs(opt);
 	int i, n;
 
 	s.groups = mem_calloc((size_t)p->n_values + 1, sizeof(**groups));
 	n = find_groups(p, captures, s.groups, group_of);
-	for (i = 0; i < opt->n_shapes; i++)
+	for (i = 0; i < opt->n_shapes; i++) {
+		s.is_repeated = repeats[i];
 		each_pass(&opt->shapes[i], add_pass, &s);
+	}
+	free(repeats);
 	free(group_of);
 	*groups = s.groups;
 	return n;

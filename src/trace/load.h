@@ -27,7 +27,7 @@ struct value_load {
 	int64_t dump_bytes; /* 0: none of it is dumped */
 };
 struct value_load value_load(const struct program *p, const struct capture *captures,
-			     int64_t pattern_keys, value_id v, const struct pass_shape *pass);
+			     int64_t pattern_keys, value_id id, const struct pass_shape *pass);
 
 /*
  * The value whose bytes v repeats, -1 for none: a cache shows the rows that were put into it, and
@@ -45,6 +45,12 @@ struct capture_group {
 	bool is_repeated; /* repeats_value() for all of them */
 	bool is_dropped;  /* by the budget */
 };
+
+/*
+ * Which of opt->shapes compute what an earlier one did: their dumps take no room.  A budget counts
+ * them all the same, so that there is none where it is planned.  The caller frees.
+ */
+bool *repeated_runs(const struct trace_options *opt);
 
 /* Allocates *groups, in execution order; how many. */
 int capture_groups(const struct program *p, const struct capture *captures,
