@@ -28,6 +28,8 @@ import numpy as np  # noqa: E402
 from read_trace import arrays  # noqa: E402
 
 TORCHLESS = os.environ.get("TORCHLESS", os.path.join(ROOT, "torchless"))
+LESSONS = os.path.join(ROOT, "lessons", "model")
+SMOLLM2 = os.path.join(ROOT, "models", "smollm2-135m")
 IDS = [1, 17, 3, 200, 42, 9, 330, 42, 5, 111, 17]
 N = 3
 BY_HEAD = (":scores", ":scores_masked", ":pattern")
@@ -219,6 +221,173 @@ class Points(unittest.TestCase):
             sizes = dict.fromkeys("TSR", 7)
             factors = [sizes.get(size) or int(size) for size in point["shape"].split(",")]
             self.assertEqual(point["chunk_bytes"], 4 * int(np.prod(factors)))
+
+
+# Point, axes, TransformerLens, ggml, as these projects name them; %d is the layer.
+LAYER = "model.layers.%d"
+TABLE = (
+    ("model.embed_tokens:out", "pos,d_model", "hook_embed", "inp_embd"),
+    ("model.rotary_emb:cos", "pos,d_head", None, None),
+    ("model.rotary_emb:sin", "pos,d_head", None, None),
+    (LAYER + ".input_layernorm:rms", "pos", "blocks.%d.ln1.hook_scale", None),
+    (LAYER + ".input_layernorm:normed", "pos,d_model", "blocks.%d.ln1.hook_normalized", "norm-%d"),
+    (LAYER + ".input_layernorm:out", "pos,d_model", None, "attn_norm-%d"),
+    (LAYER + ".self_attn.q_proj:out", "pos,head,d_head", "blocks.%d.attn.hook_q", "Qcur-%d"),
+    (LAYER + ".self_attn.k_proj:out", "pos,head,d_head", "blocks.%d.attn.hook_k", "Kcur-%d"),
+    (LAYER + ".self_attn.v_proj:out", "pos,head,d_head", "blocks.%d.attn.hook_v", "Vcur-%d"),
+    (LAYER + ".self_attn:q_rot", "pos,head,d_head", "blocks.%d.attn.hook_rot_q", None),
+    (LAYER + ".self_attn:k_rot", "pos,head,d_head", "blocks.%d.attn.hook_rot_k", None),
+    (LAYER + ".self_attn:k_cache", "kv_pos,kv_head,d_head", None, None),
+    (LAYER + ".self_attn:v_cache", "kv_pos,kv_head,d_head", None, None),
+    (LAYER + ".self_attn:scores", "head,q,k", None, "kq-%d"),
+    (LAYER + ".self_attn:scores_masked", "head,q,k", "blocks.%d.attn.hook_attn_scores", None),
+    (LAYER + ".self_attn:pattern", "head,q,k", "blocks.%d.attn.hook_pattern", "kq_soft_max-%d"),
+    (LAYER + ".self_attn:z", "pos,head,d_head", "blocks.%d.attn.hook_z", "kqv_out-%d"),
+    (LAYER + ".self_attn.o_proj:out", "pos,d_model", "blocks.%d.hook_attn_out", "attn_out-%d"),
+    (LAYER + ":resid_mid", "pos,d_model", "blocks.%d.hook_resid_mid", "ffn_inp-%d"),
+    (LAYER + ".post_attention_layernorm:rms", "pos", "blocks.%d.ln2.hook_scale", None),
+    (LAYER + ".post_attention_layernorm:normed", "pos,d_model", "blocks.%d.ln2.hook_normalized", None),
+    (LAYER + ".post_attention_layernorm:out", "pos,d_model", None, "ffn_norm-%d"),
+    (LAYER + ".mlp.gate_proj:out", "pos,d_ff", "blocks.%d.mlp.hook_pre", "ffn_gate-%d"),
+    (LAYER + ".mlp.up_proj:out", "pos,d_ff", "blocks.%d.mlp.hook_pre_linear", "ffn_up-%d"),
+    (LAYER + ".mlp.act_fn:out", "pos,d_ff", None, "ffn_silu-%d"),
+    (LAYER + ".mlp:act_mul", "pos,d_ff", "blocks.%d.mlp.hook_post", "ffn_gate_par-%d"),
+    (LAYER + ".mlp.down_proj:out", "pos,d_model", "blocks.%d.hook_mlp_out", "ffn_out-%d"),
+    (LAYER + ":out", "pos,d_model", "blocks.%d.hook_resid_post", "l_out-%d"),
+    ("model.norm:rms", "pos", "ln_final.hook_scale", None),
+    ("model.norm:normed", "pos,d_model", "ln_final.hook_normalized", "norm"),
+    ("model.norm:out", "pos,d_model", None, "result_norm"),
+    ("lm_head:out", "pos,vocab", None, "result_output"),
+)
+
+
+class Names(unittest.TestCase):
+    """Every point by every name, on the model that comes with the program."""
+
+    def setUp(self):
+        with open(os.path.join(LESSONS, "config.json"), encoding="utf-8") as file:
+            self.n_layers = json.load(file)["num_hidden_layers"]
+
+    def layers(self, row):
+        """A row of TABLE for each layer it is there for."""
+        for i in range(self.n_layers if "%d" in row[0] else 1):
+            yield [name and name.replace("%d", str(i)) for name in row]
+
+    def meant(self, *patterns):
+        """The canonical names that each pattern stands for, as the recording of a run keeps them."""
+        rules = [word for pattern in patterns for word in ("--capture", pattern + "=stats")]
+        db = trace(LESSONS, "names.db", *rules, "-n", "0")
+        kept = json.loads(db.execute("SELECT opts FROM run").fetchone()[0])["capture"]
+        self.assertEqual([rule["keep"] for rule in kept], ["stats"] * len(patterns))
+        return db, [rule["points"] for rule in kept]
+
+    def test_the_table_is_what_there_is(self):
+        listed = {point["name"]: (point["axes"], point["transformer_lens"], point["ggml"])
+                  for point in map(json.loads, torchless("info", "-m", LESSONS, "--points",
+                                                         "--json").splitlines())}
+        self.assertEqual(listed, {name: tuple(names) for row in TABLE
+                                  for name, *names in self.layers(row)})
+
+    def test_each_name_is_one_tensor(self):
+        pairs = [(name, row[0]) for layered in TABLE for row in self.layers(layered)
+                 for name in (row[0], row[2], row[3]) if name and name != "norm"]
+        pairs.append(("norm", "model.norm:out"))  # ggml calls another one that: ours comes first
+        for i in range(self.n_layers):
+            before = f"model.layers.{i - 1}:out" if i else "model.embed_tokens:out"
+            at = f"model.layers.{i}"
+            pairs += [(f"{at}:in", before), (f"{at}:resid_pre", before), (at, f"{at}:out"),
+                      (f"blocks.{i}.hook_resid_pre", before), (f"{at}:resid_post", f"{at}:out"),
+                      (f"{at}.self_attn:out", f"{at}.self_attn.o_proj:out"),
+                      (f"{at}.self_attn", f"{at}.self_attn.o_proj:out"),
+                      (f"{at}.mlp:out", f"{at}.mlp.down_proj:out"), (f"L{i}", f"{at}:out"),
+                      (f"L{i}.attn.pattern", f"{at}.self_attn:pattern"),
+                      (f"L{i}.attn.q_proj", f"{at}.self_attn.q_proj:out"),
+                      (f"L{i}.mlp.act_mul", f"{at}.mlp:act_mul"),
+                      (f"L{i}.ln2.rms", f"{at}.post_attention_layernorm:rms")]
+        db, found = self.meant(*[name for name, _ in pairs])
+        for (name, point), points in zip(pairs, found, strict=True):
+            self.assertEqual(points, [point], name)
+        # And every other name that the recording itself knows.
+        pairs = db.execute("SELECT alias, fqn FROM point_alias JOIN point ON id = point_id").fetchall()
+        self.assertGreater(len(pairs), 25 * self.n_layers)
+        _, found = self.meant(*[alias for alias, _ in pairs])
+        for (alias, fqn), points in zip(pairs, found, strict=True):
+            self.assertEqual(points, [fqn], alias)
+
+    def test_globs_and_ranges(self):
+        last = self.n_layers - 1
+        self.assertGreater(last, 2)
+        every = {"*.self_attn:pattern": [f"model.layers.[0-{last}].self_attn:pattern"],
+                 "L*.attn.pattern": [f"model.layers.[0-{last}].self_attn:pattern"],
+                 "blocks.*.attn.hook_pattern": [f"model.layers.[0-{last}].self_attn:pattern"],
+                 "kq_soft_max-[1-2]": ["model.layers.[1-2].self_attn:pattern"],
+                 "L[1-2].attn.pattern": ["model.layers.[1-2].self_attn:pattern"],
+                 "model.layers.[1-99].mlp": [f"model.layers.[1-{last}].mlp.down_proj:out"],
+                 "model.layers.?:resid_mid": [f"model.layers.[0-{last}]:resid_mid"],
+                 "*:resid_pre": ["model.embed_tokens:out", f"model.layers.[0-{last - 1}]:out"],
+                 "model.rotary_emb:*": ["model.rotary_emb:cos", "model.rotary_emb:sin"],
+                 "*_head": ["lm_head:out"]}
+        _, found = self.meant(*every)
+        self.assertEqual(dict(zip(every, found, strict=True)), every)
+
+    def test_a_name_of_nothing_ends_before_the_run(self):
+        for name, near in (("model.layers.1.self_attn:patern", "model.layers.1.self_attn:pattern"),
+                           ("L1.attn.q_rott", "L1.attn.q_rot"), ("l_outt-1", "l_out-1"),
+                           ("blocks.1.attn.hook_pattrn", "blocks.1.attn.hook_pattern"),
+                           (f"L{self.n_layers}.attn.pattern", ".attn.pattern, "),
+                           ("model.layers.[90-99].mlp", "model.layers.")):
+            said = torchless("trace", "-m", LESSONS, "-o", "nothing.db", "--capture", name, "Once",
+                             status=2)
+            self.assertIn(near, said)
+            self.assertEqual(said.count("\n"), 1)
+            self.assertFalse(os.path.exists(os.path.join(folder, "nothing.db")))
+
+
+class Estimate(unittest.TestCase):
+    """--estimate beside what then happens."""
+
+    TABLES = ("run", "pass", "span", "value", "token", "tok_step", "cand", "event", "counter", "tensor",
+              "tensor_chunk")
+
+    def check(self, model, *words):
+        """Rows and bytes within 15 %; what can be counted, to the number."""
+        said = json.loads(torchless("trace", "-m", model, "--json", "--estimate", *words))
+        told = json.loads(torchless("trace", "-m", model, "--json", "-o", "real.db", *words))
+        path = os.path.join(folder, "real.db")
+        db = sqlite3.connect(path)
+        rows = sum(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in self.TABLES)
+        for what, guess, true in (("rows", said["rows"], rows),
+                                  ("bytes", said["file_bytes"], os.path.getsize(path)),
+                                  ("dumps", said["dump_bytes"], told["dump_bytes"])):
+            ratio = guess / true
+            self.assertTrue(0.85 <= ratio <= 1.15, f"{what}: {guess} for {true} of {words}")
+        for what in ("values", "calls", "dumps"):
+            self.assertEqual(said[what], told[what], (what, words))
+        low, high = said["seconds"]
+        self.assertTrue(0 < low < high, said["seconds"])
+
+    def check_all(self, model):
+        """The cases that differ in what they write."""
+        with open(os.path.join(folder, "prompts.jsonl"), "w", encoding="utf-8") as file:
+            for i, text in enumerate(("Once upon a time", "The capital of France is", "Tom said it",
+                                      "Once upon a time", "The ball was in the box.")):
+                file.write(json.dumps({"prompt": text, "n": 1 + i % 3}) + "\n")
+            # Twice the same: its dumps are stored once.
+            file.write(json.dumps({"prompt": "Once upon a time", "n": 1}) + "\n")
+        text = "Lily put the ball in the box. Tom asked where the ball was."
+        self.check(model, text)
+        self.check(model, "--capture", "*", "-n", "2", text)
+        self.check(model, "--capture", "*.self_attn:pattern@-2:=f16", "--capture",
+                   "L[0-2].attn.q_rot@3:9=f16", "-n", "4", text)
+        self.check(model, "--prompts", "prompts.jsonl")
+        self.check(model, "--prompts", "prompts.jsonl", "--capture", "residual")
+
+    def test_the_model_that_comes_with_the_program(self):
+        self.check_all(LESSONS)
+
+    @unittest.skipUnless(os.path.exists(os.path.join(SMOLLM2, "config.json")), "make smollm2")
+    def test_smollm2(self):
+        self.check_all(SMOLLM2)
 
 
 class Payloads(unittest.TestCase):
