@@ -37,7 +37,7 @@ struct line_reader {
 	struct sigaction before[3];
 };
 
-/* ---- candidates ---------------------------------------------------------------------------- */
+/* ---- candidates ------------------------------------------------------------------------ */
 
 /* Of somebody's file: what would move the cursor cannot be typed. */
 static bool is_printable(const char *s)
@@ -184,7 +184,7 @@ static unsigned char on_tab(EditLine *el, int key)
 	return result;
 }
 
-/* ---- signals ------------------------------------------------------------------------------- */
+/* ---- signals --------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t window_changed, continued;
 
@@ -209,7 +209,7 @@ static void take_signals(struct line_reader *r)
 		sigaction(signals[i], &action, &r->before[i]);
 }
 
-/* ---- the editor's input ---------------------------------------------------------------------- */
+/* ---- the editor's input ---------------------------------------------------------------- */
 
 /* One byte; 1, 0 at the end, -1 when Ctrl-C came first. */
 static int read_byte(struct line_reader *r, unsigned char *byte)
@@ -292,12 +292,15 @@ static void open_editor(struct line_reader *r)
 	el_set(r->el, EL_GETCFN, read_character);
 	/* As wide strings: of narrow ones libedit makes copies that it never frees. */
 	el_wset(r->el, EL_ADDFN, L"complete", L"complete the word", on_tab);
+	/* `bind -v` of an ~/.editrc takes every binding back that was there before. */
+	el_source(r->el, NULL);
+	/* `bind -v` of an ~/.editrc takes back every binding that was there before. */
+	el_source(r->el, NULL);
 	el_set(r->el, EL_BIND, "^I", "complete", NULL);
 	el_set(r->el, EL_BIND, "^R", "em-inc-search-prev", NULL);
-	el_source(r->el, NULL);
 }
 
-/* ---- history --------------------------------------------------------------------------------- */
+/* ---- history --------------------------------------------------------------------------- */
 
 /* mkdir -p, for the owner only. */
 static void make_directories(const char *file)
@@ -406,7 +409,7 @@ void line_remember(struct line_reader *r, const char *entry)
 	text_release(&line);
 }
 
-/* ---- plain lines ----------------------------------------------------------------------------- */
+/* ---- plain lines ----------------------------------------------------------------------- */
 
 /* Move one line out of what was read; false when there is no whole one. */
 static bool take_line(struct line_reader *r, struct text *line)
@@ -450,8 +453,7 @@ static int read_plain(struct line_reader *r, const char *prompt, struct text *li
 	return LINE_READ;
 }
 
-/* ---- the reader --------------------------------------------------------------------------------
- */
+/* ---- the reader ------------------------------------------------------------------------ */
 
 struct line_reader *line_reader_new(struct invocation *in, const struct line_options *o)
 {

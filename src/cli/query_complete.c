@@ -71,7 +71,7 @@ static void offer_parts(const struct completion *c, const struct name_list *l, c
 	}
 }
 
-/* ---- keywords -------------------------------------------------------------------------------- */
+/* ---- keywords -------------------------------------------------------------------------- */
 
 /* What reading needs of SQL. */
 static const char *const keywords[] = {
@@ -103,8 +103,7 @@ static void offer_keyword(const struct completion *c, const char *keyword)
 	offer(c, lower, " ");
 }
 
-/* ---- in strings -------------------------------------------------------------------------------
- */
+/* ---- in strings ------------------------------------------------------------------------ */
 
 /* Columns of few values, each with a query for them. */
 static const struct {
@@ -178,8 +177,7 @@ static void in_string(const struct completion *c, const char *sql, size_t len, c
 	offer_parts(c, &c->names->points, close);
 }
 
-/* ---- tables and columns -----------------------------------------------------------------------
- */
+/* ---- tables and columns ---------------------------------------------------------------- */
 
 /* The table that `name` stands for in the statement, itself or as its alias; -1: none. */
 static int table_called(const struct completion *c, const char *sql, const char *name)
@@ -327,8 +325,7 @@ static void complete_sql(struct completion *c, const char *sql, const char *all,
 	}
 }
 
-/* ---- names of saved queries and dot commands
- * ------------------------------------------------------ */
+/* ---- names of saved queries and dot commands ------------------------------------------- */
 
 /* The parameters of a saved query that were not given yet, as KEY=. */
 static void offer_parameters(const struct completion *c, int saved, const char *line)

@@ -37,8 +37,7 @@ static int is_none(const char *what, const char *name, const struct name_list *c
 		       near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }
 
-/* ---- .help, .quit ------------------------------------------------------------------------------
- */
+/* ---- .help, .quit ---------------------------------------------------------------------- */
 
 static int dot_help(struct shell *s, const struct words *w, const char *rest, struct err *err)
 {
@@ -81,8 +80,7 @@ static int dot_quit(struct shell *s, const struct words *w, const char *rest, st
 	return 0;
 }
 
-/* ---- .schema -----------------------------------------------------------------------------------
- */
+/* ---- .schema --------------------------------------------------------------------------- */
 
 static const char schema_sql[] =
 	"SELECT name, kind, doc FROM ("
@@ -196,8 +194,7 @@ static int dot_schema(struct shell *s, const struct words *w, const char *rest, 
 		       err);
 }
 
-/* ---- .saved, .functions
- * -------------------------------------------------------------------------- */
+/* ---- .saved, .functions ---------------------------------------------------------------- */
 
 static int dot_saved(struct shell *s, const struct words *w, const char *rest, struct err *err)
 {
@@ -220,130 +217,7 @@ static int dot_functions(struct shell *s, const struct words *w, const char *res
 	return query_functions(s->in, &set, w->list.n ? w->list.list[0] : NULL, err);
 }
 
-/* ---- .explain
- * ------------------------------------------------------------------------------------ */
-
-/* The rows of EXPLAIN QUERY PLAN: each names its parent, which came before it. */
-struct plan_steps {
-	int64_t *id, *parent;
-	size_t cap_id, cap_parent;
-	struct name_list detail;
-};
-
-static int add_step(void *ctx, const struct rows *rows, const struct cell *cells)
-{
-	struct plan_steps *p = ctx;
-	size_t n = (size_t)p->detail.n;
-
-	(void)rows;
-	p->id = mem_grow(p->id, n, &p->cap_id, sizeof(*p->id));
-	p->parent = mem_grow(p->parent, n, &p->cap_parent, sizeof(*p->parent));
-	p->id[n] = cells[0].i;
-	p->parent[n] = cells[1].i;
-	name_list_add(&p->detail, cells[3].s.data, cells[3].s.len);
-	return 0;
-}
-
-static int next_child(const struct plan_steps *p, int64_t parent, int after)
-{
-	for (int i = after + 1; i < p->detail.n; i++)
-		if (p->parent[i] == parent)
-			return i;
-	return -1;
-}
-
-#define MAX_DEPTH 40
-
-/* Depth first without recursion: path[d] is the step shown at depth d. */
-static void draw_plan(const struct plan_steps *p, const struct ui *ui, struct text *out)
-{
-	static const char *const branch[2][4] = { { "|  ", "   ", "|- ", "`- " },
-						  { "│  ", "   ", "├─ ", "└─ " } };
-	int path[MAX_DEPTH], depth = 0, n = 0;
-
-	path[0] = next_child(p, 0, -1);
-	while (depth >= 0 && n < p->detail.n) {
-		int at = path[depth];
-
-		if (at < 0) {
-			if (--depth >= 0)
-				path[depth] = next_child(p, p->parent[path[depth]], path[depth]);
-			continue;
-		}
-		for (int d = 0; d <= depth; d++) {
-			bool last = next_child(p, p->parent[path[d]], path[d]) < 0;
-
-			text_adds(out, branch[ui->utf8][(d == depth ? 2 : 0) + last]);
-		}
-		text_add_escaped(out, p->detail.list[at], strlen(p->detail.list[at]));
-		text_addc(out, '\n');
-		n++;
-		if (depth + 1 < MAX_DEPTH)
-			path[++depth] = next_child(p, p->id[at], at);
-		else
-			path[depth] = next_child(p, p->parent[at], at);
-	}
-}
-
-static int explain(struct shell *s, const char *sql, const struct query_params *params,
-		   struct err *err)
-{
-	struct plan_steps p = { 0 };
-	struct text t = { 0 };
-	struct query q = { .row = add_step, .ctx = &p, .interrupted = &interrupted };
-	int r;
-
-	q.params = (const char *const *)params->list;
-	q.n_params = params->n;
-	text_addf(&t, "EXPLAIN QUERY PLAN %s", sql);
-	r = recording_query(s->rec, t.data, &q, err);
-	text_clear(&t);
-	if (!r && p.detail.n == 0)
-		text_adds(&t, "Nothing is read.\n");
-	else if (!r)
-		draw_plan(&p, &s->in->out, &t);
-	if (!r)
-		r = write_out(t.data, t.len, err);
-	free(p.id);
-	free(p.parent);
-	name_list_release(&p.detail);
-	text_release(&t);
-	return r;
-}
-
-static int explain_saved(struct shell *s, const struct words *w, struct err *err)
-{
-	struct text sql = { 0 }, defaults = { 0 };
-	struct query_params params = { 0 };
-	const char *const *given = (const char *const *)w->list.list + 1;
-	int r = query_params_check(given, w->list.n - 1, err);
-
-	if (r == 0)
-		r = recording_saved_query(s->rec, w->list.list[0], &sql, &defaults, err);
-	if (r == 0)
-		r = query_params_read(&params, w->list.list[0], defaults.data, given, w->list.n - 1,
-				      err);
-	if (r == 0)
-		r = explain(s, sql.data, &params, err);
-	query_params_release(&params);
-	text_release(&sql);
-	text_release(&defaults);
-	return r;
-}
-
-static int dot_explain(struct shell *s, const struct words *w, const char *rest, struct err *err)
-{
-	/* A name: it may be misspelt, but the words behind it are parameters. */
-	bool is_saved = query_is_name(w->list.list[0]);
-
-	for (int i = 1; i < w->list.n; i++)
-		is_saved = is_saved && strchr(w->list.list[i], '=');
-	return is_saved ? explain_saved(s, w, err)
-			: explain(s, rest, &(struct query_params){ 0 }, err);
-}
-
-/* ---- .points
- * ------------------------------------------------------------------------------------- */
+/* ---- .points --------------------------------------------------------------------------- */
 
 /* Mark the points, by their place in fqns, that have a name which matches; how many there are. */
 static int match_points(const struct sql_names *n, const char *pattern,
@@ -427,8 +301,28 @@ static int dot_points(struct shell *s, const struct words *w, const char *rest, 
 	return r;
 }
 
-/* ---- .mode, .limit, .timeout
- * ---------------------------------------------------------------------- */
+/* ---- .set -------------------------------------------------------------------------------- */
+
+static int dot_set(struct shell *s, const struct words *w, const char *rest, struct err *err)
+{
+	const char *const *given = (const char *const *)w->list.list;
+	struct text line = { 0 };
+
+	(void)rest;
+	if (query_params_check(given, w->list.n, err))
+		return err->code;
+	for (int i = 0; i < w->list.n; i++)
+		shell_set(s, given[i]);
+	for (int i = 0; i < s->values.n && w->list.n == 0; i++) {
+		text_add_escaped(&line, s->values.list[i], strlen(s->values.list[i]));
+		text_addc(&line, '\n');
+	}
+	fwrite(line.data ? line.data : "", 1, line.len, stdout);
+	text_release(&line);
+	return 0;
+}
+
+/* ---- .mode, .limit, .timeout ----------------------------------------------------------- */
 
 static int dot_mode(struct shell *s, const struct words *w, const char *rest, struct err *err)
 {
@@ -499,8 +393,7 @@ static int dot_timeout(struct shell *s, const struct words *w, const char *rest,
 	return 0;
 }
 
-/* ---- the table
- * ------------------------------------------------------------------------------------ */
+/* ---- the table ------------------------------------------------------------------------- */
 
 const struct dot_command dot_commands[] = {
 	{ "help", "[COMMAND]", DOT_COMMAND, 0, 1, dot_help, "list the commands, or explain one" },
@@ -515,6 +408,8 @@ const struct dot_command dot_commands[] = {
 	  "the functions that torchless adds to SQL; one with an example" },
 	{ "points", "[PATTERN]", DOT_POINT, 0, 1, dot_points,
 	  "what was recorded: names, axes, and whether numbers or their statistics were kept" },
+	{ "set", "[KEY=VALUE]...", DOT_NOTHING, 0, -1, dot_set,
+	  "give :KEY a value in the SQL that follows; what was given" },
 	{ "mode", "[box | records | csv | json | tabs]", DOT_MODE, 0, 1, dot_mode,
 	  "how rows are shown" },
 	{ "limit", "[N]", DOT_NOTHING, 0, 1, dot_limit, "show N rows of a result; 0: all" },
@@ -542,25 +437,29 @@ static void no_command(const char *name, struct err *err)
 
 const struct dot_command *dot_find(const char *name, struct err *err)
 {
-	const struct dot_command *found = NULL, *other = NULL;
+	const struct dot_command *found = NULL;
+	struct text all = { 0 };
+	int n = 0;
 
 	for (int i = 0; i < dot_commands_len; i++) {
 		const struct dot_command *c = &dot_commands[i];
 
-		if (!strcmp(c->name, name))
-			return c;
-		if (!*name || strncmp(c->name, name, strlen(name)) != 0)
-			continue;
-		other = found;
-		found = c;
+		if (*name && !strncmp(c->name, name, strlen(name))) {
+			text_addf(&all, "%s.%s", n ? ", " : "", c->name);
+			found = c;
+			n++;
+		}
+		if (!strcmp(c->name, name)) {
+			n = 1;
+			break;
+		}
 	}
-	if (found && !other)
-		return found;
-	if (other)
-		err_set(err, ERR_USAGE, ".%s may be .%s or .%s", name, other->name, found->name);
-	else
+	if (n > 1)
+		err_set(err, ERR_USAGE, ".%s may be any of %s", name, all.data);
+	else if (n == 0)
 		no_command(name, err);
-	return NULL;
+	text_release(&all);
+	return n == 1 ? found : NULL;
 }
 
 int dot_run(struct shell *s, const char *line, struct err *err)

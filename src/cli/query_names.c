@@ -10,7 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* ---- lists ----------------------------------------------------------------------------------- */
+/* ---- lists ----------------------------------------------------------------------------- */
 
 void name_list_add(struct name_list *l, const char *s, size_t len)
 {
@@ -62,8 +62,7 @@ const char *name_nearest(const char *name, const struct name_list *const *lists)
 	return near;
 }
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------- */
 
 static int add_row(void *ctx, const struct rows *rows, const struct cell *cells)
 {

@@ -7,6 +7,7 @@
  */
 #include "query_shell.h"
 #include "sql_lex.h"
+#include "torchless/mem.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -55,8 +56,7 @@ struct words words_split(const char *line)
 	return w;
 }
 
-/* ---- what a line is ---------------------------------------------------------------------------
- */
+/* ---- what a line is -------------------------------------------------------------------- */
 
 static void trim(char *line)
 {
@@ -114,8 +114,7 @@ static int run_name(struct shell *s, const struct words *w, struct err *err)
 	return query_saved(s->in, s->rec, &set, name, given, w->list.n - 1, err);
 }
 
-/* ---- statements --------------------------------------------------------------------------------
- */
+/* ---- statements ------------------------------------------------------------------------ */
 
 /* On one line, as the history keeps it: a comment to the end of its line would hide the rest. */
 static void flatten(const char *sql, struct text *out)
@@ -142,9 +141,46 @@ static bool is_blank(const char *sql)
 	return t.type == SQL_END;
 }
 
+void shell_set(struct shell *s, const char *param)
+{
+	size_t key = strcspn(param, "=") + 1;
+
+	for (int i = 0; i < s->values.n; i++) {
+		if (strncmp(s->values.list[i], param, key) != 0)
+			continue;
+		free(s->values.list[i]);
+		s->values.list[i] = mem_strdup(param);
+		return;
+	}
+	name_list_add(&s->values, param, strlen(param));
+}
+
+struct query_params shell_params(const struct shell *s, const char *sql)
+{
+	struct query_params p = { 0 };
+	struct sql_token t, key;
+
+	for (int i = 0; i < s->values.n; i++) {
+		size_t len = strcspn(s->values.list[i], "=");
+
+		for (t = sql_lex(sql); t.type != SQL_END; t = sql_lex(t.s + t.len)) {
+			key = sql_lex(t.s + t.len);
+			if (t.type == SQL_OTHER && strchr(":@$", *t.s) && key.type == SQL_WORD &&
+			    key.len == len && !strncmp(key.s, s->values.list[i], len))
+				break;
+		}
+		if (t.type == SQL_END)
+			continue;
+		p.list = mem_realloc(p.list, (size_t)p.n + 1, sizeof(*p.list));
+		p.list[p.n++] = mem_strdup(s->values.list[i]);
+	}
+	return p;
+}
+
 static int run_statement(struct shell *s, struct err *err)
 {
 	const struct query_settings set = shell_settings(s);
+	struct query_params params = shell_params(s, s->statement.data);
 	struct text line = { 0 };
 	int r;
 
@@ -152,7 +188,9 @@ static int run_statement(struct shell *s, struct err *err)
 	if (line.len)
 		line_remember(s->reader, line.data);
 	text_release(&line);
-	r = query_print(s->in, s->rec, &set, s->statement.data, NULL, 0, err);
+	r = query_print(s->in, s->rec, &set, s->statement.data, (const char *const *)params.list,
+			params.n, err);
+	query_params_release(&params);
 	text_clear(&s->statement);
 	return r;
 }
@@ -188,8 +226,7 @@ static int take_line(struct shell *s, char *line, struct err *err)
 	return 0;
 }
 
-/* ---- a person at the terminal -------------------------------------------------------------------
- */
+/* ---- a person at the terminal ---------------------------------------------------------- */
 
 static const char *base_name(const char *path)
 {
@@ -280,8 +317,7 @@ static void report(const struct err *err)
 		err->message);
 }
 
-/* ---- the loop ----------------------------------------------------------------------------------
- */
+/* ---- the loop -------------------------------------------------------------------------- */
 
 /* At the end of its input a file may leave the last semicolon out; what a person typed is dropped.
  */
@@ -344,6 +380,7 @@ int query_shell(struct invocation *in, struct recording *rec, const char *path, 
 	r = read_lines(&s, err);
 	line_reader_free(s.reader);
 	sql_names_release(&s.names);
+	name_list_release(&s.values);
 	text_release(&s.statement);
 	return r;
 }

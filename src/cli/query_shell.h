@@ -3,6 +3,7 @@
  *
  *	query_shell.c     reads lines, tells SQL from names and commands, goes on after errors
  *	query_dot.c       the one table of dot commands, and what they do
+ *	query_explain.c   one of them, which draws
  *	query_names.c     every name that a recording knows
  *	query_complete.c  which of them may stand at the cursor
  */
@@ -12,7 +13,7 @@
 #include "line.h"
 #include "query.h"
 
-/* ---- names --------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------- */
 
 struct name_list {
 	char **list;
@@ -44,7 +45,7 @@ const char *name_nearest(const char *name, const struct name_list *const *lists)
 int name_lists_read(struct recording *rec, const char *sql, struct name_list *const *lists,
 		    struct err *err);
 
-/* ---- the shell ------------------------------------------------------------------------------ */
+/* ---- the shell ------------------------------------------------------------------------- */
 
 struct shell {
 	struct invocation *in;
@@ -56,8 +57,15 @@ struct shell {
 	int64_t limit;  /* -1: what suits the form */
 	bool is_person; /* reads from a terminal */
 	bool quit;
-	struct text statement; /* the lines of SQL so far */
+	struct text statement;   /* the lines of SQL so far */
+	struct name_list values; /* KEY=VALUE, each key once */
 };
+
+/* Give the parameter :KEY of statements a value: KEY=VALUE. */
+void shell_set(struct shell *s, const char *param);
+
+/* Of the values that were given, those of parameters that the SQL has. */
+struct query_params shell_params(const struct shell *s, const char *sql);
 
 /* How rows are shown now. */
 struct query_settings shell_settings(const struct shell *s);
@@ -69,8 +77,7 @@ struct words {
 };
 struct words words_split(const char *line);
 
-/* ---- dot commands -----------------------------------------------------------------------------
- */
+/* ---- dot commands ---------------------------------------------------------------------- */
 
 /* What may stand after a command. */
 enum dot_argument {
@@ -98,11 +105,12 @@ extern const int dot_commands_len;
 /* By its name without the dot, or a beginning that only one has; NULL with an error. */
 const struct dot_command *dot_find(const char *name, struct err *err);
 
+int dot_explain(struct shell *s, const struct words *words, const char *rest, struct err *err);
+
 /* Run a line that begins with a dot. */
 int dot_run(struct shell *s, const char *line, struct err *err);
 
-/* ---- completion -------------------------------------------------------------------------------
- */
+/* ---- completion ------------------------------------------------------------------------ */
 
 /* For line_options; ctx is the shell. */
 void query_complete(void *ctx, const char *before, const char *after, struct candidates *out);

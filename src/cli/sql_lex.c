@@ -55,7 +55,7 @@ struct sql_token sql_lex(const char *s)
 	} else if (*s == '"' || *s == '`' || *s == '[') {
 		t.type = SQL_QUOTED;
 		lex_quoted(&t, *s == '[' ? ']' : *s);
-	} else if (is_word(*s)) {
+	} else if (is_word(*s) && *s != '$') {
 		t.type = SQL_WORD;
 		for (t.len = 0; is_word(s[t.len]);)
 			t.len++;

@@ -33,7 +33,7 @@ is "nor for a comment" "0  " "$status $(cat "$out") $(cat "$err")"
 shell "SELECT 1;\n.quit\nSELECT 2;\n"
 is ".quit ends a file" "0 1" "$status $(cat "$out")"
 
-for line in ".nonsense:there is no command .nonsense; .help lists them" ".schemo:did you mean .schema" ".s:.s may be .schema or .saved" \
+for line in ".nonsense:there is no command .nonsense; .help lists them" ".schemo:did you mean .schema" ".s:.s may be any of .schema, .saved, .set" \
 	".mode boxx:it is one of tabs, box, csv, json, records" ".limit x:.limit wants a number from 0" ".limit -1:.limit wants" \
 	".timeout 1 2:.timeout takes other arguments: .timeout \\[SECONDS\\]" ".explain:.explain takes other arguments" \
 	".explain SELECT x:no such column: x" ".schema v_valu:no view, .*\"v_valu\"; did you mean \"v_value\"" \
@@ -85,10 +85,14 @@ def draw(parent, before):
 want, got = list(draw(0, "")), open(sys.argv[1]).read().splitlines()
 assert got == want and any(line.startswith((" ", "|  ")) for line in got), (got, want)
 PY
+shell ".set x=4 y='a b'\nSELECT :x + 1, \$y;\n.set x=5\n.set\nSELECT :x, ':y';\n"
+is ".set gives parameters" "5	a b x=5 y=a b 5	:y" "$(paste -sd' ' "$out")"
+shell "SELECT :z;\n" && has "a parameter that is not" "^torchless: the parameter :z is not given: .*\.set z=VALUE$" "$err"
+shell ".set x=layer\n.explain SELECT * FROM v_value WHERE role = :x\n" && has ".explain with a parameter" "SEARCH .*INDEX point_role" "$out"
 shell ".explain residual pos=1\n" && has ".explain of a saved query" "SEARCH" "$out"
 shell ".help\n"
 is ".help explains every command" 0 "$(awk -F'\t' '$2 == ""' "$out" | wc -l | tr -d ' ')"
-for command in help schema saved explain functions points mode limit timeout quit; do
+for command in help schema saved explain functions points set mode limit timeout quit; do
 	has ".help has .$command" "^\\.$command" "$out"
 done
 is "nothing was written" "$before" "$(cksum < trace.db)"

@@ -172,8 +172,9 @@ Test(query, parameters_are_bound_by_name_and_typed)
 		     "a|b|c|d:integer|real|text|1;"));
 	cr_assert(eq(str, ask_with(r, "SELECT token_id t FROM v_token WHERE pos = :pos", twice, 2),
 		     "t:5;"));
-	cr_assert(
-		eq(str, ask(r, "SELECT :pos"), "! the parameter :pos is not given: add pos=VALUE"));
+	cr_assert(eq(str, ask(r, "SELECT :pos"),
+		     "! the parameter :pos is not given: pos=VALUE gives it, in the shell .set "
+		     "pos=VALUE"));
 	cr_assert(eq(str, ask_with(r, "SELECT 1", given, 1), "! the query has no parameter :pos"));
 	cr_assert(eq(str, ask(r, "SELECT ?"),
 		     "! a parameter without a name cannot be given: write :name"));
