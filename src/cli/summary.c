@@ -263,8 +263,8 @@ void summary_add_next(struct text *t, const struct recorder *r, const struct ui 
 static void add_next_commands(struct text *t, const struct recorder *r, const struct ui *ui)
 {
 	static const struct next_command commands[] = {
+		{ "torchless query", " layer-knows", true },
 		{ "torchless query", " residual", true },
-		{ "torchless query", " \"SELECT * FROM v_token\"", true },
 		{ "sqlite3 ", " \"SELECT fqn, shape, l2 FROM v_value LIMIT 20\"", false },
 	};
 
