@@ -232,6 +232,10 @@ void trace_estimate_release(struct trace_estimate *e);
 
 struct recording;
 
+/* What a recording has as application_id and, in ten thousands, user_version: as in schema.sql. */
+#define RECORDING_APPLICATION_ID 0x544c5452 /* 'TLTR' */
+#define RECORDING_SCHEMA_MAJOR   1
+
 /*
  * Open a recording read-only.  One sentence each for: no file, no recording, a newer major
  * version, one that is empty.

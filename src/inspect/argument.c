@@ -20,6 +20,22 @@ const char *tensor_axes(const struct sql_tensor *t)
 	return t->axes[0] ? t->axes : numbered[t->n_dims];
 }
 
+const char *tensor_index(const struct sql_tensor *t, int64_t at, char *buf, size_t size)
+{
+	int64_t rest = t->numel, index;
+	size_t len = 0;
+
+	buf[0] = '\0';
+	for (int i = 0; i < t->n_dims && at >= 0 && len < size; i++) {
+		rest /= t->shape[i];
+		index = t->base[i] + at / rest;
+		len += (size_t)snprintf(buf + len, size - len, "%s%lld", i ? "," : "",
+					(long long)index);
+		at %= rest;
+	}
+	return buf;
+}
+
 int axis_argument(const struct sql_tensor *t, sqlite3_value *arg, int *axis, struct err *err)
 {
 	const char *axes = tensor_axes(t), *at = axes, *text;
@@ -391,6 +407,20 @@ struct sql_tensor *inspect_named(struct inspect *in, const char *text, struct er
 		r = resolve(in, text, err);
 	t = r ? inspect_value(in, r->value_id, err) : NULL;
 	return t && r->sel.len ? tensor_select(in, t, r->sel.data, err) : t;
+}
+
+int inspect_find(struct inspect *in, const char *text, int64_t *id, bool *part, struct err *err)
+{
+	struct named n = { .run = -1, .pass = -1 };
+	struct search s = { 0 };
+	int ret = find_named(in, text, &n, &s, err);
+
+	*part = n.sel.len > 0;
+	*id = s.found ? s.found : s.any;
+	if (!ret && !s.found && (*part || !s.any))
+		ret = explain(in, &n, &s, err);
+	text_release(&n.sel);
+	return ret;
 }
 
 /* A pass or run that is said as an argument; *n stays -1 when it is not. */

@@ -36,11 +36,9 @@ static const struct sql_binding bindings[] = {
 
 /* ---- the state ----------------------------------------------------------------------------- */
 
-static void drop(void *p)
+void inspect_unref(struct inspect *in)
 {
-	struct inspect *in = p;
-
-	if (--in->refs > 0)
+	if (!in || --in->refs > 0)
 		return;
 	attn_forget(in);
 	lens_forget(in);
@@ -54,6 +52,23 @@ static void drop(void *p)
 	free(in);
 }
 
+static void drop(void *p)
+{
+	inspect_unref(p);
+}
+
+struct inspect *inspect_new(sqlite3 *db, const struct inspect_options *o)
+{
+	struct inspect *in = mem_calloc(1, sizeof(*in));
+
+	in->db = db;
+	in->refs = 1;
+	in->opt = *o;
+	if (!in->opt.kernels)
+		in->opt.kernels = kernels_select(NULL);
+	return in;
+}
+
 struct threads *inspect_pool(struct inspect *in)
 {
 	struct err ignored;
@@ -65,12 +80,30 @@ struct threads *inspect_pool(struct inspect *in)
 	return in->own_pool;
 }
 
+enum database_kind inspect_database_kind(sqlite3 *db)
+{
+	enum database_kind kind = DATABASE_OTHER;
+	sqlite3_stmt *q = NULL;
+
+	if (sqlite3_prepare_v2(db,
+			       "SELECT a.application_id, v.user_version / 10000 FROM "
+			       "pragma_application_id a, pragma_user_version v",
+			       -1, &q, NULL) == SQLITE_OK &&
+	    sqlite3_step(q) == SQLITE_ROW && sqlite3_column_int(q, 0) == RECORDING_APPLICATION_ID)
+		kind = sqlite3_column_int(q, 1) == RECORDING_SCHEMA_MAJOR ? DATABASE_RECORDING
+									  : DATABASE_OTHER_VERSION;
+	sqlite3_finalize(q);
+	return kind;
+}
+
 int inspect_prepare(struct inspect *in, const char *sql, sqlite3_stmt **s, struct err *err)
 {
 	if (sqlite3_prepare_v2(in->db, sql, -1, s, NULL) == SQLITE_OK)
 		return 0;
-	return err_set(err, ERR_FORMAT, "this database is not a recording: %s",
-		       sqlite3_errmsg(in->db));
+	if (inspect_database_kind(in->db) == DATABASE_OTHER)
+		return err_set(err, ERR_USAGE,
+			       "the main database is no recording of torchless: open one first");
+	return err_set(err, ERR_FORMAT, "the recording is damaged: %s", sqlite3_errmsg(in->db));
 }
 
 void inspect_refresh(struct inspect *in)
@@ -165,14 +198,9 @@ static int add_table(struct inspect *in, int i)
 
 int inspect_register(sqlite3 *db, const struct inspect_options *o, struct err *err)
 {
-	struct inspect *in = mem_calloc(1, sizeof(*in));
+	struct inspect *in = inspect_new(db, o);
 	int code = SQLITE_OK;
 
-	in->db = db;
-	in->refs = 1;
-	in->opt = *o;
-	if (!in->opt.kernels)
-		in->opt.kernels = kernels_select(NULL);
 	for (int i = 0; i < sql_function_table_len && code == SQLITE_OK; i++)
 		code = bindings[i].table ? add_table(in, i) : add_scalar(in, i);
 	drop(in);

@@ -138,6 +138,12 @@ int inspect_head(struct inspect *in, int64_t value_id, struct sql_tensor *head, 
 /* The stored payload of value.id. */
 struct sql_tensor *inspect_value(struct inspect *in, int64_t value_id, struct err *err);
 
+/*
+ * The value that a text means, dumped or not; *part tells whether brackets pick some of it, which
+ * then is dumped.
+ */
+int inspect_find(struct inspect *in, const char *text, int64_t *id, bool *part, struct err *err);
+
 /* The point in a text that may have [SEL] and is no weight, as above. */
 struct sql_tensor *inspect_named(struct inspect *in, const char *text, struct err *err);
 
@@ -147,6 +153,9 @@ struct sql_tensor *tensor_select(struct inspect *in, struct sql_tensor *t, const
 
 /* "head,q,k", or "i0,i1" for what has no names. */
 const char *tensor_axes(const struct sql_tensor *t);
+
+/* The indices of element `at`, "0,3,17", positions absolute; "" for none (at < 0).  Returns buf. */
+const char *tensor_index(const struct sql_tensor *t, int64_t at, char *buf, size_t size);
 
 /* An axis by its number, negative from the last, or by its name ("head"). */
 int axis_argument(const struct sql_tensor *t, sqlite3_value *arg, int *axis, struct err *err);
@@ -461,6 +470,14 @@ struct sql_binding {
 	scalar_fn *scalar;      /* or */
 	const struct sql_table *table;
 };
+
+/* What the main database of a connection is. */
+enum database_kind { DATABASE_RECORDING, DATABASE_OTHER_VERSION, DATABASE_OTHER };
+enum database_kind inspect_database_kind(sqlite3 *db);
+
+/* The state of a connection, to be given back; `o` is copied. */
+struct inspect *inspect_new(sqlite3 *db, const struct inspect_options *o);
+void inspect_unref(struct inspect *in);
 
 /* Register everything on db; `o` is copied.  ERR_IO. */
 int inspect_register(sqlite3 *db, const struct inspect_options *o, struct err *err);

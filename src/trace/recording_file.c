@@ -11,6 +11,7 @@
 #include "db.h"
 
 #include "torchless/mem.h"
+#include "torchless/trace.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,9 +22,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define APPLICATION_ID 0x544C5452 /* 'TLTR', as in schema.sql */
-#define SCHEMA_MAJOR   1
 
 static const char *const side_files[] = { "-wal", "-shm", "-journal" };
 
@@ -242,14 +240,14 @@ int recording_file_identify(struct db *db, const char *path, struct err *err)
 		ret = db_int(db, "PRAGMA user_version", &version, err);
 	if (ret)
 		return ret;
-	if (id != APPLICATION_ID)
+	if (id != RECORDING_APPLICATION_ID)
 		return err_set(err, ERR_FORMAT,
 			       "%s is an SQLite database, but not a recording of torchless", path);
-	if (version / 10000 != SCHEMA_MAJOR)
+	if (version / 10000 != RECORDING_SCHEMA_MAJOR)
 		return err_set(err, ERR_FORMAT,
 			       "%s has schema version %lld.%lld; this torchless reads %d.x", path,
 			       (long long)(version / 10000), (long long)(version % 10000),
-			       SCHEMA_MAJOR);
+			       RECORDING_SCHEMA_MAJOR);
 	return 0;
 }
 

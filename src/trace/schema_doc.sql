@@ -406,7 +406,31 @@ INSERT INTO schema_doc(obj, col, unit, doc) VALUES
 ('tensor_each()', 'i2', 'index', 'Index in the third.'),
 ('tensor_each()', 'i3', 'index', 'Index in the fourth.'),
 ('tensor_each()', 'value', NULL, 'The element.'),
-('tensor_each()', 't', NULL, 'Argument: the id of a value, the name of a point, or a blob.');
+('tensor_each()', 't', NULL, 'Argument: the id of a value, the name of a point, or a blob.'),
+('pos_stats()', '', NULL, 'Function of torchless: statistics of each position of a value, also of one that was not dumped.'),
+('pos_stats()', 'pos', 'position', 'The position.'),
+('pos_stats()', 'l2', NULL, 'Root of the sum of squares of its finite elements.'),
+('pos_stats()', 'absmax', NULL, 'Largest magnitude among them.'),
+('pos_stats()', 'mean', NULL, 'Their mean.'),
+('pos_stats()', 'std', NULL, 'Their standard deviation (of the population).'),
+('pos_stats()', 'value', NULL, 'Argument: the id of a value, the name of a point, or a blob.'),
+('trace_diff()', '', NULL, 'Function of torchless: two runs value by value, in the order they were computed; what only b has comes last.'),
+('trace_diff()', 'ord', NULL, 'Place in that order, from 0.'),
+('trace_diff()', 'pass', NULL, 'The pass; values meet by pass and name.'),
+('trace_diff()', 'fqn', NULL, 'The point.'),
+('trace_diff()', 'layer', NULL, 'Its layer, NULL outside of layers.'),
+('trace_diff()', 'role', NULL, 'Its role.'),
+('trace_diff()', 'verdict', NULL, 'equal or differs, told by the hashes of all elements; shape; missing in one; NULL when nothing tells.'),
+('trace_diff()', 'nmse', NULL, 'Sum of squared differences over the sum of squares of a; NULL unless both were dumped or they are equal.'),
+('trace_diff()', 'cosine', NULL, 'Cosine of the two as vectors.'),
+('trace_diff()', 'max_abs', NULL, 'Largest absolute difference.'),
+('trace_diff()', 'max_at', 'index', 'Where it is: an index a dimension, positions absolute.'),
+('trace_diff()', 'l2_a', NULL, 'Root of the sum of squares in run a.'),
+('trace_diff()', 'l2_b', NULL, 'And in run b.'),
+('trace_diff()', 'value_a', NULL, 'The id of the value in the recording of a, NULL when it has none.'),
+('trace_diff()', 'value_b', NULL, 'And in that of b.'),
+('trace_diff()', 'a', NULL, 'Argument: a run, or the path of another recording, of which [run=2] picks one; left out, the last but one.'),
+('trace_diff()', 'b', NULL, 'Argument: the run held against it; left out, the newest.');
 INSERT INTO schema_doc SELECT 'v_bad', col, unit, doc FROM schema_doc WHERE obj = 'v_value' AND col <> '';
 -- What a table has as its view has it.
 INSERT OR IGNORE INTO schema_doc SELECT substr(obj, 3), col, unit, doc FROM schema_doc

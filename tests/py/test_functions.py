@@ -46,6 +46,21 @@ def setUpModule():
                    check=True, capture_output=True)
     ids = {(r["fqn"], int(r["pass"])): int(r["id"]) for r in rows("SELECT fqn, pass, id FROM v_value")}
     dumps = {(fqn, number): array for fqn, number, _, array in arrays(recording)}
+    record_two()
+
+
+def record_two():
+    """Two runs in one recording, whose prompts part at one token."""
+    global pair, two, parted
+    pair = os.path.join(folder, "two.db")
+    with open(os.path.join(folder, "prompts.jsonl"), "w", encoding="utf-8") as file:
+        file.writelines(json.dumps({"prompt": text}) + "\n" for text in (PROMPT, PROMPT.replace("box", "bag")))
+    subprocess.run([TORCHLESS, "trace", "-q", "-m", MODEL, "-o", pair, "-n", "1", "--capture", "*", "--prompts",
+                    file.name], check=True, capture_output=True)
+    two = {run: {(fqn, number): array for fqn, number, _, array in arrays(pair, run=run)} for run in (1, 2)}
+    tokens = [[row["token_id"] for row in rows2(f"SELECT token_id FROM v_token WHERE run_id = {run} ORDER BY pos")]
+              for run in (1, 2)]
+    parted = next(i for i, (a, b) in enumerate(zip(*tokens)) if a != b)
 
 
 def tearDownModule():
@@ -53,9 +68,14 @@ def tearDownModule():
     shutil.rmtree(folder)
 
 
-def rows(sql):
+def rows2(sql):
+    """Of the recording of two runs."""
+    return rows(sql, pair)
+
+
+def rows(sql, db=None):
     """The rows of an answer as dictionaries of text."""
-    done = subprocess.run([TORCHLESS, "query", "-t", recording, "--csv", sql], capture_output=True, check=False)
+    done = subprocess.run([TORCHLESS, "query", "-t", db or recording, "--csv", sql], capture_output=True, check=False)
     if done.returncode:
         raise AssertionError(f"{sql[:2000]}: {done.stderr.decode()}")
     return list(csv.DictReader(io.StringIO(done.stdout.decode(), newline="")))
@@ -321,6 +341,53 @@ class Texts(unittest.TestCase):
         self.assertEqual(row["s"], "".join("▁▂▃▄▅▆▇█"[min(7, int(s * 8))] for s in share))
 
 
+class Rows(unittest.TestCase):
+    """Table functions over one value and over two runs."""
+
+    def test_statistics_of_positions_are_numpys(self):
+        """Packed by the recorder, and recomputed from parts and blobs."""
+        for name, (fqn, *axes) in POINTS.items():
+            for number in (0, 2):
+                array = dumps[fqn, number]
+                axis = next(i for i, axis in enumerate(axes) if axis in ("pos", "q"))
+                x = np.ma.masked_invalid(np.moveaxis(array, axis, 0).reshape(array.shape[axis], -1).astype(np.float64))
+                expected = np.stack([np.ma.sqrt((x * x).sum(1)), np.abs(x).max(1), x.mean(1), x.std(1)], 1)
+                for argument in (f"'{name}[pass={number}]'", f"t_npy('{name}[pass={number}]')" if axis == 0 else None):
+                    if not argument:
+                        continue
+                    got = rows(f"SELECT * FROM pos_stats({argument})")
+                    first = 0 if "npy" in argument else first_position(f"'[pass={number}]'" if number else "''", axes, axis)
+                    self.assertEqual([int(row["pos"]) for row in got], list(range(first, first + len(x))), argument)
+                    got = np.array([[float(row[c]) for c in ("l2", "absmax", "mean", "std")] for row in got])
+                    self.assertTrue(np.allclose(got, expected, 1e-5, 1e-6), argument)
+
+    def test_the_first_difference_of_two_prompts(self):
+        """Two prompts that part at one token: every value of them, held against numpy."""
+        got = rows2("SELECT * FROM trace_diff")
+        pairs = {key: (a, two[2][key]) for key, a in two[1].items()}
+        self.assertEqual(len(got), len(pairs))
+        first = next(row for row in got if row["verdict"] != "equal")
+        self.assertEqual((first["fqn"], first["pass"]), ("model.embed_tokens:out", "0"))
+        self.assertEqual(first["max_at"].split(",")[0], str(parted))
+        for row in got:
+            a, b = (x.astype(np.float64).reshape(-1) for x in pairs[row["fqn"], int(row["pass"])])
+            keep = ~(np.isinf(a) & (a == b))
+            a, b = a[keep], b[keep]
+            self.assertEqual(row["verdict"], "equal" if np.array_equal(a, b) else "differs", row)
+            self.assertAlmostEqual(float(row["nmse"]), ((a - b) ** 2).sum() / (a * a).sum(), 9)
+            self.assertAlmostEqual(float(row["max_abs"]), np.abs(a - b).max(), 9)
+            cosine = a @ b / np.sqrt((a @ a) * (b @ b))
+            self.assertAlmostEqual(float(row["cosine"]), cosine, 9)
+
+    def test_another_recording(self):
+        """The same run of the same prompt, in two files."""
+        (row,) = rows(f"SELECT count(*) n, sum(verdict = 'equal') equal, sum(verdict = 'missing') missing "
+                      f"FROM trace_diff(1, '{recording}')")
+        self.assertEqual(row["n"], row["equal"])
+        (row,) = rows(f"SELECT sum(verdict = 'missing') n FROM trace_diff(1, '{pair}[run=1]')")
+        self.assertEqual(int(row["n"]), len(dumps) * 2 // 3)
+
+
 class Table(unittest.TestCase):
     """The table of functions."""
 
@@ -334,7 +401,7 @@ class Table(unittest.TestCase):
             example = re.findall(r'"((?:[^"\\]|\\.)*)"', body)[-1].replace('\\"', '"')
             with self.subTest(name):
                 self.assertIn(name, example)
-                self.assertGreater(len(rows(example)), 0, example)
+                self.assertGreater(len(rows2(example)), 0, example)
 
 
 if __name__ == "__main__":

@@ -208,6 +208,81 @@ Test(inspect, walks_a_tensor)
 	ANSWERS("SELECT count(*) FROM tensor_each(NULL)", "0;");
 }
 
+Test(inspect, tells_statistics_of_positions)
+{
+	ANSWERS("SELECT pos, absmax, mean FROM pos_stats(1)", "0|3|1.5;1|7|5.5;2|11|9.5;");
+	ANSWERS("SELECT pos, l2 FROM pos_stats('L0[run=1, pos=1:, 0:1]')", "1|4;2|8;");
+	ANSWERS("SELECT pos, mean, std FROM pos_stats(4)", "3|1.5|0.5;");
+	ANSWERS("SELECT group_concat(pos) FROM pos_stats(2)", "0,1,2;");
+	ANSWERS("SELECT pos, absmax FROM pos_stats(x'000080400000a0c0')", "0|4;1|5;");
+	ANSWERS("SELECT count(*) FROM pos_stats(NULL)", "0;");
+	/* Packed by the recorder: of the last two of three positions, of what was not dumped. */
+	execute("UPDATE value SET pos_stats = x'0000803f000000400000404000008040"
+		"0000a0400000c0400000e04000000041' WHERE id = 3");
+	ANSWERS("SELECT * FROM pos_stats('L0.attn.z[run=1]')", "1|1|2|3|4;2|5|6|7|8;");
+	REFUSES("SELECT * FROM pos_stats", "pos_stats(value) needs a value");
+	REFUSES("SELECT * FROM pos_stats(77)", "no value 77");
+	REFUSES("SELECT * FROM pos_stats('L0.resid')", "the nearest is");
+	execute("UPDATE value SET pos_stats = zeroblob(17) WHERE id = 3");
+	REFUSES("SELECT * FROM pos_stats(3)", "damaged");
+	execute("UPDATE value SET pos_stats = zeroblob(160) WHERE id = 3");
+	REFUSES("SELECT * FROM pos_stats(3)", "ends before position 3");
+	execute("UPDATE pass SET pos0 = 9223372036854775807");
+	REFUSES("SELECT * FROM pos_stats(3)", "damaged");
+}
+
+/* ---- runs ------------------------------------------------------------------------------------ */
+
+#define DIFF "SELECT ord, pass, fqn, verdict, value_a, value_b FROM "
+
+Test(inspect, holds_runs_against_each_other)
+{
+	ANSWERS(DIFF "trace_diff(1, 2)", "0|0|model.layers.0:out|shape|1|5;"
+					 "1|0|model.layers.0.self_attn:pattern|missing|2|NULL;"
+					 "2|0|model.layers.0.self_attn:z|missing|3|NULL;"
+					 "3|1|model.layers.0:out|missing|4|NULL;");
+	ANSWERS(DIFF "trace_diff(2, 1) WHERE ord > 0",
+		"1|0|model.layers.0.self_attn:pattern|missing|NULL|2;"
+		"2|0|model.layers.0.self_attn:z|missing|NULL|3;"
+		"3|1|model.layers.0:out|missing|NULL|4;");
+	ANSWERS("SELECT count(*), min(value_a), a, b FROM trace_diff", "4|1|1|2;");
+	ANSWERS("SELECT verdict, count(*) FROM trace_diff(1, 1) GROUP BY 1", "NULL|1;equal|3;");
+	ANSWERS("SELECT nmse, cosine, max_abs, max_at FROM trace_diff(1, 1) LIMIT 1",
+		"0|1|0|NULL;");
+	/* The same shape: x and x + 8 of positions 2 and 3, in two runs */
+	execute("UPDATE tensor SET shape = '2,4', raw_bytes = 32 WHERE id = 1;"
+		"DELETE FROM tensor_chunk WHERE tensor_id = 1 AND chunk = 1;"
+		"UPDATE value SET d0 = 4, dump_from = 2, hash = 7, l2 = 3 WHERE id = 1;"
+		"UPDATE value SET hash = 8 WHERE id = 5");
+	ANSWERS("SELECT verdict, nmse, cosine, max_abs, max_at, l2_a, l2_b FROM trace_diff(1, 2) "
+		"LIMIT 1",
+		"differs|1|NULL|7|3,3|3|NULL;");
+	execute("UPDATE value SET hash = 7, tensor_id = NULL WHERE id = 5");
+	ANSWERS("SELECT verdict, nmse, max_at FROM trace_diff(1, 2) LIMIT 1", "equal|0|NULL;");
+	execute("UPDATE value SET hash = 8 WHERE id = 5");
+	ANSWERS("SELECT verdict, nmse FROM trace_diff(1, 2) LIMIT 1", "differs|NULL;");
+	execute("UPDATE value SET hash = NULL WHERE id = 5");
+	ANSWERS("SELECT verdict, nmse FROM trace_diff(1, 2) LIMIT 1", "NULL|NULL;");
+}
+
+Test(inspect, holds_recordings_against_each_other)
+{
+	char sql[300];
+
+	snprintf(sql, sizeof(sql), DIFF "trace_diff('%s[run=1]', '%s') LIMIT 1", path, path);
+	ANSWERS(sql, "0|0|model.layers.0:out|shape|1|5;");
+	REFUSES("SELECT * FROM trace_diff(1, 3)", "no run 3");
+	REFUSES("SELECT * FROM trace_diff(1)", "takes two runs, or none");
+	REFUSES("SELECT * FROM trace_diff(1, '/no/such.db')",
+		"'/no/such.db' is no run of this recording, and no file");
+	REFUSES("SELECT * FROM trace_diff(1, '/dev/null')", "and no file");
+	REFUSES("SELECT * FROM trace_diff(1, '/bin/sh')", "/bin/sh is no recording");
+	REFUSES("SELECT * FROM trace_diff(1, x'00')", "neither a run nor the path");
+	REFUSES("SELECT * FROM trace_diff(1, 'x[run=0]')", "neither a run nor the path");
+	execute("DELETE FROM run WHERE id = 2");
+	REFUSES("SELECT * FROM trace_diff", "the recording has one run");
+}
+
 /* ---- functions ------------------------------------------------------------------------------ */
 
 Test(inspect, reduces)
@@ -379,6 +454,8 @@ Test(inspect, refuses_a_recording_that_contradicts_itself)
 			  damages[i], ask("SELECT t_at(1, 0, 0)"));
 		ask("SELECT count(*) FROM tensor_each('L0[run=1, pos=1:]')");
 		ask("SELECT t_json('L0.attn.pattern[run=1]'), t_hist(2), t_topk(2), t_kl(2, 2)");
+		ask("SELECT count(*) FROM pos_stats(2)");
+		ask("SELECT * FROM trace_diff(1, 1)");
 	}
 }
 

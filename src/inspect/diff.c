@@ -1,0 +1,553 @@
+/*
+ * diff.c -- trace_diff: two runs value by value, in the order they were computed.
+ *
+ * Values meet by pass and name.  Whether they are equal is told by the hash of all elements, which
+ * is there without a dump; how far apart they are needs dumps of the same part.  What only one run
+ * has is there, too: those of a in their places, those of b at the end.
+ */
+#include "inspect_impl.h"
+
+#include "torchless/mem.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* ---- a run ---------------------------------------------------------------------------------- */
+
+struct diff_point {
+	int64_t id;
+	char *fqn, *role;
+	int64_t layer; /* -1: none */
+};
+
+struct diff_value {
+	int64_t id, pass; /* pass -1: it has no number */
+	int64_t point;    /* place in `points` */
+	int64_t dims[TENSOR_MAX_DIMS];
+	int64_t hash;
+	double l2;
+	bool has_hash, has_l2, is_dumped, is_met;
+};
+
+struct side {
+	struct inspect *in; /* the connection's own, or of `other` */
+	sqlite3 *other;
+	int64_t run;
+	struct diff_point *points; /* by id */
+	size_t n_points, cap_points;
+	struct diff_value *values; /* by id */
+	size_t n_values, cap_values;
+};
+
+static void side_release(struct side *s)
+{
+	for (size_t i = 0; i < s->n_points; i++) {
+		free(s->points[i].fqn);
+		free(s->points[i].role);
+	}
+	free(s->points);
+	free(s->values);
+	if (s->other) {
+		inspect_unref(s->in);
+		sqlite3_close(s->other);
+	}
+	*s = (struct side){ 0 };
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const struct diff_point *x = a, *y = b;
+
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+static int read_points(struct side *s, struct err *err)
+{
+	sqlite3_stmt *q = NULL;
+
+	if (inspect_prepare(s->in, "SELECT id, fqn, role, layer FROM point ORDER BY id", &q, err))
+		return err->code;
+	while (sqlite3_step(q) == SQLITE_ROW) {
+		const char *fqn = (const char *)sqlite3_column_text(q, 1);
+		const char *role = (const char *)sqlite3_column_text(q, 2);
+
+		s->points = mem_grow(s->points, s->n_points, &s->cap_points, sizeof(*s->points));
+		s->points[s->n_points++] = (struct diff_point){
+			.id = sqlite3_column_int64(q, 0),
+			.fqn = mem_strdup(fqn ? fqn : ""),
+			.role = mem_strdup(role ? role : ""),
+			.layer = sqlite3_column_type(q, 3) == SQLITE_NULL
+					 ? -1
+					 : sqlite3_column_int64(q, 3),
+		};
+	}
+	sqlite3_finalize(q);
+	return 0;
+}
+
+enum { READ_ID, READ_PASS, READ_POINT, READ_HASH, READ_L2, READ_TENSOR, READ_DIMS };
+
+static struct diff_value value_of_row(const struct side *s, sqlite3_stmt *q)
+{
+	struct diff_point key = { .id = sqlite3_column_int64(q, READ_POINT) };
+	const struct diff_point *point = bsearch(&key, s->points, s->n_points, sizeof(key), by_id);
+	struct diff_value v = {
+		.id = sqlite3_column_int64(q, READ_ID),
+		.pass = sqlite3_column_type(q, READ_PASS) == SQLITE_NULL
+				? -1
+				: sqlite3_column_int64(q, READ_PASS),
+		.point = point ? point - s->points : -1,
+		.hash = sqlite3_column_int64(q, READ_HASH),
+		.has_hash = sqlite3_column_type(q, READ_HASH) != SQLITE_NULL,
+		.l2 = sqlite3_column_double(q, READ_L2),
+		.has_l2 = sqlite3_column_type(q, READ_L2) != SQLITE_NULL,
+		.is_dumped = sqlite3_column_type(q, READ_TENSOR) != SQLITE_NULL,
+	};
+
+	for (int i = 0; i < TENSOR_MAX_DIMS; i++)
+		v.dims[i] = sqlite3_column_type(q, READ_DIMS + i) == SQLITE_NULL
+				    ? -1
+				    : sqlite3_column_int64(q, READ_DIMS + i);
+	return v;
+}
+
+static int read_values(struct side *s, struct err *err)
+{
+	sqlite3_stmt *q = NULL;
+
+	if (inspect_prepare(s->in,
+			    "SELECT v.id, p.idx, v.point_id, v.hash, v.l2, v.tensor_id, v.d0, "
+			    "v.d1, v.d2, v.d3 FROM pass p CROSS JOIN value v ON v.pass_id = p.id "
+			    "WHERE p.run_id = ?1 ORDER BY v.id",
+			    &q, err))
+		return err->code;
+	sqlite3_bind_int64(q, 1, s->run);
+	while (sqlite3_step(q) == SQLITE_ROW) {
+		struct diff_value v = value_of_row(s, q);
+
+		if (v.point < 0)
+			continue;
+		s->values = mem_grow(s->values, s->n_values, &s->cap_values, sizeof(v));
+		s->values[s->n_values++] = v;
+	}
+	sqlite3_finalize(q);
+	return 0;
+}
+
+/* ---- another recording ---------------------------------------------------------------------- */
+
+#define OTHER_MAX_BYTES (512 << 20) /* of one text or blob in it, as in the program */
+
+/* Whether its tables are tables: a view of that name could take for ever. */
+static bool has_tables(sqlite3 *db)
+{
+	sqlite3_stmt *q = NULL;
+	bool has = false;
+
+	if (sqlite3_prepare_v2(
+		    db,
+		    "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN "
+		    "('run', 'model', 'pass', 'value', 'point', 'tensor', 'tensor_chunk')",
+		    -1, &q, NULL) == SQLITE_OK)
+		has = sqlite3_step(q) == SQLITE_ROW && sqlite3_column_int(q, 0) == 7;
+	sqlite3_finalize(q);
+	return has;
+}
+
+static int open_other(struct side *s, struct inspect *in, const char *path, struct err *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+		return err_set(err, ERR_USAGE, "'%.200s' is no run of this recording, and no file",
+			       path);
+	if (sqlite3_open_v2(path, &s->other, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK ||
+	    inspect_database_kind(s->other) != DATABASE_RECORDING || !has_tables(s->other)) {
+		sqlite3_close(s->other);
+		s->other = NULL;
+		return err_set(err, ERR_FORMAT, "%.200s is no recording", path);
+	}
+	sqlite3_limit(s->other, SQLITE_LIMIT_LENGTH, OTHER_MAX_BYTES);
+	sqlite3_db_config(s->other, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, (int *)NULL);
+	s->in = inspect_new(s->other, &in->opt);
+	return 0;
+}
+
+/* "ref.db[run=2]" gives "ref.db" and 2; without brackets 0. */
+static int split_path(const char *text, char *path, size_t size, int64_t *run)
+{
+	const char *bracket = strrchr(text, '[');
+	size_t len = strlen(text);
+	char *end;
+
+	*run = 0;
+	if (len && text[len - 1] == ']' && bracket && !strncmp(bracket, "[run=", 5)) {
+		*run = strtoll(bracket + 5, &end, 10);
+		if (end != text + len - 1 || *run < 1)
+			return -1;
+		len = (size_t)(bracket - text);
+	}
+	if (len >= size)
+		return -1;
+	memcpy(path, text, len);
+	path[len] = '\0';
+	return 0;
+}
+
+/* The run that an argument means: a number, or the path of another recording. */
+static int side_open(struct side *s, struct inspect *in, sqlite3_value *arg, struct err *err)
+{
+	char path[PATH_MAX];
+	int type = sqlite3_value_type(arg);
+	const char *text;
+
+	s->in = in;
+	if (sqlite3_value_numeric_type(arg) == SQLITE_INTEGER) {
+		s->run = sqlite3_value_int64(arg);
+		return 0;
+	}
+	text = (const char *)sqlite3_value_text(arg);
+	if (type != SQLITE_TEXT || !text || split_path(text, path, sizeof(path), &s->run))
+		return err_set(err, ERR_USAGE,
+			       "'%.80s' is neither a run nor the path of another recording",
+			       text ? text : "NULL");
+	if (open_other(s, in, path, err))
+		return err->code;
+	if (!s->run)
+		s->run = inspect_newest_run(s->in);
+	return 0;
+}
+
+static int side_read(struct side *s, struct err *err)
+{
+	struct run_model m;
+
+	if (inspect_run(s->in, s->run, &m, err))
+		return err->code;
+	s->run = m.run;
+	if (read_points(s, err))
+		return err->code;
+	return read_values(s, err);
+}
+
+/* The runs of the two newest: the newest is b. */
+static int newest_two(struct inspect *in, int64_t *a, int64_t *b, struct err *err)
+{
+	sqlite3_stmt *q = NULL;
+
+	*a = *b = 0;
+	if (inspect_prepare(in, "SELECT id FROM run ORDER BY id DESC LIMIT 2", &q, err))
+		return err->code;
+	if (sqlite3_step(q) == SQLITE_ROW)
+		*b = sqlite3_column_int64(q, 0);
+	if (sqlite3_step(q) == SQLITE_ROW)
+		*a = sqlite3_column_int64(q, 0);
+	sqlite3_finalize(q);
+	if (*a)
+		return 0;
+	return err_set(err, ERR_USAGE,
+		       "the recording has one run: trace_diff(a, b) takes runs, or the paths of "
+		       "other recordings");
+}
+
+/* ---- rows ----------------------------------------------------------------------------------- */
+
+enum {
+	DIFF_ORD,
+	DIFF_PASS,
+	DIFF_FQN,
+	DIFF_LAYER,
+	DIFF_ROLE,
+	DIFF_VERDICT,
+	DIFF_NMSE,
+	DIFF_COSINE,
+	DIFF_MAX_ABS,
+	DIFF_MAX_AT,
+	DIFF_L2_A,
+	DIFF_L2_B,
+	DIFF_VALUE_A,
+	DIFF_VALUE_B,
+	DIFF_A,
+	DIFF_B,
+	DIFF_COLUMNS
+};
+
+struct value_ref {
+	struct diff_value *v;
+};
+
+struct diff {
+	struct table_cursor base;
+	struct side a, b;
+	int64_t *a_in_b;          /* of each point of a, its place in b's, -1 */
+	struct value_ref *sorted; /* b's, by pass, point and id */
+	size_t at;                /* first a's values, then those of b that were not met */
+
+	/* The row. */
+	struct diff_value *x, *y; /* of a and of b; NULL: it has none */
+	const char *verdict;
+	bool has_sums;
+	struct pair_sums sums;
+	char max_at[96];
+};
+
+static void diff_reset(struct table_cursor *c)
+{
+	struct diff *d = (struct diff *)c;
+
+	side_release(&d->a);
+	side_release(&d->b);
+	free(d->a_in_b);
+	free(d->sorted);
+	d->a_in_b = NULL;
+	d->sorted = NULL;
+}
+
+struct point_ref {
+	const struct diff_point *p;
+};
+
+static int by_name(const void *a, const void *b)
+{
+	const struct point_ref *x = a, *y = b;
+
+	return strcmp(x->p->fqn, y->p->fqn);
+}
+
+static void match_points(struct diff *d)
+{
+	struct point_ref *named = mem_calloc(d->b.n_points + 1, sizeof(*named));
+
+	d->a_in_b = mem_calloc(d->a.n_points + 1, sizeof(*d->a_in_b));
+	for (size_t i = 0; i < d->b.n_points; i++)
+		named[i].p = &d->b.points[i];
+	qsort(named, d->b.n_points, sizeof(*named), by_name);
+	for (size_t i = 0; i < d->a.n_points; i++) {
+		struct point_ref key = { &d->a.points[i] };
+		const struct point_ref *found =
+			bsearch(&key, named, d->b.n_points, sizeof(*named), by_name);
+
+		d->a_in_b[i] = found ? found->p - d->b.points : -1;
+	}
+	free(named);
+}
+
+static int compare_place(const struct diff_value *x, const struct diff_value *y)
+{
+	if (x->pass != y->pass)
+		return x->pass < y->pass ? -1 : 1;
+	return (x->point > y->point) - (x->point < y->point);
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct value_ref *x = a, *y = b;
+	int order = compare_place(x->v, y->v);
+
+	return order ? order : (x->v->id > y->v->id) - (x->v->id < y->v->id);
+}
+
+/* The first value of b at the place of x that has met none; NULL when there is none. */
+static struct diff_value *partner(struct diff *d, const struct diff_value *x)
+{
+	struct diff_value key = { .pass = x->pass, .point = d->a_in_b[x->point] };
+	size_t lo = 0, hi = d->b.n_values;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (compare_place(d->sorted[mid].v, &key) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	for (; lo < d->b.n_values && !compare_place(d->sorted[lo].v, &key); lo++)
+		if (!d->sorted[lo].v->is_met)
+			return d->sorted[lo].v;
+	return NULL;
+}
+
+/* Stored elements of the same part: 1, 0 when they are not, or an error. */
+static int add_elements(struct diff *d, struct err *err)
+{
+	struct sql_tensor *x = inspect_value(d->a.in, d->x->id, err), *y = NULL;
+	int ret;
+
+	if (!x)
+		return err->code;
+	y = inspect_value(d->b.in, d->y->id, err);
+	if (!y) {
+		tensor_release(d->a.in, x);
+		return err->code;
+	}
+	ret = x->n_dims == y->n_dims &&
+	      !memcmp(x->shape, y->shape, sizeof(*x->shape) * (size_t)x->n_dims) &&
+	      !memcmp(x->base, y->base, sizeof(*x->base) * (size_t)x->n_dims);
+	if (ret) {
+		d->sums = (struct pair_sums){ .max_at = -1 };
+		pair_add(&d->sums, x->data, y->data, x->numel, 0);
+		tensor_index(x, d->sums.max_at, d->max_at, sizeof(d->max_at));
+		if (!d->x->has_hash || !d->y->has_hash)
+			d->verdict = memcmp(x->data, y->data, (size_t)x->numel * sizeof(float))
+					     ? "differs"
+					     : "equal";
+	}
+	tensor_release(d->a.in, x);
+	tensor_release(d->b.in, y);
+	return ret;
+}
+
+static int judge(struct diff *d, struct err *err)
+{
+	int ret = 0;
+
+	d->has_sums = false;
+	d->verdict = "missing";
+	if (!d->x || !d->y)
+		return 0;
+	d->y->is_met = true;
+	d->verdict = "shape";
+	if (memcmp(d->x->dims, d->y->dims, sizeof(d->x->dims)) != 0)
+		return 0;
+	d->verdict = NULL; /* nothing tells */
+	if (d->x->has_hash && d->y->has_hash)
+		d->verdict = d->x->hash == d->y->hash ? "equal" : "differs";
+	if (d->verdict && !strcmp(d->verdict, "equal"))
+		return 0;
+	if (d->x->is_dumped && d->y->is_dumped)
+		ret = add_elements(d, err);
+	d->has_sums = ret > 0;
+	return ret < 0 ? ret : 0;
+}
+
+/* Stand on row `at`, or go on to what only b has. */
+static int stand(struct diff *d, struct err *err)
+{
+	while (d->at >= d->a.n_values && d->at - d->a.n_values < d->b.n_values &&
+	       d->b.values[d->at - d->a.n_values].is_met)
+		d->at++;
+	d->base.eof = d->at >= d->a.n_values + d->b.n_values;
+	if (d->base.eof)
+		return 0;
+	d->x = d->at < d->a.n_values ? &d->a.values[d->at] : NULL;
+	d->y = d->x ? partner(d, d->x) : &d->b.values[d->at - d->a.n_values];
+	return judge(d, err);
+}
+
+static int open_sides(struct diff *d, sqlite3_value **args, struct err *err)
+{
+	struct inspect *in = d->base.in;
+
+	if (!args[DIFF_A] && !args[DIFF_B]) {
+		d->a.in = d->b.in = in;
+		return newest_two(in, &d->a.run, &d->b.run, err);
+	}
+	if (!args[DIFF_A] || !args[DIFF_B])
+		return err_set(err, ERR_USAGE, "trace_diff(a, b) takes two runs, or none");
+	if (side_open(&d->a, in, args[DIFF_A], err))
+		return err->code;
+	return side_open(&d->b, in, args[DIFF_B], err);
+}
+
+static int diff_filter(struct table_cursor *c, sqlite3_value **args, struct err *err)
+{
+	struct diff *d = (struct diff *)c;
+
+	d->at = 0;
+	if (open_sides(d, args, err) || side_read(&d->a, err) || side_read(&d->b, err))
+		return err->code;
+	match_points(d);
+	d->sorted = mem_calloc(d->b.n_values + 1, sizeof(*d->sorted));
+	for (size_t i = 0; i < d->b.n_values; i++)
+		d->sorted[i].v = &d->b.values[i];
+	qsort(d->sorted, d->b.n_values, sizeof(*d->sorted), by_place);
+	return stand(d, err);
+}
+
+static int diff_next(struct table_cursor *c, struct err *err)
+{
+	struct diff *d = (struct diff *)c;
+
+	d->at++;
+	return stand(d, err);
+}
+
+static void result_name(const struct diff *d, sqlite3_context *ctx, int column)
+{
+	const struct side *s = d->x ? &d->a : &d->b;
+	const struct diff_value *v = d->x ? d->x : d->y;
+	const struct diff_point *p = &s->points[v->point];
+
+	if (column == DIFF_PASS && v->pass >= 0)
+		sqlite3_result_int64(ctx, v->pass);
+	else if (column == DIFF_FQN)
+		sqlite3_result_text(ctx, p->fqn, -1, SQLITE_TRANSIENT);
+	else if (column == DIFF_ROLE)
+		sqlite3_result_text(ctx, p->role, -1, SQLITE_TRANSIENT);
+	else if (column == DIFF_LAYER && p->layer >= 0)
+		sqlite3_result_int64(ctx, p->layer);
+}
+
+static void result_sums(const struct diff *d, sqlite3_context *ctx, int column)
+{
+	bool equal = d->verdict && !strcmp(d->verdict, "equal");
+
+	if (column == DIFF_MAX_AT) {
+		if (d->has_sums && d->sums.max_at >= 0)
+			sqlite3_result_text(ctx, d->max_at, -1, SQLITE_TRANSIENT);
+	} else if (d->has_sums) {
+		sqlite3_result_double(ctx, column == DIFF_NMSE     ? pair_nmse(&d->sums)
+					   : column == DIFF_COSINE ? pair_cosine(&d->sums)
+								   : d->sums.max_abs);
+	} else if (equal) {
+		sqlite3_result_double(ctx, column == DIFF_COSINE);
+	}
+}
+
+static void result_value(const struct diff_value *v, sqlite3_context *ctx, bool l2)
+{
+	if (v && !l2)
+		sqlite3_result_int64(ctx, v->id);
+	else if (v && v->has_l2)
+		sqlite3_result_double(ctx, v->l2);
+}
+
+static int diff_column(struct table_cursor *c, sqlite3_context *ctx, int column, struct err *err)
+{
+	const struct diff *d = (const struct diff *)c;
+
+	(void)err;
+	if (column == DIFF_ORD)
+		sqlite3_result_int64(ctx, c->rowid);
+	else if (column <= DIFF_ROLE)
+		result_name(d, ctx, column);
+	else if (column == DIFF_VERDICT && d->verdict)
+		sqlite3_result_text(ctx, d->verdict, -1, SQLITE_STATIC);
+	else if (column >= DIFF_NMSE && column <= DIFF_MAX_AT)
+		result_sums(d, ctx, column);
+	else if (column == DIFF_L2_A || column == DIFF_VALUE_A)
+		result_value(d->x, ctx, column == DIFF_L2_A);
+	else if (column == DIFF_L2_B || column == DIFF_VALUE_B)
+		result_value(d->y, ctx, column == DIFF_L2_B);
+	else if (column == DIFF_A || column == DIFF_B)
+		sqlite3_result_int64(ctx, column == DIFF_A ? d->a.run : d->b.run);
+	return 0;
+}
+
+const struct sql_table trace_diff_table = {
+	.declaration = "CREATE TABLE x(ord INT, pass INT, fqn TEXT, layer INT, role TEXT, "
+		       "verdict TEXT, nmse REAL, cosine REAL, max_abs REAL, max_at TEXT, "
+		       "l2_a REAL, l2_b REAL, value_a INT, value_b INT, a HIDDEN, b HIDDEN)",
+	.n_columns = DIFF_COLUMNS,
+	.n_hidden = 2,
+	.opens = true,
+	.rows = 1e4,
+	.cursor_bytes = sizeof(struct diff),
+	.filter = diff_filter,
+	.next = diff_next,
+	.column = diff_column,
+	.reset = diff_reset,
+};
