@@ -97,6 +97,24 @@ $(BUILD)/tests/%: tests/%.c $(LIB) $(BUILD)/flags
 	$(Q)$(CC) $(ALL_CFLAGS) $(shell pkg-config --cflags $(TESTPKGS)) -Wno-write-strings -Wno-pedantic \
 		-Isrc -Itests -MMD -MP -o $@ $< $(LIB) $(LDFLAGS) $(shell pkg-config --libs $(TESTPKGS)) $(LIBS)
 
+## extension: build torchless.so, the SQL functions for sqlite3's .load and Python's load_extension
+# src/inspect and what it stands on, compiled again: SQLite is called through the host's table.
+EXT      := $(BUILD)/torchless.so
+EXTSRCS  := $(filter-out src/inspect/recording.c,$(filter src/core/% src/kernels/% src/program/% \
+            src/model/% src/inspect/%,$(SRCS)))
+EXTOBJS  := $(EXTSRCS:%.c=$(BUILD)/pic/%.o)
+EXTPKGS  := libcjson libpcre2-8 libxxhash
+.PHONY: extension
+extension: $(EXT)
+$(EXT): $(EXTOBJS)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,-z,defs -o $@ $^ $(shell pkg-config --libs $(EXTPKGS)) -lm
+$(BUILD)/pic/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	@echo "  PIC   $<"
+	$(Q)$(CC) $(ALL_CFLAGS) -fPIC -fvisibility=hidden $(if $(filter src/kernels/%,$<),$(call isa_flags,$<)) \
+		-MMD -MP -c -o $@ $<
+
 # Written again only when its contents change, so that only what depends on it is rebuilt.
 .PHONY: FORCE
 $(BUILD)/flags: FORCE
@@ -110,7 +128,7 @@ $(BUILD)/version.h: FORCE
 	@cmp -s $@.tmp $@ && $(RM) $@.tmp || mv $@.tmp $@
 $(BUILD)/src/cli/version.o: $(BUILD)/version.h
 
--include $(OBJS:.o=.d) $(TESTS:%=%.d) $(TSAN_TESTS:%=%.d) $(FUZZERS:%=%.d) $(BENCHES:%=%.d)
+-include $(OBJS:.o=.d) $(EXTOBJS:.o=.d) $(TESTS:%=%.d) $(TSAN_TESTS:%=%.d) $(FUZZERS:%=%.d) $(BENCHES:%=%.d)
 
 ## check: the unit tests, the layers and the command-line tests (under a minute)
 .PHONY: check unit cli-tests
@@ -157,7 +175,7 @@ fuzz-run: $(FUZZERS)
 JOBS := -j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 .PHONY: test
 test:
-	$(Q)$(MAKE) $(JOBS) CI=1 all benches
+	$(Q)$(MAKE) $(JOBS) CI=1 all benches extension
 	$(Q)$(MAKE) $(JOBS) CI=1 check
 	$(Q)$(MAKE) $(JOBS) CI=1 asan
 	$(Q)$(MAKE) $(JOBS) CI=1 ubsan
@@ -172,7 +190,7 @@ test:
 
 ## py-tests: the scripts against their references (needs scripts/setup --tests)
 .PHONY: py-tests
-py-tests: all
+py-tests: all extension
 	$(Q)for t in $(wildcard tests/py/test_*.py); do echo "  RUN   $$t"; $(PYTHON) $$t || exit 1; done
 
 ## parity: every point against Hugging Face, prefill and decode; writes docs/parity.md
@@ -211,14 +229,15 @@ docs: all
 	$(Q)scripts/recording-doc > docs/recording.md.tmp && mv docs/recording.md.tmp docs/recording.md
 	$(Q)scripts/shown README.md
 
-## install: install the program, its model and its completions (PREFIX=/usr/local, DESTDIR=)
+## install: install the program, its model, extension and completions (PREFIX=/usr/local, DESTDIR=)
 .PHONY: install uninstall
-INSTALLED = bin/torchless share/bash-completion/completions/torchless \
+INSTALLED = bin/torchless lib/torchless.so share/bash-completion/completions/torchless \
             share/zsh/site-functions/_torchless share/fish/vendor_completions.d/torchless.fish \
             share/doc/torchless/LICENSE $(MODEL_FILES:lessons/%=share/torchless/%)
 MODEL_FILES = $(wildcard lessons/model/*)
-install: all
+install: all extension
 	$(Q)install -Dm755 $(BUILD)/torchless $(DESTDIR)$(PREFIX)/bin/torchless
+	$(Q)install -Dm755 $(EXT) $(DESTDIR)$(PREFIX)/lib/torchless.so
 	$(Q)install -Dm644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/torchless/LICENSE
 	$(Q)for f in $(MODEL_FILES); do \
 		install -Dm644 $$f $(DESTDIR)$(PREFIX)/share/torchless/$${f#lessons/} || exit 1; done

@@ -2,14 +2,14 @@
 # install.sh -- what `make install` puts below DESTDIR works from there, and uninstall takes it away.
 . "$(dirname "$0")/lib.inc"
 
-# -o all: the program under test is installed, whatever built it.
+# -o all: the program under test is installed, whatever built it; it stands for the extension, too.
 make_to() {
-	make -o all BUILD="$(dirname "$T")" DESTDIR="$work/root" PREFIX=/opt/tl "$1" >"$out" 2>"$err" ||
+	make -o all -o extension EXT="$T" BUILD="$(dirname "$T")" DESTDIR="$work/root" PREFIX=/opt/tl "$1" >"$out" 2>"$err" ||
 		fail "make $1: $(tail -n 3 "$err")"
 }
 make_to install
 cmp -s "$T" "$work/root/opt/tl/bin/torchless" || fail "the program is not installed"
-for file in share/bash-completion/completions/torchless share/zsh/site-functions/_torchless \
+for file in lib/torchless.so share/bash-completion/completions/torchless share/zsh/site-functions/_torchless \
 	share/fish/vendor_completions.d/torchless.fish share/doc/torchless/LICENSE; do
 	[ -s "$work/root/opt/tl/$file" ] || fail "$file is not installed"
 done

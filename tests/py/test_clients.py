@@ -31,6 +31,7 @@ import numpy as np  # noqa: E402
 import read_trace  # noqa: E402
 
 TORCHLESS = os.environ.get("TORCHLESS", os.path.join(ROOT, "torchless"))
+EXTENSION = os.path.join(ROOT, "build", "release", "torchless.so")
 STREAM = "SELECT layer, l2 FROM v_value WHERE role = 'resid_post' AND pass = 0 ORDER BY layer"
 
 
@@ -111,6 +112,100 @@ class Shell(unittest.TestCase):
                 self.assertEqual(here, there)
                 asked += len(here) > 0
         self.assertGreaterEqual(asked, 25)
+
+
+QUESTIONS = [
+    "SELECT t_shape('L0.resid_post') shape, t_dtype('L1.resid_post') dtype, round(t_l2('L0.resid_post'), 6) l2",
+    "SELECT layer, head, q, k, round(p, 6) p FROM attn WHERE layer = 1 AND q = 3 ORDER BY head, k",
+    "SELECT layer, rank, token_id, round(logprob, 4) logprob FROM lens WHERE rank < 3 ORDER BY layer, rank",
+    "SELECT t_shape(weight('lm_head')) shape, round(t_mean(weight('model.norm')), 6) mean, tok(5) piece",
+    "SELECT pos, round(l2, 4) l2 FROM pos_stats('L2.attn.z')",
+    "SELECT verdict, count(*) n FROM trace_diff(1, 1) GROUP BY verdict",
+]
+
+
+class Extension(unittest.TestCase):
+    """build/release/torchless.so in the stock shell and in Python."""
+
+    @classmethod
+    def setUpClass(cls):
+        if not os.path.exists(EXTENSION):
+            raise AssertionError(f"{EXTENSION} is missing: make extension")
+        cls.expected = []
+        for sql in QUESTIONS:
+            lines = torchless("query", "--json", sql).splitlines()
+            cls.expected.append([tuple(json.loads(line).values()) for line in lines])
+            assert lines, sql
+
+    def shell(self, db, *commands):
+        """What the shell says, and its errors."""
+        return subprocess.run(["sqlite3", "-readonly", "-json", db, *commands], cwd=folder, capture_output=True,
+                              text=True, check=False)
+
+    def test_the_shell_gives_the_answers_of_the_program(self):
+        for sql, expected in zip(QUESTIONS, self.expected):
+            done = self.shell(recording, f".load {EXTENSION[:-3]}", sql)
+            self.assertEqual(done.stderr, "", sql)
+            self.assertEqual([tuple(row.values()) for row in json.loads(done.stdout)], expected, sql)
+
+    def python(self, db):
+        """A connection with the functions."""
+        handle = sqlite3.connect(db)
+        if not hasattr(handle, "enable_load_extension"):
+            handle.close()
+            self.skipTest("this Python was built without extension loading")
+        handle.enable_load_extension(True)
+        handle.load_extension(EXTENSION)
+        return handle
+
+    def test_python_gives_the_answers_of_the_program(self):
+        before = os.getcwd()
+        os.chdir(folder)  # the recording names its model from there
+        try:
+            with contextlib.closing(self.python(recording)) as db:
+                for sql, expected in zip(QUESTIONS, self.expected):
+                    self.assertEqual(db.execute(sql).fetchall(), expected, sql)
+                (blob,) = db.execute("SELECT t_npy('L0.resid_post')").fetchone()
+            found = {(fqn, number): array for fqn, number, _, array in read_trace.arrays(recording)}
+            np.testing.assert_array_equal(np.load(io.BytesIO(blob)), found["model.layers.0:out", 0])
+        finally:
+            os.chdir(before)
+
+    def test_another_database_is_named_when_it_is_asked(self):
+        """Tensors that are no points need none."""
+        done = self.shell(":memory:", f".load {EXTENSION}", "SELECT t_mean(x'0000803f') m", "SELECT t_mean('L0.mlp')")
+        self.assertIn('[{"m":1.0}]', done.stdout)
+        self.assertIn("t_mean: the main database is no recording of torchless: open one first", done.stderr)
+
+    def test_another_schema_is_refused(self):
+        later = os.path.join(folder, "later.db")
+        with contextlib.closing(sqlite3.connect(later)) as db:
+            db.execute("PRAGMA application_id = 0x544c5452")
+            db.execute("PRAGMA user_version = 20000")
+        done = self.shell(later, f".load {EXTENSION}")
+        self.assertIn("another schema version than this torchless reads", done.stderr)
+
+    def test_a_view_opens_no_checkpoint(self):
+        """Somebody's recording may hold views; they get what it holds, and no file."""
+        view = os.path.join(folder, "view.db")
+        shutil.copy(recording, view)
+        with contextlib.closing(sqlite3.connect(view)) as db:
+            db.execute("CREATE VIEW a AS SELECT weight('lm_head')")
+            db.execute("CREATE VIEW b AS SELECT t_mean('weight:lm_head.weight')")
+            db.execute("CREATE VIEW c AS SELECT * FROM lens")
+            db.execute("CREATE VIEW d AS SELECT t_shape('L0.resid_post') s")
+            db.commit()
+        for name, sentence in (("a", "unsafe use of weight"), ("b", "opens no checkpoint"), ("c", "unsafe use of")):
+            done = self.shell(view, f".load {EXTENSION}", f"SELECT * FROM {name}")
+            self.assertIn(sentence, done.stderr, name)
+        self.assertIn('"s":', self.shell(view, f".load {EXTENSION}", "SELECT * FROM d").stdout)
+
+    def test_it_shows_its_entry_point_only(self):
+        """And asks SQLite for nothing but through the host's table."""
+        listed = subprocess.run(["nm", "-D", EXTENSION], capture_output=True, text=True, check=True).stdout
+        symbols = [line.split()[-2:] for line in listed.splitlines()]
+        self.assertEqual([name for kind, name in symbols if kind in "TDBR"], ["sqlite3_torchless_init"])
+        self.assertEqual([name for kind, name in symbols if kind == "U" and name.startswith("sqlite3")], [])
 
 
 class Pandas(unittest.TestCase):
