@@ -66,7 +66,7 @@ all: $(BUILD)/torchless
 ifeq ($(MODE),release)
 all: torchless
 torchless: $(BUILD)/torchless
-	$(Q)cp $< $@
+	$(Q)cp -f $< $@
 endif
 
 $(BUILD)/torchless: $(MAIN) $(LIB)

@@ -36,7 +36,7 @@ GROUP BY source ORDER BY min(pos)',
 -- ---- prediction ----------------------------------------------------------------------------
 ('Prediction', 'next', 'What does the model predict next, and how surely?',
 'position is where the token would stand; percent is before temperature and cuts.',
-'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
+'WITH here AS MATERIALIZED (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
 SELECT c.pos + 1 position, c.rank, CAST(c.piece AS TEXT) token, c.token_id,
   round(100 * exp(c.logprob), 2) percent, round(c.logit, 3) logit
@@ -64,7 +64,7 @@ FROM v_token t WHERE t.source = ''generated''
 
 ('Prediction', 'cuts', 'Which candidates did top-p cut, or top-k or min-p?',
 'verdict is the rule that cut a candidate, or kept; percent is before temperature and cuts. Greedy runs have nothing to cut.',
-'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
+'WITH here AS MATERIALIZED (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
 SELECT c.pos + 1 position, c.rank, CAST(c.piece AS TEXT) token, round(100 * exp(c.logprob), 2) percent,
   coalesce(c.cut_by, ''kept'') verdict
@@ -76,7 +76,7 @@ WHERE :by = '''' OR c.cut_by = replace(:by, ''-'', ''_'') ORDER BY c.rank',
 -- ---- layers --------------------------------------------------------------------------------
 ('Layers', 'layer-knows', 'At which layer is the answer known?',
 'By the logit lens: the first layer that has the answer as its first choice, the one from which on it stays, and what was said before.',
-'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
+'WITH here AS MATERIALIZED (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))),
 best AS MATERIALIZED (SELECT l.layer, l.token, l.token_id, l.logprob
   FROM here JOIN lens l ON l.run = here.run AND l.pos = here.pos WHERE l.rank = 0),
@@ -91,7 +91,7 @@ FROM answer, known',
 
 ('Layers', 'lens', 'What would the model say if it stopped after each layer?',
 'The residual stream after each layer goes through the final norm and the LM head; the last layer is what the model says. Layer -1 is the embedding.',
-'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
+'WITH here AS MATERIALIZED (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
 SELECT l.layer, l.token, round(100 * exp(l.logprob), 2) percent, m.token second, round(100 * exp(m.logprob), 2) second_percent
 FROM here JOIN lens l ON l.run = here.run AND l.pos = here.pos AND l.rank = 0
@@ -101,17 +101,17 @@ ORDER BY l.layer',
 
 ('Layers', 'token-layers', 'How likely is a token after each layer?',
 'By the logit lens; rank 0 is the first choice. Without token it is what the model says.',
-'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
+'WITH here AS MATERIALIZED (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))),
-answer AS MATERIALIZED (SELECT iif(:token = '''', (SELECT CAST(c.piece AS TEXT) FROM v_cand c
-    WHERE c.run_id = here.run AND c.pos = here.pos AND c.rank = 0), CAST(:token AS TEXT)) token FROM here)
+answer AS MATERIALIZED (SELECT iif(:token <> '''', tok_id(CAST(:token AS TEXT)),
+    (SELECT c.token_id FROM v_cand c WHERE c.run_id = here.run AND c.pos = here.pos AND c.rank = 0)) token_id FROM here)
 SELECT l.layer, l.token, l.rank, round(100 * exp(l.logprob), 3) percent, round(l.logit, 3) logit
-FROM here, answer JOIN lens l ON l.run = here.run AND l.pos = here.pos AND l.token = answer.token ORDER BY l.layer',
+FROM here, answer JOIN lens l ON l.run = here.run AND l.pos = here.pos AND l.token_id = answer.token_id ORDER BY l.layer',
 '{"pos": -1, "run": 0, "token": ""}'),
 
 ('Layers', 'residual', 'How does the residual stream grow over the layers?',
 'l2 is the length of the stream, growth its share of the longest.',
-'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
+'WITH here AS MATERIALIZED (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))),
 stream AS (
   SELECT coalesce(v.layer, -1) layer, p.pos, p.l2, p.absmax
@@ -126,7 +126,7 @@ FROM stream ORDER BY stream.layer',
 
 ('Layers', 'quiet-layers', 'Which layers change the residual stream least?',
 'Lengths of what attention and MLP add, as a share of the stream behind the layer; the quietest first.',
-'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
+'WITH here AS MATERIALIZED (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
 SELECT layer, pos, round(100 * attn / stream, 1) attention_percent, round(100 * mlp / stream, 1) mlp_percent,
   round(stream, 2) stream_l2
@@ -141,7 +141,7 @@ ORDER BY (attn + mlp) / stream',
 
 ('Layers', 'turns', 'Where does the residual stream turn?',
 'Cosines: 1 is the same direction, 0 a right angle.',
-'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
+'WITH here AS MATERIALIZED (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))),
 stream AS MATERIALIZED (SELECT v.layer, t_slice(v.id, ''[pos='' || here.pos || '']'') x
   FROM here JOIN v_value v ON v.run_id = here.run AND v.role = ''resid_post''
@@ -153,7 +153,7 @@ FROM stream s JOIN stream e ON e.layer = (SELECT max(layer) FROM stream)
 
 ('Layers', 'norms', 'By what do the norms divide, layer by layer?',
 'Each norm divides by the root of the mean square of the stream at a position.',
-'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
+'WITH here AS MATERIALIZED (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
 SELECT coalesce(v.layer, ''final'') layer, p.pos,
   round(max(p.mean) FILTER (WHERE v.role <> ''ln2_rms''), 4) before_attention,
@@ -188,13 +188,13 @@ ORDER BY most.layer',
 
 ('Layers', 'outliers', 'Is the residual stream ruled by a few dimensions?',
 'A normal distribution has kurtosis 3. percent_of_square is the share of one dimension in the squared length.',
-'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
+'WITH here AS MATERIALIZED (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))),
-moment AS (SELECT v.layer, e.i1 dimension, max(e.value * e.value) largest, sum(e.value * e.value) square,
+moment AS (SELECT v.layer, e.i0 dimension, max(e.value * e.value) largest, sum(e.value * e.value) square,
     avg(e.value) a, avg(pow(e.value, 2)) b, avg(pow(e.value, 3)) c, avg(pow(e.value, 4)) d
   FROM here JOIN v_value v ON v.run_id = here.run AND v.role = ''resid_post''
       AND here.pos BETWEEN v.pos0 AND v.pos0 + v.n_tok - 1
-    JOIN tensor_each(v.id) e ON e.i0 = here.pos
+    JOIN tensor_each(t_slice(v.id, ''[pos='' || here.pos || '']'')) e
   GROUP BY v.layer)
 SELECT layer, round((d - 4 * a * c + 6 * a * a * b - 3 * pow(a, 4)) / pow(b - a * a, 2), 2) kurtosis,
   dimension, round(100 * largest / square, 2) percent_of_square
@@ -212,7 +212,7 @@ ORDER BY absmax DESC LIMIT :n',
 -- ---- attention -----------------------------------------------------------------------------
 ('Attention', 'sinks', 'Which heads look at the first token?',
 'How much of the attention of the query at pos goes to the first token.',
-'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
+'WITH here AS MATERIALIZED (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
 SELECT a.layer, a.head, round(100 * a.p, 2) percent
 FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos AND a.k = 0 ORDER BY a.p DESC LIMIT :n',
@@ -220,7 +220,7 @@ FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos AND a.k = 0 ORDER B
 
 ('Attention', 'previous', 'Which heads look at the previous token?',
 'How much of the attention of the query at pos goes to the token before it.',
-'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
+'WITH here AS MATERIALIZED (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
 SELECT a.layer, a.head, round(100 * a.p, 2) percent
 FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos AND a.k = here.pos - 1 ORDER BY a.p DESC LIMIT :n',
@@ -238,7 +238,7 @@ GROUP BY a.layer, a.head ORDER BY avg(a.p) DESC LIMIT :n',
 
 ('Attention', 'attention-entropy', 'Which heads look at one token only, and which at all?',
 'Narrowest first: 0 bits is one token only, and each bit more is twice as many.',
-'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
+'WITH here AS MATERIALIZED (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
 SELECT a.layer, a.head, round(-sum(a.p * ln(a.p)) / ln(2), 3) entropy_bits, round(100 * max(a.p), 2) most_percent
 FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos WHERE a.p > 0
@@ -247,7 +247,7 @@ GROUP BY a.layer, a.head ORDER BY -sum(a.p * ln(a.p)) LIMIT :n',
 
 ('Attention', 'head', 'What does one head look at?',
 'k is the position that is looked at, score what it has before the softmax.',
-'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
+'WITH here AS MATERIALIZED (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
 SELECT a.k, CAST(t.piece AS TEXT) token, round(a.score, 3) score, round(100 * a.p, 2) percent
 FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos AND a.layer = :layer AND a.head = :head
@@ -256,13 +256,13 @@ FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos AND a.layer = :laye
 
 ('Attention', 'looked-at', 'Which tokens are looked at most?',
 'By the query at pos, over all heads of all layers.',
-'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
+'WITH here AS MATERIALIZED (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
-SELECT a.k pos, CAST(t.piece AS TEXT) token, round(100 * avg(a.p), 2) mean_percent, round(100 * max(a.p), 2) most_percent,
-  sum(a.p > 0.5) heads_over_half
-FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos
-  LEFT JOIN v_token t ON t.run_id = here.run AND t.pos = a.k
-GROUP BY a.k ORDER BY avg(a.p) DESC LIMIT :n',
+SELECT most.k pos, CAST(t.piece AS TEXT) token, round(100 * mean, 2) mean_percent, round(100 * largest, 2) most_percent,
+  heads_over_half
+FROM (SELECT a.run, a.k, avg(a.p) mean, max(a.p) largest, sum(a.p > 0.5) heads_over_half
+      FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos GROUP BY a.k ORDER BY avg(a.p) DESC LIMIT :n) most
+  LEFT JOIN v_token t ON t.run_id = most.run AND t.pos = most.k ORDER BY mean DESC',
 '{"n": 10, "pos": -1, "run": 0}'),
 
 -- ---- units of the mlps ---------------------------------------------------------------------
@@ -280,7 +280,7 @@ ORDER BY most.absmax DESC LIMIT :n',
 
 ('Units of the MLPs', 'silent-units', 'How many units are nearly silent?',
 'At one position: silent is below a share of the loudest unit of the layer, in size.',
-'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
+'WITH here AS MATERIALIZED (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))),
 units AS MATERIALIZED (SELECT v.layer, t_slice(v.id, ''[pos='' || here.pos || '']'') x
   FROM here JOIN v_value v ON v.run_id = here.run AND v.role = ''mlp_post''

@@ -90,6 +90,7 @@ def setUpModule():
         f.writelines(f'{{"ids": [1, {i}, 3, 4, 5, 6, 7, 8]}}\n' for i in range(60))
     torchless("trace", "-q", "-m", "small", "-n", "4", "--prompts", "many.jsonl", "-o", "many.db")
     torchless("trace", "-q", "-m", "small", "--capture", "*", "-o", "repeats.db", "--prompt-ids", REPEATS)
+    torchless("trace", "-q", "-m", "small", "--redact", "--capture", "*", "-o", "redacted.db", "--prompt-ids", REPEATS)
     torchless("trace", "-q", "-m", "small", "-o", "default.db", "--prompt-ids", REPEATS)
     dumps = {(fqn, number): a for fqn, number, _, a in arrays(os.path.join(folder, "full.db"))}
 
@@ -875,6 +876,13 @@ class SavedQueries(unittest.TestCase):
                 else:
                     self.assertEqual((done.returncode, error), (0, ""))
 
+    def test_a_redacted_recording_answers_as_much(self):
+        """The same rows, without the text."""
+        for name in CHECKS:
+            rows = [torchless("query", "-t", db, name).count("\n") for db in ("repeats.db", "redacted.db")]
+            with self.subTest(name):
+                self.assertEqual(rows[0], rows[1])
+
     def test_questions(self):
         for row in rows_of("full.db", "SELECT name, doc FROM saved_query"):
             self.assertRegex(row["doc"], r"^[A-Z].*\?$", row["name"])
@@ -929,6 +937,14 @@ class SavedQueries(unittest.TestCase):
                 self.assertTrue(any(index in line for line in plan), plan)
                 # What a query is about is looked up; a step that reads a view's table is a scan.
                 self.assertFalse([line for line in plan if line.startswith(("SCAN v", "SCAN p ", "SCAN c"))], plan)
+
+    def test_where_it_is_asked_is_found_once(self):
+        """Not for each row of attention."""
+        for name, (sql, params) in saved_queries().items():
+            if "WITH here" in sql:
+                plan = [row["detail"] for row in explained("EXPLAIN QUERY PLAN " + sql, params)]
+                with self.subTest(name):
+                    self.assertIn("MATERIALIZE here", plan)
 
     # For each parameter what it does not take; every saved query is asked with each.
     BAD = {
