@@ -211,6 +211,20 @@ static void take_signals(struct line_reader *r)
 
 /* ---- the editor's input ---------------------------------------------------------------- */
 
+/*
+ * libedit keeps the cursor's place through a change of size, in a buffer that may now be smaller,
+ * and writes there: the line is drawn anew at once, from where the cursor is.
+ */
+static void resize(struct line_reader *r)
+{
+	window_changed = 0;
+	ui_resize(&r->in->out);
+	el_resize(r->el);
+	fputs("\r\033[J", stdout);
+	fflush(stdout);
+	el_set(r->el, EL_REFRESH);
+}
+
 /* One byte; 1, 0 at the end, -1 when Ctrl-C came first. */
 static int read_byte(struct line_reader *r, unsigned char *byte)
 {
@@ -225,11 +239,8 @@ static int read_byte(struct line_reader *r, unsigned char *byte)
 			return (int)n;
 		if (errno != EINTR)
 			return -1;
-		if (window_changed) {
-			window_changed = 0;
-			ui_resize(&r->in->out);
-			el_resize(r->el);
-		}
+		if (window_changed)
+			resize(r);
 		if (continued) {
 			continued = 0;
 			el_set(r->el, EL_PREP_TERM, 1);
@@ -507,6 +518,10 @@ int line_read(struct line_reader *r, const char *prompt, struct text *line, stru
 	}
 	r->prompt = prompt;
 	r->cancelled = false;
+	if (window_changed) {
+		window_changed = 0;
+		el_resize(r->el);
+	}
 	fflush(stdout);
 	s = el_gets(r->el, &n);
 	if (r->cancelled)
