@@ -80,6 +80,7 @@ bool sql_begins(const char *s)
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (sql_is(&t, words[i]))
-			return true;
+			/* No number follows the others: `explain-token` is a name. */
+			return !i || t.s[t.len] != '-' || t.s[t.len + 1] == '-';
 	return false;
 }

@@ -73,6 +73,34 @@ FROM here JOIN v_cand c ON c.run_id = here.run AND c.pos = here.pos
 WHERE :by = '''' OR c.cut_by = replace(:by, ''-'', ''_'') ORDER BY c.rank',
 '{"by": "", "pos": -1, "run": 0}'),
 
+('Prediction', 'explain-token', 'How did a token come to be read, and the next one to be picked?',
+'From bytes to pick: the bytes of the token at pos, the merges that joined them, its id, the candidates for the next token and what cut each,
+the rules of the sampler, the pick. percent is before temperature and cuts; a rank of a merge is its line in the table of merges.',
+'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
+  WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))),
+t AS (SELECT * FROM v_token WHERE run_id = (SELECT run FROM here) AND pos = (SELECT pos FROM here))
+SELECT stage, token, rank, percent, note FROM (
+SELECT 1 part, 0 at, ''bytes'' stage, CAST(piece AS TEXT) token, NULL rank, NULL percent, hex(piece)
+  || iif(byte_end > byte_start, '', bytes '' || byte_start || '' to '' || (byte_end - 1) || '' of the prompt'', '', '' || source) note FROM t
+UNION ALL SELECT 2, seq, rule, CAST(merged AS TEXT), rank, NULL, CAST(left_piece AS TEXT) || '' + '' || CAST(right_piece AS TEXT)
+  FROM v_tok_step WHERE run_id = (SELECT run FROM here) AND rule = ''merge'' AND at_byte >= (SELECT byte_start FROM t)
+  AND at_byte < (SELECT byte_end FROM t)
+UNION ALL SELECT 3, 0, ''id'', CAST(piece AS TEXT), NULL, NULL, token_id || '', read at position '' || pos FROM t
+UNION ALL SELECT 4, 0, ''model'', NULL, NULL, NULL, m.name || coalesce('', weights '' || lower(hex(m.weights_xxh3)), '''')
+  FROM run r JOIN model m ON m.id = r.model_id WHERE r.id = (SELECT run FROM here)
+UNION ALL SELECT 5, rank, ''candidate'', CAST(piece AS TEXT), rank, round(100 * exp(logprob), 2),
+  ''logit '' || round(logit, 3) || coalesce('', cut by '' || cut_by, '''')
+  FROM v_cand WHERE run_id = (SELECT run FROM here) AND pos = (SELECT pos FROM here) AND rank < :n
+UNION ALL SELECT 6, id, json_extract(data, ''$.rule''), NULL, NULL, NULL, iif(json_extract(data, ''$.rule'') = ''temp'', ''logits divided by ''
+  || (SELECT json_extract(sampler, ''$.temp'') FROM run WHERE id = run_id), ''leaves '' || json_extract(data, ''$.rank''))
+  FROM event WHERE run_id = (SELECT run FROM here) AND kind = ''sampler'' AND json_extract(data, ''$.pos'') = (SELECT pos FROM here)
+  AND json_extract(data, ''$.rule'') <> ''pick''
+UNION ALL SELECT 7, 0, iif(source = ''generated'', ''pick'', ''given''), CAST(piece AS TEXT), rank, round(100 * exp(logprob), 2),
+  ''id '' || token_id || iif(source = ''generated'', '', seed '' || (SELECT seed FROM run WHERE id = run_id), '', by the prompt'')
+  FROM v_token WHERE run_id = (SELECT run FROM here) AND pos = (SELECT pos FROM here) + 1)
+ORDER BY part, at',
+'{"n": 5, "pos": -1, "run": 0}'),
+
 -- ---- layers --------------------------------------------------------------------------------
 ('Layers', 'layer-knows', 'At which layer is the answer known?',
 'By the logit lens: the first layer that has the answer as its first choice, the one from which on it stays, and what was said before.',

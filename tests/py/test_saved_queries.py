@@ -390,6 +390,50 @@ def check_cuts():
     assert saved("full.db", "cuts", "pos=1") == []
 
 
+@check("explain-token")
+def check_explain_token():
+    ids, pieces = tokens()
+    logits = all_logits()
+    for pos in (0, 3, T - 1, T, T + N - 2):
+        rows = saved("full.db", "explain-token", f"pos={pos}", "n=50")
+        parts = {}
+        for row in rows:
+            parts.setdefault(row["stage"], []).append(row)
+        # The bytes, the merges that joined them and the id.
+        start, end = (len("".join(pieces[:i]).encode()) for i in (pos, pos + 1))
+        where = f"bytes {start} to {end - 1} of the prompt" if pos < T else "generated"
+        assert [(row["token"], row["note"]) for row in parts["bytes"]] == [
+            (pieces[pos], f"{pieces[pos].encode().hex().upper()}, {where}")]
+        joined = parts.get("merge", [])
+        assert all(row["note"].split(" + ") == [row["token"][: -len(row["note"].split(" + ")[1])],
+                                                row["note"].split(" + ")[1]] for row in joined)
+        if pos < T:
+            assert joined[-1]["token"].replace("Ġ", " ") == pieces[pos]
+            assert [row["rank"] for row in joined] == [
+                row["rank"] for row in saved("full.db", "merges")
+                if row["rule"] == "merge" and start <= int(row["at_byte"]) < end]
+        assert parts["id"][0]["note"] == f"{ids[pos]}, read at position {pos}"
+        assert re.fullmatch(r".*, weights [0-9a-f]{32}", parts["model"][0]["note"])
+        # What the model made of it, what cut each candidate, and the pick.
+        logprob = log_softmax(logits[pos])
+        order, verdicts = sampled_verdicts(logits[pos])
+        for row, token, verdict in zip(parts["candidate"], order, verdicts):
+            near(row["percent"], 100 * np.exp(logprob[token]), 2)
+            cut = f", cut by {verdict}" if pos >= T - 1 and verdict != "kept" else ""
+            assert re.fullmatch(rf"logit -?[0-9.]+{cut}", row["note"]), row
+            near(re.findall(r"-?[0-9.]+", row["note"])[0], logits[pos][token], 3)
+        rules = [(stage, parts[stage][0]["note"]) for stage in ("temp", "top_k", "top_p") if stage in parts]
+        kept = verdicts.count("kept")
+        assert rules == ([("temp", f"logits divided by {TEMP}"), ("top_k", f"leaves {TOP_K}"),
+                          ("top_p", f"leaves {kept}")] if pos >= T - 1 else [])
+        last = rows[-1]
+        assert last["stage"] == ("pick" if pos >= T - 1 else "given")
+        assert (last["token"], last["note"].split(",")[0]) == (pieces[pos + 1], f"id {ids[pos + 1]}")
+        assert int(last["rank"]) == order.tolist().index(ids[pos + 1])
+        near(last["percent"], 100 * np.exp(logprob[ids[pos + 1]]), 2)
+    assert saved("full.db", "explain-token", "n=50") == saved("full.db", "explain-token", f"pos={T - 1}", "n=50")
+
+
 @check("picks")
 def check_picks():
     ids, pieces = tokens()
