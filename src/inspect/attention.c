@@ -240,9 +240,8 @@ static int read_layer(struct inspect *in, struct attn_layer *l, struct err *err)
 			       (long long)l->layer, (long long)l->run, (long long)l->layer);
 	return err_set(err, ERR_USAGE,
 		       "attention of layer %lld was not recorded in run %lld: record with "
-		       "--capture 'L%lld.attn.q_rot' --capture 'L%lld.attn.k_rot'",
-		       (long long)l->layer, (long long)l->run, (long long)l->layer,
-		       (long long)l->layer);
+		       "--capture attention",
+		       (long long)l->layer, (long long)l->run);
 }
 
 struct attn_layer *attn_layer_open(struct inspect *in, const struct run_model *m, int64_t layer,

@@ -135,8 +135,7 @@ Test(attn, says_what_is_missing)
 {
 	record_with(NULL, NULL, NULL);
 	REFUSES(&r, "SELECT * FROM attn", "not recorded in run 1: record with --capture attention");
-	REFUSES(&r, "SELECT * FROM attn(1, 1)",
-		"--capture 'L1.attn.q_rot' --capture 'L1.attn.k_rot'");
+	REFUSES(&r, "SELECT * FROM attn(1, 1)", "--capture attention");
 	REFUSES(&r, "SELECT * FROM attn WHERE layer = 2", "the model has layers 0 to 1");
 	REFUSES(&r, "SELECT * FROM attn(7)", "no run 7");
 	REFUSES(&r, "SELECT * FROM attn('x')", "run is a whole number");
