@@ -390,6 +390,41 @@ class Estimate(unittest.TestCase):
         self.check_all(SMOLLM2)
 
 
+class Attention(unittest.TestCase):
+    """attn beside what was dumped, beyond the window of the model that comes with the program."""
+
+    def test_a_prompt_longer_than_the_window(self):
+        with open(os.path.join(LESSONS, "config.json"), encoding="utf-8") as file:
+            config = json.load(file)
+        window, n_layers = config["sliding_window"], config["num_hidden_layers"]
+        ids = " ".join(str(3 + 7 * i % 900) for i in range(2 * window + 30))
+        torchless("trace", "-q", "-m", LESSONS, "-o", "window.db", "--chunk", "50", "-n", "4", "--prompt-ids",
+                  "--capture", "attention", "--capture", "*:pattern", "--capture", "*:scores_masked", ids)
+        db = sqlite3.connect(os.path.join(folder, "window.db"))
+        starts = dict(db.execute("SELECT idx, pos0 FROM pass WHERE idx IS NOT NULL"))
+        self.assertGreater(len(starts), 5)
+        n = max(starts.values()) + 1
+        # What attn says, as a matrix of each layer and head; what it does not mention stays.
+        told = {"pattern": np.zeros((n_layers, config["num_attention_heads"], n, n)),
+                "scores_masked": np.full((n_layers, config["num_attention_heads"], n, n), -np.inf)}
+        rows = torchless("query", "-t", "window.db", "SELECT layer, head, q, k, p, score FROM attn")
+        rows = np.array([line.split() for line in rows.splitlines()], dtype=np.float64)
+        at = tuple(rows[:, :4].astype(int).T)
+        told["pattern"][at], told["scores_masked"][at] = rows[:, 4], rows[:, 5]
+        pairs = sum(min(q + 1, window) for q in range(n))
+        self.assertEqual(len(rows), pairs * n_layers * config["num_attention_heads"])
+        compared = 0
+        for fqn, number, _, array in arrays(db, "*.self_attn:*"):
+            role = fqn.split(":")[1]
+            if role in told:
+                part = told[role][int(fqn.split(".")[2]), :, starts[number]:, :array.shape[2]]
+                part = part[:, :array.shape[1]]
+                np.testing.assert_array_equal(np.isfinite(part), np.isfinite(array), fqn)
+                np.testing.assert_allclose(part, array, rtol=0, atol=1e-6 if role == "pattern" else 1e-5)
+                compared += array.size
+        self.assertGreater(compared, 2 * pairs)
+
+
 class Payloads(unittest.TestCase):
     """What v_payload gives to numpy.frombuffer."""
 
