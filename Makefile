@@ -261,6 +261,11 @@ bench: all benches
 bench-long: all
 	$(Q)$(PYTHON) tests/bench/long_prompt.py
 
+## bench-many: what recording 1,000 short prompts costs, and asking about them
+.PHONY: bench-many
+bench-many: all
+	$(Q)$(PYTHON) tests/bench/many_prompts.py
+
 ## clang: build everything with clang, warnings are errors
 .PHONY: clang
 clang:
