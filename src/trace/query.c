@@ -16,68 +16,6 @@
 #include <strings.h>
 #include <time.h>
 
-/* ---- suggestions --------------------------------------------------------------------------- */
-
-void recording_nearest(struct recording *r, const char *names_sql, const char *name, char *best,
-		       size_t size)
-{
-	struct stmt s = { 0 };
-	struct err ignored;
-	/* A third of the name may be wrong: of a short one any other would be near. */
-	int distance, best_distance = ((int)strlen(name) + 2) / 3 + 1;
-
-	best[0] = '\0';
-	/* The limits of the query that failed are not those of finding out what was meant. */
-	sqlite3_progress_handler(r->db.handle, 0, NULL, NULL);
-	if (stmt_ready(&r->db, &s, names_sql, &ignored))
-		return;
-	while (stmt_step(&r->db, &s, &ignored) > 0) {
-		const char *candidate = (const char *)sqlite3_column_text(s.handle, 0);
-
-		distance = candidate ? text_distance(name, candidate) : INT_MAX;
-		if (distance < best_distance) {
-			best_distance = distance;
-			snprintf(best, size, "%s", candidate);
-		}
-	}
-	sqlite3_finalize(s.handle);
-}
-
-static const struct {
-	const char *message; /* SQLite's, up to the name */
-	const char *names;   /* what could have been meant */
-} unknowns[] = {
-	{ "no such table: ", "SELECT name FROM sqlite_schema WHERE type IN ('view', 'table') "
-			     "ORDER BY type DESC, name" },
-	{ "no such table: ", "SELECT name FROM pragma_module_list WHERE name NOT GLOB 'fts*' "
-			     "AND name NOT GLOB 'rtree*' AND name NOT GLOB 'pragma_*'" },
-	{ "no such column: ",
-	  "SELECT DISTINCT p.name FROM sqlite_schema s, pragma_table_info(s.name) p "
-	  "WHERE s.type IN ('view', 'table') ORDER BY s.type DESC, 1" },
-	{ "no such function: ", "SELECT DISTINCT name FROM pragma_function_list" },
-};
-
-/* SQLite's message for SQL that is wrong, with the nearest name when it knows none. */
-static int fail_sql(struct recording *r, struct err *err)
-{
-	char message[400], best[128] = "";
-	const char *name;
-	size_t i;
-
-	snprintf(message, sizeof(message), "%s", sqlite3_errmsg(r->db.handle));
-	for (i = 0; i < sizeof(unknowns) / sizeof(unknowns[0]) && !best[0]; i++) {
-		if (strncmp(message, unknowns[i].message, strlen(unknowns[i].message)) != 0)
-			continue;
-		name = message + strlen(unknowns[i].message);
-		if (strchr(name, '.'))
-			name = strrchr(name, '.') + 1;
-		recording_nearest(r, unknowns[i].names, name, best, sizeof(best));
-	}
-	if (best[0])
-		return err_set(err, ERR_USAGE, "%s; did you mean \"%s\"?", message, best);
-	return err_set(err, ERR_USAGE, "%s", message);
-}
-
 /* ---- limits -------------------------------------------------------------------------------- */
 
 #define MEMORY_LIMIT (1ll << 30) /* of everything SQLite allocates while a query runs */
@@ -162,12 +100,12 @@ static int fail_query(struct recording *r, struct err *err)
 		return fail_memory(err);
 	case SQLITE_TOOBIG:
 		return strstr(sqlite3_errmsg(r->db.handle), "too big") ? fail_length(r, err)
-								       : fail_sql(r, err);
+								       : suggest_for_error(r, err);
 	case SQLITE_ERROR:
 	case SQLITE_MISUSE:
 	case SQLITE_MISMATCH:
 	case SQLITE_RANGE:
-		return fail_sql(r, err);
+		return suggest_for_error(r, err);
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
 		return err_set(err, ERR_FORMAT, "%s: %s", r->path, sqlite3_errmsg(r->db.handle));

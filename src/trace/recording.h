@@ -29,4 +29,10 @@ struct recording {
 void recording_nearest(struct recording *r, const char *names_sql, const char *name, char *best,
 		       size_t size);
 
+/*
+ * SQLite's message for SQL that is wrong; where it names what it does not know, with what was
+ * meant. ERR_USAGE.
+ */
+int suggest_for_error(struct recording *r, struct err *err);
+
 #endif

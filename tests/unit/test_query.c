@@ -276,6 +276,15 @@ Test(query, a_wrong_name_gets_the_nearest)
 		     "! no such column: v.fqm; did you mean \"fqn\"?"));
 	cr_assert(eq(str, ask(r, "SELECT xyzzy_and_more FROM v_value"),
 		     "! no such column: xyzzy_and_more"));
+	cr_assert(eq(str, ask(r, "SELECT v.l3 FROM v_value v"),
+		     "! no such column: v.l3; did you mean \"l2\"?"));
+	cr_assert(eq(str, ask(r, "SELECT logprob FROM v_value"),
+		     "! no such column: logprob; it is a column of v_cand, v_token"));
+	cr_assert(eq(str, ask(r, "SELECT l2 FROM v_value WHERE role = resid_post"),
+		     "! no such column: resid_post; text goes in single quotes"));
+	cr_assert(eq(str, ask(r, "SELECT l2 FROM v_value WHERE fqn = L0.attn"),
+		     "! no such column: L0.attn; text goes in single quotes"));
+	cr_assert(eq(str, ask(r, "SELECT * FROM v_fo"), "! no such table: v_fo"));
 	cr_assert(eq(str, ask(r, "SELEC 1"), "! near \"SELEC\": syntax error"));
 	recording_close(r);
 }

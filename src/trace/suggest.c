@@ -1,0 +1,130 @@
+/*
+ * suggest.c -- what was meant by SQL that SQLite does not understand.
+ *
+ * SQLite's message names what it does not know; the recording knows what there is.
+ */
+#include "recording.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+/* :name is what is not known, :sql the statement; a query has those that it needs. */
+static void bind_given(struct stmt *s, const char *name, const char *sql)
+{
+	if (sqlite3_bind_parameter_index(s->handle, ":name"))
+		stmt_text(s, ":name", name);
+	if (sqlite3_bind_parameter_index(s->handle, ":sql"))
+		stmt_text(s, ":sql", sql);
+}
+
+void recording_nearest(struct recording *r, const char *names_sql, const char *name, char *best,
+		       size_t size)
+{
+	struct stmt s = { 0 };
+	struct err ignored;
+	/* A third of the name may be wrong: of a short one any other would be near. */
+	int distance, best_distance = ((int)strlen(name) + 2) / 3 + 1;
+
+	best[0] = '\0';
+	/* The limits of the query that failed are not those of finding out what was meant. */
+	sqlite3_progress_handler(r->db.handle, 0, NULL, NULL);
+	if (stmt_ready(&r->db, &s, names_sql, &ignored))
+		return;
+	bind_given(&s, name, r->authorizer.sql);
+	while (stmt_step(&r->db, &s, &ignored) > 0) {
+		const char *candidate = (const char *)sqlite3_column_text(s.handle, 0);
+
+		distance = candidate ? text_distance(name, candidate) : INT_MAX;
+		if (distance < best_distance) {
+			best_distance = distance;
+			snprintf(best, size, "%s", candidate);
+		}
+	}
+	sqlite3_finalize(s.handle);
+}
+
+/* The first column of the first row, "" when there is none. */
+static void first_text(struct recording *r, const char *sql, const char *name, char *out,
+		       size_t size)
+{
+	struct stmt s = { 0 };
+	struct err ignored;
+	const char *text;
+
+	out[0] = '\0';
+	if (stmt_ready(&r->db, &s, sql, &ignored))
+		return;
+	bind_given(&s, name, r->authorizer.sql);
+	if (stmt_step(&r->db, &s, &ignored) > 0) {
+		text = (const char *)sqlite3_column_text(s.handle, 0);
+		snprintf(out, size, "%s", text ? text : "");
+	}
+	sqlite3_finalize(s.handle);
+}
+
+/* Tables, views and table functions, each with its columns. */
+#define COLUMNS                                                                                    \
+	"(SELECT p.name col, s.name tbl, s.type = 'view' is_public, s.type <> 'view' o "           \
+	"FROM sqlite_schema s, pragma_table_info(s.name) p WHERE s.type IN ('view', 'table') "     \
+	"UNION ALL SELECT p.name, m.name, 1, 2 FROM pragma_module_list m, "                        \
+	"pragma_table_info(m.name) p WHERE " OWN_MODULES ")"
+#define OWN_MODULES                                                                                \
+	"m.name NOT GLOB 'fts*' AND m.name NOT GLOB 'rtree*' AND m.name NOT GLOB 'pragma_*' "      \
+	"AND m.name NOT GLOB 'json_*' AND m.name NOT IN ('dbstat', 'sqlite_stmt', 'bytecode', "    \
+	"'tables_used')"
+
+/* For each message of SQLite's, up to the name, what to say; the first that finds something. */
+static const struct {
+	const char *message, *sql;
+	const char *says; /* before what is found; NULL: the rows are names, the nearest is meant */
+} hints[] = {
+	{ "no such table: ",
+	  "SELECT name FROM sqlite_schema WHERE type IN ('view', 'table') "
+	  "ORDER BY type DESC, name",
+	  NULL },
+	{ "no such table: ", "SELECT m.name FROM pragma_module_list m WHERE " OWN_MODULES, NULL },
+	{ "no such column: ",
+	  "SELECT group_concat(tbl, ', ') FROM (SELECT DISTINCT tbl FROM " COLUMNS
+	  " WHERE is_public AND col = :name COLLATE NOCASE ORDER BY o, tbl)",
+	  "it is a column of " },
+	{ "no such column: ",
+	  "SELECT col FROM " COLUMNS " WHERE instr(lower(:sql), lower(tbl)) ORDER BY o, tbl",
+	  NULL },
+	{ "no such column: ",
+	  "SELECT 'text goes in single quotes' FROM point WHERE :name IN (role, name) OR :name "
+	  "GLOB 'L[0-9]*' LIMIT 1",
+	  "" },
+	{ "no such function: ", "SELECT DISTINCT name FROM pragma_function_list", NULL },
+};
+
+int suggest_for_error(struct recording *r, struct err *err)
+{
+	char message[400], found[200] = "";
+
+	snprintf(message, sizeof(message), "%s", sqlite3_errmsg(r->db.handle));
+	/* The limits of the query that failed are not those of finding out what was meant. */
+	sqlite3_progress_handler(r->db.handle, 0, NULL, NULL);
+	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++) {
+		const char *name = message + strlen(hints[i].message), *dot;
+
+		if (strncmp(message, hints[i].message, strlen(hints[i].message)) != 0)
+			continue;
+		/* What stands before a dot is a table's name, but not of a point: L3.attn. */
+		dot = strrchr(name, '.');
+		if (dot && !(name[0] == 'L' && isdigit((unsigned char)name[1])))
+			name = dot + 1;
+		if (!hints[i].says) {
+			recording_nearest(r, hints[i].sql, name, found, sizeof(found));
+			if (found[0])
+				return err_set(err, ERR_USAGE, "%s; did you mean \"%s\"?", message,
+					       found);
+			continue;
+		}
+		first_text(r, hints[i].sql, name, found, sizeof(found));
+		if (found[0])
+			return err_set(err, ERR_USAGE, "%s; %s%s", message, hints[i].says, found);
+	}
+	return err_set(err, ERR_USAGE, "%s", message);
+}
