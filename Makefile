@@ -101,7 +101,7 @@ $(BUILD)/tests/%: tests/%.c $(LIB) $(BUILD)/flags
 # src/inspect and what it stands on, compiled again: SQLite is called through the host's table.
 EXT      := $(BUILD)/torchless.so
 EXTSRCS  := $(filter-out src/inspect/recording.c,$(filter src/core/% src/kernels/% src/program/% \
-            src/model/% src/inspect/%,$(SRCS)))
+            src/model/% src/inspect/% src/trace/capture_sets.c,$(SRCS)))
 EXTOBJS  := $(EXTSRCS:%.c=$(BUILD)/pic/%.o)
 EXTPKGS  := libcjson libpcre2-8 libxxhash
 .PHONY: extension

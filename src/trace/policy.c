@@ -3,9 +3,6 @@
  *
  * SEL picks positions as Python slices do: `@3` one, `@3:7` four, `@-2:` the last two of each pass,
  * `@last` the last of each pass.  Numbers that are not negative are absolute positions.
- *
- * A few words stand for the patterns that belong together: `attention` is what attn() computes
- * every pattern of a long prompt from.
  */
 #include "policy.h"
 
@@ -25,18 +22,6 @@ static const struct {
 	{ "bf16", CAPTURE_DUMP, DTYPE_BF16 },  { "stats", CAPTURE_STATS, DTYPE_COUNT },
 	{ "hash", CAPTURE_HASH, DTYPE_COUNT },
 };
-
-const struct capture_set capture_sets[] = {
-	{ "residual",
-	  { "model.embed_tokens:out", "*:resid_post" },
-	  "the residual stream: the embedding and what each layer leaves" },
-	{ "attention",
-	  { "*:q_rot", "*:k_rot" },
-	  "rotated queries and keys: every attention pattern can be computed from them" },
-	{ "units", { "*.mlp:act_mul" }, "the activations of the MLPs' units" },
-	{ "logits", { "lm_head:out" }, "a score for each token of the vocabulary" },
-};
-const int capture_sets_len = (int)(sizeof(capture_sets) / sizeof(capture_sets[0]));
 
 static int parse_kind(struct capture_rule *r, const char *name, const char *text, struct err *err)
 {
