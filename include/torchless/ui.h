@@ -112,6 +112,9 @@ void ui_table_cellf(struct ui_table *t, const char *fmt, ...) __attribute__((for
  */
 void ui_table_print(struct ui_table *t, const struct ui *ui, enum ui_table_style style);
 
+/* Whether BOX would be a box on this terminal, and not RECORDS. */
+bool ui_table_fits(struct ui_table *t, const struct ui *ui);
+
 /* LINES on a terminal, TABS elsewhere: what listings for people and programs use. */
 enum ui_table_style ui_table_style_for(const struct ui *ui);
 

@@ -15,6 +15,7 @@ enum query_form { QUERY_TABS, QUERY_BOX, QUERY_CSV, QUERY_JSON, QUERY_RECORDS };
 struct query_settings {
 	enum query_form form;
 	int64_t max_rows;    /* of a statement; 0: all */
+	int64_t max_records; /* of those when they are too wide for a box; 0: all */
 	int64_t max_ns;      /* 0: any time */
 	int64_t max_wait_ns; /* until the next row; 0: any time */
 	bool footer;         /* rows and time below a box */

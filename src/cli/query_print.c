@@ -272,27 +272,42 @@ static int box_row(void *ctx, const struct rows *rows, const struct cell *cells)
 }
 
 /* "1,000 of 12,345 rows · 3 ms · --limit 0 shows all" */
-static void add_footer(struct text *t, const struct printer *p, const struct rows_found *found)
+static void add_footer(struct text *t, const struct printer *p, const struct rows_found *found,
+		       int64_t shown)
 {
 	const char *dot = p->in->out.utf8 ? "·" : "-";
 	char a[32], b[32], time[32];
+	bool more = found->more || shown < found->found;
 
-	if (found->more)
-		text_addf(t, "%s of %s%s rows", ui_format_count(p->set->max_rows, a, sizeof(a)),
+	if (more)
+		text_addf(t, "%s of %s%s rows", ui_format_count(shown, a, sizeof(a)),
 			  found->complete ? "" : "more than ",
 			  ui_format_count(found->found, b, sizeof(b)));
 	else
 		text_addf(t, "%s row%s", ui_format_count(found->found, a, sizeof(a)),
 			  found->found == 1 ? "" : "s");
 	text_addf(t, " %s %s", dot, ui_format_time(found->ns, time, sizeof(time)));
-	if (found->more)
+	if (more)
 		text_addf(t, " %s %s shows all", dot, p->set->more);
+}
+
+/* Leave out records that would scroll away; how many rows are left. */
+static int64_t cut_records(struct printer *p)
+{
+	struct ui_table *t = &p->table;
+	bool is_box = p->set->form == QUERY_BOX && ui_table_fits(t, &p->in->out);
+	size_t width = (size_t)(t->n_columns > 0 ? t->n_columns : 1);
+
+	while (!is_box && p->set->max_records && t->n_cells > (size_t)p->set->max_records * width)
+		free(t->cells[--t->n_cells]);
+	return (int64_t)(t->n_cells / width);
 }
 
 static int box_end(void *ctx, const struct rows_found *found)
 {
 	struct printer *p = ctx;
 	struct text footer = { 0 };
+	int64_t shown = cut_records(p);
 
 	ui_table_print(&p->table, &p->in->out,
 		       p->set->form == QUERY_RECORDS ? UI_TABLE_RECORDS : UI_TABLE_BOX);
@@ -300,7 +315,7 @@ static int box_end(void *ctx, const struct rows_found *found)
 	text_clear(&p->line);
 	if (!p->set->footer)
 		return 0;
-	add_footer(&footer, p, found);
+	add_footer(&footer, p, found, shown);
 	ui_add_styled(&p->line, &p->in->out, UI_DIM, footer.data, footer.len);
 	text_release(&footer);
 	return write_line(p);

@@ -15,8 +15,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PERSON_ROWS 40 /* of a box, unless .limit or --limit say otherwise */
-#define MAX_PROMPT  24 /* columns of the recording's name */
+#define PERSON_ROWS    40 /* of a box, unless .limit or --limit say otherwise */
+#define PERSON_RECORDS 3  /* of rows too wide for a box, each a line a column */
+#define MAX_PROMPT     24 /* columns of the recording's name */
 
 struct query_settings shell_settings(const struct shell *s)
 {
@@ -26,6 +27,7 @@ struct query_settings shell_settings(const struct shell *s)
 	set.footer = is_box && s->in->out.is_terminal && !option_on(s->in, OPT_QUIET);
 	set.more = ".limit 0";
 	set.max_rows = s->limit >= 0 ? s->limit : set.footer ? PERSON_ROWS : 0;
+	set.max_records = s->limit < 0 && set.footer ? PERSON_RECORDS : 0;
 	return set;
 }
 

@@ -252,6 +252,12 @@ static bool fits(const struct ui_table *t, const struct ui *ui)
 	return ui->width <= 0 || total <= ui->width;
 }
 
+bool ui_table_fits(struct ui_table *t, const struct ui *ui)
+{
+	measure(t);
+	return fits(t, ui);
+}
+
 static void print_record_heading(const struct ui *ui, size_t n, int width)
 {
 	struct text line = { 0 };
