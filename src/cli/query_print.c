@@ -252,7 +252,8 @@ static int box_begin(void *ctx, const struct rows *rows)
 	for (int i = 0; i < rows->n_columns; i++) {
 		ui_table_add_column(&p->table, rows->columns[i], false);
 		/* Sentences are there to be read. */
-		p->table.columns[i].wraps = !strcmp(rows->columns[i], "doc");
+		p->table.columns[i].wraps =
+			!strcmp(rows->columns[i], "doc") || !strcmp(rows->columns[i], "example");
 	}
 	return 0;
 }
@@ -295,10 +296,10 @@ static void add_footer(struct text *t, const struct printer *p, const struct row
 static int64_t cut_records(struct printer *p)
 {
 	struct ui_table *t = &p->table;
-	bool is_box = p->set->form == QUERY_BOX && ui_table_fits(t, &p->in->out);
+	bool as_asked = p->set->form == QUERY_RECORDS || ui_table_fits(t, &p->in->out);
 	size_t width = (size_t)(t->n_columns > 0 ? t->n_columns : 1);
 
-	while (!is_box && p->set->max_records && t->n_cells > (size_t)p->set->max_records * width)
+	while (!as_asked && p->set->max_records && t->n_cells > (size_t)p->set->max_records * width)
 		free(t->cells[--t->n_cells]);
 	return (int64_t)(t->n_cells / width);
 }

@@ -282,15 +282,23 @@ static void print_records(const struct ui_table *t, const struct ui *ui)
 		value.width = ui->width - title.width - 2;
 	for (size_t i = 0; i < t->n_cells; i++) {
 		size_t c = i % (size_t)t->n_columns;
+		const char *name = t->columns[c].title, *rest = t->cells[i];
 
 		if (c == 0)
 			print_record_heading(ui, i / (size_t)t->n_columns + 1, 40);
-		text_clear(&line);
-		add_cell(&line, ui, &title, t->columns[c].title, UI_DIM, true);
-		text_adds(&line, "  ");
-		add_cell(&line, ui, &value, t->cells[i], UI_PLAIN, false);
-		text_addc(&line, '\n');
-		fwrite(line.data, 1, line.len, ui->out);
+		value.wraps = t->columns[c].wraps && value.width > 0;
+		do {
+			char *part = next_part(&value, &rest);
+
+			text_clear(&line);
+			add_cell(&line, ui, &title, name, UI_DIM, true);
+			text_adds(&line, "  ");
+			add_cell(&line, ui, &value, part, UI_PLAIN, false);
+			text_addc(&line, '\n');
+			fwrite(line.data, 1, line.len, ui->out);
+			free(part);
+			name = "";
+		} while (*rest);
 	}
 	text_release(&line);
 }
