@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* What --resume compares, as names and values. */
@@ -38,19 +37,11 @@ struct runs {
 	int64_t n_recorded, n_prompt, n_generated, prefill_ns, decode_ns, elapsed_ns;
 };
 
-static int64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 /* ---- progress ----------------------------------------------------------------------------- */
 
 static void draw(struct runs *runs)
 {
-	int64_t now = now_ns(), done = runs->work_done + runs->run_work, spent;
+	int64_t now = monotonic_ns(), done = runs->work_done + runs->run_work, spent;
 	char shown[32], all[32], left[32];
 	struct text t = { 0 };
 
@@ -308,14 +299,14 @@ static int record_lines(struct runs *runs, struct err *err)
 {
 	int result = 0;
 
-	runs->started_ns = now_ns();
+	runs->started_ns = monotonic_ns();
 	for (int64_t i = runs->n_done; i < runs->list.n; i++)
 		runs->work += runs->line_work[i];
 	for (int64_t i = runs->n_done; i < runs->list.n && result == 0; i++)
 		result = record_line(runs, &runs->list.items[i], err);
 	clear_bar(runs);
 	result = recorder_close(runs->r, result, err);
-	runs->elapsed_ns = now_ns() - runs->started_ns;
+	runs->elapsed_ns = monotonic_ns() - runs->started_ns;
 	return result;
 }
 
