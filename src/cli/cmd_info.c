@@ -386,8 +386,8 @@ static void print_about(const struct invocation *in)
 {
 	static const char *const commands[] = {
 		"run --temp 0.7 \"Once upon a time\"",
-		"trace \"Lily put the ball in the box. Tom asked where the ball was. Lily said it "
-		"was in the\"",
+		("trace \"Lily put the ball in the box. Tom asked where the ball was. Lily said it "
+		 "was in the\""),
 		"tokenize --steps \"Lily put the ball in the box.\"",
 		"info --program",
 	};
