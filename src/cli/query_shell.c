@@ -255,7 +255,7 @@ static const char greeting_sql[] =
 	"(SELECT count(*) FROM token t WHERE t.run_id = r.id AND source <> 'generated') n_prompt, "
 	"(SELECT count(*) FROM token t WHERE t.run_id = r.id AND source = 'generated') "
 	"n_generated, "
-	"substr(r.prompt, 1, 60) || iif(length(r.prompt) > 60, '…', '') prompt "
+	"substr(r.prompt, 1, 40) || iif(length(r.prompt) > 40, '...', '') prompt "
 	"FROM run r JOIN model m ON m.id = r.model_id ORDER BY r.id DESC LIMIT 1";
 
 static int add_greeting(void *ctx, const struct rows *rows, const struct cell *cells)
