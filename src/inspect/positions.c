@@ -11,6 +11,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* No size of a model is beyond: products of two and sums of any stay far from 2^63. */
+#define MAX_SIZE ((int64_t)1 << 31)
+
+static int check_run(const struct run_model *m, struct err *err)
+{
+	const int64_t sizes[] = { m->n_layers, m->d_model, m->n_heads, m->n_kv_heads,
+				  m->head_dim, m->n_vocab, m->window };
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		if (sizes[i] < 0 || sizes[i] > MAX_SIZE)
+			return err_set(err, ERR_FORMAT,
+				       "the recording is damaged: %lld is no size of a model",
+				       (long long)sizes[i]);
+	return 0;
+}
+
 int inspect_run(struct inspect *in, int64_t run, struct run_model *m, struct err *err)
 {
 	sqlite3_stmt *s = NULL;
@@ -41,7 +57,7 @@ int inspect_run(struct inspect *in, int64_t run, struct run_model *m, struct err
 		};
 	sqlite3_finalize(s);
 	if (found)
-		return 0;
+		return check_run(m, err);
 	if (!run)
 		return err_set(err, ERR_USAGE, "the recording has no run");
 	return err_set(err, ERR_USAGE, "the recording has no run %lld", (long long)run);
