@@ -400,6 +400,7 @@ const struct dot_command dot_commands[] = {
 	{ "schema", "[NAME]", DOT_SCHEMA, 0, 1, dot_schema,
 	  "views, table functions and tables; the columns of one with their meaning; the SQL of a "
 	  "saved query" },
+	{ "tables", "", DOT_NOTHING, 0, 0, dot_schema, "as .schema, for those who know sqlite3" },
 	{ "saved", "[NAME [KEY=VALUE]...]", DOT_SAVED, 0, -1, dot_saved,
 	  "the saved queries; run one" },
 	{ "explain", "SQL | NAME [KEY=VALUE]...", DOT_SQL, 1, -1, dot_explain,

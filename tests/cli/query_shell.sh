@@ -35,7 +35,7 @@ is ".quit ends a file" "0 1" "$status $(cat "$out")"
 
 for line in ".nonsense:there is no command .nonsense; .help lists them" ".schemo:did you mean .schema" ".s:.s may be any of .schema, .saved, .set" \
 	".mode boxx:it is one of tabs, box, csv, json, records" ".limit x:.limit wants a number from 0" ".limit -1:.limit wants" \
-	".timeout 1 2:.timeout takes other arguments: .timeout \\[SECONDS\\]" ".explain:.explain takes other arguments" \
+	".tab x:.tables takes other arguments: .tables$" ".timeout 1 2:.timeout takes other arguments: .timeout \\[SECONDS\\]" ".explain:.explain takes other arguments" \
 	".explain SELECT x:no such column: x" ".schema v_valu:no view, .*\"v_valu\"; did you mean \"v_value\"" \
 	".functions t_shap:did you mean \"t_shape\"" ".points q_rott:did you mean \"[^\"]*q_rot\"" ".saved residul:did you mean \"residual\"" \
 	".saved next x=1:next has no parameter 'x'" "residul:did you mean \"residual\"" "next x=1:no parameter 'x'" \
@@ -53,6 +53,7 @@ is ".schema names every view" "$(sql trace.db "SELECT name FROM sqlite_schema WH
 	"$(awk -F'\t' '$2 == "view" { print $1 }' "$out" | LC_ALL=C sort | paste -sd' ')"
 is "with its meaning" 0 "$(awk -F'\t' '$2 == "view" && $3 == ""' "$out" | wc -l | tr -d ' ')"
 has "table functions too" "^lens	function	" "$out"
+mv "$out" schema && shell ".tables\n" && is ".tables is the same" "$(cat schema)" "$(cat "$out")"
 shell ".schema V_Token\n"
 is ".schema of a view" "$(sql trace.db "SELECT col, doc FROM schema_doc WHERE obj = 'v_token' AND col <> '' ORDER BY col")" \
 	"$(cut -f1,4 "$out" | tr '\t' '|' | LC_ALL=C sort)"
