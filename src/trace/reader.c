@@ -92,6 +92,26 @@ static int open_database(struct recording *r, struct err *err)
 	return err_set(err, first.code, "%s", first.message);
 }
 
+/*
+ * What lists and checks saved queries, for recordings made before they had topics, notes and
+ * checked parameters.  A temporary table hides the file's of the same name.
+ */
+static const char saved_queries_of_old[] =
+	"CREATE TEMP TABLE saved_param(name TEXT PRIMARY KEY, doc TEXT, refuse TEXT);"
+	"CREATE TEMP TABLE saved_query AS SELECT name, sql, doc, NULL note, params, 'Saved' topic "
+	"FROM main.saved_query;";
+
+static int add_missing_tables(struct recording *r, struct err *err)
+{
+	int64_t is_old = 0;
+	int ret = db_int(&r->db,
+			 "SELECT sum(name = 'saved_query') AND NOT sum(name = 'saved_param') "
+			 "FROM sqlite_schema WHERE type = 'table'",
+			 &is_old, err);
+
+	return ret || !is_old ? ret : db_exec(&r->db, saved_queries_of_old, err);
+}
+
 struct recording *recording_open(const char *path, struct err *err)
 {
 	struct recording *r;
@@ -105,7 +125,7 @@ struct recording *recording_open(const char *path, struct err *err)
 		return NULL;
 	}
 	/* What sorting and joining need stays in memory, which is limited; the disk is not. */
-	if (db_exec(&r->db, "PRAGMA temp_store = MEMORY", err)) {
+	if (db_exec(&r->db, "PRAGMA temp_store = MEMORY", err) || add_missing_tables(r, err)) {
 		recording_close(r);
 		return NULL;
 	}

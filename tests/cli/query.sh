@@ -130,6 +130,23 @@ refuses "an empty file" 2 "zero.db" "$T" query -t zero.db "SELECT 1"
 cp ../trace.db new.db
 python3 -c 'import sqlite3; sqlite3.connect("new.db").execute("PRAGMA user_version = 20000")'
 refuses "a newer major version" 2 "new.db.*version" "$T" query -t new.db "SELECT 1"
+
+# Recordings of the first versions had saved queries without topics, notes and checked parameters.
+cp ../trace.db old.db
+python3 - <<'PY'
+import sqlite3
+db = sqlite3.connect("old.db")
+rows = db.execute("SELECT name, sql, doc, params FROM saved_query").fetchall()
+db.executescript("DROP TABLE saved_param; DROP TABLE saved_query; CREATE TABLE saved_query("
+                 "name TEXT PRIMARY KEY, sql TEXT NOT NULL, doc TEXT, params TEXT NOT NULL) STRICT, WITHOUT ROWID")
+db.executemany("INSERT INTO saved_query VALUES (?, ?, ?, ?)", rows)
+db.commit()
+PY
+before=$(cksum < old.db)
+is "an old recording answers" "$("$T" query -t ../trace.db residual pos=0)" "$("$T" query -t old.db residual pos=0)"
+is "and lists what it has" "$("$T" query -t ../trace.db --list | wc -l)" "$("$T" query -t old.db --list | wc -l)"
+is "and stays as it is" "$before" "$(cksum < old.db)"
+
 head -c 20000 ../trace.db > cut.db
 try "$T" query -t cut.db "SELECT * FROM v_value"
 is "a cut file is refused with a sentence" "2 1" "$status $(wc -l < "$err" | tr -d ' ')"
