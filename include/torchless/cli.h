@@ -52,6 +52,7 @@ enum option_id {
 	OPT_POINTS,
 	OPT_PROGRAM,
 	OPT_LIST,
+	OPT_FUNCTIONS,
 	OPT_CSV,
 	OPT_BOX,
 	OPT_LIMIT,

@@ -61,6 +61,15 @@ static int open_recording(struct invocation *in, struct recording **rec, struct 
 	return *rec ? recording_add_functions(*rec, &functions, err) : err->code;
 }
 
+/* They are the program's: no recording is needed. */
+static int list_functions(struct invocation *in, const struct query_settings *set, struct err *err)
+{
+	if (in->n_args > 1)
+		return err_set(err, ERR_USAGE,
+			       "--functions takes the name of one function at most");
+	return query_functions(in, set, in->n_args ? in->args[0] : NULL, err);
+}
+
 int cmd_query(struct invocation *in, struct err *err)
 {
 	const uint64_t formats = 1ull << OPT_CSV | 1ull << OPT_JSON | 1ull << OPT_BOX;
@@ -69,7 +78,11 @@ int cmd_query(struct invocation *in, struct err *err)
 	int r;
 
 	if (options_exclusive(in, formats, err) ||
-	    query_params_check(in->args + 1, in->n_args - 1, err) || open_recording(in, &rec, err))
+	    options_exclusive(in, 1ull << OPT_LIST | 1ull << OPT_FUNCTIONS, err))
+		return err->code;
+	if (option_on(in, OPT_FUNCTIONS))
+		return list_functions(in, &set, err);
+	if (query_params_check(in->args + 1, in->n_args - 1, err) || open_recording(in, &rec, err))
 		return err->code;
 	if (option_on(in, OPT_LIST))
 		r = query_list(in, rec, &set, err);

@@ -110,7 +110,8 @@ const struct command command_table[] = {
 		.details =
 			"Runs SQL, or a saved query by its name, over a recording that is opened "
 			"read-only. KEY=VALUE gives the parameter :KEY a value. --list names the "
-			"saved queries. SQL - reads stdin.\n"
+			"saved queries, --functions what torchless adds to SQL. SQL - reads "
+			"stdin.\n"
 			"\n"
 			"Without SQL it is a shell: statements end with a semicolon, a saved query "
 			"is run by its name, .help lists commands, Tab completes names of the "
@@ -147,11 +148,13 @@ const struct command command_table[] = {
 			"Ctrl-C stops it.",
 		.examples = "torchless query\n"
 			    "torchless query --list\n"
+			    "torchless query --functions t_slice\n"
 			    "torchless query \"SELECT layer, l2 FROM v_value WHERE role = "
 			    "'resid_post'\"\n"
 			    "torchless query --csv \"SELECT * FROM v_token\" > tokens.csv",
-		.options = BIT(OPT_TRACE) | BIT(OPT_MODEL) | BIT(OPT_LIST) | BIT(OPT_CSV) |
-			   BIT(OPT_BOX) | BIT(OPT_JSON) | BIT(OPT_LIMIT) | BIT(OPT_TIMEOUT),
+		.options = BIT(OPT_TRACE) | BIT(OPT_MODEL) | BIT(OPT_LIST) | BIT(OPT_FUNCTIONS) |
+			   BIT(OPT_CSV) | BIT(OPT_BOX) | BIT(OPT_JSON) | BIT(OPT_LIMIT) |
+			   BIT(OPT_TIMEOUT),
 		.max_args = -1,
 		.complete = COMPLETE_QUERY,
 		.run = cmd_query,

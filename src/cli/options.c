@@ -104,6 +104,9 @@ const struct option option_table[OPT_COUNT] = {
 				 "elsewhere" },
 	[OPT_PROGRAM] = { .name = "program", .help = "the forward pass, op by op" },
 	[OPT_LIST] = { .name = "list", .help = "the saved queries of the recording" },
+	[OPT_FUNCTIONS] = { .name = "functions",
+			    .help = "the SQL functions of tensors, or the one called by the "
+				    "argument" },
 	[OPT_CSV] = { .name = "csv", .help = "comma-separated values with a heading" },
 	[OPT_BOX] = { .name = "box", .help = "a box (default on a terminal)" },
 	[OPT_LIMIT] = { "limit", "N", 0, OPTION_INT, 0, 1e15,

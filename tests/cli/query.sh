@@ -6,6 +6,15 @@ m=$root/build/test-models/window
 cd "$work" || exit 2
 "$T" trace -q -m "$m" -n 2 "The model reads" || fail "no recording to ask"
 
+"$T" query -t none.db --functions > "$out"
+is "--functions needs no recording: name, arguments, a sentence, columns, an example" "" \
+	"$(awk -F'\t' 'NF != 5 || $2 !~ /^\(/ || $3 !~ /\.$/ || index($5, $1) == 0' "$out")"
+is "--functions has those of values and of tables" "3" "$(grep -c -e '^t_slice	' -e '^lens	' -e '^trace_diff	' "$out")"
+is "--functions --json is an object a function" '"t_dot"' \
+	"$("$T" query --functions --json | grep -o '^{"name": "t_dot"' | grep -o '"t_dot"')"
+is "--functions NAME is one" tok "$("$T" query --functions tok | cut -f1)"
+refuses "a function that is none" 2 'no SQL function "t_slise"; did you mean "t_slice"' "$T" query --functions t_slise
+refuses "two lists" 2 'exclude each other' "$T" query --functions --list
 "$T" query --list > "$out"
 is "at least 25 saved queries" 1 "$(awk 'END { print (NR >= 25) }' "$out")"
 is "--list is a name, a question, parameters and a topic" "" "$(awk -F'\t' 'NF != 4 || $2 !~ /\?$/' "$out")"
