@@ -163,9 +163,9 @@ static int print_table(const struct recorder *r, const struct trace_estimate *e,
 	listing_init(&l, r->in, "points,keep,positions,>values,>dumps,>bytes,>dropped");
 	add_table(&l, e);
 	result = listing_print(&l, err);
-	text_addf(&t, "rows       %s: %s passes, %s calls, %s values, %s dumps of %s\n",
+	text_addf(&t, "rows       %s: %s pass%s, %s calls, %s values, %s dumps of %s\n",
 		  ui_format_count(e->n_all_rows, n[0], sizeof(n[0])),
-		  ui_format_count(e->n_passes, n[1], sizeof(n[1])),
+		  ui_format_count(e->n_passes, n[1], sizeof(n[1])), e->n_passes == 1 ? "" : "es",
 		  ui_format_count(e->n_calls, n[2], sizeof(n[2])),
 		  ui_format_count(e->n_values, n[3], sizeof(n[3])),
 		  ui_format_count(e->n_dumps, n[4], sizeof(n[4])),
