@@ -83,7 +83,6 @@ has "--estimate: a range of time" 'time .*between .* and ' "$err"
 refuses "--estimate and --resume" 2 "exclude each other" "$T" trace -m "$m" --estimate --resume --prompts prompts.jsonl
 
 # --budget bounds what is written, keeps the most asked for, and says what it left out.
-bytes() { sql x.db "SELECT coalesce(sum(raw_bytes), 0) FROM tensor"; }
 try "$T" trace -m "$m" -n 5 --budget 20K --capture '*' --capture L1.attn.pattern -o x.db "$p"
 is "--budget: status" 0 "$status"
 is "at most so much is written" 1 "$(sql x.db "SELECT sum(raw_bytes) <= 20480 FROM tensor")"
