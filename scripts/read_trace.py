@@ -14,7 +14,10 @@ import signal
 import sqlite3
 import sys
 
-import numpy as np
+try:
+    import numpy as np
+except ImportError:
+    sys.exit("read_trace.py: numpy is missing: pip install numpy, or Debian's python3-numpy")
 
 QUERY = """SELECT value_id, fqn, pass, dtype, shape, dump_from, data FROM v_payload
            WHERE fqn GLOB ? AND (? IS NULL OR run_id = ?) ORDER BY value_id, chunk"""

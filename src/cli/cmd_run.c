@@ -62,6 +62,7 @@ static void print_speed(const struct generation *g)
 	const struct session *s = &g->session;
 	char prefill[32], decode[32];
 
+	fflush(stdout); /* a log that takes both streams has the text first */
 	fprintf(stderr, "prompt %lld tokens, %s (%.1f tokens/s)", (long long)s->n_prompt,
 		ui_format_time(s->prefill_ns, prefill, sizeof(prefill)),
 		per_second(s->n_prompt, s->prefill_ns));

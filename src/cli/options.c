@@ -125,7 +125,7 @@ const struct option option_table[OPT_COUNT] = {
 				"auto)" },
 	[OPT_QUIET] = { .name = "quiet",
 			.letter = 'q',
-			.help = "print nothing but results and errors" },
+			.help = "print nothing but results, warnings and errors" },
 	[OPT_VERBOSE] = { .name = "verbose", .letter = 'v', .help = "say more on stderr" },
 	[OPT_HELP] = { .name = "help", .letter = 'h', .help = "print this help" },
 	[OPT_VERSION] = { .name = "version", .help = "print the version" },

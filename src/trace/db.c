@@ -9,26 +9,29 @@
 #include <string.h>
 
 /* What the user can do something about, NULL for anything else. */
-static const char *known_reason(sqlite3 *handle, int code)
+static const char *known_reason(const struct db *db, int code)
 {
+	sqlite3 *handle = db->handle;
 	int system = handle && code == SQLITE_IOERR ? sqlite3_system_errno(handle) : 0;
 
 	if (code == SQLITE_FULL || system == ENOSPC || system == EFBIG || system == EDQUOT)
-		return "the disk is full; what was recorded before is there";
+		return db->is_new ? "the disk is full"
+				  : "the disk is full; what was recorded before is there";
 	if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
 		return "another process is using it";
 	if (code == SQLITE_READONLY)
 		return "it, or its folder, cannot be written";
 	if (handle && sqlite3_extended_errcode(handle) == SQLITE_IOERR_WRITE)
-		return "the disk is full or failing, or the file may grow no larger; what was "
-		       "recorded before is there";
+		return db->is_new ? "the disk is full or failing, or the file may grow no larger"
+				  : "the disk is full or failing, or the file may grow no larger; "
+				    "what was recorded before is there";
 	return system ? strerror(system) : NULL;
 }
 
 int db_fail(struct db *db, const char *sql, struct err *err)
 {
 	int code = db->handle ? sqlite3_errcode(db->handle) & 0xff : SQLITE_NOMEM;
-	const char *reason = known_reason(db->handle, code);
+	const char *reason = known_reason(db, code);
 
 	if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
 		return err_set(err, ERR_FORMAT, "%s is damaged: %s", db->path,

@@ -14,12 +14,14 @@
 #include "torchless/text.h"
 
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct db {
 	sqlite3 *handle;
-	char *path; /* for errors */
+	char *path;  /* for errors */
+	bool is_new; /* nothing was recorded yet that an error could promise is there */
 };
 
 struct stmt {

@@ -63,7 +63,7 @@ static void move_side_files(const char *from, const char *to)
 
 static int write_new(const char *path, const char *const *scripts, struct err *err)
 {
-	struct db db = { 0 };
+	struct db db = { .is_new = true };
 	/* SQLite would say of a read-only folder that there is no such file. */
 	int ret, fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
 
