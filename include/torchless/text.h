@@ -63,6 +63,21 @@ int utf8_width(const char *s, size_t n);
 /* Levenshtein distance, at most 64 bytes of each are compared: for "did you mean". */
 int text_distance(const char *a, const char *b);
 
+/* The distance at which something else is meant: a third of a name may be mistyped. */
+int text_too_far(const char *name);
+
+/*
+ * The nearest of the names that are offered, the first of equals; NULL while none is nearer to
+ * `name` than `distance`, which begins as the limit (INT_MAX: there is none).  Names are borrowed.
+ */
+struct text_nearest {
+	const char *name, *best;
+	int distance;
+};
+
+/* Whether the candidate is now the best. */
+bool text_nearest_offer(struct text_nearest *n, const char *candidate);
+
 /* glob match with '*' (any run), '?' and [..] classes over the whole of s. */
 bool text_glob(const char *pattern, const char *s);
 

@@ -256,14 +256,12 @@ bool command_has(const struct command *c, enum option_id id)
 
 const char *nearest_command(const char *word)
 {
-	const char *near = NULL;
-	int best = 4; /* farther than three edits is no suggestion */
+	/* Farther than three edits, or all of the word, is no suggestion. */
+	struct text_nearest near = { .name = word, .distance = 4 };
 
-	for (int i = 0; i < command_table_len; i++) {
-		int d = text_distance(command_table[i].name, word);
-
-		if (d < best && d < (int)strlen(word))
-			best = d, near = command_table[i].name;
-	}
-	return near;
+	if ((int)strlen(word) < near.distance)
+		near.distance = (int)strlen(word);
+	for (int i = 0; i < command_table_len; i++)
+		text_nearest_offer(&near, command_table[i].name);
+	return near.best;
 }

@@ -257,19 +257,16 @@ struct cursor {
 
 static int unknown_option(const struct cursor *c, const char *word, struct err *err)
 {
-	const char *near = NULL;
-	int best = 3; /* farther than two edits is no suggestion */
+	/* Farther than two edits is no suggestion. */
+	struct text_nearest near = { .name = word, .distance = 3 };
 
-	for (int id = 0; id < OPT_COUNT; id++) {
-		const char *name = option_table[id].name;
-		int d = name ? text_distance(name, word) : best;
-
-		if ((!c->command || command_has(c->command, (enum option_id)id)) && d < best)
-			best = d, near = name;
-	}
-	if (near)
+	for (int id = 0; id < OPT_COUNT; id++)
+		if (option_table[id].name &&
+		    (!c->command || command_has(c->command, (enum option_id)id)))
+			text_nearest_offer(&near, option_table[id].name);
+	if (near.best)
 		return err_set(err, ERR_USAGE, "there is no option --%s; did you mean --%s?", word,
-			       near);
+			       near.best);
 	return err_set(err, ERR_USAGE, "there is no option --%s; see `torchless %s%s--help`", word,
 		       c->command ? c->command->name : "", c->command ? " " : "");
 }

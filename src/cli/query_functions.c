@@ -15,17 +15,13 @@ enum { OVERVIEW = 3, ALL = 5 };
 
 static int unknown_function(const char *name, struct err *err)
 {
-	const char *near = NULL;
-	int best = ((int)strlen(name) + 2) / 3 + 1;
+	struct text_nearest near = { .name = name, .distance = text_too_far(name) };
 
-	for (int i = 0; i < sql_function_table_len; i++) {
-		int d = text_distance(name, sql_function_table[i].name);
-
-		if (d < best)
-			best = d, near = sql_function_table[i].name;
-	}
+	for (int i = 0; i < sql_function_table_len; i++)
+		text_nearest_offer(&near, sql_function_table[i].name);
 	return err_set(err, ERR_USAGE, "torchless has no SQL function \"%s\"%s%s%s", name,
-		       near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+		       near.best ? "; did you mean \"" : "", near.best ? near.best : "",
+		       near.best ? "\"?" : "");
 }
 
 int query_functions(struct invocation *in, const struct query_settings *set, const char *name,

@@ -48,7 +48,7 @@ static int name_distance(const char *name, const char *candidate)
 
 const char *name_nearest(const char *name, const struct name_list *const *lists)
 {
-	int best = ((int)strlen(name) + 2) / 3 + 1;
+	int best = text_too_far(name);
 	const char *near = NULL;
 
 	for (; *lists; lists++) {

@@ -303,6 +303,22 @@ int text_distance(const char *a, const char *b)
 	return row[m];
 }
 
+int text_too_far(const char *name)
+{
+	return ((int)strlen(name) + 2) / 3 + 1;
+}
+
+bool text_nearest_offer(struct text_nearest *n, const char *candidate)
+{
+	int d = text_distance(n->name, candidate);
+
+	if (d >= n->distance)
+		return false;
+	n->distance = d;
+	n->best = candidate;
+	return true;
+}
+
 /* The end of the class that begins at p ("[...]"), NULL when it has none. */
 static const char *class_end(const char *p)
 {

@@ -209,7 +209,7 @@ struct sql_tensor *tensor_select(struct inspect *in, struct sql_tensor *t, const
 				 struct err *err)
 {
 	struct sql_tensor *part = NULL;
-	struct box b;
+	struct box b = { 0 };
 	int has = find_box(t, text, &b, err);
 
 	if (has > 0)
@@ -409,16 +409,25 @@ struct sql_tensor *inspect_named(struct inspect *in, const char *text, struct er
 	return t && r->sel.len ? tensor_select(in, t, r->sel.data, err) : t;
 }
 
+/* The first value that has elements, or statistics only where no part is asked for. */
+static int find_value(struct inspect *in, const char *text, struct named *n, int64_t *id,
+		      struct err *err)
+{
+	struct search s = { 0 };
+	int ret = find_named(in, text, n, &s, err);
+
+	*id = s.found ? s.found : s.any;
+	if (!ret && !s.found && (n->sel.len || !s.any))
+		ret = explain(in, n, &s, err);
+	return ret;
+}
+
 int inspect_find(struct inspect *in, const char *text, int64_t *id, bool *part, struct err *err)
 {
 	struct named n = { .run = -1, .pass = -1 };
-	struct search s = { 0 };
-	int ret = find_named(in, text, &n, &s, err);
+	int ret = find_value(in, text, &n, id, err);
 
 	*part = n.sel.len > 0;
-	*id = s.found ? s.found : s.any;
-	if (!ret && !s.found && (*part || !s.any))
-		ret = explain(in, &n, &s, err);
 	text_release(&n.sel);
 	return ret;
 }
@@ -434,13 +443,12 @@ static int number_argument(sqlite3_value *arg, const char *what, int64_t *n, str
 		       (const char *)sqlite3_value_text(arg), what);
 }
 
-/* Also of what has statistics only: then the first value of the point. */
 int scalar_value_id(struct inspect *in, sqlite3_context *ctx, int n_args, sqlite3_value **args,
 		    struct err *err)
 {
 	const char *text = (const char *)sqlite3_value_text(args[0]);
 	struct named n = { .run = -1, .pass = -1 };
-	struct search s = { 0 };
+	int64_t id = 0;
 	int ret = 0;
 
 	if (n_args > 1)
@@ -448,11 +456,9 @@ int scalar_value_id(struct inspect *in, sqlite3_context *ctx, int n_args, sqlite
 	if (!ret && n_args > 2)
 		ret = number_argument(args[2], "run", &n.run, err);
 	if (!ret)
-		ret = find_named(in, text ? text : "", &n, &s, err);
-	if (!ret && !s.found && !(s.any && !n.sel.len))
-		ret = explain(in, &n, &s, err);
+		ret = find_value(in, text ? text : "", &n, &id, err);
 	if (!ret)
-		sqlite3_result_int64(ctx, s.found ? s.found : s.any);
+		sqlite3_result_int64(ctx, id);
 	text_release(&n.sel);
 	return ret;
 }

@@ -92,18 +92,14 @@ static const struct point_name *find(const struct inspect *in, const char *name)
 
 static int unknown(const struct inspect *in, const char *name, struct err *err)
 {
-	int best = INT_MAX;
-	const char *near = NULL;
+	struct text_nearest near = { .name = name, .distance = INT_MAX };
 
-	for (size_t i = 0; i < in->n_names; i++) {
-		int d = text_distance(name, in->names[i].name);
-
-		if (d < best)
-			best = d, near = in->names[i].name;
-	}
-	if (!near)
+	for (size_t i = 0; i < in->n_names; i++)
+		text_nearest_offer(&near, in->names[i].name);
+	if (!near.best)
 		return err_set(err, ERR_USAGE, "the recording has no points");
-	return err_set(err, ERR_USAGE, "no point is called '%.80s'; the nearest is %s", name, near);
+	return err_set(err, ERR_USAGE, "no point is called '%.80s'; the nearest is %s", name,
+		       near.best);
 }
 
 const struct point_name *inspect_point(struct inspect *in, const char *name, struct err *err)

@@ -69,41 +69,20 @@ static int reduce_arguments(struct inspect *in, sqlite3_context *ctx, int n_args
 	return ret;
 }
 
-static double of_mean(const float *x, int64_t n, int64_t base)
-{
-	(void)base;
-	return stats_of(x, n).mean;
-}
+/* What stats_of() knows by that name. */
+#define STATISTIC(name)                                                                            \
+	static double of_##name(const float *x, int64_t n, int64_t base)                           \
+	{                                                                                          \
+		(void)base;                                                                        \
+		return stats_of(x, n).name;                                                        \
+	}
 
-static double of_std(const float *x, int64_t n, int64_t base)
-{
-	(void)base;
-	return stats_of(x, n).std;
-}
-
-static double of_min(const float *x, int64_t n, int64_t base)
-{
-	(void)base;
-	return stats_of(x, n).min;
-}
-
-static double of_max(const float *x, int64_t n, int64_t base)
-{
-	(void)base;
-	return stats_of(x, n).max;
-}
-
-static double of_l2(const float *x, int64_t n, int64_t base)
-{
-	(void)base;
-	return stats_of(x, n).l2;
-}
-
-static double of_absmax(const float *x, int64_t n, int64_t base)
-{
-	(void)base;
-	return stats_of(x, n).absmax;
-}
+STATISTIC(mean)
+STATISTIC(std)
+STATISTIC(min)
+STATISTIC(max)
+STATISTIC(l2)
+STATISTIC(absmax)
 
 static double of_sum(const float *x, int64_t n, int64_t base)
 {

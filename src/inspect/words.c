@@ -237,19 +237,13 @@ int scalar_tok_id(struct inspect *in, sqlite3_context *ctx, int n, sqlite3_value
 
 static int no_weight(const struct checkpoint *ck, const char *name, struct err *err)
 {
-	const char *near = "";
-	int best = INT_MAX;
+	struct text_nearest near = { .name = name, .best = "", .distance = INT_MAX };
 
 	for (int f = 0; f < ck->n_files; f++)
-		for (int64_t i = 0; i < ck->files[f].n_tensors; i++) {
-			const char *other = ck->files[f].tensors[i].name;
-			int d = text_distance(name, other);
-
-			if (d < best)
-				best = d, near = other;
-		}
+		for (int64_t i = 0; i < ck->files[f].n_tensors; i++)
+			text_nearest_offer(&near, ck->files[f].tensors[i].name);
 	return err_set(err, ERR_USAGE, "%s has no tensor '%.80s'; the nearest is %s", ck->path,
-		       name, near);
+		       name, near.best);
 }
 
 const struct safetensor *find_weight(struct inspect *in, const char *name, struct err *err)

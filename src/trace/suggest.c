@@ -6,7 +6,6 @@
 #include "recording.h"
 
 #include <ctype.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,8 +23,7 @@ void recording_nearest(struct recording *r, const char *names_sql, const char *n
 {
 	struct stmt s = { 0 };
 	struct err ignored;
-	/* A third of the name may be wrong: of a short one any other would be near. */
-	int distance, best_distance = ((int)strlen(name) + 2) / 3 + 1;
+	struct text_nearest near = { .name = name, .distance = text_too_far(name) };
 
 	best[0] = '\0';
 	/* The limits of the query that failed are not those of finding out what was meant. */
@@ -36,11 +34,8 @@ void recording_nearest(struct recording *r, const char *names_sql, const char *n
 	while (stmt_step(&r->db, &s, &ignored) > 0) {
 		const char *candidate = (const char *)sqlite3_column_text(s.handle, 0);
 
-		distance = candidate ? text_distance(name, candidate) : INT_MAX;
-		if (distance < best_distance) {
-			best_distance = distance;
+		if (candidate && text_nearest_offer(&near, candidate))
 			snprintf(best, size, "%s", candidate);
-		}
 	}
 	sqlite3_finalize(s.handle);
 }
