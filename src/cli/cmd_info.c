@@ -225,8 +225,7 @@ static int info_points(struct invocation *in, struct err *err)
 
 	listing_init(
 		&l, in,
-		"name,short,axes,shape,>bytes,>position_bytes,>chunk_bytes,role,transformer_lens,"
-		"ggml,hugging_face,doc");
+		"name,short,axes,shape,>bytes,>position_bytes,>chunk_bytes,role,transformer_lens,ggml,hugging_face,doc");
 	for (int i = 0; i < p->n_values; i++) {
 		const struct value *v = &p->values[i];
 		const struct point_info *pt = v->point;
@@ -386,8 +385,7 @@ static void print_about(const struct invocation *in)
 {
 	static const char *const commands[] = {
 		"run --temp 0.7 \"Once upon a time\"",
-		("trace \"Lily put the ball in the box. Tom asked where the ball was. Lily said it "
-		 "was in the\""),
+		("trace \"Lily put the ball in the box. Tom asked where the ball was. Lily said it was in the\""),
 		"tokenize --steps \"Lily put the ball in the box.\"",
 		"info --program",
 	};

@@ -54,8 +54,7 @@ static int open_recording(struct invocation *in, struct recording **rec, struct 
 	if (access(path, F_OK) && !option_on(in, OPT_TRACE))
 		return err_set(
 			err, ERR_IO,
-			"%s: there is no recording here; `torchless trace PROMPT` makes one, "
-			"-t FILE reads another",
+			"%s: there is no recording here; `torchless trace PROMPT` makes one, -t FILE reads another",
 			path);
 	*rec = recording_open(path, err);
 	return *rec ? recording_add_functions(*rec, &functions, err) : err->code;

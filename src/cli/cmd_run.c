@@ -110,11 +110,11 @@ static int print_document(struct generation *g, struct err *err)
 	text_adds(&t, ", \"tokens\": [");
 	for (int64_t i = s->n_prompt; i < s->n_tokens; i++)
 		text_addf(&t, "%s%d", i > s->n_prompt ? ", " : "", (int)s->tokens[i]);
-	text_addf(&t,
-		  "], \"n_prompt\": %lld, \"stop\": \"%s\", \"prefill_ns\": %lld, "
-		  "\"decode_ns\": %lld}\n",
-		  (long long)s->n_prompt, generation_stop_reason(g), (long long)s->prefill_ns,
-		  (long long)s->decode_ns);
+	text_addf(
+		&t,
+		"], \"n_prompt\": %lld, \"stop\": \"%s\", \"prefill_ns\": %lld, \"decode_ns\": %lld}\n",
+		(long long)s->n_prompt, generation_stop_reason(g), (long long)s->prefill_ns,
+		(long long)s->decode_ns);
 	r = write_out(t.data, t.len, err);
 	text_release(&t);
 	return r;

@@ -262,8 +262,7 @@ static int check_arguments(const struct invocation *in, struct err *err)
 	if (in->n_args > 1)
 		return err_set(
 			err, ERR_USAGE,
-			"tokenize takes one TEXT but '%s' is one more: quote text that holds "
-			"spaces",
+			"tokenize takes one TEXT but '%s' is one more: quote text that holds spaces",
 			in->args[1]);
 	return 0;
 }

@@ -25,9 +25,9 @@ static int check_options(const struct invocation *in, struct err *err)
 			err, ERR_USAGE,
 			"--resume goes on with the runs of --prompts FILE, which is missing");
 	if (!many && in->n_args == 0)
-		return err_set(err, ERR_USAGE,
-			       "trace wants a PROMPT or --prompts FILE; see `torchless trace "
-			       "--help`");
+		return err_set(
+			err, ERR_USAGE,
+			"trace wants a PROMPT or --prompts FILE; see `torchless trace --help`");
 	return 0;
 }
 

@@ -20,20 +20,14 @@ const struct command command_table[] = {
 		.name = "run",
 		.args = "PROMPT",
 		.summary = "Generate text",
-		.details = "Prints the completion as it is made: exactly the bytes by which the "
-			   "decoded "
-			   "text grows, and one newline at the end. Greedy unless --temp says "
-			   "otherwise, "
-			   "so the same command prints the same text. Stops at an end-of-sequence "
-			   "token "
-			   "of the model, before a --stop string, or after -n tokens. The speed is "
-			   "printed on stderr.\n"
-			   "\n"
-			   "PROMPT - reads stdin. With --json one document is printed at the end: "
-			   "text, "
-			   "tokens, n_prompt, stop (\"eos\", \"length\", \"stop\" or \"nan\"), "
-			   "times in "
-			   "nanoseconds.",
+		.details =
+			"Prints the completion as it is made: exactly the bytes by which the "
+			"decoded text grows, and one newline at the end. Greedy unless --temp says "
+			"otherwise, so the same command prints the same text. Stops at an end-of-sequence "
+			"token of the model, before a --stop string, or after -n tokens. The speed is printed on stderr.\n"
+			"\n"
+			"PROMPT - reads stdin. With --json one document is printed at the end: "
+			"text, tokens, n_prompt, stop (\"eos\", \"length\", \"stop\" or \"nan\"), times in nanoseconds.",
 		.examples = "torchless run \"The capital of France is\"\n"
 			    "torchless run -m models/smollm2-135m --chat \"Why is the sky blue?\"\n"
 			    "torchless run --temp 0.8 --top-p 0.95 --seed 7 \"Once upon a time\"\n"
@@ -54,8 +48,7 @@ const struct command command_table[] = {
 			"finished, so one that is interrupted or killed is readable.\n"
 			"\n"
 			"Without --capture a recording holds statistics of every point, the "
-			"tokens, "
-			"the likeliest 20 tokens at every position, and the residual stream of the "
+			"tokens, the likeliest 20 tokens at every position, and the residual stream of the "
 			"last position after each layer. --capture adds to this; '*' keeps every "
 			"number. Points are named by module path "
 			"(model.layers.3.self_attn:pattern), "
@@ -85,15 +78,12 @@ const struct command command_table[] = {
 			"recording to go on with it begins one.\n"
 			"\n"
 			"At the end a summary goes to stdout on a terminal and to stderr "
-			"elsewhere; "
-			"--json prints it as one document on stdout.",
+			"elsewhere; --json prints it as one document on stdout.",
 		.examples =
 			"torchless trace \"The capital of France is\"\n"
-			"torchless trace -n 5 --capture 'L*.attn.pattern=f16' \"Once upon a "
-			"time\"\n"
+			"torchless trace -n 5 --capture 'L*.attn.pattern=f16' \"Once upon a time\"\n"
 			"torchless trace --zero 'L0.attn.z[head=0]' -o ablated.db \"Zeb Kiv Zeb\"\n"
-			"torchless trace --prompt-ids -n 0 \"$(torchless tokenize --ids 'Tom "
-			"has')\"\n"
+			"torchless trace --prompt-ids -n 0 \"$(torchless tokenize --ids 'Tom has')\"\n"
 			"torchless trace --prompts prompts.jsonl -o many.db\n"
 			"printf '{\"prompt\": \"%s\"}\\n' One Two | torchless trace --prompts -",
 		.options = OPTIONS_COMPUTE | BIT(OPT_OUTPUT) | BIT(OPT_PROMPT_IDS) | BIT(OPT_ZERO) |
@@ -110,48 +100,35 @@ const struct command command_table[] = {
 		.details =
 			"Runs SQL, or a saved query by its name, over a recording that is opened "
 			"read-only. KEY=VALUE gives the parameter :KEY a value. --list names the "
-			"saved queries, --functions what torchless adds to SQL. SQL - reads "
-			"stdin.\n"
+			"saved queries, --functions what torchless adds to SQL. SQL - reads stdin.\n"
 			"\n"
 			"Without SQL it is a shell: statements end with a semicolon, a saved query "
 			"is run by its name, .help lists commands, Tab completes names of the "
 			"recording (points inside quotes), Ctrl-C stops a query, Ctrl-D leaves. "
 			"The history is kept in $XDG_STATE_HOME/torchless/query_history "
 			"(~/.local/state), unless the recording was made with --redact. When "
-			"stdin is no terminal the same is read from it, and the first error ends "
-			"it.\n"
+			"stdin is no terminal the same is read from it, and the first error ends it.\n"
 			"\n"
 			"On a terminal the result is a box of at most 1000 rows (--limit 0 for "
-			"all), or a "
-			"line a cell where the terminal is too narrow; piped, rows are separated "
-			"by tabs "
-			"without a heading, as the sqlite3 shell prints them. --csv has a heading; "
-			"--json "
-			"prints one object a line. In boxes and tab-separated rows control "
-			"characters are "
-			"escaped (\\n, \\t, \\x1b). NULL is an empty cell, in JSON null.\n"
+			"all), or a line a cell where the terminal is too narrow; piped, rows are separated "
+			"by tabs without a heading, as the sqlite3 shell prints them. --csv has a heading; "
+			"--json prints one object a line. In boxes and tab-separated rows control "
+			"characters are escaped (\\n, \\t, \\x1b). NULL is an empty cell, in JSON null.\n"
 			"\n"
 			"A blob is never printed raw. A tensor (a .npy, or a payload selected with "
-			"its dtype "
-			"and shape) is its shape, statistics and histogram, in JSON {\"tensor\": "
-			"\"...\"}. A blob "
-			"that is text, as the pieces of tokens are, is text. Any other is <blob N "
-			"bytes>; up "
-			"to 64 bytes in CSV X'hex' and in JSON {\"hex\": \"...\"}, beyond "
-			"{\"bytes\": N}. hex() "
-			"and t_json() give all of it.\n"
+			"its dtype and shape) is its shape, statistics and histogram, in JSON {\"tensor\": "
+			"\"...\"}. A blob that is text, as the pieces of tokens are, is text. Any other is <blob N "
+			"bytes>; up to 64 bytes in CSV X'hex' and in JSON {\"hex\": \"...\"}, beyond "
+			"{\"bytes\": N}. hex() and t_json() give all of it.\n"
 			"\n"
 			"SQL may only read: writing, ATTACH, pragmas that change something and "
-			"functions that "
-			"open files are refused. A query may take 1 GB of memory and the time of "
-			"--timeout; "
-			"Ctrl-C stops it.",
-		.examples = "torchless query\n"
-			    "torchless query --list\n"
-			    "torchless query --functions t_slice\n"
-			    "torchless query \"SELECT layer, l2 FROM v_value WHERE role = "
-			    "'resid_post'\"\n"
-			    "torchless query --csv \"SELECT * FROM v_token\" > tokens.csv",
+			"functions that open files are refused. A query may take 1 GB of memory and the time of --timeout; Ctrl-C stops it.",
+		.examples =
+			"torchless query\n"
+			"torchless query --list\n"
+			"torchless query --functions t_slice\n"
+			"torchless query \"SELECT layer, l2 FROM v_value WHERE role = 'resid_post'\"\n"
+			"torchless query --csv \"SELECT * FROM v_token\" > tokens.csv",
 		.options = BIT(OPT_TRACE) | BIT(OPT_MODEL) | BIT(OPT_LIST) | BIT(OPT_FUNCTIONS) |
 			   BIT(OPT_CSV) | BIT(OPT_BOX) | BIT(OPT_JSON) | BIT(OPT_LIMIT) |
 			   BIT(OPT_TIMEOUT),
@@ -165,21 +142,14 @@ const struct command command_table[] = {
 		.summary = "Show the tokens of a text",
 		.details =
 			"Prints one token a line: its id, its piece as the vocabulary spells it, "
-			"and "
-			"the bytes of TEXT it covers; separated by tabs when piped. The tokens "
-			"that "
-			"the tokenizer's template adds (BOS) are included; --no-bos leaves them "
-			"out. "
-			"A directory with a tokenizer.json is enough: no weights are read.\n"
+			"and the bytes of TEXT it covers; separated by tabs when piped. The tokens "
+			"that the tokenizer's template adds (BOS) are included; --no-bos leaves them "
+			"out. A directory with a tokenizer.json is enough: no weights are read.\n"
 			"\n"
 			"--json prints an array of {\"id\", \"piece\", \"start\", \"end\"} with "
-			"byte "
-			"offsets. --jsonl reads one JSON string a line and prints one array of ids "
-			"a "
-			"line, for bulk checks. --steps prints what the tokenizer did, each merge "
-			"with "
-			"its rank. --decode takes ids and prints the text they stand for, special "
-			"tokens included.",
+			"byte offsets. --jsonl reads one JSON string a line and prints one array of ids "
+			"a line, for bulk checks. --steps prints what the tokenizer did, each merge "
+			"with its rank. --decode takes ids and prints the text they stand for, special tokens included.",
 		.examples = "torchless tokenize \"Hello, world!\"\n"
 			    "torchless tokenize --steps \"unbelievable\"\n"
 			    "torchless tokenize --decode $(torchless tokenize --ids \"Hello\")",
@@ -192,19 +162,15 @@ const struct command command_table[] = {
 		.name = "info",
 		.args = "",
 		.summary = "Describe a model: sizes, weights, points, program",
-		.details = "Prints what the model is and what it needs to run; of the model that "
-			   "comes with "
-			   "torchless also what to try. --program is the EXPLAIN "
-			   "of a model: every op in the order it runs, with the module it belongs "
-			   "to, the "
-			   "shape of its result (T tokens of a pass, S keys visible, R rows of "
-			   "logits), "
-			   "its formula, and the line of the modeling code it comes from. --points "
-			   "names what a recording may hold, with its bytes: by symbols, of the "
-			   "first "
-			   "position, and of a prompt of --chunk positions (512). Listings "
-			   "are "
-			   "separated by tabs when piped.",
+		.details =
+			"Prints what the model is and what it needs to run; of the model that "
+			"comes with torchless also what to try. --program is the EXPLAIN "
+			"of a model: every op in the order it runs, with the module it belongs "
+			"to, the shape of its result (T tokens of a pass, S keys visible, R rows of "
+			"logits), its formula, and the line of the modeling code it comes from. --points "
+			"names what a recording may hold, with its bytes: by symbols, of the "
+			"first position, and of a prompt of --chunk positions (512). Listings "
+			"are separated by tabs when piped.",
 		.examples = "torchless info\n"
 			    "torchless info --program\n"
 			    "torchless info --tensors --stats\n"
@@ -219,8 +185,7 @@ const struct command command_table[] = {
 		.args = "bash|zsh|fish",
 		.summary = "Print a completion script for your shell",
 		.details = "Completes commands, options, files, points, and the saved queries of "
-			   "the recording "
-			   "that -t names with their parameters.",
+			   "the recording that -t names with their parameters.",
 		.examples = "source <(torchless completion bash)\n"
 			    "torchless completion fish > ~/.config/fish/completions/torchless.fish",
 		.min_args = 1,

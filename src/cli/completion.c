@@ -117,8 +117,7 @@ static void bash_words(void)
 /* A saved query of the recording, then its parameters, behind which no space goes. */
 static void bash_query(void)
 {
-	printf("\t\telif [[ -z $name ]]; then COMPREPLY=($(compgen -W \"$(%s)\" -- "
-	       "\"$cur\"))\n"
+	printf("\t\telif [[ -z $name ]]; then COMPREPLY=($(compgen -W \"$(%s)\" -- \"$cur\"))\n"
 	       "\t\telif [[ $cur != = && $prev != = ]]; then\n"
 	       "\t\t\tCOMPREPLY=($(compgen -W \"$(%s)\" -- \"$cur\"))\n"
 	       "\t\t\tcompopt -o nospace 2>/dev/null\n",
@@ -143,8 +142,7 @@ static void bash_script(void)
 		if (c->complete == COMPLETE_QUERY)
 			bash_query();
 		if (c->run == cmd_completion)
-			printf("\t\telse COMPREPLY=($(compgen -W \"bash zsh fish\" -- "
-			       "\"$cur\"))\n");
+			printf("\t\telse COMPREPLY=($(compgen -W \"bash zsh fish\" -- \"$cur\"))\n");
 		printf("\t\tfi ;;\n");
 	}
 	printf("\t*)\n\t\tCOMPREPLY=($(compgen -W \"");
@@ -249,12 +247,10 @@ static void fish_script(void)
 			if (command_has(c, (enum option_id)id))
 				fish_option(c, &option_table[id]);
 		if (c->complete == COMPLETE_QUERY)
-			printf("complete -c torchless -n '__fish_seen_subcommand_from %s' -a "
-			       "'(__torchless_query)'\n",
+			printf("complete -c torchless -n '__fish_seen_subcommand_from %s' -a '(__torchless_query)'\n",
 			       c->name);
 		if (c->run == cmd_completion)
-			printf("complete -c torchless -n '__fish_seen_subcommand_from %s' "
-			       "-a 'bash zsh fish'\n",
+			printf("complete -c torchless -n '__fish_seen_subcommand_from %s' -a 'bash zsh fish'\n",
 			       c->name);
 	}
 }
@@ -272,7 +268,6 @@ int cmd_completion(struct invocation *in, struct err *err)
 			return 0;
 		}
 	return err_set(err, ERR_USAGE,
-		       "there is no completion for '%s': it is written for bash, zsh "
-		       "and fish",
+		       "there is no completion for '%s': it is written for bash, zsh and fish",
 		       in->args[0]);
 }

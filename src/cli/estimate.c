@@ -196,12 +196,12 @@ static void add_json_points(struct text *t, const struct trace_estimate *e)
 			  row->is_dropped ? "stats" : row->keep);
 		text_addf(t, "\"positions\": \"%s\", ",
 			  row->positions.data ? row->positions.data : "");
-		text_addf(t,
-			  "\"values\": %lld, \"dumps\": %lld, \"bytes\": %lld, "
-			  "\"dropped_bytes\": %lld}",
-			  (long long)row->n_values, (long long)(row->is_dropped ? 0 : row->n_dumps),
-			  (long long)(row->is_dropped ? 0 : row->dump_bytes),
-			  (long long)(row->is_dropped ? row->dump_bytes : 0));
+		text_addf(
+			t,
+			"\"values\": %lld, \"dumps\": %lld, \"bytes\": %lld, \"dropped_bytes\": %lld}",
+			(long long)row->n_values, (long long)(row->is_dropped ? 0 : row->n_dumps),
+			(long long)(row->is_dropped ? 0 : row->dump_bytes),
+			(long long)(row->is_dropped ? row->dump_bytes : 0));
 	}
 }
 

@@ -95,8 +95,7 @@ static int64_t choose_chunk(const struct invocation *in, struct executor_options
 			break;
 	}
 	if (o.chunk != asked)
-		warn("a pass of %lld positions needs more than --mem allows: prefill goes %lld at "
-		     "a time",
+		warn("a pass of %lld positions needs more than --mem allows: prefill goes %lld at a time",
 		     (long long)asked, (long long)o.chunk);
 	return o.chunk;
 }
@@ -399,8 +398,7 @@ void generation_warn_of_growth(const struct generation *g)
 
 	if (c->max_positions <= 0 || g->session.n_tokens <= c->max_positions || exceeds_context(g))
 		return;
-	warn("%sthe text grew to %lld tokens but the model's context is %s: what it says beyond "
-	     "may make no sense",
+	warn("%sthe text grew to %lld tokens but the model's context is %s: what it says beyond may make no sense",
 	     g->where, (long long)g->session.n_tokens, context_words(c, context, sizeof(context)));
 }
 

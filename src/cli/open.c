@@ -138,8 +138,7 @@ static int find_model(const char *called, struct text *path, struct err *err)
 	if (!found)
 		err_set(err, ERR_IO,
 			"the model that comes with torchless is in none of %.600s: run `make "
-			"install` in its source tree, which puts it there, or name another with "
-			"--model or $TORCHLESS_MODEL",
+			"install` in its source tree, which puts it there, or name another with --model or $TORCHLESS_MODEL",
 			tried.data);
 	text_release(&tried);
 	text_release(&dir);
@@ -204,8 +203,7 @@ void warn_dropped(const struct invocation *in, const char *where, struct bytes t
 {
 	if (!option_on(in, OPT_QUIET) && enc->n_dropped > 0 && enc->first_dropped_at >= 0 &&
 	    (size_t)enc->first_dropped_at < text.len)
-		warn("%s%lld byte%s dropped, the vocabulary has no token for %s: the first is "
-		     "0x%02x at byte %lld",
+		warn("%s%lld byte%s dropped, the vocabulary has no token for %s: the first is 0x%02x at byte %lld",
 		     where, (long long)enc->n_dropped, enc->n_dropped == 1 ? " was" : "s were",
 		     enc->n_dropped == 1 ? "it" : "them",
 		     (unsigned char)text.data[enc->first_dropped_at],

@@ -58,10 +58,8 @@ const struct option option_table[OPT_COUNT] = {
 				     "needed" },
 	[OPT_PROMPTS] = { "prompts", "FILE.jsonl", 0, OPTION_TEXT, .complete = COMPLETE_FILE,
 			  .help = "record a run a line of a file of JSON objects: {\"prompt\": "
-				  "TEXT} "
-				  "or {\"ids\": [ID, ...]}, and optionally \"id\" and \"n\"; - "
-				  "reads "
-				  "stdin" },
+				  "TEXT} or {\"ids\": [ID, ...]}, and optionally \"id\" and \"n\"; - "
+				  "reads stdin" },
 	[OPT_RESUME] = { .name = "resume",
 			 .help = "with --prompts: go on in the recording that is there, at its "
 				 "first unfinished run" },
@@ -375,11 +373,10 @@ static int check_command(const struct invocation *in, struct err *err)
 		return err_set(err, ERR_USAGE, "%s wants %s; see `torchless %s --help`", c->name,
 			       c->args, c->name);
 	if (c->max_args >= 0 && in->n_args > c->max_args)
-		return err_set(err, ERR_USAGE,
-			       "%s takes %d argument%s but '%s' is one more: quote text that holds "
-			       "spaces",
-			       c->name, c->max_args, c->max_args == 1 ? "" : "s",
-			       in->args[c->max_args]);
+		return err_set(
+			err, ERR_USAGE,
+			"%s takes %d argument%s but '%s' is one more: quote text that holds spaces",
+			c->name, c->max_args, c->max_args == 1 ? "" : "s", in->args[c->max_args]);
 	return 0;
 }
 

@@ -240,8 +240,7 @@ static int match_points(const struct sql_names *n, const char *pattern,
 static const char points_sql[] =
 	"SELECT fqn, axes, role, CASE WHEN n_dumps THEN 'dump' WHEN n THEN 'statistics' END kept "
 	"FROM (SELECT p.id, p.fqn, p.axes, p.role, count(v.id) n, "
-	"count(v.tensor_id) n_dumps FROM point p LEFT JOIN value v ON v.point_id = p.id "
-	"GROUP BY p.id) ORDER BY id";
+	"count(v.tensor_id) n_dumps FROM point p LEFT JOIN value v ON v.point_id = p.id GROUP BY p.id) ORDER BY id";
 
 static int print_points(struct shell *s, struct name_list cells[4], const bool *wanted,
 			struct err *err)

@@ -139,15 +139,16 @@ static int read_points(struct sql_names *n, struct recording *rec, struct err *e
 
 int sql_names_read(struct sql_names *n, struct recording *rec, struct err *err)
 {
-	static const char of_type[] = "SELECT name FROM sqlite_schema WHERE type = 'view'",
-			  tables[] = "SELECT name FROM sqlite_schema WHERE type = 'table' "
-				     "AND name NOT GLOB 'sqlite_*'",
-			  columns[] = "SELECT p.name, s.name FROM sqlite_schema s, "
-				      "pragma_table_info(s.name) p WHERE s.type IN ('view', "
-				      "'table') ORDER BY s.type DESC, s.rowid, p.cid",
-			  functions[] = "SELECT DISTINCT name FROM pragma_function_list WHERE "
-					"name GLOB '[a-z]*' AND name NOT IN ('match', "
-					"'load_extension') ORDER BY name";
+	static const char of_type
+		[] = "SELECT name FROM sqlite_schema WHERE type = 'view'",
+	 tables[] =
+		 "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB 'sqlite_*'",
+	 columns[] = "SELECT p.name, s.name FROM sqlite_schema s, "
+		     "pragma_table_info(s.name) p WHERE s.type IN ('view', "
+		     "'table') ORDER BY s.type DESC, s.rowid, p.cid",
+	 functions[] = "SELECT DISTINCT name FROM pragma_function_list WHERE "
+		       "name GLOB '[a-z]*' AND name NOT IN ('match', "
+		       "'load_extension') ORDER BY name";
 	int r;
 
 	if (n->is_read)

@@ -254,8 +254,7 @@ static const char greeting_sql[] =
 	"SELECT m.name, m.n_layers, (SELECT count(*) FROM run) n_runs, "
 	"(SELECT count(*) FROM token t WHERE t.run_id = r.id AND source <> 'generated') n_prompt, "
 	"(SELECT count(*) FROM token t WHERE t.run_id = r.id AND source = 'generated') "
-	"n_generated, "
-	"substr(r.prompt, 1, 40) || iif(length(r.prompt) > 40, '...', '') prompt "
+	"n_generated, substr(r.prompt, 1, 40) || iif(length(r.prompt) > 40, '...', '') prompt "
 	"FROM run r JOIN model m ON m.id = r.model_id ORDER BY r.id DESC LIMIT 1";
 
 static int add_greeting(void *ctx, const struct rows *rows, const struct cell *cells)
@@ -290,8 +289,8 @@ static void greet(const struct shell *s)
 	ui_add_clipped(&line, &s->in->err, name, strlen(name), 0);
 	if (!recording_query(s->rec, greeting_sql, &q, &ignored) && what.len)
 		text_addf(&line, ": %s", what.data);
-	text_adds(&line, "\nType SQL and ;  or try: residual, next n=3, .saved, .help.  Tab "
-			 "completes.\n");
+	text_adds(&line,
+		  "\nType SQL and ;  or try: residual, next n=3, .saved, .help.  Tab completes.\n");
 	fwrite(line.data, 1, line.len, stderr);
 	text_release(&line);
 	text_release(&what);

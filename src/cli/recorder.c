@@ -198,12 +198,12 @@ static void add_command_line(struct text *t, const struct recorder *r)
 		text_add_json(t, in->argv[i], strlen(in->argv[i]));
 		first = false;
 	}
-	text_addf(t,
-		  "], \"n\": %lld, \"chunk\": %lld, \"logits\": \"%s\", \"chat\": %s, \"capture\": "
-		  "%s",
-		  (long long)r->g.session.opt.n, (long long)r->g.session.opt.executor.chunk,
-		  r->g.session.opt.all_logits ? "all" : "last",
-		  option_on(in, OPT_CHAT) ? "true" : "false", r->capture_json.data);
+	text_addf(
+		t,
+		"], \"n\": %lld, \"chunk\": %lld, \"logits\": \"%s\", \"chat\": %s, \"capture\": %s",
+		(long long)r->g.session.opt.n, (long long)r->g.session.opt.executor.chunk,
+		r->g.session.opt.all_logits ? "all" : "last",
+		option_on(in, OPT_CHAT) ? "true" : "false", r->capture_json.data);
 	if (option_on(in, OPT_BUDGET))
 		text_addf(t, ", \"budget\": %lld", (long long)option_int(in, OPT_BUDGET, 0));
 	text_addc(t, '}');

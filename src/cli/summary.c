@@ -329,12 +329,12 @@ void summary_add_json_totals(struct text *t, const struct recorder *r, int64_t p
 	for (int i = 0; i < PART_COUNT; i++)
 		text_addf(t, "%s\"%s\": %lld", i ? ", " : "", part_names[i],
 			  (long long)r->profile.ns[i]);
-	text_addf(t,
-		  "}, \"calls\": %lld, \"values\": %lld, \"dumps\": %lld, \"dump_bytes\": %lld, "
-		  "\"file_bytes\": %lld}\n",
-		  (long long)r->totals.n_calls, (long long)r->totals.n_values,
-		  (long long)r->totals.n_dumps, (long long)r->totals.dump_bytes,
-		  (long long)r->totals.file_bytes);
+	text_addf(
+		t,
+		"}, \"calls\": %lld, \"values\": %lld, \"dumps\": %lld, \"dump_bytes\": %lld, \"file_bytes\": %lld}\n",
+		(long long)r->totals.n_calls, (long long)r->totals.n_values,
+		(long long)r->totals.n_dumps, (long long)r->totals.dump_bytes,
+		(long long)r->totals.file_bytes);
 }
 
 static void add_json(struct text *t, const struct recorder *r, const struct settling *settling)

@@ -264,11 +264,11 @@ static int stopped_at(const struct runs *runs, const struct prompt *p, struct er
 	long long left = (long long)(runs->list.n - runs->n_done);
 
 	if (why.code == ERR_INTERRUPTED)
-		return err_set(err, ERR_INTERRUPTED,
-			       "interrupted at %s:%lld; %s has the %lld runs before it, and "
-			       "--resume goes on",
-			       runs->list.file, (long long)p->line, runs->r->path,
-			       (long long)runs->n_done);
+		return err_set(
+			err, ERR_INTERRUPTED,
+			"interrupted at %s:%lld; %s has the %lld runs before it, and --resume goes on",
+			runs->list.file, (long long)p->line, runs->r->path,
+			(long long)runs->n_done);
 	return err_set(err, why.code, "%s:%lld: %s; of %lld prompts %lld are not done",
 		       runs->list.file, (long long)p->line, why.message, (long long)runs->list.n,
 		       left);

@@ -198,10 +198,10 @@ static int outside(const struct sql_tensor *t, const char *text, struct err *err
 	tensor_format(&shape, buf, sizeof(buf));
 	for (int i = 0; i < t->n_dims; i++)
 		if (axis_counts_positions(t->axes, i))
-			return err_set(err, ERR_USAGE,
-				       "%s is outside of what is recorded of %s: %s of [%s], "
-				       "positions from %lld",
-				       text, t->name, buf, axes, (long long)t->base[i]);
+			return err_set(
+				err, ERR_USAGE,
+				"%s is outside of what is recorded of %s: %s of [%s], positions from %lld",
+				text, t->name, buf, axes, (long long)t->base[i]);
 	return err_set(err, ERR_USAGE, "%s is outside of %s: %s of [%s]", text, t->name, buf, axes);
 }
 

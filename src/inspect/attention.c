@@ -83,11 +83,11 @@ static int check_sizes(const struct run_model *m, struct err *err)
 	if (m->n_kv_heads > 0 && m->n_heads > 0 && m->head_dim > 0 && m->n_heads < MAX_SIZE &&
 	    m->head_dim < MAX_SIZE && m->n_heads % m->n_kv_heads == 0 && m->window >= 0)
 		return 0;
-	return err_set(err, ERR_FORMAT,
-		       "the recording is damaged: a model of %lld heads, %lld key/value heads of "
-		       "%lld and a window of %lld",
-		       (long long)m->n_heads, (long long)m->n_kv_heads, (long long)m->head_dim,
-		       (long long)m->window);
+	return err_set(
+		err, ERR_FORMAT,
+		"the recording is damaged: a model of %lld heads, %lld key/value heads of %lld and a window of %lld",
+		(long long)m->n_heads, (long long)m->n_kv_heads, (long long)m->head_dim,
+		(long long)m->window);
 }
 
 /* Which steps between q, k and the pattern were edited in the run. */
@@ -238,10 +238,10 @@ static int read_layer(struct inspect *in, struct attn_layer *l, struct err *err)
 			       "attention of layer %lld was edited in run %lld, so its queries and "
 			       "keys do not tell it: record with --capture 'L%lld.attn.pattern'",
 			       (long long)l->layer, (long long)l->run, (long long)l->layer);
-	return err_set(err, ERR_USAGE,
-		       "attention of layer %lld was not recorded in run %lld: record with "
-		       "--capture attention",
-		       (long long)l->layer, (long long)l->run);
+	return err_set(
+		err, ERR_USAGE,
+		"attention of layer %lld was not recorded in run %lld: record with --capture attention",
+		(long long)l->layer, (long long)l->run);
 }
 
 struct attn_layer *attn_layer_open(struct inspect *in, const struct run_model *m, int64_t layer,

@@ -74,8 +74,7 @@ static int list_layers(struct attn *a, struct err *err)
 		    a->base.in,
 		    "SELECT DISTINCT pt.layer FROM point pt JOIN module m ON "
 		    "m.id = pt.module_id WHERE m.model_id = ?1 AND pt.layer BETWEEN ?2 AND ?3 "
-		    "AND pt.role IN ('q_rot', 'scores', 'scores_masked', 'pattern') "
-		    "ORDER BY pt.layer",
+		    "AND pt.role IN ('q_rot', 'scores', 'scores_masked', 'pattern') ORDER BY pt.layer",
 		    &s, err))
 		return err->code;
 	sqlite3_bind_int64(s, 1, a->m.model_id);
@@ -231,12 +230,12 @@ static int unknown_p(const struct attn *a, struct err *err)
 {
 	int64_t first = attn_first_key(a->layer, a->q), layer = a->layer->layer;
 
-	return err_set(err, ERR_USAGE,
-		       "p of the query at position %lld of layer %lld needs the keys at %lld to "
-		       "%lld, and not all of them were recorded: record with --capture "
-		       "'L%lld.attn.k_rot'",
-		       (long long)a->q, (long long)layer, (long long)first, (long long)a->q,
-		       (long long)layer);
+	return err_set(
+		err, ERR_USAGE,
+		"p of the query at position %lld of layer %lld needs the keys at %lld to "
+		"%lld, and not all of them were recorded: record with --capture 'L%lld.attn.k_rot'",
+		(long long)a->q, (long long)layer, (long long)first, (long long)a->q,
+		(long long)layer);
 }
 
 static int attn_column(struct table_cursor *c, sqlite3_context *ctx, int column, struct err *err)
@@ -274,8 +273,8 @@ static int attn_column(struct table_cursor *c, sqlite3_context *ctx, int column,
 }
 
 const struct sql_table attn_table = {
-	.declaration = "CREATE TABLE x(head INT, q INT, k INT, score REAL, p REAL, run INT HIDDEN, "
-		       "layer INT HIDDEN)",
+	.declaration =
+		"CREATE TABLE x(head INT, q INT, k INT, score REAL, p REAL, run INT HIDDEN, layer INT HIDDEN)",
 	.n_columns = 7,
 	.n_hidden = 2,
 	.pushed = 1 << ATTN_HEAD | 1 << ATTN_Q | 1 << ATTN_K,

@@ -100,9 +100,9 @@ static int find_checkpoint(struct inspect *in, const struct origin *o, struct te
 
 	text_adds(path, in->opt.model ? in->opt.model : file);
 	if (!path->len)
-		return err_set(err, ERR_USAGE,
-			       "the recording does not say where its checkpoint is: give it with "
-			       "-m PATH");
+		return err_set(
+			err, ERR_USAGE,
+			"the recording does not say where its checkpoint is: give it with -m PATH");
 	if (in->opt.model || !folder_end || !access(path->data, F_OK))
 		return 0;
 	text_clear(path);

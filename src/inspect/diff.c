@@ -248,9 +248,9 @@ static int newest_two(struct inspect *in, int64_t *a, int64_t *b, struct err *er
 	sqlite3_finalize(q);
 	if (*a)
 		return 0;
-	return err_set(err, ERR_USAGE,
-		       "the recording has one run: trace_diff(a, b) takes runs, or the paths of "
-		       "other recordings");
+	return err_set(
+		err, ERR_USAGE,
+		"the recording has one run: trace_diff(a, b) takes runs, or the paths of other recordings");
 }
 
 /* ---- rows ----------------------------------------------------------------------------------- */

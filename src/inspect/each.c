@@ -262,8 +262,8 @@ static int pos_column(struct table_cursor *c, sqlite3_context *ctx, int column, 
 }
 
 const struct sql_table pos_stats_table = {
-	.declaration = "CREATE TABLE x(pos INT, l2 REAL, absmax REAL, mean REAL, std REAL, "
-		       "value HIDDEN)",
+	.declaration =
+		"CREATE TABLE x(pos INT, l2 REAL, absmax REAL, mean REAL, std REAL, value HIDDEN)",
 	.n_columns = 6,
 	.n_hidden = 1,
 	.rows = 1e3,

@@ -176,8 +176,7 @@ static int64_t rows_of_run(const struct lens *l)
 		    l->base.in,
 		    "SELECT v.d0 FROM pass p JOIN value v ON v.pass_id = p.id JOIN point pt "
 		    "ON pt.id = v.point_id WHERE p.run_id = ?1 AND p.idx IS NOT NULL "
-		    "AND p.pos0 <= ?2 AND ?2 - p.pos0 < p.n_tok AND pt.role = 'logits' "
-		    "ORDER BY v.id DESC",
+		    "AND p.pos0 <= ?2 AND ?2 - p.pos0 < p.n_tok AND pt.role = 'logits' ORDER BY v.id DESC",
 		    &s, &ignored))
 		return rows;
 	sqlite3_bind_int64(s, 1, l->m.run);
@@ -242,10 +241,10 @@ static int not_recorded(const struct lens *l, bool one, int64_t layer, struct er
 			"the residual stream of layer %lld at position %lld was not recorded "
 			"in run %lld: record with --capture L%lld.resid_post",
 			(long long)layer, (long long)l->pos, (long long)l->m.run, (long long)layer);
-	return err_set(err, ERR_USAGE,
-		       "the residual stream at position %lld was not recorded in run %lld: record "
-		       "with --capture residual",
-		       (long long)l->pos, (long long)l->m.run);
+	return err_set(
+		err, ERR_USAGE,
+		"the residual stream at position %lld was not recorded in run %lld: record with --capture residual",
+		(long long)l->pos, (long long)l->m.run);
 }
 
 static void add_id(struct lens *l, size_t *cap, int64_t id)
@@ -321,10 +320,10 @@ static int lens_filter(struct table_cursor *c, sqlite3_value **args, struct err 
 	if (table_whole(c, LENS_POS, "pos", &l->pos, err))
 		return err->code;
 	if (one && (layer < EMBEDDING || layer >= l->m.n_layers))
-		return err_set(err, ERR_USAGE,
-			       "there is no layer %lld: the model has layers 0 to %lld, and -1 for "
-			       "the embedding",
-			       (long long)layer, (long long)l->m.n_layers - 1);
+		return err_set(
+			err, ERR_USAGE,
+			"there is no layer %lld: the model has layers 0 to %lld, and -1 for the embedding",
+			(long long)layer, (long long)l->m.n_layers - 1);
 	c->eof = l->pos < 0 || l->pos >= l->m.n_pos;
 	if (c->eof)
 		return 0;

@@ -50,14 +50,14 @@ static int read_names(struct inspect *in, struct err *err)
 {
 	sqlite3_stmt *s = NULL;
 
-	if (inspect_prepare(in,
-			    "SELECT id, fqn, axes, 1 FROM point UNION ALL "
-			    "SELECT a.point_id, a.alias, p.axes, 1 FROM point_alias a "
-			    "JOIN point p ON p.id = a.point_id UNION ALL "
-			    "SELECT id, tl_name, axes, 0 FROM point WHERE tl_name IS NOT NULL "
-			    "UNION ALL "
-			    "SELECT id, ggml_name, axes, 0 FROM point WHERE ggml_name IS NOT NULL",
-			    &s, err))
+	if (inspect_prepare(
+		    in,
+		    "SELECT id, fqn, axes, 1 FROM point UNION ALL "
+		    "SELECT a.point_id, a.alias, p.axes, 1 FROM point_alias a "
+		    "JOIN point p ON p.id = a.point_id UNION ALL "
+		    "SELECT id, tl_name, axes, 0 FROM point WHERE tl_name IS NOT NULL "
+		    "UNION ALL SELECT id, ggml_name, axes, 0 FROM point WHERE ggml_name IS NOT NULL",
+		    &s, err))
 		return err->code;
 	while (sqlite3_step(s) == SQLITE_ROW) {
 		int64_t id = sqlite3_column_int64(s, 0);

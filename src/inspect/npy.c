@@ -145,8 +145,8 @@ static int parse_header(const char *header, struct sql_tensor *out, struct err *
 			break;
 	}
 	if (i == n)
-		return bad(err, "is of another type than f2, f4, f8, i4, i8 and u1 in "
-				"little-endian");
+		return bad(err,
+			   "is of another type than f2, f4, f8, i4, i8 and u1 in little-endian");
 	out->dtype = descrs[i].dtype;
 	if (parse_dims(shape, out, err))
 		return err->code;

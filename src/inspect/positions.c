@@ -167,8 +167,7 @@ static int find_dumps(struct inspect *in, const struct run_model *m, const char 
 		    "JOIN module md ON md.id = pt.module_id AND md.model_id = ?4 "
 		    "CROSS JOIN pass p CROSS JOIN value v JOIN tensor t ON t.id = v.tensor_id "
 		    "WHERE pt.role = ?1 AND pt.layer = ?2 AND p.run_id = ?3 "
-		    "AND p.idx IS NOT NULL AND v.point_id = pt.id AND v.pass_id = p.id "
-		    "ORDER BY v.id",
+		    "AND p.idx IS NOT NULL AND v.point_id = pt.id AND v.pass_id = p.id ORDER BY v.id",
 		    &s, err))
 		return err->code;
 	sqlite3_bind_text(s, 1, role, -1, SQLITE_STATIC);

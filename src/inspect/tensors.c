@@ -221,11 +221,11 @@ static int read_stored_row(sqlite3_stmt *q, struct stored *s, struct err *err)
 	s->pos0 = sqlite3_column_int64(q, 8);
 	s->n_tok = sqlite3_column_int64(q, 9);
 	if (!is_position(s->pos0) || !is_position(s->n_tok) || s->dump_from > MAX_POSITION)
-		return err_set(err, ERR_FORMAT,
-			       "the recording is damaged: %s in pass %lld has %lld positions from "
-			       "%lld, dumped from %lld",
-			       s->fqn, (long long)s->pass, (long long)s->n_tok, (long long)s->pos0,
-			       (long long)s->dump_from);
+		return err_set(
+			err, ERR_FORMAT,
+			"the recording is damaged: %s in pass %lld has %lld positions from %lld, dumped from %lld",
+			s->fqn, (long long)s->pass, (long long)s->n_tok, (long long)s->pos0,
+			(long long)s->dump_from);
 	s->head.dtype = (enum dtype)dtype;
 	if (parse_shape((const char *)sqlite3_column_text(q, 3), s->head.shape, &s->head.n_dims,
 			&s->head.numel, err))
@@ -233,11 +233,10 @@ static int read_stored_row(sqlite3_stmt *q, struct stored *s, struct err *err)
 	if (shape_numel(s->head.n_dims, s->head.shape, &s->head.numel, err))
 		return err_wrap(err, "the recording is damaged: the dump of %s", s->fqn);
 	if (s->head.numel * dtype_table[dtype].block_bytes != s->raw_bytes)
-		return err_set(err, ERR_FORMAT,
-			       "the recording is damaged: the dump of %s has %lld bytes, its shape "
-			       "%s needs another number",
-			       s->fqn, (long long)s->raw_bytes,
-			       (const char *)sqlite3_column_text(q, 3));
+		return err_set(
+			err, ERR_FORMAT,
+			"the recording is damaged: the dump of %s has %lld bytes, its shape %s needs another number",
+			s->fqn, (long long)s->raw_bytes, (const char *)sqlite3_column_text(q, 3));
 	return 0;
 }
 
@@ -285,10 +284,9 @@ static int read_chunks(struct inspect *in, const struct stored *s, struct sql_te
 	int64_t done = 0, expected = 0;
 	bool ok = true;
 
-	if (inspect_prepare(in,
-			    "SELECT chunk, data FROM tensor_chunk WHERE tensor_id = ?1 "
-			    "ORDER BY chunk",
-			    &q, err))
+	if (inspect_prepare(
+		    in, "SELECT chunk, data FROM tensor_chunk WHERE tensor_id = ?1 ORDER BY chunk",
+		    &q, err))
 		return err->code;
 	sqlite3_bind_int64(q, 1, s->tensor_id);
 	while (ok && sqlite3_step(q) == SQLITE_ROW)
@@ -299,8 +297,7 @@ static int read_chunks(struct inspect *in, const struct stored *s, struct sql_te
 	if (ok && done == t->numel)
 		return 0;
 	return err_set(err, ERR_FORMAT,
-		       "the recording is damaged: the chunks of %s do not make %lld "
-		       "elements",
+		       "the recording is damaged: the chunks of %s do not make %lld elements",
 		       s->fqn, (long long)t->numel);
 }
 
@@ -322,8 +319,7 @@ static int describe(struct sql_tensor *t, const struct stored *s, struct err *er
 		if (t->base[i] < 0)
 			return err_set(
 				err, ERR_FORMAT,
-				"the recording is damaged: the dump of %s has %lld positions, "
-				"its pass ends before %lld",
+				"the recording is damaged: the dump of %s has %lld positions, its pass ends before %lld",
 				t->name, (long long)t->shape[i], (long long)end);
 	}
 	return 0;

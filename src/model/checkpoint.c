@@ -118,10 +118,10 @@ static int missing_text(const char *dir, const char *name, struct err *err)
 			       "Hugging Face files of this model",
 			       dir);
 	if (!strcmp(name, "config.json") && has_match(dir, "*.gguf"))
-		return err_set(err, ERR_FORMAT,
-			       "%s holds a .gguf and no config.json: convert the file with "
-			       "scripts/import_gguf.py",
-			       dir);
+		return err_set(
+			err, ERR_FORMAT,
+			"%s holds a .gguf and no config.json: convert the file with scripts/import_gguf.py",
+			dir);
 	if (!strcmp(name, "config.json"))
 		return err_set(err, ERR_FORMAT,
 			       "%s has no config.json, so it is no Hugging Face model directory",
@@ -476,10 +476,10 @@ static int wrong_kind(const char *path, struct err *err)
 		return err_set(err, ERR_FORMAT,
 			       "%s is a GGUF file: convert it with scripts/import_gguf.py", path);
 	if (!memcmp(magic, "PK\3\4", 4))
-		return err_set(err, ERR_FORMAT,
-			       "%s is a PyTorch file or another zip archive: give its directory to "
-			       "scripts/export_mistral.py",
-			       path);
+		return err_set(
+			err, ERR_FORMAT,
+			"%s is a PyTorch file or another zip archive: give its directory to scripts/export_mistral.py",
+			path);
 	return 0;
 }
 

@@ -202,15 +202,15 @@ static int read_heads(struct reader *r, const struct arch *arch)
 	    json_get_int(r->json, "head_dim", 1, MAX_HEAD_DIM, &c->head_dim, r->what, r->err) < 0)
 		return r->err->code;
 	if (!json_get(r->json, "head_dim") && c->d_model % c->n_heads)
-		return err_set(r->err, ERR_FORMAT,
-			       "%s: hidden_size %lld is no multiple of num_attention_heads %lld "
-			       "and there is no head_dim",
-			       r->what, (long long)c->d_model, (long long)c->n_heads);
+		return err_set(
+			r->err, ERR_FORMAT,
+			"%s: hidden_size %lld is no multiple of num_attention_heads %lld and there is no head_dim",
+			r->what, (long long)c->d_model, (long long)c->n_heads);
 	if (c->n_heads % c->n_kv_heads)
-		return err_set(r->err, ERR_FORMAT,
-			       "%s: num_attention_heads %lld is no multiple of "
-			       "num_key_value_heads %lld",
-			       r->what, (long long)c->n_heads, (long long)c->n_kv_heads);
+		return err_set(
+			r->err, ERR_FORMAT,
+			"%s: num_attention_heads %lld is no multiple of num_key_value_heads %lld",
+			r->what, (long long)c->n_heads, (long long)c->n_kv_heads);
 	if (c->head_dim % 2 || c->head_dim < 2 || c->head_dim > MAX_HEAD_DIM)
 		return err_set(r->err, ERR_FORMAT,
 			       "%s: head_dim is %lld, but an even number from 2 to %d is supported",

@@ -84,10 +84,10 @@ static int check_tensor(const struct header_tensor *t, uint64_t expected_begin, 
 			       path, t->name, t->begin, expected_begin,
 			       t->begin < expected_begin ? "they overlap" : "there is a hole");
 	if (!wanted_bytes(t, &bytes))
-		return err_set(err, ERR_FORMAT,
-			       "%s: the shape of %.200s (%s) is no whole number of bytes that "
-			       "fits 64 bits",
-			       path, t->name, t->dtype->name);
+		return err_set(
+			err, ERR_FORMAT,
+			"%s: the shape of %.200s (%s) is no whole number of bytes that fits 64 bits",
+			path, t->name, t->dtype->name);
 	if (t->end - t->begin != bytes)
 		return err_set(err, ERR_FORMAT,
 			       "%s: %.200s has %" PRIu64 " bytes of data but its dtype %s and "

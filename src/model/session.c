@@ -83,11 +83,11 @@ static int check_memory(const struct session *s, struct err *err)
 		total = INT64_MAX;
 	if (available < 0 || total <= available)
 		return 0;
-	return err_set(err, ERR_MEMORY,
-		       "%lld positions need %s of memory for activations and the KV cache but %s "
-		       "is available",
-		       (long long)positions, mem_format_bytes(total, need_text, sizeof(need_text)),
-		       mem_format_bytes(available, have_text, sizeof(have_text)));
+	return err_set(
+		err, ERR_MEMORY,
+		"%lld positions need %s of memory for activations and the KV cache but %s is available",
+		(long long)positions, mem_format_bytes(total, need_text, sizeof(need_text)),
+		mem_format_bytes(available, have_text, sizeof(have_text)));
 }
 
 static int check_ids(const struct session *s, struct err *err)
@@ -96,10 +96,10 @@ static int check_ids(const struct session *s, struct err *err)
 
 	for (int64_t i = 0; i < s->n_tokens; i++)
 		if (s->tokens[i] < 0 || s->tokens[i] >= n_vocab)
-			return err_set(err, ERR_USAGE,
-				       "token %lld of the prompt has id %d but the vocabulary has "
-				       "ids 0 to %lld",
-				       (long long)i, (int)s->tokens[i], (long long)(n_vocab - 1));
+			return err_set(
+				err, ERR_USAGE,
+				"token %lld of the prompt has id %d but the vocabulary has ids 0 to %lld",
+				(long long)i, (int)s->tokens[i], (long long)(n_vocab - 1));
 	return 0;
 }
 

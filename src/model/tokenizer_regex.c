@@ -191,8 +191,7 @@ static int rewrite_all(struct rewrite *r, const char *what, const char *key, str
 		if (!rewrite_next(r))
 			return err_set(
 				err, ERR_FORMAT,
-				"%s: %s: the regular expression '%.300s' has '%.20s' at byte "
-				"%zu, which is not supported",
+				"%s: %s: the regular expression '%.300s' has '%.20s' at byte %zu, which is not supported",
 				what, key, r->s, r->s + at, at);
 	}
 	return 0;
@@ -305,10 +304,10 @@ int pattern_next(const struct pattern *p, struct matcher *m, const char *s, size
 		PCRE2_UCHAR message[128];
 
 		pcre2_get_error_message(rc, message, sizeof(message));
-		return err_set(err, ERR_FORMAT,
-			       "the regular expression '%.300s' cannot split a text of %zu bytes: "
-			       "%s at byte %zu",
-			       p->source.data, len, (const char *)message, at);
+		return err_set(
+			err, ERR_FORMAT,
+			"the regular expression '%.300s' cannot split a text of %zu bytes: %s at byte %zu",
+			p->source.data, len, (const char *)message, at);
 	}
 	span = pcre2_get_ovector_pointer(m->data);
 	*from = span[0];

@@ -156,8 +156,7 @@ static int replace_all(struct splitter *sp, const struct pattern *p, const struc
 		if (out->n > sp->max_bytes)
 			return err_set(
 				err, ERR_FORMAT,
-				"the tokenizer's replacements make more than %zu bytes of the "
-				"text, which is not supported",
+				"the tokenizer's replacements make more than %zu bytes of the text, which is not supported",
 				sp->max_bytes);
 		if (m->hit)
 			buffer_insert(out, content, view_origin(v, m->from));

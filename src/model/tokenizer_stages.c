@@ -219,8 +219,7 @@ static int parse_behavior(struct split_op *op, const cJSON *j, const char *what,
 	}
 	return err_set(err, ERR_FORMAT,
 		       "%s: pre_tokenizer Split has the behavior '%.60s'; supported are Isolated, "
-		       "Removed, "
-		       "MergedWithPrevious, MergedWithNext and Contiguous",
+		       "Removed, MergedWithPrevious, MergedWithNext and Contiguous",
 		       what, name);
 }
 
@@ -298,8 +297,7 @@ static int parse_scheme(enum prepend_scheme *scheme, const cJSON *j, const char 
 	if (i == 3 || (!prefix && i != PREPEND_NEVER))
 		return err_set(
 			err, ERR_FORMAT,
-			"%s: Metaspace has prepend_scheme '%.60s'%s; supported are always, first "
-			"and never",
+			"%s: Metaspace has prepend_scheme '%.60s'%s; supported are always, first and never",
 			what, name, prefix ? "" : " and add_prefix_space false");
 	*scheme = (enum prepend_scheme)i;
 	return 0;
@@ -489,8 +487,7 @@ static int check_decoders(const struct tokenizer *tok, const char *what, struct 
 			return err_set(
 				err, ERR_FORMAT,
 				"%s: decoder: stage %zu of the Sequence comes too late; supported "
-				"is Replace, Metaspace or Strip, then ByteLevel, or ByteFallback "
-				"and Fuse, then Strip",
+				"is Replace, Metaspace or Strip, then ByteLevel, or ByteFallback and Fuse, then Strip",
 				what, i);
 		bytes = bytes || kind == DECODE_BYTE_FALLBACK;
 		fused = fused || kind == DECODE_FUSE || kind == DECODE_BYTE_LEVEL;

@@ -101,8 +101,7 @@ static int plan_pass(struct executor *ex, int64_t T, int64_t R, struct err *err)
 		if (!ex->arena)
 			return err_set(err, ERR_MEMORY,
 				       "a pass of %lld tokens needs %s for its values and %s are "
-				       "available; "
-				       "a smaller --chunk needs less",
+				       "available; a smaller --chunk needs less",
 				       (long long)T, mem_format_bytes(bytes, need, sizeof(need)),
 				       mem_format_bytes(mem_available_bytes(), have, sizeof(have)));
 		ex->arena_bytes = bytes;

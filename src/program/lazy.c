@@ -122,10 +122,10 @@ static int mix_edited(struct executor *ex, const struct chain *c, float *z, stru
 	if (mem_mul(ex->T, ex->S, &bytes) && mem_mul(bytes, (int64_t)sizeof(*rows), &bytes))
 		rows = mem_try_aligned((size_t)bytes);
 	if (!rows)
-		return err_set(err, ERR_MEMORY,
-			       "one head of the edited attention needs %lld x %lld floats: too "
-			       "much memory",
-			       (long long)ex->T, (long long)ex->S);
+		return err_set(
+			err, ERR_MEMORY,
+			"one head of the edited attention needs %lld x %lld floats: too much memory",
+			(long long)ex->T, (long long)ex->S);
 	for (int64_t h = 0; h < c->a.n_heads; h++) {
 		chain_rows(ex, c, h, rows);
 		attention_mix_head(ex->opt.kernels, ex->opt.pool, z, &c->a, h, rows, ex->S);

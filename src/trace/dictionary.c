@@ -27,8 +27,7 @@ static int insert_model(struct trace_writer *w, const struct trace_model *m, str
 		    "tokenizer_xxh3, n_layers, d_model, n_heads, n_kv_heads, d_head, d_ff, "
 		    "n_vocab, rope_theta, rope_layout, sliding_window, config) "
 		    "VALUES(:id, :name, :arch, :file, :file_bytes, :weights, :tokenizer, :layers, "
-		    ":d_model, :heads, :kv_heads, :d_head, :d_ff, :vocab, :theta, 'half', "
-		    "nullif(:window, 0), :config)",
+		    ":d_model, :heads, :kv_heads, :d_head, :d_ff, :vocab, :theta, 'half', nullif(:window, 0), :config)",
 		    err))
 		return err->code;
 	stmt_int(&s, ":id", MODEL_ID);
@@ -89,12 +88,12 @@ static int insert_point(struct trace_writer *w, struct stmt *s, value_id v, int 
 	const struct point_info *info = value->point;
 	char tl[128], ggml[128];
 
-	if (stmt_ready(&w->db, s,
-		       "INSERT INTO point(id, module_id, name, fqn, layer, ord, axes, role, "
-		       "tl_name, ggml_name, hf_source, doc) "
-		       "VALUES(:id, :module, :name, :fqn, nullif(:layer, -1), :ord, :axes, :role, "
-		       ":tl, :ggml, :hf, :doc)",
-		       err))
+	if (stmt_ready(
+		    &w->db, s,
+		    "INSERT INTO point(id, module_id, name, fqn, layer, ord, axes, role, "
+		    "tl_name, ggml_name, hf_source, doc) "
+		    "VALUES(:id, :module, :name, :fqn, nullif(:layer, -1), :ord, :axes, :role, :tl, :ggml, :hf, :doc)",
+		    err))
 		return err->code;
 	stmt_int(s, ":id", w->point_ids[v]);
 	stmt_int(s, ":module", w->program->ops[value->op].module + 1);

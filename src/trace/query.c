@@ -194,10 +194,10 @@ static int bind_params(sqlite3_stmt *s, const struct query *q, struct err *err)
 			return err_set(err, ERR_USAGE,
 				       "a parameter without a name cannot be given: write :name");
 		if (!value)
-			return err_set(err, ERR_USAGE,
-				       "the parameter %s is not given: %s=VALUE gives it, in the "
-				       "shell .set %s=VALUE",
-				       name, name + 1, name + 1);
+			return err_set(
+				err, ERR_USAGE,
+				"the parameter %s is not given: %s=VALUE gives it, in the shell .set %s=VALUE",
+				name, name + 1, name + 1);
 		bind_typed(s, i, value);
 	}
 	return 0;

@@ -98,8 +98,7 @@ static int open_database(struct recording *r, struct err *err)
  */
 static const char saved_queries_of_old[] =
 	"CREATE TEMP TABLE saved_param(name TEXT PRIMARY KEY, doc TEXT, refuse TEXT);"
-	"CREATE TEMP TABLE saved_query AS SELECT name, sql, doc, NULL note, params, 'Saved' topic "
-	"FROM main.saved_query;";
+	"CREATE TEMP TABLE saved_query AS SELECT name, sql, doc, NULL note, params, 'Saved' topic FROM main.saved_query;";
 
 static int add_missing_tables(struct recording *r, struct err *err)
 {

@@ -127,8 +127,7 @@ static int settle_old(const char *path, struct err *err)
 	if (locked == EWOULDBLOCK || code == SQLITE_BUSY || code == SQLITE_LOCKED)
 		return err_set(
 			err, ERR_IO,
-			"%s is open in another program that records or reads it; choose another "
-			"name with -o",
+			"%s is open in another program that records or reads it; choose another name with -o",
 			path);
 	return 0;
 }

@@ -75,10 +75,10 @@ static int check_setting(struct trace_writer *w, struct stmt *s, const struct tr
 			       w->db.path);
 	found = (const char *)sqlite3_column_text(s->handle, 0);
 	if (!found || strcmp(found, x->value) != 0)
-		return err_set(err, ERR_USAGE,
-			       "%s was recorded with %s %.100s, not %.100s: it can be continued "
-			       "with the same only",
-			       w->db.path, x->name, found ? found : "unknown", x->value);
+		return err_set(
+			err, ERR_USAGE,
+			"%s was recorded with %s %.100s, not %.100s: it can be continued with the same only",
+			w->db.path, x->name, found ? found : "unknown", x->value);
 	return 0;
 }
 
@@ -132,10 +132,10 @@ static int find_progress(struct trace_writer *w, int64_t n_runs, struct progress
 		return err->code;
 	if (n != last || p->n_done > n_runs || n - p->n_done > 1 ||
 	    (p->unfinished && p->unfinished != last))
-		return err_set(err, ERR_FORMAT,
-			       "%s does not hold the first runs of these prompts: it cannot be "
-			       "continued",
-			       w->db.path);
+		return err_set(
+			err, ERR_FORMAT,
+			"%s does not hold the first runs of these prompts: it cannot be continued",
+			w->db.path);
 	return 0;
 }
 

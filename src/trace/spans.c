@@ -110,11 +110,11 @@ static int restore_span(struct trace_writer *w, struct span *s, struct err *err)
 {
 	struct stmt *q = &w->sql.span_end;
 
-	if (stmt_ready(&w->db, q,
-		       "UPDATE span SET last_id = :last, dur = :dur, flops = :flops, "
-		       "bytes_w = :bytes_w, bytes_kv = :bytes_kv, bytes_act = :bytes_act "
-		       "WHERE id = :id",
-		       err))
+	if (stmt_ready(
+		    &w->db, q,
+		    "UPDATE span SET last_id = :last, dur = :dur, flops = :flops, "
+		    "bytes_w = :bytes_w, bytes_kv = :bytes_kv, bytes_act = :bytes_act WHERE id = :id",
+		    err))
 		return err->code;
 	stmt_int(q, ":last", s->last_id);
 	stmt_int(q, ":dur", s->dur);

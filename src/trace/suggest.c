@@ -88,8 +88,7 @@ static const struct {
 	  "SELECT col FROM " COLUMNS " WHERE instr(lower(:sql), lower(tbl)) ORDER BY o, tbl",
 	  NULL },
 	{ "no such column: ",
-	  "SELECT 'text goes in single quotes' FROM point WHERE :name IN (role, name) OR :name "
-	  "GLOB 'L[0-9]*' LIMIT 1",
+	  "SELECT 'text goes in single quotes' FROM point WHERE :name IN (role, name) OR :name GLOB 'L[0-9]*' LIMIT 1",
 	  "" },
 	{ "no such function: ", "SELECT DISTINCT name FROM pragma_function_list", NULL },
 };

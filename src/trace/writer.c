@@ -213,8 +213,7 @@ static int finish_file(struct trace_writer *w, struct err *err)
 	/* What was recorded is kept even where there is no room for its indexes. */
 	if (writer_commit(w, err) || writer_begin(w, err) || db_exec(&w->db, indexes_sql, err) ||
 	    db_exec(&w->db,
-		    "INSERT OR REPLACE INTO meta VALUES('closed', strftime('%Y-%m-%dT%H:%M:%SZ', "
-		    "'now'))",
+		    "INSERT OR REPLACE INTO meta VALUES('closed', strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))",
 		    err) ||
 	    writer_commit(w, err))
 		return err->code;
@@ -432,11 +431,11 @@ int trace_writer_token(struct trace_writer *w, int64_t pos, int32_t id, int64_t 
 	struct stmt *s = &w->sql.token;
 
 	if (writer_begin(w, err) ||
-	    stmt_ready(&w->db, s,
-		       "INSERT OR REPLACE INTO token(run_id, pos, token_id, piece, byte_start, "
-		       "byte_end, source) VALUES(:run, :pos, :id, :piece, nullif(:start, -1), "
-		       "nullif(:end, -1), :source)",
-		       err))
+	    stmt_ready(
+		    &w->db, s,
+		    "INSERT OR REPLACE INTO token(run_id, pos, token_id, piece, byte_start, "
+		    "byte_end, source) VALUES(:run, :pos, :id, :piece, nullif(:start, -1), nullif(:end, -1), :source)",
+		    err))
 		return err->code;
 	stmt_int(s, ":run", w->run_id);
 	stmt_int(s, ":pos", pos);
@@ -475,11 +474,11 @@ static int insert_candidate(struct trace_writer *w, int64_t pos, int64_t rank,
 {
 	struct stmt *s = &w->sql.cand;
 
-	if (stmt_ready(&w->db, s,
-		       "INSERT INTO cand(run_id, pos, rank, token_id, piece, logit, logprob, kept, "
-		       "cut_by) VALUES(:run, :pos, :rank, :id, :piece, :logit, :logprob, "
-		       ":cut_by IS NULL, :cut_by)",
-		       err))
+	if (stmt_ready(
+		    &w->db, s,
+		    "INSERT INTO cand(run_id, pos, rank, token_id, piece, logit, logprob, kept, "
+		    "cut_by) VALUES(:run, :pos, :rank, :id, :piece, :logit, :logprob, :cut_by IS NULL, :cut_by)",
+		    err))
 		return err->code;
 	stmt_int(s, ":run", w->run_id);
 	stmt_int(s, ":pos", pos);

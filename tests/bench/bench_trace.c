@@ -119,8 +119,7 @@ static struct times record(const struct model *m, struct threads *pool, const ch
 
 static void report(const char *what, struct times plain, struct times traced)
 {
-	printf("%-12s prefill %8.1f -> %8.1f ms (+%.0f %%)   decode %6.2f -> %6.2f ms (+%.2f ms, "
-	       "%.0f %%)\n",
+	printf("%-12s prefill %8.1f -> %8.1f ms (+%.0f %%)   decode %6.2f -> %6.2f ms (+%.2f ms, %.0f %%)\n",
 	       what, plain.prefill * 1e3, traced.prefill * 1e3,
 	       100 * (traced.prefill / plain.prefill - 1), plain.decode * 1e3, traced.decode * 1e3,
 	       (traced.decode - plain.decode) * 1e3, 100 * (traced.decode / plain.decode - 1));

@@ -130,16 +130,15 @@ Test(chat, llama3)
 
 Test(chat, llama3_with_a_date)
 {
-	expect_chat("{{ bos_token }}{#- the date #}\n{%- set date_string = \"26 Jul 2024\" %}"
-		    "{{- \"Cutting Knowledge Date: December 2023\n\" }}"
-		    "{{- \"Today Date: \" + date_string + \"\n\n\" }}"
-		    "{%- for message in messages %}{{- " LLAMA3_USER
-		    " }}{%- endfor %}" LLAMA3_PROMPT,
-		    "Hi",
-		    "<s><|start_header_id|>system<|end_header_id|>\n\nCutting Knowledge Date: "
-		    "December 2023\nToday Date: 26 Jul 2024\n\n<|eot_id|><|start_header_id|>user"
-		    "<|end_header_id|>\n\nHi<|eot_id|><|start_header_id|>assistant<|end_header_id|>"
-		    "\n\n");
+	expect_chat(
+		"{{ bos_token }}{#- the date #}\n{%- set date_string = \"26 Jul 2024\" %}"
+		"{{- \"Cutting Knowledge Date: December 2023\n\" }}"
+		"{{- \"Today Date: \" + date_string + \"\n\n\" }}"
+		"{%- for message in messages %}{{- " LLAMA3_USER " }}{%- endfor %}" LLAMA3_PROMPT,
+		"Hi",
+		"<s><|start_header_id|>system<|end_header_id|>\n\nCutting Knowledge Date: "
+		"December 2023\nToday Date: 26 Jul 2024\n\n<|eot_id|><|start_header_id|>user"
+		"<|end_header_id|>\n\nHi<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n");
 }
 
 Test(chat, what_is_not_understood_is_refused)

@@ -77,8 +77,7 @@ static void put_tensors(const char *name, const char *metadata, const struct wor
 		bytes = 2 * (size_t)w[i].n;
 		int elements = (int)bytes / (w[i].dtype[0] == 'F' && w[i].dtype[1] == '3' ? 4 : 2);
 		text_addf(&header,
-			  ",\"%s\":{\"dtype\":\"%s\",\"shape\":[%d],\"data_offsets\":"
-			  "[%zu,%zu]}",
+			  ",\"%s\":{\"dtype\":\"%s\",\"shape\":[%d],\"data_offsets\":[%zu,%zu]}",
 			  w[i].name, w[i].dtype, elements, at, at + bytes);
 	}
 	text_addc(&header, '}');

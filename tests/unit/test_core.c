@@ -162,8 +162,9 @@ Test(text, json_strings)
 	struct text t = { 0 };
 
 	text_add_json(&t, "a\"\\\n\x01\0é\xff\xed\xa0\x80", 12);
-	cr_assert_str_eq(t.data, "\"a\\\"\\\\\\n\\u0001\\u0000é\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
-				 "\xef\xbf\xbd\"");
+	cr_assert_str_eq(
+		t.data,
+		"\"a\\\"\\\\\\n\\u0001\\u0000é\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
 	text_release(&t);
 }
 

@@ -25,8 +25,7 @@ static const char rows[] =
 	" n_vocab, config) VALUES(1, 'm', 'a', 1, 4, 2, 1, 2, 8, 9, '{}');"
 	"INSERT INTO run(id, uuid, model_id, role, engine, started_ns) VALUES"
 	" (1, zeroblob(16), 1, 'engine', 'e', 0), (2, x'00112233445566778899aabbccddeeff', 1,"
-	" 'engine', 'e', 0);"
-	"INSERT INTO module(id, model_id, path, type, ord) VALUES"
+	" 'engine', 'e', 0);INSERT INTO module(id, model_id, path, type, ord) VALUES"
 	" (1, 1, 'model.layers.0', 'L', 0), (2, 1, 'model.layers.0.self_attn', 'A', 1);"
 	"INSERT INTO point(id, module_id, name, fqn, layer, ord, axes, role, tl_name, ggml_name)"
 	" VALUES(1, 1, 'out', 'model.layers.0:out', 0, 0, 'pos,d_model', 'resid_post',"
@@ -254,8 +253,7 @@ Test(inspect, holds_runs_against_each_other)
 		"DELETE FROM tensor_chunk WHERE tensor_id = 1 AND chunk = 1;"
 		"UPDATE value SET d0 = 4, dump_from = 2, hash = 7, l2 = 3 WHERE id = 1;"
 		"UPDATE value SET hash = 8 WHERE id = 5");
-	ANSWERS("SELECT verdict, nmse, cosine, max_abs, max_at, l2_a, l2_b FROM trace_diff(1, 2) "
-		"LIMIT 1",
+	ANSWERS("SELECT verdict, nmse, cosine, max_abs, max_at, l2_a, l2_b FROM trace_diff(1, 2) LIMIT 1",
 		"differs|1|NULL|7|3,3|3|NULL;");
 	execute("UPDATE value SET hash = 7, tensor_id = NULL WHERE id = 5");
 	ANSWERS("SELECT verdict, nmse, max_at FROM trace_diff(1, 2) LIMIT 1", "equal|0|NULL;");
@@ -303,8 +301,7 @@ Test(inspect, reduces)
 		"1.5|1|2|1|[[1,2,null,-9e999]];");
 	ANSWERS("SELECT t_entropy(x'0000003f0000003f') - ln(2) < 1e-7, t_entropy(x'000080bf')",
 		"1|NULL;");
-	ANSWERS("SELECT t_json(t_softmax(x'0000000000000000')), t_json(t_softmax(2, 1)) LIKE "
-		"'[[[0.33%'",
+	ANSWERS("SELECT t_json(t_softmax(x'0000000000000000')), t_json(t_softmax(2, 1)) LIKE '[[[0.33%'",
 		"[0.5,0.5]|1;");
 }
 
@@ -359,15 +356,15 @@ Test(inspect, says_what_is_wrong)
 	REFUSES("SELECT t_at(3, 0, 0, 0)", "--capture 'model.layers.0.self_attn:z'");
 	REFUSES("SELECT t_mean('L0.attn.z[run=1]')", "--capture 'model.layers.0.self_attn:z'");
 	REFUSES("SELECT t_shape('L0.resid_pst')", "the nearest is L0.resid_post");
-	REFUSES("SELECT t_at(1, 3, 0)", "t_at: pos 3 of model.layers.0:out in pass 0 (value 1) is "
-					"not there: it has 0 to 2");
+	REFUSES("SELECT t_at(1, 3, 0)",
+		"t_at: pos 3 of model.layers.0:out in pass 0 (value 1) is not there: it has 0 to 2");
 	REFUSES("SELECT t_at('L0', 1, 0)", "it has 2 to 3");
 	REFUSES("SELECT t_at(1, 0)", "has [pos,d_model]: it takes 2 indices, not 1");
 	REFUSES("SELECT t_at(1, 0, 'x')", "'x' is no index");
 	REFUSES("SELECT t_shape(9)", "no value 9");
 	REFUSES("SELECT t_shape()", "t_shape takes other arguments: t_shape(t)");
-	REFUSES("SELECT t_mean(1, 2)", "'2' is no axis of model.layers.0:out in pass 0 (value 1), "
-				       "which has [pos,d_model]");
+	REFUSES("SELECT t_mean(1, 2)",
+		"'2' is no axis of model.layers.0:out in pass 0 (value 1), which has [pos,d_model]");
 	REFUSES("SELECT t_mean(1, 'head')", "'head' is no axis");
 	REFUSES("SELECT t_mean(0.5)", "expected a tensor");
 	REFUSES("SELECT t_mean('L0[run=x]')", "'run=x' in 'L0[run=x]' is no number of a run");

@@ -51,8 +51,7 @@ Test(lens, applies_the_norm_and_the_head_to_every_layer)
 		"n AS (SELECT sqrt(avg(x * x) + 1e-5) rms FROM x) "
 		"SELECT max(abs(l.logit - (SELECT sum(x.x / rms * "
 		"  t_at(weight('model.norm'), x.i) * t_at(weight('lm_head'), l.token_id, x.i)) "
-		"  FROM x, n))) < 1e-5, count(*) FROM lens l WHERE pos = 7 AND layer = %d "
-		"AND token_id IN (0, 57, 100)";
+		"  FROM x, n))) < 1e-5, count(*) FROM lens l WHERE pos = 7 AND layer = %d AND token_id IN (0, 57, 100)";
 	char sql[700];
 
 	record_with(&tiny_default, "model.embed_tokens", "L0.resid_post");
@@ -95,13 +94,11 @@ Test(lens, answers_of_positions_that_were_recorded)
 {
 	record_with(&tiny_default, NULL, NULL);
 	ANSWERS(&r,
-		"SELECT t.pos, count(*) FROM v_token t, lens(1, t.pos) l WHERE t.pos > 9 "
-		"AND l.rank = 0 GROUP BY 1",
+		"SELECT t.pos, count(*) FROM v_token t, lens(1, t.pos) l WHERE t.pos > 9 AND l.rank = 0 GROUP BY 1",
 		"10|2;11|2;12|2;");
 	ANSWERS(&r, "SELECT count(*) FROM lens WHERE pos = 13 OR pos = -1", "0;");
 	REFUSES(&r, "SELECT * FROM lens WHERE pos = 2",
-		"the residual stream at position 2 was not recorded in run 1: record with "
-		"--capture residual");
+		"the residual stream at position 2 was not recorded in run 1: record with --capture residual");
 	REFUSES(&r, "SELECT * FROM lens WHERE layer = -1", "--capture model.embed_tokens");
 	REFUSES(&r, "SELECT * FROM lens WHERE layer = 2", "the model has layers 0 to 1");
 	REFUSES(&r, "SELECT * FROM lens(3)", "no run 3");
@@ -111,8 +108,8 @@ Test(lens, answers_of_positions_that_were_recorded)
 Test(lens, sees_nan)
 {
 	record_with(&tiny_default, NULL, NULL);
-	recorded_change(&r, "UPDATE tensor_chunk SET data = CAST(zeroblob(128) || "
-			    "x'0000c07f' AS BLOB)");
+	recorded_change(
+		&r, "UPDATE tensor_chunk SET data = CAST(zeroblob(128) || x'0000c07f' AS BLOB)");
 	ANSWERS(&r, "SELECT layer, rank, token_id, logprob IS NULL FROM lens WHERE rank < 2",
 		"0|0|0|1;0|1|1|1;1|0|0|1;1|1|1|1;");
 }

@@ -21,13 +21,11 @@ static const char rows[] =
 	"INSERT INTO model(id, name, arch, n_layers, d_model, n_heads, n_kv_heads, d_head, d_ff,"
 	" n_vocab, config) VALUES(1, 'm', 'a', 1, 4, 2, 1, 2, 8, 9, '{}');"
 	"INSERT INTO run(id, uuid, model_id, role, engine, started_ns) VALUES(1, zeroblob(16), 1,"
-	" 'engine', 'e', 0);"
-	"INSERT INTO module(id, model_id, path, type, ord) VALUES(1, 1, 'model.layers.0', 'L', 0);"
+	" 'engine', 'e', 0);INSERT INTO module(id, model_id, path, type, ord) VALUES(1, 1, 'model.layers.0', 'L', 0);"
 	"INSERT INTO point(id, module_id, name, fqn, layer, ord, axes, role)"
 	" VALUES(1, 1, 'out', 'model.layers.0:out', 0, 0, 'pos,d_model', 'resid_post');"
 	"INSERT INTO token(run_id, pos, token_id, piece, source) VALUES(1, 0, 5, x'4869', "
-	"'prompt'),"
-	" (1, 1, 6, x'21', 'generated');"
+	"'prompt'), (1, 1, 6, x'21', 'generated');"
 	"INSERT INTO pass(id, run_id, idx, phase, pos0, n_tok, kv_len, ts)"
 	" VALUES(1, 1, 0, 'prefill', 0, 1, 1, 0);"
 	"INSERT INTO span(id, pass_id, module_id, depth, ts) VALUES(1, 1, 1, 0, 0);"
@@ -172,9 +170,9 @@ Test(query, parameters_are_bound_by_name_and_typed)
 		     "a|b|c|d:integer|real|text|1;"));
 	cr_assert(eq(str, ask_with(r, "SELECT token_id t FROM v_token WHERE pos = :pos", twice, 2),
 		     "t:5;"));
-	cr_assert(eq(str, ask(r, "SELECT :pos"),
-		     "! the parameter :pos is not given: pos=VALUE gives it, in the shell .set "
-		     "pos=VALUE"));
+	cr_assert(eq(
+		str, ask(r, "SELECT :pos"),
+		"! the parameter :pos is not given: pos=VALUE gives it, in the shell .set pos=VALUE"));
 	cr_assert(eq(str, ask_with(r, "SELECT 1", given, 1), "! the query has no parameter :pos"));
 	cr_assert(eq(str, ask(r, "SELECT ?"),
 		     "! a parameter without a name cannot be given: write :name"));
@@ -531,13 +529,13 @@ Test(query, every_view_and_column_is_described)
 		    "SELECT name FROM sqlite_schema s WHERE type IN ('view', 'table') AND "
 		    "NOT EXISTS(SELECT 1 FROM schema_doc d WHERE d.obj = s.name AND d.col = '')"),
 		"name:"));
-	cr_assert(eq(str,
-		     /* Table functions, with () at the end, are registered by inspect. */
-		     ask(r,
-			 "SELECT obj, col FROM schema_doc d WHERE col <> '' AND obj NOT LIKE '%()' "
-			 "AND NOT EXISTS("
-			 "SELECT 1 FROM pragma_table_info(d.obj) p WHERE p.name = d.col)"),
-		     "obj|col:"));
+	cr_assert(eq(
+		str,
+		/* Table functions, with () at the end, are registered by inspect. */
+		ask(r,
+		    "SELECT obj, col FROM schema_doc d WHERE col <> '' AND obj NOT LIKE '%()' "
+		    "AND NOT EXISTS(SELECT 1 FROM pragma_table_info(d.obj) p WHERE p.name = d.col)"),
+		"obj|col:"));
 	recording_close(r);
 }
 

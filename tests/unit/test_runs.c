@@ -231,8 +231,7 @@ Test(runs, a_query_for_one_run_reads_only_that_run)
 {
 	static const char *const queries[] = {
 		"SELECT count(*), sum(l2) FROM v_value WHERE run_id = 7",
-		"SELECT layer, l2 FROM v_value WHERE run_id = 7 AND role = 'resid_post' AND pass = "
-		"0",
+		"SELECT layer, l2 FROM v_value WHERE run_id = 7 AND role = 'resid_post' AND pass = 0",
 		"SELECT l2 FROM v_value WHERE run_id = 7 AND fqn = 'model.layers.1:out'",
 		"SELECT v.layer, p.l2 FROM v_value v JOIN v_position p ON p.value_id = v.id "
 		"WHERE v.run_id = 7 AND v.role = 'resid_post'",
@@ -278,8 +277,7 @@ static void everything(struct text *all)
 {
 	static const char *const queries[] = {
 		"SELECT id, run_id, idx, phase, pos0, n_tok, kv_len FROM pass ORDER BY id",
-		"SELECT id, last_id, pass_id, parent_id, module_id, depth, flops FROM span ORDER "
-		"BY id",
+		"SELECT id, last_id, pass_id, parent_id, module_id, depth, flops FROM span ORDER BY id",
 		"SELECT id, pass_id, span_id, point_id, hash, tensor_id, l2 FROM value ORDER BY id",
 		"SELECT id, hash, shape, raw_bytes FROM tensor ORDER BY id",
 		"SELECT tensor_id, chunk, hex(data) FROM tensor_chunk ORDER BY 1, 2",

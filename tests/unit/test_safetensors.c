@@ -196,8 +196,8 @@ Test(safetensors, nesting_is_bounded_as_in_the_library, .init = make_path, .fini
 		struct safetensors st;
 		struct err err = { 0 };
 
-		text_adds(&value, "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4],"
-				  "\"x\":");
+		text_adds(&value,
+			  "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4],\"x\":");
 		for (int i = 0; i < depth; i++)
 			text_addc(&value, '[');
 		for (int i = 0; i < depth; i++)
@@ -213,10 +213,10 @@ Test(safetensors, nesting_is_bounded_as_in_the_library, .init = make_path, .fini
 
 Test(safetensors, tensors_are_views_of_the_mapping, .init = make_path, .fini = drop_path)
 {
-	const char *header = "{\"w\":{\"dtype\":\"BF16\",\"shape\":[2,3],\"data_offsets\":[1,13]},"
-			     "\"b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},"
-			     "\"six\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1],"
-			     "\"data_offsets\":[13,17]}}";
+	const char *header =
+		"{\"w\":{\"dtype\":\"BF16\",\"shape\":[2,3],\"data_offsets\":[1,13]},"
+		"\"b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},"
+		"\"six\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1],\"data_offsets\":[13,17]}}";
 	struct safetensors st;
 	struct err err = { 0 };
 

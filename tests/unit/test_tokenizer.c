@@ -96,8 +96,7 @@ static const char legacy_normalizer[] =
 	"{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"" SP "\"}]}";
 static const char bos_template[] =
 	"{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<s>\",\"type_"
-	"id\":0}},"
-	"{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}],\"pair\":[],"
+	"id\":0}},{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}],\"pair\":[],"
 	"\"special_tokens\":{\"<s>\":{\"id\":\"<s>\",\"ids\":[1],\"tokens\":[\"<s>\"]}}}";
 static const char llama_decoder[] =
 	"{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Replace\",\"pattern\":{\"String\":\"" SP
@@ -152,10 +151,10 @@ static struct parts gpt2(const char *pre_tokenizer)
 		.added = "[" ADDED_SPECIAL(0, "<|x|>") "]",
 		.pre_tokenizer = pre_tokenizer,
 		.decoder = BYTE_LEVEL("true", "true"),
-		.vocab = "<|x|> " GS " a b 1 2 " GS GS " " GS "a ab 12 ' s 's \xc3\x83 \xc2\xa9 "
-			 "\xc3\x83\xc2\xa9",
-		.merges = "[\"" GS " " GS "\",\"" GS " a\",\"a b\",\"1 2\",\"' s\","
-			  "\"\xc3\x83 \xc2\xa9\"]",
+		.vocab = "<|x|> " GS " a b 1 2 " GS GS " " GS
+			 "a ab 12 ' s 's \xc3\x83 \xc2\xa9 \xc3\x83\xc2\xa9",
+		.merges = "[\"" GS " " GS "\",\"" GS
+			  " a\",\"a b\",\"1 2\",\"' s\",\"\xc3\x83 \xc2\xa9\"]",
 	};
 }
 
@@ -757,9 +756,7 @@ Test(tokenizer, what_would_change_ids_is_refused_by_name)
 		  "single" },
 		{ PART(post_processor),
 		  "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<s>\"}}"
-		  ","
-		  "{\"Sequence\":{\"id\":\"A\"}}],"
-		  "\"special_tokens\":{\"<s>\":{\"ids\":[99999]}}}",
+		  ",{\"Sequence\":{\"id\":\"A\"}}],\"special_tokens\":{\"<s>\":{\"ids\":[99999]}}}",
 		  "outside the vocabulary" },
 		{ PART(decoder), "{\"type\":\"WordPiece\"}", "'WordPiece'" },
 		{ PART(decoder),
@@ -841,10 +838,10 @@ Test(tokenizer, replacements_that_grow_without_end_are_an_error)
 
 	text_adds(&chain, "{\"type\":\"Sequence\",\"normalizers\":[");
 	for (int i = 0; i < 40; i++)
-		text_addf(&chain,
-			  "%s{\"type\":\"Replace\",\"pattern\":{\"String\":\"a\"},"
-			  "\"content\":\"aaaa\"}",
-			  i ? "," : "");
+		text_addf(
+			&chain,
+			"%s{\"type\":\"Replace\",\"pattern\":{\"String\":\"a\"},\"content\":\"aaaa\"}",
+			i ? "," : "");
 	text_adds(&chain, "]}");
 	p.normalizer = chain.data;
 	tok = must_build(&p);
@@ -875,10 +872,9 @@ Test(tokenizer, a_megabyte_of_one_letter_is_no_trap, .timeout = 60)
 
 Test(tokenizer, a_megabyte_of_spaces_does_not_exhaust_a_regular_expression, .timeout = 60)
 {
-	struct parts p =
-		gpt2(SEQUENCE(SPLIT("{\"Regex\":\"\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+|"
-				    "\\\\p{L}+\"}",
-				    "Isolated", "false") "," BYTE_LEVEL("false", "false")));
+	struct parts p = gpt2(SEQUENCE(
+		SPLIT("{\"Regex\":\"\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+|\\\\p{L}+\"}",
+		      "Isolated", "false") "," BYTE_LEVEL("false", "false")));
 	struct tokenizer *tok = must_build(&p);
 	struct encoding enc = { 0 };
 	struct err err = { 0 };

@@ -230,10 +230,10 @@ Test(trace, every_point_of_every_pass_is_there_in_execution_order)
 	cr_assert(number("SELECT count(*) FROM value a JOIN value b ON b.id = a.id + 1 "
 			 "JOIN point p ON p.id = a.point_id JOIN point q ON q.id = b.point_id "
 			 "WHERE a.pass_id = b.pass_id AND q.ord <> p.ord + 1") == 0);
-	cr_assert(eq(str,
-		     string("SELECT group_concat(phase || pos0 || '+' || n_tok || '/' || kv_len) "
-			    "FROM pass"),
-		     "prefill0+5/5,decode5+1/6,decode6+1/7"));
+	cr_assert(eq(
+		str,
+		string("SELECT group_concat(phase || pos0 || '+' || n_tok || '/' || kv_len) FROM pass"),
+		"prefill0+5/5,decode5+1/6,decode6+1/7"));
 	cr_assert(eq(str, string("SELECT shape FROM v_value WHERE role = 'pattern' AND pass = 2"),
 		     "4,1,7"));
 	cr_assert(eq(str, string("SELECT shape FROM v_value WHERE role = 'k_cache' AND pass = 1"),
@@ -274,11 +274,11 @@ Test(trace, costs_follow_from_shapes)
 	cr_assert(number("SELECT bytes_w FROM span JOIN module m ON m.id = module_id WHERE "
 			 "m.path = 'model.embed_tokens' AND pass_id = 1") == N_PROMPT * TOY_D * 4);
 	/* Five queries see 1, 2, 3, 3 and 3 keys through the window of 3. */
-	cr_assert(number("SELECT a.flops - sum(c.flops) FROM span a JOIN span c ON c.parent_id = "
-			 "a.id "
-			 "JOIN module m ON m.id = a.module_id WHERE m.path LIKE '%0.self_attn' AND "
-			 "a.pass_id = 1") ==
-		  (4 * TOY_H * TOY_E + 4 * TOY_H) * 12 + 3 * N_PROMPT * (TOY_H + TOY_G) * TOY_E);
+	cr_assert(
+		number("SELECT a.flops - sum(c.flops) FROM span a JOIN span c ON c.parent_id = "
+		       "a.id JOIN module m ON m.id = a.module_id WHERE m.path LIKE '%0.self_attn' AND "
+		       "a.pass_id = 1") ==
+		(4 * TOY_H * TOY_E + 4 * TOY_H) * 12 + 3 * N_PROMPT * (TOY_H + TOY_G) * TOY_E);
 }
 
 /* ---- dumps ----------------------------------------------------------------------------------- */
@@ -444,8 +444,8 @@ Test(trace, half_precision_dumps_are_the_rounded_values)
 	record(as_computed, 1);
 	db = db_open_at(path);
 	n = payload(db,
-		    (int64_t)number("SELECT id FROM v_value WHERE fqn = 'model.layers.1:out' AND "
-				    "pass = 0"),
+		    (int64_t)number(
+			    "SELECT id FROM v_value WHERE fqn = 'model.layers.1:out' AND pass = 0"),
 		    x, 256);
 	sqlite3_close(db);
 	record(captures, 1);
@@ -510,8 +510,8 @@ Test(trace, equal_payloads_are_stored_once)
 	cr_assert(number("SELECT count(DISTINCT tensor_id) FROM value WHERE pass_id = 1") <=
 		  number("SELECT count(*) FROM tensor"));
 	cr_assert(number("SELECT count(*) FROM value a JOIN value b USING(point_id) WHERE "
-			 "a.pass_id = 1 "
-			 "AND b.pass_id = 2 AND a.tensor_id IS NOT b.tensor_id") == 0);
+			 "a.pass_id = 1 AND b.pass_id = 2 AND a.tensor_id IS NOT b.tensor_id") ==
+		  0);
 	cr_assert(number("SELECT count(*) FROM tensor_chunk WHERE tensor_id NOT IN "
 			 "(SELECT id FROM tensor)") == 0);
 	cr_assert(number("SELECT max(id) - count(*) FROM tensor") == 0);
@@ -520,8 +520,8 @@ Test(trace, equal_payloads_are_stored_once)
 Test(trace, bits_do_not_depend_on_threads)
 {
 	char sum[512];
-	const char *query = "SELECT printf('%d %.17g %.17g', sum(hash >> 20), sum(mean), sum(l2)) "
-			    "FROM value";
+	const char *query =
+		"SELECT printf('%d %.17g %.17g', sum(hash >> 20), sum(mean), sum(l2)) FROM value";
 
 	record(NULL, 1);
 	snprintf(sum, sizeof(sum), "%s", string(query));
@@ -541,10 +541,10 @@ Test(trace, large_patterns_are_left_out_unless_named)
 	record_close(&r);
 	cr_assert(number("SELECT count(*) FROM v_value WHERE role = 'pattern' AND pass = 0") == 2);
 	cr_assert(number("SELECT count(*) FROM v_value WHERE role = 'scores' AND pass = 1") == 0);
-	cr_assert(eq(str,
-		     string("SELECT group_concat(fqn) FROM v_value WHERE role = 'pattern' AND "
-			    "pass = 1"),
-		     "model.layers.1.self_attn:pattern"));
+	cr_assert(eq(
+		str,
+		string("SELECT group_concat(fqn) FROM v_value WHERE role = 'pattern' AND pass = 1"),
+		"model.layers.1.self_attn:pattern"));
 }
 
 /* ---- names ----------------------------------------------------------------------------------- */
@@ -564,10 +564,10 @@ Test(trace, points_carry_every_name)
 		     string("SELECT tl_name || ' ' || ggml_name || ' ' || axes || ' ' || layer "
 			    "FROM point WHERE fqn = 'model.layers.1.self_attn:pattern'"),
 		     "blocks.1.attn.hook_pattern kq_soft_max-1 head,q,k 1"));
-	cr_assert(eq(str,
-		     string("SELECT type || n_params || ',' || weight_bytes FROM module WHERE "
-			    "path = 'lm_head'"),
-		     "Linear348,1392"));
+	cr_assert(eq(
+		str,
+		string("SELECT type || n_params || ',' || weight_bytes FROM module WHERE path = 'lm_head'"),
+		"Linear348,1392"));
 }
 
 Test(trace, tokens_candidates_and_steps_are_kept)
@@ -608,10 +608,10 @@ Test(trace, tokens_candidates_and_steps_are_kept)
 		   " Parisgenerated0"));
 	cr_assert(number("SELECT count(*) FROM v_token WHERE logprob IS NULL AND rank IS NULL") ==
 		  5);
-	cr_assert(eq(str,
-		     string("SELECT rule || CAST(left_piece || right_piece AS TEXT) || rank FROM "
-			    "v_tok_step"),
-		     "mergeZebra12"));
+	cr_assert(eq(
+		str,
+		string("SELECT rule || CAST(left_piece || right_piece AS TEXT) || rank FROM v_tok_step"),
+		"mergeZebra12"));
 	cr_assert(eq(str,
 		     string("SELECT group_concat(phase || coalesce(idx, '-') || n_tok) FROM pass"),
 		     "tokenize-5,prefill05,sample-1"));
@@ -679,10 +679,10 @@ Test(trace, edits_are_named_by_the_values_they_change)
 	cr_assert(trace_writer_edit(r.w, e.value, "[head=2]", "zero", &r.err) == 0);
 	cr_assert(record_pass(&r, prompt, N_PROMPT) == EXECUTOR_DONE);
 	record_close(&r);
-	cr_assert(eq(str,
-		     string("SELECT fqn || n_zero || kind || sel FROM v_value v JOIN edit e ON "
-			    "e.id = v.edit_id"),
-		     "model.layers.0.self_attn:z30zero[head=2]"));
+	cr_assert(eq(
+		str,
+		string("SELECT fqn || n_zero || kind || sel FROM v_value v JOIN edit e ON e.id = v.edit_id"),
+		"model.layers.0.self_attn:z30zero[head=2]"));
 }
 
 /* ---- bad values ------------------------------------------------------------------------------ */
@@ -719,10 +719,10 @@ Test(trace, the_first_bad_value_is_found_and_the_mask_is_none)
 	cr_assert(eq(str, string(first), "(no row)"));
 	cr_assert(not(record_bad(NAN, false, true)));
 	cr_assert(eq(str, string(first), "model.layers.1.mlp.gate_proj:out"));
-	cr_assert(eq(str,
-		     string("SELECT fqn FROM event e JOIN v_value v ON v.id = e.value_id WHERE "
-			    "e.kind = 'first_nan'"),
-		     "model.layers.1.mlp.gate_proj:out"));
+	cr_assert(eq(
+		str,
+		string("SELECT fqn FROM event e JOIN v_value v ON v.id = e.value_id WHERE e.kind = 'first_nan'"),
+		"model.layers.1.mlp.gate_proj:out"));
 	cr_assert(record_bad(NAN, true, false));
 	cr_assert(eq(str,
 		     string("SELECT max(fqn) FROM v_value WHERE id = (SELECT max(id) FROM value)"),
