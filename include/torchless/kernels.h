@@ -121,6 +121,12 @@ extern const struct kernels *const kernels_all[];
 /* The fastest set this CPU can run, or the one called `isa`; NULL if there is none. */
 const struct kernels *kernels_select(const char *isa);
 
+/* Whether kernels read weights of this type: f32, f16, bf16.  executor_init() refuses others. */
+bool kernels_read(enum dtype dtype);
+
+/* For kernels that meet another type all the same: ends the program, which is a bug of ours. */
+_Noreturn void kernels_refuse(void);
+
 /* Query t sees keys [attention_first(a, t), attention_last(a, t)), counted from k.first. */
 int64_t attention_first(const struct attention *a, int64_t t);
 int64_t attention_last(const struct attention *a, int64_t t);

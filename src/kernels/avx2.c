@@ -37,7 +37,6 @@ static void avx2_convert(float *dst, const void *src, enum dtype dtype, int64_t 
 	const unsigned char *bytes = src;
 	int64_t size = dtype_table[dtype].block_bytes;
 
-	assert(dtype == DTYPE_F32 || dtype == DTYPE_F16 || dtype == DTYPE_BF16);
 	for (int64_t i = 0; i < n; i += 8)
 		store_lanes(dst + i, n - i, load_weights(bytes + i * size, dtype, n - i));
 }

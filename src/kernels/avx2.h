@@ -45,18 +45,30 @@ ALWAYS_INLINE void store_lanes(float *dst, int64_t left, __m256 v)
 		_mm256_maskstore_ps(dst, first_lanes(left), v);
 }
 
+/* Eight bf16 as f32: each is the upper half of one. */
+ALWAYS_INLINE __m256 widen_bf16(__m128i half)
+{
+	return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
+}
+
 /* Eight consecutive weights as f32; `src` may have any alignment. */
 ALWAYS_INLINE __m256 load8(const unsigned char *src, enum dtype dtype)
 {
-	__m128i half;
-
-	if (dtype == DTYPE_F32)
+	switch (dtype) {
+	case DTYPE_F32:
 		return _mm256_loadu_ps((const float *)(const void *)src);
-	half = _mm_loadu_si128((const __m128i *)(const void *)src);
-	if (dtype == DTYPE_F16)
-		return _mm256_cvtph_ps(half);
-	/* bf16 is the upper half of an f32. */
-	return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
+	case DTYPE_F16:
+		return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)src));
+	case DTYPE_BF16:
+		return widen_bf16(_mm_loadu_si128((const __m128i *)(const void *)src));
+	case DTYPE_F64:
+	case DTYPE_I32:
+	case DTYPE_U8:
+	case DTYPE_I64:
+	case DTYPE_COUNT:
+		break;
+	}
+	kernels_refuse();
 }
 
 /* As load_lanes, for weights. */

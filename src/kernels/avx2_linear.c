@@ -124,8 +124,15 @@ static void few_piece(void *ctx, int64_t i, int worker)
 	case DTYPE_F16:
 		few_rows(a, n0, n1, DTYPE_F16);
 		break;
-	default:
+	case DTYPE_BF16:
 		few_rows(a, n0, n1, DTYPE_BF16);
+		break;
+	case DTYPE_F64:
+	case DTYPE_I32:
+	case DTYPE_U8:
+	case DTYPE_I64:
+	case DTYPE_COUNT:
+		kernels_refuse();
 	}
 }
 
@@ -265,8 +272,15 @@ static void pack(float *panel, const struct tensor *w, int64_t n0, int64_t k0, i
 	case DTYPE_F16:
 		pack_panel(panel, w, n0, k0, kc, DTYPE_F16);
 		break;
-	default:
+	case DTYPE_BF16:
 		pack_panel(panel, w, n0, k0, kc, DTYPE_BF16);
+		break;
+	case DTYPE_F64:
+	case DTYPE_I32:
+	case DTYPE_U8:
+	case DTYPE_I64:
+	case DTYPE_COUNT:
+		kernels_refuse();
 	}
 }
 

@@ -37,8 +37,12 @@ static void ref_convert(float *dst, const void *src, enum dtype dtype, int64_t n
 			dst[i] = dtype == DTYPE_F16 ? f16_to_f32(h) : bf16_to_f32(h);
 		}
 		return;
-	default:
-		assert(!"weights are f32, f16 or bf16");
+	case DTYPE_F64:
+	case DTYPE_I32:
+	case DTYPE_U8:
+	case DTYPE_I64:
+	case DTYPE_COUNT:
+		kernels_refuse();
 	}
 }
 

@@ -318,9 +318,14 @@ static bool is_bad_slice(const struct slice *s)
 		return any_masked16(s->data, s->bytes / 2, 0x7f80);
 	case DTYPE_F32:
 		return any_masked32(s->data, s->bytes / 4, 0x7f800000);
-	default:
-		return false;
+	case DTYPE_F64: /* no kernel reads them */
+	case DTYPE_I32:
+	case DTYPE_U8:
+	case DTYPE_I64:
+	case DTYPE_COUNT:
+		break;
 	}
+	return false;
 }
 
 struct finite_job {

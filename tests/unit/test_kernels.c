@@ -4,7 +4,10 @@
  */
 #include "kernels_data.h"
 
+#include "torchless/mem.h"
+
 #include <criterion/criterion.h>
+#include <signal.h>
 
 static const enum dtype weight_types[] = { DTYPE_F32, DTYPE_F16, DTYPE_BF16 };
 
@@ -367,4 +370,51 @@ static void check_exp(const struct kernels *k)
 Test(kernels, softmax_keeps_its_digits_down_to_the_subnormals)
 {
 	each_tier(check_exp);
+}
+
+/* In every build: what a kernel made of bytes of another type would look like numbers. */
+static void convert_other(const struct kernels *k)
+{
+	float dst[8];
+	int32_t src[8] = { 1, 2, 3 };
+
+	k->convert(dst, src, DTYPE_I32, 8);
+}
+
+static void multiply_other(const struct kernels *k, int64_t T)
+{
+	int64_t shape[2] = { 16, 16 };
+	int64_t *w = mem_calloc(256, sizeof(*w));
+	float *x = mem_calloc(16 * 16, sizeof(*x)), *y = mem_calloc(16 * 16, sizeof(*y));
+	struct tensor t = tensor_make(DTYPE_I64, 2, shape, w);
+
+	k->linear(NULL, y, x, &t, T);
+}
+
+Test(kernels, ref_stops_at_a_type_it_does_not_know, .signal = SIGABRT)
+{
+	convert_other(&kernels_ref);
+}
+
+Test(kernels, fast_stops_at_a_type_it_does_not_know, .signal = SIGABRT)
+{
+	convert_other(kernels_select(NULL));
+}
+
+Test(kernels, one_row_stops_at_a_type_it_does_not_know, .signal = SIGABRT)
+{
+	multiply_other(kernels_select(NULL), 1);
+}
+
+Test(kernels, many_rows_stop_at_a_type_they_do_not_know, .signal = SIGABRT)
+{
+	multiply_other(kernels_select(NULL), 16);
+}
+
+Test(kernels, say_which_types_they_read)
+{
+	for (int i = 0; i < DTYPE_COUNT; i++)
+		cr_expect_eq(kernels_read((enum dtype)i),
+			     i == DTYPE_F32 || i == DTYPE_F16 || i == DTYPE_BF16, "%s",
+			     dtype_table[i].name);
 }
