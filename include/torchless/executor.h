@@ -10,8 +10,11 @@
  * program counter.  O(T^2) values (storage LAZY) are kept by neither: whoever reads them has them
  * recomputed a head at a time from q and k, and attention consumes them tile by tile.
  *
- * Edits are a log, applied whenever the op that computes the value runs (or a lazy value is
- * computed), until they are removed.
+ * What it is doing is one of three states, and every call asks it first: without a pass there are
+ * no values, and nothing of a pass that was forgotten is shown again.
+ *
+ * Edits are a log.  Those of values are applied whenever the op that computes the value runs (or a
+ * lazy value is computed), those of weights to a private copy, until they are removed.
  */
 #ifndef TORCHLESS_EXECUTOR_H
 #define TORCHLESS_EXECUTOR_H
@@ -23,14 +26,26 @@
 
 enum plan { PLAN_RUN, PLAN_DEBUG };
 
-enum edit_kind { EDIT_ZERO, EDIT_SET, EDIT_SCALE, EDIT_ADD };
+/* What is happening: no pass, one that has begun, one that came to its end. */
+enum executor_state { EX_EMPTY, EX_IN_PASS, EX_DONE };
 
+enum edit_kind { EDIT_ZERO, EDIT_SET, EDIT_SCALE, EDIT_ADD, EDIT_REPLACE };
+extern const char *const edit_kind_names[]; /* "zero", "set", "scale", "add", "replace" */
+
+/*
+ * A change of a value or of a weight.  A value changes in the passes [pass_from, pass_to] whenever
+ * it is computed; a weight changes for all of them, so its edit has the passes 0 to -1.
+ */
 struct edit {
 	value_id value;
 	enum edit_kind kind;
 	float arg;              /* SET, SCALE, ADD */
-	struct selection sel;   /* which elements, by absolute position */
+	struct selection sel;   /* which elements, by absolute position; of a weight by index */
 	int pass_from, pass_to; /* inclusive; pass_to < 0: for ever */
+	const float *data;      /* REPLACE: what the part becomes, f32 in C order */
+	int64_t n_data;         /* elements of data */
+	const char *source;     /* where it comes from, for people; or NULL */
+	int id;                 /* given by executor_add_edit() */
 };
 
 struct executor_options {
@@ -46,15 +61,24 @@ struct executor {
 	struct executor_options opt;
 	struct hook *hooks;
 
-	/* This pass. */
-	int pass;        /* 0, 1, … */
+	enum executor_state state;
+	int pass; /* 0, 1, …: the one that has begun, else the one that comes next */
+
+	/* The pass whose values are there, unless the state is EX_EMPTY. */
+	int bound_pass;  /* its number: `pass` until it has ended */
 	int64_t T, S, R; /* bound symbols */
 	int64_t pos0;    /* absolute position of row 0 */
 	int pc;          /* the next op to run; n_ops when the pass is done */
-	bool in_pass, resumed;
+	/*
+	 * Nanoseconds that ops have taken since the last restart, while there were hooks: `before`
+	 * reads when its op begins, `after` when it ended.  It stands still at a stop and in hooks.
+	 */
+	int64_t model_ns;
 
 	/* The rest is the executor's own. */
+	bool resumed;
 	int64_t n_positions;    /* in the KV cache: where the next pass begins */
+	int64_t kept_from;      /* the first position that no pass has overwritten in a ring */
 	struct tensor *tensors; /* one per value, bound */
 	int64_t *offsets;       /* of OWN values in the arena */
 	int *last_use;          /* the last op that needs a value's memory */
@@ -65,22 +89,27 @@ struct executor {
 	int *cache_of; /* value -> cache, -1 */
 	int32_t *ids, *positions;
 	int64_t cap_ids;
-	struct edit *edits;
-	int n_edits;
+	struct edit *edits; /* in the order they were added */
+	int n_edits, last_edit_id;
 	size_t cap_edits;
+	void **edited_weights; /* value -> the private copy of an edited weight, else NULL */
 };
 
 enum executor_status { EXECUTOR_DONE = 0, EXECUTOR_PAUSED = 1 };
 
-/* The program and everything in opt must outlive the executor.  ERR_TOOL without a kernel set. */
+/*
+ * The program and everything in opt must outlive the executor.  ERR_TOOL without a kernel set,
+ * ERR_FORMAT for a weight of a type that kernels do not read.
+ */
 int executor_init(struct executor *ex, const struct program *p, const struct executor_options *opt,
 		  struct err *err);
 void executor_release(struct executor *ex);
 
 /*
- * Begin a pass over n tokens (1 <= n <= chunk) that follow what the KV cache holds.  Logits are
- * computed for every row or for the last only.  ids are copied.  ERR_MEMORY with the numbers,
- * ERR_USAGE when an id is outside the vocabulary.
+ * Begin a pass over n tokens (1 <= n <= chunk) that follow what the KV cache holds, when none has
+ * begun.  Logits are computed for every row or for the last only.  ids are copied.  ERR_USAGE when
+ * an id is outside the vocabulary or an edit does not fit, and nothing has changed; ERR_MEMORY with
+ * the numbers, and there is no pass.
  */
 int executor_begin(struct executor *ex, const int32_t *ids, int64_t n, bool all_logits,
 		   struct err *err);
@@ -92,24 +121,38 @@ int executor_run(struct executor *ex, struct err *err);
 int executor_step(struct executor *ex, struct err *err);
 
 /*
- * Go back to op `pc` of the current pass (PLAN_DEBUG).  Every value before it is still there, so
- * running on gives the same bits.  ERR_USAGE when pc lies ahead or the plan forgets.
+ * Go back to op `pc` of the pass that has begun or just ended (PLAN_DEBUG).  Every value before it
+ * is still there, so running on gives the same bits.  Hooks are told.  ERR_USAGE when there is no
+ * pass, pc lies ahead or the plan forgets.
  */
 int executor_seek(struct executor *ex, int pc, struct err *err);
 
 /*
- * Forget every position >= n; the next pass begins there, as pass number `pass`.  ERR_USAGE when a
- * ring has already dropped what a query at n would see.
+ * Forget every position >= n, and with them the pass that has begun or ended; the next pass begins
+ * there, as pass number `pass`.  Hooks are told.  ERR_USAGE when position n was not read yet (in a
+ * pass that has begun: when it lies in it), or a ring has dropped what a query at n would see.
  */
 int executor_truncate(struct executor *ex, int64_t n, int pass, struct err *err);
 
-/* Forget every position; the next pass is number 0 again.  Edits and hooks stay. */
+/* Whether the KV cache still has what a pass that begins at position n <= positions sees. */
+bool executor_keeps(const struct executor *ex, int64_t n);
+
+/*
+ * Begin anew, which is not going back: hooks are not told.  Every position is forgotten, the next
+ * pass is number 0 again.  Edits, hooks and memory stay.
+ */
 void executor_restart(struct executor *ex);
 
 /* Positions the KV cache holds: where the next pass begins. */
 int64_t executor_positions(const struct executor *ex);
 
-/* The logits of row r in [0, R): f32[V], valid until the next pass begins. */
+/* Bytes it has allocated for values and the KV cache, which the next run uses again. */
+int64_t executor_allocated_bytes(const struct executor *ex);
+
+/*
+ * The logits of row r in [0, R): f32[V], valid until the next pass begins.  They must be there:
+ * executor_has() says.
+ */
 const float *executor_logits(const struct executor *ex, int64_t r);
 
 /*
@@ -125,12 +168,33 @@ struct tensor executor_tensor(const struct executor *ex, value_id v);
 int executor_fetch(struct executor *ex, value_id v, int64_t i0, int64_t i1, float *dst,
 		   struct err *err);
 
-/* Whether the value exists at this point of the pass and is still kept by the plan. */
+/*
+ * Whether the value exists at this point of the pass and is still kept by the plan.  Weights always
+ * do; without a pass nothing else does.
+ */
 bool executor_has(const struct executor *ex, value_id v);
 
-/* Log an edit; it takes effect when its op runs next.  Returns its index. */
-int executor_add_edit(struct executor *ex, const struct edit *e);
+/* The absolute position of the value's first row in this pass: pos0, or that of the last R rows. */
+int64_t executor_pos0(const struct executor *ex, value_id v);
+
+/*
+ * Log an edit, whose data and source are copied, and return its id: 1, 2, …, each given once.  Of a
+ * value it takes effect when its op runs next; of a weight at once, in a copy of this executor's
+ * own (its tied twin included) that keeps the weight's type, so numbers are rounded to it.  A
+ * session goes back to where it matters first: session_add_edit().  ERR_USAGE when it does not fit
+ * the value, ERR_MEMORY.
+ */
+int executor_add_edit(struct executor *ex, const struct edit *e, struct err *err);
+
+/* Take an edit out of the log; a weight is again what its other edits make of it. */
+int executor_remove_edit(struct executor *ex, int id, struct err *err);
 void executor_clear_edits(struct executor *ex);
+
+/* The edit with this id, until the log changes; NULL when there is none. */
+const struct edit *executor_edit(const struct executor *ex, int id);
+
+/* The edit of value v in force in the pass that is there, the newest of several; NULL: none. */
+const struct edit *executor_edit_in_force(const struct executor *ex, value_id v);
 
 /*
  * Bytes that running n_positions positions in passes of at most chunk tokens will need beside the

@@ -37,6 +37,12 @@ const char *point_format_name(const char *fmt, int layer, char *buf, size_t size
 const char *point_shorten(const char *name, char *buf, size_t size);
 const char *point_short_name(const struct value *v, char *buf, size_t size);
 
+/*
+ * The names of a value's axes: those of its point, "row,col" or "col" for a weight, "" for what has
+ * none.
+ */
+const char *value_axes(const struct value *v);
+
 /* Part of a tensor: per axis [start, stop); negative numbers count from the end. */
 struct selection {
 	int n_axes;
@@ -59,6 +65,9 @@ int selection_parse(struct selection *sel, const char *text, const char *axes, s
  * of 9) is ERR_USAGE with the axis and its size.
  */
 int selection_check(const struct selection *sel, const struct value *v, struct err *err);
+
+/* Append what selection_parse() reads as the same part: "[head=2, q=-1]"; nothing for all of it. */
+void selection_format(const struct selection *sel, const char *axes, struct text *out);
 
 /*
  * Split "L0.attn.z[head=0]" into the name (copied to name[size]) and a pointer to the '[' or to

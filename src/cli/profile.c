@@ -150,7 +150,12 @@ void profile_init(struct profile *p, const struct session *s, const struct ui *b
 
 	*p = (struct profile){ .session = s, .bar = bar, .part = PART_EMBED, .shown_layer = -1 };
 	p->hook = (struct hook){
-		.wants = profile_wants, .before = profile_before, .after = profile_after, .ctx = p
+
+		.stages = STAGE_BIT(STAGE_TOKENIZER),
+		.wants = profile_wants,
+		.before = profile_before,
+		.after = profile_after,
+		.ctx = p
 	};
 	p->part_of = mem_calloc((size_t)program->n_modules, sizeof(*p->part_of));
 	for (int i = 0; i < program->n_modules; i++)

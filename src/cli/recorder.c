@@ -258,9 +258,10 @@ static int zero_values(struct recorder *r, const bool *wanted, const char *part,
 		if (selection_parse(&edit.sel, part, p->values[v].point->axes, err) ||
 		    selection_check(&edit.sel, &p->values[v], err))
 			return err->code;
-		if (!r->writer)
-			executor_add_edit(&r->g.session.executor, &edit);
-		else if (trace_writer_edit(r->writer, v, part, "zero", err))
+		if (!r->writer) {
+			if (executor_add_edit(&r->g.session.executor, &edit, err) < 0)
+				return err->code;
+		} else if (trace_writer_edit(r->writer, v, part, "zero", err))
 			return err->code;
 	}
 	return 0;

@@ -1,11 +1,13 @@
 /*
- * executor.c -- passes, the loop and the hooks.
+ * executor.c -- passes, the loop, the hooks, and going back.
  *
  * The state of a pass is `pc` and the buffers; there is nothing else to save or restore, so the
- * loop can return between any two ops and be called again.
+ * loop can return between any two ops and be called again.  Whether there is a pass is ex->state,
+ * which every public call asks first.
  */
 #include "executor_impl.h"
 
+#include "torchless/clock.h"
 #include "torchless/mem.h"
 
 #include <assert.h>
@@ -27,6 +29,19 @@ static void add_cache(struct executor *ex, value_id v)
 	};
 }
 
+/* Kernels read these; a weight of another type must not come to one. */
+static int check_weights(const struct program *p, struct err *err)
+{
+	for (int v = 0; v < p->n_values; v++) {
+		const struct value *w = &p->values[v];
+
+		if (w->storage == STORAGE_WEIGHT && !kernels_read(w->t.dtype))
+			return err_set(err, ERR_FORMAT, "%s is %s: weights are f32, f16 or bf16",
+				       w->name, dtype_table[w->t.dtype].name);
+	}
+	return 0;
+}
+
 int executor_init(struct executor *ex, const struct program *p, const struct executor_options *opt,
 		  struct err *err)
 {
@@ -38,11 +53,14 @@ int executor_init(struct executor *ex, const struct program *p, const struct exe
 		ex->opt.kernels = kernels_select(NULL);
 	if (!ex->opt.kernels)
 		return err_set(err, ERR_TOOL, "this processor runs none of the kernel sets");
+	if (check_weights(p, err))
+		return err->code;
 	ex->tensors = mem_calloc(n, sizeof(*ex->tensors));
 	ex->offsets = mem_calloc(n, sizeof(*ex->offsets));
 	ex->last_use = mem_calloc(n, sizeof(*ex->last_use));
 	ex->cache_of = mem_calloc(n, sizeof(*ex->cache_of));
 	ex->caches = mem_calloc(n, sizeof(*ex->caches));
+	ex->edited_weights = mem_calloc(n, sizeof(*ex->edited_weights));
 	for (int v = 0; v < p->n_values; v++) {
 		ex->tensors[v] = p->values[v].t;
 		ex->cache_of[v] = -1;
@@ -64,7 +82,7 @@ void executor_release(struct executor *ex)
 	free(ex->arena);
 	free(ex->ids);
 	free(ex->positions);
-	free(ex->edits);
+	edits_release(ex);
 	*ex = (struct executor){ 0 };
 }
 
@@ -86,29 +104,48 @@ static int check_ids(const struct executor *ex, const int32_t *ids, int64_t n, s
 	return 0;
 }
 
-static int plan_pass(struct executor *ex, int64_t T, int64_t R, struct err *err)
+/* The arena grows before anything of the old one is given up. */
+static int grow_arena(struct executor *ex, int64_t bytes, int64_t T, struct err *err)
 {
 	char need[32], have[32];
+	char *arena = bytes < 0 ? NULL : mem_try_aligned((size_t)bytes);
+
+	if (!arena)
+		return err_set(
+			err, ERR_MEMORY,
+			"a pass of %lld tokens needs %s for its values and %s are available; "
+			"a smaller --chunk needs less",
+			(long long)T, mem_format_bytes(bytes, need, sizeof(need)),
+			mem_format_bytes(mem_available_bytes(), have, sizeof(have)));
+	free(ex->arena);
+	ex->arena = arena;
+	ex->arena_bytes = bytes;
+	return 0;
+}
+
+/* Lay out a pass of T tokens.  The offsets of the pass before are lost, so it is forgotten. */
+static int plan_pass(struct executor *ex, int64_t T, int64_t R, struct err *err)
+{
 	int64_t bytes;
 
 	if (T == ex->planned_T && R == ex->planned_R)
 		return 0;
+	ex->planned_T = 0;
 	bytes = plan_offsets(ex->program, ex->opt.plan, T, R, ex->offsets, ex->last_use);
-	if (bytes < 0 || bytes > ex->arena_bytes) {
-		free(ex->arena);
-		ex->arena_bytes = ex->planned_T = 0;
-		ex->arena = bytes < 0 ? NULL : mem_try_aligned((size_t)bytes);
-		if (!ex->arena)
-			return err_set(err, ERR_MEMORY,
-				       "a pass of %lld tokens needs %s for its values and %s are "
-				       "available; a smaller --chunk needs less",
-				       (long long)T, mem_format_bytes(bytes, need, sizeof(need)),
-				       mem_format_bytes(mem_available_bytes(), have, sizeof(have)));
-		ex->arena_bytes = bytes;
-	}
+	if ((bytes < 0 || bytes > ex->arena_bytes) && grow_arena(ex, bytes, T, err))
+		return err->code;
 	ex->planned_T = T;
 	ex->planned_R = R;
 	return 0;
+}
+
+/* A ring is about to lose the keys that lie where those of the pass will. */
+static void drop_oldest(struct executor *ex, int64_t end)
+{
+	int64_t limit = kv_cache_limit(ex->program, &ex->opt);
+
+	if (limit != INT64_MAX && end - limit > ex->kept_from)
+		ex->kept_from = end - limit;
 }
 
 static void copy_inputs(struct executor *ex, const int32_t *ids, int64_t n)
@@ -121,67 +158,6 @@ static void copy_inputs(struct executor *ex, const int32_t *ids, int64_t n)
 	memcpy(ex->ids, ids, (size_t)n * sizeof(*ids));
 	for (int64_t i = 0; i < n; i++)
 		ex->positions[i] = (int32_t)(ex->n_positions + i);
-}
-
-/* Replace the symbols in a value's shape and make its strides contiguous. */
-static void bind_shape(struct executor *ex, value_id v)
-{
-	const struct tensor *t = &ex->program->values[v].t;
-	int64_t shape[TENSOR_MAX_DIMS] = { 0 };
-
-	for (int i = 0; i < t->n_dims; i++)
-		shape[i] = plan_bind_dim(t->shape[i], ex->T, ex->S, ex->R);
-	ex->tensors[v] = tensor_make(t->dtype, t->n_dims, shape, NULL);
-}
-
-/* A cache shows the rows of this pass; see executor_tensor(). */
-static void bind_cache(struct executor *ex, value_id v)
-{
-	const struct kv_cache *c = &ex->caches[ex->cache_of[v]];
-
-	ex->tensors[v].shape[0] = ex->T;
-	ex->tensors[v].data = kv_cache_rows(c, ex->pos0, ex->T);
-}
-
-/* The last R rows of what the op views. */
-static void bind_view(struct executor *ex, value_id v)
-{
-	const struct tensor *x = &ex->tensors[ex->program->ops[ex->program->values[v].op].in[0]];
-
-	ex->tensors[v].data = tensor_row(x, x->shape[0] - ex->tensors[v].shape[0]);
-}
-
-static void bind_values(struct executor *ex)
-{
-	const struct program *p = ex->program;
-
-	for (int v = 0; v < p->n_values; v++) {
-		switch (p->values[v].storage) {
-		case STORAGE_WEIGHT:
-			break;
-		case STORAGE_INPUT:
-			if (v == p->ids || v == p->positions) {
-				bind_shape(ex, v);
-				ex->tensors[v].data = v == p->ids ? ex->ids : ex->positions;
-			}
-			break;
-		case STORAGE_OWN:
-			bind_shape(ex, v);
-			ex->tensors[v].data = ex->arena + ex->offsets[v];
-			break;
-		case STORAGE_CACHE:
-			bind_shape(ex, v);
-			bind_cache(ex, v);
-			break;
-		case STORAGE_LAZY:
-			bind_shape(ex, v);
-			break;
-		case STORAGE_VIEW:
-			bind_shape(ex, v);
-			bind_view(ex, v);
-			break;
-		}
-	}
 }
 
 static int hooks_around(struct executor *ex, bool begin, struct err *err)
@@ -202,25 +178,53 @@ int executor_begin(struct executor *ex, const int32_t *ids, int64_t n, bool all_
 {
 	int64_t R = all_logits ? n : 1;
 
-	assert(n >= 1 && n <= ex->opt.chunk && !ex->in_pass);
-	if (check_ids(ex, ids, n, err) || plan_pass(ex, n, R, err))
+	assert(n >= 1 && n <= ex->opt.chunk && ex->state != EX_IN_PASS);
+	if (check_ids(ex, ids, n, err) || edits_check(ex, ex->pass, ex->n_positions, n, R, err))
+		return err->code;
+	ex->state = EX_EMPTY;
+	if (plan_pass(ex, n, R, err))
 		return err->code;
 	for (int i = 0; i < ex->n_caches; i++)
 		if (kv_cache_reserve(&ex->caches[i], ex->n_positions + n, err))
 			return err->code;
+	drop_oldest(ex, ex->n_positions + n);
 	copy_inputs(ex, ids, n);
 	ex->pos0 = ex->n_positions;
 	ex->T = n;
 	ex->R = R;
 	ex->S = ex->pos0 + n;
 	ex->pc = 0;
-	ex->in_pass = true;
+	ex->bound_pass = ex->pass;
+	ex->state = EX_IN_PASS;
 	ex->resumed = false;
-	bind_values(ex);
+	values_bind(ex);
 	return hooks_around(ex, true, err);
 }
 
 /* ---- the loop ------------------------------------------------------------------------------- */
+
+static int compute(struct executor *ex, const struct op *op, struct err *err)
+{
+#ifndef NDEBUG
+	values_poison(ex, ex->pc);
+	assert(values_alive(ex, op));
+#endif
+	if (ops_run(ex, op, err))
+		return err->code;
+	for (int i = 0; ex->n_edits > 0 && i < op->n_out; i++)
+		edits_apply(ex, op->out[i]);
+	return 0;
+}
+
+/* compute(), and how long it took, for those who watch. */
+static int compute_timed(struct executor *ex, const struct op *op, struct err *err)
+{
+	int64_t started = clock_ns();
+	int r = compute(ex, op, err);
+
+	ex->model_ns += clock_ns() - started;
+	return r;
+}
 
 /* Run the op at pc.  HOOK_PAUSE before it leaves pc alone, after it pc is the next. */
 static int step(struct executor *ex, struct err *err)
@@ -236,27 +240,27 @@ static int step(struct executor *ex, struct err *err)
 			return r;
 	}
 	ex->resumed = false;
-	if (ops_run(ex, op, err))
-		return err->code;
+	r = ex->hooks ? compute_timed(ex, op, err) : compute(ex, op, err);
+	if (r)
+		return r;
 	ex->pc++;
-	for (int i = 0; ex->n_edits > 0 && i < op->n_out; i++)
-		edits_apply(ex, op->out[i]);
 	return ex->hooks ? hook_announce(ex->hooks, ex, &at, false, err) : HOOK_CONTINUE;
 }
 
 static int end_pass(struct executor *ex, struct err *err)
 {
-	ex->in_pass = false;
+	int r;
+
+	ex->state = EX_DONE;
 	ex->n_positions = ex->pos0 + ex->T;
-	if (hooks_around(ex, false, err) < 0)
-		return err->code;
+	r = hooks_around(ex, false, err);
 	ex->pass++;
-	return EXECUTOR_DONE;
+	return r < 0 ? r : EXECUTOR_DONE;
 }
 
 int executor_run(struct executor *ex, struct err *err)
 {
-	while (ex->in_pass && ex->pc < ex->program->n_ops) {
+	while (ex->state == EX_IN_PASS && ex->pc < ex->program->n_ops) {
 		int r = step(ex, err);
 
 		if (r < 0)
@@ -264,14 +268,14 @@ int executor_run(struct executor *ex, struct err *err)
 		if (r == HOOK_PAUSE)
 			return EXECUTOR_PAUSED;
 	}
-	return ex->in_pass ? end_pass(ex, err) : EXECUTOR_DONE;
+	return ex->state == EX_IN_PASS ? end_pass(ex, err) : EXECUTOR_DONE;
 }
 
 int executor_step(struct executor *ex, struct err *err)
 {
 	int r;
 
-	if (!ex->in_pass)
+	if (ex->state != EX_IN_PASS)
 		return EXECUTOR_DONE;
 	if (ex->pc == ex->program->n_ops)
 		return end_pass(ex, err);
@@ -285,41 +289,63 @@ int executor_seek(struct executor *ex, int pc, struct err *err)
 {
 	if (ex->opt.plan != PLAN_DEBUG)
 		return err_set(err, ERR_USAGE, "this run reuses its memory, so it cannot go back");
+	if (ex->state == EX_EMPTY)
+		return err_set(err, ERR_USAGE, "no pass has begun: there is no op %d to go back to",
+			       pc);
 	if (pc < 0 || pc > ex->pc)
 		return err_set(err, ERR_USAGE, "op %d lies ahead of op %d", pc, ex->pc);
-	if (!ex->in_pass && ex->T > 0 && ex->n_positions == ex->pos0 + ex->T) {
-		ex->in_pass = true; /* take the end of the pass back as well */
+	if (ex->state == EX_DONE) { /* take the end of the pass back as well */
+		ex->state = EX_IN_PASS;
 		ex->n_positions = ex->pos0;
-		ex->pass--;
+		ex->pass = ex->bound_pass;
 	}
 	ex->pc = pc;
 	ex->resumed = false;
-	return 0;
+	return hook_rewind(ex->hooks, ex, ex->bound_pass, pc, err);
 }
 
-int executor_truncate(struct executor *ex, int64_t n, int pass, struct err *err)
+/* The first position whose keys a query at n sees. */
+static int64_t first_seen(const struct executor *ex, int64_t n)
 {
 	int64_t limit = kv_cache_limit(ex->program, &ex->opt);
-	int64_t window = limit == INT64_MAX ? 0 : limit - ex->opt.chunk;
-	int64_t end = ex->in_pass ? ex->pos0 + ex->T : ex->n_positions;
+	int64_t first = limit == INT64_MAX ? 0 : n - (limit - ex->opt.chunk) + 1;
 
-	if (n < 0 || n > end)
+	return first > 0 ? first : 0;
+}
+
+bool executor_keeps(const struct executor *ex, int64_t n)
+{
+	return n == 0 || first_seen(ex, n) >= ex->kept_from;
+}
+
+/* In a pass, some layers have written keys and values of its positions and others have not. */
+int executor_truncate(struct executor *ex, int64_t n, int pass, struct err *err)
+{
+	if (ex->state == EX_IN_PASS && n > ex->pos0)
+		return err_set(
+			err, ERR_USAGE,
+			"position %lld lies in the pass that has begun: not all of it was computed",
+			(long long)n);
+	if (n < 0 || n > ex->n_positions)
 		return err_set(err, ERR_USAGE, "position %lld was not read yet", (long long)n);
-	if (limit != INT64_MAX && n - window + 1 < end - limit && end > limit)
+	if (!executor_keeps(ex, n))
 		return err_set(err, ERR_USAGE,
 			       "the keys that position %lld sees are no longer in the ring of %lld",
-			       (long long)n, (long long)limit);
+			       (long long)n, (long long)kv_cache_limit(ex->program, &ex->opt));
 	ex->n_positions = n;
+	if (n < ex->kept_from)
+		ex->kept_from = n;
 	ex->pass = pass;
-	ex->in_pass = false;
-	return 0;
+	ex->state = EX_EMPTY;
+	return hook_rewind(ex->hooks, ex, pass, -1, err);
 }
 
 void executor_restart(struct executor *ex)
 {
-	ex->n_positions = ex->pos0 = ex->T = ex->R = ex->S = 0;
-	ex->pass = ex->pc = 0;
-	ex->in_pass = ex->resumed = false;
+	ex->n_positions = ex->kept_from = ex->pos0 = ex->T = ex->R = ex->S = ex->model_ns = 0;
+	ex->pass = ex->bound_pass = ex->pc = 0;
+	ex->state = EX_EMPTY;
+	ex->resumed = false;
 }
 
 int64_t executor_positions(const struct executor *ex)
@@ -327,62 +353,18 @@ int64_t executor_positions(const struct executor *ex)
 	return ex->n_positions;
 }
 
-/* ---- looking --------------------------------------------------------------------------------- */
+/* ---- memory --------------------------------------------------------------------------------- */
 
-const float *executor_logits(const struct executor *ex, int64_t r)
+int64_t executor_allocated_bytes(const struct executor *ex)
 {
-	assert(r >= 0 && r < ex->R);
-	return tensor_row(&ex->tensors[ex->program->logits], r);
-}
+	int64_t bytes = ex->arena_bytes;
 
-bool executor_has(const struct executor *ex, value_id v)
-{
-	const struct value *value = &ex->program->values[v];
+	for (int i = 0; i < ex->n_caches; i++) {
+		const struct kv_cache *c = &ex->caches[i];
 
-	if (value->storage == STORAGE_WEIGHT || value->storage == STORAGE_INPUT)
-		return true;
-	if (value->op >= ex->pc || ex->T == 0)
-		return false;
-	if (value->storage == STORAGE_CACHE)
-		return ex->tensors[v].data != NULL;
-	return ex->opt.plan == PLAN_DEBUG || ex->last_use[v] >= ex->pc - 1;
-}
-
-struct tensor executor_tensor(const struct executor *ex, value_id v)
-{
-	struct tensor t = ex->tensors[v];
-
-	if (!executor_has(ex, v))
-		t.data = NULL;
-	return t;
-}
-
-int executor_fetch(struct executor *ex, value_id v, int64_t i0, int64_t i1, float *dst,
-		   struct err *err)
-{
-	const struct value *value = &ex->program->values[v];
-	struct tensor t = executor_tensor(ex, v);
-	int64_t row;
-
-	if (!executor_has(ex, v))
-		return err_set(err, ERR_USAGE, "%s is not there: %s", value->name,
-			       value->op >= ex->pc ? "it was not computed yet"
-						   : "its memory was reused");
-	assert(i0 >= 0 && i0 <= i1 && i1 <= t.shape[0]);
-	row = t.shape[0] > 0 ? tensor_numel(&t) / t.shape[0] : 0;
-	if (value->storage == STORAGE_LAZY) {
-		for (int64_t i = i0; i < i1; i++)
-			lazy_fetch_head(ex, v, i, dst + (i - i0) * row);
-		return 0;
+		bytes += c->capacity * c->n_heads * c->head_dim * (int64_t)sizeof(float);
 	}
-	for (int64_t i = i0; i < i1; i++)
-		if (t.dtype == DTYPE_I32)
-			for (int64_t k = 0; k < row; k++)
-				dst[(i - i0) * row + k] = (float)((int32_t *)tensor_row(&t, i))[k];
-		else
-			ex->opt.kernels->convert(dst + (i - i0) * row, tensor_row(&t, i), t.dtype,
-						 row);
-	return 0;
+	return bytes;
 }
 
 /* sum + n * bytes, or the largest number there is: a question may be about any n. */

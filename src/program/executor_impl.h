@@ -1,12 +1,16 @@
 /*
  * executor_impl.h -- what the files of the executor share; private to src/program.
  *
- *	executor.c   passes, the loop, hooks
+ * From the ground up; each calls only those above it.
+ *
  *	plan.c       where the buffers of a pass lie
  *	kv_cache.c   rows that live across passes
+ *	values.c     which values are there, where, and which are dead
+ *	edit.c       the log of edits, applied to values and to weights
  *	lazy.c       the lazy values: scores, mask, softmax, and mix that consumes them
- *	edit.c       the log of edits
  *	ops.c        one function per op
+ *	look.c       values as numbers, for whoever watches
+ *	executor.c   passes, the loop, hooks, going back
  */
 #ifndef TORCHLESS_EXECUTOR_IMPL_H
 #define TORCHLESS_EXECUTOR_IMPL_H
@@ -54,17 +58,23 @@ struct kv_view kv_cache_view(const struct kv_cache *c, int64_t end);
 /* The positions a ring for this program keeps: window + chunk; INT64_MAX without a window. */
 int64_t kv_cache_limit(const struct program *p, const struct executor_options *opt);
 
-/* ---- lazy.c --------------------------------------------------------------------------------- */
+/* ---- values.c ------------------------------------------------------------------------------ */
 
-/* Rows [T, S] of one head of a lazy value, edits included. */
-void lazy_fetch_head(struct executor *ex, value_id v, int64_t head, float *rows);
+/* Bind the shapes and memory of all values to the pass that begins. */
+void values_bind(struct executor *ex);
 
-/* The MIX op: z from q and the caches.  ERR_MEMORY. */
-int lazy_mix(struct executor *ex, const struct op *op, struct err *err);
+#ifndef NDEBUG
+/*
+ * Fill with NaN what no op of the run plan needs any more when op `pc` begins, so that a use of it
+ * shows; and whether everything that the op reads is alive.
+ */
+void values_poison(struct executor *ex, int pc);
+bool values_alive(const struct executor *ex, const struct op *op);
+#endif
 
 /* ---- edit.c --------------------------------------------------------------------------------- */
 
-/* Apply the edits of a stored value to it. */
+/* Apply the edits of a stored value to it, which has just been computed. */
 void edits_apply(struct executor *ex, value_id v);
 
 /* Apply the edits of a lazy value to the rows of one head. */
@@ -72,6 +82,24 @@ void edits_apply_head(struct executor *ex, value_id v, int64_t head, float *rows
 
 /* Whether any edit of `v` is in force in this pass. */
 bool edits_touch(const struct executor *ex, value_id v);
+
+/*
+ * Whether pass `pass` over T tokens from pos0 on has as many elements as each edit in force has
+ * numbers for: ERR_USAGE.
+ */
+int edits_check(const struct executor *ex, int pass, int64_t pos0, int64_t T, int64_t R,
+		struct err *err);
+
+/* Free the log and the copies of weights. */
+void edits_release(struct executor *ex);
+
+/* ---- lazy.c --------------------------------------------------------------------------------- */
+
+/* Rows [T, S] of one head of a lazy value, edits included. */
+void lazy_fetch_head(struct executor *ex, value_id v, int64_t head, float *rows);
+
+/* The MIX op: z from q and the caches.  ERR_MEMORY. */
+int lazy_mix(struct executor *ex, const struct op *op, struct err *err);
 
 /* ---- ops.c ---------------------------------------------------------------------------------- */
 

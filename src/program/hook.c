@@ -9,17 +9,42 @@ void hook_add(struct hook **list, struct hook *hook)
 	*list = hook;
 }
 
+void hook_remove(struct hook **list, const struct hook *hook)
+{
+	while (*list && *list != hook)
+		list = &(*list)->next;
+	if (*list)
+		*list = hook->next;
+}
+
+bool hook_wants_stage(const struct hook *list, enum stage stage)
+{
+	for (; list; list = list->next)
+		if (list->stages & STAGE_BIT(stage))
+			return true;
+	return false;
+}
+
+/* Whether the hook has to do with the site at all. */
+static bool is_wanted(const struct hook *h, const struct site *at)
+{
+	if (at->kind == SITE_STAGE && !(h->stages & STAGE_BIT(at->step->stage)))
+		return false;
+	return !h->wants || h->wants(h->ctx, at);
+}
+
 int hook_announce(struct hook *list, struct executor *ex, const struct site *at, bool before,
 		  struct err *err)
 {
 	int action = HOOK_CONTINUE;
 
-	for (struct hook *h = list; h; h = h->next) {
+	for (struct hook *h = list, *next; h; h = next) {
 		int (*call)(void *, struct executor *, const struct site *, struct err *) =
 			before ? h->before : h->after;
 		int r;
 
-		if (!call || (h->wants && !h->wants(h->ctx, at)))
+		next = h->next; /* it may remove itself */
+		if (!call || !is_wanted(h, at))
 			continue;
 		r = call(h->ctx, ex, at, err);
 		if (r < 0)
@@ -28,6 +53,22 @@ int hook_announce(struct hook *list, struct executor *ex, const struct site *at,
 			action = HOOK_PAUSE;
 	}
 	return action;
+}
+
+int hook_rewind(struct hook *list, struct executor *ex, int pass, int op, struct err *err)
+{
+	struct err first = { 0 };
+
+	for (struct hook *h = list, *next; h; h = next) {
+		struct err failed = { 0 };
+
+		next = h->next;
+		if (h->rewound && h->rewound(h->ctx, ex, pass, op, &failed) < 0 && !first.code)
+			first = failed;
+	}
+	if (first.code)
+		*err = first;
+	return first.code;
 }
 
 /* The two halves of a step: pausing in either resumes behind it, so nothing is announced twice. */

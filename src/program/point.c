@@ -397,6 +397,15 @@ void points_format(const struct program *p, const bool *wanted, const char *sepa
 
 /* ---- selections ---------------------------------------------------------------------------- */
 
+const char *value_axes(const struct value *v)
+{
+	static const char *const of_weight[] = { "", "col", "row,col" };
+
+	if (v->point)
+		return v->point->axes;
+	return v->storage == STORAGE_WEIGHT && v->t.n_dims <= 2 ? of_weight[v->t.n_dims] : "";
+}
+
 /* The i-th name of "pos,head,d_head"; false past the last. */
 static bool axis_name(const char *axes, int i, char *name, size_t size)
 {
@@ -519,7 +528,7 @@ int selection_parse(struct selection *sel, const char *text, const char *axes, s
 
 int selection_check(const struct selection *sel, const struct value *v, struct err *err)
 {
-	const char *axes = v->point ? v->point->axes : "";
+	const char *axes = value_axes(v);
 	char axis[32];
 
 	for (int i = 0; i < sel->n_axes && i < v->t.n_dims; i++) {
@@ -538,6 +547,32 @@ int selection_check(const struct selection *sel, const struct value *v, struct e
 			       (long long)sel->axis[i].start);
 	}
 	return 0;
+}
+
+static void add_range(const struct axis_range *r, struct text *out)
+{
+	text_addf(out, "%lld", (long long)r->start);
+	if (r->single)
+		return;
+	text_addc(out, ':');
+	if (r->stop != INT64_MAX)
+		text_addf(out, "%lld", (long long)r->stop);
+}
+
+void selection_format(const struct selection *sel, const char *axes, struct text *out)
+{
+	const char *separator = "[";
+	char axis[32];
+
+	for (int i = 0; i < sel->n_axes; i++) {
+		if (sel->axis[i].whole || !axis_name(axes, i, axis, sizeof(axis)))
+			continue;
+		text_addf(out, "%s%s=", separator, axis);
+		add_range(&sel->axis[i], out);
+		separator = ", ";
+	}
+	if (separator[0] == ',')
+		text_addc(out, ']');
 }
 
 int selection_split(const char *text, char *name, size_t size, const char **rest, struct err *err)

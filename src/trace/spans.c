@@ -455,6 +455,7 @@ void writer_hook_init(struct trace_writer *w)
 		.after = hook_after,
 		.pass_begin = hook_pass_begin,
 		.pass_end = hook_pass_end,
+		.stages = STAGES_ALL,
 		.ctx = w,
 	};
 }

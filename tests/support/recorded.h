@@ -69,7 +69,7 @@ static inline void record_run(struct model *m, struct trace_writer *w, const cha
 				  .pass_to = -1 };
 
 		cr_assert(e.value >= 0);
-		cr_assert(executor_add_edit(&ex, &e) >= 0);
+		cr_assert(executor_add_edit(&ex, &e, err) > 0);
 		cr_assert(trace_writer_edit(w, e.value, "", "scale", err) == 0, "%s", err->message);
 	}
 	record_passes(&ex, w, err);

@@ -3,12 +3,15 @@
  * chunking changes results within tolerance only; edits have their effect and nothing else.
  */
 #include "support/tiny.h"
+#include "torchless/clock.h"
 #include "torchless/executor.h"
 #include "torchless/model.h"
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <math.h>
+#include <sys/resource.h>
+#include <time.h>
 
 #define N_TOKENS 23
 
@@ -400,7 +403,7 @@ static void add_edit(struct fixture *f, const char *point, const char *sel, enum
 		int,
 		selection_parse(&e.sel, sel, f->model.program.values[e.value].point->axes, &f->err),
 		0));
-	executor_add_edit(&f->ex, &e);
+	cr_assert(gt(int, executor_add_edit(&f->ex, &e, &f->err), 0));
 }
 
 /* z of one head and position after a run with an edit. */
@@ -632,5 +635,415 @@ Test(points, every_value_but_weights_inputs_and_views_is_a_point)
 	for (int i = 0; i < f.model.program.n_aliases; i++)
 		cr_expect(ne(ptr, (void *)f.model.program.aliases[i].point, NULL), "%s",
 			  f.model.program.aliases[i].name);
+	close_tiny(&f);
+}
+
+/* ---- what must be true of time ----------------------------------------------------------------
+ */
+
+Test(time, inside_a_pass_only_what_was_read_before_it_can_be_kept)
+{
+	struct fixture f;
+
+	open_tiny(&f, tiny_default);
+	f.opt.plan = PLAN_DEBUG;
+	start(&f);
+	feed(&f, 0, 8, 512);
+	cr_assert(eq(int, executor_begin(&f.ex, f.ids + 8, 12, true, &f.err), 0));
+	for (int i = 0; i < 5; i++)
+		executor_step(&f.ex, &f.err);
+	for (int n = 9; n <= 20; n++)
+		cr_expect(eq(int, executor_truncate(&f.ex, n, 1, &f.err), ERR_USAGE), "%d", n);
+	cr_assert(eq(int, f.ex.state, EX_IN_PASS));
+	cr_assert(eq(int, executor_truncate(&f.ex, 8, 1, &f.err), 0));
+	cr_assert(eq(i64, executor_positions(&f.ex), 8));
+	feed(&f, 8, 20, 512);
+	feed(&f, 20, N_TOKENS, 1);
+	close_tiny(&f);
+}
+
+/* Without a pass nothing of one is shown, and nothing moves its counter. */
+Test(time, nothing_is_left_of_a_pass_that_was_forgotten)
+{
+	struct fixture f;
+	value_id mlp;
+	float x[64];
+
+	open_tiny(&f, tiny_default);
+	f.opt.plan = PLAN_DEBUG;
+	start(&f);
+	mlp = find(&f, "model.layers.0.mlp:act_mul");
+	cr_assert(eq(int, f.ex.state, EX_EMPTY));
+	cr_assert(not(executor_has(&f.ex, f.model.program.ids)));
+	feed(&f, 0, 9, 512);
+	cr_assert(eq(int, f.ex.state, EX_DONE));
+	cr_assert(executor_has(&f.ex, mlp));
+	cr_assert(eq(int, executor_truncate(&f.ex, 5, 1, &f.err), 0));
+	cr_assert(eq(int, f.ex.state, EX_EMPTY));
+	cr_assert(not(executor_has(&f.ex, mlp)));
+	cr_assert(not(executor_has(&f.ex, f.model.program.logits)));
+	cr_assert(eq(ptr, executor_tensor(&f.ex, mlp).data, NULL));
+	cr_assert(eq(int, executor_fetch(&f.ex, mlp, 0, 1, x, &f.err), ERR_USAGE));
+	cr_assert(eq(int, executor_seek(&f.ex, 3, &f.err), ERR_USAGE));
+	cr_assert(eq(int, executor_run(&f.ex, &f.err), EXECUTOR_DONE));
+	cr_assert(eq(i64, executor_positions(&f.ex), 5));
+	cr_assert(eq(int, f.ex.pass, 1));
+	executor_restart(&f.ex);
+	cr_assert(not(executor_has(&f.ex, mlp)));
+	cr_assert(executor_has(&f.ex, find(&f, "lm_head.weight")));
+	close_tiny(&f);
+}
+
+/* The pass asks for more than there is: what was there before must not be read any more. */
+#ifndef __SANITIZE_ADDRESS__ /* which ends the program where malloc() would return NULL */
+Test(time, after_a_pass_that_found_no_memory_there_is_none)
+{
+	struct fixture f;
+	int32_t *many;
+	int64_t n = (int64_t)1 << 24;
+	struct rlimit room = { 0 };
+
+	open_tiny(&f, tiny_default);
+	f.opt.chunk = n;
+	start(&f);
+	feed(&f, 0, 9, 512);
+	many = mem_calloc((size_t)n, sizeof(*many));
+	getrlimit(RLIMIT_AS, &room);
+	room.rlim_cur = (rlim_t)1 << 31;
+	cr_assert(eq(int, setrlimit(RLIMIT_AS, &room), 0));
+	cr_assert(eq(int, executor_begin(&f.ex, many, n, true, &f.err), ERR_MEMORY));
+	cr_assert(eq(int, f.ex.state, EX_EMPTY));
+	cr_assert(not(executor_has(&f.ex, f.model.program.logits)));
+	cr_assert(eq(ptr, executor_tensor(&f.ex, f.model.program.logits).data, NULL));
+	cr_assert(eq(i64, executor_positions(&f.ex), 9));
+	free(many);
+	feed(&f, 9, 20, 512);
+	feed(&f, 20, N_TOKENS, 1);
+	close_tiny(&f);
+}
+
+#endif
+
+Test(time, refused_ids_leave_the_pass_before_as_it_is)
+{
+	struct fixture f;
+
+	open_tiny(&f, tiny_default);
+	start(&f);
+	feed(&f, 0, 9, 512);
+	f.ids[9] = 4711;
+	cr_assert(eq(int, executor_begin(&f.ex, f.ids + 9, 1, false, &f.err), ERR_USAGE));
+	cr_assert(executor_has(&f.ex, f.model.program.logits));
+	close_tiny(&f);
+}
+
+/* ---- edits that come and go ---------------------------------------------------------------------
+ */
+
+static float *logits_of(struct fixture *f)
+{
+	executor_restart(&f->ex);
+	feed(f, 0, 20, 512);
+	feed(f, 20, N_TOKENS, 1);
+	return last_logits(f);
+}
+
+static int edit_value(struct fixture *f, struct edit e, const char *name, const char *sel)
+{
+	const struct value *v;
+
+	e.value = find(f, name);
+	v = &f->model.program.values[e.value];
+	cr_assert(eq(int, selection_parse(&e.sel, sel, value_axes(v), &f->err), 0), "%s",
+		  f->err.message);
+	return executor_add_edit(&f->ex, &e, &f->err);
+}
+
+static void weights_change_and_come_back(enum dtype dtype, bool tied)
+{
+	static const char *const names[] = { "model.layers.1.mlp.up_proj.weight",
+					     "model.norm.weight", "model.embed_tokens.weight",
+					     "lm_head.weight" };
+	static const struct edit edits[] = { { .kind = EDIT_ZERO, .pass_to = -1 },
+					     { .kind = EDIT_SCALE, .arg = 3, .pass_to = -1 } };
+	struct tiny t = tiny_default;
+	struct fixture f;
+
+	t.dtype = dtype;
+	t.tied = tied;
+	open_tiny(&f, t);
+	start(&f);
+	for (int i = 0; i < (tied ? 3 : 4); i++) {
+		int zero, scale;
+		float *before = logits_of(&f), *changed, *again;
+
+		zero = edit_value(&f, edits[0], names[i],
+				  names[i][6] == 'n' ? "[3:9]" : "[3:9, :]");
+		scale = edit_value(&f, edits[1], names[i], NULL);
+		cr_assert(zero > 0 && scale == zero + 1, "%s", f.err.message);
+		changed = logits_of(&f);
+		cr_expect(memcmp(before, changed, (size_t)t.vocab * sizeof(float)) != 0, "%s",
+			  names[i]);
+		cr_assert(eq(int, executor_remove_edit(&f.ex, zero, &f.err), 0));
+		cr_assert(eq(int, executor_remove_edit(&f.ex, scale, &f.err), 0));
+		cr_assert(eq(int, executor_remove_edit(&f.ex, scale, &f.err), ERR_USAGE));
+		again = logits_of(&f);
+		expect_same_bits(before, again, names[i]);
+		free(changed);
+	}
+	close_tiny(&f);
+}
+
+Test(edits, a_weight_changes_in_a_copy_of_its_own_type_and_comes_back)
+{
+	weights_change_and_come_back(DTYPE_F32, false);
+	weights_change_and_come_back(DTYPE_F16, false);
+	weights_change_and_come_back(DTYPE_BF16, true);
+}
+
+/* Zeros under either name of a tied weight silence the logits and the embedding. */
+Test(edits, a_tied_twin_changes_with_it)
+{
+	struct tiny t = tiny_default;
+	struct edit zero = { .kind = EDIT_ZERO, .pass_to = -1 };
+	struct fixture f;
+	float *logits, x[33];
+
+	t.tied = true;
+	open_tiny(&f, t);
+	f.opt.plan = PLAN_DEBUG;
+	start(&f);
+	cr_assert(gt(int, edit_value(&f, zero, "model.embed_tokens.weight", NULL), 0));
+	logits = logits_of(&f);
+	for (int i = 0; i < t.vocab; i++)
+		cr_assert(eq(flt, logits[i], 0.0f));
+	executor_fetch(&f.ex, find(&f, "model.embed_tokens:out"), 0, 1, x, &f.err);
+	for (int i = 0; i < 33; i++)
+		cr_assert(eq(flt, x[i], 0.0f));
+	free(logits);
+	close_tiny(&f);
+}
+
+Test(edits, numbers_replace_a_part_of_a_value_and_must_fit)
+{
+	const float data[4] = { 1, -2, 3, -4 };
+	struct edit e = { .kind = EDIT_REPLACE, .pass_to = -1, .data = data, .n_data = 4 };
+	struct fixture f;
+	float x[N_TOKENS][45], p[6][7][7];
+
+	open_tiny(&f, tiny_default);
+	f.opt.plan = PLAN_DEBUG;
+	start(&f);
+	cr_assert(gt(int, edit_value(&f, e, "model.layers.0.mlp:act_mul", "[2:4, 7:9]"), 0));
+	cr_assert(
+		gt(int, edit_value(&f, e, "model.layers.0.self_attn:pattern", "[1:3, 5, 2:4]"), 0));
+	feed(&f, 0, 7, 512);
+	executor_fetch(&f.ex, find(&f, "model.layers.0.mlp:act_mul"), 0, 7, &x[0][0], &f.err);
+	executor_fetch(&f.ex, find(&f, "model.layers.0.self_attn:pattern"), 0, 6, &p[0][0][0],
+		       &f.err);
+	cr_assert(x[2][7] == 1 && x[2][8] == -2 && x[3][7] == 3 && x[3][8] == -4);
+	cr_assert(p[1][5][2] == 1 && p[1][5][3] == -2 && p[2][5][2] == 3 && p[2][5][3] == -4);
+	cr_assert(p[0][5][2] > 0 && p[3][5][2] > 0);
+	e.n_data = 3;
+	cr_assert(
+		eq(int, edit_value(&f, e, "model.layers.0.mlp:act_mul", "[2:4, 7:9]"), ERR_USAGE));
+	e.pass_from = 1; /* known when the pass begins */
+	cr_assert(gt(int, edit_value(&f, e, "model.layers.0.mlp:act_mul", "[7:9, 7:9]"), 0));
+	cr_assert(eq(int, executor_begin(&f.ex, f.ids + 7, 2, true, &f.err), ERR_USAGE));
+	cr_assert(ne(ptr, strstr(f.err.message, "3 numbers are to replace its part, which has 4"),
+		     NULL),
+		  "%s", f.err.message);
+	close_tiny(&f);
+}
+
+Test(edits, of_what_no_op_computes_are_refused_by_name)
+{
+	struct edit zero = { .kind = EDIT_ZERO, .pass_to = -1 }, later = zero;
+	struct fixture f;
+
+	later.pass_from = 2;
+	open_tiny(&f, tiny_default);
+	start(&f);
+	cr_assert(eq(int, edit_value(&f, zero, "input_ids", NULL), ERR_USAGE));
+	cr_assert(eq(int, edit_value(&f, later, "model.norm.weight", NULL), ERR_USAGE));
+	cr_assert(ne(ptr, strstr(f.err.message, "model.norm.weight"), NULL), "%s", f.err.message);
+	cr_assert(eq(int, edit_value(&f, zero, "model.norm.weight", "[99]"), ERR_USAGE));
+	cr_assert(eq(int, f.ex.n_edits, 0));
+	close_tiny(&f);
+}
+
+/* An edit of one pass is there when that pass is looked at after its end, and not in the next. */
+Test(edits, of_one_pass_hold_when_it_is_looked_at_after_its_end)
+{
+	struct edit zero = { .kind = EDIT_ZERO, .pass_from = 0, .pass_to = 0 };
+	struct fixture f;
+	float p[6][20][20], q[6][21];
+
+	open_tiny(&f, tiny_default);
+	f.opt.plan = PLAN_DEBUG;
+	start(&f);
+	edit_value(&f, zero, "model.layers.1.self_attn:pattern", "[head=2]");
+	feed(&f, 0, 20, 512);
+	executor_fetch(&f.ex, find(&f, "model.layers.1.self_attn:pattern"), 0, 6, &p[0][0][0],
+		       &f.err);
+	cr_assert(p[2][9][9] == 0 && p[1][9][9] > 0);
+	feed(&f, 20, 21, 1);
+	executor_fetch(&f.ex, find(&f, "model.layers.1.self_attn:pattern"), 0, 6, &q[0][0], &f.err);
+	cr_assert(q[2][20] > 0);
+	close_tiny(&f);
+}
+
+/* Where a ring wraps, the rows of a pass lie in two pieces. */
+Test(edits, of_a_ring_reach_the_rows_behind_its_end)
+{
+	struct edit zero = { .kind = EDIT_SCALE, .arg = 0.5f, .pass_to = -1 };
+	float *logits[2];
+
+	for (int ring = 0; ring < 2; ring++) {
+		struct fixture f;
+
+		open_tiny(&f, tiny_default);
+		f.opt = with_chunk(3);
+		f.opt.ring = ring;
+		start(&f);
+		edit_value(&f, zero, "model.layers.0.self_attn:v_cache", NULL);
+		feed(&f, 0, N_TOKENS, 3);
+		logits[ring] = last_logits(&f);
+		close_tiny(&f);
+	}
+	expect_same_bits(logits[0], logits[1], "ring");
+}
+
+/* Logits of the last rows only: their positions are those of these rows. */
+Test(edits, of_logits_find_their_absolute_position)
+{
+	struct edit zero = { .kind = EDIT_ZERO, .pass_to = -1 };
+	struct fixture f;
+
+	open_tiny(&f, tiny_default);
+	start(&f);
+	edit_value(&f, zero, "lm_head:out", "[pos=8]");
+	cr_assert(eq(int, executor_begin(&f.ex, f.ids, 9, false, &f.err), 0));
+	executor_run(&f.ex, &f.err);
+	for (int i = 0; i < tiny_default.vocab; i++)
+		cr_assert(eq(flt, executor_logits(&f.ex, 0)[i], 0.0f));
+	close_tiny(&f);
+}
+
+/* ---- hooks that come and go
+ * ----------------------------------------------------------------------
+ */
+
+struct leaver {
+	struct hook hook;
+	struct hook **list;
+	int n;
+};
+
+static int leave_at_once(void *ctx, struct executor *ex, const struct site *at, struct err *err)
+{
+	struct leaver *l = ctx;
+
+	(void)ex, (void)at, (void)err;
+	l->n++;
+	hook_remove(l->list, &l->hook);
+	return HOOK_CONTINUE;
+}
+
+Test(hooks, one_may_remove_itself_and_the_others_go_on)
+{
+	int seen[256] = { 0 };
+	struct hook count = { .before = count_site, .ctx = seen }, stranger = { 0 };
+	struct leaver l = { .n = 0 };
+	struct fixture f;
+
+	open_tiny(&f, tiny_default);
+	start(&f);
+	l.hook = (struct hook){ .before = leave_at_once, .ctx = &l };
+	l.list = &f.ex.hooks;
+	hook_add(&f.ex.hooks, &l.hook);
+	hook_add(&f.ex.hooks, &count);
+	feed(&f, 0, 7, 7);
+	cr_assert(eq(int, l.n, 1));
+	cr_assert(eq(int, seen[0], 1));
+	cr_assert(eq(ptr, f.ex.hooks, &count));
+	hook_remove(&f.ex.hooks, &stranger);
+	hook_remove(&f.ex.hooks, &count);
+	cr_assert(eq(ptr, f.ex.hooks, NULL));
+	close_tiny(&f);
+}
+
+struct rewinds {
+	int pass[8], op[8], n;
+};
+
+static int note_rewind(void *ctx, struct executor *ex, int pass, int op, struct err *err)
+{
+	struct rewinds *r = ctx;
+
+	(void)ex, (void)err;
+	r->pass[r->n] = pass;
+	r->op[r->n++] = op;
+	return 0;
+}
+
+Test(hooks, are_told_how_far_time_went_back)
+{
+	struct rewinds r = { .n = 0 };
+	struct hook hook = { .rewound = note_rewind, .ctx = &r };
+	struct fixture f;
+
+	open_tiny(&f, tiny_default);
+	f.opt.plan = PLAN_DEBUG;
+	start(&f);
+	hook_add(&f.ex.hooks, &hook);
+	feed(&f, 0, 7, 7);
+	feed(&f, 7, 9, 1);
+	cr_assert(eq(int, executor_seek(&f.ex, 3, &f.err), 0));
+	cr_assert(eq(int, executor_truncate(&f.ex, 7, 1, &f.err), 0));
+	cr_assert(eq(int, executor_seek(&f.ex, 3, &f.err), ERR_USAGE));
+	cr_assert(eq(int, r.n, 2));
+	cr_assert(r.pass[0] == 2 && r.op[0] == 3 && r.pass[1] == 1 && r.op[1] == -1);
+	close_tiny(&f);
+}
+
+/* The model's clock stands still while somebody looks. */
+static int dawdle(void *ctx, struct executor *ex, const struct site *at, struct err *err)
+{
+	struct timespec t = { 0, 200000 };
+
+	(void)ctx, (void)ex, (void)at, (void)err;
+	nanosleep(&t, NULL);
+	return HOOK_PAUSE;
+}
+
+Test(hooks, what_they_take_is_no_time_of_the_model)
+{
+	struct hook hook = { .before = dawdle, .after = dawdle };
+	struct fixture f;
+	int64_t started = clock_ns(), all;
+
+	open_tiny(&f, tiny_default);
+	start(&f);
+	hook_add(&f.ex.hooks, &hook);
+	feed(&f, 0, 2, 2);
+	all = clock_ns() - started;
+	cr_assert(gt(i64, f.ex.model_ns, 0));
+	cr_assert(gt(i64, all - f.ex.model_ns, 2 * 200000 * (int64_t)f.model.program.n_ops));
+	close_tiny(&f);
+}
+
+/* ---- types ------------------------------------------------------------------------------------
+ */
+
+Test(executor, a_weight_of_a_type_that_no_kernel_reads_is_refused_by_name)
+{
+	struct fixture f;
+
+	open_tiny(&f, tiny_default);
+	f.model.program.values[find(&f, "model.layers.1.mlp.up_proj.weight")].t.dtype = DTYPE_U8;
+	cr_assert(eq(int, executor_init(&f.ex, &f.model.program, &f.opt, &f.err), ERR_FORMAT));
+	cr_assert(ne(ptr, strstr(f.err.message, "model.layers.1.mlp.up_proj.weight is u8"), NULL),
+		  "%s", f.err.message);
 	close_tiny(&f);
 }

@@ -675,7 +675,7 @@ Test(trace, edits_are_named_by_the_values_they_change)
 	record_begin(&r, &run);
 	e.value = program_find(&toy.p, "model.layers.0.self_attn:z");
 	cr_assert(selection_parse(&e.sel, "[head=2]", "pos,head,d_head", &r.err) == 0);
-	executor_add_edit(&r.ex, &e);
+	cr_assert(executor_add_edit(&r.ex, &e, &r.err) > 0);
 	cr_assert(trace_writer_edit(r.w, e.value, "[head=2]", "zero", &r.err) == 0);
 	cr_assert(record_pass(&r, prompt, N_PROMPT) == EXECUTOR_DONE);
 	record_close(&r);
