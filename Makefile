@@ -96,6 +96,9 @@ $(BUILD)/tests/%: tests/%.c $(LIB) $(BUILD)/flags
 	$(Q)$(CC) $(ALL_CFLAGS) $(shell pkg-config --cflags $(TESTPKGS)) -Wno-write-strings -Wno-pedantic \
 		-Isrc -Itests -MMD -MP -o $@ $< $(LIB) $(LDFLAGS) $(shell pkg-config --libs $(TESTPKGS)) $(LIBS)
 
+# A test that says how much memory there is.
+$(BUILD)/tests/unit/test_session: LDFLAGS += -Wl,--wrap=mem_available_bytes
+
 ## extension: build torchless.so, the SQL functions for sqlite3's .load and Python's load_extension
 # src/inspect and what it stands on, compiled again: SQLite is called through the host's table.
 EXT      := $(BUILD)/torchless.so

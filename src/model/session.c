@@ -8,13 +8,14 @@
  * moves the phase on.  The token picked last is never fed back: no pass runs only to show what
  * would come next.
  */
-#include "torchless/session.h"
+#include "session_impl.h"
+
+#include "torchless/clock.h"
 #include "torchless/mem.h"
 
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 int session_init(struct session *s, struct model *m, const struct session_options *o,
 		 struct err *err)
@@ -35,12 +36,20 @@ void session_release(struct session *s)
 	sampler_release(&s->sampler);
 	encoding_release(&s->encoding);
 	free(s->tokens);
+	free(s->marks);
+	free(s->forced);
 	*s = (struct session){ 0 };
 }
 
 void session_add_hook(struct session *s, struct hook *hook)
 {
 	hook_add(&s->hooks, hook);
+	s->executor.hooks = s->hooks;
+}
+
+void session_remove_hook(struct session *s, const struct hook *hook)
+{
+	hook_remove(&s->hooks, hook);
 	s->executor.hooks = s->hooks;
 }
 
@@ -53,9 +62,10 @@ void session_restart(struct session *s, int64_t n)
 	executor_restart(&s->executor);
 	s->opt.n = n;
 	s->n_tokens = s->n_prompt = s->n_generated = 0;
+	s->n_marks = s->n_forced = 0;
 	s->prefill_ns = s->decode_ns = 0;
 	s->picked = -1;
-	s->stopped_at_eos = s->in_pick = false;
+	s->stopped_at_eos = s->in_pick = s->is_forced = false;
 	s->stage = (struct stage_run){ 0 };
 	s->phase = PHASE_TOKENIZE;
 }
@@ -81,7 +91,8 @@ static int check_memory(const struct session *s, struct err *err)
 				 s->opt.all_logits);
 	if (!mem_add(need.scratch_bytes, need.kv_bytes, &total))
 		total = INT64_MAX;
-	if (available < 0 || total <= available)
+	/* What the prompt before this one has allocated is used again. */
+	if (available < 0 || total - executor_allocated_bytes(&s->executor) <= available)
 		return 0;
 	return err_set(
 		err, ERR_MEMORY,
@@ -103,6 +114,13 @@ static int check_ids(const struct session *s, struct err *err)
 	return 0;
 }
 
+void session_begin_tokenizer(struct session *s)
+{
+	s->phase = PHASE_TOKENIZE;
+	s->stage = (struct stage_run){ s->encoding.steps, 0, 0, false };
+	s->stage.n = s->encoding.n_steps < INT_MAX ? (int)s->encoding.n_steps : INT_MAX;
+}
+
 static int begin(struct session *s, struct err *err)
 {
 	s->n_prompt = s->n_tokens;
@@ -111,23 +129,8 @@ static int begin(struct session *s, struct err *err)
 			       "the prompt is empty and the tokenizer adds no token of its own");
 	if (check_ids(s, err) || check_memory(s, err))
 		return err->code;
-	s->phase = PHASE_TOKENIZE;
-	s->stage = (struct stage_run){ s->encoding.steps, 0, 0, false };
-	s->stage.n = s->encoding.n_steps < INT_MAX ? (int)s->encoding.n_steps : INT_MAX;
+	session_begin_tokenizer(s);
 	return 0;
-}
-
-/* Recording steps costs memory and time, so they are made only for who wants to see them. */
-static bool wants_stage(const struct hook *hooks, enum stage stage)
-{
-	struct stage_step step = { .stage = stage, .rule = "", .rank = -1, .token_id = -1 };
-	struct site site = { .kind = SITE_STAGE, .op_index = -1, .step = &step };
-
-	for (; hooks; hooks = hooks->next)
-		if ((hooks->before || hooks->after) &&
-		    (!hooks->wants || hooks->wants(hooks->ctx, &site)))
-			return true;
-	return false;
 }
 
 int session_set_text(struct session *s, const char *text, size_t len, bool special, struct err *err)
@@ -137,7 +140,7 @@ int session_set_text(struct session *s, const char *text, size_t len, bool speci
 	if (!s->model->tokenizer)
 		return err_set(err, ERR_USAGE, "%s: there is no tokenizer; give token ids instead",
 			       s->model->checkpoint.path);
-	if (wants_stage(s->hooks, STAGE_TOKENIZER))
+	if (hook_wants_stage(s->hooks, STAGE_TOKENIZER))
 		flags |= ENCODE_STEPS;
 	encoding_release(&s->encoding);
 	s->encoding = (struct encoding){ 0 };
@@ -159,19 +162,54 @@ int session_set_ids(struct session *s, const int32_t *ids, int64_t n, struct err
 	return begin(s, err);
 }
 
-/* ---- phases: each returns SESSION_PAUSED, a negative ERR_*, or MOVED when it is done --------- */
+/* ---- passes ------------------------------------------------------------------------------- */
 
-enum { MOVED = 100 };
-
-static int64_t now_ns(void)
+/* Where the tokens end that the phase reads. */
+static int64_t end_of_phase(const struct session *s)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+	return s->phase == PHASE_PREFILL ? s->n_prompt : s->n_tokens;
 }
 
-static int advance_tokenize(struct session *s, struct err *err)
+static void keep_mark(struct session *s, int64_t pos0, int64_t T)
+{
+	struct session_mark mark = {
+		.pos0 = pos0, .T = T, .n_tokens = s->n_tokens, .phase = s->phase
+	};
+
+	memcpy(mark.rng, s->sampler.rng, sizeof(mark.rng));
+	s->n_marks = s->executor.pass;
+	s->marks = mem_grow(s->marks, (size_t)s->n_marks, &s->cap_marks, sizeof(mark));
+	s->marks[s->n_marks++] = mark;
+}
+
+int session_begin_pass(struct session *s, struct err *err)
+{
+	struct executor *ex = &s->executor;
+	int64_t at = executor_positions(ex), left = end_of_phase(s) - at;
+	int64_t n = left < s->opt.executor.chunk ? left : s->opt.executor.chunk;
+	bool all_logits = s->phase == PHASE_PREFILL && s->opt.all_logits;
+
+	keep_mark(s, at, n);
+	if (executor_begin(ex, s->tokens + at, n, all_logits, err) == 0)
+		return 0;
+	if (ex->state == EX_EMPTY)
+		s->n_marks--;
+	return err->code;
+}
+
+void session_end_pass(struct session *s)
+{
+	if (executor_positions(&s->executor) < end_of_phase(s))
+		return;
+	if (s->phase == PHASE_PREFILL && s->opt.n == 0)
+		s->phase = PHASE_END;
+	else
+		s->phase = PHASE_SAMPLE;
+}
+
+/* ---- phases: each returns a status of the session, STEP_MOVED or a negative ERR_* ------------ */
+
+static int step_tokenize(struct session *s, struct err *err)
 {
 	int r = stage_run(&s->stage, s->hooks, err);
 
@@ -180,92 +218,92 @@ static int advance_tokenize(struct session *s, struct err *err)
 	if (r == HOOK_PAUSE)
 		return SESSION_PAUSED;
 	s->phase = PHASE_PREFILL;
-	return MOVED;
+	return STEP_MOVED;
 }
 
-/* Run the program over tokens [executor_positions, end), a chunk a pass. */
-static int run_passes(struct session *s, int64_t end, bool all_logits, int64_t *spent_ns,
-		      struct err *err)
+/* Run the program over the next tokens of the phase, at most a chunk. */
+static int step_pass(struct session *s, struct err *err)
 {
 	struct executor *ex = &s->executor;
+	int64_t *spent_ns = s->phase == PHASE_PREFILL ? &s->prefill_ns : &s->decode_ns;
+	int64_t started = clock_ns();
+	int r = 0;
 
-	while (ex->in_pass || executor_positions(ex) < end) {
-		int64_t at = executor_positions(ex), start = now_ns();
-		int64_t n = end - at < s->opt.executor.chunk ? end - at : s->opt.executor.chunk;
-		int r = ex->in_pass ? 0 : executor_begin(ex, s->tokens + at, n, all_logits, err);
-
-		if (r == 0)
-			r = executor_run(ex, err);
-		*spent_ns += now_ns() - start;
-		if (r < 0)
-			return r;
-		if (r == EXECUTOR_PAUSED)
-			return SESSION_PAUSED;
-	}
-	return MOVED;
+	if (ex->state != EX_IN_PASS && executor_positions(ex) < end_of_phase(s))
+		r = session_begin_pass(s, err);
+	if (r == 0)
+		r = executor_run(ex, err);
+	*spent_ns += clock_ns() - started;
+	if (r < 0)
+		return r;
+	if (r == EXECUTOR_PAUSED)
+		return SESSION_PAUSED;
+	session_end_pass(s);
+	return STEP_MOVED;
 }
 
-static int advance_prefill(struct session *s, struct err *err)
+int32_t session_forced_at(const struct session *s, int64_t pos)
 {
-	int r = run_passes(s, s->n_prompt, s->opt.all_logits, &s->prefill_ns, err);
-
-	if (r == MOVED)
-		s->phase = s->opt.n > 0 ? PHASE_SAMPLE : PHASE_END;
-	return r;
+	for (int i = 0; i < s->n_forced; i++)
+		if (s->forced[i].pos == pos)
+			return s->forced[i].id;
+	return -1;
 }
 
-static int advance_decode(struct session *s, struct err *err)
+static void add_step(struct session *s, int *n, const char *rule, int64_t rank, int32_t id)
 {
-	int r = run_passes(s, s->n_tokens, false, &s->decode_ns, err);
-
-	if (r == MOVED)
-		s->phase = PHASE_SAMPLE;
-	return r;
+	s->sampler_steps[(*n)++] = (struct stage_step){
+		.stage = STAGE_SAMPLER, .rule = rule, .rank = rank, .at_byte = -1, .token_id = id
+	};
 }
 
 /* What the sampler did, as steps: a rule that is off is no step. */
-static int describe_pick(struct session *s)
+static int describe_pick(struct session *s, int64_t picked, int32_t forced)
 {
 	const struct sampler_options *o = &s->opt.sampler;
 	const struct sampler *p = &s->sampler;
-	const struct {
-		const char *rule;
-		bool is_on;
-		int64_t rank;
-	} rules[] = {
-		{ "temp", o->temp > 0, p->n_left[0] },
-		{ "top_k", o->temp > 0 && o->top_k > 0, p->n_left[CUT_TOP_K] },
-		{ "top_p", o->temp > 0 && o->top_p < 1, p->n_left[CUT_TOP_P] },
-		{ "min_p", o->temp > 0 && o->min_p > 0, p->n_left[CUT_MIN_P] },
-		{ "pick", true, s->picked },
-	};
 	int n = 0;
 
-	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
-		if (rules[i].is_on)
-			s->sampler_steps[n++] = (struct stage_step){ .stage = STAGE_SAMPLER,
-								     .rule = rules[i].rule,
-								     .rank = rules[i].rank,
-								     .at_byte = -1,
-								     .token_id = -1 };
-	s->sampler_steps[n - 1].token_id = p->candidates[s->picked].id;
+	if (o->temp > 0)
+		add_step(s, &n, "temp", p->n_left[0], -1);
+	if (o->temp > 0 && o->top_k > 0)
+		add_step(s, &n, "top_k", p->n_left[CUT_TOP_K], -1);
+	if (o->temp > 0 && o->top_p < 1)
+		add_step(s, &n, "top_p", p->n_left[CUT_TOP_P], -1);
+	if (o->temp > 0 && o->min_p > 0)
+		add_step(s, &n, "min_p", p->n_left[CUT_MIN_P], -1);
+	add_step(s, &n, "pick", picked, p->candidates[picked].id);
+	if (forced >= 0)
+		add_step(s, &n, "force", s->picked, forced);
 	return n;
+}
+
+/* The candidate with this id, -1 when it is none. */
+static int64_t find_candidate(const struct sampler *p, int32_t id)
+{
+	for (int64_t i = 0; i < p->n_candidates; i++)
+		if (p->candidates[i].id == id)
+			return i;
+	return -1;
 }
 
 static int start_pick(struct session *s, struct err *err)
 {
-	int64_t r = sampler_pick(&s->sampler, executor_logits(&s->executor, s->executor.R - 1),
-				 s->model->config->n_vocab, err);
+	int64_t picked = sampler_pick(&s->sampler, executor_logits(&s->executor, s->executor.R - 1),
+				      s->model->config->n_vocab, err);
+	int32_t forced = session_forced_at(s, s->n_tokens);
 
-	if (r < 0)
-		return (int)r;
-	s->picked = r;
-	s->stage = (struct stage_run){ s->sampler_steps, describe_pick(s), 0, false };
+	if (picked < 0)
+		return (int)picked;
+	s->is_forced = forced >= 0;
+	s->picked = s->is_forced ? find_candidate(&s->sampler, forced) : picked;
+	s->stage =
+		(struct stage_run){ s->sampler_steps, describe_pick(s, picked, forced), 0, false };
 	s->in_pick = true;
 	return 0;
 }
 
-static int advance_sample(struct session *s, struct err *err)
+static int step_sample(struct session *s, struct err *err)
 {
 	int r = s->in_pick ? 0 : start_pick(s, err);
 	int32_t id;
@@ -277,7 +315,7 @@ static int advance_sample(struct session *s, struct err *err)
 	if (r == HOOK_PAUSE)
 		return SESSION_PAUSED;
 	s->in_pick = false;
-	id = s->sampler.candidates[s->picked].id;
+	id = (int32_t)s->sampler_steps[s->stage.n - 1].token_id;
 	append_token(s, id);
 	s->n_generated++;
 	s->stopped_at_eos = !s->opt.ignore_eos && config_is_eos(s->model->config, id);
@@ -285,20 +323,27 @@ static int advance_sample(struct session *s, struct err *err)
 	return SESSION_TOKEN;
 }
 
-int session_advance(struct session *s, struct err *err)
+int session_step(struct session *s, struct err *err)
 {
-	static int (*const phases[])(struct session *, struct err *) = {
-		[PHASE_TOKENIZE] = advance_tokenize,
-		[PHASE_PREFILL] = advance_prefill,
-		[PHASE_SAMPLE] = advance_sample,
-		[PHASE_DECODE] = advance_decode,
-	};
-
-	while (s->phase != PHASE_END) {
-		int r = phases[s->phase](s, err);
-
-		if (r != MOVED)
-			return r;
+	switch (s->phase) {
+	case PHASE_TOKENIZE:
+		return step_tokenize(s, err);
+	case PHASE_PREFILL:
+	case PHASE_DECODE:
+		return step_pass(s, err);
+	case PHASE_SAMPLE:
+		return step_sample(s, err);
+	case PHASE_END:
+		break;
 	}
 	return SESSION_DONE;
+}
+
+int session_advance(struct session *s, struct err *err)
+{
+	int r;
+
+	while ((r = session_step(s, err)) == STEP_MOVED)
+		;
+	return r;
 }

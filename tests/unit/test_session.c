@@ -6,6 +6,7 @@
 
 #include <criterion/criterion.h>
 #include <limits.h>
+#include <malloc.h>
 #include <string.h>
 
 static const char tokenizer_json[] =
@@ -110,7 +111,8 @@ static int seen_pass_begin(void *ctx, struct executor *ex, struct err *err)
 
 static struct hook seen_hook(struct seen *seen)
 {
-	return (struct hook){ .wants = seen_wants,
+	return (struct hook){ .stages = seen->wants_steps ? STAGES_ALL : 0,
+			      .wants = seen_wants,
 			      .before = seen_before,
 			      .after = seen_after,
 			      .pass_begin = seen_pass_begin,
@@ -332,4 +334,380 @@ Test(session, a_prompt_gives_the_same_bits_after_another_one)
 {
 	restart_gives_the_same(false);
 	restart_gives_the_same(true);
+}
+
+/* ---- memory -----------------------------------------------------------------------------------
+ */
+
+/* What is available in all; mem_available_bytes() gives what the heap leaves of it. */
+static int64_t memory_in_all = -1;
+int64_t __real_mem_available_bytes(void);
+int64_t __wrap_mem_available_bytes(void);
+
+int64_t __wrap_mem_available_bytes(void)
+{
+	struct mallinfo2 heap = mallinfo2();
+
+	if (memory_in_all < 0)
+		return __real_mem_available_bytes();
+	return memory_in_all - (int64_t)(heap.uordblks + heap.hblkhd);
+}
+
+#ifndef __SANITIZE_ADDRESS__ /* whose heap mallinfo2() does not see */
+Test(session, a_prompt_is_not_refused_for_the_memory_that_the_one_before_left_it)
+{
+	enum { N = 4096 };
+	struct mallinfo2 heap;
+	struct executor_need need;
+	struct fixture f;
+	int32_t *ids = mem_calloc(N, sizeof(*ids));
+
+	open_fixture(&f);
+	f.opt.executor.chunk = N;
+	f.opt.n = 0;
+	start(&f);
+	need = executor_estimate(&f.model.program, &f.opt.executor, N, false);
+	heap = mallinfo2();
+	memory_in_all = (int64_t)(heap.uordblks + heap.hblkhd) +
+			(need.scratch_bytes + need.kv_bytes) * 3 / 2;
+	for (int i = 0; i < 3; i++) {
+		session_restart(&f.s, 0);
+		cr_assert_eq(session_set_ids(&f.s, ids, N, &f.err), 0, "prompt %d: %s", i,
+			     f.err.message);
+		cr_assert_eq(session_advance(&f.s, &f.err), SESSION_DONE, "%s", f.err.message);
+	}
+	memory_in_all = -1;
+	free(ids);
+	close_fixture(&f);
+}
+#endif
+
+/* ---- stages
+ * -------------------------------------------------------------------------------------- */
+
+static bool wants_merges(void *ctx, const struct site *at)
+{
+	(void)ctx;
+	return at->kind == SITE_STAGE && !strcmp(at->step->rule, "merge");
+}
+
+/* Steps are made for the stages that a hook names, whichever of them it then wants. */
+Test(session, a_hook_that_wants_only_merges_gets_them)
+{
+	struct seen seen = { 0 };
+	struct hook hook = seen_hook(&seen);
+	struct fixture f;
+
+	open_fixture(&f);
+	f.opt.n = 1;
+	start(&f);
+	hook.stages = STAGE_BIT(STAGE_TOKENIZER);
+	hook.wants = wants_merges;
+	session_add_hook(&f.s, &hook);
+	cr_assert_eq(session_set_text(&f.s, "ab abab", 7, true, &f.err), 0);
+	run(&f, &seen);
+	cr_assert_eq(seen.n_rules, 5); /* ab, ab, ab; then with the space before it, twice */
+	for (int i = 0; i < seen.n_rules; i++)
+		cr_assert_eq(seen.rules[i], 'm');
+	session_remove_hook(&f.s, &hook);
+	cr_assert_null(f.s.hooks);
+	cr_assert_null(f.s.executor.hooks);
+	close_fixture(&f);
+}
+
+/* ---- time
+ * ---------------------------------------------------------------------------------------- */
+
+static struct session_time at(int pass, int op)
+{
+	return (struct session_time){ pass, op };
+}
+
+static void go(struct fixture *f, int pass, int op)
+{
+	cr_assert_eq(session_goto(&f->s, at(pass, op), &f->err), 0, "%d.%d: %s", pass, op,
+		     f->err.message);
+	cr_assert_eq(session_time_compare(session_now(&f->s), at(pass, op)), 0);
+}
+
+static void open_at_end(struct fixture *f, enum plan plan, bool ring, int chunk)
+{
+	struct seen seen = { 0 };
+
+	open_fixture(f);
+	f->opt.executor.plan = plan;
+	f->opt.executor.ring = ring;
+	f->opt.executor.chunk = chunk;
+	start_with_ids(f);
+	run(f, &seen);
+}
+
+/* From the end back to everywhere, and on to the end: the tokens and logits of the first time. */
+static void everywhere_and_back(enum plan plan, bool ring, int chunk)
+{
+	int32_t first[64], again[64];
+	float logits[128], logits_again[128];
+	struct seen seen = { 0 };
+	struct fixture f;
+	int n_ops, n_passes;
+
+	open_at_end(&f, plan, ring, chunk);
+	keep(&f, first, logits);
+	n_ops = f.model.program.n_ops;
+	n_passes = f.s.n_marks;
+	for (int pass = n_passes - 1; pass >= 0; pass--)
+		for (int op = n_ops; op >= 0; op -= 17) {
+			go(&f, pass, op);
+			if (pass % 3 == 1)
+				go(&f, pass / 2, op / 2);
+			run(&f, &seen);
+			cr_assert_eq(f.s.n_tokens, N_PROMPT + 9);
+			keep(&f, again, logits_again);
+			cr_assert_arr_eq(first, again, (N_PROMPT + 9) * sizeof(first[0]),
+					 "plan %d ring %d chunk %d, from %d.%d", (int)plan, ring,
+					 chunk, pass, op);
+			cr_assert_arr_eq(logits, logits_again,
+					 (size_t)tiny_default.vocab * sizeof(logits[0]));
+		}
+	close_fixture(&f);
+}
+
+Test(session, going_back_to_anywhere_and_on_changes_no_bit)
+{
+	everywhere_and_back(PLAN_DEBUG, false, 512);
+	everywhere_and_back(PLAN_DEBUG, false, 5);
+	everywhere_and_back(PLAN_RUN, false, 512);
+	everywhere_and_back(PLAN_RUN, false, 3);
+}
+
+/* A ring drops keys: the passes before are run again. */
+Test(session, going_back_behind_what_a_ring_has_dropped_runs_it_again)
+{
+	everywhere_and_back(PLAN_RUN, true, 3);
+	everywhere_and_back(PLAN_DEBUG, true, 4);
+}
+
+Test(session, rewinding_gives_back_what_the_pass_began_with)
+{
+	struct fixture f;
+
+	open_at_end(&f, PLAN_DEBUG, false, 512);
+	cr_assert_eq(session_rewind(&f.s, 4, &f.err), 0, "%s", f.err.message);
+	cr_assert_eq(f.s.phase, PHASE_DECODE);
+	cr_assert_eq(f.s.n_tokens, N_PROMPT + 4);
+	cr_assert_eq(f.s.n_generated, 4);
+	cr_assert_eq(executor_positions(&f.s.executor), N_PROMPT + 3);
+	cr_assert_eq(f.s.executor.state, EX_EMPTY);
+	cr_assert_eq(session_time_compare(session_now(&f.s), at(4, 0)), 0);
+	cr_assert_eq(session_rewind(&f.s, 4, &f.err), ERR_USAGE);
+	cr_assert_eq(session_rewind(&f.s, 0, &f.err), 0);
+	cr_assert_eq(f.s.phase, PHASE_PREFILL);
+	cr_assert_eq(f.s.n_tokens, N_PROMPT);
+	cr_assert_eq(session_rewind(&f.s, 0, &f.err), ERR_USAGE);
+	cr_assert_eq(session_rewind(&f.s, -2, &f.err), ERR_USAGE);
+	close_fixture(&f);
+}
+
+Test(session, rewinding_to_the_tokenizer_announces_its_steps_again)
+{
+	struct seen seen = { .wants_steps = true };
+	struct hook hook = seen_hook(&seen);
+	struct fixture f;
+	int n;
+
+	open_fixture(&f);
+	start(&f);
+	session_add_hook(&f.s, &hook);
+	cr_assert_eq(session_set_text(&f.s, "ab", 2, true, &f.err), 0);
+	cr_assert_eq(session_now(&f.s).pass, -1);
+	go(&f, 0, 0);
+	n = seen.n_rules;
+	go(&f, 2, 5);
+	cr_assert_eq(session_rewind(&f.s, -1, &f.err), 0);
+	cr_assert_eq(session_time_compare(session_now(&f.s), at(-1, 0)), 0);
+	seen.n_rules = 0;
+	go(&f, 0, 0);
+	cr_assert_eq(seen.n_rules, n);
+	close_fixture(&f);
+}
+
+Test(session, a_time_that_never_comes_is_refused)
+{
+	struct fixture f;
+	int n_ops;
+
+	open_fixture(&f);
+	start_with_ids(&f);
+	n_ops = f.model.program.n_ops;
+	cr_assert_eq(session_goto(&f.s, at(0, n_ops + 1), &f.err), ERR_USAGE);
+	cr_assert_eq(session_goto(&f.s, at(-1, 0), &f.err), ERR_USAGE);
+	cr_assert_eq(session_goto(&f.s, at(0, -1), &f.err), ERR_USAGE);
+	cr_assert_eq(session_goto(&f.s, at(9, 0), &f.err), ERR_USAGE);
+	cr_assert(strstr(f.err.message, "ends with pass 8"), "%s", f.err.message);
+	cr_assert_eq(f.s.n_generated, 9);
+	go(&f, 8, n_ops);
+	close_fixture(&f);
+}
+
+/* The end of a pass comes before the pick: a token that was picked since is taken back. */
+Test(session, the_end_of_a_pass_is_before_the_pick)
+{
+	struct fixture f;
+	int32_t first, second;
+	int n_ops;
+
+	open_fixture(&f);
+	start_with_ids(&f);
+	n_ops = f.model.program.n_ops;
+	cr_assert_eq(session_advance(&f.s, &f.err), SESSION_TOKEN);
+	first = f.s.tokens[N_PROMPT];
+	go(&f, 0, n_ops);
+	cr_assert_eq(f.s.phase, PHASE_SAMPLE);
+	cr_assert_eq(f.s.n_tokens, N_PROMPT);
+	cr_assert_eq(session_advance(&f.s, &f.err), SESSION_TOKEN);
+	cr_assert_eq(f.s.tokens[N_PROMPT], first);
+	cr_assert_eq(session_advance(&f.s, &f.err), SESSION_TOKEN);
+	second = f.s.tokens[N_PROMPT + 1];
+	go(&f, 0, n_ops);
+	for (int i = 0; i < 2; i++)
+		cr_assert_eq(session_advance(&f.s, &f.err), SESSION_TOKEN);
+	cr_assert_eq(f.s.tokens[N_PROMPT + 1], second);
+	close_fixture(&f);
+}
+
+/* ---- forced tokens
+ * ------------------------------------------------------------------------------- */
+
+Test(session, a_forced_token_takes_the_place_of_the_picked_one)
+{
+	struct seen seen = { .wants_steps = true };
+	struct hook hook = seen_hook(&seen);
+	struct fixture f, plain;
+
+	open_at_end(&plain, PLAN_RUN, false, 512);
+	open_fixture(&f);
+	start_with_ids(&f);
+	session_add_hook(&f.s, &hook);
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(session_advance(&f.s, &f.err), SESSION_TOKEN);
+	cr_assert_eq(session_force(&f.s, 77, &f.err), 0, "%s", f.err.message);
+	cr_assert_eq(f.s.n_tokens, N_PROMPT + 2); /* the pick is taken back */
+	cr_assert_eq(session_advance(&f.s, &f.err), SESSION_TOKEN);
+	cr_assert_eq(f.s.tokens[N_PROMPT + 2], 77);
+	cr_assert(f.s.is_forced);
+	cr_assert_eq(seen.rules[seen.n_rules - 1], 'f');
+	cr_assert_eq(session_advance(&f.s, &f.err), SESSION_TOKEN);
+	cr_assert(!f.s.is_forced);
+	/* It stays when time goes back, until it is taken away. */
+	go(&f, 0, 4);
+	run(&f, &seen);
+	cr_assert_eq(f.s.tokens[N_PROMPT + 2], 77);
+	cr_assert_eq(session_force_at(&f.s, N_PROMPT + 2, -1, &f.err), 0);
+	run(&f, &seen);
+	cr_assert_arr_eq(f.s.tokens, plain.s.tokens, (N_PROMPT + 9) * sizeof(int32_t));
+	close_fixture(&f);
+	close_fixture(&plain);
+}
+
+Test(session, a_forced_end_of_sequence_ends_it)
+{
+	struct fixture f;
+
+	open_fixture(&f);
+	f.opt.ignore_eos = false;
+	start_with_ids(&f);
+	cr_assert_eq(session_force_at(&f.s, N_PROMPT + 1, 2, &f.err), 0);
+	while (session_advance(&f.s, &f.err) == SESSION_TOKEN)
+		;
+	cr_assert_eq(f.s.tokens[f.s.n_tokens - 1], 2);
+	cr_assert(f.s.stopped_at_eos);
+	cr_assert_leq(f.s.n_generated, 2);
+	close_fixture(&f);
+}
+
+Test(session, what_cannot_be_forced_is_refused)
+{
+	struct fixture f;
+
+	open_fixture(&f);
+	start(&f);
+	cr_assert_eq(session_force(&f.s, 3, &f.err), ERR_USAGE); /* there is no prompt */
+	cr_assert_eq(session_set_ids(&f.s, f.ids, N_PROMPT, &f.err), 0);
+	cr_assert_eq(session_force(&f.s, 101, &f.err), ERR_USAGE);
+	cr_assert(strstr(f.err.message, "token id 101"), "%s", f.err.message);
+	cr_assert_eq(session_force_at(&f.s, 3, 5, &f.err), ERR_USAGE);
+	cr_assert(strstr(f.err.message, "position 3"), "%s", f.err.message);
+	close_fixture(&f);
+}
+
+/* ---- edits
+ * --------------------------------------------------------------------------------------- */
+
+static int add_edit(struct fixture *f, const char *name, enum edit_kind kind, float arg, int pass)
+{
+	struct edit e = { .kind = kind, .arg = arg, .pass_from = pass, .pass_to = -1 };
+
+	e.value = program_find(&f->model.program, name);
+	cr_assert_geq(e.value, 0, "%s", name);
+	cr_assert_eq(selection_parse(&e.sel, NULL, value_axes(&f->model.program.values[e.value]),
+				     &f->err),
+		     0);
+	return session_add_edit(&f->s, &e, &f->err);
+}
+
+/* An edit made late gives what it gives when it is made first; without it all is as before. */
+static void edit_late(enum plan plan, const char *name, int pass)
+{
+	int32_t tokens[2][64], plain[64];
+	float logits[2][128], plain_logits[128];
+	struct seen seen = { 0 };
+	struct fixture f;
+	int id = 0;
+
+	open_at_end(&f, plan, false, 512);
+	keep(&f, plain, plain_logits);
+	for (int late = 0; late < 2; late++) {
+		session_restart(&f.s, 9);
+		cr_assert_eq(session_set_ids(&f.s, f.ids, N_PROMPT, &f.err), 0);
+		if (late)
+			go(&f, 5, 20);
+		id = add_edit(&f, name, EDIT_SCALE, 1.5f, pass);
+		cr_assert_gt(id, 0, "%s", f.err.message);
+		cr_assert_leq(session_now(&f.s).pass, pass);
+		run(&f, &seen);
+		keep(&f, tokens[late], logits[late]);
+		cr_assert_eq(session_remove_edit(&f.s, id, &f.err), 0);
+	}
+	cr_assert_arr_eq(tokens[0], tokens[1], (N_PROMPT + 9) * sizeof(tokens[0][0]));
+	cr_assert_arr_eq(logits[0], logits[1], (size_t)tiny_default.vocab * sizeof(float));
+	cr_assert_neq(memcmp(logits[0], plain_logits, (size_t)tiny_default.vocab * sizeof(float)),
+		      0);
+	run(&f, &seen);
+	keep(&f, tokens[0], logits[0]);
+	cr_assert_arr_eq(tokens[0], plain, (N_PROMPT + 9) * sizeof(plain[0]));
+	cr_assert_arr_eq(logits[0], plain_logits, (size_t)tiny_default.vocab * sizeof(float));
+	close_fixture(&f);
+}
+
+Test(session, an_edit_goes_back_to_where_it_matters_first)
+{
+	for (int plan = PLAN_RUN; plan <= PLAN_DEBUG; plan++) {
+		edit_late(plan, "model.layers.0.mlp.down_proj:out", 2);
+		edit_late(plan, "model.layers.1.self_attn:pattern", 5);
+		edit_late(plan, "model.layers.1.self_attn:k_cache", 0);
+		edit_late(plan, "model.layers.1.mlp.up_proj.weight", 0);
+	}
+}
+
+Test(session, an_edit_to_come_moves_nothing)
+{
+	struct fixture f;
+
+	open_fixture(&f);
+	start_with_ids(&f);
+	go(&f, 2, 7);
+	cr_assert_gt(add_edit(&f, "model.layers.0.mlp.down_proj:out", EDIT_ZERO, 0, 6), 0);
+	cr_assert_gt(add_edit(&f, "model.layers.1.mlp.down_proj:out", EDIT_ZERO, 0, 2), 0);
+	cr_assert_eq(session_time_compare(session_now(&f.s), at(2, 7)), 0);
+	close_fixture(&f);
 }
