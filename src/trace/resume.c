@@ -10,49 +10,10 @@
 
 #include "recording_file.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 extern const char indexes_sql[];
-
-/* ---- kept while recording ------------------------------------------------------------------ */
-
-static int put_meta(struct trace_writer *w, const char *key, const char *value, struct err *err)
-{
-	struct stmt *s = &w->sql.meta;
-
-	if (stmt_ready(&w->db, s, "INSERT OR REPLACE INTO meta VALUES(:key, :value)", err))
-		return err->code;
-	stmt_text(s, ":key", key);
-	stmt_text(s, ":value", value);
-	return stmt_run(&w->db, s, err);
-}
-
-int writer_insert_settings(struct trace_writer *w, struct err *err)
-{
-	struct text key = { 0 };
-	int i, ret = 0;
-
-	for (i = 0; i < w->opt.n_settings && !ret; i++) {
-		text_clear(&key);
-		text_addf(&key, "resume %s", w->opt.settings[i].name);
-		ret = put_meta(w, key.data, w->opt.settings[i].value, err);
-	}
-	text_release(&key);
-	return ret;
-}
-
-int writer_mark(struct trace_writer *w, struct err *err)
-{
-	char mark[128];
-
-	if (!w->opt.n_settings)
-		return 0;
-	snprintf(mark, sizeof(mark), "[%lld,%lld,%lld,%lld]", (long long)w->next_pass,
-		 (long long)w->next_span, (long long)w->next_value, (long long)w->next_tensor);
-	return put_meta(w, "last_run_begins", mark, err);
-}
 
 /* ---- is it the same? ----------------------------------------------------------------------- */
 

@@ -1,5 +1,5 @@
 /*
- * writer.c -- the file, its runs, and what the caller records of them; see writer.h.
+ * writer.c -- the file, its runs, and what became of them; see writer.h.
  *
  * While recording: write-ahead log, one transaction a pass, no indexes.  Whatever was committed is
  * readable by others at once and after a kill.  Closing makes the indexes and folds the log into
@@ -12,7 +12,6 @@
 
 #include "torchless/mem.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,30 +29,6 @@ static const char recording_pragmas[] =
 	"PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
 	"PRAGMA foreign_keys = OFF; PRAGMA wal_autocheckpoint = 4000;"
 	"PRAGMA temp_store = MEMORY;";
-
-/* ---- transactions -------------------------------------------------------------------------- */
-
-int writer_begin(struct trace_writer *w, struct err *err)
-{
-	if (w->in_transaction)
-		return 0;
-	w->in_transaction = true;
-	return db_exec(&w->db, "BEGIN", err);
-}
-
-int writer_commit(struct trace_writer *w, struct err *err)
-{
-	int64_t started = writer_cpu_clock();
-	int ret;
-
-	if (!w->in_transaction)
-		return 0;
-	w->in_transaction = false;
-	w->transaction_bytes = 0;
-	ret = db_exec(&w->db, "COMMIT", err);
-	w->totals.writing_ns += writer_cpu_clock() - started;
-	return ret;
-}
 
 /* ---- the file ------------------------------------------------------------------------------ */
 
@@ -388,153 +363,6 @@ int trace_writer_flush(struct trace_writer *w, struct err *err)
 	if (writer_flush(w, err))
 		return err->code;
 	return writer_commit(w, err);
-}
-
-int writer_event(struct trace_writer *w, const char *kind, int severity, int64_t about,
-		 const char *data, struct err *err)
-{
-	struct stmt *s = &w->sql.event;
-
-	if (writer_begin(w, err) ||
-	    stmt_ready(&w->db, s,
-		       "INSERT INTO event(run_id, ts, kind, severity, value_id, data) "
-		       "VALUES(:run, :ts, :kind, :severity, nullif(:value, -1), :data)",
-		       err))
-		return err->code;
-	stmt_int(s, ":run", w->run_id);
-	stmt_int(s, ":ts", writer_time(w, writer_clock()));
-	stmt_text(s, ":kind", kind);
-	stmt_int(s, ":severity", severity);
-	stmt_int(s, ":value", about);
-	stmt_text(s, ":data", data);
-	return stmt_run(&w->db, s, err);
-}
-
-/* ---- tokens and candidates ----------------------------------------------------------------- */
-
-static const char *const source_names[] = { "bos", "prompt", "generated", "forced" };
-
-/* The bytes a token stands for; none with --redact. */
-static void bind_piece(struct trace_writer *w, struct stmt *s, int32_t id)
-{
-	struct bytes piece;
-
-	if (w->redact || !w->model.piece)
-		return;
-	piece = w->model.piece(w->model.ctx, id);
-	stmt_blob(s, ":piece", piece.data ? piece.data : "", piece.len);
-}
-
-int trace_writer_token(struct trace_writer *w, int64_t pos, int32_t id, int64_t start, int64_t end,
-		       enum token_source source, struct err *err)
-{
-	struct stmt *s = &w->sql.token;
-
-	if (writer_begin(w, err) ||
-	    stmt_ready(
-		    &w->db, s,
-		    "INSERT OR REPLACE INTO token(run_id, pos, token_id, piece, byte_start, "
-		    "byte_end, source) VALUES(:run, :pos, :id, :piece, nullif(:start, -1), nullif(:end, -1), :source)",
-		    err))
-		return err->code;
-	stmt_int(s, ":run", w->run_id);
-	stmt_int(s, ":pos", pos);
-	stmt_int(s, ":id", id);
-	bind_piece(w, s, id);
-	stmt_int(s, ":start", start);
-	stmt_int(s, ":end", end);
-	stmt_text(s, ":source", source_names[source]);
-	w->n_tokens++;
-	if ((source == TOKEN_BOS || source == TOKEN_PROMPT) && pos >= w->n_prompt)
-		w->n_prompt = pos + 1;
-	return stmt_run(&w->db, s, err);
-}
-
-int trace_writer_token_scored(struct trace_writer *w, int64_t pos, double logprob, int64_t rank,
-			      double entropy, struct err *err)
-{
-	struct stmt *s = &w->sql.scored;
-
-	if (writer_begin(w, err) ||
-	    stmt_ready(&w->db, s,
-		       "UPDATE token SET logprob = :logprob, rank = nullif(:rank, -1), "
-		       "entropy = :entropy WHERE run_id = :run AND pos = :pos",
-		       err))
-		return err->code;
-	stmt_real(s, ":logprob", logprob);
-	stmt_int(s, ":rank", rank);
-	stmt_real(s, ":entropy", entropy);
-	stmt_int(s, ":run", w->run_id);
-	stmt_int(s, ":pos", pos);
-	return stmt_run(&w->db, s, err);
-}
-
-static int insert_candidate(struct trace_writer *w, int64_t pos, int64_t rank,
-			    const struct trace_candidate *c, struct err *err)
-{
-	struct stmt *s = &w->sql.cand;
-
-	if (stmt_ready(
-		    &w->db, s,
-		    "INSERT INTO cand(run_id, pos, rank, token_id, piece, logit, logprob, kept, "
-		    "cut_by) VALUES(:run, :pos, :rank, :id, :piece, :logit, :logprob, :cut_by IS NULL, :cut_by)",
-		    err))
-		return err->code;
-	stmt_int(s, ":run", w->run_id);
-	stmt_int(s, ":pos", pos);
-	stmt_int(s, ":rank", rank);
-	stmt_int(s, ":id", c->id);
-	bind_piece(w, s, c->id);
-	stmt_real(s, ":logit", (double)c->logit);
-	stmt_real(s, ":logprob", (double)c->logprob);
-	stmt_text(s, ":cut_by", c->cut_by);
-	return stmt_run(&w->db, s, err);
-}
-
-/* NaN has no place among numbers that queries order by. */
-static bool is_comparable(const struct trace_candidate *c)
-{
-	return !isnan(c->logit) && !isnan(c->logprob);
-}
-
-int trace_writer_candidates(struct trace_writer *w, int64_t pos, const struct trace_candidate *c,
-			    int64_t n, struct err *err)
-{
-	struct stmt *s = &w->sql.cand_clear;
-	int64_t i, rank = 0;
-
-	if (writer_begin(w, err) ||
-	    stmt_ready(&w->db, s, "DELETE FROM cand WHERE run_id = :run AND pos = :pos", err))
-		return err->code;
-	stmt_int(s, ":run", w->run_id);
-	stmt_int(s, ":pos", pos);
-	if (stmt_run(&w->db, s, err))
-		return err->code;
-	for (i = 0; i < n; i++) {
-		if (is_comparable(&c[i]) && insert_candidate(w, pos, rank++, &c[i], err))
-			return err->code;
-	}
-	return 0;
-}
-
-int trace_writer_edit(struct trace_writer *w, value_id value, const char *sel, const char *kind,
-		      struct err *err)
-{
-	struct stmt *s = &w->sql.edit;
-	int ret;
-
-	if (writer_begin(w, err) || stmt_ready(&w->db, s,
-					       "INSERT INTO edit(run_id, point_id, sel, kind) "
-					       "VALUES(:run, :point, :sel, :kind)",
-					       err))
-		return err->code;
-	stmt_int(s, ":run", w->run_id);
-	stmt_int(s, ":point", w->point_ids[value]);
-	stmt_text(s, ":sel", sel);
-	stmt_text(s, ":kind", kind);
-	ret = stmt_run(&w->db, s, err);
-	w->edit_ids[value] = sqlite3_last_insert_rowid(w->db.handle);
-	return ret;
 }
 
 /* ---- what became of it --------------------------------------------------------------------- */

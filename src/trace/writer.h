@@ -5,14 +5,20 @@
  * meets no SQL; payloads go out as they come.  Row ids are given in the order of execution, on
  * entry for spans (a subtree is a range of ids).
  *
- *	writer.c      the file, runs, tokens, candidates, edits
- *	resume.c      continuing a file that was left in the middle of its runs
- *	dictionary.c  model, module, point, point_alias
- *	spans.c       the hook: passes, stages, module calls
- *	measure.c     statistics, hash and dump of one value
- *	payload.c     a dumped tensor, in chunks, stored once
- *	budget.c      what of the dumps is kept when not all of them fit
- *	cost.c        operations and bytes of one op
+ * Its files, each standing on those above it only:
+ *
+ *	transaction.c  the transaction, the clocks, events, and marks to resume by
+ *	dictionary.c   model, module, point, point_alias
+ *	cost.c         operations and bytes of one op
+ *	payload.c      a dumped tensor, in chunks, stored once
+ *	measure.c      statistics, hash and dump of one value
+ *	rows.c         spans and values of a pass: in memory, then stored
+ *	spans.c        the hook: passes, stages, module calls
+ *	tokens.c       tokens and candidates
+ *	edits.c        edits
+ *	budget.c       what of the dumps is kept when not all of them fit
+ *	writer.c       the file and its runs
+ *	resume.c       continuing a file that was left in the middle of its runs
  */
 #ifndef TORCHLESS_TRACE_WRITER_H
 #define TORCHLESS_TRACE_WRITER_H
@@ -129,6 +135,8 @@ struct trace_writer {
 	int64_t n_cut_told;
 };
 
+/* ---- transaction.c ------------------------------------------------------------------------- */
+
 /* Nanoseconds of CLOCK_MONOTONIC. */
 int64_t writer_clock(void);
 
@@ -138,21 +146,6 @@ int64_t writer_cpu_clock(void);
 /* A moment of the run: nanoseconds since it began, without the time that recording took. */
 int64_t writer_time(const struct trace_writer *w, int64_t clock);
 
-/* A writer without a file: captures are known, ids begin at 1.  NULL and err; free it. */
-struct trace_writer *writer_make(const struct program *p, const struct trace_model *model,
-				 const struct trace_options *opt, struct err *err);
-void writer_free(struct trace_writer *w);
-
-/* Lock and open the file; then have SQLite write it as a recording is written. */
-int writer_open(struct trace_writer *w, const char *path, struct err *err);
-int writer_start(struct trace_writer *w, struct err *err);
-
-/* Keep where the rows of a run that begins now will begin, if there are settings to resume by. */
-int writer_mark(struct trace_writer *w, struct err *err);
-
-/* Keep opt.settings. */
-int writer_insert_settings(struct trace_writer *w, struct err *err);
-
 /* Open a transaction unless one is open; commit it. */
 int writer_begin(struct trace_writer *w, struct err *err);
 int writer_commit(struct trace_writer *w, struct err *err);
@@ -161,28 +154,27 @@ int writer_commit(struct trace_writer *w, struct err *err);
 int writer_event(struct trace_writer *w, const char *kind, int severity, int64_t about,
 		 const char *data, struct err *err);
 
+/* Keep opt.settings. */
+int writer_insert_settings(struct trace_writer *w, struct err *err);
+
+/* Keep where the rows of a run that begins now will begin, if there are settings to resume by. */
+int writer_mark(struct trace_writer *w, struct err *err);
+
+/* ---- dictionary.c -------------------------------------------------------------------------- */
+
 /* Write the rows of model, module, point and point_alias, and fill w->point_ids. */
 int writer_dictionary(struct trace_writer *w, const struct trace_model *m, struct err *err);
 
 /* Fill w->point_ids for a file that has these rows; ERR_USAGE when another model made them. */
 int writer_check_dictionary(struct trace_writer *w, const struct trace_model *m, struct err *err);
 
-/* Set up w->hook. */
-void writer_hook_init(struct trace_writer *w);
+/* ---- cost.c -------------------------------------------------------------------------------- */
 
-/* Write the rows that are in memory; spans that are open stay so and are completed later. */
-int writer_flush(struct trace_writer *w, struct err *err);
+/* What running `op` in the executor's pass costs. */
+struct cost cost_of(const struct executor *ex, const struct op *op);
+void cost_add(struct cost *a, const struct cost *b);
 
-/* Forget the rows of the pass. */
-void writer_clear_pass(struct trace_writer *w);
-
-/*
- * Read value `v`, which has just been computed, and append its row under span `span_id`.
- * *stop is set when opt.stop_on_* is met.
- */
-int writer_measure(struct trace_writer *w, struct executor *ex, value_id v, int64_t span_id,
-		   bool *stop, struct err *err);
-void measure_release(struct trace_writer *w);
+/* ---- payload.c ----------------------------------------------------------------------------- */
 
 /*
  * Store a tensor given piece by piece as f32 in C order: its id in `tensor`, that of an equal one
@@ -200,8 +192,38 @@ int64_t payload_key(const char *shape, enum dtype dtype, int64_t hash);
 /* Payloads equal to tensor `id`, which the file holds, are not to be stored again. */
 void payload_known(struct trace_writer *w, int64_t key, int64_t bytes, int64_t id);
 
-/* What running `op` in the executor's pass costs. */
-struct cost cost_of(const struct executor *ex, const struct op *op);
-void cost_add(struct cost *a, const struct cost *b);
+/* ---- measure.c ----------------------------------------------------------------------------- */
+
+/*
+ * Read value `v`, which has just been computed, and append its row under span `span_id`.
+ * *stop is set when opt.stop_on_* is met.
+ */
+int writer_measure(struct trace_writer *w, struct executor *ex, value_id v, int64_t span_id,
+		   bool *stop, struct err *err);
+void measure_release(struct trace_writer *w);
+
+/* ---- rows.c -------------------------------------------------------------------------------- */
+
+/* Write the rows that are in memory; spans that are open stay so and are completed later. */
+int writer_flush(struct trace_writer *w, struct err *err);
+
+/* Forget the rows of the pass. */
+void writer_clear_pass(struct trace_writer *w);
+
+/* ---- spans.c ------------------------------------------------------------------------------- */
+
+/* Set up w->hook. */
+void writer_hook_init(struct trace_writer *w);
+
+/* ---- writer.c ------------------------------------------------------------------------------ */
+
+/* A writer without a file: captures are known, ids begin at 1.  NULL and err; free it. */
+struct trace_writer *writer_make(const struct program *p, const struct trace_model *model,
+				 const struct trace_options *opt, struct err *err);
+void writer_free(struct trace_writer *w);
+
+/* Lock and open the file; then have SQLite write it as a recording is written. */
+int writer_open(struct trace_writer *w, const char *path, struct err *err);
+int writer_start(struct trace_writer *w, struct err *err);
 
 #endif

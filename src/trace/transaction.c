@@ -1,0 +1,119 @@
+/*
+ * transaction.c -- what every file of the writer stands on: its transaction, its clocks, its marks.
+ *
+ * A transaction is opened by whoever has a row to write and committed where a pass or a run ends,
+ * so that a reader, or a kill, finds whole passes.
+ */
+#include "writer.h"
+
+#include <stdio.h>
+#include <time.h>
+
+/* ---- clocks ---------------------------------------------------------------------------------- */
+
+static int64_t read_clock(clockid_t id)
+{
+	struct timespec t;
+
+	clock_gettime(id, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+int64_t writer_clock(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
+}
+
+int64_t writer_cpu_clock(void)
+{
+	return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
+int64_t writer_time(const struct trace_writer *w, int64_t clock)
+{
+	return clock - w->started_ns - w->recording_ns;
+}
+
+/* ---- transactions ---------------------------------------------------------------------------- */
+
+int writer_begin(struct trace_writer *w, struct err *err)
+{
+	if (w->in_transaction)
+		return 0;
+	w->in_transaction = true;
+	return db_exec(&w->db, "BEGIN", err);
+}
+
+int writer_commit(struct trace_writer *w, struct err *err)
+{
+	int64_t started = writer_cpu_clock();
+	int ret;
+
+	if (!w->in_transaction)
+		return 0;
+	w->in_transaction = false;
+	w->transaction_bytes = 0;
+	ret = db_exec(&w->db, "COMMIT", err);
+	w->totals.writing_ns += writer_cpu_clock() - started;
+	return ret;
+}
+
+/* ---- what happened --------------------------------------------------------------------------- */
+
+int writer_event(struct trace_writer *w, const char *kind, int severity, int64_t about,
+		 const char *data, struct err *err)
+{
+	struct stmt *s = &w->sql.event;
+
+	if (writer_begin(w, err) ||
+	    stmt_ready(&w->db, s,
+		       "INSERT INTO event(run_id, ts, kind, severity, value_id, data) "
+		       "VALUES(:run, :ts, :kind, :severity, nullif(:value, -1), :data)",
+		       err))
+		return err->code;
+	stmt_int(s, ":run", w->run_id);
+	stmt_int(s, ":ts", writer_time(w, writer_clock()));
+	stmt_text(s, ":kind", kind);
+	stmt_int(s, ":severity", severity);
+	stmt_int(s, ":value", about);
+	stmt_text(s, ":data", data);
+	return stmt_run(&w->db, s, err);
+}
+
+/* ---- where to resume ------------------------------------------------------------------------- */
+
+static int put_meta(struct trace_writer *w, const char *key, const char *value, struct err *err)
+{
+	struct stmt *s = &w->sql.meta;
+
+	if (stmt_ready(&w->db, s, "INSERT OR REPLACE INTO meta VALUES(:key, :value)", err))
+		return err->code;
+	stmt_text(s, ":key", key);
+	stmt_text(s, ":value", value);
+	return stmt_run(&w->db, s, err);
+}
+
+int writer_insert_settings(struct trace_writer *w, struct err *err)
+{
+	struct text key = { 0 };
+	int i, ret = 0;
+
+	for (i = 0; i < w->opt.n_settings && !ret; i++) {
+		text_clear(&key);
+		text_addf(&key, "resume %s", w->opt.settings[i].name);
+		ret = put_meta(w, key.data, w->opt.settings[i].value, err);
+	}
+	text_release(&key);
+	return ret;
+}
+
+int writer_mark(struct trace_writer *w, struct err *err)
+{
+	char mark[128];
+
+	if (!w->opt.n_settings)
+		return 0;
+	snprintf(mark, sizeof(mark), "[%lld,%lld,%lld,%lld]", (long long)w->next_pass,
+		 (long long)w->next_span, (long long)w->next_value, (long long)w->next_tensor);
+	return put_meta(w, "last_run_begins", mark, err);
+}
