@@ -1,6 +1,8 @@
 /* db.c -- see db.h. */
 #include "db.h"
 
+#include "open_files.h"
+
 #include "torchless/mem.h"
 
 #include <assert.h>
@@ -56,6 +58,7 @@ int db_open(struct db *db, const char *path, int flags, struct err *err)
 	if (sqlite3_open_v2(path, &db->handle, flags, NULL) != SQLITE_OK)
 		return err_set(err, ERR_IO, "%s: %s", path, why_not_open(db->handle));
 	sqlite3_extended_result_codes(db->handle, 1);
+	db->file = open_files_enter(sqlite3_db_filename(db->handle, "main"));
 	return 0;
 }
 
@@ -66,7 +69,9 @@ void db_close(struct db *db)
 	while (db->handle && (s = sqlite3_next_stmt(db->handle, NULL)))
 		sqlite3_finalize(s);
 	sqlite3_close(db->handle);
+	open_files_leave(db->file);
 	free(db->path);
+	db->file = NULL;
 	db->handle = NULL;
 	db->path = NULL;
 }

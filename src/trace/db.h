@@ -18,10 +18,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct open_file;
+
 struct db {
 	sqlite3 *handle;
-	char *path;  /* for errors */
-	bool is_new; /* nothing was recorded yet that an error could promise is there */
+	struct open_file *file; /* see open_files.h */
+	char *path;             /* for errors */
+	bool is_new;            /* nothing was recorded yet that an error could promise is there */
 };
 
 struct stmt {

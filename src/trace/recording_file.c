@@ -9,6 +9,7 @@
 #include "recording_file.h"
 
 #include "db.h"
+#include "open_files.h"
 
 #include "torchless/mem.h"
 #include "torchless/trace.h"
@@ -19,7 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -64,7 +64,10 @@ static void move_side_files(const char *from, const char *to)
 static int write_new(const char *path, const char *const *scripts, struct err *err)
 {
 	struct db db = { .is_new = true };
-	/* SQLite would say of a read-only folder that there is no such file. */
+	/*
+	 * SQLite would say of a read-only folder that there is no such file.  The name is this
+	 * process's own and was just removed: nobody has a lock that closing could drop.
+	 */
 	int ret, fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
 
 	if (fd < 0)
@@ -90,21 +93,21 @@ static int write_new(const char *path, const char *const *scripts, struct err *e
 	return ret;
 }
 
-/* 0 and the locked file in *fd; EWOULDBLOCK when another process has it; why it does not open. */
-static int lock_file(const char *path, int *fd)
+static int refuse_open(const char *path, struct err *err)
 {
-	int code;
-
-	*fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY);
-	if (*fd < 0)
-		return errno;
-	/* Where files cannot be locked, SQLite's own locks must do. */
-	if (!flock(*fd, LOCK_EX | LOCK_NB) || errno != EWOULDBLOCK)
-		return 0;
-	code = errno;
-	close(*fd);
-	*fd = -1;
-	return code;
+	if (open_files_has_lock(path))
+		return err_set(err, ERR_IO,
+			       "%s is being written by this process; choose another name with -o",
+			       path);
+	if (open_files_has(path))
+		return err_set(
+			err, ERR_IO,
+			"%s is open in this process, which reads it; choose another name with -o",
+			path);
+	return err_set(
+		err, ERR_IO,
+		"%s is open in another program that records or reads it; choose another name with -o",
+		path);
 }
 
 /* Fold the log or journal of an old database into it; whatever is no database is left alone. */
@@ -112,24 +115,19 @@ static int settle_old(const char *path, struct err *err)
 {
 	struct db db = { 0 };
 	struct err reason = { 0 };
-	int fd, code, locked = lock_file(path, &fd);
-	int ret =
-		locked == EWOULDBLOCK ? ERR_IO : db_open(&db, path, SQLITE_OPEN_READWRITE, &reason);
+	int fd, code, ret;
 
+	if (open_files_lock(path, &fd) == EWOULDBLOCK)
+		return refuse_open(path, err);
+	ret = db_open(&db, path, SQLITE_OPEN_READWRITE, &reason);
 	if (!ret)
 		ret = db_exec(&db,
 			      "SELECT count(*) FROM sqlite_schema; PRAGMA journal_mode = DELETE",
 			      &reason);
 	code = ret && db.handle ? sqlite3_errcode(db.handle) & 0xff : SQLITE_OK;
 	db_close(&db);
-	if (fd >= 0)
-		close(fd);
-	if (locked == EWOULDBLOCK || code == SQLITE_BUSY || code == SQLITE_LOCKED)
-		return err_set(
-			err, ERR_IO,
-			"%s is open in another program that records or reads it; choose another name with -o",
-			path);
-	return 0;
+	open_files_unlock(fd);
+	return code == SQLITE_BUSY || code == SQLITE_LOCKED ? refuse_open(path, err) : 0;
 }
 
 static int check_target(const char *path, bool *exists, struct err *err)
@@ -204,27 +202,55 @@ int recording_file_create(const char *path, const char *const *scripts, struct e
 
 /* ---- what there is --------------------------------------------------------------------------- */
 
+/*
+ * The first `n` bytes of a file, zeros behind its end.  SQLite opens it, because this process may
+ * have it open as a database; see open_files.h.
+ */
+static int read_head(const char *path, char *head, int n, struct err *err)
+{
+	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+	sqlite3_file *f = mem_calloc(1, (size_t)vfs->szOsFile);
+	char *full = mem_calloc(1, (size_t)vfs->mxPathname + 1);
+	const char *name = NULL;
+	int ret = 0, code = vfs->xFullPathname(vfs, path, vfs->mxPathname + 1, full);
+
+	/* SQLITE_OK_SYMLINK is success too. */
+	if ((code & 0xff) == SQLITE_OK) {
+		name = sqlite3_create_filename(full, "", "", 0, NULL);
+		errno = 0;
+		code = name ? vfs->xOpen(vfs, name, f, SQLITE_OPEN_READONLY | SQLITE_OPEN_MAIN_DB,
+					 NULL)
+			    : SQLITE_NOMEM;
+	}
+	if (code == SQLITE_OK)
+		code = f->pMethods->xRead(f, head, n, 0);
+	if ((code & 0xff) != SQLITE_OK && code != SQLITE_IOERR_SHORT_READ)
+		ret = err_set(err, ERR_IO, "%s: %s", path,
+			      errno ? strerror(errno) : sqlite3_errstr(code));
+	if (f->pMethods)
+		f->pMethods->xClose(f);
+	sqlite3_free_filename((char *)name);
+	free(full);
+	free(f);
+	return ret;
+}
+
 int recording_file_check(const char *path, struct err *err)
 {
 	static const char magic[16] = "SQLite format 3";
 	char head[sizeof(magic)];
 	struct stat st;
-	FILE *f;
-	size_t n;
 
 	if (stat(path, &st))
 		return err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		return err_set(err, ERR_IO, "%s is %s, not a recording", path,
 			       S_ISDIR(st.st_mode) ? "a directory" : "no regular file");
-	f = fopen(path, "rb");
-	if (!f)
-		return err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
-	n = fread(head, 1, sizeof(head), f);
-	fclose(f);
-	if (!n)
+	if (read_head(path, head, sizeof(head), err))
+		return err->code;
+	if (!st.st_size)
 		return err_set(err, ERR_FORMAT, "%s is empty, not a recording", path);
-	if (n < sizeof(head) || memcmp(head, magic, sizeof(magic)) != 0)
+	if (memcmp(head, magic, sizeof(magic)) != 0)
 		return err_set(err, ERR_FORMAT,
 			       "%s is not a recording: it is not an SQLite database", path);
 	return 0;
@@ -252,9 +278,10 @@ int recording_file_identify(struct db *db, const char *path, struct err *err)
 
 int recording_file_lock(const char *path, int *fd, struct err *err)
 {
-	int code = lock_file(path, fd);
+	int code = open_files_lock(path, fd);
 
 	if (code == EWOULDBLOCK)
-		return err_set(err, ERR_IO, "%s is being written by another process", path);
+		return err_set(err, ERR_IO, "%s is being written by %s process", path,
+			       open_files_has_lock(path) ? "this" : "another");
 	return code ? err_set(err, ERR_IO, "%s cannot be written: %s", path, strerror(code)) : 0;
 }

@@ -22,9 +22,9 @@ int recording_file_check(const char *path, struct err *err);
 int recording_file_identify(struct db *db, const char *path, struct err *err);
 
 /*
- * Become the one process that writes the file `path`: a lock on *fd that ends with it, however the
- * process ends.  Close *fd after the database (closing any descriptor of a file drops SQLite's own
- * locks on it).  ERR_IO when another process has it; reading needs no lock.
+ * Become the one that writes the file `path`: a lock in *fd that ends with the process, however
+ * that ends.  Give it back with open_files_unlock().  ERR_IO when another process has it, or
+ * another writer of this one; reading needs no lock.
  */
 int recording_file_lock(const char *path, int *fd, struct err *err);
 

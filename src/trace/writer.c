@@ -8,6 +8,7 @@
 #include "writer.h"
 
 #include "load.h"
+#include "open_files.h"
 #include "recording_file.h"
 
 #include "torchless/mem.h"
@@ -17,7 +18,6 @@
 #include <string.h>
 #include <sys/utsname.h>
 #include <time.h>
-#include <unistd.h>
 
 extern const char schema_sql[], indexes_sql[], schema_doc_sql[], saved_queries_sql[];
 
@@ -85,8 +85,7 @@ void writer_free(struct trace_writer *w)
 		return;
 	writer_clear_pass(w);
 	db_close(&w->db);
-	if (w->lock_fd >= 0)
-		close(w->lock_fd);
+	open_files_unlock(w->lock_fd);
 	measure_release(w);
 	payload_release(w);
 	text_release(&w->dropped.patterns);

@@ -11,6 +11,7 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -881,7 +882,7 @@ Test(trace, a_file_that_is_being_recorded_is_not_taken_away)
 	record_open(&r, NULL, 1);
 	record_begin(&r, &run);
 	cr_assert(record_pass(&r, prompt, N_PROMPT) == EXECUTOR_DONE);
-	expect_refusal(path, "is open in another program");
+	expect_refusal(path, "is being written by this process");
 	/* Reading it meanwhile is fine. */
 	reader = recording_open(path, &r.err);
 	cr_assert(reader != NULL, "%s", r.err.message);
@@ -966,6 +967,189 @@ Test(trace, a_run_that_is_left_open_is_an_error)
 			    "last_id IS NULL ORDER BY span.id DESC LIMIT 1"),
 		     "model"));
 	cr_assert(number("SELECT count(*) FROM span WHERE last_id IS NOT NULL") == 2);
+}
+
+/* ---- its locks --------------------------------------------------------------------------------
+ */
+
+/*
+ * How many locks this process has on the file.  A child asks: to a process its own are not in the
+ * way, and its looking would drop them.
+ */
+static int count_locks(void)
+{
+	pid_t child = fork();
+	int status;
+
+	if (!child) {
+		struct flock l = { .l_whence = SEEK_SET };
+		int n = 0, fd = open(path, O_RDWR);
+
+		for (;; n++) {
+			l.l_start += l.l_len;
+			l.l_len = 0;
+			l.l_type = F_WRLCK;
+			if (fd < 0 || fcntl(fd, F_GETLK, &l))
+				_exit(255);
+			if (l.l_type == F_UNLCK || l.l_pid != getppid())
+				_exit(n);
+		}
+	}
+	cr_assert(eq(int, waitpid(child, &status, 0), child));
+	cr_assert(not(eq(int, WEXITSTATUS(status), 255)));
+	return WEXITSTATUS(status);
+}
+
+/* Another process that reads the file once it is told to, and leaves. */
+struct other {
+	pid_t pid;
+	int tell;
+};
+
+/* Before this process has a database: SQLite does not survive a fork. */
+static struct other other_begin(void)
+{
+	struct other o;
+	int ends[2];
+	char told;
+
+	cr_assert(pipe(ends) == 0);
+	o.tell = ends[1];
+	o.pid = fork();
+	if (!o.pid) {
+		close(ends[1]);
+		if (read(ends[0], &told, 1) != 1)
+			_exit(1);
+		_exit(number("SELECT count(*) FROM value") > 0 ? 0 : 1);
+	}
+	close(ends[0]);
+	return o;
+}
+
+static void other_reads_and_leaves(struct other *o)
+{
+	int status;
+
+	cr_assert(write(o->tell, "!", 1) == 1);
+	close(o->tell);
+	cr_assert(eq(int, waitpid(o->pid, &status, 0), o->pid));
+	cr_assert(eq(int, status, 0));
+}
+
+static void read_here(const char *name, int n_locks)
+{
+	struct err err = { 0 };
+	struct recording *reader = recording_open(name, &err);
+
+	cr_assert(reader != NULL, "%s", err.message);
+	cr_assert(eq(int, count_locks(), n_locks));
+	recording_close(reader);
+	cr_assert(eq(int, count_locks(), n_locks));
+}
+
+/* Closing any descriptor of a file drops all locks that the process has on it. */
+Test(trace, reading_what_is_recorded_here_leaves_the_locks)
+{
+	struct other other = other_begin();
+	struct recorder r = { 0 };
+	char name[160];
+	int n_locks;
+
+	record_open(&r, NULL, 1);
+	record_begin(&r, &run);
+	cr_assert(record_pass(&r, prompt, N_PROMPT) == EXECUTOR_DONE);
+	n_locks = count_locks();
+	cr_assert(n_locks > 0);
+	read_here(path, n_locks);
+	snprintf(name, sizeof(name), "%s.symlink", path);
+	cr_assert(symlink(path, name) == 0);
+	read_here(name, n_locks);
+	other_reads_and_leaves(&other);
+	cr_assert(exists("-wal"));
+	cr_assert(record_pass(&r, (int32_t[]){ 7 }, 1) == EXECUTOR_DONE, "%s", r.err.message);
+	record_close(&r);
+	cr_assert(number("SELECT count(*) FROM value") == 2 * program_count_points(&toy.p));
+	cr_assert(eq(str, string("PRAGMA integrity_check"), "ok"));
+}
+
+static void expect_no_second_writer(const char *name, int n_locks)
+{
+	struct trace_options opt = { .pattern_keys = 1024 };
+	struct trace_writer *second;
+	struct err err = { 0 };
+	int64_t n_done;
+
+	expect_refusal(name, "is being written by this process");
+	cr_assert_eq(trace_writer_resume(name, &toy.p, &model, &opt, 1, &n_done, &second, &err),
+		     ERR_IO);
+	cr_assert(strstr(err.message, "is being written by this process") != NULL, "%s",
+		  err.message);
+	cr_assert(eq(int, count_locks(), n_locks));
+}
+
+Test(trace, a_second_writer_here_is_refused_and_leaves_the_locks)
+{
+	struct other other = other_begin();
+	struct recorder r = { 0 };
+	char name[160];
+	int i, n_locks;
+
+	record_open(&r, NULL, 1);
+	record_begin(&r, &run);
+	cr_assert(record_pass(&r, prompt, N_PROMPT) == EXECUTOR_DONE);
+	n_locks = count_locks();
+	cr_assert(n_locks > 0);
+	for (i = 0; i < 3; i++)
+		expect_no_second_writer(path, n_locks);
+	/* The same file by another name. */
+	snprintf(name, sizeof(name), "%s.link", path);
+	cr_assert(link(path, name) == 0);
+	expect_no_second_writer(name, n_locks);
+	cr_assert(unlink(name) == 0);
+	other_reads_and_leaves(&other);
+	cr_assert(exists("-wal"));
+	record_close(&r);
+	cr_assert(number("SELECT count(*) FROM value") == program_count_points(&toy.p));
+	cr_assert(eq(str, string("PRAGMA integrity_check"), "ok"));
+}
+
+/* Whether another process could be the one that writes the file. */
+static bool is_free_to_write(void)
+{
+	pid_t child = fork();
+	int status;
+
+	if (!child)
+		_exit(flock(open(path, O_RDWR), LOCK_EX | LOCK_NB) ? 1 : 0);
+	cr_assert(eq(int, waitpid(child, &status, 0), child));
+	return status == 0;
+}
+
+Test(trace, a_writer_that_leaves_a_reader_here_leaves_its_locks)
+{
+	struct recorder r = { 0 };
+	struct recording *reader;
+	int i;
+
+	record_open(&r, NULL, 1);
+	record_begin(&r, &run);
+	cr_assert(record_pass(&r, prompt, N_PROMPT) == EXECUTOR_DONE);
+	cr_assert(not(is_free_to_write()));
+	reader = recording_open(path, &r.err);
+	cr_assert(reader != NULL, "%s", r.err.message);
+	record_close(&r);
+	cr_assert(count_locks() > 0);
+	cr_assert(is_free_to_write());
+	for (i = 0; i < 3; i++) {
+		expect_refusal(path, "is open in this process");
+		cr_assert(count_locks() > 0);
+		cr_assert(is_free_to_write());
+	}
+	recording_close(reader);
+	cr_assert(eq(int, count_locks(), 0));
+	record(NULL, 1);
+	cr_assert(number("SELECT count(*) FROM value") == 3 * program_count_points(&toy.p));
+	cr_assert(eq(str, string("PRAGMA integrity_check"), "ok"));
 }
 
 /* ---- rules ----------------------------------------------------------------------------------- */
