@@ -5,6 +5,8 @@
  */
 #include "recorder.h"
 
+#include "torchless/clock.h"
+
 #include <stdlib.h>
 
 #define BIT(id) (1ull << (id))
@@ -73,7 +75,7 @@ int cmd_trace(struct invocation *in, struct err *err)
 	struct recorder r = { .in = in, .path = option_text(in, OPT_OUTPUT, "trace.db") };
 	int result = check_options(in, err);
 
-	r.began_ns = monotonic_ns();
+	r.began_ns = clock_ns();
 	if (result == 0)
 		result = option_on(in, OPT_PROMPTS) ? trace_runs(&r, err) : trace_one(&r, err);
 	recorder_release(&r);

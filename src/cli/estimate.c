@@ -6,6 +6,7 @@
  * timed while they are done, and a range is said around what follows from that.
  */
 #include "recorder.h"
+#include "torchless/clock.h"
 #include "torchless/mem.h"
 #include "torchless/stats.h"
 
@@ -44,8 +45,8 @@ static double probe_linear(const struct invocation *in, int64_t T)
 	}
 	x = mem_calloc((size_t)(T * widest + 1), sizeof(*x));
 	y = mem_calloc((size_t)(T * widest + 1), sizeof(*y));
-	started = monotonic_ns();
-	for (int i = 0; (ns = monotonic_ns() - started) < PROBE_NS || done == 0; i++) {
+	started = clock_ns();
+	for (int i = 0; (ns = clock_ns() - started) < PROBE_NS || done == 0; i++) {
 		const struct tensor *w = weight_of(p, &p->ops[i % p->n_ops]);
 
 		if (!w)
@@ -67,11 +68,11 @@ static double probe_statistics(void)
 
 	for (int64_t i = 0; i < PROBE_FLOATS; i++)
 		x[i] = (float)(i % 1000) - 500.5f;
-	started = monotonic_ns();
+	started = clock_ns();
 	do {
 		sink = sink + stats_of(x, PROBE_FLOATS).l2;
 		done += PROBE_FLOATS * (int64_t)sizeof(*x);
-		ns = monotonic_ns() - started;
+		ns = clock_ns() - started;
 	} while (ns < PROBE_NS / 5);
 	free(x);
 	return (double)done * 1e9 / (double)ns;
@@ -239,7 +240,7 @@ int recorder_estimate(struct recorder *r, struct err *err)
 	result = trace_estimate(&r->in->model.program, &model, &o, &e, err);
 	if (result == 0) {
 		/* Until now the command did what recording begins with, and made the file. */
-		seconds = (double)(monotonic_ns() - r->began_ns) * 1e-9;
+		seconds = (double)(clock_ns() - r->began_ns) * 1e-9;
 		seconds += guess_seconds(r, &e);
 		result = option_on(r->in, OPT_JSON) ? print_json(&e, seconds, err)
 						    : print_table(r, &e, seconds, err);

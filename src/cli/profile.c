@@ -4,12 +4,12 @@
  * It stands before the trace writer in the list of hooks, so the writer's own work is not counted.
  */
 #include "recorder.h"
+#include "torchless/clock.h"
 #include "torchless/mem.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 const char *const part_names[PART_COUNT] = { "embed", "attention", "mlp", "lm_head" };
 
@@ -36,14 +36,6 @@ static enum part find_part(const char *path)
 		if (text_glob(part_patterns[i].pattern, path))
 			return part_patterns[i].part;
 	return PART_COUNT;
-}
-
-int64_t monotonic_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
 /* ---- the bar ------------------------------------------------------------------------------ */
@@ -99,7 +91,7 @@ static int profile_before(void *ctx, struct executor *ex, const struct site *at,
 	(void)err;
 	if (at->kind == SITE_OP && p->bar)
 		draw_bar(p, ex, ex->program->modules[at->op->module].layer);
-	p->entered_ns = monotonic_ns();
+	p->entered_ns = clock_ns();
 	return HOOK_CONTINUE;
 }
 
@@ -132,7 +124,7 @@ static void measure_residual(struct profile *p, const struct executor *ex, value
 static int profile_after(void *ctx, struct executor *ex, const struct site *at, struct err *err)
 {
 	struct profile *p = ctx;
-	int64_t spent = monotonic_ns() - p->entered_ns;
+	int64_t spent = clock_ns() - p->entered_ns;
 
 	(void)err;
 	if (at->kind != SITE_OP)

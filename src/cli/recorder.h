@@ -28,7 +28,6 @@ struct profile {
 	int64_t d_model;
 	int shown_layer;
 };
-int64_t monotonic_ns(void);
 void profile_init(struct profile *p, const struct session *s, const struct ui *bar);
 void profile_restart(struct profile *p); /* before each run: times go on adding up */
 void profile_release(struct profile *p);

@@ -6,6 +6,7 @@
  * first is run.
  */
 #include "recorder.h"
+#include "torchless/clock.h"
 #include "torchless/mem.h"
 
 #include <assert.h>
@@ -41,7 +42,7 @@ struct runs {
 
 static void draw(struct runs *runs)
 {
-	int64_t now = monotonic_ns(), done = runs->work_done + runs->run_work, spent;
+	int64_t now = clock_ns(), done = runs->work_done + runs->run_work, spent;
 	char shown[32], all[32], left[32];
 	struct text t = { 0 };
 
@@ -299,14 +300,14 @@ static int record_lines(struct runs *runs, struct err *err)
 {
 	int result = 0;
 
-	runs->started_ns = monotonic_ns();
+	runs->started_ns = clock_ns();
 	for (int64_t i = runs->n_done; i < runs->list.n; i++)
 		runs->work += runs->line_work[i];
 	for (int64_t i = runs->n_done; i < runs->list.n && result == 0; i++)
 		result = record_line(runs, &runs->list.items[i], err);
 	clear_bar(runs);
 	result = recorder_close(runs->r, result, err);
-	runs->elapsed_ns = monotonic_ns() - runs->started_ns;
+	runs->elapsed_ns = clock_ns() - runs->started_ns;
 	return result;
 }
 

@@ -13,8 +13,8 @@
 enum { STEP_MOVED = 100 };
 
 /*
- * One bounded move: the tokenizer's steps, the rest of a pass (beginning it when none has begun), or
- * a pick.  SESSION_TOKEN, SESSION_PAUSED, SESSION_DONE, STEP_MOVED when there is more, or ERR_*.
+ * One bounded move: the tokenizer's steps, the rest of a pass (beginning it when none has begun),
+ * or a pick.  SESSION_TOKEN, SESSION_PAUSED, SESSION_DONE, STEP_MOVED when there is more, or ERR_*.
  */
 int session_step(struct session *s, struct err *err);
 

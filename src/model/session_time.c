@@ -2,8 +2,8 @@
  * session_time.c -- time that goes back, and the facts that make it: edits, forced tokens.
  *
  * The one idea: of a pass that is gone nothing is kept but where it began.  Whatever happened since
- * is a function of that, of the edits and of the forced tokens, so it is run again, pass by pass, as
- * it ran.  Inside a pass whose values are all kept the executor only moves its counter.
+ * is a function of that, of the edits and of the forced tokens, so it is run again, pass by pass,
+ * as it ran.  Inside a pass whose values are all kept the executor only moves its counter.
  */
 #include "session_impl.h"
 
@@ -161,7 +161,8 @@ int session_goto(struct session *s, struct session_time to, struct err *err)
 	bool is_here = ex->state != EX_EMPTY && ex->bound_pass == to.pass;
 
 	if (to.pass < 0 || to.op < 0 || to.op > n_ops)
-		return err_set(err, ERR_USAGE, "there is no op %d in pass %d: passes count from 0, ops to %d",
+		return err_set(err, ERR_USAGE,
+			       "there is no op %d in pass %d: passes count from 0, ops to %d",
 			       to.op, to.pass, n_ops);
 	if (order == 0 && ex->state == EX_DONE)
 		return is_past_end(s) ? go_back_in_pass(s, to.op, err) : 0;

@@ -119,7 +119,8 @@ const float *executor_logits(const struct executor *ex, int64_t r)
 	return tensor_row(&ex->tensors[ex->program->logits], r);
 }
 
-/* ---- dead values: in builds with asserts ------------------------------------------------------ */
+/* ---- dead values: in builds with asserts ------------------------------------------------------
+ */
 
 #ifndef NDEBUG
 

@@ -8,6 +8,7 @@
  */
 #include "writer.h"
 
+#include "torchless/clock.h"
 #include "torchless/mem.h"
 
 #include <assert.h>
@@ -58,7 +59,7 @@ int payload_begin(struct trace_writer *w, enum dtype dtype, const int64_t *shape
 static int write_chunk(struct trace_writer *w, struct err *err)
 {
 	struct payload *p = &w->payload;
-	int64_t started = writer_cpu_clock();
+	int64_t started = clock_thread_ns();
 	int ret;
 
 	if (stmt_ready(&w->db, &w->sql.chunk,
@@ -73,7 +74,7 @@ static int write_chunk(struct trace_writer *w, struct err *err)
 	p->total_bytes += p->used;
 	p->used = 0;
 	ret = stmt_run(&w->db, &w->sql.chunk, err);
-	w->totals.writing_ns += writer_cpu_clock() - started;
+	w->totals.writing_ns += clock_thread_ns() - started;
 	return ret;
 }
 

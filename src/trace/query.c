@@ -5,6 +5,7 @@
  */
 #include "recording.h"
 
+#include "torchless/clock.h"
 #include "torchless/mem.h"
 
 #include <ctype.h>
@@ -14,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 /* ---- limits -------------------------------------------------------------------------------- */
 
@@ -23,19 +23,11 @@
 #define POLL_OPS                                                                                   \
 	256 /* steps of SQLite's machine between two looks; a step may call a slow function */
 
-static int64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 /* Called by SQLite while it computes; non-zero makes it stop. */
 static int poll_limits(void *ctx)
 {
 	struct recording *r = ctx;
-	int64_t now = now_ns();
+	int64_t now = clock_ns();
 
 	if (r->query->interrupted && *r->query->interrupted)
 		r->stop = QUERY_INTERRUPTED;
@@ -51,7 +43,7 @@ static int poll_limits(void *ctx)
 /* A statement waits for its next row from now. */
 static void expect_row(struct recording *r)
 {
-	r->row_deadline = r->query->max_wait_ns ? now_ns() + r->query->max_wait_ns : 0;
+	r->row_deadline = r->query->max_wait_ns ? clock_ns() + r->query->max_wait_ns : 0;
 }
 
 static int fail_stop(struct recording *r, struct err *err)
@@ -288,11 +280,11 @@ static int count_rest(struct recording *r, struct running *run, struct err *err)
 {
 	int code;
 
-	r->count_deadline = now_ns() + COUNT_NS;
+	r->count_deadline = clock_ns() + COUNT_NS;
 	while ((code = sqlite3_step(run->stmt)) == SQLITE_ROW) {
 		run->found.found++;
 		run->found.more = true;
-		if (now_ns() > r->count_deadline)
+		if (clock_ns() > r->count_deadline)
 			return 0;
 	}
 	if (code == SQLITE_DONE) {
@@ -328,7 +320,7 @@ static int run_statement(struct recording *r, sqlite3_stmt *s, struct err *err)
 	const struct query *q = r->query;
 	int i, n = sqlite3_column_count(s), ret = bind_params(s, q, err);
 	struct running run = { .stmt = s };
-	int64_t begin = now_ns();
+	int64_t begin = clock_ns();
 	const char **columns;
 
 	if (ret || !n)
@@ -341,7 +333,7 @@ static int run_statement(struct recording *r, sqlite3_stmt *s, struct err *err)
 	ret = step_rows(r, &run, err);
 	r->count_deadline = 0;
 	r->stop = QUERY_GOES_ON;
-	run.found.ns = now_ns() - begin;
+	run.found.ns = clock_ns() - begin;
 	if (ret >= 0 && q->end)
 		ret = q->end(q->ctx, &run.found) < 0 ? err->code : ret;
 	free(columns);
@@ -371,7 +363,7 @@ int recording_query(struct recording *r, const char *sql, const struct query *q,
 
 	r->query = q;
 	r->stop = QUERY_GOES_ON;
-	r->deadline = q->max_ns ? now_ns() + q->max_ns : 0;
+	r->deadline = q->max_ns ? clock_ns() + q->max_ns : 0;
 	expect_row(r);
 	sqlite3_progress_handler(r->db.handle, POLL_OPS, poll_limits, r);
 	ret = run_statements(r, sql, err);

@@ -105,7 +105,7 @@ static int store_values(struct trace_writer *w, struct err *err)
 
 int writer_flush(struct trace_writer *w, struct err *err)
 {
-	int64_t started = writer_cpu_clock();
+	int64_t started = clock_thread_ns();
 	size_t i;
 	int ret = w->n_spans || w->n_values ? writer_begin(w, err) : 0;
 
@@ -117,7 +117,7 @@ int writer_flush(struct trace_writer *w, struct err *err)
 	}
 	if (!ret && w->n_values)
 		ret = store_values(w, err);
-	w->totals.writing_ns += writer_cpu_clock() - started;
+	w->totals.writing_ns += clock_thread_ns() - started;
 	return ret;
 }
 

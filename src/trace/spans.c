@@ -7,6 +7,7 @@
  */
 #include "writer.h"
 
+#include "torchless/clock.h"
 #include "torchless/mem.h"
 
 #include <string.h>
@@ -14,7 +15,7 @@
 /* What a callback returns; the time since `entered` was ours. */
 static int leave(struct trace_writer *w, int64_t entered, int ret)
 {
-	w->recording_ns += writer_clock() - entered;
+	w->recording_ns += clock_ns() - entered;
 	return ret;
 }
 
@@ -79,7 +80,7 @@ static bool is_inside(struct trace_writer *w, int module)
 static int hook_before(void *ctx, struct executor *ex, const struct site *at, struct err *err)
 {
 	struct trace_writer *w = ctx;
-	int64_t entered = writer_clock();
+	int64_t entered = clock_ns();
 
 	(void)ex;
 	(void)err;
@@ -226,7 +227,7 @@ static bool hook_wants(void *ctx, const struct site *at)
 static int hook_after(void *ctx, struct executor *ex, const struct site *at, struct err *err)
 {
 	struct trace_writer *w = ctx;
-	int64_t entered = writer_clock(), ts = writer_time(w, entered);
+	int64_t entered = clock_ns(), ts = writer_time(w, entered);
 	int ret = HOOK_CONTINUE;
 
 	if (at->kind == SITE_STAGE)
@@ -247,7 +248,7 @@ static const char *phase_of(const struct trace_writer *w, const struct executor 
 static int hook_pass_begin(void *ctx, struct executor *ex, struct err *err)
 {
 	struct trace_writer *w = ctx;
-	int64_t entered = writer_clock();
+	int64_t entered = clock_ns();
 	int ret;
 
 	if (!w->in_run)
@@ -282,7 +283,7 @@ static int end_pass(struct trace_writer *w, int64_t ts, struct err *err)
 static int hook_pass_end(void *ctx, struct executor *ex, struct err *err)
 {
 	struct trace_writer *w = ctx;
-	int64_t entered = writer_clock();
+	int64_t entered = clock_ns();
 	int ret;
 
 	(void)ex;

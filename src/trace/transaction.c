@@ -6,28 +6,11 @@
  */
 #include "writer.h"
 
+#include "torchless/clock.h"
+
 #include <stdio.h>
-#include <time.h>
 
 /* ---- clocks ---------------------------------------------------------------------------------- */
-
-static int64_t read_clock(clockid_t id)
-{
-	struct timespec t;
-
-	clock_gettime(id, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-int64_t writer_clock(void)
-{
-	return read_clock(CLOCK_MONOTONIC);
-}
-
-int64_t writer_cpu_clock(void)
-{
-	return read_clock(CLOCK_THREAD_CPUTIME_ID);
-}
 
 int64_t writer_time(const struct trace_writer *w, int64_t clock)
 {
@@ -46,7 +29,7 @@ int writer_begin(struct trace_writer *w, struct err *err)
 
 int writer_commit(struct trace_writer *w, struct err *err)
 {
-	int64_t started = writer_cpu_clock();
+	int64_t started = clock_thread_ns();
 	int ret;
 
 	if (!w->in_transaction)
@@ -54,7 +37,7 @@ int writer_commit(struct trace_writer *w, struct err *err)
 	w->in_transaction = false;
 	w->transaction_bytes = 0;
 	ret = db_exec(&w->db, "COMMIT", err);
-	w->totals.writing_ns += writer_cpu_clock() - started;
+	w->totals.writing_ns += clock_thread_ns() - started;
 	return ret;
 }
 
@@ -72,7 +55,7 @@ int writer_event(struct trace_writer *w, const char *kind, int severity, int64_t
 		       err))
 		return err->code;
 	stmt_int(s, ":run", w->run_id);
-	stmt_int(s, ":ts", writer_time(w, writer_clock()));
+	stmt_int(s, ":ts", writer_time(w, clock_ns()));
 	stmt_text(s, ":kind", kind);
 	stmt_int(s, ":severity", severity);
 	stmt_int(s, ":value", about);

@@ -11,6 +11,7 @@
 #include "open_files.h"
 #include "recording_file.h"
 
+#include "torchless/clock.h"
 #include "torchless/mem.h"
 
 #include <stdio.h>
@@ -31,14 +32,6 @@ static const char recording_pragmas[] =
 	"PRAGMA temp_store = MEMORY;";
 
 /* ---- the file ------------------------------------------------------------------------------ */
-
-static int64_t unix_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 static int insert_meta(struct trace_writer *w, struct err *err)
 {
@@ -255,7 +248,7 @@ static int insert_run(struct trace_writer *w, const struct trace_run *run, struc
 	if (run->prompt && !run->redact)
 		stmt_text_len(&s, ":prompt", run->prompt, run->prompt_len);
 	stmt_int(&s, ":redacted", run->redact);
-	stmt_int(&s, ":started", unix_ns());
+	stmt_int(&s, ":started", clock_unix_ns());
 	ret = stmt_run(&w->db, &s, err);
 	w->run_id = sqlite3_last_insert_rowid(w->db.handle);
 	sqlite3_finalize(s.handle);
@@ -300,7 +293,7 @@ int trace_writer_begin_run(struct trace_writer *w, const struct trace_run *run, 
 	w->stage = -1;
 	w->stopped_fqn = NULL;
 	w->recording_ns = 0;
-	w->started_ns = writer_clock();
+	w->started_ns = clock_ns();
 	w->in_run = true;
 	return w->dropped.n_points ? note_dropped(w, &w->dropped, err) : 0;
 }
@@ -330,7 +323,7 @@ static int update_run(struct trace_writer *w, const char *status, struct err *er
 		       "UPDATE run SET status = :status, ended_ns = :ended WHERE id = :id", err))
 		return err->code;
 	stmt_text(&s, ":status", status);
-	stmt_int(&s, ":ended", unix_ns());
+	stmt_int(&s, ":ended", clock_unix_ns());
 	stmt_int(&s, ":id", w->run_id);
 	ret = stmt_run(&w->db, &s, err);
 	sqlite3_finalize(s.handle);
@@ -350,7 +343,7 @@ int trace_writer_end_run(struct trace_writer *w, const char *status, struct err 
 		ret = note_dropped(w, &w->cut, err);
 	w->n_cut_told = w->cut.n_dumps;
 	if (!ret)
-		ret = insert_recording_time(w, writer_time(w, writer_clock()), err);
+		ret = insert_recording_time(w, writer_time(w, clock_ns()), err);
 	if (!ret)
 		ret = update_run(w, status, err);
 	writer_clear_pass(w);

@@ -137,12 +137,6 @@ struct trace_writer {
 
 /* ---- transaction.c ------------------------------------------------------------------------- */
 
-/* Nanoseconds of CLOCK_MONOTONIC. */
-int64_t writer_clock(void);
-
-/* Nanoseconds that this thread has computed, whatever else the machine did. */
-int64_t writer_cpu_clock(void);
-
 /* A moment of the run: nanoseconds since it began, without the time that recording took. */
 int64_t writer_time(const struct trace_writer *w, int64_t clock);
 

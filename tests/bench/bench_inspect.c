@@ -7,22 +7,19 @@
  * which is what it cannot do without; attention against nothing.  One thread, so that nothing
  * waits.  Without a model there is nothing to measure, and it says so.
  */
+#include "torchless/clock.h"
 #include "torchless/inspect.h"
 #include "torchless/model.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 static char path[64];
 
 static double seconds(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+	return 1e-9 * (double)clock_process_ns();
 }
 
 static void check(int ret, const struct err *err)

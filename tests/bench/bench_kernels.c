@@ -8,6 +8,7 @@
  *
  *	bench_kernels [--json] [--threads N] [--isa NAME] [SUBSTRING of the cases to run]
  */
+#include "torchless/clock.h"
 #include "torchless/kernels.h"
 #include "torchless/mem.h"
 
@@ -15,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #ifdef __x86_64__
 #include <immintrin.h>
 #endif
@@ -64,10 +64,7 @@ struct job {
 
 static double now(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+	return 1e-9 * (double)clock_ns();
 }
 
 static void read_piece(void *ctx, int64_t i, int worker)
