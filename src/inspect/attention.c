@@ -9,6 +9,7 @@
 #include "inspect_impl.h"
 
 #include "torchless/mem.h"
+#include "torchless/numbers.h"
 
 #include <assert.h>
 #include <math.h>
@@ -363,7 +364,7 @@ static int compute_rows(struct inspect *in, struct attn_layer *l, int64_t head, 
 	r->k0 = l->k.first;
 	r->n_keys = r->q0 + r->n > r->k0 ? r->q0 + r->n - r->k0 : 0;
 	a.T = r->n;
-	a.k.n = r->n_keys < l->k.n ? r->n_keys : l->k.n;
+	a.k.n = int64_min(r->n_keys, l->k.n);
 	if (reserve(r, err))
 		return err->code;
 	r->score = r->score_buffer;

@@ -8,6 +8,7 @@
 #include "inspect_impl.h"
 
 #include "torchless/mem.h"
+#include "torchless/numbers.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -28,25 +29,15 @@ struct attn {
 	int64_t head, q, k;
 };
 
-static int64_t max64(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
-}
-
-static int64_t min64(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* The range of a column, cut to [0, n). */
 static int64_t low(const struct attn *a, int column)
 {
-	return max64(a->base.low[column], 0);
+	return int64_max(a->base.low[column], 0);
 }
 
 static int64_t end(const struct attn *a, int column, int64_t n)
 {
-	return min64(a->base.high[column], n - 1) + 1;
+	return int64_min(a->base.high[column], n - 1) + 1;
 }
 
 static void attn_reset(struct table_cursor *c)
@@ -149,13 +140,13 @@ static int64_t block_size(const struct attn *a)
 	int64_t rows = BLOCK * threads_count(inspect_pool(a->base.in));
 	int64_t most = BLOCK_BYTES / (int64_t)sizeof(float) / (a->q + rows);
 
-	return max64(min64(rows, most), 1);
+	return int64_max(int64_min(rows, most), 1);
 }
 
 /* Whether query a->q has a key in range; then a->k is the first of them. */
 static bool first_key(struct attn *a)
 {
-	a->k = attn_next_key(a->layer, max64(attn_first_key(a->layer, a->q), low(a, ATTN_K)));
+	a->k = attn_next_key(a->layer, int64_max(attn_first_key(a->layer, a->q), low(a, ATTN_K)));
 	return a->k < end(a, ATTN_K, a->q + 1);
 }
 
@@ -167,7 +158,7 @@ static int load(struct attn *a, struct err *err)
 	if (a->has_rows && a->q >= r->q0 && a->q < r->q0 + r->n)
 		return 0;
 	a->has_rows = false;
-	if (attn_rows(a->base.in, a->layer, a->head, a->q, min64(block_size(a), last - a->q),
+	if (attn_rows(a->base.in, a->layer, a->head, a->q, int64_min(block_size(a), last - a->q),
 		      &a->rows, err))
 		return err->code;
 	a->has_rows = true;

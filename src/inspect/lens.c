@@ -10,6 +10,7 @@
 #include "inspect_impl.h"
 
 #include "torchless/mem.h"
+#include "torchless/numbers.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -148,7 +149,7 @@ static int read_stream(struct lens *l, const struct stream *from, float *x, stru
 static int compute(struct lens *l, const struct lens_head *h, struct stream **todo, int64_t n,
 		   int64_t at_least, struct err *err)
 {
-	int64_t rows = n > at_least ? n : at_least, D = l->m.d_model;
+	int64_t rows = int64_max(n, at_least), D = l->m.d_model;
 	float *x = mem_calloc((size_t)rows, (size_t)D * sizeof(*x));
 	struct lens_row *out[BATCH];
 	int ret = 0;

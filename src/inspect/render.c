@@ -3,6 +3,7 @@
 
 #include "torchless/json.h"
 #include "torchless/mem.h"
+#include "torchless/numbers.h"
 #include "torchless/stats.h"
 
 #include <math.h>
@@ -214,7 +215,7 @@ int scalar_topk(struct inspect *in, sqlite3_context *ctx, int n_args, sqlite3_va
 	t = inspect_tensor(in, args[0], err);
 	if (!t)
 		return err->code;
-	ret = result_top(ctx, t, k < t->numel ? k : t->numel, err);
+	ret = result_top(ctx, t, int64_min(k, t->numel), err);
 	tensor_release(in, t);
 	return ret;
 }
@@ -243,7 +244,7 @@ static void count(struct histogram *h, const float *x, int64_t n)
 			h->above++;
 		} else {
 			bin = width > 0 ? (int64_t)((x[i] - h->lo) / width) : 0;
-			h->counts[bin < h->n_bins ? bin : h->n_bins - 1]++;
+			h->counts[int64_min(bin, h->n_bins - 1)]++;
 		}
 	}
 }
@@ -331,7 +332,7 @@ int scalar_spark(struct inspect *in, sqlite3_context *ctx, int n_args, sqlite3_v
 	t = inspect_tensor(in, args[0], err);
 	if (!t)
 		return err->code;
-	width = width < t->numel ? width : t->numel;
+	width = int64_min(width, t->numel);
 	for (int64_t i = 0; i < width; i++) {
 		int64_t from = t->numel / width * i + t->numel % width * i / width;
 		int64_t to = t->numel / width * (i + 1) + t->numel % width * (i + 1) / width;

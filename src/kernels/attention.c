@@ -13,6 +13,7 @@
  */
 #include "torchless/kernels.h"
 #include "torchless/mem.h"
+#include "torchless/numbers.h"
 
 #include <assert.h>
 #include <math.h>
@@ -20,11 +21,6 @@
 
 /* A multiple of the rows that the AVX2 kernels take at once, 3 and 6. */
 #define TILE 36
-
-static int64_t min64(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
 
 int64_t attention_first(const struct attention *a, int64_t t)
 {
@@ -35,13 +31,13 @@ int64_t attention_first(const struct attention *a, int64_t t)
 
 int64_t attention_last(const struct attention *a, int64_t t)
 {
-	return min64(a->pos0 + t + 1 - a->k.first, a->k.n);
+	return int64_min(a->pos0 + t + 1 - a->k.first, a->k.n);
 }
 
 /* Queries [t0, t0 + TILE) of a head, with the keys that any of them sees. */
 static struct attention_tile tile_at(const struct attention *a, int64_t head, int64_t t0)
 {
-	int64_t n = min64(TILE, a->T - t0);
+	int64_t n = int64_min(TILE, a->T - t0);
 	struct attention_tile tile = { head, t0, n, attention_first(a, t0),
 				       attention_last(a, t0 + n - 1) };
 
@@ -60,7 +56,7 @@ static void mask_row(const struct attention *a, float *row, int64_t n, int64_t t
 {
 	int64_t first = attention_first(a, t) - s0, last = attention_last(a, t) - s0;
 
-	for (int64_t i = 0; i < min64(first, n); i++)
+	for (int64_t i = 0; i < int64_min(first, n); i++)
 		row[i] = -INFINITY;
 	for (int64_t i = last > 0 ? last : 0; i < n; i++)
 		row[i] = -INFINITY;
@@ -79,7 +75,7 @@ static void run_tile(void *ctx, int64_t i, int worker)
 {
 	struct run *run = ctx;
 	const struct attention *a = run->a;
-	int64_t E = a->k.head_dim, rows = min64(TILE, a->T);
+	int64_t E = a->k.head_dim, rows = int64_min(TILE, a->T);
 	int64_t t0 = (n_tiles(a) - 1 - i / a->n_heads) * TILE;
 	struct attention_tile tile = tile_at(a, i % a->n_heads, t0);
 	float *p = run->scratch + worker * rows * run->max_keys;
@@ -97,7 +93,7 @@ static void run_tile(void *ctx, int64_t i, int worker)
 int attention_run(const struct kernels *k, struct threads *pool, float *z,
 		  const struct attention *a)
 {
-	int64_t rows = min64(TILE, a->T), bytes;
+	int64_t rows = int64_min(TILE, a->T), bytes;
 	struct run run = { k, a, z, NULL, 0 };
 
 	assert(a->T >= 0 && a->n_heads % a->k.n_kv_heads == 0);

@@ -8,6 +8,8 @@
  */
 #include "avx2.h"
 
+#include "torchless/numbers.h"
+
 #include <assert.h>
 #include <cpuid.h>
 #include <math.h>
@@ -25,11 +27,6 @@ static bool avx2_supported(void)
 
 	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
 	       __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_F16C);
-}
-
-static int64_t min64(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
 }
 
 static void avx2_convert(float *dst, const void *src, enum dtype dtype, int64_t n)
@@ -95,7 +92,7 @@ static void norm_rows(void *ctx, int64_t i, int worker)
 	const struct norm_args *a = ctx;
 
 	(void)worker;
-	for (int64_t t = i * ROWS; t < min64((i + 1) * ROWS, a->T); t++)
+	for (int64_t t = i * ROWS; t < int64_min((i + 1) * ROWS, a->T); t++)
 		norm_row(a, t);
 }
 
@@ -134,7 +131,7 @@ static void rope_rows(void *ctx, int64_t i, int worker)
 	const struct rope_args *a = ctx;
 
 	(void)worker;
-	for (int64_t t = i * ROWS; t < min64((i + 1) * ROWS, a->T); t++)
+	for (int64_t t = i * ROWS; t < int64_min((i + 1) * ROWS, a->T); t++)
 		for (int64_t h = 0; h < a->H; h++)
 			rope_head(a->y + (t * a->H + h) * a->E, a->x + (t * a->H + h) * a->E,
 				  a->cos + t * a->E, a->sin + t * a->E, a->E / 2);
@@ -178,7 +175,7 @@ struct map_args {
 	static void name(void *ctx, int64_t block, int worker)                                     \
 	{                                                                                          \
 		const struct map_args *m = ctx;                                                    \
-		int64_t end = min64((block + 1) * BLOCK, m->n);                                    \
+		int64_t end = int64_min((block + 1) * BLOCK, m->n);                                \
                                                                                                    \
 		(void)worker;                                                                      \
 		for (int64_t i = block * BLOCK; i < end; i += 8) {                                 \
@@ -238,7 +235,7 @@ static float row_exp(float *x, int64_t n, float max)
 	__m256 top = _mm256_set1_ps(max), sum = _mm256_setzero_ps();
 
 	for (int64_t i = 0; i < n; i += 8) {
-		__m256i valid = first_lanes(min64(n - i, 8));
+		__m256i valid = first_lanes(int64_min(n - i, 8));
 		__m256 v = exp8(_mm256_sub_ps(load_lanes(x + i, n - i), top));
 
 		store_lanes(x + i, n - i, v);

@@ -11,19 +11,16 @@
  */
 #include "avx2.h"
 
+#include "torchless/numbers.h"
+
 #define QUERIES 3
 #define KEYS    4
 #define ROWS    6
 
-static int64_t min64(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* Keys that follow s without a wrap of the ring, s1 - s at most. */
 static int64_t run_length(const struct kv_view *kv, int64_t s, int64_t s1)
 {
-	return min64(s1 - s, kv->capacity - (kv->first + s) % kv->capacity);
+	return int64_min(s1 - s, kv->capacity - (kv->first + s) % kv->capacity);
 }
 
 /* Rows `stride` floats apart. */
@@ -208,8 +205,8 @@ static void mix_rows(struct rows z, struct const_rows p, const struct values *va
 
 	for (int64_t i = 0; i < n_rows; i++) {
 		trim(p.at + i * p.stride, n_keys, &begin[i], &end[i]);
-		together = begin[i] > together ? begin[i] : together;
-		until = min64(until, end[i]);
+		together = int64_max(begin[i], together);
+		until = int64_min(until, end[i]);
 		memset(z.at + i * z.stride, 0, (size_t)values->kv->head_dim * sizeof(*z.at));
 	}
 	if (n_rows < ROWS || until < together)
@@ -218,7 +215,7 @@ static void mix_rows(struct rows z, struct const_rows p, const struct values *va
 		struct rows zi = { z.at + i * z.stride, z.stride };
 		struct const_rows pi = { p.at + i * p.stride, p.stride };
 
-		mix_columns(zi, pi, values, begin[i], min64(together, end[i]), 1);
+		mix_columns(zi, pi, values, begin[i], int64_min(together, end[i]), 1);
 	}
 	mix_columns(z, p, values, together, until, ROWS);
 	for (int64_t i = 0; i < n_rows; i++) {
@@ -238,6 +235,6 @@ void avx2_mix(float *z, int64_t z_stride, const float *p, int64_t stride, const 
 		struct rows zt = { z + t * z_stride, z_stride };
 		struct const_rows pt = { p + t * stride, stride };
 
-		mix_rows(zt, pt, &values, tile.s1 - tile.s0, min64(tile.n - t, ROWS));
+		mix_rows(zt, pt, &values, tile.s1 - tile.s0, int64_min(tile.n - t, ROWS));
 	}
 }

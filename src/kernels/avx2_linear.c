@@ -19,6 +19,8 @@
  */
 #include "avx2.h"
 
+#include "torchless/numbers.h"
+
 /* Up to here tokens are multiplied with a row of W one by one: a panel would not pay. */
 #define FEW_TOKENS 4
 
@@ -41,11 +43,6 @@ struct linear_args {
 	int64_t n_panels, tokens; /* many: panels and tokens in a piece ... */
 	int64_t t_pieces;         /* ... and pieces along T */
 };
-
-static int64_t min64(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
 
 static int64_t ceil_div(int64_t a, int64_t b)
 {
@@ -114,7 +111,7 @@ ALWAYS_INLINE void few_rows(const struct linear_args *a, int64_t n0, int64_t n1,
 static void few_piece(void *ctx, int64_t i, int worker)
 {
 	const struct linear_args *a = ctx;
-	int64_t n0 = i * a->rows, n1 = min64(n0 + a->rows, a->N);
+	int64_t n0 = i * a->rows, n1 = int64_min(n0 + a->rows, a->N);
 
 	(void)worker;
 	switch (a->w->dtype) {
@@ -176,7 +173,7 @@ ALWAYS_INLINE void pack_panel(float *panel, const struct tensor *w, int64_t n0, 
 	const unsigned char *base = (unsigned char *)w->data + k0 * size;
 
 	for (int64_t half = 0; half < TILE_N; half += 8) {
-		int64_t first = n0 + half, rows = min64(w->shape[0] - first, 8);
+		int64_t first = n0 + half, rows = int64_min(w->shape[0] - first, 8);
 
 		for (int64_t k = 0; k < kc; k += 8) {
 			int64_t n = kc - k;
@@ -245,14 +242,14 @@ static void multiply_block(const struct linear_args *a, const float *panels, int
 	_Alignas(32) float x[TILE_T * K_BLOCK] = { 0 };
 
 	for (int64_t t0 = t[0]; t0 < t[1]; t0 += TILE_T) {
-		int64_t rows = min64(TILE_T, t[1] - t0);
+		int64_t rows = int64_min(TILE_T, t[1] - t0);
 
 		for (int64_t r = 0; r < rows; r++)
 			memcpy(x + r * K_BLOCK, a->x + (t0 + r) * a->K + k0,
 			       (size_t)kc * sizeof(float));
 		for (int64_t n0 = n[0]; n0 < n[1]; n0 += TILE_N) {
 			const float *panel = panels + (n0 - n[0]) * kc;
-			int64_t columns = min64(TILE_N, n[1] - n0);
+			int64_t columns = int64_min(TILE_N, n[1] - n0);
 			float *y = a->y + t0 * a->N + n0;
 
 			if (rows == TILE_T && columns == TILE_N)
@@ -290,14 +287,14 @@ static void many_piece(void *ctx, int64_t i, int worker)
 	_Alignas(64) float panels[MAX_PANELS * TILE_N * K_BLOCK];
 	int64_t n0 = i / a->t_pieces * a->n_panels * TILE_N;
 	int64_t t0 = i % a->t_pieces * a->tokens;
-	int64_t n[2] = { n0, min64(n0 + a->n_panels * TILE_N, a->N) };
-	int64_t t[2] = { t0, min64(t0 + a->tokens, a->T) };
+	int64_t n[2] = { n0, int64_min(n0 + a->n_panels * TILE_N, a->N) };
+	int64_t t[2] = { t0, int64_min(t0 + a->tokens, a->T) };
 	int64_t blocks = ceil_div(a->K, K_BLOCK);
 	int64_t k_step = blocks ? ceil_div(ceil_div(a->K, blocks), 8) * 8 : 0; /* even blocks */
 
 	(void)worker;
 	for (int64_t k0 = 0; k0 < a->K; k0 += k_step) {
-		int64_t kc = min64(k_step, a->K - k0);
+		int64_t kc = int64_min(k_step, a->K - k0);
 
 		for (int64_t p = n[0]; p < n[1]; p += TILE_N)
 			pack(panels + (p - n[0]) * kc, a->w, p, k0, kc);

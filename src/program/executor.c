@@ -9,6 +9,7 @@
 
 #include "torchless/clock.h"
 #include "torchless/mem.h"
+#include "torchless/numbers.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -380,8 +381,8 @@ struct executor_need executor_estimate(const struct program *p, const struct exe
 {
 	int64_t *offsets = mem_calloc((size_t)p->n_values, sizeof(*offsets));
 	int *last = mem_calloc((size_t)p->n_values, sizeof(*last));
-	int64_t T = n_positions < opt->chunk ? n_positions : opt->chunk;
-	int64_t limit = kv_cache_limit(p, opt), kept = n_positions < limit ? n_positions : limit;
+	int64_t T = int64_min(n_positions, opt->chunk);
+	int64_t limit = kv_cache_limit(p, opt), kept = int64_min(n_positions, limit);
 	struct executor_need need = { 0 };
 
 	need.scratch_bytes = plan_offsets(p, opt->plan, T, all_logits ? T : 1, offsets, last);

@@ -8,6 +8,8 @@
  */
 #include "writer.h"
 
+#include "torchless/numbers.h"
+
 /* Pairs (query, key) that causality and the window leave. */
 static int64_t visible_pairs(const struct executor *ex, int64_t window)
 {
@@ -15,7 +17,7 @@ static int64_t visible_pairs(const struct executor *ex, int64_t window)
 
 	for (t = 0; t < ex->T; t++) {
 		seen = ex->pos0 + t + 1;
-		sum += window && seen > window ? window : seen;
+		sum += window ? int64_min(seen, window) : seen;
 	}
 	return sum;
 }
