@@ -3,6 +3,8 @@
  */
 #include "writer.h"
 
+#include "torchless/clock.h"
+
 #include <stdlib.h>
 
 static const struct column span_columns[] = {
