@@ -41,25 +41,6 @@ void text_add_escaped(struct text *t, const void *data, size_t len);
 /* The whole file; ERR_IO when it cannot be read, ERR_FORMAT when it is larger than max_bytes. */
 int text_read_file(struct text *t, const char *path, size_t max_bytes, struct err *err);
 
-/*
- * The length (1..4) of the well-formed UTF-8 character at s (Unicode 15 table 3-7: no overlong
- * forms, no surrogates, at most U+10FFFF) and its code point in *cp (may be NULL);
- * 0 when s[0..n) does not begin with one.
- */
-int utf8_decode(const char *s, size_t n, uint32_t *cp);
-
-/* Write cp as UTF-8 into out[4]; returns the number of bytes. */
-int utf8_encode(uint32_t cp, char out[4]);
-
-/*
- * How many bytes at the start of s[0..n) can be printed now: all of them but an incomplete,
- * so far well-formed character at the very end.
- */
-size_t utf8_complete(const char *s, size_t n);
-
-/* The columns a well-formed string takes on a terminal (wcwidth; escapes must be gone already). */
-int utf8_width(const char *s, size_t n);
-
 /* Levenshtein distance, at most 64 bytes of each are compared: for "did you mean". */
 int text_distance(const char *a, const char *b);
 

@@ -6,6 +6,8 @@
  */
 #include "generate.h"
 
+#include "torchless/utf8.h"
+
 #include <string.h>
 
 /* What of g->text was written already. */

@@ -3,6 +3,7 @@
  */
 #include "query_shell.h"
 #include "torchless/cli.h"
+#include "torchless/utf8.h"
 
 #include <string.h>
 

@@ -7,6 +7,7 @@
  */
 #include "line.h"
 #include "torchless/mem.h"
+#include "torchless/utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,6 +3,8 @@
  */
 #include "query.h"
 
+#include "torchless/utf8.h"
+
 #include <string.h>
 
 const char query_list_sql[] = "SELECT name, doc, "

@@ -6,6 +6,7 @@
  */
 #include "query.h"
 #include "torchless/mem.h"
+#include "torchless/utf8.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -8,6 +8,7 @@
 #include "query_shell.h"
 #include "sql_lex.h"
 #include "torchless/mem.h"
+#include "torchless/utf8.h"
 
 #include <ctype.h>
 #include <errno.h>

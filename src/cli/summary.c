@@ -4,6 +4,7 @@
  */
 #include "recorder.h"
 #include "torchless/mem.h"
+#include "torchless/utf8.h"
 
 #include <math.h>
 #include <string.h>

@@ -5,9 +5,10 @@
  * on a terminal.  They are therefore made harmless here, in the one place every message passes.
  */
 #include "torchless/err.h"
-#include "torchless/text.h"
+#include "torchless/utf8.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 

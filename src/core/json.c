@@ -4,6 +4,7 @@
  * A key that stands twice counts as its last value, as in Python's json module.
  */
 #include "torchless/json.h"
+#include "torchless/utf8.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -8,6 +8,7 @@
 
 #include "torchless/mem.h"
 #include "torchless/text.h"
+#include "torchless/utf8.h"
 
 #include <limits.h>
 #include <stdio.h>

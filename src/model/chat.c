@@ -12,6 +12,7 @@
 #include "torchless/mem.h"
 #include "torchless/session.h"
 #include "torchless/text.h"
+#include "torchless/utf8.h"
 
 #include "tokenizer_impl.h"
 

@@ -6,6 +6,7 @@
  */
 #include "torchless/checkpoint.h"
 #include "torchless/mem.h"
+#include "torchless/utf8.h"
 
 #include <dirent.h>
 #include <errno.h>

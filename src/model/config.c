@@ -9,6 +9,7 @@
  */
 #include "torchless/config.h"
 #include "torchless/text.h"
+#include "torchless/utf8.h"
 
 #include <math.h>
 #include <stddef.h>

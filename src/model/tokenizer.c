@@ -8,6 +8,7 @@
 #include "tokenizer_impl.h"
 
 #include "torchless/mem.h"
+#include "torchless/utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>

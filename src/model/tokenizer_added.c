@@ -10,6 +10,7 @@
 #include "tokenizer_impl.h"
 
 #include "torchless/mem.h"
+#include "torchless/utf8.h"
 
 #include <stdlib.h>
 

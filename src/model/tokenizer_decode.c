@@ -11,6 +11,8 @@
  */
 #include "tokenizer_impl.h"
 
+#include "torchless/utf8.h"
+
 #include <stdlib.h>
 #include <string.h>
 

@@ -11,6 +11,7 @@
 #include "tokenizer_impl.h"
 
 #include "torchless/mem.h"
+#include "torchless/utf8.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -13,6 +13,7 @@
 #include "tokenizer_impl.h"
 
 #include "torchless/mem.h"
+#include "torchless/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -7,6 +7,7 @@
  */
 #include "torchless/mem.h"
 #include "torchless/ui.h"
+#include "torchless/utf8.h"
 
 #include <stdarg.h>
 #include <stdlib.h>

@@ -5,6 +5,7 @@
  * their decimal point wherever the program runs.
  */
 #include "torchless/ui.h"
+#include "torchless/utf8.h"
 
 #include <ctype.h>
 #include <math.h>

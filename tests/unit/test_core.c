@@ -5,6 +5,7 @@
 #include "torchless/stats.h"
 #include "torchless/tensor.h"
 #include "torchless/text.h"
+#include "torchless/utf8.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

@@ -5,6 +5,7 @@
  * compared with it by scripts/check_tokenizers.py.
  */
 #include "torchless/tokenizer.h"
+#include "torchless/utf8.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
