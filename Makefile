@@ -47,7 +47,7 @@ KERNEL_avx2 := -mavx2 -mfma -mf16c
 isa_files    = $(foreach isa,$(1),$(wildcard src/kernels/$(isa).c src/kernels/$(isa)_*.c))
 isa_flags    = $(KERNEL_$(firstword $(subst _, ,$(basename $(notdir $(1))))))
 
-SRCS := $(filter-out $(call isa_files,$(ISA_ALL)),$(wildcard src/*/*.c)) \
+SRCS := $(filter-out $(call isa_files,$(ISA_ALL)),$(wildcard src/*/*.c src/*/*/*.c)) \
         $(call isa_files,$(ISA_$(ARCH)))
 SQL  := $(wildcard src/trace/*.sql)
 LIB  := $(BUILD)/libtorchless.a

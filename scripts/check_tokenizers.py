@@ -365,9 +365,9 @@ other texts.
   library gives it the whole character. A ▁ that was put before the text has no width. A `ByteLevel` post-processor with
   `trim_offsets` takes the spaces off, as in the library.
 - **Decoding** gives bytes: where they are no UTF-8 the library puts U+FFFD, torchless what they are.
-- A regular expression that means something else in PCRE2 than in Oniguruma, and that is not rewritten by
-  `tokenizer_regex.c`, is refused, as is every kind of normalizer, pre-tokenizer, post-processor and decoder that is not
-  known: `tokenizer_stages.c` lists them.
+- A regular expression that means something else in PCRE2 than in Oniguruma, and that is not rewritten by `regex.c` of
+  `src/model/tokenizer`, is refused, as is every kind of normalizer, pre-tokenizer, post-processor and decoder that is
+  not known: `stages.c` there lists them.
 """
 
 

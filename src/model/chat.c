@@ -14,7 +14,7 @@
 #include "torchless/text.h"
 #include "torchless/utf8.h"
 
-#include "tokenizer_impl.h"
+#include "tokenizer/impl.h"
 
 #include <ctype.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /*
- * tokenizer_split.c -- normalizers and pre-tokenizers: a segment of text to pieces.
+ * split.c -- normalizers and pre-tokenizers: a segment of text to pieces.
  *
  * A stage that changes text writes it to a buffer together with the origin of every byte, its
  * offset in the text that was given; text that no stage has changed has none (it is its own
@@ -10,7 +10,7 @@
  *
  * Source: tokenizers' NormalizedString and pre_tokenizers/.
  */
-#include "tokenizer_impl.h"
+#include "impl.h"
 
 #include "torchless/mem.h"
 #include "torchless/utf8.h"

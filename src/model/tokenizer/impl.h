@@ -1,19 +1,19 @@
 /*
- * tokenizer_impl.h -- what the files of the tokenizer share; nothing outside src/model includes it.
+ * impl.h -- what the files of the tokenizer share; nothing outside src/model includes it.
  *
  * tokenizer.json is compiled once into flat lists of small operations, and encoding runs them:
  *
  *	text --raw trie--> segments --norms--> --normalized trie--> --splits--> pieces --bpe--> ids
  *
- *	tokenizer.c         the public face, added tokens, the template
- *	tokenizer_vocab.c   pieces, ids and merges in hash tables
- *	tokenizer_stages.c  normalizer, pre_tokenizer, post_processor, decoder: JSON to operations
- *	tokenizer_regex.c   regular expressions, from Oniguruma's dialect to PCRE2's
- *	tokenizer_added.c   finding added tokens in text
- *	tokenizer_split.c   normalizing and splitting, with the origin of every byte
- *	tokenizer_encode.c  the pipeline, steps, what becomes of single characters
- *	tokenizer_bpe.c     merging with a heap
- *	tokenizer_decode.c  ids to bytes, as a stream
+ *	tokenizer.c the public face, added tokens, the template
+ *	vocab.c     pieces, ids and merges in hash tables
+ *	stages.c    normalizer, pre_tokenizer, post_processor, decoder: JSON to operations
+ *	regex.c     regular expressions, from Oniguruma's dialect to PCRE2's
+ *	added.c     finding added tokens in text
+ *	split.c     normalizing and splitting, with the origin of every byte
+ *	encode.c    the pipeline, steps, what becomes of single characters
+ *	bpe.c       merging with a heap
+ *	decode.c    ids to bytes, as a stream
  */
 #ifndef TORCHLESS_TOKENIZER_IMPL_H
 #define TORCHLESS_TOKENIZER_IMPL_H
@@ -35,7 +35,7 @@
 /* U+2581, which SentencePiece puts in place of a space. */
 #define METASPACE "\xe2\x96\x81"
 
-/* ---- tokenizer_vocab.c ---- */
+/* ---- vocab.c ---- */
 
 /* A piece in vocab.blob, from blob.data[end - len]; all zero for an id that no piece has. */
 struct piece_ref {
@@ -82,7 +82,7 @@ void merges_release(struct merges *m);
 /* NULL when the two are never joined. */
 const struct merge *merges_find(const struct merges *m, int32_t left, int32_t right);
 
-/* ---- tokenizer_regex.c ---- */
+/* ---- regex.c ---- */
 
 /* What to look for: a regular expression, or a literal when `code` is NULL. */
 struct pattern {
@@ -113,7 +113,7 @@ void pattern_release(struct pattern *p);
 int pattern_next(const struct pattern *p, struct matcher *m, const char *s, size_t len, size_t at,
 		 size_t *from, size_t *to, struct err *err);
 
-/* ---- tokenizer_stages.c ---- */
+/* ---- stages.c ---- */
 
 struct norm_op {
 	enum { NORM_PREPEND, NORM_REPLACE } kind;
@@ -156,7 +156,7 @@ struct decode_op {
 	int64_t strip_start, strip_stop;
 };
 
-/* ---- tokenizer_added.c ---- */
+/* ---- added.c ---- */
 
 struct added_token {
 	int32_t id;
@@ -245,7 +245,7 @@ int stages_parse_post_processor(struct tokenizer *tok, const cJSON *p, const cha
 int stages_parse_decoder(struct tokenizer *tok, const cJSON *d, const char *what, struct err *err);
 void stages_release(struct tokenizer *tok);
 
-/* ---- tokenizer_split.c ---- */
+/* ---- split.c ---- */
 
 /* Offsets are 32 bits wide: memory stays at five bytes for a byte of changed text. */
 #define TOKENIZER_MAX_TEXT (INT32_MAX / 2)
@@ -311,7 +311,7 @@ int splitter_split(struct splitter *sp, struct view *v, size_t from, size_t to, 
 int tokenizer_normalize(const struct tokenizer *tok, const char *s, size_t len, struct text *out,
 			struct err *err);
 
-/* ---- tokenizer_bpe.c ---- */
+/* ---- bpe.c ---- */
 
 /* A token while merging: a stretch of the piece, linked to its neighbours. */
 struct symbol {

@@ -1,5 +1,5 @@
 /*
- * tokenizer_added.c -- finding added tokens ("<s>", "<|im_start|>") in text.
+ * added.c -- finding added tokens ("<s>", "<|im_start|>") in text.
  *
  * Source: tokenizers' AddedVocabulary::find_matches, an Aho-Corasick search for the leftmost and
  * there the longest token.  A trie walked from every byte that can begin a token finds the same;
@@ -7,7 +7,7 @@
  *
  * Well-formed UTF-8 never matches inside another character, so bytes that are no UTF-8 do no harm.
  */
-#include "tokenizer_impl.h"
+#include "impl.h"
 
 #include "torchless/mem.h"
 #include "torchless/utf8.h"

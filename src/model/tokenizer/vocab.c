@@ -1,12 +1,12 @@
 /*
- * tokenizer_vocab.c -- pieces, ids and merges in hash tables.
+ * vocab.c -- pieces, ids and merges in hash tables.
  *
  * Both tables are open addressing with linear probing, at most half full.  Building them is most
  * of what opening a tokenizer costs after JSON, so pieces lie in one blob and slots are small.
  *
  * Everything here comes from an untrusted file: ids are range-checked, doubles are refused.
  */
-#include "tokenizer_impl.h"
+#include "impl.h"
 
 #include "torchless/mem.h"
 

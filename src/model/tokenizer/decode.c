@@ -1,5 +1,5 @@
 /*
- * tokenizer_decode.c -- ids to bytes, as a stream.
+ * decode.c -- ids to bytes, as a stream.
  *
  * The decoder of the file works on the pieces of single tokens up to Fuse and on the text behind
  * it; both can be done token by token, with a little held back: the beginning of a character
@@ -9,7 +9,7 @@
  *
  * Source: tokenizers' decoders/, pre_tokenizers/byte_level.rs and metaspace.rs.
  */
-#include "tokenizer_impl.h"
+#include "impl.h"
 
 #include "torchless/utf8.h"
 

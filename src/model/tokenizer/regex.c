@@ -1,5 +1,5 @@
 /*
- * tokenizer_regex.c -- regular expressions, from Oniguruma's dialect to PCRE2's.
+ * regex.c -- regular expressions, from Oniguruma's dialect to PCRE2's.
  *
  * The tokenizers library runs the expressions of tokenizer.json with Oniguruma (Ruby's syntax).
  * Most of what real files use means the same in PCRE2; what does not is rewritten, and whatever is
@@ -13,7 +13,7 @@
  *
  * Matching is bounded: an expression that backtracks without end is an error, not a hang.
  */
-#include "tokenizer_impl.h"
+#include "impl.h"
 
 #include "torchless/mem.h"
 

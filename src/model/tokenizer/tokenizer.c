@@ -5,7 +5,7 @@
  * one otherwise, whatever the file says.  A file in which the two differ is refused: its author
  * meant other ids than the library would give.
  */
-#include "tokenizer_impl.h"
+#include "impl.h"
 
 #include "torchless/mem.h"
 #include "torchless/utf8.h"

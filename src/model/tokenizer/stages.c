@@ -1,5 +1,5 @@
 /*
- * tokenizer_stages.c -- normalizer, pre_tokenizer, post_processor and decoder of tokenizer.json.
+ * stages.c -- normalizer, pre_tokenizer, post_processor and decoder of tokenizer.json.
  *
  * Each becomes a flat list of operations in the order in which the library runs them; a Sequence
  * is its members.  A kind or a field that would change ids and is not known here is refused by
@@ -7,7 +7,7 @@
  *
  * Source: tokenizers' normalizers/, pre_tokenizers/, processors/ and decoders/.
  */
-#include "tokenizer_impl.h"
+#include "impl.h"
 
 #include "torchless/mem.h"
 #include "torchless/utf8.h"

@@ -1,5 +1,5 @@
 /*
- * tokenizer_bpe.c -- byte pair encoding of one piece.
+ * bpe.c -- byte pair encoding of one piece.
  *
  * Sennrich et al. 2016, applied by rank: of all neighbours that a merge joins, the pair with the
  * lowest rank is joined first, the leftmost of them on ties.
@@ -8,7 +8,7 @@
  * list and the candidate pairs a binary heap; an entry whose pair is gone by the time it comes up
  * is skipped.  Each merge adds at most two entries, so n symbols cost n log n.
  */
-#include "tokenizer_impl.h"
+#include "impl.h"
 
 #include "torchless/mem.h"
 

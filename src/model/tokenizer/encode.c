@@ -1,5 +1,5 @@
 /*
- * tokenizer_encode.c -- bytes to ids: the pipeline, offsets and steps.
+ * encode.c -- bytes to ids: the pipeline, offsets and steps.
  *
  * The text is cut at added tokens; each segment between them is normalized, cut at normalized
  * added tokens, split into pieces and merged, before the next segment is looked at.
@@ -8,7 +8,7 @@
  *
  * Source: tokenizers' TokenizerImpl and models/bpe/model.rs.
  */
-#include "tokenizer_impl.h"
+#include "impl.h"
 
 #include "torchless/mem.h"
 #include "torchless/utf8.h"
