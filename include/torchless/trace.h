@@ -4,7 +4,8 @@
  *
  * The writer is a hook: it asks for every site the policy wants, reads values after their op ran,
  * and never touches them.  One transaction a pass; after each, everything before is readable even
- * when the process is killed.  trace does not know model: what it must say of one comes in
+ * when the process is killed.  When time goes back the recording follows: one row a value a pass,
+ * whatever way led there.  trace does not know model: what it must say of one comes in
  * struct trace_model.
  */
 #ifndef TORCHLESS_TRACE_H
@@ -114,7 +115,6 @@ struct trace_setting {
 
 struct trace_options {
 	const struct capture_policy *capture;
-	bool stop_on_nan, stop_on_inf;
 	int64_t pattern_keys; /* statistics of O(T^2) points up to this many keys: 1024 */
 
 	/*
@@ -166,14 +166,19 @@ int trace_writer_token_scored(struct trace_writer *w, int64_t pos, double logpro
 int trace_writer_candidates(struct trace_writer *w, int64_t pos, const struct trace_candidate *c,
 			    int64_t n, struct err *err);
 
-/* Record an edit that is in force for the run. */
-int trace_writer_edit(struct trace_writer *w, value_id value, const char *sel, const char *kind,
-		      struct err *err);
+/*
+ * Make the recorded edits of the run those of the executor's log.  The hook does it whenever a pass
+ * is recorded; call it before the run ends for those that were added since.
+ */
+int trace_writer_edits(struct trace_writer *w, const struct executor *ex, struct err *err);
 
 /* Write what is in memory and commit: every stop of a debugger leaves a readable recording. */
 int trace_writer_flush(struct trace_writer *w, struct err *err);
 
-/* status: "ok", "stopped", "error". */
+/*
+ * status: "ok", "stopped", "error".  A pass that has begun and not ended keeps what it has; its
+ * executor must still be there.
+ */
 int trace_writer_end_run(struct trace_writer *w, const char *status, struct err *err);
 
 /*
@@ -182,8 +187,11 @@ int trace_writer_end_run(struct trace_writer *w, const char *status, struct err 
  */
 int trace_writer_close(struct trace_writer *w, struct err *err);
 
-/* Whether --stop-on was met, and where: the fqn and pass of the value. */
-bool trace_writer_stopped(const struct trace_writer *w, const char **fqn, int *pass);
+/*
+ * Record that the run stops after the op of value v in the pass that has begun, with all that the
+ * pass has so far.
+ */
+int trace_writer_stopped(struct trace_writer *w, value_id v, struct err *err);
 
 struct trace_totals {
 	int64_t n_calls, n_values, n_dumps, dump_bytes, file_bytes;

@@ -109,7 +109,8 @@ static bool exceeds_memory(const struct generation *g, int64_t *weights, int64_t
 						   s->n_prompt + s->opt.n, s->opt.all_logits);
 
 	*weights = g->in->model.checkpoint.weight_bytes;
-	*need = n.scratch_bytes + n.kv_bytes;
+	*need = n.scratch_bytes + n.kv_bytes - executor_allocated_bytes(&s->executor);
+	*need = *need > 0 ? *need : 0;
 	*available = mem_available_bytes();
 	return *available >= 0 && *weights + *need > *available;
 }

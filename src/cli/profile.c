@@ -1,7 +1,7 @@
 /*
  * profile.c -- a hook that times ops and measures the residual stream for the summary.
  *
- * It stands before the trace writer in the list of hooks, so the writer's own work is not counted.
+ * Its clock is the model's, so neither the work of other hooks nor a stop is counted.
  */
 #include "recorder.h"
 #include "torchless/clock.h"
@@ -91,7 +91,7 @@ static int profile_before(void *ctx, struct executor *ex, const struct site *at,
 	(void)err;
 	if (at->kind == SITE_OP && p->bar)
 		draw_bar(p, ex, ex->program->modules[at->op->module].layer);
-	p->entered_ns = clock_ns();
+	p->entered_ns = at->kind == SITE_OP ? ex->model_ns : 0;
 	return HOOK_CONTINUE;
 }
 
@@ -124,14 +124,12 @@ static void measure_residual(struct profile *p, const struct executor *ex, value
 static int profile_after(void *ctx, struct executor *ex, const struct site *at, struct err *err)
 {
 	struct profile *p = ctx;
-	int64_t spent = clock_ns() - p->entered_ns;
-
 	(void)err;
 	if (at->kind != SITE_OP)
 		return HOOK_CONTINUE;
 	if (p->part_of[at->op->module] != PART_COUNT)
 		p->part = p->part_of[at->op->module];
-	p->ns[p->part] += spent;
+	p->ns[p->part] += ex->model_ns - p->entered_ns;
 	measure_residual(p, ex, at->op->out[0]);
 	return HOOK_CONTINUE;
 }

@@ -10,6 +10,9 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+/* Statistics of O(T^2) points are recorded up to this many keys. */
+#define PATTERN_KEYS 1024
+
 /* ---- opening the recording ---------------------------------------------------------------- */
 
 static struct bytes piece_of(void *ctx, int32_t id)
@@ -32,14 +35,9 @@ static void hash_tokenizer(const struct checkpoint *ck, uint8_t hash[16])
 
 struct trace_options recorder_trace_options(const struct recorder *r)
 {
-	bool stops = option_on(r->in, OPT_STOP_ON);
-	bool on_nan = option_int(r->in, OPT_STOP_ON, 0) == 0;
-
 	return (struct trace_options){
 		.capture = &r->capture,
-		.stop_on_nan = stops && on_nan,
-		.stop_on_inf = stops && !on_nan,
-		.pattern_keys = 1024,
+		.pattern_keys = PATTERN_KEYS,
 		.budget = option_int(r->in, OPT_BUDGET, 0),
 		.shapes = r->shapes,
 		.n_shapes = r->n_shapes,
@@ -245,23 +243,18 @@ static int begin_run(struct recorder *r, const struct prompt *p, struct err *err
 
 /* ---- edits -------------------------------------------------------------------------------- */
 
-/* Before there is a writer the executor is told of the edits, then each run of the recording is. */
-static int zero_values(struct recorder *r, const bool *wanted, const char *part, struct err *err)
+static int zero_values(struct recorder *r, const bool *wanted, const char *text, const char *part,
+		       struct err *err)
 {
 	const struct program *p = &r->in->model.program;
 
 	for (int v = 0; v < p->n_values; v++) {
-		struct edit edit = { .value = v, .kind = EDIT_ZERO, .pass_to = -1 };
+		struct edit edit = { .value = v, .kind = EDIT_ZERO, .pass_to = -1, .source = text };
 
 		if (!wanted[v])
 			continue;
 		if (selection_parse(&edit.sel, part, p->values[v].point->axes, err) ||
-		    selection_check(&edit.sel, &p->values[v], err))
-			return err->code;
-		if (!r->writer) {
-			if (executor_add_edit(&r->g.session.executor, &edit, err) < 0)
-				return err->code;
-		} else if (trace_writer_edit(r->writer, v, part, "zero", err))
+		    executor_add_edit(&r->g.session.executor, &edit, err) < 0)
 			return err->code;
 	}
 	return 0;
@@ -276,7 +269,7 @@ static int add_zero(struct recorder *r, const char *text, struct err *err)
 	int result = selection_split(text, name, sizeof(name), &part, err);
 
 	if (result == 0 && (result = points_match(p, name, wanted, err)) > 0)
-		result = zero_values(r, wanted, part, err);
+		result = zero_values(r, wanted, text, part, err);
 	free(wanted);
 	return result < 0 ? err_wrap(err, "--zero %s", text) : 0;
 }
@@ -293,16 +286,14 @@ int recorder_add_edits(struct recorder *r, struct err *err)
 
 /* ---- running ------------------------------------------------------------------------------ */
 
-/* The only hook that pauses is the writer's, when --stop-on is met. */
-static int stop_error(const struct recorder *r, struct err *err)
+/* The only hook that pauses is the one of --stop-on. */
+static int stop_error(struct recorder *r, struct err *err)
 {
-	const char *fqn = "a value";
-	int pass = 0;
-
-	trace_writer_stopped(r->writer, &fqn, &pass);
+	if (trace_writer_stopped(r->writer, r->stop.value, err))
+		return err->code;
 	return err_set(err, ERR_NO, "stopped: %s of pass %d holds %s; %s has everything up to it",
-		       fqn, pass, option_int(r->in, OPT_STOP_ON, 0) == 0 ? "NaN" : "infinity",
-		       r->path);
+		       r->in->model.program.values[r->stop.value].name, r->stop.pass,
+		       r->stop.on_nan ? "NaN" : "infinity", r->path);
 }
 
 static int record_passes(struct recorder *r, struct err *err)
@@ -310,8 +301,7 @@ static int record_passes(struct recorder *r, struct err *err)
 	int status;
 
 	while ((status = generation_advance(&r->g, err)) == SESSION_TOKEN)
-		if (scores_record_pick(r, err))
-			return err->code;
+		;
 	if (status == SESSION_PAUSED)
 		return stop_error(r, err);
 	if (status == SESSION_DONE)
@@ -334,8 +324,10 @@ int recorder_run(struct recorder *r, const struct prompt *p, struct err *err)
 	if (result)
 		return result;
 	profile_restart(&r->profile);
-	result = recorder_add_edits(r, err) || scores_record_prompt(r, err) ? err->code
-									    : record_passes(r, err);
+	r->stop.value = -1;
+	result = scores_record_prompt(r, err);
+	if (result == 0)
+		result = record_passes(r, err);
 	profile_clear_bar(&r->profile);
 	if (trace_writer_end_run(r->writer, run_status(result), &late) == 0 || result)
 		return result;
@@ -404,6 +396,9 @@ void recorder_listen(struct recorder *r, const struct ui *bar)
 	scores_init(r);
 	session_add_hook(&r->g.session, &r->profile.hook);
 	session_add_hook(&r->g.session, &r->scores);
+	stop_init(&r->stop, option_int(r->in, OPT_STOP_ON, 0) == 0, PATTERN_KEYS);
+	if (option_on(r->in, OPT_STOP_ON))
+		session_add_hook(&r->g.session, &r->stop.hook);
 }
 
 void recorder_release(struct recorder *r)

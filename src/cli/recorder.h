@@ -33,12 +33,23 @@ void profile_restart(struct profile *p); /* before each run: times go on adding 
 void profile_release(struct profile *p);
 void profile_clear_bar(struct profile *p);
 
+/* A hook that pauses at the first value that holds NaN, or infinity. */
+struct stop {
+	struct hook hook;
+	bool on_nan;      /* else infinity */
+	int64_t max_keys; /* O(T^2) values with more are not looked at */
+	value_id value;   /* where it was met, -1: nowhere */
+	int pass;
+};
+void stop_init(struct stop *s, bool on_nan, int64_t max_keys);
+
 struct recorder {
 	struct invocation *in;
 	int64_t began_ns; /* when the command did, for --estimate */
 	struct generation g;
 	struct profile profile;
 	struct hook scores; /* reads the logits when a pass ends */
+	struct stop stop;
 	struct capture_policy capture;
 	struct text capture_json;    /* its meaning for the model */
 	struct trace_writer *writer; /* NULL before the file is created and after it is closed */
@@ -103,7 +114,6 @@ void scores_init(struct recorder *r);
 
 /* The tokens of the prompt; the token just picked, and what it was picked from. */
 int scores_record_prompt(struct recorder *r, struct err *err);
-int scores_record_pick(struct recorder *r, struct err *err);
 
 /* ---- the command --------------------------------------------------------------------------- */
 

@@ -1,7 +1,8 @@
 /*
  * scores.c -- what the model thought: the tokens of a run, how likely they were, what else was.
  *
- * A hook before the trace writer reads the logits when a pass over the prompt ends.
+ * A hook before the trace writer reads the logits when a pass over the prompt ends, and the
+ * candidates when a token was picked: whoever drives the session, and whatever way it goes.
  */
 #include "recorder.h"
 #include "torchless/mem.h"
@@ -66,12 +67,6 @@ static int record_score(struct recorder *r, int64_t pos, const struct score *sco
 	return record_candidates(r, pos, score->top, score->n_top, err);
 }
 
-static bool wants_no_site(void *ctx, const struct site *at)
-{
-	(void)ctx, (void)at;
-	return false;
-}
-
 /* When a pass over the prompt ends: every row with --logits all, else the prompt's last one. */
 static int scores_pass_end(void *ctx, struct executor *ex, struct err *err)
 {
@@ -91,19 +86,51 @@ static int scores_pass_end(void *ctx, struct executor *ex, struct err *err)
 	return result;
 }
 
-/* The token just picked, and what it was picked from. */
-int scores_record_pick(struct recorder *r, struct err *err)
+/* What the model thought of the token that was picked or forced. */
+static struct logit_view view_of(const struct session *s, int32_t id)
+{
+	const struct sampler *p = &s->sampler;
+	struct logit_view view = { .entropy = p->entropy, .target_rank = s->picked };
+	const struct executor *ex = &s->executor;
+	struct candidate unused;
+
+	if (s->picked >= 0)
+		view.target_logprob = p->candidates[s->picked].logprob;
+	else
+		sampler_top(executor_logits(ex, ex->R - 1), s->model->config->n_vocab, &unused, 1,
+			    id, &view);
+	return view;
+}
+
+/* The token that will follow, and what it was picked from. */
+static int record_pick(struct recorder *r, int32_t id, struct err *err)
 {
 	const struct session *s = &r->g.session;
 	const struct sampler *p = &s->sampler;
-	int64_t pos = s->n_tokens - 1;
+	struct logit_view view = view_of(s, id);
 	int64_t n = p->n_candidates < MAX_RECORDED ? p->n_candidates : MAX_RECORDED;
+	enum token_source source = s->is_forced ? TOKEN_FORCED : TOKEN_GENERATED;
 
-	if (trace_writer_token(r->writer, pos, s->tokens[pos], -1, -1, TOKEN_GENERATED, err) ||
-	    trace_writer_token_scored(r->writer, pos, p->candidates[s->picked].logprob, s->picked,
-				      p->entropy, err))
+	if (trace_writer_token(r->writer, s->n_tokens, id, -1, -1, source, err) ||
+	    trace_writer_token_scored(r->writer, s->n_tokens, view.target_logprob, view.target_rank,
+				      view.entropy, err))
 		return err->code;
-	return record_candidates(r, pos - 1, p->candidates, n, err);
+	return record_candidates(r, s->n_tokens - 1, p->candidates, n, err);
+}
+
+/* The sampler's last step yields the token, before the session appends it. */
+static bool wants_last_step(void *ctx, const struct site *at)
+{
+	const struct recorder *r = ctx;
+	const struct session *s = &r->g.session;
+
+	return at->kind == SITE_STAGE && r->writer && at->step == &s->sampler_steps[s->stage.n - 1];
+}
+
+static int scores_after(void *ctx, struct executor *ex, const struct site *at, struct err *err)
+{
+	(void)ex;
+	return record_pick(ctx, (int32_t)at->step->token_id, err);
 }
 
 int scores_record_prompt(struct recorder *r, struct err *err)
@@ -127,5 +154,9 @@ int scores_record_prompt(struct recorder *r, struct err *err)
 
 void scores_init(struct recorder *r)
 {
-	r->scores = (struct hook){ .wants = wants_no_site, .pass_end = scores_pass_end, .ctx = r };
+	r->scores = (struct hook){ .wants = wants_last_step,
+				   .after = scores_after,
+				   .pass_end = scores_pass_end,
+				   .stages = STAGE_BIT(STAGE_SAMPLER),
+				   .ctx = r };
 }

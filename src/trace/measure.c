@@ -40,7 +40,7 @@ static struct layout layout_of(const struct executor *ex, value_id v)
 	l.n_pos = l.t.n_dims > l.pos_axis ? l.t.shape[l.pos_axis] : 1;
 	l.row = tensor_numel(&l.t) / (l.n_slabs * l.n_pos);
 	/* The last R rows may be all there is of a pass's T. */
-	l.pos0 = ex->pos0 + (value->t.shape[0] == DIM_R ? ex->T - ex->R : 0);
+	l.pos0 = executor_pos0(ex, v);
 	return l;
 }
 
@@ -199,22 +199,18 @@ static int read_value(struct trace_writer *w, struct executor *ex, value_id v,
 
 /* ---- one value ----------------------------------------------------------------------------- */
 
-/* What --stop-on and the event of the first bad value look at: masked scores hold -inf rightly. */
+/* For the event of the first bad value: masked scores hold -inf rightly. */
 static bool is_inf_expected(const struct value *v)
 {
 	return !strcmp(v->point->role, "scores") || !strcmp(v->point->role, "scores_masked");
 }
 
 static int note_bad(struct trace_writer *w, const struct value *v, const struct value_row *row,
-		    bool *stop, struct err *err)
+		    struct err *err)
 {
 	bool nan = row->stats.n_nan > 0;
 	bool inf = row->stats.n_pinf + row->stats.n_ninf > 0 && !is_inf_expected(v);
 
-	if ((nan && w->opt.stop_on_nan) || (inf && w->opt.stop_on_inf)) {
-		w->stopped_fqn = v->name;
-		*stop = true;
-	}
 	if ((!nan && !inf) || w->saw_bad)
 		return 0;
 	w->saw_bad = true;
@@ -222,7 +218,7 @@ static int note_bad(struct trace_writer *w, const struct value *v, const struct 
 }
 
 static struct value_row *append_row(struct trace_writer *w, value_id v, const struct layout *l,
-				    int64_t span_id)
+				    int op, int64_t edit_id)
 {
 	struct value_row *row;
 	int i;
@@ -230,15 +226,15 @@ static struct value_row *append_row(struct trace_writer *w, value_id v, const st
 	w->values = mem_grow(w->values, w->n_values, &w->cap_values, sizeof(*w->values));
 	row = &w->values[w->n_values++];
 	*row = (struct value_row){
+		.op = op,
 		.id = w->next_value++,
 		.pass_id = w->pass_id,
-		.span_id = span_id,
 		.point_id = w->point_ids[v],
 		.dtype = l->t.dtype,
 		.numel = tensor_numel(&l->t),
 		.tensor_id = -1,
 		.dump_from = -1,
-		.edit_id = w->edit_ids[v],
+		.edit_id = edit_id,
 	};
 	for (i = 0; i < TENSOR_MAX_DIMS; i++)
 		row->d[i] = i < l->t.n_dims ? l->t.shape[i] : -1;
@@ -283,10 +279,9 @@ static bool is_row_of_scores(const struct trace_writer *w, const struct executor
 	       !theirs->dump && mine->stats == theirs->stats;
 }
 
-static void copy_last_row(struct trace_writer *w, value_id v, const struct layout *l,
-			  int64_t span_id)
+static void copy_last_row(struct trace_writer *w, value_id v, const struct layout *l, int op)
 {
-	struct value_row *row = append_row(w, v, l, span_id);
+	struct value_row *row = append_row(w, v, l, op, -1);
 	const struct value_row *from = row - 1;
 
 	row->stats = from->stats;
@@ -298,8 +293,8 @@ static void copy_last_row(struct trace_writer *w, value_id v, const struct layou
 			      l->n_pos);
 }
 
-int writer_measure(struct trace_writer *w, struct executor *ex, value_id v, int64_t span_id,
-		   bool *stop, struct err *err)
+int writer_measure(struct trace_writer *w, struct executor *ex, value_id v, int op, int64_t edit_id,
+		   struct err *err)
 {
 	const struct capture *c = &w->captures[v];
 	struct layout l = layout_of(ex, v);
@@ -310,8 +305,8 @@ int writer_measure(struct trace_writer *w, struct executor *ex, value_id v, int6
 	if (l.lazy && l.row > w->opt.pattern_keys && !c->named)
 		return 0;
 	if (is_row_of_scores(w, ex, v)) {
-		copy_last_row(w, v, &l, span_id);
-		return note_bad(w, &ex->program->values[v], &w->values[w->n_values - 1], stop, err);
+		copy_last_row(w, v, &l, op);
+		return note_bad(w, &ex->program->values[v], &w->values[w->n_values - 1], err);
 	}
 	dump = rows_to_dump(w, c, &l);
 	if (dump.any && begin_dump(w, &l, c->dtype, dump.to - dump.from, err))
@@ -319,7 +314,7 @@ int writer_measure(struct trace_writer *w, struct executor *ex, value_id v, int6
 	begin_reading(w, &l, &total);
 	if (read_value(w, ex, v, &l, &dump, &total, err))
 		return err->code;
-	row = append_row(w, v, &l, span_id);
+	row = append_row(w, v, &l, op, edit_id);
 	row->hash = (int64_t)XXH3_64bits_digest(w->hash);
 	row->stats = stats_finish(&total);
 	if (c->stats)
@@ -330,7 +325,7 @@ int writer_measure(struct trace_writer *w, struct executor *ex, value_id v, int6
 		row->dump_from = l.pos0 + dump.from;
 	if (dump.any && payload_end(w, &row->tensor_id, err))
 		return err->code;
-	return note_bad(w, &ex->program->values[v], row, stop, err);
+	return note_bad(w, &ex->program->values[v], row, err);
 }
 
 void measure_release(struct trace_writer *w)

@@ -149,6 +149,18 @@ void payload_known(struct trace_writer *w, int64_t key, int64_t bytes, int64_t i
 	w->stored.n++;
 }
 
+void payload_forget(struct trace_writer *w, int64_t id)
+{
+	struct payload_index old = w->stored;
+	size_t i;
+
+	w->stored = (struct payload_index){ 0 };
+	for (i = 0; i < old.cap; i++)
+		if (old.slots[i].id && old.slots[i].id < id)
+			payload_known(w, old.slots[i].hash, old.slots[i].bytes, old.slots[i].id);
+	free(old.slots);
+}
+
 /* 1 when the chunks of tensors a and b are the same bytes. */
 static int same_chunks(struct trace_writer *w, int64_t a, int64_t b, struct err *err)
 {

@@ -5,6 +5,7 @@
 
 #include "torchless/clock.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static const struct column span_columns[] = {
@@ -54,39 +55,16 @@ static const struct column value_columns[] = {
 
 #define N_COLUMNS(table) ((int)(sizeof(table) / sizeof((table)[0])))
 
-static int store_span(struct trace_writer *w, struct span *s, struct err *err)
+static int store_spans(struct trace_writer *w, struct err *err)
 {
+	size_t i;
 	int ret = insert_ready(&w->db, &w->sql.span, "span", span_columns, N_COLUMNS(span_columns),
 			       err);
 
-	if (!ret)
-		ret = insert_row(&w->db, &w->sql.span, span_columns, N_COLUMNS(span_columns), s,
-				 err);
-	s->stored = true;
-	s->changed = false;
+	for (i = 0; i < w->n_spans && !ret; i++)
+		ret = insert_row(&w->db, &w->sql.span, span_columns, N_COLUMNS(span_columns),
+				 &w->spans[i], err);
 	return ret;
-}
-
-/* Complete a span that was stored while it was open. */
-static int restore_span(struct trace_writer *w, struct span *s, struct err *err)
-{
-	struct stmt *q = &w->sql.span_end;
-
-	if (stmt_ready(
-		    &w->db, q,
-		    "UPDATE span SET last_id = :last, dur = :dur, flops = :flops, "
-		    "bytes_w = :bytes_w, bytes_kv = :bytes_kv, bytes_act = :bytes_act WHERE id = :id",
-		    err))
-		return err->code;
-	stmt_int(q, ":last", s->last_id);
-	stmt_int(q, ":dur", s->dur);
-	stmt_int(q, ":flops", s->cost.flops);
-	stmt_int(q, ":bytes_w", s->cost.bytes_w);
-	stmt_int(q, ":bytes_kv", s->cost.bytes_kv);
-	stmt_int(q, ":bytes_act", s->cost.bytes_act);
-	stmt_int(q, ":id", s->id);
-	s->changed = false;
-	return stmt_run(&w->db, q, err);
 }
 
 static int store_values(struct trace_writer *w, struct err *err)
@@ -95,40 +73,48 @@ static int store_values(struct trace_writer *w, struct err *err)
 	int ret = insert_ready(&w->db, &w->sql.value, "value", value_columns,
 			       N_COLUMNS(value_columns), err);
 
-	for (i = 0; i < w->n_values; i++) {
-		if (!ret)
-			ret = insert_row(&w->db, &w->sql.value, value_columns,
-					 N_COLUMNS(value_columns), &w->values[i], err);
-		free(w->values[i].positions);
-	}
-	w->n_values = 0;
+	for (i = 0; i < w->n_values && !ret; i++)
+		ret = insert_row(&w->db, &w->sql.value, value_columns, N_COLUMNS(value_columns),
+				 &w->values[i], err);
 	return ret;
 }
 
-int writer_flush(struct trace_writer *w, struct err *err)
+/* What was stored of the pass when somebody wanted to read so far. */
+static int delete_stored(struct trace_writer *w, struct err *err)
+{
+	char sql[160];
+
+	snprintf(sql, sizeof(sql),
+		 "DELETE FROM span WHERE pass_id = %lld AND id >= %lld;"
+		 "DELETE FROM value WHERE pass_id = %lld AND id >= %lld",
+		 (long long)w->pass_id, (long long)(w->n_spans ? w->spans[0].id : w->next_span),
+		 (long long)w->pass_id, (long long)(w->n_values ? w->values[0].id : w->next_value));
+	return db_exec(&w->db, sql, err);
+}
+
+int rows_store(struct trace_writer *w, struct err *err)
 {
 	int64_t started = clock_thread_ns();
-	size_t i;
-	int ret = w->n_spans || w->n_values ? writer_begin(w, err) : 0;
+	int ret = writer_begin(w, err);
 
-	for (i = 0; i < w->n_spans && !ret; i++) {
-		if (!w->spans[i].stored)
-			ret = store_span(w, &w->spans[i], err);
-		else if (w->spans[i].changed)
-			ret = restore_span(w, &w->spans[i], err);
-	}
+	if (!ret && w->is_stored)
+		ret = delete_stored(w, err);
+	if (!ret && w->n_spans)
+		ret = store_spans(w, err);
 	if (!ret && w->n_values)
 		ret = store_values(w, err);
+	w->is_stored = !ret;
 	w->totals.writing_ns += clock_thread_ns() - started;
 	return ret;
 }
 
-void writer_clear_pass(struct trace_writer *w)
+void rows_drop_values(struct trace_writer *w, size_t n)
 {
-	size_t i;
+	while (w->n_values > n)
+		free(w->values[--w->n_values].positions);
+}
 
-	for (i = 0; i < w->n_values; i++)
-		free(w->values[i].positions);
-	w->n_values = w->n_spans = w->n_open = 0;
-	w->in_pass = false;
+void rows_drop_spans(struct trace_writer *w)
+{
+	w->n_spans = w->n_open = 0;
 }

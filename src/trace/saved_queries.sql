@@ -60,7 +60,7 @@ WHERE c.rank = 0 AND c.run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER
 'SELECT t.pos, CAST(t.piece AS TEXT) token, t.rank, round(100 * exp(t.logprob), 2) percent,
   (SELECT CAST(c.piece AS TEXT) FROM v_cand c WHERE c.run_id = t.run_id AND c.pos = t.pos - 1 AND c.rank = 0) likeliest,
   (SELECT count(*) FROM v_cand c WHERE c.run_id = t.run_id AND c.pos = t.pos - 1 AND c.kept) kept
-FROM v_token t WHERE t.source = ''generated''
+FROM v_token t WHERE t.source IN (''generated'', ''forced'')
   AND t.run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY t.pos',
 '{"run": 0}'),
 
@@ -71,7 +71,7 @@ FROM v_token t WHERE t.source = ''generated''
 SELECT c.pos + 1 position, c.rank, CAST(c.piece AS TEXT) token, round(100 * exp(c.logprob), 2) percent,
   coalesce(c.cut_by, ''kept'') verdict
 FROM here JOIN v_cand c ON c.run_id = here.run AND c.pos = here.pos
-  JOIN v_token t ON t.run_id = c.run_id AND t.pos = c.pos + 1 AND t.source = ''generated''
+  JOIN v_token t ON t.run_id = c.run_id AND t.pos = c.pos + 1 AND t.source IN (''generated'', ''forced'')
 WHERE :by = '''' OR c.cut_by = replace(:by, ''-'', ''_'') ORDER BY c.rank',
 '{"by": "", "pos": -1, "run": 0}'),
 
@@ -97,8 +97,8 @@ UNION ALL SELECT 6, id, json_extract(data, ''$.rule''), NULL, NULL, NULL, iif(js
   || (SELECT json_extract(sampler, ''$.temp'') FROM run WHERE id = run_id), ''leaves '' || json_extract(data, ''$.rank''))
   FROM event WHERE run_id = (SELECT run FROM here) AND kind = ''sampler'' AND json_extract(data, ''$.pos'') = (SELECT pos FROM here)
   AND json_extract(data, ''$.rule'') <> ''pick''
-UNION ALL SELECT 7, 0, iif(source = ''generated'', ''pick'', ''given''), CAST(piece AS TEXT), rank, round(100 * exp(logprob), 2),
-  ''id '' || token_id || iif(source = ''generated'', '', seed '' || (SELECT seed FROM run WHERE id = run_id), '', by the prompt'')
+UNION ALL SELECT 7, 0, CASE source WHEN ''generated'' THEN ''pick'' WHEN ''forced'' THEN ''forced'' ELSE ''given'' END, CAST(piece AS TEXT), rank, round(100 * exp(logprob), 2),
+  ''id '' || token_id || CASE source WHEN ''generated'' THEN '', seed '' || (SELECT seed FROM run WHERE id = run_id) WHEN ''forced'' THEN '', whatever the sampler picked'' ELSE '', by the prompt'' END
   FROM v_token WHERE run_id = (SELECT run FROM here) AND pos = (SELECT pos FROM here) + 1)
 ORDER BY part, at',
 '{"n": 5, "pos": -1, "run": 0}'),
@@ -258,7 +258,7 @@ FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos AND a.k = here.pos 
 
 ('Attention', 'induction', 'Which heads look at what followed this token the last time?',
 'Over the last tokens that had been read before: how much attention goes to what followed them then. No rows: no token repeats.',
-'WITH t AS (SELECT * FROM v_token WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND source <> ''generated''),
+'WITH t AS (SELECT * FROM v_token WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND source IN (''bos'', ''prompt'')),
 again AS MATERIALIZED (SELECT t.run_id, t.pos q, max(u.pos) + 1 k FROM t JOIN t u ON u.token_id = t.token_id AND u.pos < t.pos - 1
   GROUP BY t.pos ORDER BY t.pos DESC LIMIT :n)
 SELECT a.layer, a.head, count(*) repeats, round(100 * avg(a.p), 2) percent

@@ -109,3 +109,24 @@ int trace_writer_candidates(struct trace_writer *w, int64_t pos, const struct tr
 	}
 	return 0;
 }
+
+int tokens_take_back(struct trace_writer *w, int64_t pos, int64_t cand, int64_t scored,
+		     struct err *err)
+{
+	struct text sql = { 0 };
+	int ret;
+
+	text_addf(
+		&sql,
+		"DELETE FROM token WHERE run_id = %lld AND pos >= %lld AND source IN ('generated', 'forced');",
+		(long long)w->run_id, (long long)pos);
+	text_addf(&sql, "DELETE FROM cand WHERE run_id = %lld AND pos >= %lld;",
+		  (long long)w->run_id, (long long)cand);
+	text_addf(&sql,
+		  "UPDATE token SET logprob = NULL, rank = NULL, entropy = NULL "
+		  "WHERE run_id = %lld AND pos >= %lld AND source IN ('bos', 'prompt')",
+		  (long long)w->run_id, (long long)scored);
+	ret = writer_begin(w, err) ? err->code : db_exec(&w->db, sql.data, err);
+	text_release(&sql);
+	return ret;
+}

@@ -1,5 +1,5 @@
 /*
- * transaction.c -- what every file of the writer stands on: its transaction, its clocks, its marks.
+ * transaction.c -- what every file of the writer stands on: its transaction, its events, its marks.
  *
  * A transaction is opened by whoever has a row to write and committed where a pass or a run ends,
  * so that a reader, or a kill, finds whole passes.
@@ -9,13 +9,6 @@
 #include "torchless/clock.h"
 
 #include <stdio.h>
-
-/* ---- clocks ---------------------------------------------------------------------------------- */
-
-int64_t writer_time(const struct trace_writer *w, int64_t clock)
-{
-	return clock - w->started_ns - w->recording_ns;
-}
 
 /* ---- transactions ---------------------------------------------------------------------------- */
 
@@ -47,6 +40,7 @@ int writer_event(struct trace_writer *w, const char *kind, int severity, int64_t
 		 const char *data, struct err *err)
 {
 	struct stmt *s = &w->sql.event;
+	int ret;
 
 	if (writer_begin(w, err) ||
 	    stmt_ready(&w->db, s,
@@ -55,12 +49,35 @@ int writer_event(struct trace_writer *w, const char *kind, int severity, int64_t
 		       err))
 		return err->code;
 	stmt_int(s, ":run", w->run_id);
-	stmt_int(s, ":ts", writer_time(w, clock_ns()));
+	stmt_int(s, ":ts", w->model_ns);
 	stmt_text(s, ":kind", kind);
 	stmt_int(s, ":severity", severity);
 	stmt_int(s, ":value", about);
 	stmt_text(s, ":data", data);
-	return stmt_run(&w->db, s, err);
+	ret = stmt_run(&w->db, s, err);
+	w->last_event = sqlite3_last_insert_rowid(w->db.handle);
+	return ret;
+}
+
+/* ---- marks ----------------------------------------------------------------------------------- */
+
+struct trace_mark writer_now(const struct trace_writer *w)
+{
+	return (struct trace_mark){
+		.next_pass = w->next_pass,
+		.next_span = w->next_span,
+		.next_value = w->next_value,
+		.next_tensor = w->next_tensor,
+		.last_event = w->last_event,
+		.n_calls = w->totals.n_calls,
+		.n_values = w->totals.n_values,
+		.n_dumps = w->totals.n_dumps,
+		.dump_bytes = w->totals.dump_bytes,
+		.n_cut = w->cut.n_dumps,
+		.cut_bytes = w->cut.bytes,
+		.n_tok_steps = w->n_tok_steps,
+		.saw_bad = w->saw_bad,
+	};
 }
 
 /* ---- where to resume ------------------------------------------------------------------------- */

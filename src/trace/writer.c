@@ -76,7 +76,7 @@ void writer_free(struct trace_writer *w)
 {
 	if (!w)
 		return;
-	writer_clear_pass(w);
+	pass_clear(w);
 	db_close(&w->db);
 	open_files_unlock(w->lock_fd);
 	measure_release(w);
@@ -85,7 +85,9 @@ void writer_free(struct trace_writer *w)
 	text_release(&w->cut.patterns);
 	free(w->captures);
 	free(w->point_ids);
-	free(w->edit_ids);
+	free(w->times);
+	free(w->marks);
+	free(w->edits);
 	free(w->spans);
 	free(w->open);
 	free(w->values);
@@ -111,7 +113,6 @@ struct trace_writer *writer_make(const struct program *p, const struct trace_mod
 {
 	struct trace_writer *w = mem_calloc(1, sizeof(*w));
 	size_t n = (size_t)p->n_values;
-	size_t v;
 
 	w->lock_fd = -1;
 	w->program = p;
@@ -119,10 +120,8 @@ struct trace_writer *writer_make(const struct program *p, const struct trace_mod
 	w->opt = *opt;
 	w->captures = mem_calloc(n + 1, sizeof(*w->captures));
 	w->point_ids = mem_calloc(n + 1, sizeof(*w->point_ids));
-	w->edit_ids = mem_calloc(n + 1, sizeof(*w->edit_ids));
+	w->times = mem_calloc((size_t)p->n_ops + 1, sizeof(*w->times));
 	w->next_pass = w->next_span = w->next_value = w->next_tensor = 1;
-	for (v = 0; v < n; v++)
-		w->edit_ids[v] = -1;
 	writer_hook_init(w);
 	if (capture_policy_apply(opt->capture, p, w->captures, err)) {
 		writer_free(w);
@@ -277,25 +276,34 @@ static int note_dropped(struct trace_writer *w, const struct trace_dropped *d, s
 	return ret;
 }
 
+/* What was there before: rows of this run come after it. */
+static int find_newest(struct trace_writer *w, struct err *err)
+{
+	return db_int(&w->db, "SELECT coalesce(max(id), 0) FROM event", &w->last_event, err) ||
+			       db_int(&w->db, "SELECT coalesce(max(id), 0) + 1 FROM edit",
+				      &w->next_edit, err)
+		       ? err->code
+		       : 0;
+}
+
 int trace_writer_begin_run(struct trace_writer *w, const struct trace_run *run, struct err *err)
 {
-	int v;
-
 	if (writer_begin(w, err) || writer_mark(w, err) || insert_run(w, run, err) ||
-	    writer_commit(w, err))
+	    find_newest(w, err) || writer_commit(w, err))
 		return err->code;
-	for (v = 0; v < w->program->n_values; v++)
-		w->edit_ids[v] = -1;
-	writer_clear_pass(w);
+	pass_clear(w);
 	w->redact = run->redact;
 	w->saw_bad = false;
 	w->n_tokens = w->n_prompt = w->n_tok_steps = w->kv_len = 0;
+	w->n_marks = w->n_edits = w->last_edit_id = 0;
 	w->stage = -1;
-	w->stopped_fqn = NULL;
-	w->recording_ns = 0;
+	w->recording_ns = w->model_ns = 0;
 	w->started_ns = clock_ns();
+	if (w->dropped.n_points && note_dropped(w, &w->dropped, err))
+		return err->code;
+	w->begin = writer_now(w);
 	w->in_run = true;
-	return w->dropped.n_points ? note_dropped(w, &w->dropped, err) : 0;
+	return 0;
 }
 
 static int insert_recording_time(struct trace_writer *w, int64_t ts, struct err *err)
@@ -338,34 +346,36 @@ int trace_writer_end_run(struct trace_writer *w, const char *status, struct err 
 	/* A pass that did not end keeps what it has: a summary up to the failure. */
 	ret = writer_begin(w, err);
 	if (!ret)
-		ret = writer_flush(w, err);
+		ret = pass_store(w, err);
 	if (!ret && w->cut.n_dumps > w->n_cut_told)
 		ret = note_dropped(w, &w->cut, err);
 	w->n_cut_told = w->cut.n_dumps;
 	if (!ret)
-		ret = insert_recording_time(w, writer_time(w, clock_ns()), err);
+		ret = insert_recording_time(w, w->model_ns, err);
 	if (!ret)
 		ret = update_run(w, status, err);
-	writer_clear_pass(w);
+	pass_clear(w);
 	return ret ? ret : writer_commit(w, err);
 }
 
 int trace_writer_flush(struct trace_writer *w, struct err *err)
 {
-	if (writer_flush(w, err))
-		return err->code;
-	return writer_commit(w, err);
+	return pass_store(w, err) ? err->code : writer_commit(w, err);
 }
 
 /* ---- what became of it --------------------------------------------------------------------- */
 
-bool trace_writer_stopped(const struct trace_writer *w, const char **fqn, int *pass)
+int trace_writer_stopped(struct trace_writer *w, value_id v, struct err *err)
 {
-	if (!w->stopped_fqn)
-		return false;
-	*fqn = w->stopped_fqn;
-	*pass = w->stopped_pass;
-	return true;
+	int64_t about = -1;
+	size_t i;
+
+	if (pass_store(w, err))
+		return err->code;
+	for (i = 0; i < w->n_values; i++)
+		if (w->values[i].point_id == w->point_ids[v])
+			about = w->values[i].id;
+	return writer_event(w, "stopped", 2, about, NULL, err) ? err->code : writer_commit(w, err);
 }
 
 const struct trace_dropped *trace_writer_dropped(const struct trace_writer *w)

@@ -5,6 +5,11 @@
  * meets no SQL; payloads go out as they come.  Row ids are given in the order of execution, on
  * entry for spans (a subtree is a range of ids).
  *
+ * Time may go back, and the recording is then that of the way that was gone in the end, to the ids.
+ * Inside a pass there is nothing to take back: where every value is kept (PLAN_DEBUG) they are read
+ * when the pass ends, and spans are made then of when each op ran last.  Over a pass, a mark of
+ *where its rows begin and end says what to delete.
+ *
  * Its files, each standing on those above it only:
  *
  *	transaction.c  the transaction, the clocks, events, and marks to resume by
@@ -13,9 +18,12 @@
  *	payload.c      a dumped tensor, in chunks, stored once
  *	measure.c      statistics, hash and dump of one value
  *	rows.c         spans and values of a pass: in memory, then stored
- *	spans.c        the hook: passes, stages, module calls
+ *	calls.c        the module calls of a pass, made of when its ops ran
  *	tokens.c       tokens and candidates
- *	edits.c        edits
+ *	edits.c        edits, as the executor's log has them
+ *	rewind.c       taking back what has not happened any more
+ *	pass.c         passes and stages: begun, read, stored
+ *	hook.c         the hook: tells pass.c and rewind.c what happens
  *	budget.c       what of the dumps is kept when not all of them fit
  *	writer.c       the file and its runs
  *	resume.c       continuing a file that was left in the middle of its runs
@@ -43,12 +51,13 @@ struct cost {
 
 struct span {
 	int64_t id, last_id, pass_id, parent_id, module_id, depth, ts, dur;
-	struct cost cost; /* its own, and of its children that ended */
+	int64_t model_ns; /* of its own ops, and of its children that ended */
+	struct cost cost; /* alike */
 	int module;
-	bool stored, changed; /* in the file; and as it is here */
 };
 
 struct value_row {
+	int op; /* that computed it */
 	int64_t id, pass_id, span_id, point_id, dtype, d[TENSOR_MAX_DIMS], numel;
 	struct stats stats;
 	int64_t hash, tensor_id, dump_from, edit_id;
@@ -78,6 +87,36 @@ struct payload_index {
 	size_t n, cap;
 };
 
+/* ---- time ---------------------------------------------------------------------------------- */
+
+/* What is written from here on comes after it. */
+struct trace_mark {
+	int64_t next_pass, next_span, next_value, next_tensor, last_event;
+	int64_t n_calls, n_values, n_dumps, dump_bytes, n_cut, cut_bytes;
+	int64_t n_tok_steps;
+	bool saw_bad;
+};
+
+/* A pass of the run: where its rows begin, and where they ended. */
+struct pass_mark {
+	int pass;
+	int64_t pos0, n_tok, kv_len, ts;
+	bool has_ended;
+	struct trace_mark begin, end;
+};
+
+/* When an op ran last, on the model's clock. */
+struct op_time {
+	int64_t begin, end;
+	int64_t span_id; /* the module call it belongs to, once those are made */
+};
+
+/* An edit of the executor's log and its row. */
+struct edit_row {
+	int edit_id;
+	int64_t row_id;
+};
+
 /* ---- the writer ---------------------------------------------------------------------------- */
 
 struct trace_writer {
@@ -88,27 +127,40 @@ struct trace_writer {
 	struct trace_options opt;
 	struct capture *captures; /* per value */
 	int64_t *point_ids;       /* per value: its row in `point`, 0 for none */
-	int64_t *edit_ids;        /* per value: the edit in force, -1 for none */
 	struct hook hook;
 
 	/* The run. */
 	int64_t run_id;
 	bool in_run, redact, saw_bad;
 	int64_t n_tokens, n_prompt, n_tok_steps;
-	int64_t started_ns;   /* CLOCK_MONOTONIC */
-	int64_t recording_ns; /* spent in here since then; not part of any ts or dur */
+	int64_t started_ns;      /* CLOCK_MONOTONIC */
+	int64_t recording_ns;    /* spent in here since then; not part of any ts or dur */
+	int64_t model_ns;        /* the model's clock when it was heard of last: what ts is */
+	int64_t last_event;      /* the newest row of event */
+	struct trace_mark begin; /* of the run's rows, after the run's own events */
+	struct pass_mark *marks; /* of its passes, in their order */
+	int n_marks;
+	size_t cap_marks;
+	struct edit_row *edits; /* in the order of the log */
+	int n_edits, last_edit_id;
+	size_t cap_edits;
+	int64_t next_edit; /* the row of the first */
 
 	/* The pass. */
 	int64_t next_pass, pass_id, kv_len;
-	int64_t pass_ts, last_ts; /* when it began, and when its latest op ended */
-	int stage;                /* enum stage being recorded, -1 for none */
+	int stage; /* enum stage being recorded, -1 for none */
 	bool in_pass;
+	struct executor *ex;   /* whose pass it is */
+	struct op_time *times; /* [n_ops] */
+	int n_done;            /* ops that ran, the first n_done of the program */
+	int n_read;            /* of these, how many had their values read */
+	bool is_stored; /* rows of this pass are in the file, and written again when it goes on */
 	int64_t next_span, next_value, next_tensor;
 	struct span *spans; /* of this pass, by id */
 	size_t n_spans, cap_spans;
 	size_t *open; /* indices of the spans that have not ended */
 	size_t n_open, cap_open;
-	struct value_row *values; /* not in the file yet */
+	struct value_row *values; /* of this pass */
 	size_t n_values, cap_values;
 
 	/* Scratch of measure.c. */
@@ -124,21 +176,17 @@ struct trace_writer {
 	bool in_transaction;
 
 	struct writer_statements {
-		struct stmt span, span_end, value, pass, pass_end, token, scored, cand_clear, cand;
-		struct stmt tok_step, event, edit, tensor, chunk, chunk_drop, same, meta;
+		struct stmt span, value, pass, pass_end, token, scored, cand_clear, cand;
+		struct stmt tok_step, event, edit, edit_weight, tensor, chunk, chunk_drop, same,
+			meta;
 	} sql;
 
-	const char *stopped_fqn;
-	int stopped_pass;
 	struct trace_totals totals;
 	struct trace_dropped dropped, cut; /* see trace_writer_dropped() */
 	int64_t n_cut_told;
 };
 
 /* ---- transaction.c ------------------------------------------------------------------------- */
-
-/* A moment of the run: nanoseconds since it began, without the time that recording took. */
-int64_t writer_time(const struct trace_writer *w, int64_t clock);
 
 /* Open a transaction unless one is open; commit it. */
 int writer_begin(struct trace_writer *w, struct err *err);
@@ -153,6 +201,9 @@ int writer_insert_settings(struct trace_writer *w, struct err *err);
 
 /* Keep where the rows of a run that begins now will begin, if there are settings to resume by. */
 int writer_mark(struct trace_writer *w, struct err *err);
+
+/* What is written next comes after this. */
+struct trace_mark writer_now(const struct trace_writer *w);
 
 /* ---- dictionary.c -------------------------------------------------------------------------- */
 
@@ -186,25 +237,81 @@ int64_t payload_key(const char *shape, enum dtype dtype, int64_t hash);
 /* Payloads equal to tensor `id`, which the file holds, are not to be stored again. */
 void payload_known(struct trace_writer *w, int64_t key, int64_t bytes, int64_t id);
 
+/* Tensors from `id` on are gone from the file. */
+void payload_forget(struct trace_writer *w, int64_t id);
+
 /* ---- measure.c ----------------------------------------------------------------------------- */
 
 /*
- * Read value `v`, which has just been computed, and append its row under span `span_id`.
- * *stop is set when opt.stop_on_* is met.
+ * Read value `v` of op number `op`, which the executor has, and append its row.  edit_id is the row
+ * of the edit that changed it, or -1.
  */
-int writer_measure(struct trace_writer *w, struct executor *ex, value_id v, int64_t span_id,
-		   bool *stop, struct err *err);
+int writer_measure(struct trace_writer *w, struct executor *ex, value_id v, int op, int64_t edit_id,
+		   struct err *err);
 void measure_release(struct trace_writer *w);
 
 /* ---- rows.c -------------------------------------------------------------------------------- */
 
-/* Write the rows that are in memory; spans that are open stay so and are completed later. */
-int writer_flush(struct trace_writer *w, struct err *err);
+/* Write the spans and values of the pass, which stay in memory, in place of those that are there.
+ */
+int rows_store(struct trace_writer *w, struct err *err);
 
-/* Forget the rows of the pass. */
-void writer_clear_pass(struct trace_writer *w);
+/* Forget the values from number `n` on; the spans. */
+void rows_drop_values(struct trace_writer *w, size_t n);
+void rows_drop_spans(struct trace_writer *w);
 
-/* ---- spans.c ------------------------------------------------------------------------------- */
+/* ---- calls.c ------------------------------------------------------------------------------- */
+
+/*
+ * Make the spans of the ops that ran, and name them in w->times and in the rows of values.  Spans
+ * of a pass that has not ended are left open: last_id and dur are -1.
+ */
+void calls_make(struct trace_writer *w, const struct executor *ex);
+
+/* ---- tokens.c ------------------------------------------------------------------------------ */
+
+/*
+ * Delete the tokens that were picked for positions >= pos, the candidates read at positions >=
+ * cand, and what was thought of the tokens of the prompt at positions >= scored.
+ */
+int tokens_take_back(struct trace_writer *w, int64_t pos, int64_t cand, int64_t scored,
+		     struct err *err);
+
+/* ---- edits.c ------------------------------------------------------------------------------- */
+
+/* The row of the edit in force of value v in the executor's pass, -1: none. */
+int64_t edits_row(const struct trace_writer *w, const struct executor *ex, value_id v);
+
+/* ---- rewind.c ------------------------------------------------------------------------------ */
+
+/* Time went back: see struct hook. */
+int writer_rewind(struct trace_writer *w, struct executor *ex, int pass, int op, struct err *err);
+
+/* Delete the rows that were written after the mark, and write on from there. */
+int writer_return(struct trace_writer *w, const struct trace_mark *mark, struct err *err);
+
+/* ---- pass.c -------------------------------------------------------------------------------- */
+
+/* A pass of the executor begins, an op of it ran, it ends. */
+int pass_begin(struct trace_writer *w, struct executor *ex, struct err *err);
+int pass_op(struct trace_writer *w, struct executor *ex, int op, struct err *err);
+int pass_end(struct trace_writer *w, struct err *err);
+
+/* The row of pass number idx, again; of a stage, idx -1. */
+int pass_insert(struct trace_writer *w, int idx, const char *phase, int64_t pos0, int64_t n_tok,
+		int64_t ts, struct err *err);
+const char *pass_phase(const struct trace_writer *w, int64_t pos0, int64_t n_tok);
+
+/* Write what the pass that has begun has so far; nothing when none has. */
+int pass_store(struct trace_writer *w, struct err *err);
+
+/* Forget the pass that has begun. */
+void pass_clear(struct trace_writer *w);
+
+/* A step of a stage. */
+int stage_step(struct trace_writer *w, const struct stage_step *step, struct err *err);
+
+/* ---- hook.c -------------------------------------------------------------------------------- */
 
 /* Set up w->hook. */
 void writer_hook_init(struct trace_writer *w);

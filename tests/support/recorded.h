@@ -70,7 +70,6 @@ static inline void record_run(struct model *m, struct trace_writer *w, const cha
 
 		cr_assert(e.value >= 0);
 		cr_assert(executor_add_edit(&ex, &e, err) > 0);
-		cr_assert(trace_writer_edit(w, e.value, "", "scale", err) == 0, "%s", err->message);
 	}
 	record_passes(&ex, w, err);
 	cr_assert(trace_writer_end_run(w, "ok", err) == 0, "%s", err->message);

@@ -677,7 +677,6 @@ Test(trace, edits_are_named_by_the_values_they_change)
 	e.value = program_find(&toy.p, "model.layers.0.self_attn:z");
 	cr_assert(selection_parse(&e.sel, "[head=2]", "pos,head,d_head", &r.err) == 0);
 	cr_assert(executor_add_edit(&r.ex, &e, &r.err) > 0);
-	cr_assert(trace_writer_edit(r.w, e.value, "[head=2]", "zero", &r.err) == 0);
 	cr_assert(record_pass(&r, prompt, N_PROMPT) == EXECUTOR_DONE);
 	record_close(&r);
 	cr_assert(eq(
@@ -688,47 +687,54 @@ Test(trace, edits_are_named_by_the_values_they_change)
 
 /* ---- bad values ------------------------------------------------------------------------------ */
 
-/* Record a model one of whose weights is `bad`; whether the run was stopped. */
-static bool record_bad(float bad, bool stop_on_nan, bool stop_on_inf)
+/* Pauses after the op that its context names. */
+static int pause_after(void *ctx, struct executor *ex, const struct site *at, struct err *err)
 {
-	struct recorder r = { .opt = { .stop_on_nan = stop_on_nan, .stop_on_inf = stop_on_inf } };
+	(void)ex, (void)err;
+	return at->op_index == *(int *)ctx ? HOOK_PAUSE : HOOK_CONTINUE;
+}
+
+/* Record a model one of whose weights is `bad`, up to the first value that is when `stops`. */
+static void record_bad(float bad, bool stops)
+{
+	struct recorder r = { 0 };
 	const struct program *p = &toy.p;
-	int op = p->values[program_find(p, "model.layers.1.mlp.gate_proj:out")].op;
-	const char *fqn = NULL;
-	int pass = -1;
-	bool stopped;
+	value_id gate = program_find(p, "model.layers.1.mlp.gate_proj:out");
+	int op = p->values[gate].op;
+	struct hook stop = { .after = pause_after, .ctx = &op };
 
 	((float *)p->values[p->ops[op].in[1]].t.data)[3] = bad;
 	record_open(&r, NULL, 1);
 	record_begin(&r, &run);
-	stopped = record_pass(&r, prompt, N_PROMPT) == EXECUTOR_PAUSED;
-	cr_assert(eq(int, trace_writer_stopped(r.w, &fqn, &pass), stopped));
-	if (stopped) {
-		cr_assert(eq(str, (char *)fqn, "model.layers.1.mlp.gate_proj:out"));
-		cr_assert(eq(int, pass, 0));
-	}
+	if (stops)
+		hook_add(&r.ex.hooks, &stop);
+	cr_assert(record_pass(&r, prompt, N_PROMPT) == (stops ? EXECUTOR_PAUSED : EXECUTOR_DONE));
+	if (stops)
+		cr_assert(trace_writer_stopped(r.w, gate, &r.err) == 0, "%s", r.err.message);
 	record_close(&r);
-	return stopped;
 }
 
 Test(trace, the_first_bad_value_is_found_and_the_mask_is_none)
 {
 	const char *first = "SELECT fqn FROM v_first_bad f JOIN v_value v ON v.id = f.value_id";
 
-	cr_assert(not(record_bad(0.5f, true, true)));
+	record_bad(0.5f, false);
 	cr_assert(number("SELECT count(*) FROM v_value WHERE n_ninf > 0") > 0);
 	cr_assert(eq(str, string(first), "(no row)"));
-	cr_assert(not(record_bad(NAN, false, true)));
+	record_bad(NAN, false);
 	cr_assert(eq(str, string(first), "model.layers.1.mlp.gate_proj:out"));
 	cr_assert(eq(
 		str,
 		string("SELECT fqn FROM event e JOIN v_value v ON v.id = e.value_id WHERE e.kind = 'first_nan'"),
 		"model.layers.1.mlp.gate_proj:out"));
-	cr_assert(record_bad(NAN, true, false));
+	record_bad(INFINITY, true);
 	cr_assert(eq(str,
 		     string("SELECT max(fqn) FROM v_value WHERE id = (SELECT max(id) FROM value)"),
 		     "model.layers.1.mlp.gate_proj:out"));
-	cr_assert(record_bad(INFINITY, false, true));
+	cr_assert(eq(
+		str,
+		string("SELECT group_concat(e.kind || ' ' || fqn) FROM event e JOIN v_value v ON v.id = e.value_id"),
+		"first_inf model.layers.1.mlp.gate_proj:out,stopped model.layers.1.mlp.gate_proj:out"));
 }
 
 /* ---- when things go wrong -------------------------------------------------------------------- */
