@@ -4,7 +4,7 @@
  * stdout gets the completion's bytes and nothing else.  A terminal gets them made safe: what is no
  * UTF-8 becomes U+FFFD and control bytes are escaped, since a model can be made to print anything.
  */
-#include "generate.h"
+#include "torchless/generation.h"
 
 #include "torchless/utf8.h"
 

@@ -3,7 +3,7 @@
  *
  * Whatever can be seen without a model is refused here, before one is opened.
  */
-#include "prompts.h"
+#include "torchless/record_runs.h"
 #include "torchless/json.h"
 #include "torchless/mem.h"
 

@@ -3,7 +3,7 @@
  *
  * Its clock is the model's, so neither the work of other hooks nor a stop is counted.
  */
-#include "recorder.h"
+#include "torchless/record.h"
 #include "torchless/clock.h"
 #include "torchless/mem.h"
 

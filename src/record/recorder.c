@@ -1,7 +1,7 @@
 /*
  * recorder.c -- a session with the trace writer listening: opening the recording, its runs, edits.
  */
-#include "recorder.h"
+#include "torchless/record.h"
 #include "torchless/mem.h"
 
 #include <stdlib.h>

@@ -2,7 +2,7 @@
  * summary.c -- what `torchless trace` says at the end: tokens, predictions, the residual stream,
  * where the time went, and three commands to go on with.
  */
-#include "recorder.h"
+#include "torchless/record.h"
 #include "torchless/mem.h"
 #include "torchless/utf8.h"
 

@@ -3,7 +3,7 @@
  *
  * The file is created last, when everything that can be wrong with the command is known.
  */
-#include "recorder.h"
+#include "torchless/record.h"
 
 #include "torchless/clock.h"
 

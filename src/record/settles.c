@@ -2,7 +2,7 @@
  * settles.c -- at which layer the answer is known: what the final norm and the head would make of
  * the residual stream after each layer (the logit lens), at the prompt's last position.
  */
-#include "recorder.h"
+#include "torchless/record.h"
 #include "torchless/mem.h"
 
 #include <assert.h>

@@ -4,7 +4,7 @@
  * What must be said before memory is used or time is spent is said here: too little memory, NaN in
  * the weights, a prompt longer than the model's context.
  */
-#include "generate.h"
+#include "torchless/generation.h"
 #include "torchless/mem.h"
 
 #include <errno.h>

@@ -4,7 +4,7 @@
 #ifndef RECORDER_H
 #define RECORDER_H
 
-#include "generate.h"
+#include "torchless/generation.h"
 #include "torchless/trace.h"
 
 #define TOP          20  /* candidates recorded at a position of the prompt */

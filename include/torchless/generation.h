@@ -4,7 +4,7 @@
 #ifndef GENERATE_H
 #define GENERATE_H
 
-#include "prompts.h"
+#include "torchless/record_runs.h"
 
 /*
  * Text as it grows, ended before the first stop string.  A stop string may lie across tokens, so

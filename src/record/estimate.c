@@ -5,7 +5,7 @@
  * matrices are multiplied for some 50 ms, opening the model and making a file without a run are
  * timed while they are done, and a range is said around what follows from that.
  */
-#include "recorder.h"
+#include "torchless/record.h"
 #include "torchless/clock.h"
 #include "torchless/mem.h"
 #include "torchless/stats.h"

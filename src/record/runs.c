@@ -5,7 +5,7 @@
  * run has the bits of its prompt traced alone.  All lines are tokenized and checked before the
  * first is run.
  */
-#include "recorder.h"
+#include "torchless/record.h"
 #include "torchless/clock.h"
 #include "torchless/mem.h"
 

@@ -4,7 +4,7 @@
  * A hook before the trace writer reads the logits when a pass over the prompt ends, and the
  * candidates when a token was picked: whoever drives the session, and whatever way it goes.
  */
-#include "recorder.h"
+#include "torchless/record.h"
 #include "torchless/mem.h"
 
 #include <stdlib.h>
