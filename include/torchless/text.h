@@ -32,6 +32,9 @@ void text_addf(struct text *t, const char *fmt, ...) __attribute__((format(print
 /* Append `data` as a JSON string with its quotes; bytes that are no UTF-8 become U+FFFD. */
 void text_add_json(struct text *t, const void *data, size_t len);
 
+/* Append x so that reading it gives the same double; "null" when it is not finite. */
+void text_add_json_number(struct text *t, double x);
+
 /*
  * Append `data` safe to show on a terminal: control bytes and bytes that are no UTF-8 become
  * \n, \t, \xNN; everything else stays.

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,6 +107,22 @@ void text_add_json(struct text *t, const void *data, size_t len)
 		i += n ? (size_t)n : 1;
 	}
 	text_addc(t, '"');
+}
+
+void text_add_json_number(struct text *t, double x)
+{
+	char buf[40];
+
+	if (!isfinite(x)) {
+		text_adds(t, "null");
+		return;
+	}
+	for (int digits = 15; digits <= 17; digits++) {
+		snprintf(buf, sizeof(buf), "%.*g", digits, x);
+		if (strtod(buf, NULL) == x)
+			break;
+	}
+	text_adds(t, buf);
 }
 
 void text_add_escaped(struct text *t, const void *data, size_t len)
