@@ -179,10 +179,9 @@ int invocation_stdin(struct invocation *in, struct bytes *out, struct err *err);
 
 /*
  * Bytes for which a byte-level vocabulary has no token vanish, as they do elsewhere; this says so
- * once and names the first.  The sentence begins with `where` ("" or "file:3: ").
+ * once and names the first.
  */
-void warn_dropped(const struct invocation *in, const char *where, struct bytes text,
-		  const struct encoding *enc);
+void warn_dropped(const struct invocation *in, struct bytes text, const struct encoding *enc);
 
 /* `torchless: warning: ` and a sentence on stderr. */
 void warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -219,9 +218,6 @@ void listing_bool(struct listing *l, bool x);
 void listing_shown(struct listing *l, int64_t x, const char *shown);
 /* Print everything and release it. */
 int listing_print(struct listing *l, struct err *err);
-
-/* Append x so that reading it gives the same double; "null" when it is not finite. */
-void add_json_number(struct text *t, double x);
 
 /* Set by SIGINT. */
 extern volatile sig_atomic_t interrupted;

@@ -1,17 +1,43 @@
 /*
- * generate.h -- what `run` and `trace` share: a session opened from the options, and its text.
+ * generation.h -- a session and the text that grows from it: prompts, chat, stop strings.
+ *
+ * Everything comes by plain options, so that a command line, a debugger, a lesson or an editor's
+ * JSON can open the same thing.  What must be said before memory is used or time is spent is said
+ * to the caller: too little memory, NaN in the weights, a prompt longer than the model's context.
  */
-#ifndef GENERATE_H
-#define GENERATE_H
+#ifndef TORCHLESS_GENERATION_H
+#define TORCHLESS_GENERATION_H
 
-#include "torchless/record_runs.h"
+#include "torchless/session.h"
+
+#include <signal.h>
+
+/* ---- who asked for it --------------------------------------------------------------------- */
+
+enum warning {
+	WARNING_DOUBT,    /* the answer, or the time it takes, may not be what one expects */
+	WARNING_LEFT_OUT, /* a part of what was given or asked for is not there */
+};
+
+/* How work that takes long speaks with who asked for it; any member may be NULL. */
+struct caller {
+	/* A sentence without a final full stop, valid during the call. */
+	void (*warn)(void *ctx, enum warning kind, const char *sentence);
+	void *ctx;
+	const volatile sig_atomic_t *interrupted; /* not 0: end with ERR_INTERRUPTED */
+};
+void caller_warn(const struct caller *c, enum warning kind, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+bool caller_interrupted(const struct caller *c);
+
+/* ---- stop strings ------------------------------------------------------------------------- */
 
 /*
  * Text as it grows, ended before the first stop string.  A stop string may lie across tokens, so
  * what may turn out to be the beginning of one is held back.
  */
 struct stop_filter {
-	const char **strings;
+	const char *const *strings;
 	int n;
 	struct text held;
 	bool met;
@@ -19,11 +45,31 @@ struct stop_filter {
 void stop_filter_push(struct stop_filter *f, const char *data, size_t len, struct text *out);
 void stop_filter_finish(struct stop_filter *f, struct text *out);
 
+/* ---- a generation ------------------------------------------------------------------------- */
+
+struct generation_options {
+	/* executor.chunk 0: 512; n: the tokens to generate when a prompt does not say. */
+	struct session_options session;
+	int64_t memory_limit;    /* bytes of activations and KV cache; the chunk is halved until a
+				    pass fits; 0: none */
+	const char *const *stop; /* the text ends before the first of them; borrowed */
+	int n_stop;
+	bool chat; /* a prompt of text is a message, to be wrapped in the model's template */
+	struct caller caller;
+};
+
+/* One of text and ids is there; both are borrowed. */
+struct prompt {
+	struct bytes text; /* data is NULL when the prompt is ids */
+	const int32_t *ids;
+	int64_t n_ids;
+	int64_t n; /* tokens to generate; -1: what the options say */
+};
+
 struct generation {
-	struct invocation *in;
+	struct generation_options opt;
 	struct session session;
-	int64_t n;             /* tokens to generate when the prompt does not say */
-	struct hook interrupt; /* ends the run when Ctrl-C was pressed */
+	struct hook interrupt; /* ends the run when the caller is interrupted */
 	struct bytes prompt;   /* as given; data is NULL when it was ids */
 	struct decode_stream decode;
 	struct stop_filter stop;
@@ -33,27 +79,18 @@ struct generation {
 	const char *where; /* what warnings of the prompt begin with: "" or "prompts.jsonl:3: " */
 };
 
-struct generation_options {
-	int64_t n;       /* tokens to generate without -n */
-	bool ring;       /* the KV cache may drop what no query will see */
-	bool all_logits; /* logits at every position of the prompt */
-	bool needs_tokenizer;
-};
-
-/* Open kernels and model and start a session; nothing is computed.  Release it whatever happens. */
-int generation_open(struct generation *g, struct invocation *in, const struct generation_options *o,
+/*
+ * Start a session of a model with weights; nothing is computed.  The model, kernels, pool and
+ * lists of the options must outlive the generation, which must not move.  Release it whatever
+ * happens.
+ */
+int generation_init(struct generation *g, struct model *m, const struct generation_options *o,
 		    struct err *err);
 void generation_release(struct generation *g);
 
 /*
- * Read the command's argument: text, or ids with --prompt-ids.  p->ids belong to the caller, the
- * text to the invocation.
- */
-int generation_argument(struct invocation *in, struct prompt *p, struct err *err);
-
-/*
- * Begin with a prompt, whatever went before; what it generates otherwise is p->n or opt.n tokens.
- * Hooks of the tokenizer must be there already.  The prompt must outlive the generation.
+ * Begin with a prompt, whatever went before; it generates p->n or opt.session.n tokens.  Hooks of
+ * the tokenizer must be there already.  Errors are those of session_set_text() and chat_format().
  */
 int generation_set_prompt(struct generation *g, const struct prompt *p, struct err *err);
 
@@ -63,17 +100,30 @@ void generation_warn(const struct generation *g);
 
 /*
  * session_advance(); a token that was picked appends to g->text the bytes by which the decoded
- * text grew, up to a stop string.  SESSION_DONE at a stop string too.
+ * text grew, up to a stop string.  SESSION_DONE at a stop string too, and, with a warning, when
+ * the logits are NaN.
  */
 int generation_advance(struct generation *g, struct err *err);
 
 /* What is still held back, once generation_advance() has returned SESSION_DONE. */
 void generation_finish(struct generation *g);
 
+/*
+ * Tokens of the session were taken away (or put there): make text, decoder and stop strings what
+ * they are when session.tokens[n_prompt..n_tokens) have just been generated, nothing finished.
+ */
+void generation_rebuild_text(struct generation *g);
+
 /* After the text: warn when it began within the model's context and went beyond. */
 void generation_warn_of_growth(const struct generation *g);
 
 /* "eos", "stop", "length" or "nan". */
 const char *generation_stop_reason(const struct generation *g);
+
+/*
+ * Append the sentence that bytes of `text` vanished, the vocabulary having no token for them, as
+ * they do elsewhere; it names the first.  Nothing when none did.
+ */
+void encoding_add_dropped(struct text *t, const struct encoding *enc, struct bytes text);
 
 #endif

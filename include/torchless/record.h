@@ -1,157 +1,194 @@
 /*
- * recorder.h -- the parts of `torchless trace`: recording, scores, profiling, the summary.
+ * record.h -- a session that is recorded, told by plain options.
+ *
+ * A recorder is a generation with hooks: the profile (times, the residual stream), the scores (what
+ * the model thought of each token) and the trace writer.  It prints nothing and knows no command
+ * line: warnings go to the caller of the generation, progress to a callback, results stay in its
+ * structs, to be read.  Sentences name an option as the command line spells it.
+ *
+ * The life of a recording: open, listen, set the prompt of the generation, expect, create, run; set
+ * the next prompt, run it; close.  What can be refused is refused before create touches a file.
+ * Many prompts have a loop of their own, record_runs.h.
  */
-#ifndef RECORDER_H
-#define RECORDER_H
+#ifndef TORCHLESS_RECORD_H
+#define TORCHLESS_RECORD_H
 
 #include "torchless/generation.h"
 #include "torchless/trace.h"
 
-#define TOP          20  /* candidates recorded at a position of the prompt */
-#define MAX_RECORDED 256 /* and, at most, where a token was sampled */
+#define RECORD_TOP    20  /* candidates recorded at a position of the prompt */
+#define RECORD_PICKED 256 /* and, at most, where a token was sampled */
 
-/* Where time goes, in the order the summary shows it. */
-enum part { PART_EMBED, PART_ATTENTION, PART_MLP, PART_LM_HEAD, PART_COUNT };
-extern const char *const part_names[PART_COUNT];
+/* ---- options ------------------------------------------------------------------------------ */
 
-/* A hook that times ops, measures the residual stream and draws the progress bar. */
+/* How far it is; told when a layer begins, and of many runs when a pass or a run ends. */
+struct record_progress {
+	void (*tell)(void *ctx, const struct record_progress *p); /* NULL: nobody listens */
+	void *ctx;
+
+	/* The run that is going on: the prompt first, then a token at a time. */
+	bool in_prompt;
+	int layer, n_layers; /* the layer that is being computed; -1: none yet */
+	int64_t n_generated, n_generate;
+	double share; /* of the prompt, or of the tokens to generate */
+
+	/* All runs, when there are many: work is tokens that pass through the model. */
+	int64_t n_runs, n_runs_done;
+	int64_t work, work_done; /* since started_ns, of clock_ns() */
+	int64_t started_ns;
+};
+
+/* Everything but numbers is borrowed and must outlive the recorder. */
+struct record_options {
+	struct generation_options generation;
+	const char *path;           /* the recording; a file there is kept as PATH.old */
+	const char *const *capture; /* PATTERN[@SEL][=KIND], see trace.h */
+	int n_capture;
+	const char *const *zero; /* NAME[SELECTION]: values that become 0 in every run */
+	int n_zero;
+	int64_t budget;          /* the most bytes of dumps; 0: no limit */
+	const char *budget_text; /* how warnings call it; NULL: by its size */
+	bool stop_on_nan, stop_on_inf;
+	bool redact; /* keep no text and no pieces; then argv must not hold the prompt */
+
+	/* Who records, kept with each run: "torchless 0.1.0", a git commit, "gcc 12.2.0", words. */
+	const char *engine, *commit, *compiler;
+	const char *const *argv;
+	int argc;
+
+	/* Where progress goes; NULL: nowhere. */
+	void (*progress)(void *ctx, const struct record_progress *p);
+	void *progress_ctx;
+};
+
+/* ---- what is known of a run besides its recording ------------------------------------------ */
+
+/* Where time goes, in the order of the forward pass. */
+enum record_part { PART_EMBED, PART_ATTENTION, PART_MLP, PART_LM_HEAD, PART_COUNT };
+extern const char *const record_part_names[PART_COUNT];
+
+/* A hook that times ops, measures the residual stream and tells the progress. */
 struct profile {
 	struct hook hook;
 	const struct session *session;
-	const struct ui *bar; /* where the progress bar goes, NULL: nowhere */
-	enum part *part_of;   /* of each module */
-	enum part part;       /* of the op before */
-	int64_t entered_ns, ns[PART_COUNT];
+	struct record_progress *progress;
+	enum record_part *part_of; /* of each module */
+	enum record_part part;     /* of the op before */
+	int64_t entered_ns;
+	int64_t ns[PART_COUNT]; /* of all runs together, without what other hooks took */
 	/* The residual stream of the prompt's last position after each layer, and its l2. */
 	float *stream; /* [n_layers, d_model] */
 	double *residual;
 	int64_t d_model;
-	int shown_layer;
 };
-void profile_init(struct profile *p, const struct session *s, const struct ui *bar);
-void profile_restart(struct profile *p); /* before each run: times go on adding up */
-void profile_release(struct profile *p);
-void profile_clear_bar(struct profile *p);
 
-/* A hook that pauses at the first value that holds NaN, or infinity. */
-struct stop {
+/* A hook that reads the logits when a pass over the prompt ends. */
+struct scores {
 	struct hook hook;
-	bool on_nan;      /* else infinity */
-	int64_t max_keys; /* O(T^2) values with more are not looked at */
-	value_id value;   /* where it was met, -1: nowhere */
-	int pass;
+	const struct session *session;
+	struct trace_writer *writer; /* NULL: there is no recording yet, or no more */
+	struct candidate next[RECORD_TOP];
+	int64_t n_next; /* what the model predicts after the prompt, likeliest first */
 };
-void stop_init(struct stop *s, bool on_nan, int64_t max_keys);
+
+/* ---- the recorder ------------------------------------------------------------------------- */
+
+/* A prompt, and where it is from. */
+struct record_prompt {
+	struct prompt prompt;
+	int64_t line; /* of a file of prompts, from 1; 0: there is none */
+	char *id;     /* what that line calls itself, as JSON; NULL: nothing */
+};
 
 struct recorder {
-	struct invocation *in;
-	int64_t began_ns; /* when the command did, for --estimate */
-	struct generation g;
+	struct record_options opt;
+	struct generation generation;
+	struct record_progress progress;
 	struct profile profile;
-	struct hook scores; /* reads the logits when a pass ends */
-	struct stop stop;
+	struct scores scores;
 	struct capture_policy capture;
 	struct text capture_json;    /* its meaning for the model */
 	struct trace_writer *writer; /* NULL before the file is created and after it is closed */
-	const char *path;
+	struct trace_totals totals;  /* once it is closed */
+
+	/* The rest is the recorder's own. */
+	struct record_edit *edits;
+	int n_edits;
+	size_t cap_edits;
 	char *model_file;  /* the absolute path of the model, NULL: not asked for yet */
 	struct text piece; /* the one asked for last */
-	struct candidate next[TOP];
-	int64_t n_next; /* what the model predicts after the prompt */
-	struct trace_totals totals;
 	uint8_t weights_hash[16], tokenizer_hash[16];
 	struct trace_shape *shapes; /* the runs that will be recorded */
 	int n_shapes;
 	size_t cap_shapes;
-	const struct trace_setting *settings; /* what --resume compares; of many prompts only */
+	const struct trace_setting *settings; /* what resuming compares; of many prompts only */
 	int n_settings;
 };
 
 /*
- * The life of a recording: open, listen, set the prompt of r->g, create, run; set the next prompt,
- * run it; close.  What can be refused is refused before create touches a file.
+ * Start a generation of a model with weights and read what is to be captured and zeroed:
+ * ERR_USAGE says which pattern, name or selection is wrong.  No file is touched.  The recorder
+ * must not move.  Release it whatever happens.
  */
+int recorder_open(struct recorder *r, struct model *m, const struct record_options *o,
+		  struct err *err);
+void recorder_release(struct recorder *r);
 
-/* Read --capture, open the model and a session, add the edits of --zero to it. */
-int recorder_open(struct recorder *r, bool needs_tokenizer, struct err *err);
+/* Add the hooks: before the prompt is set, so that the steps of the tokenizer are made. */
+void recorder_listen(struct recorder *r);
 
-/* Add the hooks; `bar` is where each run's progress is drawn, NULL for nowhere. */
-void recorder_listen(struct recorder *r, const struct ui *bar);
-
-/* Note the shape of the run that r->g is set to: before create, for each run there will be. */
+/* Note the shape of the run that r->generation is set to: before create, for each there will be. */
 void recorder_expect(struct recorder *r);
 
-/* Print what recording what is expected would take: `trace --estimate`. */
-int recorder_estimate(struct recorder *r, struct err *err);
-
-/* What the trace writer is told. */
-struct trace_options recorder_trace_options(const struct recorder *r);
-void recorder_describe_model(struct recorder *r, struct trace_model *m);
-
-/* Create the file and let the writer listen. */
+/* Create the file and let the writer listen; warns of what the budget leaves out. */
 int recorder_create(struct recorder *r, struct err *err);
 
 /* Or continue the file of n_runs runs: *n_done are in it.  Without r->writer nothing is left. */
 int recorder_resume(struct recorder *r, int64_t n_runs, int64_t *n_done, struct err *err);
 
 /*
- * Record a run of the prompt that r->g was given.  Whatever happens, what it holds is ended and
- * readable: ERR_NO when --stop-on was met, ERR_INTERRUPTED.
+ * Record a run of the prompt that r->generation was given.  Whatever happens, what it holds is
+ * ended and readable: ERR_NO when stop_on_nan or stop_on_inf was met, ERR_INTERRUPTED.
  */
-int recorder_run(struct recorder *r, const struct prompt *p, struct err *err);
+int recorder_run(struct recorder *r, const struct record_prompt *p, struct err *err);
+
+/*
+ * The same by hand, for whoever stops on the way: begin, advance until it is done, end with how
+ * that went (0 or ERR_*).  advance is generation_advance() that records the token it picked; end
+ * returns `result`, or its own error when that was 0.
+ */
+int recorder_begin_run(struct recorder *r, const struct record_prompt *p, struct err *err);
+int recorder_advance(struct recorder *r, struct err *err);
+int recorder_end_run(struct recorder *r, int result, struct err *err);
 
 /* Close the file and fill r->totals; `result` and err of the runs are kept when they failed. */
 int recorder_close(struct recorder *r, int result, struct err *err);
-void recorder_release(struct recorder *r);
 
-/* Tell the executor (before create) or the recording (in a run) of each --zero. */
-int recorder_add_edits(struct recorder *r, struct err *err);
+/* ---- before: what it would take ------------------------------------------------------------ */
 
-/* ---- what the model thought ---------------------------------------------------------------- */
+struct record_estimate {
+	struct trace_estimate trace;
+	double min_seconds, max_seconds; /* all of it, opening the model included */
+};
 
-/* Set up r->scores. */
-void scores_init(struct recorder *r);
+/*
+ * What recording the runs that are expected would hold and take, without making a file; some 55 ms
+ * are spent on measuring.  began_ns: when opening the model began.  Release it whatever happens.
+ */
+int recorder_estimate(struct recorder *r, int64_t began_ns, struct record_estimate *e,
+		      struct err *err);
+void record_estimate_release(struct record_estimate *e);
 
-/* The tokens of the prompt; the token just picked, and what it was picked from. */
-int scores_record_prompt(struct recorder *r, struct err *err);
-
-/* ---- the command --------------------------------------------------------------------------- */
-
-/* `trace --prompts`: a run a line. */
-int trace_runs(struct recorder *r, struct err *err);
+/* ---- after: where the answer settled ------------------------------------------------------- */
 
 /* What leads after each layer at the prompt's last position, by the logit lens. */
 struct settling {
 	int32_t *leads; /* [n_layers]; NULL: not known, it would have cost too much */
 	int layer;      /* from here on the last layer's choice leads */
 };
-void settling_find(struct settling *s, const struct recorder *r);
+
+/* A head a layer: much for a large vocabulary and a short prompt, unless the cost is no matter. */
+void settling_find(struct settling *s, const struct recorder *r, bool at_any_cost);
 void settling_release(struct settling *s);
-
-/* For people on a terminal's stdout, else on stderr; with --json one document on stdout. */
-int summary_print(const struct recorder *r, struct err *err);
-
-/* Parts of a summary: lines for people, and the members that end a JSON document. */
-void summary_add_model(struct text *t, const struct recorder *r, const struct ui *ui);
-void summary_add_label(struct text *t, const struct ui *ui, const char *label);
-void summary_add_time(struct text *t, const struct recorder *r, const struct ui *ui);
-void summary_add_file(struct text *t, const struct recorder *r, const struct ui *ui);
-void summary_add_json_totals(struct text *t, const struct recorder *r, int64_t prefill_ns,
-			     int64_t decode_ns);
-
-/* A path as a word of a shell command: in single quotes when it holds anything but plain letters.
- */
-void summary_add_shell_word(struct text *t, const char *word);
-
-/* Commands to go on with. */
-struct next_command {
-	const char *before, *after; /* the recording's name */
-	bool is_option;             /* which need not be said when it is the default */
-};
-void summary_add_next(struct text *t, const struct recorder *r, const struct ui *ui,
-		      const struct next_command *commands, int n);
-
-/* What the model is called. */
-const char *summary_model_name(const struct recorder *r);
 
 #endif

@@ -4,7 +4,7 @@
  * stdout gets the completion's bytes and nothing else.  A terminal gets them made safe: what is no
  * UTF-8 becomes U+FFFD and control bytes are escaped, since a model can be made to print anything.
  */
-#include "torchless/generation.h"
+#include "generate.h"
 
 #include "torchless/utf8.h"
 
@@ -12,6 +12,7 @@
 
 /* What of g->text was written already. */
 struct stream {
+	const struct invocation *in;
 	struct generation *g;
 	size_t written;
 };
@@ -24,7 +25,7 @@ static int stream_flush(struct stream *s, bool at_end, struct err *err)
 	struct text safe = { 0 };
 	int r;
 
-	if (s->g->in->out.is_terminal) {
+	if (s->in->out.is_terminal) {
 		if (!at_end)
 			len = utf8_complete(new, len);
 		ui_add_running(&safe, new, len);
@@ -37,9 +38,8 @@ static int stream_flush(struct stream *s, bool at_end, struct err *err)
 	return r ? r : flush_out(err);
 }
 
-static int echo_prompt(const struct generation *g, struct err *err)
+static int echo_prompt(const struct invocation *in, const struct generation *g, struct err *err)
 {
-	const struct invocation *in = g->in;
 	struct text shown = { 0 };
 	int r;
 
@@ -76,10 +76,10 @@ static void print_speed(const struct generation *g)
 	fputc('\n', stderr);
 }
 
-static int stream_text(struct generation *g, struct err *err)
+static int stream_text(const struct invocation *in, struct generation *g, struct err *err)
 {
-	struct stream s = { .g = g };
-	int r = echo_prompt(g, err);
+	struct stream s = { .in = in, .g = g };
+	int r = echo_prompt(in, g, err);
 
 	if (r)
 		return r;
@@ -122,21 +122,34 @@ static int print_document(struct generation *g, struct err *err)
 	return r;
 }
 
+static int open_generation(struct generation *g, struct invocation *in, struct err *err)
+{
+	struct generation_options o;
+	int r = generate_open(in, true, err);
+
+	if (r)
+		return r;
+	o = generate_options(in, 128);
+	o.session.executor.ring = true;
+	r = generation_init(g, &in->model, &o, err);
+	generate_note(in, &g->session);
+	return r;
+}
+
 int cmd_run(struct invocation *in, struct err *err)
 {
-	const struct generation_options o = { .n = 128, .ring = true, .needs_tokenizer = true };
 	struct prompt prompt = { 0 };
-	struct generation g;
-	int r = generation_open(&g, in, &o, err);
+	struct generation g = { 0 };
+	int r = open_generation(&g, in, err);
 
 	if (r == 0)
-		r = generation_argument(in, &prompt, err);
+		r = generate_prompt(in, &prompt, err);
 	if (r == 0)
 		r = generation_set_prompt(&g, &prompt, err);
 	if (r == 0)
 		generation_warn(&g);
 	if (r == 0)
-		r = option_on(in, OPT_JSON) ? print_document(&g, err) : stream_text(&g, err);
+		r = option_on(in, OPT_JSON) ? print_document(&g, err) : stream_text(in, &g, err);
 	if (r == 0)
 		generation_warn_of_growth(&g);
 	if (r == 0 && !option_on(in, OPT_QUIET))

@@ -111,7 +111,7 @@ static int tokenize_text(struct invocation *in, struct err *err)
 		r = tokenizer_encode(in->model.tokenizer, text.data, text.len, encode_flags(in),
 				     &enc, err);
 	if (r == 0) {
-		warn_dropped(in, "", text, &enc);
+		warn_dropped(in, text, &enc);
 		if (option_on(in, OPT_IDS))
 			print_ids(&enc);
 		else if (option_on(in, OPT_JSON))

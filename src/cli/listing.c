@@ -84,28 +84,12 @@ void listing_shown(struct listing *l, int64_t x, const char *shown)
 	add(l, buf, l->in->out.is_terminal ? shown : buf);
 }
 
-void add_json_number(struct text *t, double x)
-{
-	char buf[40];
-
-	if (!isfinite(x)) {
-		text_adds(t, "null");
-		return;
-	}
-	for (int digits = 15; digits <= 17; digits++) {
-		snprintf(buf, sizeof(buf), "%.*g", digits, x);
-		if (strtod(buf, NULL) == x)
-			break;
-	}
-	text_adds(t, buf);
-}
-
 void listing_real(struct listing *l, double x)
 {
 	struct text exact = { 0 };
 	char shown[40];
 
-	add_json_number(&exact, x);
+	text_add_json_number(&exact, x);
 	ui_format_number(x, shown, sizeof(shown));
 	add(l, exact.data, l->in->out.is_terminal || !isfinite(x) ? shown : exact.data);
 	text_release(&exact);

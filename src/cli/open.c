@@ -5,6 +5,7 @@
  * of a source tree, share/torchless/model of an installed prefix, wherever the command is given.
  */
 #include "torchless/cli.h"
+#include "torchless/generation.h"
 #include "torchless/mem.h"
 
 #include <errno.h>
@@ -198,14 +199,13 @@ int invocation_stdin(struct invocation *in, struct bytes *out, struct err *err)
 	return 0;
 }
 
-void warn_dropped(const struct invocation *in, const char *where, struct bytes text,
-		  const struct encoding *enc)
+void warn_dropped(const struct invocation *in, struct bytes text, const struct encoding *enc)
 {
-	if (!option_on(in, OPT_QUIET) && enc->n_dropped > 0 && enc->first_dropped_at >= 0 &&
-	    (size_t)enc->first_dropped_at < text.len)
-		warn("%s%lld byte%s dropped, the vocabulary has no token for %s: the first is 0x%02x at byte %lld",
-		     where, (long long)enc->n_dropped, enc->n_dropped == 1 ? " was" : "s were",
-		     enc->n_dropped == 1 ? "it" : "them",
-		     (unsigned char)text.data[enc->first_dropped_at],
-		     (long long)enc->first_dropped_at);
+	struct text t = { 0 };
+
+	if (!option_on(in, OPT_QUIET))
+		encoding_add_dropped(&t, enc, text);
+	if (t.len)
+		warn("%s", t.data);
+	text_release(&t);
 }

@@ -50,7 +50,7 @@ static void add_default(struct query_params *p, const cJSON *item)
 	if (cJSON_IsString(item))
 		text_adds(&t, item->valuestring);
 	else if (cJSON_IsNumber(item))
-		add_json_number(&t, item->valuedouble);
+		text_add_json_number(&t, item->valuedouble);
 	params_add(p, t.data);
 }
 

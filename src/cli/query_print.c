@@ -59,7 +59,7 @@ static bool is_text(const struct cell *c)
 static void add_real(struct text *t, double x)
 {
 	if (isfinite(x))
-		add_json_number(t, x);
+		text_add_json_number(t, x);
 	else
 		text_adds(t, isnan(x) ? "nan" : x > 0 ? "inf" : "-inf");
 }
@@ -174,7 +174,7 @@ static void add_json_cell(struct text *t, const struct printer *p, const struct 
 	else if (c->type == CELL_REAL && isinf(c->d))
 		text_adds(t, c->d > 0 ? "9e999" : "-9e999");
 	else if (c->type == CELL_REAL)
-		add_json_number(t, c->d);
+		text_add_json_number(t, c->d);
 	else if (c->type == CELL_BLOB)
 		add_json_blob(t, p, rows, cells, i);
 	else

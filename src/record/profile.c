@@ -1,9 +1,9 @@
 /*
- * profile.c -- a hook that times ops and measures the residual stream for the summary.
+ * profile.c -- a hook that times ops, measures the residual stream and tells how far the run is.
  *
- * Its clock is the model's, so neither the work of other hooks nor a stop is counted.
+ * It stands before the trace writer in the list of hooks, so the writer's own work is not counted.
  */
-#include "torchless/record.h"
+#include "record_impl.h"
 #include "torchless/clock.h"
 #include "torchless/mem.h"
 
@@ -11,12 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const part_names[PART_COUNT] = { "embed", "attention", "mlp", "lm_head" };
+const char *const record_part_names[PART_COUNT] = { "embed", "attention", "mlp", "lm_head" };
 
 /* Which part a module belongs to; the first match counts. */
 static const struct {
 	const char *pattern;
-	enum part part;
+	enum record_part part;
 } part_patterns[] = {
 	{ "model.embed_tokens", PART_EMBED },
 	{ "model.rotary_emb", PART_EMBED },
@@ -30,7 +30,7 @@ static const struct {
 
 /* PART_COUNT for a module without a part of its own: its ops (residual adds) close the part before.
  */
-static enum part find_part(const char *path)
+static enum record_part find_part(const char *path)
 {
 	for (size_t i = 0; i < sizeof(part_patterns) / sizeof(part_patterns[0]); i++)
 		if (text_glob(part_patterns[i].pattern, path))
@@ -38,41 +38,25 @@ static enum part find_part(const char *path)
 	return PART_COUNT;
 }
 
-/* ---- the bar ------------------------------------------------------------------------------ */
+/* ---- progress ----------------------------------------------------------------------------- */
 
-static void draw_bar(struct profile *p, const struct executor *ex, int layer)
+static void tell_layer(const struct profile *p, const struct executor *ex, int layer)
 {
 	const struct session *s = p->session;
-	int n_layers = ex->program->n_layers;
-	bool in_prompt = ex->pos0 < s->n_prompt;
-	struct text t = { 0 };
-	double share;
+	struct record_progress *at = p->progress;
 
-	if (layer == p->shown_layer || layer < 0)
+	if (layer == at->layer || layer < 0)
 		return;
-	p->shown_layer = layer;
-	if (in_prompt) {
-		share = ((double)ex->pos0 + (double)ex->T * (layer + 1) / n_layers) /
-			(double)s->n_prompt;
-		text_adds(&t, "\rprefill    ");
-		ui_add_bar(&t, p->bar, share, 31);
-		text_addf(&t, " %d/%d layers", layer + 1, n_layers);
-	} else {
-		text_adds(&t, "\rdecode     ");
-		ui_add_bar(&t, p->bar, (double)s->n_generated / (double)s->opt.n, 31);
-		text_addf(&t, " %lld/%lld tokens", (long long)s->n_generated, (long long)s->opt.n);
-	}
-	text_adds(&t, "\033[K");
-	fwrite(t.data, 1, t.len, p->bar->out);
-	fflush(p->bar->out);
-	text_release(&t);
-}
-
-void profile_clear_bar(struct profile *p)
-{
-	if (p->bar && p->shown_layer >= 0)
-		fputs("\r\033[K", p->bar->out);
-	p->shown_layer = -1;
+	at->layer = layer;
+	at->n_layers = ex->program->n_layers;
+	at->in_prompt = ex->pos0 < s->n_prompt;
+	at->n_generated = s->n_generated;
+	at->n_generate = s->opt.n;
+	at->share = at->in_prompt
+			    ? ((double)ex->pos0 + (double)ex->T * (layer + 1) / at->n_layers) /
+				      (double)s->n_prompt
+			    : (double)s->n_generated / (double)s->opt.n;
+	progress_tell(at);
 }
 
 /* ---- the hook ----------------------------------------------------------------------------- */
@@ -89,9 +73,9 @@ static int profile_before(void *ctx, struct executor *ex, const struct site *at,
 	struct profile *p = ctx;
 
 	(void)err;
-	if (at->kind == SITE_OP && p->bar)
-		draw_bar(p, ex, ex->program->modules[at->op->module].layer);
-	p->entered_ns = at->kind == SITE_OP ? ex->model_ns : 0;
+	if (at->kind == SITE_OP && p->progress->tell)
+		tell_layer(p, ex, ex->program->modules[at->op->module].layer);
+	p->entered_ns = clock_ns();
 	return HOOK_CONTINUE;
 }
 
@@ -124,29 +108,28 @@ static void measure_residual(struct profile *p, const struct executor *ex, value
 static int profile_after(void *ctx, struct executor *ex, const struct site *at, struct err *err)
 {
 	struct profile *p = ctx;
+	int64_t spent = clock_ns() - p->entered_ns;
+
 	(void)err;
 	if (at->kind != SITE_OP)
 		return HOOK_CONTINUE;
 	if (p->part_of[at->op->module] != PART_COUNT)
 		p->part = p->part_of[at->op->module];
-	p->ns[p->part] += ex->model_ns - p->entered_ns;
+	p->ns[p->part] += spent;
 	measure_residual(p, ex, at->op->out[0]);
 	return HOOK_CONTINUE;
 }
 
-void profile_init(struct profile *p, const struct session *s, const struct ui *bar)
+void profile_init(struct profile *p, const struct session *s, struct record_progress *progress)
 {
 	const struct program *program = &s->model->program;
 
-	*p = (struct profile){ .session = s, .bar = bar, .part = PART_EMBED, .shown_layer = -1 };
-	p->hook = (struct hook){
-
-		.stages = STAGE_BIT(STAGE_TOKENIZER),
-		.wants = profile_wants,
-		.before = profile_before,
-		.after = profile_after,
-		.ctx = p
-	};
+	*p = (struct profile){ .session = s, .progress = progress, .part = PART_EMBED };
+	p->hook = (struct hook){ .stages = STAGE_BIT(STAGE_TOKENIZER),
+				 .wants = profile_wants,
+				 .before = profile_before,
+				 .after = profile_after,
+				 .ctx = p };
 	p->part_of = mem_calloc((size_t)program->n_modules, sizeof(*p->part_of));
 	for (int i = 0; i < program->n_modules; i++)
 		p->part_of[i] = find_part(program->modules[i].path);
@@ -159,7 +142,7 @@ void profile_restart(struct profile *p)
 {
 	memset(p->residual, 0, ((size_t)p->session->model->program.n_layers + 1) * sizeof(double));
 	p->part = PART_EMBED;
-	p->shown_layer = -1;
+	p->progress->layer = -1;
 }
 
 void profile_release(struct profile *p)

@@ -1,11 +1,11 @@
 /*
- * prompts.c -- reading a --prompts file; see prompts.h.
+ * prompts.c -- reading a file of prompts.
  *
  * Whatever can be seen without a model is refused here, before one is opened.
  */
-#include "torchless/record_runs.h"
 #include "torchless/json.h"
 #include "torchless/mem.h"
+#include "torchless/record_runs.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -45,8 +45,8 @@ static bool holds_nul(struct bytes json)
 	return false;
 }
 
-static int read_text(struct prompt *p, const cJSON *item, struct bytes json, const char *what,
-		     struct err *err)
+static int read_text(struct record_prompt *p, const cJSON *item, struct bytes json,
+		     const char *what, struct err *err)
 {
 	if (!cJSON_IsString(item))
 		return bad_line(what, item, "text as \"prompt\"", err);
@@ -54,8 +54,8 @@ static int read_text(struct prompt *p, const cJSON *item, struct bytes json, con
 		return err_set(err, ERR_FORMAT,
 			       "%s: a line with \\u0000 cannot be read; give \"ids\" instead",
 			       what);
-	p->text.len = strlen(item->valuestring);
-	p->text.data = mem_memdup(item->valuestring, p->text.len);
+	p->prompt.text.len = strlen(item->valuestring);
+	p->prompt.text.data = mem_memdup(item->valuestring, p->prompt.text.len);
 	return 0;
 }
 
@@ -66,23 +66,24 @@ static bool is_id(const cJSON *item)
 	return cJSON_IsNumber(item) && d == floor(d) && d >= 0 && d <= INT32_MAX;
 }
 
-static int read_ids(struct prompt *p, const cJSON *item, const char *what, struct err *err)
+static int read_ids(struct record_prompt *p, const cJSON *item, const char *what, struct err *err)
 {
 	const cJSON *id;
+	int32_t *ids;
 
 	if (!cJSON_IsArray(item))
 		return bad_line(what, item, "a list of token ids as \"ids\"", err);
-	p->ids = mem_calloc((size_t)cJSON_GetArraySize(item) + 1, sizeof(*p->ids));
+	p->prompt.ids = ids = mem_calloc((size_t)cJSON_GetArraySize(item) + 1, sizeof(*ids));
 	cJSON_ArrayForEach(id, item)
 	{
 		if (!is_id(id))
 			return bad_line(what, id, "a token id in \"ids\"", err);
-		p->ids[p->n_ids++] = (int32_t)id->valuedouble;
+		ids[p->prompt.n_ids++] = (int32_t)id->valuedouble;
 	}
 	return 0;
 }
 
-static int read_name(struct prompt *p, const cJSON *item, const char *what, struct err *err)
+static int read_name(struct record_prompt *p, const cJSON *item, const char *what, struct err *err)
 {
 	char *json;
 
@@ -94,8 +95,8 @@ static int read_name(struct prompt *p, const cJSON *item, const char *what, stru
 	return 0;
 }
 
-static int read_object(struct prompt *p, const cJSON *line, struct bytes json, const char *what,
-		       struct err *err)
+static int read_object(struct record_prompt *p, const cJSON *line, struct bytes json,
+		       const char *what, struct err *err)
 {
 	const cJSON *text = json_get(line, "prompt"), *ids = json_get(line, "ids");
 	const cJSON *id = json_get(line, "id");
@@ -105,7 +106,7 @@ static int read_object(struct prompt *p, const cJSON *line, struct bytes json, c
 	if (!text == !ids)
 		return err_set(err, ERR_FORMAT, "%s: %s \"prompt\" %s \"ids\"", what,
 			       text ? "a line has" : "there is neither", text ? "or" : "nor");
-	if (json_get_int(line, "n", 0, MAX_TOKENS, &p->n, what, err) < 0)
+	if (json_get_int(line, "n", 0, MAX_TOKENS, &p->prompt.n, what, err) < 0)
 		return err->code;
 	if (id && read_name(p, id, what, err))
 		return err->code;
@@ -114,16 +115,16 @@ static int read_object(struct prompt *p, const cJSON *line, struct bytes json, c
 
 /* ---- the file ----------------------------------------------------------------------------- */
 
-static void release_prompt(struct prompt *p)
+static void release_prompt(struct record_prompt *p)
 {
-	free((char *)p->text.data);
-	free(p->ids);
+	free((char *)p->prompt.text.data);
+	free((int32_t *)p->prompt.ids);
 	free(p->id);
 }
 
 static int add_line(struct prompt_list *list, struct bytes json, int64_t number, struct err *err)
 {
-	struct prompt p = { .n = -1, .line = number };
+	struct record_prompt p = { .prompt.n = -1, .line = number };
 	struct text what = { 0 };
 	cJSON *line;
 	int r;
@@ -169,25 +170,25 @@ static int add_lines(struct prompt_list *list, struct bytes file, struct err *er
 	return 0;
 }
 
-int prompts_read(struct prompt_list *list, struct invocation *in, const char *path, struct err *err)
+int prompts_parse(struct prompt_list *list, const char *file, struct bytes json, struct err *err)
 {
-	bool is_stdin = !strcmp(path, "-");
-	struct text text = { 0 };
-	struct bytes file;
 	XXH128_canonical_t canonical;
-	int r;
 
-	*list = (struct prompt_list){ .file = mem_strdup(is_stdin ? "standard input" : path) };
-	r = is_stdin ? invocation_stdin(in, &file, err)
-		     : text_read_file(&text, path, MAX_FILE_BYTES, err);
-	if (r == 0 && !is_stdin)
-		file = (struct bytes){ text.data ? text.data : "", text.len };
-	if (r == 0) {
-		XXH128_canonicalFromHash(&canonical, XXH3_128bits(file.data, file.len));
-		memcpy(list->hash, canonical.digest, sizeof(list->hash));
-		r = add_lines(list, file, err);
-	}
-	text_release(&text);
+	*list = (struct prompt_list){ .file = mem_strdup(file) };
+	XXH128_canonicalFromHash(&canonical, XXH3_128bits(json.data, json.len));
+	memcpy(list->hash, canonical.digest, sizeof(list->hash));
+	return add_lines(list, json, err);
+}
+
+int prompts_read(struct prompt_list *list, const char *path, struct err *err)
+{
+	struct text t = { 0 };
+	int r = text_read_file(&t, path, MAX_FILE_BYTES, err);
+
+	*list = (struct prompt_list){ 0 };
+	if (r == 0)
+		r = prompts_parse(list, path, (struct bytes){ t.data ? t.data : "", t.len }, err);
+	text_release(&t);
 	return r;
 }
 

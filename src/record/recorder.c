@@ -1,7 +1,7 @@
 /*
- * recorder.c -- a session with the trace writer listening: opening the recording, its runs, edits.
+ * recorder.c -- a session with the trace writer listening: opening the recording, and its runs.
  */
-#include "torchless/record.h"
+#include "record_impl.h"
 #include "torchless/mem.h"
 
 #include <stdlib.h>
@@ -10,8 +10,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-/* Statistics of O(T^2) points are recorded up to this many keys. */
-#define PATTERN_KEYS 1024
+#define PATTERN_KEYS 1024 /* statistics of attention patterns up to so many keys */
 
 /* ---- opening the recording ---------------------------------------------------------------- */
 
@@ -20,7 +19,7 @@ static struct bytes piece_of(void *ctx, int32_t id)
 	struct recorder *r = ctx;
 
 	text_clear(&r->piece);
-	tokenizer_token_bytes(r->in->model.tokenizer, id, &r->piece);
+	tokenizer_token_bytes(r->generation.session.model->tokenizer, id, &r->piece);
 	return (struct bytes){ r->piece.data, r->piece.len };
 }
 
@@ -37,8 +36,10 @@ struct trace_options recorder_trace_options(const struct recorder *r)
 {
 	return (struct trace_options){
 		.capture = &r->capture,
+		.stop_on_nan = r->opt.stop_on_nan,
+		.stop_on_inf = r->opt.stop_on_inf,
 		.pattern_keys = PATTERN_KEYS,
-		.budget = option_int(r->in, OPT_BUDGET, 0),
+		.budget = r->opt.budget,
 		.shapes = r->shapes,
 		.n_shapes = r->n_shapes,
 		.settings = r->settings,
@@ -48,7 +49,8 @@ struct trace_options recorder_trace_options(const struct recorder *r)
 
 void recorder_describe_model(struct recorder *r, struct trace_model *m)
 {
-	const struct checkpoint *ck = &r->in->model.checkpoint;
+	const struct model *model = r->generation.session.model;
+	const struct checkpoint *ck = &model->checkpoint;
 	const struct config *c = &ck->config;
 
 	/* So that it is found from every folder. */
@@ -73,7 +75,7 @@ void recorder_describe_model(struct recorder *r, struct trace_model *m)
 		.config_json = ck->config_json,
 		.ctx = r,
 	};
-	if (r->in->model.tokenizer) {
+	if (model->tokenizer) {
 		hash_tokenizer(ck, r->tokenizer_hash);
 		m->tokenizer_hash = r->tokenizer_hash;
 		m->piece = piece_of;
@@ -83,13 +85,15 @@ void recorder_describe_model(struct recorder *r, struct trace_model *m)
 /* The hashes are where m points to. */
 static int describe_model(struct recorder *r, struct trace_model *m, struct err *err)
 {
+	const struct session *s = &r->generation.session;
+
 	recorder_describe_model(r, m);
-	return checkpoint_hash(&r->in->model.checkpoint, r->in->pool, r->weights_hash, err);
+	return checkpoint_hash(&s->model->checkpoint, s->opt.executor.pool, r->weights_hash, err);
 }
 
 void recorder_expect(struct recorder *r)
 {
-	const struct session *s = &r->g.session;
+	const struct session *s = &r->generation.session;
 	const struct sampler_options *o = &s->opt.sampler;
 	int64_t n_kept = o->temp > 0 ? o->top_k > 0 ? o->top_k : s->model->config->n_vocab : 0;
 	struct trace_shape shape = {
@@ -98,11 +102,12 @@ void recorder_expect(struct recorder *r)
 		.chunk = s->opt.executor.chunk,
 		.all_logits = s->opt.all_logits,
 		.n_tok_steps = s->encoding.n_steps,
-		.n_top = TOP,
-		.n_candidates = n_kept + TOP < MAX_RECORDED ? n_kept + TOP : MAX_RECORDED,
+		.n_top = RECORD_TOP,
+		.n_candidates =
+			n_kept + RECORD_TOP < RECORD_PICKED ? n_kept + RECORD_TOP : RECORD_PICKED,
 		.n_sampler_steps =
 			1 + (o->temp > 0) * (1 + (o->top_k > 0) + (o->top_p < 1) + (o->min_p > 0)),
-		.text_bytes = (int64_t)r->g.prompt.len + 200,
+		.text_bytes = (int64_t)r->generation.prompt.len + 200,
 	};
 
 	/* Every run begins at the same seed. */
@@ -132,26 +137,29 @@ static void add_patterns(struct text *t, const char *patterns)
 		text_addf(t, " and %d more", n_left);
 }
 
-static void say_dropped(const struct recorder *r, const struct trace_dropped *d)
+static void warn_of_budget(const struct recorder *r, const struct trace_dropped *d)
 {
+	const char *budget = r->opt.budget_text;
 	struct text t = { 0 };
-	char bytes[32];
+	char bytes[32], limit[32];
 
-	if (!d->n_dumps || option_on(r->in, OPT_QUIET))
+	if (!d->n_dumps)
 		return;
 	if (d->n_points)
 		add_patterns(&t, d->patterns.data);
-	warn("--budget %s leaves out %lld dumps of %s%s%s: statistics are kept",
-	     option_text(r->in, OPT_BUDGET, ""), (long long)d->n_dumps,
-	     mem_format_bytes(d->bytes, bytes, sizeof(bytes)), t.data ? ", " : "",
-	     t.data ? t.data : "");
+	caller_warn(&r->opt.generation.caller, WARNING_LEFT_OUT,
+		    "--budget %s leaves out %lld dumps of %s%s%s: statistics are kept",
+		    budget ? budget : mem_format_bytes(r->opt.budget, limit, sizeof(limit)),
+		    (long long)d->n_dumps, mem_format_bytes(d->bytes, bytes, sizeof(bytes)),
+		    t.data ? ", " : "", t.data ? t.data : "");
 	text_release(&t);
 }
 
 static void listen_writer(struct recorder *r)
 {
+	r->scores.writer = r->writer;
 	if (r->writer)
-		session_add_hook(&r->g.session, trace_writer_hook(r->writer));
+		session_add_hook(&r->generation.session, trace_writer_hook(r->writer));
 }
 
 int recorder_create(struct recorder *r, struct err *err)
@@ -161,11 +169,12 @@ int recorder_create(struct recorder *r, struct err *err)
 
 	if (describe_model(r, &model, err))
 		return err->code;
-	r->writer = trace_writer_new(r->path, &r->in->model.program, &model, &o, err);
+	r->writer = trace_writer_new(r->opt.path, &r->generation.session.model->program, &model, &o,
+				     err);
 	listen_writer(r);
 	if (!r->writer)
 		return err->code;
-	say_dropped(r, trace_writer_dropped(r->writer));
+	warn_of_budget(r, trace_writer_dropped(r->writer));
 	return 0;
 }
 
@@ -176,137 +185,67 @@ int recorder_resume(struct recorder *r, int64_t n_runs, int64_t *n_done, struct 
 	int result = describe_model(r, &model, err);
 
 	if (result == 0)
-		result = trace_writer_resume(r->path, &r->in->model.program, &model, &o, n_runs,
-					     n_done, &r->writer, err);
+		result = trace_writer_resume(r->opt.path, &r->generation.session.model->program,
+					     &model, &o, n_runs, n_done, &r->writer, err);
 	listen_writer(r);
 	return result;
 }
 
-/* The command line as JSON, without the prompt when it must not be kept. */
-static void add_command_line(struct text *t, const struct recorder *r)
+/* ---- a run -------------------------------------------------------------------------------- */
+
+/* What it was asked for, as JSON. */
+static void add_options(struct text *t, const struct recorder *r)
 {
-	const struct invocation *in = r->in;
-	bool first = true;
+	const struct record_options *o = &r->opt;
+	const struct session_options *s = &r->generation.session.opt;
 
 	text_adds(t, "{\"argv\": [");
-	for (int i = 0; i < in->argc; i++) {
-		if (option_on(in, OPT_REDACT) && in->n_args > 0 && in->argv[i] == in->args[0])
-			continue;
-		text_adds(t, first ? "" : ", ");
-		text_add_json(t, in->argv[i], strlen(in->argv[i]));
-		first = false;
+	for (int i = 0; i < o->argc; i++) {
+		text_adds(t, i ? ", " : "");
+		text_add_json(t, o->argv[i], strlen(o->argv[i]));
 	}
 	text_addf(
 		t,
 		"], \"n\": %lld, \"chunk\": %lld, \"logits\": \"%s\", \"chat\": %s, \"capture\": %s",
-		(long long)r->g.session.opt.n, (long long)r->g.session.opt.executor.chunk,
-		r->g.session.opt.all_logits ? "all" : "last",
-		option_on(in, OPT_CHAT) ? "true" : "false", r->capture_json.data);
-	if (option_on(in, OPT_BUDGET))
-		text_addf(t, ", \"budget\": %lld", (long long)option_int(in, OPT_BUDGET, 0));
+		(long long)s->n, (long long)s->executor.chunk, s->all_logits ? "all" : "last",
+		o->generation.chat ? "true" : "false", r->capture_json.data);
+	if (o->budget > 0)
+		text_addf(t, ", \"budget\": %lld", (long long)o->budget);
 	text_addc(t, '}');
 }
 
-static int begin_run(struct recorder *r, const struct prompt *p, struct err *err)
+static int begin_run(struct recorder *r, const struct record_prompt *p, struct err *err)
 {
-	const struct sampler_options *o = &r->g.session.opt.sampler;
-	struct text engine = { 0 }, build = { 0 }, options = { 0 }, sampler = { 0 };
+	const struct session *s = &r->generation.session;
+	const struct sampler_options *o = &s->opt.sampler;
+	struct text build = { 0 }, options = { 0 }, sampler = { 0 };
 	struct trace_run run;
 	int result;
 
-	text_addf(&engine, "torchless %s", version_number);
-	text_addf(&build, "%s, %s", version_compiler, r->in->kernels->isa);
-	add_command_line(&options, r);
+	text_addf(&build, "%s%s%s", r->opt.compiler ? r->opt.compiler : "",
+		  r->opt.compiler ? ", " : "", s->executor.opt.kernels->isa);
+	add_options(&options, r);
 	text_addf(&sampler, "{\"temp\": %g, \"top_k\": %lld, \"top_p\": %g, \"min_p\": %g}",
 		  o->temp, (long long)o->top_k, o->top_p, o->min_p);
 	run = (struct trace_run){
-		.engine = engine.data,
-		.commit = version_commit,
+		.engine = r->opt.engine ? r->opt.engine : "torchless",
+		.commit = r->opt.commit,
 		.build = build.data,
-		.n_threads = threads_count(r->in->pool),
+		.n_threads = threads_count(s->opt.executor.pool),
 		.seed = (int64_t)o->seed,
 		.sampler_json = sampler.data,
 		.opts_json = options.data,
 		.line = p->line,
 		.line_id = p->id,
-		.prompt = p->text.data,
-		.prompt_len = p->text.len,
-		.redact = option_on(r->in, OPT_REDACT),
+		.prompt = p->prompt.text.data,
+		.prompt_len = p->prompt.text.len,
+		.redact = r->opt.redact,
 	};
 	result = trace_writer_begin_run(r->writer, &run, err);
-	text_release(&engine);
 	text_release(&build);
 	text_release(&options);
 	text_release(&sampler);
 	return result;
-}
-
-/* ---- edits -------------------------------------------------------------------------------- */
-
-static int zero_values(struct recorder *r, const bool *wanted, const char *text, const char *part,
-		       struct err *err)
-{
-	const struct program *p = &r->in->model.program;
-
-	for (int v = 0; v < p->n_values; v++) {
-		struct edit edit = { .value = v, .kind = EDIT_ZERO, .pass_to = -1, .source = text };
-
-		if (!wanted[v])
-			continue;
-		if (selection_parse(&edit.sel, part, p->values[v].point->axes, err) ||
-		    executor_add_edit(&r->g.session.executor, &edit, err) < 0)
-			return err->code;
-	}
-	return 0;
-}
-
-static int add_zero(struct recorder *r, const char *text, struct err *err)
-{
-	const struct program *p = &r->in->model.program;
-	bool *wanted = mem_calloc((size_t)p->n_values, sizeof(*wanted));
-	const char *part;
-	char name[256];
-	int result = selection_split(text, name, sizeof(name), &part, err);
-
-	if (result == 0 && (result = points_match(p, name, wanted, err)) > 0)
-		result = zero_values(r, wanted, text, part, err);
-	free(wanted);
-	return result < 0 ? err_wrap(err, "--zero %s", text) : 0;
-}
-
-int recorder_add_edits(struct recorder *r, struct err *err)
-{
-	const struct option_value *zero = &r->in->option[OPT_ZERO];
-
-	for (int i = 0; i < zero->n; i++)
-		if (add_zero(r, zero->list[i], err))
-			return err->code;
-	return 0;
-}
-
-/* ---- running ------------------------------------------------------------------------------ */
-
-/* The only hook that pauses is the one of --stop-on. */
-static int stop_error(struct recorder *r, struct err *err)
-{
-	if (trace_writer_stopped(r->writer, r->stop.value, err))
-		return err->code;
-	return err_set(err, ERR_NO, "stopped: %s of pass %d holds %s; %s has everything up to it",
-		       r->in->model.program.values[r->stop.value].name, r->stop.pass,
-		       r->stop.on_nan ? "NaN" : "infinity", r->path);
-}
-
-static int record_passes(struct recorder *r, struct err *err)
-{
-	int status;
-
-	while ((status = generation_advance(&r->g, err)) == SESSION_TOKEN)
-		;
-	if (status == SESSION_PAUSED)
-		return stop_error(r, err);
-	if (status == SESSION_DONE)
-		generation_finish(&r->g);
-	return status < 0 ? status : 0;
 }
 
 static const char *run_status(int result)
@@ -316,24 +255,64 @@ static const char *run_status(int result)
 	return result == ERR_NO || result == ERR_INTERRUPTED ? "stopped" : "error";
 }
 
-int recorder_run(struct recorder *r, const struct prompt *p, struct err *err)
+int recorder_begin_run(struct recorder *r, const struct record_prompt *p, struct err *err)
+{
+	if (begin_run(r, p, err))
+		return err->code;
+	profile_restart(&r->profile);
+	if (recorder_tell_edits(r, err) || scores_record_prompt(&r->scores, err))
+		return recorder_end_run(r, err->code, err);
+	return 0;
+}
+
+int recorder_advance(struct recorder *r, struct err *err)
+{
+	int status = generation_advance(&r->generation, err);
+
+	if (status == SESSION_TOKEN && scores_record_pick(&r->scores, err))
+		return err->code;
+	return status;
+}
+
+int recorder_end_run(struct recorder *r, int result, struct err *err)
 {
 	struct err late = { 0 };
-	int result = begin_run(r, p, err);
 
-	if (result)
-		return result;
-	profile_restart(&r->profile);
-	r->stop.value = -1;
-	result = scores_record_prompt(r, err);
-	if (result == 0)
-		result = record_passes(r, err);
-	profile_clear_bar(&r->profile);
 	if (trace_writer_end_run(r->writer, run_status(result), &late) == 0 || result)
 		return result;
 	*err = late;
 	return late.code;
 }
+
+/* The only hook that pauses is the writer's, when it is to stop at a value. */
+static int stop_error(const struct recorder *r, struct err *err)
+{
+	const char *fqn = "a value", *what = r->opt.stop_on_nan ? "NaN" : "infinity";
+	int pass = 0;
+
+	if (r->opt.stop_on_nan && r->opt.stop_on_inf)
+		what = "NaN or infinity";
+	trace_writer_stopped(r->writer, &fqn, &pass);
+	return err_set(err, ERR_NO, "stopped: %s of pass %d holds %s; %s has everything up to it",
+		       fqn, pass, what, r->opt.path);
+}
+
+int recorder_run(struct recorder *r, const struct record_prompt *p, struct err *err)
+{
+	int status;
+
+	if (recorder_begin_run(r, p, err))
+		return err->code;
+	while ((status = recorder_advance(r, err)) == SESSION_TOKEN)
+		;
+	if (status == SESSION_PAUSED)
+		status = stop_error(r, err);
+	if (status == SESSION_DONE)
+		generation_finish(&r->generation);
+	return recorder_end_run(r, status < 0 ? status : 0, err);
+}
+
+/* ---- closing ------------------------------------------------------------------------------ */
 
 /* A log that a full disk has no room to fold in belongs to the file. */
 static void name_log(const struct recorder *r, struct err *err)
@@ -341,7 +320,7 @@ static void name_log(const struct recorder *r, struct err *err)
 	struct err why = *err;
 	struct text log = { 0 };
 
-	text_addf(&log, "%s-wal", r->path);
+	text_addf(&log, "%s-wal", r->opt.path);
 	if (access(log.data, F_OK) == 0)
 		err_set(err, why.code, "%s; keep %s with it", why.message, log.data);
 	text_release(&log);
@@ -355,11 +334,11 @@ int recorder_close(struct recorder *r, int result, struct err *err)
 
 	if (r->writer) {
 		r->totals = trace_writer_totals(r->writer);
-		say_dropped(r, trace_writer_cut(r->writer));
+		warn_of_budget(r, trace_writer_cut(r->writer));
 		closed = trace_writer_close(r->writer, &late);
-		r->writer = NULL;
+		r->writer = r->scores.writer = NULL;
 	}
-	if (result == 0 && stat(r->path, &st) == 0)
+	if (result == 0 && stat(r->opt.path, &st) == 0)
 		r->totals.file_bytes = (int64_t)st.st_size;
 	if (result == 0 && closed)
 		*err = late;
@@ -370,44 +349,38 @@ int recorder_close(struct recorder *r, int result, struct err *err)
 
 /* ---- before anything is written ----------------------------------------------------------- */
 
-int recorder_open(struct recorder *r, bool needs_tokenizer, struct err *err)
+int recorder_open(struct recorder *r, struct model *m, const struct record_options *o,
+		  struct err *err)
 {
-	const struct option_value *capture = &r->in->option[OPT_CAPTURE];
-	const struct generation_options o = {
-		.n = 1,
-		.all_logits = option_int(r->in, OPT_LOGITS, 0) == 0,
-		.needs_tokenizer = needs_tokenizer,
-	};
-
-	for (int i = 0; i < capture->n; i++)
-		if (capture_policy_add(&r->capture, capture->list[i], err))
+	*r = (struct recorder){ .opt = *o };
+	r->progress = (struct record_progress){ .tell = o->progress, .ctx = o->progress_ctx };
+	for (int i = 0; i < o->n_capture; i++)
+		if (capture_policy_add(&r->capture, o->capture[i], err))
 			return err->code;
-	if (generation_open(&r->g, r->in, &o, err) ||
-	    capture_policy_describe(&r->capture, &r->in->model.program, &r->capture_json, err))
+	if (generation_init(&r->generation, m, &o->generation, err) ||
+	    capture_policy_describe(&r->capture, &m->program, &r->capture_json, err) ||
+	    recorder_read_edits(r, err) || recorder_apply_edits(r, err))
 		return err->code;
-	if (capture->n > 0)
-		note(r->in, "capture %s", r->capture_json.data);
-	return recorder_add_edits(r, err);
+	profile_init(&r->profile, &r->generation.session, &r->progress);
+	scores_init(&r->scores, &r->generation.session);
+	return 0;
 }
 
-void recorder_listen(struct recorder *r, const struct ui *bar)
+void recorder_listen(struct recorder *r)
 {
-	profile_init(&r->profile, &r->g.session, bar);
-	scores_init(r);
-	session_add_hook(&r->g.session, &r->profile.hook);
-	session_add_hook(&r->g.session, &r->scores);
-	stop_init(&r->stop, option_int(r->in, OPT_STOP_ON, 0) == 0, PATTERN_KEYS);
-	if (option_on(r->in, OPT_STOP_ON))
-		session_add_hook(&r->g.session, &r->stop.hook);
+	session_add_hook(&r->generation.session, &r->profile.hook);
+	session_add_hook(&r->generation.session, &r->scores.hook);
 }
 
 void recorder_release(struct recorder *r)
 {
-	generation_release(&r->g);
+	generation_release(&r->generation);
 	profile_release(&r->profile);
 	capture_policy_release(&r->capture);
 	text_release(&r->capture_json);
+	free(r->edits);
 	free(r->shapes);
 	text_release(&r->piece);
 	free(r->model_file);
+	*r = (struct recorder){ 0 };
 }

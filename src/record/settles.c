@@ -2,8 +2,8 @@
  * settles.c -- at which layer the answer is known: what the final norm and the head would make of
  * the residual stream after each layer (the logit lens), at the prompt's last position.
  */
-#include "torchless/record.h"
 #include "torchless/mem.h"
+#include "torchless/record.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -12,14 +12,14 @@
 #define FREE  ((int64_t)1 << 25)
 #define SHARE 0.05
 
-/* A head a layer: much for a large vocabulary and a short prompt.  -v asks for it all the same. */
 static bool is_worth_it(const struct recorder *r)
 {
-	const struct config *c = r->in->model.config;
+	const struct model *m = r->generation.session.model;
+	const struct config *c = m->config;
 	double lens = (double)c->n_layers * (double)c->n_vocab * (double)c->d_model;
-	double prefill = (double)r->in->model.checkpoint.n_params * (double)r->g.session.n_prompt;
+	double prefill = (double)m->checkpoint.n_params * (double)r->generation.session.n_prompt;
 
-	return lens <= (double)FREE || lens <= SHARE * prefill || option_on(r->in, OPT_VERBOSE);
+	return lens <= (double)FREE || lens <= SHARE * prefill;
 }
 
 static int32_t largest(const float *x, int64_t n)
@@ -32,25 +32,27 @@ static int32_t largest(const float *x, int64_t n)
 	return (int32_t)best;
 }
 
-void settling_find(struct settling *s, const struct recorder *r)
+void settling_find(struct settling *s, const struct recorder *r, bool at_any_cost)
 {
-	const struct program *p = &r->in->model.program;
+	const struct session *session = &r->generation.session;
+	const struct program *p = &session->model->program;
 	const struct op *head = &p->ops[p->values[p->logits].op];
 	const struct op *tail = &p->ops[p->values[head->in[0]].op];
 	const struct op *norm = &p->ops[p->values[tail->in[0]].op];
-	const struct kernels *k = r->in->kernels;
-	int64_t n = p->n_layers, n_vocab = r->in->model.config->n_vocab;
+	const struct kernels *k = session->executor.opt.kernels;
+	struct threads *pool = session->opt.executor.pool;
+	int64_t n = p->n_layers, n_vocab = session->model->config->n_vocab;
 	float *normed, *logits;
 
 	*s = (struct settling){ 0 };
-	if (n == 0 || r->n_next == 0 || !is_worth_it(r))
+	if (n == 0 || r->scores.n_next == 0 || !(at_any_cost || is_worth_it(r)))
 		return;
 	assert(head->code == OP_LINEAR && norm->code == OP_RMSNORM);
 	normed = mem_calloc((size_t)(n * r->profile.d_model), sizeof(*normed));
 	logits = mem_calloc((size_t)(n * n_vocab), sizeof(*logits));
-	k->rmsnorm(r->in->pool, NULL, NULL, normed, r->profile.stream, &p->values[norm->in[1]].t,
+	k->rmsnorm(pool, NULL, NULL, normed, r->profile.stream, &p->values[norm->in[1]].t,
 		   norm->eps, n);
-	k->linear(r->in->pool, logits, normed, &p->values[head->in[1]].t, n);
+	k->linear(pool, logits, normed, &p->values[head->in[1]].t, n);
 	s->leads = mem_calloc((size_t)n, sizeof(*s->leads));
 	for (int64_t i = 0; i < n; i++)
 		s->leads[i] = largest(logits + i * n_vocab, n_vocab);

@@ -1,11 +1,11 @@
 /*
- * cmd_trace.c -- `torchless trace`: one prompt, or with --prompts a file of them (trace_runs.c).
+ * cmd_trace.c -- `torchless trace`: one prompt, or with --prompts a file of them (runs.c).
  *
  * The file is created last, when everything that can be wrong with the command is known.
  */
-#include "torchless/record.h"
-
+#include "../generate.h"
 #include "torchless/clock.h"
+#include "trace.h"
 
 #include <stdlib.h>
 
@@ -34,50 +34,52 @@ static int check_options(const struct invocation *in, struct err *err)
 }
 
 /* The prompt is known: record it, or say what that would take. */
-static int record_one(struct recorder *r, const struct prompt *prompt, struct err *err)
+static int record_one(struct trace_command *c, const struct record_prompt *prompt, struct err *err)
 {
+	struct recorder *r = &c->recorder;
 	int result;
 
-	generation_warn(&r->g);
+	generation_warn(&r->generation);
 	recorder_expect(r);
-	if (option_on(r->in, OPT_ESTIMATE))
-		return recorder_estimate(r, err);
+	if (option_on(c->in, OPT_ESTIMATE))
+		return estimate_print(c, err);
 	result = recorder_create(r, err);
 	if (result == 0)
 		result = recorder_run(r, prompt, err);
+	bar_clear(&c->bar);
 	result = recorder_close(r, result, err);
 	if (result)
 		return result;
-	generation_warn_of_growth(&r->g);
-	return summary_print(r, err);
+	generation_warn_of_growth(&r->generation);
+	return summary_print(c, err);
 }
 
-static int trace_one(struct recorder *r, struct err *err)
+static int trace_one(struct trace_command *c, struct err *err)
 {
-	bool has_bar = r->in->err.is_terminal && !option_on(r->in, OPT_QUIET);
-	struct prompt prompt = { 0 };
-	int result = recorder_open(r, !option_on(r->in, OPT_PROMPT_IDS), err);
+	struct recorder *r = &c->recorder;
+	struct record_prompt p = { 0 };
+	int result = trace_open(c, !option_on(c->in, OPT_PROMPT_IDS), bar_draw_layers, err);
 
 	if (result == 0)
-		result = generation_argument(r->in, &prompt, err);
+		result = generate_prompt(c->in, &p.prompt, err);
 	if (result == 0) {
-		recorder_listen(r, has_bar ? &r->in->err : NULL);
-		result = generation_set_prompt(&r->g, &prompt, err);
+		recorder_listen(r);
+		result = generation_set_prompt(&r->generation, &p.prompt, err);
 	}
 	if (result == 0)
-		result = record_one(r, &prompt, err);
-	free(prompt.ids);
+		result = record_one(c, &p, err);
+	free((int32_t *)p.prompt.ids);
 	return result;
 }
 
 int cmd_trace(struct invocation *in, struct err *err)
 {
-	struct recorder r = { .in = in, .path = option_text(in, OPT_OUTPUT, "trace.db") };
+	struct trace_command c = { .in = in, .began_ns = clock_ns() };
 	int result = check_options(in, err);
 
-	r.began_ns = clock_ns();
 	if (result == 0)
-		result = option_on(in, OPT_PROMPTS) ? trace_runs(&r, err) : trace_one(&r, err);
-	recorder_release(&r);
+		result = option_on(in, OPT_PROMPTS) ? trace_runs(&c, err) : trace_one(&c, err);
+	recorder_release(&c.recorder);
+	free(c.words);
 	return result;
 }

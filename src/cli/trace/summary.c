@@ -2,9 +2,9 @@
  * summary.c -- what `torchless trace` says at the end: tokens, predictions, the residual stream,
  * where the time went, and three commands to go on with.
  */
-#include "torchless/record.h"
 #include "torchless/mem.h"
 #include "torchless/utf8.h"
+#include "trace.h"
 
 #include <math.h>
 #include <string.h>
@@ -24,50 +24,50 @@ static void add_spaces(struct text *t, int n)
 		text_addc(t, ' ');
 }
 
-static void token_bytes(const struct recorder *r, int32_t id, struct text *out)
+static void token_bytes(const struct trace_command *c, int32_t id, struct text *out)
 {
 	text_clear(out);
-	if (r->in->model.tokenizer)
-		tokenizer_token_bytes(r->in->model.tokenizer, id, out);
+	if (c->in->model.tokenizer)
+		tokenizer_token_bytes(c->in->model.tokenizer, id, out);
 	else
 		text_addf(out, "%d", (int)id);
 }
 
-const char *summary_model_name(const struct recorder *r)
+const char *summary_model_name(const struct trace_command *c)
 {
-	const struct config *c = r->in->model.config;
+	const struct model *m = &c->in->model;
 
-	return c->name[0] ? c->name : r->in->model.checkpoint.path;
+	return m->config->name[0] ? m->config->name : m->checkpoint.path;
 }
 
 /* ---- for people --------------------------------------------------------------------------- */
 
-void summary_add_model(struct text *t, const struct recorder *r, const struct ui *ui)
+void summary_add_model(struct text *t, const struct trace_command *c, const struct ui *ui)
 {
-	const struct checkpoint *ck = &r->in->model.checkpoint;
-	int n = threads_count(r->in->pool);
+	const struct checkpoint *ck = &c->in->model.checkpoint;
+	int n = threads_count(c->in->pool);
 	const char *dot = ui->utf8 ? "·" : "-";
 	char params[40];
 
-	text_add_escaped(t, summary_model_name(r), strlen(summary_model_name(r)));
+	text_add_escaped(t, summary_model_name(c), strlen(summary_model_name(c)));
 	text_addf(t, " %s %lld layers %s %s parameters, %s %s %s %s %d thread%s\n\n", dot,
 		  (long long)ck->config.n_layers, dot,
 		  ui_format_params(ck->n_params, params, sizeof(params)),
-		  dtype_table[ck->weight_dtype].name, dot, r->in->kernels->isa, dot, n,
+		  dtype_table[ck->weight_dtype].name, dot, c->in->kernels->isa, dot, n,
 		  n == 1 ? "" : "s");
 }
 
 /* "The│ capital│ of": the last ones when they do not all fit. */
-static void add_tokens(struct text *t, const struct recorder *r, const struct ui *ui)
+static void add_tokens(struct text *t, const struct trace_command *c, const struct ui *ui)
 {
-	const struct session *s = &r->g.session;
+	const struct session *s = &c->recorder.generation.session;
 	int room = (ui->width > 0 ? ui->width : 100) - LABEL - 10, used = 0;
 	struct text line = { 0 }, bytes = { 0 }, shown = { 0 };
 	int64_t first = s->n_prompt;
 
 	for (; first > 0; first--) {
 		text_clear(&shown);
-		token_bytes(r, s->tokens[first - 1], &bytes);
+		token_bytes(c, s->tokens[first - 1], &bytes);
 		text_add_escaped(&shown, bytes.data ? bytes.data : "", bytes.len);
 		used += utf8_width(shown.data ? shown.data : "", shown.len) + 1;
 		if (used > room && first < s->n_prompt)
@@ -76,7 +76,7 @@ static void add_tokens(struct text *t, const struct recorder *r, const struct ui
 	if (first > 0)
 		text_adds(&line, ui->utf8 ? "… " : ".. ");
 	for (int64_t i = first; i < s->n_prompt; i++) {
-		token_bytes(r, s->tokens[i], &bytes);
+		token_bytes(c, s->tokens[i], &bytes);
 		if (i > first)
 			text_adds(&line, ui->utf8 ? "│" : "|");
 		ui_add_clipped(&line, ui, bytes.data ? bytes.data : "", bytes.len, 40);
@@ -90,10 +90,10 @@ static void add_tokens(struct text *t, const struct recorder *r, const struct ui
 	text_release(&shown);
 }
 
-static void add_prefill(struct text *t, const struct recorder *r, const struct ui *ui)
+static void add_prefill(struct text *t, const struct trace_command *c, const struct ui *ui)
 {
-	const struct session *s = &r->g.session;
-	int n = r->in->model.program.n_layers;
+	const struct session *s = &c->recorder.generation.session;
+	int n = c->in->model.program.n_layers;
 	char time[32];
 
 	summary_add_label(t, ui, "prefill");
@@ -104,17 +104,17 @@ static void add_prefill(struct text *t, const struct recorder *r, const struct u
 }
 
 /* "' Paris' 61 %". */
-static void add_predictions(struct text *t, const struct recorder *r, const struct ui *ui)
+static void add_predictions(struct text *t, const struct trace_command *c, const struct ui *ui)
 {
 	struct text bytes = { 0 };
 
-	if (r->n_next == 0)
+	if (c->recorder.scores.n_next == 0)
 		return;
 	summary_add_label(t, ui, "next");
-	for (int64_t i = 0; i < r->n_next && i < 4; i++) {
-		double percent = 100 * exp((double)r->next[i].logprob);
+	for (int64_t i = 0; i < c->recorder.scores.n_next && i < 4; i++) {
+		double percent = 100 * exp((double)c->recorder.scores.next[i].logprob);
 
-		token_bytes(r, r->next[i].id, &bytes);
+		token_bytes(c, c->recorder.scores.next[i].id, &bytes);
 		text_adds(t, i ? "   '" : "'");
 		ui_add_clipped(t, ui, bytes.data ? bytes.data : "", bytes.len, 24);
 		text_addf(t, percent >= 1 ? "' %.0f %%" : "' %.1g %%", percent);
@@ -124,20 +124,20 @@ static void add_predictions(struct text *t, const struct recorder *r, const stru
 }
 
 /* "' box' from layer 3 on, ' ball' before". */
-static void add_settling(struct text *t, const struct recorder *r, const struct ui *ui,
+static void add_settling(struct text *t, const struct trace_command *c, const struct ui *ui,
 			 const struct settling *s)
 {
 	struct text bytes = { 0 };
 
 	if (!s->leads)
 		return;
-	token_bytes(r, s->leads[s->layer], &bytes);
+	token_bytes(c, s->leads[s->layer], &bytes);
 	summary_add_label(t, ui, "settles");
 	text_addc(t, '\'');
 	ui_add_clipped(t, ui, bytes.data ? bytes.data : "", bytes.len, 24);
 	text_addf(t, "' from layer %d on", s->layer);
 	if (s->layer > 0) {
-		token_bytes(r, s->leads[s->layer - 1], &bytes);
+		token_bytes(c, s->leads[s->layer - 1], &bytes);
 		text_adds(t, ", '");
 		ui_add_clipped(t, ui, bytes.data ? bytes.data : "", bytes.len, 24);
 		text_adds(t, "' before");
@@ -146,9 +146,9 @@ static void add_settling(struct text *t, const struct recorder *r, const struct 
 	text_release(&bytes);
 }
 
-static void add_generated(struct text *t, const struct recorder *r, const struct ui *ui)
+static void add_generated(struct text *t, const struct trace_command *c, const struct ui *ui)
 {
-	const struct session *s = &r->g.session;
+	const struct session *s = &c->recorder.generation.session;
 	char time[32];
 
 	if (s->n_generated < 2)
@@ -156,9 +156,10 @@ static void add_generated(struct text *t, const struct recorder *r, const struct
 	summary_add_label(t, ui, "decode");
 	text_addf(t, "%lld tokens, %s", (long long)s->n_generated,
 		  ui_format_time(s->decode_ns, time, sizeof(time)));
-	if (r->g.text.len) {
+	if (c->recorder.generation.text.len) {
 		text_adds(t, "   '");
-		ui_add_clipped(t, ui, r->g.text.data, r->g.text.len, 60);
+		ui_add_clipped(t, ui, c->recorder.generation.text.data,
+			       c->recorder.generation.text.len, 60);
 		text_addc(t, '\'');
 	}
 	text_addc(t, '\n');
@@ -185,11 +186,11 @@ static void add_layer_scale(struct text *t, const struct ui *ui, int n)
 	text_addc(t, '\n');
 }
 
-static void add_residual(struct text *t, const struct recorder *r, const struct ui *ui)
+static void add_residual(struct text *t, const struct trace_command *c, const struct ui *ui)
 {
-	const struct session *s = &r->g.session;
-	int n = r->in->model.program.n_layers;
-	const double *x = r->profile.residual;
+	const struct session *s = &c->recorder.generation.session;
+	int n = c->in->model.program.n_layers;
+	const double *x = c->recorder.profile.residual;
 	struct text bytes = { 0 };
 	char first[40], last[40];
 
@@ -198,7 +199,7 @@ static void add_residual(struct text *t, const struct recorder *r, const struct 
 	add_layer_scale(t, ui, n);
 	summary_add_label(t, ui, "residual");
 	ui_add_spark(t, ui, x, n);
-	token_bytes(r, s->tokens[s->n_prompt - 1], &bytes);
+	token_bytes(c, s->tokens[s->n_prompt - 1], &bytes);
 	text_adds(t, "      l2 at '");
 	ui_add_clipped(t, ui, bytes.data ? bytes.data : "", bytes.len, 24);
 	text_addf(t, "': %s %s %s\n", ui_format_number(x[0], first, sizeof(first)),
@@ -206,20 +207,21 @@ static void add_residual(struct text *t, const struct recorder *r, const struct 
 	text_release(&bytes);
 }
 
-void summary_add_time(struct text *t, const struct recorder *r, const struct ui *ui)
+void summary_add_time(struct text *t, const struct trace_command *c, const struct ui *ui)
 {
 	int64_t total = 0;
 
 	for (int i = 0; i < PART_COUNT; i++)
-		total += r->profile.ns[i];
+		total += c->recorder.profile.ns[i];
 	summary_add_label(t, ui, "time");
 	for (int i = 0; i < PART_COUNT; i++)
-		text_addf(t, "%s%s %.0f %%", i ? "   " : "", part_names[i],
-			  total > 0 ? 100.0 * (double)r->profile.ns[i] / (double)total : 0);
+		text_addf(t, "%s%s %.0f %%", i ? "   " : "", record_part_names[i],
+			  total > 0 ? 100.0 * (double)c->recorder.profile.ns[i] / (double)total
+				    : 0);
 	text_adds(t, "\n\n");
 }
 
-void summary_add_shell_word(struct text *t, const char *word)
+static void add_shell_word(struct text *t, const char *word)
 {
 	if (strspn(word,
 		   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+,:@") ==
@@ -233,35 +235,36 @@ void summary_add_shell_word(struct text *t, const char *word)
 	text_addc(t, '\'');
 }
 
-void summary_add_file(struct text *t, const struct recorder *r, const struct ui *ui)
+void summary_add_file(struct text *t, const struct trace_command *c, const struct ui *ui)
 {
 	char size[32], calls[32], values[32];
 	const char *dot = ui->utf8 ? "·" : "-";
 
-	ui_add_clipped(t, ui, r->path, strlen(r->path), 40);
-	add_spaces(t, LABEL - utf8_width(r->path, strlen(r->path)));
+	ui_add_clipped(t, ui, c->recorder.opt.path, strlen(c->recorder.opt.path), 40);
+	add_spaces(t, LABEL - utf8_width(c->recorder.opt.path, strlen(c->recorder.opt.path)));
 	text_addf(t, "%s%s %s %s calls %s %s values\n",
-		  utf8_width(r->path, strlen(r->path)) >= LABEL ? "  " : "",
-		  mem_format_bytes(r->totals.file_bytes, size, sizeof(size)), dot,
-		  ui_format_count(r->totals.n_calls, calls, sizeof(calls)), dot,
-		  ui_format_count(r->totals.n_values, values, sizeof(values)));
+		  utf8_width(c->recorder.opt.path, strlen(c->recorder.opt.path)) >= LABEL ? "  "
+											  : "",
+		  mem_format_bytes(c->recorder.totals.file_bytes, size, sizeof(size)), dot,
+		  ui_format_count(c->recorder.totals.n_calls, calls, sizeof(calls)), dot,
+		  ui_format_count(c->recorder.totals.n_values, values, sizeof(values)));
 }
 
-void summary_add_next(struct text *t, const struct recorder *r, const struct ui *ui,
+void summary_add_next(struct text *t, const struct trace_command *c, const struct ui *ui,
 		      const struct next_command *commands, int n)
 {
 	for (int i = 0; i < n; i++) {
 		summary_add_label(t, ui, i == 0 ? "try" : "");
 		text_adds(t, commands[i].before);
-		if (!commands[i].is_option || strcmp(r->path, "trace.db") != 0) {
+		if (!commands[i].is_option || strcmp(c->recorder.opt.path, "trace.db") != 0) {
 			text_adds(t, commands[i].is_option ? " -t " : "");
-			summary_add_shell_word(t, r->path);
+			add_shell_word(t, c->recorder.opt.path);
 		}
 		text_addf(t, "%s\n", commands[i].after);
 	}
 }
 
-static void add_next_commands(struct text *t, const struct recorder *r, const struct ui *ui)
+static void add_next_commands(struct text *t, const struct trace_command *c, const struct ui *ui)
 {
 	static const struct next_command commands[] = {
 		{ "torchless query", " layer-knows", true },
@@ -269,35 +272,36 @@ static void add_next_commands(struct text *t, const struct recorder *r, const st
 		{ "sqlite3 ", " \"SELECT fqn, shape, l2 FROM v_value LIMIT 20\"", false },
 	};
 
-	summary_add_next(t, r, ui, commands, (int)(sizeof(commands) / sizeof(commands[0])));
+	summary_add_next(t, c, ui, commands, (int)(sizeof(commands) / sizeof(commands[0])));
 }
 
-static void add_summary(struct text *t, const struct recorder *r, const struct ui *ui,
+static void add_summary(struct text *t, const struct trace_command *c, const struct ui *ui,
 			const struct settling *settling)
 {
-	summary_add_model(t, r, ui);
-	add_tokens(t, r, ui);
-	add_prefill(t, r, ui);
-	add_predictions(t, r, ui);
-	add_settling(t, r, ui, settling);
-	add_generated(t, r, ui);
+	summary_add_model(t, c, ui);
+	add_tokens(t, c, ui);
+	add_prefill(t, c, ui);
+	add_predictions(t, c, ui);
+	add_settling(t, c, ui, settling);
+	add_generated(t, c, ui);
 	text_addc(t, '\n');
-	add_residual(t, r, ui);
-	summary_add_time(t, r, ui);
-	summary_add_file(t, r, ui);
-	add_next_commands(t, r, ui);
+	add_residual(t, c, ui);
+	summary_add_time(t, c, ui);
+	summary_add_file(t, c, ui);
+	add_next_commands(t, c, ui);
 }
 
 /* ---- for programs ------------------------------------------------------------------------- */
 
-static void add_json_tokens(struct text *t, const struct recorder *r, const int32_t *ids, int64_t n)
+static void add_json_tokens(struct text *t, const struct trace_command *c, const int32_t *ids,
+			    int64_t n)
 {
 	struct text bytes = { 0 };
 
 	text_addc(t, '[');
 	for (int64_t i = 0; i < n; i++) {
 		text_addf(t, "%s{\"id\": %d, \"piece\": ", i ? ", " : "", (int)ids[i]);
-		token_bytes(r, ids[i], &bytes);
+		token_bytes(c, ids[i], &bytes);
 		text_add_json(t, bytes.data ? bytes.data : "", bytes.len);
 		text_addc(t, '}');
 	}
@@ -305,84 +309,85 @@ static void add_json_tokens(struct text *t, const struct recorder *r, const int3
 	text_release(&bytes);
 }
 
-static void add_json_next(struct text *t, const struct recorder *r)
+static void add_json_next(struct text *t, const struct trace_command *c)
 {
 	struct text bytes = { 0 };
 
 	text_addc(t, '[');
-	for (int64_t i = 0; i < r->n_next; i++) {
-		text_addf(t, "%s{\"id\": %d, \"piece\": ", i ? ", " : "", (int)r->next[i].id);
-		token_bytes(r, r->next[i].id, &bytes);
+	for (int64_t i = 0; i < c->recorder.scores.n_next; i++) {
+		text_addf(t, "%s{\"id\": %d, \"piece\": ", i ? ", " : "",
+			  (int)c->recorder.scores.next[i].id);
+		token_bytes(c, c->recorder.scores.next[i].id, &bytes);
 		text_add_json(t, bytes.data ? bytes.data : "", bytes.len);
 		text_adds(t, ", \"logprob\": ");
-		add_json_number(t, (double)r->next[i].logprob);
+		text_add_json_number(t, (double)c->recorder.scores.next[i].logprob);
 		text_addc(t, '}');
 	}
 	text_addc(t, ']');
 	text_release(&bytes);
 }
 
-void summary_add_json_totals(struct text *t, const struct recorder *r, int64_t prefill_ns,
+void summary_add_json_totals(struct text *t, const struct trace_command *c, int64_t prefill_ns,
 			     int64_t decode_ns)
 {
 	text_addf(t, "\"prefill_ns\": %lld, \"decode_ns\": %lld, \"time_ns\": {",
 		  (long long)prefill_ns, (long long)decode_ns);
 	for (int i = 0; i < PART_COUNT; i++)
-		text_addf(t, "%s\"%s\": %lld", i ? ", " : "", part_names[i],
-			  (long long)r->profile.ns[i]);
+		text_addf(t, "%s\"%s\": %lld", i ? ", " : "", record_part_names[i],
+			  (long long)c->recorder.profile.ns[i]);
 	text_addf(
 		t,
 		"}, \"calls\": %lld, \"values\": %lld, \"dumps\": %lld, \"dump_bytes\": %lld, \"file_bytes\": %lld}\n",
-		(long long)r->totals.n_calls, (long long)r->totals.n_values,
-		(long long)r->totals.n_dumps, (long long)r->totals.dump_bytes,
-		(long long)r->totals.file_bytes);
+		(long long)c->recorder.totals.n_calls, (long long)c->recorder.totals.n_values,
+		(long long)c->recorder.totals.n_dumps, (long long)c->recorder.totals.dump_bytes,
+		(long long)c->recorder.totals.file_bytes);
 }
 
-static void add_json(struct text *t, const struct recorder *r, const struct settling *settling)
+static void add_json(struct text *t, const struct trace_command *c, const struct settling *settling)
 {
-	const struct session *s = &r->g.session;
+	const struct session *s = &c->recorder.generation.session;
 
 	text_adds(t, "{\"file\": ");
-	text_add_json(t, r->path, strlen(r->path));
+	text_add_json(t, c->recorder.opt.path, strlen(c->recorder.opt.path));
 	text_adds(t, ", \"model\": ");
-	text_add_json(t, summary_model_name(r), strlen(summary_model_name(r)));
+	text_add_json(t, summary_model_name(c), strlen(summary_model_name(c)));
 	text_adds(t, ", \"tokens\": ");
-	add_json_tokens(t, r, s->tokens, s->n_prompt);
+	add_json_tokens(t, c, s->tokens, s->n_prompt);
 	text_adds(t, ", \"generated\": ");
-	add_json_tokens(t, r, s->tokens + s->n_prompt, s->n_tokens - s->n_prompt);
+	add_json_tokens(t, c, s->tokens + s->n_prompt, s->n_tokens - s->n_prompt);
 	text_adds(t, ", \"next\": ");
-	add_json_next(t, r);
+	add_json_next(t, c);
 	text_adds(t, ", \"settles\": ");
 	if (settling->leads) {
 		text_addf(t, "{\"layer\": %d, \"leads\": ", settling->layer);
-		add_json_tokens(t, r, settling->leads, r->in->model.program.n_layers);
+		add_json_tokens(t, c, settling->leads, c->in->model.program.n_layers);
 		text_addc(t, '}');
 	} else {
 		text_adds(t, "null");
 	}
 	text_adds(t, ", \"residual\": [");
-	for (int i = 0; i < r->in->model.program.n_layers; i++) {
+	for (int i = 0; i < c->in->model.program.n_layers; i++) {
 		text_adds(t, i ? ", " : "");
-		add_json_number(t, r->profile.residual[i]);
+		text_add_json_number(t, c->recorder.profile.residual[i]);
 	}
 	text_adds(t, "], ");
-	summary_add_json_totals(t, r, s->prefill_ns, s->decode_ns);
+	summary_add_json_totals(t, c, s->prefill_ns, s->decode_ns);
 }
 
-int summary_print(const struct recorder *r, struct err *err)
+int summary_print(const struct trace_command *c, struct err *err)
 {
-	const struct ui *ui = r->in->out.is_terminal ? &r->in->out : &r->in->err;
+	const struct ui *ui = c->in->out.is_terminal ? &c->in->out : &c->in->err;
 	struct settling settling = { 0 };
 	struct text t = { 0 };
 	int result = 0;
 
-	if (option_on(r->in, OPT_JSON) || !option_on(r->in, OPT_QUIET))
-		settling_find(&settling, r);
-	if (option_on(r->in, OPT_JSON)) {
-		add_json(&t, r, &settling);
+	if (option_on(c->in, OPT_JSON) || !option_on(c->in, OPT_QUIET))
+		settling_find(&settling, &c->recorder, option_on(c->in, OPT_VERBOSE));
+	if (option_on(c->in, OPT_JSON)) {
+		add_json(&t, c, &settling);
 		result = write_out(t.data, t.len, err);
-	} else if (!option_on(r->in, OPT_QUIET)) {
-		add_summary(&t, r, ui, &settling);
+	} else if (!option_on(c->in, OPT_QUIET)) {
+		add_summary(&t, c, ui, &settling);
 		fwrite(t.data, 1, t.len, ui->out);
 	}
 	settling_release(&settling);

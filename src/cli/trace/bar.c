@@ -1,0 +1,67 @@
+/*
+ * bar.c -- the progress of a recording on one line of the terminal, which it leaves empty.
+ */
+#include "torchless/clock.h"
+#include "trace.h"
+
+#define COLUMNS    31
+#define REDRAW_NS  100000000 /* between two pictures of many runs */
+#define SETTLED_NS 500000000 /* before the time that is left is guessed */
+
+static void begin(struct text *t, const struct bar *bar, const char *label, double share)
+{
+	text_addf(t, "\r%-11s", label);
+	ui_add_bar(t, bar->ui, share, COLUMNS);
+}
+
+/* Takes over the text. */
+static void show(struct bar *bar, struct text *t)
+{
+	text_adds(t, "\033[K");
+	fwrite(t->data, 1, t->len, bar->ui->out);
+	fflush(bar->ui->out);
+	text_release(t);
+	bar->is_shown = true;
+}
+
+void bar_draw_layers(void *ctx, const struct record_progress *p)
+{
+	struct bar *bar = ctx;
+	struct text t = { 0 };
+
+	begin(&t, bar, p->in_prompt ? "prefill" : "decode", p->share);
+	if (p->in_prompt)
+		text_addf(&t, " %d/%d layers", p->layer + 1, p->n_layers);
+	else
+		text_addf(&t, " %lld/%lld tokens", (long long)p->n_generated,
+			  (long long)p->n_generate);
+	show(bar, &t);
+}
+
+void bar_draw_runs(void *ctx, const struct record_progress *p)
+{
+	struct bar *bar = ctx;
+	int64_t now = clock_ns(), spent = now - p->started_ns;
+	char done[32], all[32], left[32];
+	struct text t = { 0 };
+
+	if (bar->is_shown && now - bar->shown_ns < REDRAW_NS)
+		return;
+	bar->shown_ns = now;
+	begin(&t, bar, "runs", p->work > 0 ? (double)p->work_done / (double)p->work : 0);
+	text_addf(&t, " %s/%s", ui_format_count(p->n_runs_done, done, sizeof(done)),
+		  ui_format_count(p->n_runs, all, sizeof(all)));
+	if (p->work_done > 0 && spent > SETTLED_NS)
+		text_addf(&t, "   %s left",
+			  ui_format_time((int64_t)((double)spent / (double)p->work_done *
+						   (double)(p->work - p->work_done)),
+					 left, sizeof(left)));
+	show(bar, &t);
+}
+
+void bar_clear(struct bar *bar)
+{
+	if (bar->is_shown)
+		fputs("\r\033[K", bar->ui->out);
+	bar->is_shown = false;
+}

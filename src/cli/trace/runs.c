@@ -1,0 +1,160 @@
+/*
+ * runs.c -- `torchless trace --prompts`: a run a line of a file, and what is said of them all.
+ */
+#include "torchless/record_runs.h"
+#include "trace.h"
+
+#include <string.h>
+
+static double per_second(int64_t n, int64_t ns)
+{
+	return ns > 0 ? 1e9 * (double)n / (double)ns : 0;
+}
+
+static void add_runs(struct text *t, const struct record_runs *runs, const struct ui *ui)
+{
+	char n[32], elapsed[32], prompt[32], generated[32];
+	int64_t computing = 0;
+
+	for (int i = 0; i < PART_COUNT; i++) /* without what the recorder took */
+		computing += runs->recorder->profile.ns[i];
+
+	summary_add_label(t, ui, "runs");
+	text_addf(t, "%s of ", ui_format_count(runs->n_recorded, n, sizeof(n)));
+	ui_add_clipped(t, ui, runs->prompts->file, strlen(runs->prompts->file), 40);
+	text_addf(t, " in %s, %.1f a second",
+		  ui_format_time(runs->elapsed_ns, elapsed, sizeof(elapsed)),
+		  per_second(runs->n_recorded, runs->elapsed_ns));
+	if (runs->n_found > 0)
+		text_addf(t, "; %s were there", ui_format_count(runs->n_found, n, sizeof(n)));
+	text_addc(t, '\n');
+	summary_add_label(t, ui, "tokens");
+	text_addf(t, "%s of prompts, %s generated; %.0f a second of computing\n",
+		  ui_format_count(runs->n_prompt, prompt, sizeof(prompt)),
+		  ui_format_count(runs->n_generated, generated, sizeof(generated)),
+		  per_second(runs->n_prompt + runs->n_generated, computing));
+}
+
+static void add_summary(struct text *t, const struct trace_command *c,
+			const struct record_runs *runs, const struct ui *ui)
+{
+	static const struct next_command commands[] = {
+		{ "torchless query", " runs", true },
+		{ "torchless query", " residual run=1", true },
+		{ "sqlite3 ", " \"SELECT run_id, line, id, completion FROM v_run\"", false },
+	};
+
+	if (runs->n_found == runs->prompts->n) {
+		text_adds(t, "nothing to do: ");
+		text_add_escaped(t, c->recorder.opt.path, strlen(c->recorder.opt.path));
+		text_adds(t, " holds every run of ");
+		text_add_escaped(t, runs->prompts->file, strlen(runs->prompts->file));
+		text_addc(t, '\n');
+		return;
+	}
+	summary_add_model(t, c, ui);
+	add_runs(t, runs, ui);
+	summary_add_time(t, c, ui);
+	summary_add_file(t, c, ui);
+	summary_add_next(t, c, ui, commands, (int)(sizeof(commands) / sizeof(commands[0])));
+}
+
+static void add_json(struct text *t, const struct trace_command *c, const struct record_runs *runs)
+{
+	const char *model = summary_model_name(c);
+
+	text_adds(t, "{\"file\": ");
+	text_add_json(t, c->recorder.opt.path, strlen(c->recorder.opt.path));
+	text_adds(t, ", \"model\": ");
+	text_add_json(t, model, strlen(model));
+	text_adds(t, ", \"prompts\": ");
+	text_add_json(t, runs->prompts->file, strlen(runs->prompts->file));
+	text_addf(t,
+		  ", \"runs\": %lld, \"recorded\": %lld, \"prompt_tokens\": %lld, "
+		  "\"generated_tokens\": %lld, \"elapsed_ns\": %lld, ",
+		  (long long)runs->prompts->n, (long long)runs->n_recorded,
+		  (long long)runs->n_prompt, (long long)runs->n_generated,
+		  (long long)runs->elapsed_ns);
+	summary_add_json_totals(t, c, runs->prefill_ns, runs->decode_ns);
+}
+
+static int print_summary(const struct trace_command *c, const struct record_runs *runs,
+			 struct err *err)
+{
+	const struct invocation *in = c->in;
+	const struct ui *ui = in->out.is_terminal ? &in->out : &in->err;
+	struct text t = { 0 };
+	int result = 0;
+
+	if (option_on(in, OPT_JSON)) {
+		add_json(&t, c, runs);
+		result = write_out(t.data, t.len, err);
+	} else if (!option_on(in, OPT_QUIET)) {
+		add_summary(&t, c, runs, ui);
+		fwrite(t.data, 1, t.len, ui->out);
+	}
+	text_release(&t);
+	return result;
+}
+
+/* ---- the command -------------------------------------------------------------------------- */
+
+static int read_prompts(struct prompt_list *list, struct invocation *in, struct err *err)
+{
+	const char *path = option_text(in, OPT_PROMPTS, NULL);
+	struct bytes json;
+
+	if (strcmp(path, "-") != 0)
+		return prompts_read(list, path, err);
+	if (invocation_stdin(in, &json, err))
+		return err->code;
+	return prompts_parse(list, "standard input", json, err);
+}
+
+static bool has_text(const struct prompt_list *list)
+{
+	for (int64_t i = 0; i < list->n; i++)
+		if (list->items[i].prompt.text.data)
+			return true;
+	return false;
+}
+
+/* The steps of the tokenizer are a part of an estimate, so they are listened to while checking. */
+static int estimate(struct trace_command *c, struct record_runs *runs,
+		    const struct prompt_list *list, struct err *err)
+{
+	recorder_listen(&c->recorder);
+	if (record_runs_check(runs, &c->recorder, list, err))
+		return err->code;
+	return estimate_print(c, err);
+}
+
+static int record(struct trace_command *c, struct record_runs *runs, const struct prompt_list *list,
+		  struct err *err)
+{
+	int result;
+
+	if (record_runs_check(runs, &c->recorder, list, err) ||
+	    record_runs_open(runs, option_on(c->in, OPT_RESUME), err))
+		return err->code;
+	result = record_runs_run(runs, err);
+	bar_clear(&c->bar);
+	result = record_runs_close(runs, result, err);
+	return result ? result : print_summary(c, runs, err);
+}
+
+int trace_runs(struct trace_command *c, struct err *err)
+{
+	struct prompt_list list = { 0 };
+	struct record_runs runs = { 0 };
+	int result = read_prompts(&list, c->in, err);
+
+	if (result == 0)
+		result = trace_open(c, has_text(&list), bar_draw_runs, err);
+	if (result == 0)
+		result = option_on(c->in, OPT_ESTIMATE) ? estimate(c, &runs, &list, err)
+							: record(c, &runs, &list, err);
+	record_runs_release(&runs);
+	prompts_release(&list);
+	return result;
+}

@@ -1,0 +1,53 @@
+/*
+ * record_impl.h -- what the files of src/record share.  Each part stands on those below it here;
+ * recorder.c puts them together.
+ */
+#ifndef TORCHLESS_RECORD_IMPL_H
+#define TORCHLESS_RECORD_IMPL_H
+
+#include "torchless/record.h"
+
+/* ---- recorder.c --------------------------------------------------------------------------- */
+
+/* What the trace writer is told. */
+struct trace_options recorder_trace_options(const struct recorder *r);
+void recorder_describe_model(struct recorder *r, struct trace_model *m);
+
+/* ---- edits.c: what is zeroed --------------------------------------------------------------- */
+
+struct record_edit {
+	struct edit edit;
+	const char *selection; /* its text */
+};
+
+/* Read opt.zero into r->edits; ERR_USAGE says which is wrong. */
+int recorder_read_edits(struct recorder *r, struct err *err);
+
+/* Put them in force, once for all runs. */
+int recorder_apply_edits(struct recorder *r, struct err *err);
+
+/* Tell the recording of them, in each run. */
+int recorder_tell_edits(const struct recorder *r, struct err *err);
+
+/* ---- scores.c: what the model thought ------------------------------------------------------ */
+
+void scores_init(struct scores *s, const struct session *session);
+
+/* The tokens of the prompt; the token just picked, and what it was picked from. */
+int scores_record_prompt(const struct scores *s, struct err *err);
+int scores_record_pick(const struct scores *s, struct err *err);
+
+/* ---- profile.c ---------------------------------------------------------------------------- */
+
+void profile_init(struct profile *p, const struct session *s, struct record_progress *progress);
+void profile_restart(struct profile *p); /* before each run: times go on adding up */
+void profile_release(struct profile *p);
+
+/* Tell who listens that `p` has changed. */
+static inline void progress_tell(const struct record_progress *p)
+{
+	if (p->tell)
+		p->tell(p->ctx, p);
+}
+
+#endif
