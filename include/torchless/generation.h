@@ -109,8 +109,9 @@ int generation_advance(struct generation *g, struct err *err);
 void generation_finish(struct generation *g);
 
 /*
- * Tokens of the session were taken away (or put there): make text, decoder and stop strings what
- * they are when session.tokens[n_prompt..n_tokens) have just been generated, nothing finished.
+ * Time went back in the session, or on without generation_advance(): make text, decoder and stop
+ * strings what they are when session.tokens[n_prompt..n_tokens) have just been generated and
+ * nothing is finished.
  */
 void generation_rebuild_text(struct generation *g);
 

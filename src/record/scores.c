@@ -92,17 +92,34 @@ static int scores_pass_end(void *ctx, struct executor *ex, struct err *err)
 	return result;
 }
 
-/* The token just picked, and what it was picked from. */
+/* How likely the token just picked was.  One that was forced may be no candidate of the sampler. */
+static void view_pick(const struct session *s, double *logprob, int64_t *rank)
+{
+	struct logit_view view;
+
+	if (s->picked >= 0) {
+		*logprob = s->sampler.candidates[s->picked].logprob;
+		*rank = s->picked;
+		return;
+	}
+	sampler_top(executor_logits(&s->executor, s->executor.R - 1), s->model->config->n_vocab,
+		    NULL, 0, s->tokens[s->n_tokens - 1], &view);
+	*logprob = view.target_logprob;
+	*rank = view.target_rank;
+}
+
 int scores_record_pick(const struct scores *scores, struct err *err)
 {
 	const struct session *s = scores->session;
 	const struct sampler *p = &s->sampler;
-	int64_t pos = s->n_tokens - 1;
+	enum token_source source = s->is_forced ? TOKEN_FORCED : TOKEN_GENERATED;
 	int64_t n = p->n_candidates < RECORD_PICKED ? p->n_candidates : RECORD_PICKED;
+	int64_t pos = s->n_tokens - 1, rank;
+	double logprob;
 
-	if (trace_writer_token(scores->writer, pos, s->tokens[pos], -1, -1, TOKEN_GENERATED, err) ||
-	    trace_writer_token_scored(scores->writer, pos, p->candidates[s->picked].logprob,
-				      s->picked, p->entropy, err))
+	view_pick(s, &logprob, &rank);
+	if (trace_writer_token(scores->writer, pos, s->tokens[pos], -1, -1, source, err) ||
+	    trace_writer_token_scored(scores->writer, pos, logprob, rank, p->entropy, err))
 		return err->code;
 	return record_candidates(scores, pos - 1, p->candidates, n, err);
 }

@@ -234,6 +234,31 @@ Test(generation, going_on_after_rebuilding_finds_the_stop_string_again)
 	close_fixture(&f);
 }
 
+Test(generation, going_back_in_time_and_on_again_gives_the_same_text)
+{
+	struct generation all, so_far;
+	struct fixture f;
+
+	open_fixture(&f);
+	start(&f, &all);
+	start(&f, &so_far);
+	advance(&f, &all, N_TOKENS);
+	advance(&f, &so_far, 10);
+	/* Pass 0 reads the prompt, pass n the n-th token. */
+	cr_assert_eq(session_rewind(&all.session, 10, &f.err), 0, "%s", f.err.message);
+	generation_rebuild_text(&all);
+	assert_same(&all, &so_far, 10);
+	advance(&f, &all, N_TOKENS);
+	advance(&f, &so_far, N_TOKENS);
+	generation_finish(&all);
+	generation_finish(&so_far);
+	cr_assert_eq(all.session.n_generated, N_TOKENS);
+	assert_same(&all, &so_far, N_TOKENS);
+	generation_release(&all);
+	generation_release(&so_far);
+	close_fixture(&f);
+}
+
 Test(generation, the_token_that_ends_a_sequence_is_no_text_until_more_follows)
 {
 	struct generation g, before;

@@ -318,6 +318,29 @@ Test(record, a_run_that_is_advanced_by_hand_has_the_same_rows)
 	close_fixture(&g);
 }
 
+Test(record, a_forced_token_is_one_in_the_recording_and_scored)
+{
+	const struct record_prompt p = some_ids();
+	struct fixture f;
+
+	open_fixture(&f);
+	create(&f, &p);
+	cr_assert_eq(recorder_begin_run(&f.r, &p, &f.err), 0, "%s", f.err.message);
+	cr_assert_eq(session_force_at(&f.r.generation.session, 6, 77, &f.err), 0, "%s",
+		     f.err.message);
+	while (recorder_advance(&f.r, &f.err) == SESSION_TOKEN)
+		;
+	cr_assert_eq(recorder_end_run(&f.r, 0, &f.err), 0, "%s", f.err.message);
+	cr_assert_eq(recorder_close(&f.r, 0, &f.err), 0, "%s", f.err.message);
+	ANSWERS(&f.at, "SELECT pos, source FROM token WHERE pos >= 5",
+		"5|generated;6|forced;7|generated;");
+	ANSWERS(&f.at,
+		"SELECT token_id, rank >= 20, logprob < (SELECT min(logprob) FROM cand WHERE pos = 5) "
+		"FROM token WHERE pos = 6",
+		"77|1|1;");
+	close_fixture(&f);
+}
+
 /* ---- before and after ----------------------------------------------------------------------- */
 
 Test(record, an_estimate_counts_what_a_recording_then_holds)
