@@ -128,7 +128,8 @@ struct recorder {
 /*
  * Start a generation of a model with weights and read what is to be captured and zeroed:
  * ERR_USAGE says which pattern, name or selection is wrong.  No file is touched.  The recorder
- * must not move.  Release it whatever happens.
+ * must not move.  Release it whatever happens: a file that is still open is closed, its run an
+ * error.
  */
 int recorder_open(struct recorder *r, struct model *m, const struct record_options *o,
 		  struct err *err);

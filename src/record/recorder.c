@@ -374,6 +374,9 @@ void recorder_listen(struct recorder *r)
 
 void recorder_release(struct recorder *r)
 {
+	struct err ignored = { 0 };
+
+	trace_writer_close(r->writer, &ignored);
 	generation_release(&r->generation);
 	profile_release(&r->profile);
 	capture_policy_release(&r->capture);

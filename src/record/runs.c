@@ -203,7 +203,7 @@ static int stopped_at(const struct record_runs *runs, const struct record_prompt
 		       (long long)(list->n - runs->n_done));
 }
 
-static int record_prompt(struct record_runs *runs, int64_t i, struct err *err)
+static int record_one(struct record_runs *runs, int64_t i, struct err *err)
 {
 	const struct record_prompt *p = &runs->prompts->items[i];
 	struct recorder *r = runs->recorder;
@@ -237,7 +237,7 @@ int record_runs_run(struct record_runs *runs, struct err *err)
 	for (int64_t i = runs->n_done; i < n; i++)
 		p->work += runs->work[i];
 	for (int64_t i = runs->n_done; i < n && result == 0; i++)
-		result = record_prompt(runs, i, err);
+		result = record_one(runs, i, err);
 	return result;
 }
 

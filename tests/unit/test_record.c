@@ -289,6 +289,21 @@ Test(record, an_interrupted_run_is_ended_and_readable)
 	close_fixture(&f);
 }
 
+Test(record, a_recorder_that_is_given_up_leaves_a_readable_file)
+{
+	const struct record_prompt p = some_ids();
+	struct fixture f;
+
+	open_fixture(&f);
+	create(&f, &p);
+	cr_assert_eq(recorder_begin_run(&f.r, &p, &f.err), 0, "%s", f.err.message);
+	cr_assert_eq(recorder_advance(&f.r, &f.err), SESSION_TOKEN);
+	recorder_release(&f.r);
+	ANSWERS(&f.at, "SELECT status FROM run", "error;");
+	ANSWERS(&f.at, "SELECT count(*) FROM token", "6;");
+	close_fixture(&f);
+}
+
 static const char everything[] =
 	"SELECT * FROM (SELECT fqn, pass, shape, l2, hash FROM v_value UNION ALL "
 	"SELECT pos, token_id, piece, logprob, rank FROM token) ORDER BY 1, 2 LIMIT 100";

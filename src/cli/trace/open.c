@@ -17,16 +17,6 @@ static void set_words(struct trace_command *c, struct record_options *o)
 			c->words[o->argc++] = in->argv[i];
 }
 
-static void set_engine(struct record_options *o)
-{
-	static char engine[64];
-
-	snprintf(engine, sizeof(engine), "torchless %s", version_number);
-	o->engine = engine;
-	o->commit = version_commit;
-	o->compiler = version_compiler;
-}
-
 static struct record_options record_options(struct trace_command *c)
 {
 	struct invocation *in = c->in;
@@ -43,10 +33,13 @@ static struct record_options record_options(struct trace_command *c)
 		.stop_on_nan = stops && on_nan,
 		.stop_on_inf = stops && !on_nan,
 		.redact = option_on(in, OPT_REDACT),
+		.engine = c->engine,
+		.commit = version_commit,
+		.compiler = version_compiler,
 	};
 
+	snprintf(c->engine, sizeof(c->engine), "torchless %s", version_number);
 	o.generation.session.all_logits = option_int(in, OPT_LOGITS, 0) == 0;
-	set_engine(&o);
 	set_words(c, &o);
 	return o;
 }

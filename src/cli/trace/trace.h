@@ -20,6 +20,7 @@ struct trace_command {
 	struct recorder recorder;
 	struct bar bar;
 	const char **words; /* of the command line, as far as they may be kept */
+	char engine[64];    /* what recordings call this program */
 };
 
 /* ---- open.c ------------------------------------------------------------------------------- */
