@@ -69,11 +69,13 @@ struct prompt {
 struct generation {
 	struct generation_options opt;
 	struct session session;
-	struct hook interrupt; /* ends the run when the caller is interrupted */
-	struct bytes prompt;   /* as given; data is NULL when it was ids */
+	struct hook hook;    /* ends the run when the caller is interrupted; hears of going back */
+	struct bytes prompt; /* as given; data is NULL when it was ids */
 	struct decode_stream decode;
 	struct stop_filter stop;
-	struct text text;  /* the completion so far */
+	struct text text; /* the completion so far */
+	int64_t n_read;   /* tokens it has read; and the session went back since */
+	bool went_back;
 	bool no_logits;    /* the text ended because no token could be picked */
 	bool warned;       /* that it did */
 	const char *where; /* what warnings of the prompt begin with: "" or "prompts.jsonl:3: " */
@@ -109,9 +111,9 @@ int generation_advance(struct generation *g, struct err *err);
 void generation_finish(struct generation *g);
 
 /*
- * Time went back in the session, or on without generation_advance(): make text, decoder and stop
- * strings what they are when session.tokens[n_prompt..n_tokens) have just been generated and
- * nothing is finished.
+ * Make text, decoder and stop strings what they are when session.tokens[n_prompt..n_tokens) have
+ * just been generated and nothing is finished.  generation_advance() does it when time went back,
+ * or the session went on without it; call it to read g->text before.
  */
 void generation_rebuild_text(struct generation *g);
 

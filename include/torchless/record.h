@@ -82,7 +82,16 @@ struct profile {
 	int64_t d_model;
 };
 
-/* A hook that reads the logits when a pass over the prompt ends. */
+/* A hook that pauses at the first value that holds NaN, or infinity. */
+struct value_stop {
+	struct hook hook;
+	bool on_nan, on_inf;
+	int64_t max_keys; /* O(T^2) values with more are not looked at */
+	value_id value;   /* where it was met, -1: nowhere */
+	int pass;
+};
+
+/* A hook that reads the logits when a pass over the prompt ends, and each token that is picked. */
 struct scores {
 	struct hook hook;
 	const struct session *session;
@@ -106,15 +115,13 @@ struct recorder {
 	struct record_progress progress;
 	struct profile profile;
 	struct scores scores;
+	struct value_stop stop;
 	struct capture_policy capture;
 	struct text capture_json;    /* its meaning for the model */
 	struct trace_writer *writer; /* NULL before the file is created and after it is closed */
 	struct trace_totals totals;  /* once it is closed */
 
 	/* The rest is the recorder's own. */
-	struct record_edit *edits;
-	int n_edits;
-	size_t cap_edits;
 	char *model_file;  /* the absolute path of the model, NULL: not asked for yet */
 	struct text piece; /* the one asked for last */
 	uint8_t weights_hash[16], tokenizer_hash[16];
@@ -154,12 +161,11 @@ int recorder_resume(struct recorder *r, int64_t n_runs, int64_t *n_done, struct 
 int recorder_run(struct recorder *r, const struct record_prompt *p, struct err *err);
 
 /*
- * The same by hand, for whoever stops on the way: begin, advance until it is done, end with how
- * that went (0 or ERR_*).  advance is generation_advance() that records the token it picked; end
- * returns `result`, or its own error when that was 0.
+ * The same by hand, for whoever stops on the way: begin, drive the generation or its session on and
+ * back as one likes, end with how that went (0 or ERR_*).  end returns `result`, or its own error
+ * when that was 0.
  */
 int recorder_begin_run(struct recorder *r, const struct record_prompt *p, struct err *err);
-int recorder_advance(struct recorder *r, struct err *err);
 int recorder_end_run(struct recorder *r, int result, struct err *err);
 
 /* Close the file and fill r->totals; `result` and err of the runs are kept when they failed. */

@@ -107,6 +107,15 @@ static int interrupt_before(void *ctx, struct executor *ex, const struct site *a
 						  : HOOK_CONTINUE;
 }
 
+static int note_rewind(void *ctx, struct executor *ex, int pass, int op, struct err *err)
+{
+	struct generation *g = ctx;
+
+	(void)ex, (void)pass, (void)op, (void)err;
+	g->went_back = true;
+	return 0;
+}
+
 /* ---- opening ------------------------------------------------------------------------------ */
 
 /* The largest chunk, halving, whose activations fit in the limit. */
@@ -140,7 +149,9 @@ static bool exceeds_memory(const struct generation *g, int64_t *weights, int64_t
 						   s->n_prompt + s->opt.n, s->opt.all_logits);
 
 	*weights = s->model->checkpoint.weight_bytes;
-	*need = n.scratch_bytes + n.kv_bytes;
+	/* What the prompt before this one has allocated is used again. */
+	*need = n.scratch_bytes + n.kv_bytes - executor_allocated_bytes(&s->executor);
+	*need = *need > 0 ? *need : 0;
 	*available = mem_available_bytes();
 	return *available >= 0 && *weights + *need > *available;
 }
@@ -206,15 +217,17 @@ int generation_init(struct generation *g, struct model *m, const struct generati
 		    struct err *err)
 {
 	*g = (struct generation){ .opt = *o, .where = "" };
-	g->interrupt =
-		(struct hook){ .wants = interrupt_wants, .before = interrupt_before, .ctx = g };
+	g->hook = (struct hook){ .wants = interrupt_wants,
+				 .before = interrupt_before,
+				 .rewound = note_rewind,
+				 .ctx = g };
 	g->stop.strings = o->stop;
 	g->stop.n = o->n_stop;
 	warn_of_weights(o, &m->checkpoint);
 	g->opt.session.executor.chunk = choose_chunk(o, &m->program);
 	if (session_init(&g->session, m, &g->opt.session, err))
 		return err->code;
-	session_add_hook(&g->session, &g->interrupt);
+	session_add_hook(&g->session, &g->hook);
 	return 0;
 }
 
@@ -280,6 +293,8 @@ int generation_set_prompt(struct generation *g, const struct prompt *p, struct e
 		r = session_set_text(&g->session, p->text.data, p->text.len, true, err);
 	if (r == 0)
 		start_decoding(g);
+	g->n_read = g->session.n_tokens;
+	g->went_back = false;
 	return r;
 }
 
@@ -350,21 +365,32 @@ static void add_token(struct generation *g, int64_t at)
 	text_release(&grown);
 }
 
-int generation_advance(struct generation *g, struct err *err)
-{
-	int r = g->stop.met || g->no_logits ? SESSION_DONE : advance_session(g, err);
-
-	if (r == SESSION_TOKEN)
-		add_token(g, g->session.n_tokens - 1);
-	return r;
-}
-
 void generation_rebuild_text(struct generation *g)
 {
 	clear_text(g);
 	start_decoding(g);
 	for (int64_t i = g->session.n_prompt; i < g->session.n_tokens; i++)
 		add_token(g, i);
+	g->n_read = g->session.n_tokens;
+	g->went_back = false;
+}
+
+/* The text is that of the tokens there are, whoever drove the session. */
+static void follow_session(struct generation *g)
+{
+	if (g->went_back || g->n_read != g->session.n_tokens)
+		generation_rebuild_text(g);
+}
+
+int generation_advance(struct generation *g, struct err *err)
+{
+	int r;
+
+	follow_session(g);
+	r = g->stop.met || g->no_logits ? SESSION_DONE : advance_session(g, err);
+	if (r == SESSION_TOKEN)
+		add_token(g, g->n_read++);
+	return r;
 }
 
 void generation_finish(struct generation *g)

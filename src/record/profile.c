@@ -4,7 +4,6 @@
  * It stands before the trace writer in the list of hooks, so the writer's own work is not counted.
  */
 #include "record_impl.h"
-#include "torchless/clock.h"
 #include "torchless/mem.h"
 
 #include <math.h>
@@ -75,7 +74,7 @@ static int profile_before(void *ctx, struct executor *ex, const struct site *at,
 	(void)err;
 	if (at->kind == SITE_OP && p->progress->tell)
 		tell_layer(p, ex, ex->program->modules[at->op->module].layer);
-	p->entered_ns = clock_ns();
+	p->entered_ns = at->kind == SITE_OP ? ex->model_ns : 0;
 	return HOOK_CONTINUE;
 }
 
@@ -108,14 +107,12 @@ static void measure_residual(struct profile *p, const struct executor *ex, value
 static int profile_after(void *ctx, struct executor *ex, const struct site *at, struct err *err)
 {
 	struct profile *p = ctx;
-	int64_t spent = clock_ns() - p->entered_ns;
-
 	(void)err;
 	if (at->kind != SITE_OP)
 		return HOOK_CONTINUE;
 	if (p->part_of[at->op->module] != PART_COUNT)
 		p->part = p->part_of[at->op->module];
-	p->ns[p->part] += spent;
+	p->ns[p->part] += ex->model_ns - p->entered_ns;
 	measure_residual(p, ex, at->op->out[0]);
 	return HOOK_CONTINUE;
 }

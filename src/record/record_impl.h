@@ -15,27 +15,19 @@ void recorder_describe_model(struct recorder *r, struct trace_model *m);
 
 /* ---- edits.c: what is zeroed --------------------------------------------------------------- */
 
-struct record_edit {
-	struct edit edit;
-	const char *selection; /* its text */
-};
+/* Put opt.zero in force; ERR_USAGE says which is wrong. */
+int recorder_add_zeros(struct recorder *r, struct err *err);
 
-/* Read opt.zero into r->edits; ERR_USAGE says which is wrong. */
-int recorder_read_edits(struct recorder *r, struct err *err);
+/* ---- stop.c: at the first value that holds NaN or infinity --------------------------------- */
 
-/* Put them in force, once for all runs. */
-int recorder_apply_edits(struct recorder *r, struct err *err);
-
-/* Tell the recording of them, in each run. */
-int recorder_tell_edits(const struct recorder *r, struct err *err);
+void value_stop_init(struct value_stop *s, bool on_nan, bool on_inf, int64_t max_keys);
 
 /* ---- scores.c: what the model thought ------------------------------------------------------ */
 
 void scores_init(struct scores *s, const struct session *session);
 
-/* The tokens of the prompt; the token just picked, and what it was picked from. */
+/* The tokens of the prompt. */
 int scores_record_prompt(const struct scores *s, struct err *err);
-int scores_record_pick(const struct scores *s, struct err *err);
 
 /* ---- profile.c ---------------------------------------------------------------------------- */
 

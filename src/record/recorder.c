@@ -12,6 +12,9 @@
 
 #define PATTERN_KEYS 1024 /* statistics of attention patterns up to so many keys */
 
+/* Statistics of O(T^2) points are recorded up to this many keys. */
+#define PATTERN_KEYS 1024
+
 /* ---- opening the recording ---------------------------------------------------------------- */
 
 static struct bytes piece_of(void *ctx, int32_t id)
@@ -36,8 +39,6 @@ struct trace_options recorder_trace_options(const struct recorder *r)
 {
 	return (struct trace_options){
 		.capture = &r->capture,
-		.stop_on_nan = r->opt.stop_on_nan,
-		.stop_on_inf = r->opt.stop_on_inf,
 		.pattern_keys = PATTERN_KEYS,
 		.budget = r->opt.budget,
 		.shapes = r->shapes,
@@ -260,41 +261,37 @@ int recorder_begin_run(struct recorder *r, const struct record_prompt *p, struct
 	if (begin_run(r, p, err))
 		return err->code;
 	profile_restart(&r->profile);
-	if (recorder_tell_edits(r, err) || scores_record_prompt(&r->scores, err))
+	r->stop.value = -1;
+	if (scores_record_prompt(&r->scores, err))
 		return recorder_end_run(r, err->code, err);
 	return 0;
-}
-
-int recorder_advance(struct recorder *r, struct err *err)
-{
-	int status = generation_advance(&r->generation, err);
-
-	if (status == SESSION_TOKEN && scores_record_pick(&r->scores, err))
-		return err->code;
-	return status;
 }
 
 int recorder_end_run(struct recorder *r, int result, struct err *err)
 {
 	struct err late = { 0 };
 
-	if (trace_writer_end_run(r->writer, run_status(result), &late) == 0 || result)
+	if ((trace_writer_edits(r->writer, &r->generation.session.executor, &late) == 0 &&
+	     trace_writer_end_run(r->writer, run_status(result), &late) == 0) ||
+	    result)
 		return result;
 	*err = late;
 	return late.code;
 }
 
-/* The only hook that pauses is the writer's, when it is to stop at a value. */
+/* The only hook that pauses is the one that stops at a value. */
 static int stop_error(const struct recorder *r, struct err *err)
 {
-	const char *fqn = "a value", *what = r->opt.stop_on_nan ? "NaN" : "infinity";
-	int pass = 0;
+	const char *what = r->opt.stop_on_nan ? "NaN" : "infinity";
+	value_id v = r->stop.value;
 
 	if (r->opt.stop_on_nan && r->opt.stop_on_inf)
 		what = "NaN or infinity";
-	trace_writer_stopped(r->writer, &fqn, &pass);
+	if (trace_writer_stopped(r->writer, v, err))
+		return err->code;
 	return err_set(err, ERR_NO, "stopped: %s of pass %d holds %s; %s has everything up to it",
-		       fqn, pass, what, r->opt.path);
+		       r->generation.session.model->program.values[v].name, r->stop.pass, what,
+		       r->opt.path);
 }
 
 int recorder_run(struct recorder *r, const struct record_prompt *p, struct err *err)
@@ -303,7 +300,7 @@ int recorder_run(struct recorder *r, const struct record_prompt *p, struct err *
 
 	if (recorder_begin_run(r, p, err))
 		return err->code;
-	while ((status = recorder_advance(r, err)) == SESSION_TOKEN)
+	while ((status = generation_advance(&r->generation, err)) == SESSION_TOKEN)
 		;
 	if (status == SESSION_PAUSED)
 		status = stop_error(r, err);
@@ -359,10 +356,11 @@ int recorder_open(struct recorder *r, struct model *m, const struct record_optio
 			return err->code;
 	if (generation_init(&r->generation, m, &o->generation, err) ||
 	    capture_policy_describe(&r->capture, &m->program, &r->capture_json, err) ||
-	    recorder_read_edits(r, err) || recorder_apply_edits(r, err))
+	    recorder_add_zeros(r, err))
 		return err->code;
 	profile_init(&r->profile, &r->generation.session, &r->progress);
 	scores_init(&r->scores, &r->generation.session);
+	value_stop_init(&r->stop, o->stop_on_nan, o->stop_on_inf, PATTERN_KEYS);
 	return 0;
 }
 
@@ -370,6 +368,8 @@ void recorder_listen(struct recorder *r)
 {
 	session_add_hook(&r->generation.session, &r->profile.hook);
 	session_add_hook(&r->generation.session, &r->scores.hook);
+	if (r->opt.stop_on_nan || r->opt.stop_on_inf)
+		session_add_hook(&r->generation.session, &r->stop.hook);
 }
 
 void recorder_release(struct recorder *r)
@@ -381,7 +381,6 @@ void recorder_release(struct recorder *r)
 	profile_release(&r->profile);
 	capture_policy_release(&r->capture);
 	text_release(&r->capture_json);
-	free(r->edits);
 	free(r->shapes);
 	text_release(&r->piece);
 	free(r->model_file);

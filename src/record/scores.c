@@ -1,7 +1,8 @@
 /*
  * scores.c -- what the model thought: the tokens of a run, how likely they were, what else was.
  *
- * A hook before the trace writer reads the logits when a pass over the prompt ends.
+ * A hook before the trace writer reads the logits when a pass over the prompt ends, and the
+ * candidates when a token was picked: whoever drives the session, and whatever way it goes.
  */
 #include "record_impl.h"
 #include "torchless/mem.h"
@@ -67,12 +68,6 @@ static int record_score(struct scores *scores, int64_t pos, const struct score *
 	return record_candidates(scores, pos, score->top, score->n_top, err);
 }
 
-static bool wants_no_site(void *ctx, const struct site *at)
-{
-	(void)ctx, (void)at;
-	return false;
-}
-
 /* When a pass over the prompt ends: every row with --logits all, else the prompt's last one. */
 static int scores_pass_end(void *ctx, struct executor *ex, struct err *err)
 {
@@ -92,8 +87,8 @@ static int scores_pass_end(void *ctx, struct executor *ex, struct err *err)
 	return result;
 }
 
-/* How likely the token just picked was.  One that was forced may be no candidate of the sampler. */
-static void view_pick(const struct session *s, double *logprob, int64_t *rank)
+/* How likely the token that follows is.  One that was forced may be no candidate of the sampler. */
+static void view_pick(const struct session *s, int32_t id, double *logprob, int64_t *rank)
 {
 	struct logit_view view;
 
@@ -103,22 +98,36 @@ static void view_pick(const struct session *s, double *logprob, int64_t *rank)
 		return;
 	}
 	sampler_top(executor_logits(&s->executor, s->executor.R - 1), s->model->config->n_vocab,
-		    NULL, 0, s->tokens[s->n_tokens - 1], &view);
+		    NULL, 0, id, &view);
 	*logprob = view.target_logprob;
 	*rank = view.target_rank;
 }
 
-int scores_record_pick(const struct scores *scores, struct err *err)
+/* The sampler's last step yields the token, before the session appends it. */
+static bool wants_last_step(void *ctx, const struct site *at)
 {
+	const struct scores *scores = ctx;
+	const struct session *s = scores->session;
+
+	return at->kind == SITE_STAGE && at->step == &s->sampler_steps[s->stage.n - 1];
+}
+
+static int scores_after(void *ctx, struct executor *ex, const struct site *at, struct err *err)
+{
+	const struct scores *scores = ctx;
 	const struct session *s = scores->session;
 	const struct sampler *p = &s->sampler;
 	enum token_source source = s->is_forced ? TOKEN_FORCED : TOKEN_GENERATED;
 	int64_t n = p->n_candidates < RECORD_PICKED ? p->n_candidates : RECORD_PICKED;
-	int64_t pos = s->n_tokens - 1, rank;
+	int64_t pos = s->n_tokens, rank;
+	int32_t id = (int32_t)at->step->token_id;
 	double logprob;
 
-	view_pick(s, &logprob, &rank);
-	if (trace_writer_token(scores->writer, pos, s->tokens[pos], -1, -1, source, err) ||
+	(void)ex;
+	if (!scores->writer)
+		return HOOK_CONTINUE;
+	view_pick(s, id, &logprob, &rank);
+	if (trace_writer_token(scores->writer, pos, id, -1, -1, source, err) ||
 	    trace_writer_token_scored(scores->writer, pos, logprob, rank, p->entropy, err))
 		return err->code;
 	return record_candidates(scores, pos - 1, p->candidates, n, err);
@@ -146,6 +155,9 @@ int scores_record_prompt(const struct scores *scores, struct err *err)
 void scores_init(struct scores *scores, const struct session *session)
 {
 	*scores = (struct scores){ .session = session };
-	scores->hook =
-		(struct hook){ .wants = wants_no_site, .pass_end = scores_pass_end, .ctx = scores };
+	scores->hook = (struct hook){ .wants = wants_last_step,
+				      .after = scores_after,
+				      .pass_end = scores_pass_end,
+				      .stages = STAGE_BIT(STAGE_SAMPLER),
+				      .ctx = scores };
 }

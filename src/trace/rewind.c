@@ -1,8 +1,8 @@
 /*
  * rewind.c -- taking back what has not happened any more.
  *
- * Ids grow with time, so what was written after some moment are the rows from some id on; where that
- * is, is kept of the beginning and of the end of every pass.  Rows without such an id (tokens,
+ * Ids grow with time, so what was written after some moment are the rows from some id on; where
+ * that is, is kept of the beginning and of the end of every pass.  Rows without such an id (tokens,
  * candidates) have a position.
  */
 #include "writer.h"
@@ -85,8 +85,8 @@ static int rewind_pass(struct trace_writer *w, const struct pass_mark *mark, str
 }
 
 /*
- * The pass goes on from `op`.  What was read of it, and the rows of one that had ended, are those of
- * other values now: the row of the pass is written again and its values are read again.
+ * The pass goes on from `op`.  What was read of it, and the rows of one that had ended, are those
+ * of other values now: the row of the pass is written again and its values are read again.
  */
 static int reopen_pass(struct trace_writer *w, struct executor *ex, struct pass_mark mark, int op,
 		       struct err *err)

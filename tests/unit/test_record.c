@@ -297,7 +297,7 @@ Test(record, a_recorder_that_is_given_up_leaves_a_readable_file)
 	open_fixture(&f);
 	create(&f, &p);
 	cr_assert_eq(recorder_begin_run(&f.r, &p, &f.err), 0, "%s", f.err.message);
-	cr_assert_eq(recorder_advance(&f.r, &f.err), SESSION_TOKEN);
+	cr_assert_eq(generation_advance(&f.r.generation, &f.err), SESSION_TOKEN);
 	recorder_release(&f.r);
 	ANSWERS(&f.at, "SELECT status FROM run", "error;");
 	ANSWERS(&f.at, "SELECT count(*) FROM token", "6;");
@@ -321,7 +321,7 @@ Test(record, a_run_that_is_advanced_by_hand_has_the_same_rows)
 	open_fixture(&g);
 	create(&g, &p);
 	cr_assert_eq(recorder_begin_run(&g.r, &p, &g.err), 0, "%s", g.err.message);
-	while ((r = recorder_advance(&g.r, &g.err)) == SESSION_TOKEN)
+	while ((r = generation_advance(&g.r.generation, &g.err)) == SESSION_TOKEN)
 		n++;
 	cr_assert_eq(r, SESSION_DONE);
 	cr_assert_eq(n, 3);
@@ -343,7 +343,7 @@ Test(record, a_forced_token_is_one_in_the_recording_and_scored)
 	cr_assert_eq(recorder_begin_run(&f.r, &p, &f.err), 0, "%s", f.err.message);
 	cr_assert_eq(session_force_at(&f.r.generation.session, 6, 77, &f.err), 0, "%s",
 		     f.err.message);
-	while (recorder_advance(&f.r, &f.err) == SESSION_TOKEN)
+	while (generation_advance(&f.r.generation, &f.err) == SESSION_TOKEN)
 		;
 	cr_assert_eq(recorder_end_run(&f.r, 0, &f.err), 0, "%s", f.err.message);
 	cr_assert_eq(recorder_close(&f.r, 0, &f.err), 0, "%s", f.err.message);
