@@ -163,7 +163,7 @@ static int begin_stage(struct trace_writer *w, enum stage stage, struct err *err
 		return 0;
 	w->stage = (int)stage;
 	if (stage == STAGE_TOKENIZER)
-		return pass_insert(w, -1, "tokenize", 0, w->n_tokens, w->model_ns, err);
+		return pass_insert(w, -1, "tokenize", 0, w->n_prompt, w->model_ns, err);
 	return pass_insert(w, -1, "sample", w->kv_len ? w->kv_len - 1 : 0, 1, w->model_ns, err);
 }
 

@@ -37,7 +37,6 @@ int trace_writer_token(struct trace_writer *w, int64_t pos, int32_t id, int64_t 
 	stmt_int(s, ":start", start);
 	stmt_int(s, ":end", end);
 	stmt_text(s, ":source", source_names[source]);
-	w->n_tokens++;
 	if ((source == TOKEN_BOS || source == TOKEN_PROMPT) && pos >= w->n_prompt)
 		w->n_prompt = pos + 1;
 	return stmt_run(&w->db, s, err);

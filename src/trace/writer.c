@@ -294,7 +294,7 @@ int trace_writer_begin_run(struct trace_writer *w, const struct trace_run *run, 
 	pass_clear(w);
 	w->redact = run->redact;
 	w->saw_bad = false;
-	w->n_tokens = w->n_prompt = w->n_tok_steps = w->kv_len = 0;
+	w->n_prompt = w->n_tok_steps = w->kv_len = 0;
 	w->n_marks = w->n_edits = w->last_edit_id = 0;
 	w->stage = -1;
 	w->recording_ns = w->model_ns = 0;

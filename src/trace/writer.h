@@ -132,7 +132,7 @@ struct trace_writer {
 	/* The run. */
 	int64_t run_id;
 	bool in_run, redact, saw_bad;
-	int64_t n_tokens, n_prompt, n_tok_steps;
+	int64_t n_prompt, n_tok_steps;
 	int64_t started_ns;      /* CLOCK_MONOTONIC */
 	int64_t recording_ns;    /* spent in here since then; not part of any ts or dur */
 	int64_t model_ns;        /* the model's clock when it was heard of last: what ts is */
