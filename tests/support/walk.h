@@ -1,20 +1,21 @@
 /*
  * walk.h -- random walks through time: whatever way leads to a moment, it is the same moment.
  *
- * A walk is a list of moves of a recorded session: on, back over ops, back over tokens, to anywhere,
- * edits made and taken back, tokens forced, another prompt.  Where it ends is compared with a session
- * that goes there straight: one that has the edits and the forced tokens from the beginning, runs
- * forward only, and is stopped by a hook, so that none of the code under test brings it there.  All
- * values and the KV cache must have the same bits, the recordings the same rows, ids and hashes.
+ * A walk is a list of moves of a recorded session: on, back over ops, back over tokens, to
+ * anywhere, edits made and taken back, tokens forced, another prompt.  Where it ends is compared
+ * with a session that goes there straight: one that has the edits and the forced tokens from the
+ * beginning, runs forward only, and is stopped by a hook, so that none of the code under test
+ * brings it there.  All values and the KV cache must have the same bits, the recordings the same
+ * rows, ids and hashes.
  *
- * Moves hold plain numbers that are read against the state they meet, so a list from which some were
- * taken is a walk as well: one that fails is shortened until nothing can be left out.
+ * Moves hold plain numbers that are read against the state they meet, so a list from which some
+ * were taken is a walk as well: one that fails is shortened until nothing can be left out.
  */
 #ifndef TESTS_WALK_H
 #define TESTS_WALK_H
 
-#include "support/tiny.h"
 #include "program/executor_impl.h"
+#include "support/tiny.h"
 #include "torchless/record.h"
 
 #include <sqlite3.h>
@@ -76,9 +77,9 @@ static inline uint32_t walk_random(uint64_t *state)
 
 /* How often each kind of move is made. */
 static const int walk_weights[MOVE_KINDS] = {
-	[MOVE_ADVANCE] = 6, [MOVE_OPS] = 4,	   [MOVE_BACK_OPS] = 4, [MOVE_BACK_PASSES] = 4,
-	[MOVE_GOTO] = 5,    [MOVE_EDIT] = 4,	   [MOVE_REVERT] = 2,	[MOVE_EDIT_WEIGHT] = 1,
-	[MOVE_FORCE] = 3,   [MOVE_FLUSH] = 1,	   [MOVE_PROMPT] = 1,	[MOVE_TOKENIZER] = 1,
+	[MOVE_ADVANCE] = 6, [MOVE_OPS] = 4,   [MOVE_BACK_OPS] = 4, [MOVE_BACK_PASSES] = 4,
+	[MOVE_GOTO] = 5,    [MOVE_EDIT] = 4,  [MOVE_REVERT] = 2,   [MOVE_EDIT_WEIGHT] = 1,
+	[MOVE_FORCE] = 3,   [MOVE_FLUSH] = 1, [MOVE_PROMPT] = 1,   [MOVE_TOKENIZER] = 1,
 };
 
 static inline enum move_kind walk_kind(uint32_t x)
@@ -128,15 +129,15 @@ static inline struct walk walk_make(uint64_t seed, const struct walk_setup *setu
 
 /* ---- saying it ------------------------------------------------------------------------------- */
 
-static const char *const walk_names[MOVE_KINDS] = {
-	"advance",     "ops",	 "back ops", "back passes", "goto",	"edit",
-	"edit weight", "revert", "force",    "flush",	    "tokenizer", "prompt"
-};
+static const char *const walk_names[MOVE_KINDS] = { "advance",     "ops",       "back ops",
+						    "back passes", "goto",      "edit",
+						    "edit weight", "revert",    "force",
+						    "flush",       "tokenizer", "prompt" };
 
 static inline void walk_describe(const struct walk *w, struct text *t)
 {
-	text_addf(t, "seed %llu, %s, chunk %lld, n %lld, temp %g%s%s%s:",
-		  (unsigned long long)w->seed,
+	text_addf(t,
+		  "seed %llu, %s, chunk %lld, n %lld, temp %g%s%s%s:", (unsigned long long)w->seed,
 		  w->session.executor.plan == PLAN_DEBUG ? "debug plan" : "run plan",
 		  (long long)w->session.executor.chunk, (long long)w->session.n,
 		  w->session.sampler.temp, w->session.executor.ring ? ", ring" : "",
@@ -153,9 +154,10 @@ struct walk_run {
 	uint32_t prompt;
 	struct session_time end;
 	enum executor_state state;
-	bool is_picked; /* a token was picked after the end of the pass */
+	bool is_picked;    /* a token was picked after the end of the pass */
 	bool is_untouched; /* not even the tokenizer's steps were announced */
 	struct edit edits[WALK_MOVES];
+	float numbers[WALK_MOVES]; /* what an edit's data points to */
 	int n_edits;
 	struct session_forced forced[WALK_MOVES];
 	int n_forced;
@@ -223,8 +225,8 @@ static inline int walk_set_prompt(struct walker *w, uint32_t number)
 	return r;
 }
 
-static inline int walk_open(struct walker *w, const struct walk_setup *setup, const struct walk *walk,
-			    const char *name)
+static inline int walk_open(struct walker *w, const struct walk_setup *setup,
+			    const struct walk *walk, const char *name)
 {
 	static const char *const capture[] = { "*:resid*=f32", "L1.attn.pattern@last=f16" };
 	struct record_options o = { .generation.session = walk->session,
@@ -258,8 +260,12 @@ static inline void walk_keep_facts(struct walker *w)
 			 w->s->n_tokens > w->s->marks[ex->bound_pass].n_tokens;
 	run->n_edits = ex->n_edits;
 	memcpy(run->edits, ex->edits, (size_t)ex->n_edits * sizeof(*ex->edits));
-	for (int i = 0; i < run->n_edits; i++)
-		run->edits[i].source = walk_source; /* the log's own goes with the edit */
+	for (int i = 0; i < run->n_edits; i++) { /* what the log points to goes with the edit */
+		run->edits[i].source = walk_source;
+		if (run->edits[i].data)
+			run->numbers[i] = run->edits[i].data[0];
+		run->edits[i].data = &run->numbers[i];
+	}
 	run->n_forced = w->s->n_forced;
 	memcpy(run->forced, w->s->forced, (size_t)w->s->n_forced * sizeof(*w->s->forced));
 }
@@ -274,10 +280,13 @@ static inline struct edit walk_edit(const struct session *s, const struct move *
 {
 	const struct program *p = &s->model->program;
 	bool wants_weight = m->kind == MOVE_EDIT_WEIGHT;
-	struct edit e = { .kind = (enum edit_kind)(m->b % 4),
+	static const float number = 2.5f;
+	struct edit e = { .kind = (enum edit_kind)(m->b % 5),
 			  .arg = 0.5f + (float)(m->b % 7) / 4,
 			  .pass_to = -1,
-			  .source = walk_source };
+			  .source = walk_source,
+			  .data = &number,
+			  .n_data = 1 };
 	value_id v = (value_id)(m->a % (uint32_t)p->n_values);
 
 	while (wants_weight ? p->values[v].storage != STORAGE_WEIGHT : !p->values[v].point)
@@ -286,9 +295,12 @@ static inline struct edit walk_edit(const struct session *s, const struct move *
 	for (int i = 0; i < TENSOR_MAX_DIMS; i++)
 		e.sel.axis[i] = (struct axis_range){ .whole = true, .stop = INT64_MAX };
 	e.sel.n_axes = p->values[v].t.n_dims;
-	if (m->c % 3 == 0) /* the first of something */
-		e.sel.axis[m->c % (uint32_t)e.sel.n_axes] =
-			(struct axis_range){ .single = true, .start = 0, .stop = 1 };
+	/* Of numbers that replace others there is one; else the first of something, or all. */
+	for (int i = 0; i < e.sel.n_axes; i++)
+		if (e.kind == EDIT_REPLACE ||
+		    (m->c % 3 == 0 && i == (int)(m->c % (uint32_t)e.sel.n_axes)))
+			e.sel.axis[i] =
+				(struct axis_range){ .single = true, .start = 0, .stop = 1 };
 	if (wants_weight)
 		return e;
 	e.pass_from = (int)(m->c / 3 % (uint32_t)(s->n_marks + 2));
@@ -332,7 +344,8 @@ static inline int walk_move(struct walker *w, const struct move *m)
 	case MOVE_BACK_PASSES:
 		return session_rewind(w->s, now.pass - (int)(m->a % 3), &w->err);
 	case MOVE_GOTO:
-		return walk_goto(w, m->a % (uint32_t)(w->s->n_marks + 2), m->b % (uint32_t)(n_ops + 1));
+		return walk_goto(w, m->a % (uint32_t)(w->s->n_marks + 2),
+				 m->b % (uint32_t)(n_ops + 1));
 	case MOVE_EDIT:
 	case MOVE_EDIT_WEIGHT:
 		e = walk_edit(w->s, m);
@@ -340,12 +353,14 @@ static inline int walk_move(struct walker *w, const struct move *m)
 	case MOVE_REVERT:
 		if (ex->n_edits == 0)
 			return 0;
-		return session_remove_edit(w->s, ex->edits[m->a % (uint32_t)ex->n_edits].id, &w->err);
+		return session_remove_edit(w->s, ex->edits[m->a % (uint32_t)ex->n_edits].id,
+					   &w->err);
 	case MOVE_FORCE:
-		return session_force_at(w->s, w->s->n_prompt + m->a % 4,
-					m->b % 4 ? (int32_t)(m->c % (uint32_t)w->setup->model->config->n_vocab)
-						 : -1,
-					&w->err);
+		return session_force_at(
+			w->s, w->s->n_prompt + m->a % 4,
+			m->b % 4 ? (int32_t)(m->c % (uint32_t)w->setup->model->config->n_vocab)
+				 : -1,
+			&w->err);
 	case MOVE_FLUSH:
 		return w->r.writer ? trace_writer_flush(w->r.writer, &w->err) : 0;
 	case MOVE_TOKENIZER:
@@ -391,7 +406,8 @@ static inline int walk_pause(void *ctx, struct executor *ex, const struct site *
 	const struct walk_stop *stop = ctx;
 
 	(void)err;
-	return ex->pass == stop->at.pass && at->op_index == stop->at.op ? HOOK_PAUSE : HOOK_CONTINUE;
+	return ex->pass == stop->at.pass && at->op_index == stop->at.op ? HOOK_PAUSE
+									: HOOK_CONTINUE;
 }
 
 /* Forward until the hook pauses before the op, or the run ends. */
@@ -554,8 +570,8 @@ static inline sqlite3_stmt *walk_rows(sqlite3 *db, const char *table)
 	sqlite3_prepare_v2(db, walk_columns, -1, &q, NULL);
 	sqlite3_bind_text(q, 1, table, -1, SQLITE_STATIC);
 	if (sqlite3_step(q) == SQLITE_ROW)
-		text_addf(&sql, "SELECT %s FROM \"%s\"",
-			  (const char *)sqlite3_column_text(q, 0), table);
+		text_addf(&sql, "SELECT %s FROM \"%s\"", (const char *)sqlite3_column_text(q, 0),
+			  table);
 	sqlite3_finalize(q);
 	q = NULL;
 	sqlite3_prepare_v2(db, sql.data, -1, &q, NULL);
@@ -580,7 +596,8 @@ static inline bool walk_same_rows(const char *table, sqlite3_stmt *a, sqlite3_st
 
 		if (x != y)
 			return walk_fail(why, "%s: one has %s row %d\n", table,
-					 x == SQLITE_ROW || y == SQLITE_ROW ? "no" : "a damaged", row);
+					 x == SQLITE_ROW || y == SQLITE_ROW ? "no" : "a damaged",
+					 row);
 		if (x != SQLITE_ROW)
 			return x == SQLITE_DONE || walk_fail(why, "%s cannot be read\n", table);
 		for (int i = 0; i < sqlite3_column_count(a); i++)
@@ -613,11 +630,12 @@ static inline bool walk_same_recording(const char *path_a, const char *path_b, b
 
 	sqlite3_open_v2(path_a, &a, SQLITE_OPEN_READONLY, NULL);
 	sqlite3_open_v2(path_b, &b, SQLITE_OPEN_READONLY, NULL);
-	sqlite3_prepare_v2(a,
-			   "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN "
-			   "('schema_doc', 'saved_query', 'saved_param') OR "
-			   "?1 AND type = 'view' AND name NOT IN ('v_position', 'v_pos') ORDER BY type, name",
-			   -1, &q, NULL);
+	sqlite3_prepare_v2(
+		a,
+		"SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN "
+		"('schema_doc', 'saved_query', 'saved_param') OR "
+		"?1 AND type = 'view' AND name NOT IN ('v_position', 'v_pos') ORDER BY type, name",
+		-1, &q, NULL);
 	sqlite3_bind_int(q, 1, views);
 	while (same && sqlite3_step(q) == SQLITE_ROW)
 		same = walk_same_table(a, b, (const char *)sqlite3_column_text(q, 0), why);
@@ -627,7 +645,8 @@ static inline bool walk_same_recording(const char *path_a, const char *path_b, b
 	return same;
 }
 
-/* ---- one walk, and the shortest ------------------------------------------------------------------ */
+/* ---- one walk, and the shortest
+ * ------------------------------------------------------------------ */
 
 static inline void walk_close(struct walker *w)
 {
@@ -650,7 +669,8 @@ static inline bool walk_holds(const struct walk_setup *setup, const struct walk 
 		return walk_fail(why, "%s%s\n", a.err.message, b.err.message);
 	good = walk_run(&a, why) && walk_straight(&b, &a, why) && walk_same_session(&a, &b, why);
 	if (good && walk->records)
-		good = (recorder_close(&a.r, 0, &a.err) == 0 && recorder_close(&b.r, 0, &b.err) == 0) ||
+		good = (recorder_close(&a.r, 0, &a.err) == 0 &&
+			recorder_close(&b.r, 0, &b.err) == 0) ||
 		       walk_fail(why, "closing: %s%s\n", a.err.message, b.err.message);
 	if (good && walk->records)
 		good = walk_same_recording(a.path, b.path, walk->seed % 8 == 0, why);
@@ -683,8 +703,8 @@ static inline void walk_shrink(const struct walk_setup *setup, struct walk *walk
 }
 
 /*
- * Walks from seed `first` on; true when all of them hold.  Of the first that does not *failed is the
- * shortest that fails as well, and why says both.
+ * Walks from seed `first` on; true when all of them hold.  Of the first that does not *failed is
+ * the shortest that fails as well, and why says both.
  */
 static inline bool walks_hold(const struct walk_setup *setup, uint64_t first, int n,
 			      struct walk *failed, struct text *why)

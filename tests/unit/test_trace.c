@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -973,6 +974,152 @@ Test(trace, a_run_that_is_left_open_is_an_error)
 			    "last_id IS NULL ORDER BY span.id DESC LIMIT 1"),
 		     "model"));
 	cr_assert(number("SELECT count(*) FROM span WHERE last_id IS NOT NULL") == 2);
+}
+
+/* ---- time that goes back --------------------------------------------------------------------- */
+
+static void record_open_debug(struct recorder *r, const char *const *captures)
+{
+	record_open(r, captures, 1);
+	r->ex.opt.plan = PLAN_DEBUG;
+	record_begin(r, &run);
+}
+
+/* Every op of a pass three times, and the end of the pass: still one row a value. */
+Test(trace, a_pass_that_goes_back_has_one_row_a_value)
+{
+	struct recorder r = { 0 };
+	const char *const captures[] = { "*=f32", NULL };
+	char *straight;
+	static const char query[] =
+		"SELECT group_concat(id || ' ' || fqn || ' ' || hash || ' ' || span_id || ' ' || tensor_id) FROM v_value";
+
+	record_open_debug(&r, captures);
+	cr_assert(record_pass(&r, prompt, N_PROMPT) == EXECUTOR_DONE);
+	record_close(&r);
+	straight = strdup(string(query));
+	r = (struct recorder){ 0 };
+	record_open_debug(&r, captures);
+	cr_assert(executor_begin(&r.ex, prompt, N_PROMPT, true, &r.err) == 0);
+	for (int pc = 0; pc < toy.p.n_ops; pc++)
+		for (int i = 0; i < 3; i++) {
+			cr_assert(executor_step(&r.ex, &r.err) == EXECUTOR_PAUSED);
+			if (i < 2)
+				cr_assert(executor_seek(&r.ex, pc, &r.err) == 0);
+		}
+	cr_assert(executor_run(&r.ex, &r.err) == EXECUTOR_DONE);
+	cr_assert(executor_seek(&r.ex, 7, &r.err) == 0);
+	cr_assert(trace_writer_flush(r.w, &r.err) == 0);
+	cr_assert(executor_seek(&r.ex, 3, &r.err) == 0);
+	cr_assert(executor_run(&r.ex, &r.err) == EXECUTOR_DONE);
+	record_close(&r);
+	cr_assert(eq(str, string(query), straight));
+	cr_assert(number("SELECT count(*) FROM value") == program_count_points(&toy.p));
+	cr_assert(number("SELECT count(*) FROM pass WHERE idx IS NOT NULL") == 1);
+	cr_assert(
+		number("SELECT count(*) FROM tensor_chunk WHERE tensor_id NOT IN (SELECT id FROM tensor)") ==
+		0);
+	cr_assert(eq(str, string("PRAGMA integrity_check"), "ok"));
+	free(straight);
+}
+
+Test(trace, a_pass_that_is_forgotten_leaves_no_row)
+{
+	struct recorder r = { 0 };
+	const char *const captures[] = { "*=f32", NULL };
+
+	record_open(&r, captures, 1);
+	record_begin(&r, &run);
+	cr_assert(record_pass(&r, prompt, N_PROMPT) == EXECUTOR_DONE);
+	cr_assert(record_pass(&r, (int32_t[]){ 7 }, 1) == EXECUTOR_DONE);
+	cr_assert(record_pass(&r, (int32_t[]){ 11 }, 1) == EXECUTOR_DONE);
+	cr_assert(executor_truncate(&r.ex, N_PROMPT, 1, &r.err) == 0);
+	cr_assert(record_pass(&r, (int32_t[]){ 3 }, 1) == EXECUTOR_DONE);
+	record_close(&r);
+	cr_assert(eq(str, string("SELECT group_concat(idx || '@' || pos0) FROM pass"), "0@0,1@5"));
+	cr_assert(number("SELECT count(*) FROM value") == 2 * program_count_points(&toy.p));
+	cr_assert(number("SELECT max(id) - count(*) FROM value") == 0);
+	cr_assert(number("SELECT max(id) - count(*) FROM span") == 0);
+	cr_assert(number("SELECT max(id) - count(*) FROM tensor") == 0);
+}
+
+/* What a person does at a stop, and what other hooks do, is no time of a module. */
+static int stand_still(void *ctx, struct executor *ex, const struct site *at, struct err *err)
+{
+	const struct timespec second = { 0, 2000000 };
+
+	(void)ctx, (void)ex, (void)at, (void)err;
+	nanosleep(&second, NULL);
+	return HOOK_PAUSE;
+}
+
+Test(trace, time_at_a_stop_is_no_time_of_a_module)
+{
+	struct recorder r = { 0 };
+	struct hook stop = { .before = stand_still };
+	int64_t waited = (int64_t)toy.p.n_ops * 2000000;
+
+	record_open(&r, NULL, 1);
+	record_begin(&r, &run);
+	hook_add(&r.ex.hooks, &stop);
+	cr_assert(executor_begin(&r.ex, prompt, N_PROMPT, true, &r.err) == 0);
+	while (executor_run(&r.ex, &r.err) == EXECUTOR_PAUSED)
+		;
+	record_close(&r);
+	cr_assert(number("SELECT max(dur) FROM span") < waited / 2);
+	cr_assert(number("SELECT dur FROM pass WHERE idx = 0") < waited / 2);
+	/* A call lasts as long as what it calls and its own ops. */
+	cr_assert(
+		number("SELECT count(*) FROM span a WHERE dur < (SELECT sum(dur) FROM span b WHERE "
+		       "b.parent_id = a.id)") == 0);
+}
+
+/* ---- edits in the file -------------------------------------------------------------------------
+ */
+
+static int add_edit(struct recorder *r, const char *name, const char *sel, struct edit e)
+{
+	e.value = program_find(&toy.p, name);
+	cr_assert(e.value >= 0);
+	cr_assert(selection_parse(&e.sel, sel, value_axes(&toy.p.values[e.value]), &r->err) == 0);
+	return executor_add_edit(&r->ex, &e, &r->err);
+}
+
+Test(trace, edits_keep_their_passes_number_and_source_and_go_when_they_are_removed)
+{
+	struct recorder r = { 0 };
+	int scale, weight;
+
+	record_open(&r, NULL, 1);
+	record_begin(&r, &run);
+	scale = add_edit(
+		&r, "model.layers.0.self_attn:z", "[head=1, d_head=2:4]",
+		(struct edit){
+			.kind = EDIT_SCALE, .arg = 0.5f, .pass_to = 0, .source = "a \"test\"" });
+	weight = add_edit(&r, "embed", "[row=3]",
+			  (struct edit){ .kind = EDIT_SET, .arg = NAN, .pass_to = -1 });
+	add_edit(&r, "model.layers.1.mlp.act_fn:out", NULL,
+		 (struct edit){ .kind = EDIT_ZERO, .pass_from = 1, .pass_to = -1 });
+	cr_assert(scale > 0 && weight > 0, "%s", r.err.message);
+	cr_assert(record_pass(&r, prompt, N_PROMPT) == EXECUTOR_DONE);
+	cr_assert(trace_writer_flush(r.w, &r.err) == 0);
+	cr_assert(eq(
+		str,
+		string("SELECT group_concat(coalesce(fqn, weight) || sel || kind || coalesce(pass_from, '-') || "
+		       "coalesce(pass_to, '-') || args, ' ') FROM edit e LEFT JOIN point p ON p.id = e.point_id"),
+		"model.layers.0.self_attn:z[head=1, d_head=2:4]scale-0{\"value\": 0.5, \"source\": \"a \\\"test\\\"\"} "
+		"embed[row=3]set--{\"value\": \"nan\"} model.layers.1.mlp.act_fn:outzero1-{}"));
+	cr_assert(record_pass(&r, (int32_t[]){ 7 }, 1) == EXECUTOR_DONE);
+	cr_assert(executor_remove_edit(&r.ex, weight, &r.err) == 0);
+	cr_assert(record_pass(&r, (int32_t[]){ 11 }, 1) == EXECUTOR_DONE);
+	record_close(&r);
+	/* The rows that name an edit follow it. */
+	cr_assert(eq(
+		str,
+		string("SELECT group_concat(pass || ' ' || fqn || ' ' || kind, ', ') FROM v_value v JOIN edit e ON e.id = v.edit_id"),
+		"0 model.layers.0.self_attn:z scale, 1 model.layers.1.mlp.act_fn:out zero, "
+		"2 model.layers.1.mlp.act_fn:out zero"));
+	cr_assert(number("SELECT count(*) FROM edit") == 2);
 }
 
 /* ---- its locks --------------------------------------------------------------------------------

@@ -105,3 +105,80 @@ Test(walk, teaching_model)
 	expect_walks(&setup, 5001, 20);
 	model_close(&m);
 }
+
+/* ---- walks find what is planted ----------------------------------------------------------------
+ */
+
+/* A mark that forgets the random state its pass began with. */
+static void forget_random_state(struct session *s, struct trace_writer *w)
+{
+	(void)w;
+	for (int i = 0; i < s->n_marks; i++)
+		memcpy(s->marks[i].rng, s->sampler.rng, sizeof(s->marks[i].rng));
+}
+
+/* A mark that says of its pass's tokens that there was one less. */
+static void forget_a_token(struct session *s, struct trace_writer *w)
+{
+	(void)w;
+	if (s->n_marks > 1 && s->marks[s->n_marks - 1].n_tokens > s->n_prompt + 1)
+		s->marks[s->n_marks - 1].n_tokens--;
+}
+
+/* A recorder that keeps a row too many of what is taken back. */
+static void keep_a_row(struct session *s, struct trace_writer *w)
+{
+	(void)s;
+	if (w && w->n_marks > 0)
+		w->marks[w->n_marks - 1].begin.next_value++;
+}
+
+/* One that keeps an event too many. */
+static void keep_an_event(struct session *s, struct trace_writer *w)
+{
+	(void)s;
+	if (w && w->n_marks > 0)
+		w->marks[w->n_marks - 1].end.last_event++;
+}
+
+static void expect_found(void (*plant)(struct session *, struct trace_writer *), int most_moves)
+{
+	struct walk_setup setup = { .folder = folder, .plant = plant };
+	struct text why = { 0 };
+	struct walk failed = { 0 };
+	struct model m;
+	char dir[64];
+
+	tiny_write(&tiny_default, dir, sizeof(dir));
+	open_model(&m, dir, CHECKPOINT_CONFIG | CHECKPOINT_WEIGHTS);
+	setup.model = &m;
+	cr_assert(!walks_hold(&setup, 1, 200, &failed, &why));
+	cr_assert(strstr(why.data, "a walk fails: seed ") && strstr(why.data, "are enough: "), "%s",
+		  why.data);
+	cr_assert_leq(failed.n_moves, most_moves, "%s", why.data);
+	cr_assert(walk_holds(&(struct walk_setup){ .folder = folder, .model = &m }, &failed, &why),
+		  "without the fault it holds: %s", why.data);
+	text_release(&why);
+	model_close(&m);
+	tiny_remove(dir);
+}
+
+Test(walk, finds_a_mark_that_forgets_the_random_state)
+{
+	expect_found(forget_random_state, 4);
+}
+
+Test(walk, finds_a_mark_that_forgets_a_token)
+{
+	expect_found(forget_a_token, 4);
+}
+
+Test(walk, finds_a_recorder_that_keeps_a_row)
+{
+	expect_found(keep_a_row, 4);
+}
+
+Test(walk, finds_a_recorder_that_keeps_an_event)
+{
+	expect_found(keep_an_event, 4);
+}
