@@ -36,6 +36,15 @@ static void each_place(struct each *e)
 		e->at = e->at * e->t->shape[i] + e->index[i];
 }
 
+/* The row of an index along axis i, which may be any number; false when it is not there. */
+static bool row_at(const struct sql_tensor *t, int i, int64_t index, int64_t *row)
+{
+	if (index < t->base[i] || index - t->base[i] >= t->shape[i])
+		return false;
+	*row = index - t->base[i];
+	return true;
+}
+
 static int each_filter(struct table_cursor *c, sqlite3_value **args, struct err *err)
 {
 	struct each *e = (struct each *)c;
@@ -47,16 +56,11 @@ static int each_filter(struct table_cursor *c, sqlite3_value **args, struct err 
 		return err->code;
 	c->eof = e->t->numel == 0;
 	for (int i = 0; i < TENSOR_MAX_DIMS; i++) {
-		bool given = i < e->t->n_dims && args[i] &&
-			     sqlite3_value_type(args[i]) == SQLITE_INTEGER;
-
-		e->fixed[i] = given;
-		e->index[i] = given ? sqlite3_value_int64(args[i]) : e->t->base[i];
-		if (given &&
-		    (e->index[i] < e->t->base[i] || e->index[i] - e->t->base[i] >= e->t->shape[i]))
+		e->fixed[i] = i < e->t->n_dims && args[i] &&
+			      sqlite3_value_type(args[i]) == SQLITE_INTEGER;
+		e->index[i] = 0;
+		if (e->fixed[i] && !row_at(e->t, i, sqlite3_value_int64(args[i]), &e->index[i]))
 			c->eof = true;
-		else
-			e->index[i] -= e->t->base[i];
 	}
 	each_place(e);
 	return 0;

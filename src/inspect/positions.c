@@ -24,6 +24,10 @@ static int check_run(const struct run_model *m, struct err *err)
 			return err_set(err, ERR_FORMAT,
 				       "the recording is damaged: %lld is no size of a model",
 				       (long long)sizes[i]);
+	if (m->n_pos < 0)
+		return err_set(err, ERR_FORMAT,
+			       "the recording is damaged: run %lld has %lld positions",
+			       (long long)m->run, (long long)m->n_pos);
 	return 0;
 }
 
@@ -203,9 +207,10 @@ static int copy_dump(struct inspect *in, const struct dump *d, struct positions 
 
 static int allocate(struct positions *p, struct err *err)
 {
-	int64_t bytes;
+	int64_t numbers, bytes;
 
-	if (!mem_mul(p->n, p->row * (int64_t)sizeof(float), &bytes) || bytes > POSITIONS_MAX_BYTES)
+	if (!mem_mul(p->n, p->row, &numbers) || !mem_mul(numbers, (int64_t)sizeof(float), &bytes) ||
+	    bytes > POSITIONS_MAX_BYTES)
 		return err_set(err, ERR_MEMORY,
 			       "%lld positions of %lld numbers are too many to look at together",
 			       (long long)p->n, (long long)p->row);

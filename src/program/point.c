@@ -442,6 +442,12 @@ static int count_axes(const char *axes)
 	return n;
 }
 
+/* Whether n is an index of some axis, from its beginning or from its end. */
+static bool is_index(int64_t n)
+{
+	return n >= -MAX_INDEX && n <= MAX_INDEX;
+}
+
 /* Parse "3", "-1", "0:4", ":", "2:" into one axis; returns false when it is none of these. */
 static bool parse_range(const char *s, size_t len, struct axis_range *r)
 {
@@ -454,7 +460,7 @@ static bool parse_range(const char *s, size_t len, struct axis_range *r)
 	*r = (struct axis_range){ .whole = strcmp(text, ":") == 0, .stop = INT64_MAX };
 	if (*at != ':') {
 		r->start = strtoll(text, &at, 10);
-		if (at == text || isspace((unsigned char)text[0]) || llabs(r->start) > MAX_INDEX)
+		if (at == text || isspace((unsigned char)text[0]) || !is_index(r->start))
 			return false;
 	}
 	if (*at == '\0') {
@@ -468,7 +474,7 @@ static bool parse_range(const char *s, size_t len, struct axis_range *r)
 		char *end;
 
 		r->stop = strtoll(at, &end, 10);
-		return end != at && *end == '\0' && llabs(r->stop) <= MAX_INDEX;
+		return end != at && *end == '\0' && is_index(r->stop);
 	}
 	return true;
 }

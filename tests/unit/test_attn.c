@@ -194,3 +194,29 @@ Test(attn, refuses_a_stored_relation_that_contradicts_itself)
 			    "UPDATE pass SET pos0 = 1000000000000 WHERE idx = 3");
 	REFUSES(&r, "SELECT sum(p) FROM attn WHERE layer = 0", "damaged");
 }
+
+/* Indices as large as they get, of what may be asked for as an equality or a bound. */
+static const char *const extremes[] = {
+	"SELECT count(*) FROM attn WHERE %1$s %2$s 9223372036854775807",
+	"SELECT count(*) FROM attn WHERE %1$s %2$s -9223372036854775808",
+	"SELECT count(*) FROM attn(1, 0) WHERE %1$s %2$s 9223372036854775807",
+	"SELECT count(*) FROM attn(1, 0) WHERE %1$s %2$s -9223372036854775808",
+	"SELECT count(*) FROM attn(1, 0) WHERE %1$s %2$s 1e300",
+};
+
+Test(attn, goes_no_further_than_there_is)
+{
+	static const char *const columns[] = { "head", "q", "k", "run", "layer" };
+	static const char *const operators[] = { "=", "<", "<=", ">", ">=" };
+	char sql[200];
+
+	record_with("*.self_attn:*", NULL, NULL);
+	ANSWERS(&r, "SELECT count(*) FROM attn WHERE q = 9223372036854775807", "0;");
+	ANSWERS(&r, "SELECT count(*) FROM attn WHERE k >= -9223372036854775808", "660;");
+	for (size_t i = 0; i < sizeof(extremes) / sizeof(extremes[0]); i++)
+		for (size_t c = 0; c < sizeof(columns) / sizeof(columns[0]); c++)
+			for (size_t o = 0; o < sizeof(operators) / sizeof(operators[0]); o++) {
+				snprintf(sql, sizeof(sql), extremes[i], columns[c], operators[o]);
+				ask(&r, sql);
+			}
+}

@@ -410,6 +410,58 @@ Test(inspect, refuses_blobs_that_are_no_npy)
 	}
 }
 
+/* Indices as large as they get, which are nowhere: nothing overflows on the way to saying so. */
+static const char *const extremes[] = {
+	"SELECT count(*) FROM tensor_each(1) WHERE i0 = %s",
+	"SELECT count(*) FROM tensor_each(1) WHERE i1 = %s",
+	"SELECT count(*) FROM tensor_each('L0') WHERE i0 = 2 AND i1 = %s",
+	"SELECT count(*) FROM tensor_each('L0.attn.pattern[run=1]') WHERE i0 = %1$s AND i1 = %1$s",
+	"SELECT count(*) FROM pos_stats('L0') WHERE pos = %s",
+	"SELECT t_at(1, %1$s, %1$s)",
+	"SELECT t_at('L0', 2, %s)",
+	"SELECT t_slice(1, '[%s]')",
+	"SELECT t_slice(1, '[%s:]')",
+	"SELECT t_slice(1, '[:%s]')",
+	"SELECT t_slice(1, '[pos=%1$s:%1$s, d_model=%1$s]')",
+	"SELECT t_mean('L0[pos=%s:]')",
+	"SELECT t_mean('L0[pos=:%s]')",
+	"SELECT t_mean('L0[pos=%s]')",
+	"SELECT t_mean('L0.attn.pattern[run=1, k=%s]')",
+	"SELECT t_mean('L0[run=%s]')",
+	"SELECT t_mean('L0[pass=%s]')",
+	"SELECT t_mean(%s)",
+	"SELECT t_mean(1, %s)",
+	"SELECT t_topk(1, %s)",
+	"SELECT t_hist(1, %s)",
+	"SELECT t_hist(1, 2, %1$s, %1$s)",
+	"SELECT t_spark(1, %s)",
+	"SELECT value_id('L0', %1$s, %1$s)",
+	"SELECT tok(%s)",
+	"SELECT count(*) FROM trace_diff(%1$s, %1$s)",
+};
+
+static const char *const far_away[] = {
+	"9223372036854775807",  "-9223372036854775808", "9223372036854775808",
+	"-9223372036854775809", "4611686018427387904",  "1099511627776",
+	"-1099511627777",
+};
+
+Test(inspect, goes_no_further_than_there_is)
+{
+	char sql[400];
+
+	ANSWERS("SELECT count(*) FROM tensor_each(1) WHERE i0 = 9223372036854775807", "0;");
+	ANSWERS("SELECT count(*) FROM tensor_each(1) WHERE i0 = -9223372036854775808", "0;");
+	ANSWERS("SELECT count(*) FROM tensor_each('L0') WHERE i0 = 9223372036854775807", "0;");
+	REFUSES("SELECT t_mean('L0[pos=-9223372036854775808:]')", "is no index");
+	REFUSES("SELECT t_at(1, -9223372036854775808, 0)", "is not there");
+	for (size_t i = 0; i < sizeof(extremes) / sizeof(extremes[0]); i++)
+		for (size_t k = 0; k < sizeof(far_away) / sizeof(far_away[0]); k++) {
+			snprintf(sql, sizeof(sql), extremes[i], far_away[k]);
+			ask(sql);
+		}
+}
+
 /* ---- recordings that lie ----------------------------------------------------------------------
  */
 

@@ -204,3 +204,31 @@ Test(lens, knows_the_pieces_of_a_recording_without_its_tokenizer)
 	REFUSES(&r, "SELECT * FROM lens WHERE token = '<17>'", "the tokenizer is needed and");
 	REFUSES(&r, "SELECT tok('x')", "the id of a token is a whole number");
 }
+
+/* Numbers as large as they get, as an equality, as a bound, and in a recording that lies. */
+static const char *const extremes[] = {
+	"SELECT count(*) FROM lens WHERE %1$s %2$s 9223372036854775807",
+	"SELECT count(*) FROM lens WHERE %1$s %2$s -9223372036854775808",
+	"SELECT count(*) FROM lens WHERE layer = 0 AND %1$s %2$s -9223372036854775808",
+};
+
+Test(lens, goes_no_further_than_there_is)
+{
+	static const char *const columns[] = { "layer", "rank", "token_id", "run", "pos" };
+	static const char *const operators[] = { "=", "<", "<=", ">", ">=" };
+	char sql[200];
+
+	record_with(&tiny_default, "L0.resid_post", NULL);
+	ANSWERS(&r, "SELECT count(*) FROM lens WHERE rank > 9223372036854775806", "0;");
+	ANSWERS(&r, "SELECT count(*) FROM lens WHERE rank < -9223372036854775807", "0;");
+	ANSWERS(&r, "SELECT count(*) FROM lens WHERE token_id = -9223372036854775808", "0;");
+	for (size_t i = 0; i < sizeof(extremes) / sizeof(extremes[0]); i++)
+		for (size_t c = 0; c < sizeof(columns) / sizeof(columns[0]); c++)
+			for (size_t o = 0; o < sizeof(operators) / sizeof(operators[0]); o++) {
+				snprintf(sql, sizeof(sql), extremes[i], columns[c], operators[o]);
+				ask(&r, sql);
+			}
+	recorded_change(&r, "UPDATE pass SET pos0 = -9223372036854775807, n_tok = -2");
+	REFUSES(&r, "SELECT count(*) FROM lens", "damaged");
+	REFUSES(&r, "SELECT count(*) FROM attn", "damaged");
+}
