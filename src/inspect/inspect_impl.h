@@ -1,11 +1,11 @@
 /*
  * inspect_impl.h -- what the files of src/inspect share.
  *
- *	inspect.c     the state of a connection, registration
+ *	register.c    the state of a connection, registration
  *	functions.def the one table: what users read, next to what runs
  *	names.c       points of a recording by any of their names
- *	tensors.c     stored payloads and weights as tensors, and the few that are kept
- *	argument.c    an SQL argument as a tensor: its name, its part   npy.c   tensors as blobs
+ *	payload.c     stored payloads and weights as tensors, and the few that are kept
+ *	stored.c      an SQL argument as a tensor: its name, its part   npy.c   tensors as blobs
  *	table.c       what every table function needs of SQLite's virtual tables
  *	reduce.c      numbers of one tensor        slice.c    parts of one
  *	compare.c     numbers of two               render.c   text and JSON of one

@@ -1,5 +1,5 @@
 /*
- * argument.c -- a point by name with a selection, as a tensor; and parts of tensors.
+ * stored.c -- a point by name with a selection, as a tensor; and parts of tensors.
  */
 #include "inspect_impl.h"
 

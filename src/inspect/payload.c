@@ -1,5 +1,5 @@
 /*
- * tensors.c -- an SQL argument as a tensor, and the few that are kept for the next call.
+ * payload.c -- an SQL argument as a tensor, and the few that are kept for the next call.
  *
  * A query calls t_at('L3.attn.pattern', ...) once a row: what was read is kept while its bytes fit
  * the budget, newest first.  Arguments that are blobs are read where they stand.

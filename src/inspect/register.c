@@ -1,5 +1,5 @@
 /*
- * inspect.c -- the state of a connection and the registration of what works on it.
+ * register.c -- the state of a connection and the registration of what works on it.
  *
  * The state is made once a connection and shared by every function; it goes when SQLite drops the
  * last of them, which is when the connection closes.
