@@ -102,8 +102,8 @@ $(BUILD)/tests/unit/test_session: LDFLAGS += -Wl,--wrap=mem_available_bytes
 ## extension: build torchless.so, the SQL functions for sqlite3's .load and Python's load_extension
 # src/inspect and what it stands on, compiled again: SQLite is called through the host's table.
 EXT      := $(BUILD)/torchless.so
-EXTSRCS  := $(filter-out src/inspect/recording.c,$(filter src/core/% src/kernels/% src/program/% \
-            src/model/% src/inspect/% src/trace/capture_sets.c,$(SRCS)))
+EXTSRCS  := $(filter-out src/inspect/recording.c,$(filter src/core/% src/kernels/% src/array/% \
+            src/program/% src/model/% src/inspect/% src/trace/capture_sets.c,$(SRCS)))
 EXTOBJS  := $(EXTSRCS:%.c=$(BUILD)/pic/%.o)
 EXTPKGS  := libcjson libpcre2-8 libxxhash
 .PHONY: extension

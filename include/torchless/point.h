@@ -1,5 +1,5 @@
 /*
- * point.h -- finding points by any of their names, and picking parts of them.
+ * point.h -- finding points by any of their names.
  *
  * Accepted: canonical names (model.layers.3.self_attn:pattern; `:out` may be left out), aliases,
  * globs (*.self_attn:pattern), layer ranges (model.layers.[4-7].mlp:out), shorthands
@@ -11,6 +11,7 @@
 #define TORCHLESS_POINT_H
 
 #include "torchless/program.h"
+#include "torchless/selection.h"
 #include "torchless/text.h"
 
 /*
@@ -43,49 +44,10 @@ const char *point_short_name(const struct value *v, char *buf, size_t size);
  */
 const char *value_axes(const struct value *v);
 
-/* Part of a tensor: per axis [start, stop); negative numbers count from the end. */
-struct selection {
-	int n_axes;
-	struct axis_range {
-		bool whole;
-		bool single;         /* one index, not a range of one */
-		int64_t start, stop; /* stop == INT64_MAX: to the end */
-	} axis[TENSOR_MAX_DIMS];
-};
-
-/*
- * Parse "[head=2, q=-1]", "[2, 0:4, :]", "[pos=3:7]" against comma-separated axes; "" or NULL is
- * everything.  Indices on the axes pos, q, k and kv_pos are absolute positions.  ERR_USAGE names
- * the axis or the text that is wrong.
- */
-int selection_parse(struct selection *sel, const char *text, const char *axes, struct err *err);
-
 /*
  * Whether `sel` can ever name something of the value: an index beyond a constant dimension (head 99
  * of 9) is ERR_USAGE with the axis and its size.
  */
 int selection_check(const struct selection *sel, const struct value *v, struct err *err);
-
-/* Append what selection_parse() reads as the same part: "[head=2, q=-1]"; nothing for all of it. */
-void selection_format(const struct selection *sel, const char *axes, struct text *out);
-
-/*
- * Split "L0.attn.z[head=0]" into the name (copied to name[size]) and a pointer to the '[' or to
- * the end.  A bracket after `.` or `L` is a range of layers and belongs to the name.  ERR_USAGE
- * when the name is too long or the bracket is not closed.
- */
-int selection_split(const char *text, char *name, size_t size, const char **rest, struct err *err);
-
-/* Whether indices on axis i of "head,q,k" count from the first position: pos, q and kv_pos. */
-bool axis_counts_positions(const char *axes, int i);
-
-/*
- * Turn `sel` into index ranges of a tensor of this pass: `shape` are its dimensions, `pos0` is the
- * absolute position of index 0 on the axes pos, q and kv_pos (axis k starts at 0).  Returns false
- * when nothing of it lies in this tensor.
- */
-bool selection_resolve(const struct selection *sel, const char *axes, const int64_t *shape,
-		       int n_dims, int64_t pos0, int64_t start[TENSOR_MAX_DIMS],
-		       int64_t stop[TENSOR_MAX_DIMS]);
 
 #endif
