@@ -9,6 +9,7 @@
 #ifndef TORCHLESS_INSPECT_H
 #define TORCHLESS_INSPECT_H
 
+#include "torchless/array.h"
 #include "torchless/kernels.h"
 #include "torchless/trace.h"
 
@@ -16,11 +17,13 @@ struct inspect_options {
 	const char *model;             /* where the checkpoint is; NULL: where the recording says */
 	struct threads *pool;          /* NULL: the caller's thread */
 	const struct kernels *kernels; /* NULL: the fastest */
+	/* Asked for a tensor by name before the recording: an executor at a stop.  NULL: none. */
+	const struct array_source *live;
 };
 
 /*
  * Add every function to the recording's connection.  Nothing is read and no checkpoint is opened
- * until a function needs it.  Strings, pool and kernels must outlive the recording.  ERR_IO.
+ * until a function needs it.  Strings, pool, kernels and live must outlive the recording.  ERR_IO.
  */
 int recording_add_functions(struct recording *rec, const struct inspect_options *o,
 			    struct err *err);

@@ -390,13 +390,13 @@ static int copy_rows(struct inspect *in, const struct copy *c, int64_t value, fl
 	const struct attn_layer *l = c->l;
 	const struct stored_pass *pass = c->pass;
 	const struct attn_rows *r = c->r;
-	struct sql_tensor *t = inspect_value(in, value, err);
+	struct array *t = inspect_value(in, value, err);
 
 	if (!t)
 		return err->code;
 	if (t->n_dims != 3 || t->shape[0] != l->m.n_heads || t->shape[1] != pass->n ||
 	    t->shape[2] != pass->n_keys) {
-		tensor_release(in, t);
+		array_release(t);
 		return err_set(err, ERR_FORMAT, "the recording changed while it was read");
 	}
 	for (int64_t i = 0; i < r->n; i++) {
@@ -406,7 +406,7 @@ static int copy_rows(struct inspect *in, const struct copy *c, int64_t value, fl
 		for (int64_t k = 0; k < r->n_keys; k++)
 			out[i * r->n_keys + k] = k >= first && k <= q ? row[k] : hidden;
 	}
-	tensor_release(in, t);
+	array_release(t);
 	return 0;
 }
 

@@ -157,7 +157,7 @@ int inspect_model(struct inspect *in, int64_t run, struct model **model, struct 
 	int ret = read_origin(in, run, &o, err);
 
 	if (!ret && in->has_model && in->model_id != o.model_id) {
-		tensors_forget(in);
+		cache_forget(in);
 		model_close(&in->model);
 		in->has_model = false;
 	}

@@ -373,14 +373,14 @@ static struct diff_value *partner(struct diff *d, const struct diff_value *x)
 /* Stored elements of the same part: 1, 0 when they are not, or an error. */
 static int add_elements(struct diff *d, struct err *err)
 {
-	struct sql_tensor *x = inspect_value(d->a.in, d->x->id, err), *y = NULL;
+	struct array *x = inspect_value(d->a.in, d->x->id, err), *y = NULL;
 	int ret;
 
 	if (!x)
 		return err->code;
 	y = inspect_value(d->b.in, d->y->id, err);
 	if (!y) {
-		tensor_release(d->a.in, x);
+		array_release(x);
 		return err->code;
 	}
 	ret = x->n_dims == y->n_dims &&
@@ -389,14 +389,14 @@ static int add_elements(struct diff *d, struct err *err)
 	if (ret) {
 		d->sums = (struct pair_sums){ .max_at = -1 };
 		pair_add(&d->sums, x->data, y->data, x->numel, 0);
-		tensor_index(x, d->sums.max_at, d->max_at, sizeof(d->max_at));
+		array_index(x, d->sums.max_at, d->max_at, sizeof(d->max_at));
 		if (!d->x->has_hash || !d->y->has_hash)
 			d->verdict = memcmp(x->data, y->data, (size_t)x->numel * sizeof(float))
 					     ? "differs"
 					     : "equal";
 	}
-	tensor_release(d->a.in, x);
-	tensor_release(d->b.in, y);
+	array_release(x);
+	array_release(y);
 	return ret;
 }
 

@@ -16,7 +16,7 @@ enum { EACH_VALUE = TENSOR_MAX_DIMS, EACH_TENSOR };
 
 struct each {
 	struct table_cursor base;
-	struct sql_tensor *t;
+	struct array *t;
 	int64_t at, index[TENSOR_MAX_DIMS];
 	bool fixed[TENSOR_MAX_DIMS]; /* i = constant: the others are walked */
 };
@@ -25,7 +25,7 @@ static void each_reset(struct table_cursor *c)
 {
 	struct each *e = (struct each *)c;
 
-	tensor_release(c->in, e->t);
+	array_release(e->t);
 	e->t = NULL;
 }
 
@@ -37,7 +37,7 @@ static void each_place(struct each *e)
 }
 
 /* The row of an index along axis i, which may be any number; false when it is not there. */
-static bool row_at(const struct sql_tensor *t, int i, int64_t index, int64_t *row)
+static bool row_at(const struct array *t, int i, int64_t index, int64_t *row)
 {
 	if (index < t->base[i] || index - t->base[i] >= t->shape[i])
 		return false;
@@ -51,7 +51,7 @@ static int each_filter(struct table_cursor *c, sqlite3_value **args, struct err 
 
 	if (!args[EACH_TENSOR] || sqlite3_value_type(args[EACH_TENSOR]) == SQLITE_NULL)
 		return err_set(err, ERR_USAGE, "tensor_each(t) needs a tensor");
-	e->t = inspect_tensor(c->in, args[EACH_TENSOR], err);
+	e->t = inspect_array(c->in, args[EACH_TENSOR], err);
 	if (!e->t)
 		return err->code;
 	c->eof = e->t->numel == 0;
@@ -145,7 +145,7 @@ static int take_packed(struct pos_stats *p, sqlite3_stmt *q, int64_t id, struct 
 			       "the recording is damaged: value %lld has statistics of %lld bytes, "
 			       "its pass ends before position %lld",
 			       (long long)id, (long long)bytes, (long long)end);
-	p->stats = numbers_new(p->n * POS_STATS, err);
+	p->stats = array_numbers(p->n * POS_STATS, err);
 	if (!p->stats)
 		return err->code;
 	memcpy(p->stats, packed, (size_t)bytes);
@@ -171,7 +171,7 @@ static int read_packed(struct pos_stats *p, int64_t id, struct err *err)
 }
 
 /* Of the elements: rows of the axis that counts positions, or of the first. */
-static int sum_positions(struct pos_stats *p, const struct sql_tensor *t, struct err *err)
+static int sum_positions(struct pos_stats *p, const struct array *t, struct err *err)
 {
 	int64_t outer = 1, inner = 1;
 	struct stats_sum sum;
@@ -181,7 +181,7 @@ static int sum_positions(struct pos_stats *p, const struct sql_tensor *t, struct
 		axis = axis_counts_positions(t->axes, i) ? i : axis;
 	p->n = t->n_dims ? t->shape[axis] : 1;
 	p->first = t->base[axis];
-	p->stats = numbers_new(p->n * POS_STATS, err);
+	p->stats = array_numbers(p->n * POS_STATS, err);
 	if (!p->stats)
 		return err->code;
 	for (int i = 0; i < t->n_dims; i++) {
@@ -204,7 +204,7 @@ static int sum_positions(struct pos_stats *p, const struct sql_tensor *t, struct
 	return 0;
 }
 
-/* The id of an argument that means a whole value, 0 when it is something else. */
+/* The id of an argument that means a whole stored value, 0 when it is something else. */
 static int whole_value(struct inspect *in, sqlite3_value *arg, int64_t *id, struct err *err)
 {
 	const char *text;
@@ -214,7 +214,7 @@ static int whole_value(struct inspect *in, sqlite3_value *arg, int64_t *id, stru
 	if (sqlite3_value_type(arg) != SQLITE_TEXT)
 		return 0;
 	text = (const char *)sqlite3_value_text(arg);
-	if (!strncmp(text, WEIGHT_PREFIX, sizeof(WEIGHT_PREFIX) - 1))
+	if (!strncmp(text, WEIGHT_PREFIX, sizeof(WEIGHT_PREFIX) - 1) || inspect_is_live(in, text))
 		return 0;
 	if (inspect_find(in, text, id, &part, err))
 		return err->code;
@@ -225,7 +225,7 @@ static int whole_value(struct inspect *in, sqlite3_value *arg, int64_t *id, stru
 static int pos_filter(struct table_cursor *c, sqlite3_value **args, struct err *err)
 {
 	struct pos_stats *p = (struct pos_stats *)c;
-	struct sql_tensor *t;
+	struct array *t;
 	int64_t id = 0;
 	int ret;
 
@@ -235,11 +235,11 @@ static int pos_filter(struct table_cursor *c, sqlite3_value **args, struct err *
 		return err->code;
 	ret = id ? read_packed(p, id, err) : 0;
 	if (ret == 0) {
-		t = inspect_tensor(c->in, args[POS_VALUE], err);
+		t = inspect_array(c->in, args[POS_VALUE], err);
 		if (!t)
 			return err->code;
 		ret = sum_positions(p, t, err);
-		tensor_release(c->in, t);
+		array_release(t);
 	}
 	c->eof = p->n == 0;
 	return ret < 0 ? ret : 0;

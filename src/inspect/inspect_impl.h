@@ -1,23 +1,29 @@
 /*
  * inspect_impl.h -- what the files of src/inspect share.
  *
- *	register.c    the state of a connection, registration
- *	functions.def the one table: what users read, next to what runs
+ *	state.c       the ground: a connection's statements and threads
+ *	cache.c       the few arrays that are kept
  *	names.c       points of a recording by any of their names
- *	payload.c     stored payloads and weights as tensors, and the few that are kept
- *	stored.c      an SQL argument as a tensor: its name, its part   npy.c   tensors as blobs
- *	table.c       what every table function needs of SQLite's virtual tables
- *	reduce.c      numbers of one tensor        slice.c    parts of one
- *	compare.c     numbers of two               render.c   text and JSON of one
- *	each.c        tensor_each, pos_stats       diff.c     trace_diff
+ *	payload.c     what is stored of a value, as an array
+ *	stored.c      the values of a recording by name: a source of arrays
  *	checkpoint.c  the weights that a recording was made with
- *	words.c       the text of tokens, weights by name
+ *	weight.c      tensors of the checkpoint by name
+ *	argument.c    an SQL argument as an array
+ *	scalar.c      functions over arrays as SQL functions
+ *	words.c       the text of tokens
  *	positions.c   a point over all positions of a run, put together from its passes
  *	attention.c   a layer's attention, from stored q and k or from stored patterns
+ *	lens_rows.c   the logits of a layer at a position, and their ranks
+ *	life.c        the state made, brought up to date, forgotten
+ *	table.c       what every table function needs of SQLite's virtual tables
+ *	each.c        tensor_each, pos_stats       diff.c     trace_diff
  *	attn.c        attn, a query and a key a row
  *	lens.c        lens, from stored residual streams
- *	lens_rows.c   the logits of a layer at a position, and their ranks
- *	extension.c   the entry point of the loadable extension
+ *	register.c    the roof: the table of functions, and SQLite told of them
+ *	extension.c   the entry point of the loadable extension   recording.c  of the program
+ *	functions.def the one table: what users read, next to what runs
+ *
+ * A file calls those above it in this list and none below.
  *
  * SQLite is called through sqlite3ext.h, so that the same sources serve the program (SQLITE_CORE)
  * and the extension, where every call goes through the host's table of functions.
@@ -28,6 +34,7 @@
 #ifndef TORCHLESS_INSPECT_IMPL_H
 #define TORCHLESS_INSPECT_IMPL_H
 
+#include "torchless/array.h"
 #include "torchless/err.h"
 #include "torchless/inspect.h"
 #include "torchless/model.h"
@@ -56,8 +63,11 @@ struct inspect {
 	struct point_name *names;
 	size_t n_names, cap_names;
 
-	struct sql_tensor *cached; /* newest first */
-	int64_t cached_bytes;
+	struct kept_array {
+		char *key; /* "value 12", "weight lm_head.weight" */
+		struct array *array;
+		struct kept_array *next;
+	} * kept;              /* newest first */
 	unsigned data_version; /* of the file when these were read */
 
 	/* The latest names that were asked for: a query asks for one a million times. */
@@ -83,60 +93,56 @@ struct inspect {
 /* The pool of the options, or one that is made now; NULL when there can be none. */
 struct threads *inspect_pool(struct inspect *in);
 
-/* Forget what was read of the file when somebody has written to it since. */
-void inspect_refresh(struct inspect *in);
-void resolved_forget(struct inspect *in);
-
 /* Prepare internal SQL on the connection; ERR_FORMAT quoting it when the tables are not there. */
 int inspect_prepare(struct inspect *in, const char *sql, sqlite3_stmt **s, struct err *err);
 
-/* ---- tensors ------------------------------------------------------------------------------ */
+/* The newest run, 0 when there is none. */
+int64_t inspect_newest_run(struct inspect *in);
 
-#define NPY_MAGIC "\x93NUMPY"
+/* A number that grows whenever a recording that is being written grows. */
+int64_t inspect_state(struct inspect *in);
 
-/*
- * A tensor as f32 in C order.  Counted references; a few are kept for the next call.
- *
- * Indices on the axes pos, q, k and kv_pos of a value are absolute positions: index base[i] is the
- * first that is stored along axis i, in a decoded pass, in a dump of some positions, in a part.
- */
-struct sql_tensor {
-	char *key; /* "value 12", "weight lm_head.weight"; NULL: a blob, never cached */
-	int refs;
-	enum dtype dtype; /* as stored */
-	int n_dims;
-	int64_t shape[TENSOR_MAX_DIMS], numel;
-	float *data;
-	int64_t dump_from; /* the position of row 0 of a dump by @SEL; -1: whole */
-	struct sql_tensor *next;
+/* What the main database of a connection is. */
+enum database_kind { DATABASE_RECORDING, DATABASE_OTHER_VERSION, DATABASE_OTHER };
+enum database_kind inspect_database_kind(sqlite3 *db);
 
-	int64_t base[TENSOR_MAX_DIMS]; /* 0 on other axes */
-	char axes[64];                 /* "head,q,k"; "" for a blob and a weight */
-	char name[192];           /* "model.layers.0:out in pass 0 (value 28)", for sentences */
-	struct sql_tensor *whole; /* whose elements these are, referenced */
-	bool borrowed;            /* they are the SQL argument's */
-};
+/* The state of a connection, to be given back; `o` is copied. */
+struct inspect *inspect_new(sqlite3 *db, const struct inspect_options *o);
+void inspect_unref(struct inspect *in);
 
-/*
- * The tensor that an SQL argument stands for: an integer is value.id; a text is a point by any of
- * its names or weight:NAME; a blob is a .npy, or f32 in one dimension.  Give it back with
- * tensor_release(), before the function returns when it is of an argument.
- *
- * A point is its first stored value in the newest run: pass 0, the prompt, where that was dumped.
- * Brackets pick a part, by axes in their order or by name; a number drops its axis, a range keeps
- * it, as in numpy.  Positions are absolute and find the pass that has them, run= and pass= say one:
- * 'L3.attn.pattern[head=2, q=7]', 'lm_head[run=1, pos=-1]', 'L3.mlp[pass=2]'.
- *
- * ERR_USAGE when there is none, with the --capture that would have kept it; ERR_FORMAT when the
- * recording contradicts itself.
- */
-struct sql_tensor *inspect_tensor(struct inspect *in, sqlite3_value *arg, struct err *err);
+/* Forget what was read of the file when somebody has written to it since. */
+void inspect_refresh(struct inspect *in);
+
+/* ---- arrays that are kept ------------------------------------------------------------------ */
+
+/* The array kept under that name, referenced once more; NULL when there is none. */
+struct array *cache_find(struct inspect *in, const char *key);
+
+/* Keep it for the next call where it is not too large; returns it. */
+struct array *cache_add(struct inspect *in, struct array *a, const char *key);
+void cache_forget(struct inspect *in);
+
+/* ---- where arrays come from ---------------------------------------------------------------- */
 
 /* What is stored of value.id: shape, axes, base and name; nothing is read, data stays NULL. */
-int inspect_head(struct inspect *in, int64_t value_id, struct sql_tensor *head, struct err *err);
+int inspect_head(struct inspect *in, int64_t value_id, struct array *head, struct err *err);
 
-/* The stored payload of value.id. */
-struct sql_tensor *inspect_value(struct inspect *in, int64_t value_id, struct err *err);
+/* The stored payload of value.id, referenced for the caller. */
+struct array *inspect_value(struct inspect *in, int64_t value_id, struct err *err);
+
+/* Read "20,64" of a tensor into shape; ERR_FORMAT as array_parse_shape() refuses it. */
+int parse_shape(const char *text, int64_t shape[TENSOR_MAX_DIMS], int *n_dims, int64_t *numel,
+		struct err *err);
+
+/*
+ * The values of the recording by name.  A point is its first stored value in the newest run: pass
+ * 0, the prompt, where that was dumped.  Positions are absolute and find the pass that has them,
+ * run= and pass= say one: 'L3.attn.pattern[head=2, q=7]', 'lm_head[run=1, pos=-1]',
+ * 'L3.mlp[pass=2]'.  ERR_USAGE when there is none, with the --capture that would have kept it;
+ * ERR_FORMAT when the recording contradicts itself.
+ */
+struct array_source inspect_stored(struct inspect *in);
+void resolved_forget(struct inspect *in);
 
 /*
  * The value that a text means, dumped or not; *part tells whether brackets pick some of it, which
@@ -144,48 +150,23 @@ struct sql_tensor *inspect_value(struct inspect *in, int64_t value_id, struct er
  */
 int inspect_find(struct inspect *in, const char *text, int64_t *id, bool *part, struct err *err);
 
-/* The point in a text that may have [SEL] and is no weight, as above. */
-struct sql_tensor *inspect_named(struct inspect *in, const char *text, struct err *err);
+/* The weight called `name`, or `name`.weight, as f32, and its head alone; ERR_USAGE with the
+ * nearest name. */
+struct array *inspect_weight(struct inspect *in, const char *name, struct err *err);
+int inspect_weight_head(struct inspect *in, const char *name, struct array *head, struct err *err);
 
-/* A part "[head=2, 0:4]" of t, which is given back. */
-struct sql_tensor *tensor_select(struct inspect *in, struct sql_tensor *t, const char *text,
-				 struct err *err);
+/*
+ * The array that an SQL argument stands for: an integer is value.id; a text is a name, of the live
+ * source of the options where that has it and of the recording where not, or weight:NAME; a blob
+ * is a .npy, or f32 in one dimension.  Release it before the function returns, when a blob ends.
+ */
+struct array *inspect_array(struct inspect *in, sqlite3_value *arg, struct err *err);
 
-/* "head,q,k", or "i0,i1" for what has no names. */
-const char *tensor_axes(const struct sql_tensor *t);
+/* Its head: what is stored is not read. */
+int inspect_array_head(struct inspect *in, sqlite3_value *arg, struct array *head, struct err *err);
 
-/* The indices of element `at`, "0,3,17", positions absolute; "" for none (at < 0).  Returns buf. */
-const char *tensor_index(const struct sql_tensor *t, int64_t at, char *buf, size_t size);
-
-/* An axis by its number, negative from the last, or by its name ("head"). */
-int axis_argument(const struct sql_tensor *t, sqlite3_value *arg, int *axis, struct err *err);
-
-/* The tensor of a blob, .npy of f2, f4, f8, i4, i8 or u1 in C order, or f32s without a header. */
-struct sql_tensor *blob_tensor(sqlite3_value *arg, struct err *err);
-
-/* The weight called `name`, converted to f32. */
-struct sql_tensor *inspect_weight(struct inspect *in, const char *name, struct err *err);
-
-/* Its shape only, nothing is read: for t_shape and t_dtype.  data stays NULL. */
-int inspect_shape(struct inspect *in, sqlite3_value *arg, struct sql_tensor *out, struct err *err);
-
-/* The number of elements; ERR_FORMAT when they, or the sizes other than 0, make too many. */
-int shape_numel(int n_dims, const int64_t *shape, int64_t *numel, struct err *err);
-
-/* Room for n numbers, maybe none, from free(); NULL and ERR_MEMORY when there is none. */
-float *numbers_new(int64_t n, struct err *err);
-
-/* A tensor of uninitialised f32; ERR_MEMORY.  Free with tensor_release(). */
-struct sql_tensor *tensor_new(int n_dims, const int64_t *shape, struct err *err);
-void tensor_release(struct inspect *in, struct sql_tensor *t);
-void tensors_forget(struct inspect *in);
-
-/* The result of a function: a .npy blob of f32, or a number when it has no dimensions. */
-void result_tensor(sqlite3_context *ctx, const float *x, int n_dims, const int64_t *shape);
-
-/* Read "20,64" into shape; ERR_FORMAT unless it has 0 to TENSOR_MAX_DIMS sizes >= 0. */
-int parse_shape(const char *text, int64_t shape[TENSOR_MAX_DIMS], int *n_dims, int64_t *numel,
-		struct err *err);
+/* Whether the live source of the options has that name. */
+bool inspect_is_live(struct inspect *in, const char *text);
 
 /* ---- names -------------------------------------------------------------------------------- */
 
@@ -193,18 +174,12 @@ int parse_shape(const char *text, int64_t shape[TENSOR_MAX_DIMS], int *n_dims, i
 const struct point_name *inspect_point(struct inspect *in, const char *name, struct err *err);
 void names_release(struct inspect *in);
 
-/* The newest run, 0 when there is none. */
-int64_t inspect_newest_run(struct inspect *in);
-
 /* What the recording says of the model of a run (0: the newest); ERR_USAGE when there is none. */
 struct run_model {
 	int64_t run, model_id, n_layers, d_model, n_heads, n_kv_heads, head_dim, n_vocab, window;
 	int64_t n_pos; /* positions that were read: [0, n_pos) */
 };
 int inspect_run(struct inspect *in, int64_t run, struct run_model *m, struct err *err);
-
-/* A number that grows whenever a recording that is being written grows. */
-int64_t inspect_state(struct inspect *in);
 
 /* ---- positions ---------------------------------------------------------------------------- */
 
@@ -302,9 +277,6 @@ int inspect_tokenizer(struct inspect *in, int64_t run, struct model *m, struct e
 
 #define WEIGHT_PREFIX "weight:" /* of the text that weight(name) gives */
 
-/* The tensor of the checkpoint called `name`, or `name`.weight; ERR_USAGE with the nearest. */
-const struct safetensor *find_weight(struct inspect *in, const char *name, struct err *err);
-
 /* ---- the text of tokens --------------------------------------------------------------------- */
 
 /*
@@ -376,29 +348,6 @@ int lens_row_have(struct lens_row *r, int64_t rank, int64_t likely, struct err *
 int64_t lens_row_rank(const struct lens_row *r, int64_t id);
 double lens_row_log_sum(struct lens_row *r);
 
-/* ---- numbers of two tensors ----------------------------------------------------------------- */
-
-/* Sums over pairs of elements, in f64; start from zero with max_at -1. */
-struct pair_sums {
-	double dot, aa, bb, dd; /* sums of a*b, a*a, b*b, (a-b)^2 */
-	double max_abs;         /* of a-b; NaN when one is */
-	int64_t max_at, n;
-	bool has_nan;
-};
-
-/*
- * Add n pairs, of which the first has flat index `at`.  Equal infinities differ by 0 and are left
- * out of the sums: both sides of a mask do not hide the rest.
- */
-void pair_add(struct pair_sums *s, const float *a, const float *b, int64_t n, int64_t at);
-
-/* sum (a-b)^2 / sum a^2, 0 for two tensors of zeros; and the cosine of their angle. */
-double pair_nmse(const struct pair_sums *s);
-double pair_cosine(const struct pair_sums *s);
-
-/* ERR_SHAPE unless the shapes are equal but for dimensions of one. */
-int same_shape(const struct sql_tensor *a, const struct sql_tensor *b, struct err *err);
-
 /* ---- table functions ---------------------------------------------------------------------- */
 
 #define TABLE_MAX_COLUMNS 24
@@ -459,25 +408,24 @@ typedef int scalar_fn(struct inspect *in, sqlite3_context *ctx, int n, sqlite3_v
 
 #define SCALAR(name, args, min, max, flags, function, doc, example) scalar_fn function;
 #define TABLE(...)
+#define ARRAY(...)
 #include "functions.def"
-#undef SCALAR
+#undef ARRAY
 #undef TABLE
+#undef SCALAR
+
+/* Call a function over arrays with SQL arguments, as many as it takes, and give SQL its result. */
+int scalar_call(struct inspect *in, sqlite3_context *ctx, const struct array_function *f, int n,
+		sqlite3_value **args, struct err *err);
 
 /* What runs, in the order of sql_function_table: both are made of functions.def. */
 struct sql_binding {
-	int min_args, max_args; /* -1: any number */
-	int flags;              /* of SQLite, besides UTF-8 */
-	scalar_fn *scalar;      /* or */
+	int min_args, max_args;             /* -1: any number */
+	int flags;                          /* of SQLite, besides UTF-8 */
+	scalar_fn *scalar;                  /* or */
+	const struct array_function *array; /* or */
 	const struct sql_table *table;
 };
-
-/* What the main database of a connection is. */
-enum database_kind { DATABASE_RECORDING, DATABASE_OTHER_VERSION, DATABASE_OTHER };
-enum database_kind inspect_database_kind(sqlite3 *db);
-
-/* The state of a connection, to be given back; `o` is copied. */
-struct inspect *inspect_new(sqlite3 *db, const struct inspect_options *o);
-void inspect_unref(struct inspect *in);
 
 /* Register everything on db; `o` is copied.  ERR_IO. */
 int inspect_register(sqlite3 *db, const struct inspect_options *o, struct err *err);

@@ -131,7 +131,7 @@ static int find_layers(struct lens *l, struct err *err)
 /* The stored residual stream into x [D]. */
 static int read_stream(struct lens *l, const struct stream *from, float *x, struct err *err)
 {
-	struct sql_tensor *t = inspect_value(l->base.in, from->value, err);
+	struct array *t = inspect_value(l->base.in, from->value, err);
 	int64_t D = l->m.d_model;
 	int ret = 0;
 
@@ -141,7 +141,7 @@ static int read_stream(struct lens *l, const struct stream *from, float *x, stru
 		ret = err_set(err, ERR_FORMAT, "the recording changed while it was read");
 	if (!ret)
 		memcpy(x, t->data + from->at_row * D, (size_t)D * sizeof(*x));
-	tensor_release(l->base.in, t);
+	array_release(t);
 	return ret;
 }
 

@@ -67,20 +67,6 @@ int inspect_run(struct inspect *in, int64_t run, struct run_model *m, struct err
 	return err_set(err, ERR_USAGE, "the recording has no run %lld", (long long)run);
 }
 
-int64_t inspect_state(struct inspect *in)
-{
-	struct err ignored = { 0 };
-	sqlite3_stmt *s = NULL;
-	int64_t state = 0;
-
-	if (inspect_prepare(in, "SELECT max(id) FROM value", &s, &ignored))
-		return 0;
-	if (sqlite3_step(s) == SQLITE_ROW)
-		state = sqlite3_column_int64(s, 0);
-	sqlite3_finalize(s);
-	return state;
-}
-
 void positions_release(struct positions *p)
 {
 	free(p->data);
@@ -189,7 +175,7 @@ static int find_dumps(struct inspect *in, const struct run_model *m, const char 
 
 static int copy_dump(struct inspect *in, const struct dump *d, struct positions *p, struct err *err)
 {
-	struct sql_tensor *t = inspect_value(in, d->value_id, err);
+	struct array *t = inspect_value(in, d->value_id, err);
 	int ret = 0;
 
 	if (!t)
@@ -201,7 +187,7 @@ static int copy_dump(struct inspect *in, const struct dump *d, struct positions 
 		       (size_t)t->numel * sizeof(float));
 		memset(p->there + (d->first - p->first), 1, (size_t)d->n);
 	}
-	tensor_release(in, t);
+	array_release(t);
 	return ret;
 }
 

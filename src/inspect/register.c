@@ -1,8 +1,7 @@
 /*
- * register.c -- the state of a connection and the registration of what works on it.
+ * register.c -- the table of functions, and how SQLite gets to know of them.
  *
- * The state is made once a connection and shared by every function; it goes when SQLite drops the
- * last of them, which is when the connection closes.
+ * This is the roof of src/inspect: none of its files but the two entry points calls it.
  */
 #include "inspect_impl.h"
 
@@ -18,7 +17,9 @@ const struct sql_function sql_function_table[] = {
 #define SCALAR(name, args, min, max, flags, function, doc, example)                                \
 	{ #name, args, NULL, doc, example },
 #define TABLE(name, args, columns, table, doc, example) { #name, args, columns, doc, example },
+#define ARRAY(name, args, min, params, doc, example)    { "t_" #name, args, NULL, doc, example },
 #include "functions.def"
+#undef ARRAY
 #undef SCALAR
 #undef TABLE
 };
@@ -27,114 +28,22 @@ const int sql_function_table_len =
 
 static const struct sql_binding bindings[] = {
 #define SCALAR(name, args, min, max, flags, function, doc, example)                                \
-	{ min, max, flags, function, NULL },
-#define TABLE(name, args, columns, table, doc, example) { 0, 0, 0, NULL, &(table) },
+	{ min, max, flags, function, NULL, NULL },
+#define TABLE(name, args, columns, table, doc, example) { 0, 0, 0, NULL, NULL, &(table) },
+#define ARRAY(name, args, min, params, doc, example)                                                \
+	{                                                                                           \
+		min, (int)sizeof(params) - 1, READS, NULL, &array_functions[ARRAY_FUNCTION_##name], \
+		NULL                                                                                \
+	},
 #include "functions.def"
+#undef ARRAY
 #undef SCALAR
 #undef TABLE
 };
 
-/* ---- the state ----------------------------------------------------------------------------- */
-
-void inspect_unref(struct inspect *in)
-{
-	if (!in || --in->refs > 0)
-		return;
-	attn_forget(in);
-	lens_forget(in);
-	words_forget(in);
-	tensors_forget(in);
-	resolved_forget(in);
-	names_release(in);
-	threads_free(in->own_pool);
-	if (in->has_model)
-		model_close(&in->model);
-	free(in);
-}
-
 static void drop(void *p)
 {
 	inspect_unref(p);
-}
-
-struct inspect *inspect_new(sqlite3 *db, const struct inspect_options *o)
-{
-	struct inspect *in = mem_calloc(1, sizeof(*in));
-
-	in->db = db;
-	in->refs = 1;
-	in->opt = *o;
-	if (!in->opt.kernels)
-		in->opt.kernels = kernels_select(NULL);
-	return in;
-}
-
-struct threads *inspect_pool(struct inspect *in)
-{
-	struct err ignored;
-
-	if (in->opt.pool)
-		return in->opt.pool;
-	if (!in->own_pool)
-		in->own_pool = threads_new(threads_available(), &ignored);
-	return in->own_pool;
-}
-
-enum database_kind inspect_database_kind(sqlite3 *db)
-{
-	enum database_kind kind = DATABASE_OTHER;
-	sqlite3_stmt *q = NULL;
-
-	if (sqlite3_prepare_v2(db,
-			       "SELECT a.application_id, v.user_version / 10000 FROM "
-			       "pragma_application_id a, pragma_user_version v",
-			       -1, &q, NULL) == SQLITE_OK &&
-	    sqlite3_step(q) == SQLITE_ROW && sqlite3_column_int(q, 0) == RECORDING_APPLICATION_ID)
-		kind = sqlite3_column_int(q, 1) == RECORDING_SCHEMA_MAJOR ? DATABASE_RECORDING
-									  : DATABASE_OTHER_VERSION;
-	sqlite3_finalize(q);
-	return kind;
-}
-
-int inspect_prepare(struct inspect *in, const char *sql, sqlite3_stmt **s, struct err *err)
-{
-	if (sqlite3_prepare_v2(in->db, sql, -1, s, NULL) == SQLITE_OK)
-		return 0;
-	if (inspect_database_kind(in->db) == DATABASE_OTHER)
-		return err_set(err, ERR_USAGE,
-			       "the main database is no recording of torchless: open one first");
-	return err_set(err, ERR_FORMAT, "the recording is damaged: %s", sqlite3_errmsg(in->db));
-}
-
-void inspect_refresh(struct inspect *in)
-{
-	unsigned version = 0;
-
-	if (!in->cached && !in->resolved[0].text)
-		return;
-	/* SQLite looks whether the file changed when it begins to read. */
-	if (sqlite3_txn_state(in->db, "main") == SQLITE_TXN_NONE)
-		inspect_newest_run(in);
-	sqlite3_file_control(in->db, "main", SQLITE_FCNTL_DATA_VERSION, &version);
-	if (version == in->data_version)
-		return;
-	in->data_version = version;
-	tensors_forget(in);
-	resolved_forget(in);
-}
-
-int64_t inspect_newest_run(struct inspect *in)
-{
-	struct err ignored = { 0 };
-	sqlite3_stmt *s = NULL;
-	int64_t run = 0;
-
-	if (inspect_prepare(in, "SELECT max(id) FROM run", &s, &ignored))
-		return 0;
-	if (sqlite3_step(s) == SQLITE_ROW)
-		run = sqlite3_column_int64(s, 0);
-	sqlite3_finalize(s);
-	return run;
 }
 
 /* ---- scalar functions ---------------------------------------------------------------------- */
@@ -154,6 +63,14 @@ static void drop_bound(void *p)
 	free(b);
 }
 
+static int call_bound(const struct bound *b, sqlite3_context *ctx, int n, sqlite3_value **args,
+		      struct err *err)
+{
+	if (b->binding->array)
+		return scalar_call(b->in, ctx, b->binding->array, n, args, err);
+	return b->binding->scalar(b->in, ctx, n, args, err);
+}
+
 /* "t_topk: ..." for whatever goes wrong inside; NULL in, NULL out. */
 static void call_scalar(sqlite3_context *ctx, int n, sqlite3_value **args)
 {
@@ -170,7 +87,7 @@ static void call_scalar(sqlite3_context *ctx, int n, sqlite3_value **args)
 		if (sqlite3_value_type(args[i]) == SQLITE_NULL)
 			return;
 	inspect_refresh(b->in);
-	if (b->binding->scalar(b->in, ctx, n, args, &err)) {
+	if (call_bound(b, ctx, n, args, &err)) {
 		err_wrap(&err, "%s", b->name);
 		if (err.code == ERR_MEMORY)
 			sqlite3_result_error_nomem(ctx);

@@ -1,5 +1,5 @@
 /*
- * words.c -- the text of tokens, and weights by name.
+ * words.c -- the text of tokens.
  *
  * The vocabulary is that of the checkpoint, read once.  Where the checkpoint is not at hand the
  * recording knows the pieces of the tokens that it holds: the prompt's and the candidates'.
@@ -10,7 +10,6 @@
 #include "torchless/text.h"
 #include "torchless/utf8.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -232,56 +231,4 @@ int scalar_tok_id(struct inspect *in, sqlite3_context *ctx, int n, sqlite3_value
 		ret = words_unknown(w, "", err);
 	words_release(w);
 	return ret;
-}
-
-/* ---- weights -------------------------------------------------------------------------------- */
-
-static int no_weight(const struct checkpoint *ck, const char *name, struct err *err)
-{
-	struct text_nearest near = { .name = name, .best = "", .distance = INT_MAX };
-
-	for (int f = 0; f < ck->n_files; f++)
-		for (int64_t i = 0; i < ck->files[f].n_tensors; i++)
-			text_nearest_offer(&near, ck->files[f].tensors[i].name);
-	return err_set(err, ERR_USAGE, "%s has no tensor '%.80s'; the nearest is %s", ck->path,
-		       name, near.best);
-}
-
-const struct safetensor *find_weight(struct inspect *in, const char *name, struct err *err)
-{
-	const struct safetensors *file;
-	const struct safetensor *w;
-	struct text full = { 0 };
-	struct model *m;
-
-	if (inspect_model(in, 0, &m, err))
-		return NULL;
-	text_addf(&full, "%s.weight", name);
-	w = checkpoint_find(&m->checkpoint, name, &file);
-	if (!w)
-		w = checkpoint_find(&m->checkpoint, full.data, &file);
-	text_release(&full);
-	if (!w)
-		no_weight(&m->checkpoint, name, err);
-	else if (safetensors_usable(file, w, err))
-		w = NULL;
-	return w;
-}
-
-/* A reference that every function on tensors takes: nothing is read or copied here. */
-int scalar_weight(struct inspect *in, sqlite3_context *ctx, int n, sqlite3_value **args,
-		  struct err *err)
-{
-	const char *name = (const char *)sqlite3_value_text(args[0]);
-	const struct safetensor *w = find_weight(in, name ? name : "", err);
-	struct text reference = { 0 };
-
-	(void)n;
-	in->may_open = true;
-	if (!w)
-		return err->code;
-	text_addf(&reference, WEIGHT_PREFIX "%s", w->name);
-	sqlite3_result_text(ctx, reference.data, -1, SQLITE_TRANSIENT);
-	text_release(&reference);
-	return 0;
 }

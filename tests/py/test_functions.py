@@ -393,9 +393,12 @@ class Table(unittest.TestCase):
 
     def test_every_example_runs(self):
         """Each gives a row on a recording of the teaching model."""
-        with open(os.path.join(ROOT, "src", "inspect", "functions.def"), encoding="utf-8") as file:
-            text = file.read()
-        entries = re.findall(r"^(?:SCALAR|TABLE)\((\w+),(.*?)\)\n(?=SCALAR|TABLE|\Z)", text, re.S | re.M)
+        text = ""
+        for path in ("src/inspect/functions.def", "include/torchless/array_functions.def"):
+            with open(os.path.join(ROOT, path), encoding="utf-8") as file:
+                text += file.read()
+        entries = re.findall(r"^(?:SCALAR|TABLE|ARRAY)\((\w+),(.*?)\)\n(?=SCALAR|TABLE|ARRAY|#|/|\Z)",
+                             text, re.S | re.M)
         self.assertGreater(len(entries), 28)
         for name, body in entries:
             example = re.findall(r'"((?:[^"\\]|\\.)*)"', body)[-1].replace('\\"', '"')

@@ -1,58 +1,36 @@
 /*
- * npy.c -- tensors as blobs: numpy's .npy, as numpy.lib.format documents it.
+ * npy.c -- arrays as blobs: numpy's .npy, as numpy.lib.format documents it.
  *
  * The header says the shape, so a result of one function is an argument of another, and
  * numpy.load(io.BytesIO(blob)) reads it in Python.  Blobs are read where they stand when they can.
  */
-#include "inspect_impl.h"
-
-#include "torchless/mem.h"
+#include "torchless/array.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define MAGIC     "\x93NUMPY"
 #define MAGIC_LEN 6
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-void result_tensor(sqlite3_context *ctx, const float *x, int n_dims, const int64_t *shape)
+void npy_header(struct text *out, int n_dims, const int64_t *shape)
 {
 	struct text header = { 0 };
-	int64_t numel = 1;
-	unsigned char *blob;
-	size_t len, bytes;
 
-	if (n_dims == 0) {
-		sqlite3_result_double(ctx, (double)*x);
-		return;
-	}
 	text_adds(&header, "{'descr': '<f4', 'fortran_order': False, 'shape': (");
-	for (int i = 0; i < n_dims; i++) {
+	for (int i = 0; i < n_dims; i++)
 		text_addf(&header, "%lld,%s", (long long)shape[i], i + 1 < n_dims ? " " : "");
-		numel *= shape[i];
-	}
 	text_adds(&header, "), }");
-	while ((10 + header.len + 1) % 64)
+	while ((MAGIC_LEN + 4 + header.len + 1) % 64)
 		text_addc(&header, ' ');
 	text_addc(&header, '\n');
-	len = header.len;
-	bytes = (size_t)numel * sizeof(*x);
-	blob = sqlite3_malloc64(10 + len + bytes);
-	if (!blob) {
-		sqlite3_result_error_nomem(ctx);
-	} else {
-		for (int i = 0; i < MAGIC_LEN; i++)
-			blob[i] = (unsigned char)NPY_MAGIC[i];
-		blob[6] = 1;
-		blob[7] = 0;
-		blob[8] = (unsigned char)(len & 255);
-		blob[9] = (unsigned char)(len >> 8);
-		memcpy(blob + 10, header.data, len);
-		if (bytes)
-			memcpy(blob + 10 + len, x, bytes);
-		sqlite3_result_blob64(ctx, blob, 10 + len + bytes, sqlite3_free);
-	}
+	text_add(out, MAGIC, MAGIC_LEN);
+	text_add(out, "\x01\x00", 2); /* the version of the format */
+	text_addc(out, (char)(header.len & 255));
+	text_addc(out, (char)(header.len >> 8));
+	text_add(out, header.data, header.len);
 	text_release(&header);
 }
 
@@ -68,7 +46,7 @@ static const struct {
 
 struct npy {
 	char header[1024];
-	char *data;
+	const char *data;
 	size_t bytes;
 };
 
@@ -77,7 +55,7 @@ static int bad(struct err *err, const char *what)
 	return err_set(err, ERR_FORMAT, "the .npy blob %s", what);
 }
 
-static int find_parts(char *data, size_t len, struct npy *out, struct err *err)
+static int find_parts(const char *data, size_t len, struct npy *out, struct err *err)
 {
 	const unsigned char *blob = (const unsigned char *)data;
 	size_t start = MAGIC_LEN + 4, n;
@@ -114,7 +92,7 @@ static const char *field(const char *header, const char *key)
 	return at + strspn(at, " ");
 }
 
-static int parse_dims(const char *at, struct sql_tensor *out, struct err *err)
+static int parse_dims(const char *at, struct tensor *out, struct err *err)
 {
 	char *end;
 
@@ -132,7 +110,7 @@ static int parse_dims(const char *at, struct sql_tensor *out, struct err *err)
 	return 0;
 }
 
-static int parse_header(const char *header, struct sql_tensor *out, struct err *err)
+static int parse_header(const char *header, struct tensor *out, struct err *err)
 {
 	const char *descr = field(header, "descr"), *shape = field(header, "shape");
 	const char *order = field(header, "fortran_order");
@@ -155,77 +133,64 @@ static int parse_header(const char *header, struct sql_tensor *out, struct err *
 	return 0;
 }
 
+bool npy_is(const void *blob, size_t len)
+{
+	return len >= MAGIC_LEN && !memcmp(blob, MAGIC, MAGIC_LEN);
+}
+
+int npy_view(const void *blob, size_t len, struct tensor *t, struct err *err)
+{
+	struct npy npy = { 0 };
+	int64_t numel, bytes;
+
+	*t = (struct tensor){ 0 };
+	if (!npy_is(blob, len))
+		return bad(err, "is none");
+	if (find_parts(blob, len, &npy, err) || parse_header(npy.header, t, err))
+		return err->code;
+	if (array_numel(t->n_dims, t->shape, &numel, err))
+		return err_wrap(err, "the .npy blob");
+	*t = tensor_make(t->dtype, t->n_dims, t->shape, (void *)npy.data);
+	bytes = tensor_bytes(t);
+	if (bytes < 0 || (size_t)bytes != npy.bytes)
+		return bad(err, "has more or fewer bytes than its shape says");
+	return 0;
+}
+
 /* ---- elements ------------------------------------------------------------------------------ */
 
-/* Little-endian elements of any type and alignment as f32. */
-static void convert(float *out, enum dtype dtype, char *data, int64_t n)
+/* The elements of a tensor as an array; f32s that lie straight are not copied. */
+static struct array *of_tensor(const struct tensor *t, struct err *err)
 {
-	struct tensor t = tensor_make(dtype, 1, &n, data);
+	struct array head = { .dtype = t->dtype, .n_dims = t->n_dims, .name = "a blob" }, *a;
 
-	for (int64_t i = 0; i < n; i++)
-		out[i] = (float)tensor_get(&t, i);
-}
-
-/* The elements of a blob as a tensor of that shape; f32s that lie straight are not copied. */
-static struct sql_tensor *of_elements(const struct sql_tensor *shape, char *data, struct err *err)
-{
-	bool straight = shape->dtype == DTYPE_F32 && (uintptr_t)data % sizeof(float) == 0;
-	int64_t none = 0;
-	struct sql_tensor *t =
-		straight ? tensor_new(1, &none, err) : tensor_new(shape->n_dims, shape->shape, err);
-
-	if (!t)
+	memcpy(head.shape, t->shape, sizeof(head.shape));
+	if (array_numel(t->n_dims, t->shape, &head.numel, err))
 		return NULL;
-	t->dtype = shape->dtype;
-	snprintf(t->name, sizeof(t->name), "a blob");
-	if (!straight) {
-		convert(t->data, shape->dtype, data, t->numel);
-		return t;
+	if (t->dtype == DTYPE_F32 && (uintptr_t)t->data % sizeof(float) == 0)
+		return array_borrow(&head, t->data);
+	a = array_new(t->n_dims, t->shape, err);
+	for (int64_t i = 0; a && i < a->numel; i++)
+		a->data[i] = (float)tensor_get(t, i);
+	if (a) {
+		a->dtype = t->dtype;
+		memcpy(a->name, head.name, sizeof(a->name));
 	}
-	free(t->data);
-	t->data = (float *)(void *)data;
-	t->borrowed = true;
-	t->n_dims = shape->n_dims;
-	memcpy(t->shape, shape->shape, sizeof(t->shape));
-	t->numel = shape->numel;
-	return t;
+	return a;
 }
 
-static struct sql_tensor *of_npy(char *blob, size_t len, struct err *err)
+struct array *array_of_blob(const void *blob, size_t len, struct err *err)
 {
-	struct sql_tensor shape = { 0 };
+	int64_t n = (int64_t)(len / sizeof(float));
 	struct tensor t;
-	struct npy npy = { 0 };
-	int64_t bytes;
 
-	if (find_parts(blob, len, &npy, err) || parse_header(npy.header, &shape, err))
-		return NULL;
-	if (shape_numel(shape.n_dims, shape.shape, &shape.numel, err)) {
-		err_wrap(err, "the .npy blob");
-		return NULL;
-	}
-	t = tensor_make(shape.dtype, shape.n_dims, shape.shape, NULL);
-	bytes = tensor_bytes(&t);
-	if (bytes < 0 || (size_t)bytes != npy.bytes) {
-		bad(err, "has more or fewer bytes than its shape says");
-		return NULL;
-	}
-	return of_elements(&shape, npy.data, err);
-}
-
-struct sql_tensor *blob_tensor(sqlite3_value *arg, struct err *err)
-{
-	struct sql_tensor shape = { .n_dims = 1 };
-	char *blob = (char *)sqlite3_value_blob(arg); /* is not written to */
-	size_t len = (size_t)sqlite3_value_bytes(arg);
-
-	if (len >= MAGIC_LEN && !memcmp(blob, NPY_MAGIC, MAGIC_LEN))
-		return of_npy(blob, len, err);
+	if (npy_is(blob, len))
+		return npy_view(blob, len, &t, err) ? NULL : of_tensor(&t, err);
 	if (len % sizeof(float)) {
 		err_set(err, ERR_FORMAT, "a blob of %zu bytes is neither .npy nor an array of f32",
 			len);
 		return NULL;
 	}
-	shape.shape[0] = shape.numel = (int64_t)(len / sizeof(float));
-	return of_elements(&shape, blob, err);
+	t = tensor_make(DTYPE_F32, 1, &n, (void *)blob);
+	return of_tensor(&t, err);
 }

@@ -1,0 +1,72 @@
+/*
+ * state.c -- what every function asks of a connection: statements, threads, how far it has grown.
+ *
+ * This is the ground of src/inspect and calls none of its other files; what keeps something for the
+ * next call is forgotten by life.c.
+ */
+#include "inspect_impl.h"
+
+struct threads *inspect_pool(struct inspect *in)
+{
+	struct err ignored;
+
+	if (in->opt.pool)
+		return in->opt.pool;
+	if (!in->own_pool)
+		in->own_pool = threads_new(threads_available(), &ignored);
+	return in->own_pool;
+}
+
+enum database_kind inspect_database_kind(sqlite3 *db)
+{
+	enum database_kind kind = DATABASE_OTHER;
+	sqlite3_stmt *q = NULL;
+
+	if (sqlite3_prepare_v2(db,
+			       "SELECT a.application_id, v.user_version / 10000 FROM "
+			       "pragma_application_id a, pragma_user_version v",
+			       -1, &q, NULL) == SQLITE_OK &&
+	    sqlite3_step(q) == SQLITE_ROW && sqlite3_column_int(q, 0) == RECORDING_APPLICATION_ID)
+		kind = sqlite3_column_int(q, 1) == RECORDING_SCHEMA_MAJOR ? DATABASE_RECORDING
+									  : DATABASE_OTHER_VERSION;
+	sqlite3_finalize(q);
+	return kind;
+}
+
+int inspect_prepare(struct inspect *in, const char *sql, sqlite3_stmt **s, struct err *err)
+{
+	if (sqlite3_prepare_v2(in->db, sql, -1, s, NULL) == SQLITE_OK)
+		return 0;
+	if (inspect_database_kind(in->db) == DATABASE_OTHER)
+		return err_set(err, ERR_USAGE,
+			       "the main database is no recording of torchless: open one first");
+	return err_set(err, ERR_FORMAT, "the recording is damaged: %s", sqlite3_errmsg(in->db));
+}
+
+int64_t inspect_newest_run(struct inspect *in)
+{
+	struct err ignored = { 0 };
+	sqlite3_stmt *s = NULL;
+	int64_t run = 0;
+
+	if (inspect_prepare(in, "SELECT max(id) FROM run", &s, &ignored))
+		return 0;
+	if (sqlite3_step(s) == SQLITE_ROW)
+		run = sqlite3_column_int64(s, 0);
+	sqlite3_finalize(s);
+	return run;
+}
+
+int64_t inspect_state(struct inspect *in)
+{
+	struct err ignored = { 0 };
+	sqlite3_stmt *s = NULL;
+	int64_t state = 0;
+
+	if (inspect_prepare(in, "SELECT max(id) FROM value", &s, &ignored))
+		return 0;
+	if (sqlite3_step(s) == SQLITE_ROW)
+		state = sqlite3_column_int64(s, 0);
+	sqlite3_finalize(s);
+	return state;
+}

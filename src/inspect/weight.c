@@ -1,0 +1,100 @@
+/*
+ * weight.c -- tensors of the checkpoint by name.
+ */
+#include "inspect_impl.h"
+
+#include "torchless/mem.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- by name ------------------------------------------------------------------------------- */
+
+static int no_weight(const struct checkpoint *ck, const char *name, struct err *err)
+{
+	struct text_nearest near = { .name = name, .best = "", .distance = INT_MAX };
+
+	for (int f = 0; f < ck->n_files; f++)
+		for (int64_t i = 0; i < ck->files[f].n_tensors; i++)
+			text_nearest_offer(&near, ck->files[f].tensors[i].name);
+	return err_set(err, ERR_USAGE, "%s has no tensor '%.80s'; the nearest is %s", ck->path,
+		       name, near.best);
+}
+
+static const struct safetensor *find_weight(struct inspect *in, const char *name, struct err *err)
+{
+	const struct safetensors *file;
+	const struct safetensor *w;
+	struct text full = { 0 };
+	struct model *m;
+
+	if (inspect_model(in, 0, &m, err))
+		return NULL;
+	text_addf(&full, "%s.weight", name);
+	w = checkpoint_find(&m->checkpoint, name, &file);
+	if (!w)
+		w = checkpoint_find(&m->checkpoint, full.data, &file);
+	text_release(&full);
+	if (!w)
+		no_weight(&m->checkpoint, name, err);
+	else if (safetensors_usable(file, w, err))
+		w = NULL;
+	return w;
+}
+
+/* ---- as arrays ----------------------------------------------------------------------------- */
+
+int inspect_weight_head(struct inspect *in, const char *name, struct array *head, struct err *err)
+{
+	const struct safetensor *w = find_weight(in, name, err);
+
+	if (!w)
+		return err->code;
+	*head = (struct array){ .dtype = w->t.dtype, .n_dims = w->t.n_dims };
+	memcpy(head->shape, w->t.shape, sizeof(head->shape));
+	return 0;
+}
+
+struct array *inspect_weight(struct inspect *in, const char *name, struct err *err)
+{
+	const struct safetensor *w;
+	struct array *t;
+	char key[200];
+
+	snprintf(key, sizeof(key), "weight %s", name);
+	t = cache_find(in, key);
+	if (t)
+		return t;
+	w = find_weight(in, name, err);
+	if (!w)
+		return NULL;
+	t = array_new(w->t.n_dims, w->t.shape, err);
+	if (!t)
+		return NULL;
+	t->dtype = w->t.dtype;
+	snprintf(t->name, sizeof(t->name), "the weight %.120s", name);
+	for (int64_t i = 0; i < t->numel && w->t.dtype > DTYPE_BF16; i++)
+		t->data[i] = (float)tensor_get(&w->t, i);
+	if (w->t.dtype <= DTYPE_BF16)
+		in->opt.kernels->convert(t->data, w->t.data, w->t.dtype, t->numel);
+	return cache_add(in, t, key);
+}
+
+/* A reference that every function on tensors takes: nothing is read or copied here. */
+int scalar_weight(struct inspect *in, sqlite3_context *ctx, int n, sqlite3_value **args,
+		  struct err *err)
+{
+	const char *name = (const char *)sqlite3_value_text(args[0]);
+	const struct safetensor *w = find_weight(in, name ? name : "", err);
+	struct text reference = { 0 };
+
+	(void)n;
+	in->may_open = true;
+	if (!w)
+		return err->code;
+	text_addf(&reference, WEIGHT_PREFIX "%s", w->name);
+	sqlite3_result_text(ctx, reference.data, -1, SQLITE_TRANSIENT);
+	text_release(&reference);
+	return 0;
+}
