@@ -21,6 +21,16 @@ int model_open(struct model *m, const char *path, unsigned parts, struct err *er
 void model_close(struct model *m);
 
 /*
+ * The logit lens: logits f32[n, n_vocab] of residual streams x f32[n, d_model], of any layer, by
+ * the model's final norm and LM head.  Kernels add in another order for few rows than for many.
+ * ERR_FORMAT when the program ends in something else; ERR_MEMORY.
+ */
+struct kernels;
+struct threads;
+int model_lens(const struct model *m, const struct kernels *k, struct threads *pool, const float *x,
+	       int64_t n, float *logits, struct err *err);
+
+/*
  * Append the forward pass of Mistral (or Llama) to the empty program `p`: transformers'
  * modeling_mistral.py.  inv_freq is f32[head_dim/2], kept by the caller.  ERR_FORMAT for an absent
  * tensor, ERR_SHAPE for one that does not fit, naming file, tensor, found and expected.

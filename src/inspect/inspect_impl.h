@@ -327,19 +327,12 @@ void lens_row_keep(struct inspect *in, struct lens_row *r);
 void lens_row_release(struct lens_row *r);
 void lens_forget(struct inspect *in);
 
-/* What turns a residual stream into logits; ERR_FORMAT when a program ends otherwise. */
-struct lens_head {
-	const struct tensor *norm, *weight;
-	float eps;
-};
-int lens_head(const struct model *m, struct lens_head *h, struct err *err);
-
 /*
- * Logits of n residual streams in x [rows, D] (which is overwritten), rows >= n, into out[0..n).
- * ERR_MEMORY.
+ * Logits of n residual streams in x [rows, D], rows >= n, into out[0..n).  ERR_FORMAT when the
+ * model ends otherwise, ERR_MEMORY.
  */
-int lens_head_apply(struct inspect *in, const struct lens_head *h, float *x, int64_t n,
-		    int64_t rows, struct lens_row **out, struct err *err);
+int lens_rows_compute(struct inspect *in, const struct model *m, const float *x, int64_t n,
+		      int64_t rows, struct lens_row **out, struct err *err);
 
 /* Have rank `rank` in r->best; `likely` is the last one that will be asked for.  ERR_MEMORY. */
 int lens_row_have(struct lens_row *r, int64_t rank, int64_t likely, struct err *err);

@@ -146,7 +146,7 @@ static int read_stream(struct lens *l, const struct stream *from, float *x, stru
 }
 
 /* Logits of n streams, which go through the head as at least `at_least` rows. */
-static int compute(struct lens *l, const struct lens_head *h, struct stream **todo, int64_t n,
+static int compute(struct lens *l, const struct model *m, struct stream **todo, int64_t n,
 		   int64_t at_least, struct err *err)
 {
 	int64_t rows = int64_max(n, at_least), D = l->m.d_model;
@@ -159,7 +159,7 @@ static int compute(struct lens *l, const struct lens_head *h, struct stream **to
 		ret = read_stream(l, todo[i], x + i * D, err);
 	}
 	if (!ret)
-		ret = lens_head_apply(l->base.in, h, x, n, rows, out, err);
+		ret = lens_rows_compute(l->base.in, m, x, n, rows, out, err);
 	for (int64_t i = 0; i < n && !ret; i++)
 		lens_row_keep(l->base.in, out[i]);
 	free(x);
@@ -188,7 +188,7 @@ static int64_t rows_of_run(const struct lens *l)
 	return rows < 1 ? 1 : rows > MANY ? MANY : rows;
 }
 
-static int compute_all(struct lens *l, const struct lens_head *h, struct err *err)
+static int compute_all(struct lens *l, const struct model *m, struct err *err)
 {
 	struct stream *todo[BATCH];
 	int64_t n = 0;
@@ -199,16 +199,16 @@ static int compute_all(struct lens *l, const struct lens_head *h, struct err *er
 
 		if (s->row->logits)
 			continue;
-		if (last && compute(l, h, &s, 1, rows_of_run(l), err))
+		if (last && compute(l, m, &s, 1, rows_of_run(l), err))
 			return err->code;
 		if (!last)
 			todo[n++] = s;
-		if (n == BATCH && compute(l, h, todo, n, MANY, err))
+		if (n == BATCH && compute(l, m, todo, n, MANY, err))
 			return err->code;
 		if (n == BATCH)
 			n = 0;
 	}
-	if (n && compute(l, h, todo, n, MANY, err))
+	if (n && compute(l, m, todo, n, MANY, err))
 		return err->code;
 	return 0;
 }
@@ -216,15 +216,14 @@ static int compute_all(struct lens *l, const struct lens_head *h, struct err *er
 static int read_layers(struct lens *l, struct err *err)
 {
 	struct model *m;
-	struct lens_head h = { 0 };
 
-	if (inspect_model(l->base.in, l->m.run, &m, err) || lens_head(m, &h, err))
+	if (inspect_model(l->base.in, l->m.run, &m, err))
 		return err->code;
-	if (h.weight->shape[1] != l->m.d_model || h.norm->shape[0] != l->m.d_model)
+	if (m->config->d_model != l->m.d_model)
 		return err_set(
 			err, ERR_SHAPE, "%s is a model of width %lld, the recording's has %lld",
-			m->checkpoint.path, (long long)h.weight->shape[1], (long long)l->m.d_model);
-	return compute_all(l, &h, err);
+			m->checkpoint.path, (long long)m->config->d_model, (long long)l->m.d_model);
+	return compute_all(l, m, err);
 }
 
 /* ---- the table ------------------------------------------------------------------------------ */

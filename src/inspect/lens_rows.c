@@ -75,55 +75,30 @@ void lens_row_keep(struct inspect *in, struct lens_row *r)
 	in->lenses = r;
 }
 
-/* ---- the head ------------------------------------------------------------------------------- */
+/* ---- logits --------------------------------------------------------------------------------- */
 
-static const struct op *producer(const struct program *p, value_id v)
+int lens_rows_compute(struct inspect *in, const struct model *m, const float *x, int64_t n,
+		      int64_t rows, struct lens_row **out, struct err *err)
 {
-	return v >= 0 && p->values[v].op >= 0 ? &p->ops[p->values[v].op] : NULL;
-}
-
-/* From the logits backwards: linear, the last rows, norm. */
-int lens_head(const struct model *m, struct lens_head *h, struct err *err)
-{
-	const struct program *p = &m->program;
-	const struct op *linear = producer(p, p->logits), *op;
-
-	op = linear ? producer(p, linear->in[0]) : NULL;
-	if (op && op->code == OP_TAIL)
-		op = producer(p, op->in[0]);
-	if (!linear || linear->code != OP_LINEAR || !op || op->code != OP_RMSNORM)
-		return err_set(err, ERR_FORMAT,
-			       "%s does not end in a norm and a linear layer, which the lens needs",
-			       m->checkpoint.path);
-	*h = (struct lens_head){ .norm = &p->values[op->in[1]].t,
-				 .weight = &p->values[linear->in[1]].t,
-				 .eps = op->eps };
-	return 0;
-}
-
-int lens_head_apply(struct inspect *in, const struct lens_head *h, float *x, int64_t n,
-		    int64_t rows, struct lens_row **out, struct err *err)
-{
-	const struct kernels *k = in->opt.kernels;
-	int64_t V = h->weight->shape[0];
+	int64_t V = m->config->n_vocab;
 	float *y = mem_try_aligned((size_t)(rows * V) * sizeof(*y));
+	int ret = 0;
 
 	if (!y)
 		return err_set(err, ERR_MEMORY, "no memory for %lld rows of %lld logits",
 			       (long long)rows, (long long)V);
-	k->rmsnorm(inspect_pool(in), NULL, NULL, x, x, h->norm, h->eps, rows);
-	k->linear(inspect_pool(in), y, x, h->weight, rows);
-	for (int64_t i = 0; i < n; i++) {
+	ret = model_lens(m, in->opt.kernels, inspect_pool(in), x, rows, y, err);
+	for (int64_t i = 0; i < n && !ret; i++) {
 		out[i]->logits = mem_try_aligned((size_t)V * sizeof(*y));
 		if (!out[i]->logits) {
-			free(y);
-			return err_set(err, ERR_MEMORY, "no memory for %lld logits", (long long)V);
+			ret = err_set(err, ERR_MEMORY, "no memory for %lld logits", (long long)V);
+			break;
 		}
 		out[i]->n = V;
 		memcpy(out[i]->logits, y + i * V, (size_t)V * sizeof(*y));
 	}
 	free(y);
-	return 0;
+	return ret;
 }
 
 /* ---- ranks ---------------------------------------------------------------------------------- */

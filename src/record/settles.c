@@ -5,7 +5,6 @@
 #include "torchless/mem.h"
 #include "torchless/record.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 /* Multiplications that nobody waits for, and the part of the prefill's that may be spent more. */
@@ -35,31 +34,26 @@ static int32_t largest(const float *x, int64_t n)
 void settling_find(struct settling *s, const struct recorder *r, bool at_any_cost)
 {
 	const struct session *session = &r->generation.session;
-	const struct program *p = &session->model->program;
-	const struct op *head = &p->ops[p->values[p->logits].op];
-	const struct op *tail = &p->ops[p->values[head->in[0]].op];
-	const struct op *norm = &p->ops[p->values[tail->in[0]].op];
-	const struct kernels *k = session->executor.opt.kernels;
-	struct threads *pool = session->opt.executor.pool;
-	int64_t n = p->n_layers, n_vocab = session->model->config->n_vocab;
-	float *normed, *logits;
+	const struct model *m = session->model;
+	int64_t n = m->program.n_layers, n_vocab = m->config->n_vocab;
+	struct err ignored = { 0 };
+	float *logits;
 
 	*s = (struct settling){ 0 };
 	if (n == 0 || r->scores.n_next == 0 || !(at_any_cost || is_worth_it(r)))
 		return;
-	assert(head->code == OP_LINEAR && norm->code == OP_RMSNORM);
-	normed = mem_calloc((size_t)(n * r->profile.d_model), sizeof(*normed));
 	logits = mem_calloc((size_t)(n * n_vocab), sizeof(*logits));
-	k->rmsnorm(pool, NULL, NULL, normed, r->profile.stream, &p->values[norm->in[1]].t,
-		   norm->eps, n);
-	k->linear(pool, logits, normed, &p->values[head->in[1]].t, n);
+	if (model_lens(m, session->executor.opt.kernels, session->opt.executor.pool,
+		       r->profile.stream, n, logits, &ignored)) {
+		free(logits);
+		return;
+	}
 	s->leads = mem_calloc((size_t)n, sizeof(*s->leads));
 	for (int64_t i = 0; i < n; i++)
 		s->leads[i] = largest(logits + i * n_vocab, n_vocab);
 	for (s->layer = (int)n - 1; s->layer > 0; s->layer--)
 		if (s->leads[s->layer - 1] != s->leads[n - 1])
 			break;
-	free(normed);
 	free(logits);
 }
 
