@@ -6,7 +6,6 @@
 #include "functions.h"
 
 #include <math.h>
-#include <string.h>
 
 void pair_add(struct pair_sums *s, const float *a, const float *b, int64_t n, int64_t at)
 {
@@ -63,9 +62,8 @@ static int next_dim(const struct array *a, int i)
 
 static const char *format(const struct array *a, char *buf, size_t size)
 {
-	struct tensor t = { .dtype = a->dtype, .n_dims = a->n_dims };
+	struct tensor t = tensor_make(a->dtype, a->n_dims, a->shape, NULL);
 
-	memcpy(t.shape, a->shape, sizeof(t.shape));
 	return tensor_format(&t, buf, size);
 }
 

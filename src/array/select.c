@@ -44,11 +44,10 @@ int array_find_part(const struct array *a, const char *text, struct array_part *
 
 int array_no_part(const struct array *a, const char *text, struct err *err)
 {
-	struct tensor shape = { .dtype = DTYPE_F32, .n_dims = a->n_dims };
+	struct tensor shape = tensor_make(DTYPE_F32, a->n_dims, a->shape, NULL);
 	const char *axes = array_axes(a);
 	char buf[96];
 
-	memcpy(shape.shape, a->shape, sizeof(shape.shape));
 	tensor_format(&shape, buf, sizeof(buf));
 	for (int i = 0; i < a->n_dims; i++)
 		if (axis_counts_positions(a->axes, i))
