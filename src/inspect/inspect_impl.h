@@ -10,8 +10,8 @@
  *	weight.c      tensors of the checkpoint by name
  *	argument.c    an SQL argument as an array
  *	scalar.c      functions over arrays as SQL functions
- *	words.c       the text of tokens
  *	positions.c   a point over all positions of a run, put together from its passes
+ *	words.c       the text of tokens
  *	attention.c   a layer's attention, from stored q and k or from stored patterns
  *	lens_rows.c   the logits of a layer at a position, and their ranks
  *	life.c        the state made, brought up to date, forgotten

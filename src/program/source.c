@@ -32,11 +32,9 @@ static int match_one(const struct program *p, const char *name, value_id *v, str
 }
 
 /* What a text names, and the selection behind it; n->sel is to be released in any case. */
-static int resolve(struct executor *ex, const char *text, struct array_name *n, value_id *v,
+static int resolve(const struct executor *ex, const char *text, struct array_name *n, value_id *v,
 		   struct err *err)
 {
-	float nothing = 0;
-
 	if (array_name_parse(text, n, err))
 		return err->code;
 	if (n->run >= 0 || n->pass >= 0)
@@ -44,9 +42,7 @@ static int resolve(struct executor *ex, const char *text, struct array_name *n, 
 			       "'%.80s' asks for what is recorded, not for what is computed now",
 			       text);
 	*v = program_find(ex->program, n->point);
-	if (*v < 0 && match_one(ex->program, n->point, v, err))
-		return err->code;
-	return executor_fetch(ex, *v, 0, 0, &nothing, err); /* whether it is there, or why not */
+	return *v < 0 ? match_one(ex->program, n->point, v, err) : 0;
 }
 
 /* ---- what it is ---------------------------------------------------------------------------- */
@@ -57,10 +53,12 @@ static int64_t first_position(const struct executor *ex, const struct value *val
 	return ex->pos0 + (value->t.shape[0] == DIM_R ? ex->T - ex->R : 0);
 }
 
-static int describe(const struct executor *ex, value_id v, struct array *head, struct err *err)
+/* ERR_USAGE when it is not there, and why. */
+static int describe(struct executor *ex, value_id v, struct array *head, struct err *err)
 {
 	const struct value *value = &ex->program->values[v];
 	struct tensor t = executor_tensor(ex, v);
+	float nothing = 0;
 
 	*head = (struct array){ .dtype = t.dtype, .n_dims = t.n_dims };
 	snprintf(head->axes, sizeof(head->axes), "%s", value->point ? value->point->axes : "");
@@ -73,6 +71,8 @@ static int describe(const struct executor *ex, value_id v, struct array *head, s
 		if (axis_counts_positions(head->axes, i))
 			head->base[i] = first_position(ex, value);
 	}
+	if (executor_fetch(ex, v, 0, 0, &nothing, err)) /* no rows: whether it is there at all */
+		return err->code;
 	return array_numel(head->n_dims, head->shape, &head->numel, err);
 }
 

@@ -166,7 +166,7 @@ static void refuses(const char *text, const char *part)
 Test(source, says_what_is_not_there)
 {
 	run_passes(PLAN_RUN, 0);
-	refuses("L0.resid_post", "was not computed yet");
+	refuses("L0.resid_post", "no pass has begun");
 	refuses("input_ids", "no pass has begun");
 	cr_assert(executor_begin(&f.ex, read_ids, 4, false, &f.err) == 0);
 	for (int i = 0; i < 3; i++)
