@@ -61,7 +61,7 @@ static int describe(struct executor *ex, value_id v, struct array *head, struct 
 	float nothing = 0;
 
 	*head = (struct array){ .dtype = t.dtype, .n_dims = t.n_dims };
-	snprintf(head->axes, sizeof(head->axes), "%s", value->point ? value->point->axes : "");
+	snprintf(head->axes, sizeof(head->axes), "%s", value_axes(value));
 	snprintf(head->name, sizeof(head->name), "%s of this pass", value->name);
 	for (int i = 0; i < t.n_dims; i++) {
 		if (t.shape[i] < 0)

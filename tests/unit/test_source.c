@@ -146,6 +146,7 @@ Test(source, counts_positions_from_the_first)
 	array_release(a);
 	a = read_live("model.norm.weight");
 	cr_expect(a->n_dims == 1 && a->numel == tiny_default.d_model);
+	cr_expect(strcmp(a->axes, "col") == 0);
 	array_release(a);
 }
 
