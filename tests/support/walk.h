@@ -632,8 +632,8 @@ static inline bool walk_same_recording(const char *path_a, const char *path_b, b
 	sqlite3_open_v2(path_b, &b, SQLITE_OPEN_READONLY, NULL);
 	sqlite3_prepare_v2(
 		a,
-		"SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN "
-		"('schema_doc', 'saved_query', 'saved_param') OR "
+		"SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB 'sqlite_*' "
+		"AND name NOT IN ('schema_doc', 'saved_query', 'saved_param') OR "
 		"?1 AND type = 'view' AND name NOT IN ('v_position', 'v_pos') ORDER BY type, name",
 		-1, &q, NULL);
 	sqlite3_bind_int(q, 1, views);
