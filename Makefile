@@ -270,11 +270,12 @@ bench-many: all
 clang:
 	$(Q)$(MAKE) CC=clang CI=1 MODE=debug BUILD=build/clang build/clang/torchless
 
-## layers: check that no file includes a header from a layer above it
+## layers: check that no file includes a header from a layer above it, and that nothing goes in circles
 .PHONY: layers
-layers:
+layers: $(OBJS)
 	@echo "  CHECK layers"
 	$(Q)scripts/check-layers
+	$(Q)scripts/check-rings $(BUILD) $(OBJS)
 
 ## format: rewrite the sources with clang-format
 ## check-format: report what `make format` would change
