@@ -102,6 +102,7 @@ is "nothing was written" "$before" "$(cksum < trace.db)"
 command -v tmux > /dev/null || { echo "query_shell.sh: no tmux, what a terminal shows is not tested"; finish; }
 python3 - "$T" "$work" <<'PY' || failures=1
 import os, re, stat, subprocess, sys, time
+from until import until
 
 torchless, work = sys.argv[1:]
 failures = []
@@ -120,7 +121,14 @@ class Terminal:
         return subprocess.run(["tmux", "-S", self.socket, *args], check=True, capture_output=True, text=True).stdout
     def screen(self):
         return re.sub(r"\s+\Z", "", self.tmux("capture-pane", "-p"))
-    def wait(self, pattern, seconds=10):
+    def resize(self, columns):
+        self.tmux("resize-window", "-x", str(columns), "-y", "40")
+        tty = os.open(self.tmux("display-message", "-p", "#{pane_tty}").strip(), os.O_RDONLY | os.O_NOCTTY)
+        until(f"a screen of {columns} columns", lambda: os.get_terminal_size(tty).columns == columns)
+        os.close(tty)
+    def cursor(self):
+        return int(self.tmux("display-message", "-p", "#{cursor_y}"))
+    def wait(self, pattern, seconds=60):
         end = time.time() + seconds
         while not re.search(pattern, self.screen(), re.M) and time.time() < end:
             time.sleep(0.02)
@@ -189,8 +197,11 @@ t.type("SELECT nothing"); t.keys("C-c")
 t.expect("Ctrl-C clears the line", r"SELECT nothing.*\n+trace\.db>$")
 t.type("SELECT 1,"); t.keys("Enter"); t.keys("C-c")
 t.expect("and a statement half typed", r"^     \.\.\.>.*\n+trace\.db>$")
-t.type("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n;"); t.keys("Enter")
-time.sleep(0.3)
+t.type("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n;")
+t.wait(r"max\(i\) FROM n;$")
+line = t.cursor()
+t.keys("Enter")
+until("the query runs", lambda: t.cursor() > line)
 t.keys("C-c")
 t.expect("Ctrl-C stops a query", r"^torchless: interrupted\ntrace\.db>$")
 t.type("SELECT 'still ' || 'here';"); t.keys("Enter")
@@ -203,8 +214,7 @@ t.expect("the limit is said", r"^40 of \d+ rows · .* · \.limit 0 shows all$")
 t.keys("C-l")
 t.type("SELECT fqn, fqn f2, fqn f3 FROM v_value LIMIT 1;"); t.keys("Enter")
 t.expect("a box as wide as the screen", r"^┌[─┬]{60,98}┐$")
-t.tmux("resize-window", "-x", "60", "-y", "40")
-time.sleep(0.2)
+t.resize(60)
 t.keys("C-l")
 t.type("SELECT fqn, fqn f2, fqn f3 FROM v_value LIMIT 1;"); t.keys("Enter")
 t.expect("and as wide as it is now", r"^┌[─┬]{40,58}┐$")
@@ -214,9 +224,8 @@ t.expect("rows too wide for a box are few", r"^3 of \d+ rows · .* · \.limit 0 
 t.keys("C-l")
 t.type("SELECT length('" + 120 * "x")
 t.expect("a line longer than the screen", "x{60}")
-for columns in ("9", "35"):
-    t.tmux("resize-window", "-x", columns, "-y", "40")
-    time.sleep(0.2)
+for columns in (9, 35):
+    t.resize(columns)
     t.type("yy")
 t.type("') AS n;"); t.keys("Enter")
 t.expect("goes on when the screen becomes narrower", r"│ 124 │")

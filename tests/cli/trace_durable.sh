@@ -58,10 +58,10 @@ if unshare -rm mount -t tmpfs none "$work" 2>"$err"; then
 	mkdir folder
 	cp whole.db folder/a.db
 	python3 - "$T" "$m" <<-'PY'
-		import os, subprocess, sys, time
+		import os, subprocess, sys
+		from until import until
 		child = subprocess.Popen([sys.argv[1], "trace", "-q", "-m", sys.argv[2], "-n", "100000", "-o", "killed.db", "The model"])
-		while not (os.path.exists("killed.db-wal") and os.path.getsize("killed.db-wal") > 1000000):
-		    time.sleep(0.01)
+		until("the log has a megabyte", lambda: os.path.exists("killed.db-wal") and os.path.getsize("killed.db-wal") > 1_000_000, child)
 		child.kill()
 		child.wait()
 	PY

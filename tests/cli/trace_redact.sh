@@ -56,11 +56,10 @@ is "and the steps of the tokenizer, without bytes" 1 "$(sql closed.db "SELECT co
 # While it is written, after a kill and when it went on.
 "$T" trace -q -m "$m" "$@" --prompts prompts.jsonl -o opened.db
 python3 - "$T" trace -q -m "$m" -j 1 "$@" --prompts prompts.jsonl --redact -o many.db <<'PY' || fail "no recording to kill"
-import os, sqlite3, subprocess, sys, time
+import os, subprocess, sys
+from until import until
 child = subprocess.Popen(sys.argv[1:])
-while not (os.path.exists("many.db-wal") and os.path.getsize("many.db-wal") > 4_000_000):
-    time.sleep(0.005)
-    assert child.poll() is None
+until("the log has four megabytes", lambda: os.path.exists("many.db-wal") and os.path.getsize("many.db-wal") > 4_000_000, child)
 child.kill()
 child.wait()
 PY

@@ -36,22 +36,12 @@ equal() { # WHAT FILE
 
 # Killed in the middle, three times, each time resumed.
 cat >kill.py <<'PY'
-import os, signal, sqlite3, subprocess, sys
+import signal, subprocess, sys
+from until import first, until
 sig, stop, file, *command = sys.argv[1:]
 child = subprocess.Popen(command, stderr=subprocess.PIPE)
-def done():
-    if not os.path.exists(file):
-        return -1
-    db = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
-    try:
-        return db.execute("SELECT count(*) FROM v_run WHERE status = 'ok'").fetchone()[0]
-    except sqlite3.OperationalError:
-        return -1
-    finally:
-        db.close()
 # Without a pause between two looks: nobody who reads a file from its first moment on stops its writer.
-while done() < int(stop) and child.poll() is None:
-    pass
+until(f"{stop} runs are recorded", lambda: first(file, "SELECT count(*) FROM v_run WHERE status = 'ok'") >= int(stop), child, pause=0)
 assert child.poll() is None, child.communicate()[1]
 child.send_signal(getattr(signal, sig))
 print(child.communicate(timeout=20)[1].decode(), end="")
@@ -149,16 +139,16 @@ refuses "--resume alone" 2 "--prompts FILE" "$T" trace -m "$m" --resume text
 
 # While another process writes it, reading is fine and writing is not.
 python3 - "$T" "$m" <<'PY' || fail "two processes"
-import sqlite3, subprocess, sys, time
+import sqlite3, subprocess, sys
+from until import until
 torchless, model = sys.argv[1:]
 def trace(*args):
     return [torchless, "trace", "-q", "-m", model, "-j", "1", "--prompts", "prompts.jsonl", "-o", "busy.db", *args]
 writer = subprocess.Popen(trace("-n", "3", "--capture", "*"))
-while True:
+def runs():
     found = subprocess.run([torchless, "query", "-t", "busy.db", "SELECT count(*) FROM v_run"], capture_output=True, text=True)
-    if found.returncode == 0 and int(found.stdout) > 2:
-        break
-    time.sleep(0.005)
+    return 0 if found.returncode else int(found.stdout)
+until("three runs are recorded", lambda: runs() > 2, writer)
 for args in (["--resume", "-n", "3", "--capture", "*"], []):
     second = subprocess.run(trace(*args), capture_output=True, text=True)
     assert writer.poll() is None, "too short to be found at it"

@@ -43,15 +43,12 @@ is "--stop-on without one" 0 "$status"
 
 # Interrupted: readable, and the exit status says so.
 python3 - "$T" "$m" "$p" <<'PY' || fail "Ctrl-C while recording"
-import os, signal, sqlite3, subprocess, sys, time
+import os, signal, sqlite3, subprocess, sys
+from until import first, until
 torchless, model, prompt = sys.argv[1:]
 child = subprocess.Popen([torchless, "trace", "-q", "-m", model, "-n", "100000", "-o", "int.db", prompt],
                          stderr=subprocess.PIPE, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
-for _ in range(200):
-    time.sleep(0.05)
-    if os.path.exists("int.db") or os.path.exists("int.db-wal"):
-        break
-time.sleep(0.5)
+until("a generated token is recorded", lambda: first("int.db", "SELECT count(*) FROM v_token WHERE source = 'generated'"), child)
 child.send_signal(signal.SIGINT)
 err = child.communicate(timeout=20)[1].decode()
 assert child.returncode == 130, (child.returncode, err)
@@ -65,16 +62,16 @@ PY
 
 # Killed: every finished pass is readable.
 python3 - "$T" "$m" "$p" <<'PY' || fail "kill -9 while recording"
-import sqlite3, subprocess, sys, time, os, glob
+import sqlite3, subprocess, sys
+from until import first, until
 torchless, model, prompt = sys.argv[1:]
 child = subprocess.Popen([torchless, "trace", "-q", "-m", model, "-n", "100000", "-o", "kill.db", prompt], stderr=subprocess.DEVNULL)
-while not glob.glob("kill.db*"):
-    time.sleep(0.05)
-time.sleep(0.7)
+finished = "SELECT count(*) FROM pass WHERE idx IS NOT NULL AND dur IS NOT NULL"
+until("three passes are recorded", lambda: first("kill.db", finished) > 2, child)
 child.kill()
 child.wait()
 db = sqlite3.connect("kill.db")
-done = db.execute("SELECT count(*) FROM pass WHERE idx IS NOT NULL AND dur IS NOT NULL").fetchone()[0]
+done = db.execute(finished).fetchone()[0]
 assert done > 2, done
 assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 PY
