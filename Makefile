@@ -132,27 +132,50 @@ $(BUILD)/src/cli/version.o: $(BUILD)/version.h
 
 -include $(OBJS:.o=.d) $(EXTOBJS:.o=.d) $(TESTS:%=%.d) $(TSAN_TESTS:%=%.d) $(FUZZERS:%=%.d) $(BENCHES:%=%.d)
 
-## check: the unit tests, the layers and the command-line tests (under a minute)
+# ---- tests: each is a target, so that make runs them side by side, or one by its name ------------
+
+UNIT_TESTS := $(patsubst tests/unit/%.c,unit/%,$(wildcard tests/unit/*.c))
+CLI_TESTS  := $(patsubst tests/cli/%.sh,cli/%,$(wildcard tests/cli/*.sh))
+PY_TESTS   := $(patsubst tests/py/%.py,py/%,$(wildcard tests/py/test_*.py))
+RACES      := $(patsubst tests/tsan/%.c,tsan/%,$(wildcard tests/tsan/*.c))
+
+# run-test -- NAME COMMAND: what it prints is shown when it fails, or with V=1.
+RUN_TEST = $(Q)scripts/run-test $(if $(V),-v) '$@$(if $(filter-out release,$(MODE)), [$(MODE)])' $(BUILD)/tests/log/$@
+# It may take an hour, and shows how far it is.
+RUN_LONG = $(Q)TEST_SECONDS=3600 scripts/run-test -v $@ $(BUILD)/tests/log/$@
+
+## check: the unit tests, the layers and the command-line tests (under a minute with -j)
 .PHONY: check unit cli-tests
-check: unit layers cli-tests
-unit: all $(TESTS)
-	$(Q)for t in $(TESTS); do echo "  RUN   $$t"; $$t || exit 1; done
-cli-tests: all
-	$(Q)for t in $(wildcard tests/cli/*.sh); do echo "  RUN   $$t"; TORCHLESS=$(BUILD)/torchless sh $$t || exit 1; done
+# The longest of them begins first.
+check: cli/trace_resume cli-tests unit layers
+unit: $(UNIT_TESTS)
+cli-tests: $(CLI_TESTS)
+
+## unit/test_NAME: one unit test, tests/unit/test_NAME.c
+# Criterion runs the cases of a program side by side; where make runs programs so, that is enough.
+.PHONY: $(UNIT_TESTS)
+$(UNIT_TESTS): unit/%: $(BUILD)/tests/unit/%
+	$(RUN_TEST) $< $(if $(findstring jobserver,$(MAKEFLAGS)),-j1)
+
+## cli/NAME: one command-line test, tests/cli/NAME.sh
+.PHONY: $(CLI_TESTS)
+$(CLI_TESTS): cli/%: all
+	$(RUN_TEST) env TORCHLESS=$(BUILD)/torchless PYTHON=$(PYTHON) sh tests/$@.sh
 
 ## asan: the unit and command-line tests under the sanitizers of addresses and of undefined behaviour
 # Criterion runs each test in a child and does not fail on a leak in one unless it aborts.
 .PHONY: asan
 asan:
-	$(Q)ASAN_OPTIONS=abort_on_error=1:detect_leaks=1 $(MAKE) MODE=$@ unit cli-tests
+	$(Q)ASAN_OPTIONS=abort_on_error=1:detect_leaks=1 TEST_SECONDS=900 $(MAKE) MODE=$@ unit cli-tests
 
 ## tsan: the thread tests under ThreadSanitizer (plain programs: Criterion aborts under it)
 .PHONY: tsan
 tsan:
 	$(Q)$(MAKE) MODE=tsan tsan-run
-.PHONY: tsan-run
-tsan-run: $(TSAN_TESTS)
-	$(Q)for t in $(TSAN_TESTS); do echo "  RUN   $$t"; $$t || exit 1; done
+.PHONY: tsan-run $(RACES)
+tsan-run: $(RACES)
+$(RACES): tsan/%: $(BUILD)/tests/tsan/%
+	$(RUN_TEST) $<
 
 ## fuzz: feed the readers of untrusted files for FUZZ_SECONDS each (default 60); needs clang
 .PHONY: fuzz fuzz-run
@@ -173,43 +196,48 @@ fuzz-run: $(FUZZERS)
 	done
 
 ## test: everything CI runs: check, sanitizers, threads, clang, lint, scripts, the model, parity, tokenizers
-# One after the other, so that a failure stands at the end of the output; each builds in parallel.
-# What compares with Hugging Face uses a core each.
-JOBS := -j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
-.PHONY: test
+# A failure ends it, after the other tests of its kind; the last line counts the tests that ran.
+JOBS := -k -Otarget -j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
+export TALLY
+.PHONY: test test-steps
 test:
+	@mkdir -p build && : > build/tally
+	$(Q)$(MAKE) TALLY=$(CURDIR)/build/tally test-steps; status=$$?; \
+		scripts/run-test --tally build/tally; exit $$status
+test-steps:
 	$(Q)$(MAKE) $(JOBS) CI=1 all benches extension
 	$(Q)$(MAKE) $(JOBS) CI=1 check
 	$(Q)$(MAKE) $(JOBS) CI=1 asan
 	$(Q)$(MAKE) $(JOBS) CI=1 tsan
 	$(Q)$(MAKE) $(JOBS) clang
 	$(Q)$(MAKE) $(JOBS) check-format lint
-	$(Q)$(MAKE) $(JOBS) -Otarget py-tests model-check tokenizers-quick parity-quick
-	@echo "all tests passed"
+	$(Q)$(MAKE) $(JOBS) py-tests model-check tokenizers-quick parity-quick
 
 ## py-tests: the scripts against their references (needs scripts/setup --tests)
-.PHONY: py-tests
-py-tests: all extension
-	$(Q)for t in $(wildcard tests/py/test_*.py); do echo "  RUN   $$t"; $(PYTHON) $$t || exit 1; done
+## py/test_NAME: one of them, tests/py/test_NAME.py
+.PHONY: py-tests $(PY_TESTS)
+py-tests: $(PY_TESTS)
+$(PY_TESTS): py/%: all extension
+	$(RUN_TEST) $(PYTHON) tests/$@.py
 
 ## parity: every point against Hugging Face, prefill and decode; writes docs/parity.md
 .PHONY: parity parity-quick
 parity: all
 	$(Q)$(PYTHON) scripts/parity_suite.py --write docs/parity.md
 parity-quick: all
-	$(Q)$(PYTHON) scripts/parity_suite.py --quick
+	$(RUN_LONG) $(PYTHON) scripts/parity_suite.py --quick
 
 ## tokenizers: every id against the tokenizers library; writes docs/tokenizers.md
 .PHONY: tokenizers tokenizers-quick
 tokenizers: all
 	$(Q)$(PYTHON) scripts/check_tokenizers.py --write docs/tokenizers.md
 tokenizers-quick: all
-	$(Q)$(PYTHON) scripts/check_tokenizers.py --quick
+	$(RUN_LONG) $(PYTHON) scripts/check_tokenizers.py --quick
 
 ## model-check: what lessons/model can do and what one finds inside, with bounds (needs scripts/setup --tests)
 .PHONY: model-check
 model-check: all
-	$(Q)$(PYTHON) scripts/model_check.py --torchless $(BUILD)/torchless
+	$(RUN_LONG) $(PYTHON) scripts/model_check.py --torchless $(BUILD)/torchless
 
 ## smollm2: fetch and import SmolLM2-135M-Instruct into models/smollm2-135m
 .PHONY: smollm2
