@@ -18,16 +18,24 @@ is "--resume without a recording begins one" "0 40" "$status $(sql whole.db "SEL
 # Every table, with its ids, is that of the recording that was never interrupted.
 cat >equal.py <<'PY'
 import sqlite3, sys
-a, b = (sqlite3.connect(f) for f in sys.argv[1:])
+db = sqlite3.connect(sys.argv[1])
+db.execute("ATTACH ? AS other", sys.argv[2:])
 TIMES = {"ts", "dur", "uuid", "started_ns", "ended_ns", "opts", "created"}
-for table, in a.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('meta', 'counter') AND name NOT LIKE 'sqlite%'").fetchall():
-    columns = [c for _, c, *_ in a.execute(f"PRAGMA table_info({table})") if c not in TIMES]
-    x, y = (db.execute(f"SELECT {','.join(columns)} FROM {table} ORDER BY 1, 2").fetchall() for db in (a, b))
-    assert x == y, (table, len(x), len(y), [r for r in zip(x, y) if r[0] != r[1]][:1])
-assert a.execute("SELECT run_id, name FROM counter").fetchall() == b.execute("SELECT run_id, name FROM counter").fetchall()
-schema = "SELECT type, name, sql FROM sqlite_schema ORDER BY 1, 2"
-assert a.execute(schema).fetchall() == b.execute(schema).fetchall()
-assert b.execute("PRAGMA integrity_check").fetchone() == ("ok",) and not b.execute("PRAGMA foreign_key_check").fetchall()
+def one(sql):
+    return db.execute(sql).fetchone()
+for table, in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('meta', 'counter') AND name NOT LIKE 'sqlite%'").fetchall():
+    columns = db.execute(f"PRAGMA table_info({table})").fetchall()
+    keys = [name for _, name, *_, key in columns if key] or ["rowid"]
+    same = " AND ".join(f"a.{k} IS b.{k}" for k in keys)
+    other = " OR ".join(f"a.{name} IS NOT b.{name}" for _, name, *_ in columns if name not in TIMES)
+    sizes = [one(f"SELECT count(*) FROM {schema}.{table}") for schema in ("main", "other")]
+    assert sizes[0] == sizes[1], (table, sizes)
+    assert one(f"SELECT count(*) FROM main.{table} a JOIN other.{table} b ON {same}") == sizes[0], (table, keys)
+    found = one(f"SELECT a.*, b.* FROM main.{table} a JOIN other.{table} b ON {same} WHERE {other}")
+    assert not found, (table, found)
+for sql in ("SELECT run_id, name FROM %s.counter", "SELECT type, name, sql FROM %s.sqlite_schema ORDER BY 1, 2"):
+    assert db.execute(sql % "main").fetchall() == db.execute(sql % "other").fetchall(), sql
+assert one("PRAGMA other.integrity_check") == ("ok",) and not one("PRAGMA other.foreign_key_check")
 PY
 equal() { # WHAT FILE
 	python3 equal.py whole.db "$2" 2>"$err" || fail "$1: $(tail -1 "$err")"
