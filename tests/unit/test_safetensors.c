@@ -27,8 +27,13 @@ static void drop_path(void)
 
 static void write_bytes(const void *data, size_t len)
 {
-	FILE *f = fopen(path, "wb");
+	FILE *f;
 
+	/* A file that is cut to nothing and written again is waited for by ext4, a new one is not.
+	 */
+	unlink(path);
+	f = fopen(path, "wb");
+	cr_assert_not_null(f);
 	cr_assert_eq(fwrite(data, 1, len, f), len);
 	fclose(f);
 }
