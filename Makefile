@@ -117,6 +117,9 @@ $(BUILD)/pic/%.o: %.c $(BUILD)/flags
 	$(Q)$(CC) $(ALL_CFLAGS) -fPIC -fvisibility=hidden $(if $(filter src/kernels/%,$<),$(call isa_flags,$<)) \
 		-MMD -MP -c -o $@ $<
 
+# What is made on the way to an object stays.
+.SECONDARY:
+
 # Written again only when its contents change, so that only what depends on it is rebuilt.
 .PHONY: FORCE
 $(BUILD)/flags: FORCE
