@@ -1,7 +1,7 @@
 /*
- * query_names.c -- every name that a recording knows: see query_shell.h.
+ * names.c -- every name that a recording knows: see shell.h.
  */
-#include "query_shell.h"
+#include "shell.h"
 #include "torchless/inspect.h"
 #include "torchless/mem.h"
 #include "torchless/point.h"

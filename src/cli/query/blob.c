@@ -1,5 +1,5 @@
 /*
- * query_blob.c -- which blobs of a result are tensors, and which tensors they are.
+ * blob.c -- which blobs of a result are tensors, and which tensors they are.
  *
  * A .npy says so itself.  Bytes of a payload are known by the columns beside them: whoever selects
  * dtype and shape with data, as `SELECT * FROM v_payload` does, sees a tensor.

@@ -1,7 +1,7 @@
 /*
- * cmd_query.c -- `torchless query`: SQL over a recording, or a saved query by its name.
+ * query.c -- `torchless query`: SQL over a recording, or a saved query by its name.
  *
- * Output is query_print.c, parameters are query_params.c, what comes without SQL query_shell.c.
+ * Output is print.c, parameters are params.c, what comes without SQL shell.c.
  */
 #include "query.h"
 #include "sql_lex.h"

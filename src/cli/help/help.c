@@ -1,7 +1,7 @@
 /*
  * help.c -- help on the terminal and docs/cli.md, both from the tables.
  */
-#include "query_shell.h"
+#include "../query/shell.h"
 #include "torchless/cli.h"
 #include "torchless/utf8.h"
 

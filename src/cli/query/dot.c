@@ -1,9 +1,9 @@
 /*
- * query_dot.c -- the dot commands of `torchless query`: one table, and what each does.
+ * dot.c -- the dot commands of `torchless query`: one table, and what each does.
  *
  * What a command lists is printed as the rows of a query are, so .mode holds for it too.
  */
-#include "query_shell.h"
+#include "shell.h"
 #include "torchless/mem.h"
 #include "torchless/point.h"
 

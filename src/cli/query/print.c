@@ -1,5 +1,5 @@
 /*
- * query_print.c -- rows of a query as a box, tabs, CSV, JSON or records.
+ * print.c -- rows of a query as a box, tabs, CSV, JSON or records.
  *
  * Rows that are not a box are printed as they come, so a result may be of any size.  A blob that is
  * a tensor is shown by its statistics in every form; one that is text as text.

@@ -1,5 +1,5 @@
 /*
- * query_params.c -- the parameters of saved queries: defaults and what was given.
+ * params.c -- the parameters of saved queries: defaults and what was given.
  */
 #include "query.h"
 #include "torchless/json.h"

@@ -1,5 +1,5 @@
 /*
- * query_functions.c -- the SQL functions that torchless adds, for people and programs.
+ * functions.c -- the SQL functions that torchless adds, for people and programs.
  */
 #include "query.h"
 #include "torchless/inspect.h"

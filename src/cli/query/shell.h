@@ -1,16 +1,16 @@
 /*
- * query_shell.h -- what the files of the interactive `torchless query` share.
+ * shell.h -- what the files of the interactive `torchless query` share.
  *
- *	query_shell.c     reads lines, tells SQL from names and commands, goes on after errors
- *	query_dot.c       the one table of dot commands, and what they do
- *	query_explain.c   one of them, which draws
- *	query_names.c     every name that a recording knows
- *	query_complete.c  which of them may stand at the cursor
+ *	shell.c     reads lines, tells SQL from names and commands, goes on after errors
+ *	dot.c       the one table of dot commands, and what they do
+ *	explain.c   one of them, which draws
+ *	names.c     every name that a recording knows
+ *	complete.c  which of them may stand at the cursor
  */
 #ifndef TORCHLESS_QUERY_SHELL_H
 #define TORCHLESS_QUERY_SHELL_H
 
-#include "line.h"
+#include "../line.h"
 #include "query.h"
 
 /* ---- names ----------------------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /*
- * query_explain.c -- .explain: how SQLite would run a statement, as a tree.
+ * explain.c -- .explain: how SQLite would run a statement, as a tree.
  */
-#include "query_shell.h"
+#include "shell.h"
 #include "torchless/mem.h"
 
 #include <stdlib.h>

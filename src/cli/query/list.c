@@ -1,5 +1,5 @@
 /*
- * query_list.c -- `torchless query --list`: the questions that a recording answers.
+ * list.c -- `torchless query --list`: the questions that a recording answers.
  */
 #include "query.h"
 

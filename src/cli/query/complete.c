@@ -1,11 +1,11 @@
 /*
- * query_complete.c -- what Tab offers: see query_shell.h.
+ * complete.c -- what Tab offers: see shell.h.
  *
  * The statement up to the cursor is read as tokens.  Inside a string stand points, or the values of
  * the column that the string is compared with; after FROM the tables; elsewhere the columns of the
  * tables that the statement names, wherever it does.
  */
-#include "query_shell.h"
+#include "shell.h"
 #include "sql_lex.h"
 #include "torchless/mem.h"
 

@@ -1,11 +1,11 @@
 /*
- * query_shell.c -- `torchless query` without SQL: a person at a terminal, or a file of statements.
+ * shell.c -- `torchless query` without SQL: a person at a terminal, or a file of statements.
  *
  * A line is a dot command, a saved query by its name, or a piece of SQL, which runs at its
  * semicolon.  A person is told what went wrong and goes on; a file ends at the first error, whose
  * exit status is the program's.
  */
-#include "query_shell.h"
+#include "shell.h"
 #include "sql_lex.h"
 #include "torchless/mem.h"
 #include "torchless/utf8.h"
