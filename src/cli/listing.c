@@ -6,7 +6,6 @@
 #include "torchless/cli.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 void listing_init(struct listing *l, struct invocation *in, const char *titles)

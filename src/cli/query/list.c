@@ -127,49 +127,6 @@ static int list_for_people(struct list *l, struct recording *rec, struct err *er
 	return recording_query(rec, params_sql, &params, err);
 }
 
-/* ---- how to read an answer --------------------------------------------------------------------
- */
-
-static int add_note(void *ctx, const struct rows *rows, const struct cell *cells)
-{
-	struct list *l = ctx;
-	struct text shown = { 0 };
-
-	(void)rows;
-	if (cells[0].s.len == 0)
-		return 0;
-	text_add_escaped(&shown, text_of(&cells[0]), cells[0].s.len);
-	ui_add_styled(&l->text, &l->in->out, UI_DIM, shown.data, shown.len);
-	text_addc(&l->text, '\n');
-	text_release(&shown);
-	return 0;
-}
-
-int query_note(struct invocation *in, struct recording *rec, const char *name, struct err *err)
-{
-	struct list l = { .in = in };
-	struct text param = { 0 };
-	int r;
-
-	text_addf(&param, "name=%s", name);
-	struct query q = { .row = add_note,
-			   .ctx = &l,
-			   .params = (const char *[]){ param.data },
-			   .n_params = 1,
-			   .interrupted = &interrupted };
-
-	r = recording_query(rec, "SELECT coalesce(note, '') FROM saved_query WHERE name = :name",
-			    &q, err);
-	if (r == 0 && l.text.len)
-		r = write_out(l.text.data, l.text.len, err);
-	text_release(&l.text);
-	text_release(&param);
-	return r;
-}
-
-/* ---- the list ---------------------------------------------------------------------------------
- */
-
 int query_list(struct invocation *in, struct recording *rec, const struct query_settings *set,
 	       struct err *err)
 {

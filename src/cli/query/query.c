@@ -10,29 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-int query_saved(struct invocation *in, struct recording *rec, const struct query_settings *set,
-		const char *name, const char *const *given, int n_given, struct err *err)
-{
-	struct text sql = { 0 }, defaults = { 0 };
-	struct query_params params = { 0 };
-	int r = recording_saved_query(rec, name, &sql, &defaults, err);
-
-	if (r == 0)
-		r = query_params_read(&params, name, defaults.data ? defaults.data : "{}", given,
-				      n_given, err);
-	if (r == 0)
-		r = query_params_refuse(&params, rec, given, n_given, err);
-	if (r == 0)
-		r = query_print(in, rec, set, sql.data, (const char *const *)params.list, params.n,
-				err);
-	if (r == 0 && set->footer)
-		r = query_note(in, rec, name, err);
-	query_params_release(&params);
-	text_release(&sql);
-	text_release(&defaults);
-	return r;
-}
-
 static int run_given(struct invocation *in, struct recording *rec, const struct query_settings *set,
 		     struct err *err)
 {

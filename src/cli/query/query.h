@@ -31,7 +31,10 @@ struct query_settings query_settings_of(const struct invocation *in);
 int query_print(struct invocation *in, struct recording *rec, const struct query_settings *set,
 		const char *sql, const char *const *params, int n_params, struct err *err);
 
-/* Run and print the saved query `name` with KEY=VALUE parameters. */
+/*
+ * Run and print the saved query `name` with KEY=VALUE parameters; with set->footer also how to read
+ * its answer.
+ */
 int query_saved(struct invocation *in, struct recording *rec, const struct query_settings *set,
 		const char *name, const char *const *given, int n_given, struct err *err);
 
@@ -50,9 +53,6 @@ int query_functions(struct invocation *in, const struct query_settings *set, con
 
 /* Read statements and dot commands until their end; a person goes on after an error. */
 int query_shell(struct invocation *in, struct recording *rec, const char *path, struct err *err);
-
-/* Print how to read the answer of the saved query `name`, as its row in the recording has it. */
-int query_note(struct invocation *in, struct recording *rec, const char *name, struct err *err);
 
 /* name, doc and params of every saved query */
 extern const char query_list_sql[];

@@ -2,6 +2,7 @@
  * shell.h -- what the files of the interactive `torchless query` share.
  *
  *	shell.c     reads lines, tells SQL from names and commands, goes on after errors
+ *	state.c     how rows are shown and the values of parameters, for all of them
  *	dot.c       the one table of dot commands, and what they do
  *	explain.c   one of them, which draws
  *	names.c     every name that a recording knows

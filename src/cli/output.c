@@ -1,0 +1,60 @@
+/*
+ * output.c -- what every command says: results on stdout, notes and warnings on stderr.
+ *
+ * Here too is the flag by which Ctrl-C asks whatever runs to end.  It stands below the commands, so
+ * that none of them calls main.c.
+ */
+#include "torchless/cli.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+volatile sig_atomic_t interrupted;
+
+void note(const struct invocation *in, const char *fmt, ...)
+{
+	struct text line = { 0 };
+	char text[1024];
+	va_list args;
+
+	if (!option_on(in, OPT_VERBOSE))
+		return;
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	text_add_escaped(&line, text, strlen(text));
+	fprintf(stderr, "%s\n", line.data);
+	text_release(&line);
+}
+
+void warn(const char *fmt, ...)
+{
+	struct err message;
+	char text[sizeof(message.message)];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	err_set(&message, ERR_USAGE, "%s", text); /* turns control bytes into '?' */
+	fprintf(stderr, "torchless: warning: %s\n", message.message);
+}
+
+/* Ctrl-C may interrupt the write itself: that is no failure of the output. */
+static int write_failed(struct err *err)
+{
+	if (interrupted)
+		return err_set(err, ERR_INTERRUPTED, "interrupted");
+	return err_set(err, ERR_IO, "cannot write to standard output: %s", strerror(errno));
+}
+
+int write_out(const void *data, size_t len, struct err *err)
+{
+	return fwrite(data, 1, len, stdout) == len ? 0 : write_failed(err);
+}
+
+int flush_out(struct err *err)
+{
+	return fflush(stdout) == 0 && !ferror(stdout) ? 0 : write_failed(err);
+}

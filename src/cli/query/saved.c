@@ -1,0 +1,65 @@
+/*
+ * saved.c -- run a saved query by its name, and say how to read its answer.
+ */
+#include "query.h"
+
+#include <string.h>
+
+/* ---- how to read an answer ------------------------------------------------------------------ */
+
+/* The note of a row, escaped, into the text ctx. */
+static int add_note(void *ctx, const struct rows *rows, const struct cell *cells)
+{
+	(void)rows;
+	text_add_escaped(ctx, cells[0].s.data ? cells[0].s.data : "", cells[0].s.len);
+	return 0;
+}
+
+/* Print how to read the answer of the saved query `name`, as its row in the recording has it. */
+static int print_note(struct invocation *in, struct recording *rec, const char *name,
+		      struct err *err)
+{
+	struct text param = { 0 }, shown = { 0 }, line = { 0 };
+	struct query q = { .row = add_note, .ctx = &shown, .interrupted = &interrupted };
+	int r;
+
+	text_addf(&param, "name=%s", name);
+	q.params = (const char *[]){ param.data };
+	q.n_params = 1;
+	r = recording_query(rec, "SELECT coalesce(note, '') FROM saved_query WHERE name = :name",
+			    &q, err);
+	if (r == 0 && shown.len) {
+		ui_add_styled(&line, &in->out, UI_DIM, shown.data, shown.len);
+		text_addc(&line, '\n');
+		r = write_out(line.data, line.len, err);
+	}
+	text_release(&param);
+	text_release(&shown);
+	text_release(&line);
+	return r;
+}
+
+/* ---- running -------------------------------------------------------------------------------- */
+
+int query_saved(struct invocation *in, struct recording *rec, const struct query_settings *set,
+		const char *name, const char *const *given, int n_given, struct err *err)
+{
+	struct text sql = { 0 }, defaults = { 0 };
+	struct query_params params = { 0 };
+	int r = recording_saved_query(rec, name, &sql, &defaults, err);
+
+	if (r == 0)
+		r = query_params_read(&params, name, defaults.data ? defaults.data : "{}", given,
+				      n_given, err);
+	if (r == 0)
+		r = query_params_refuse(&params, rec, given, n_given, err);
+	if (r == 0)
+		r = query_print(in, rec, set, sql.data, (const char *const *)params.list, params.n,
+				err);
+	if (r == 0 && set->footer)
+		r = print_note(in, rec, name, err);
+	query_params_release(&params);
+	text_release(&sql);
+	text_release(&defaults);
+	return r;
+}
