@@ -289,14 +289,18 @@ static int read_lines(struct shell *s, struct err *err)
 int query_shell(struct invocation *in, struct recording *rec, const char *path, struct err *err)
 {
 	struct shell s = { .in = in, .rec = rec, .path = path, .limit = -1 };
-	struct line_options o = { .complete = query_complete, .ctx = &s };
+	struct line_options o = { .ui = &in->out,
+				  .interrupted = &interrupted,
+				  .verbose = option_on(in, OPT_VERBOSE),
+				  .complete = query_complete,
+				  .ctx = &s };
 	int r;
 
 	s.set = query_settings_of(in);
 	s.limit = option_int(in, OPT_LIMIT, -1);
 	s.is_person = isatty(STDIN_FILENO);
 	o.history = keeps_history(&s) ? "query_history" : NULL;
-	s.reader = line_reader_new(in, &o);
+	s.reader = line_reader_new(&o);
 	if (s.is_person && !option_on(in, OPT_QUIET))
 		greet(&s);
 	r = read_lines(&s, err);

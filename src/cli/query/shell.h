@@ -11,8 +11,8 @@
 #ifndef TORCHLESS_QUERY_SHELL_H
 #define TORCHLESS_QUERY_SHELL_H
 
-#include "../line.h"
 #include "query.h"
+#include "torchless/line.h"
 
 /* ---- names ----------------------------------------------------------------------------- */
 

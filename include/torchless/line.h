@@ -1,10 +1,17 @@
 /*
  * line.h -- reading lines from a person: editing, history, completion; or plainly from a pipe.
+ *
+ * The editor is told by plain options and knows nothing of what is typed.
  */
 #ifndef TORCHLESS_LINE_H
 #define TORCHLESS_LINE_H
 
-#include "torchless/cli.h"
+#include "torchless/err.h"
+#include "torchless/text.h"
+#include "torchless/ui.h"
+
+#include <signal.h>
+#include <stdbool.h>
 
 /* What may stand instead of text[start..cursor). */
 struct candidates {
@@ -17,7 +24,11 @@ void candidates_add(struct candidates *c, const char *text); /* each is kept onc
 void candidates_release(struct candidates *c);
 
 struct line_options {
+	struct ui *ui; /* of stdout; it follows the terminal's width */
+	/* Ctrl-C sets it while a terminal is read; line_read() clears it. */
+	volatile sig_atomic_t *interrupted;
 	const char *history; /* a file's name in $XDG_STATE_HOME/torchless; NULL: memory only */
+	bool verbose;        /* say on stderr that the history is not kept */
 	/* The candidates for the line at the cursor; what was typed behind it is in `after`. */
 	void (*complete)(void *ctx, const char *before, const char *after, struct candidates *c);
 	void *ctx;
@@ -29,10 +40,10 @@ struct line_reader;
 
 /*
  * Edits on a terminal that can move its cursor; else reads stdin, and prompts on stderr when stdin
- * is a terminal.  There Ctrl-C does not end the program until line_reader_free(): it sets
- * `interrupted`, which line_read() clears.
+ * is a terminal.  There Ctrl-C does not end the program until line_reader_free().  What `o` points
+ * to lives as long as the reader.
  */
-struct line_reader *line_reader_new(struct invocation *in, const struct line_options *o);
+struct line_reader *line_reader_new(const struct line_options *o);
 void line_reader_free(struct line_reader *r);
 
 /* A line without its end, which may hold NULs; LINE_CANCELLED after Ctrl-C, ERR_IO. */

@@ -1,32 +1,25 @@
 /*
  * line.c -- see line.h.  The editor is libedit; without a terminal, or on a dumb one, lines are
  * read as they come.
- *
- * The history is a line an entry, appended as it is made: a shell that is killed, or two at the
- * same time, lose nothing.
- */
-#include "line.h"
+ * */
+#include "torchless/line.h"
+#include "history.h"
 #include "torchless/mem.h"
 #include "torchless/utf8.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <histedit.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <wchar.h>
 
-#define HISTORY_ENTRIES 1000
-#define MAX_HISTORY     (64 << 20) /* bytes of the file that are read */
-#define MAX_ENTRY       (64 << 10) /* a longer one is not kept */
-#define MAX_SHOWN       60         /* candidates */
+#define MAX_ENTRY (64 << 10) /* of the history; a longer one is not kept */
+#define MAX_SHOWN 60         /* candidates */
 
 struct line_reader {
-	struct invocation *in;
 	struct line_options o;
 	const char *prompt;
 	EditLine *el; /* NULL: no editing */
@@ -89,7 +82,7 @@ static size_t common_prefix(const struct candidates *c)
 static void show(const struct line_reader *r, const struct candidates *c)
 {
 	int n = c->n < MAX_SHOWN ? c->n : MAX_SHOWN, width = 0, columns, rows;
-	int screen = r->in->out.width > 0 ? r->in->out.width : 80;
+	int screen = r->o.ui->width > 0 ? r->o.ui->width : 80;
 	struct text line = { 0 };
 
 	for (int i = 0; i < n; i++) {
@@ -104,8 +97,7 @@ static void show(const struct line_reader *r, const struct candidates *c)
 		for (int i = y; i < n; i += rows) {
 			size_t from = line.len;
 
-			ui_add_clipped(&line, &r->in->out, c->list[i], strlen(c->list[i]),
-				       screen - 1);
+			ui_add_clipped(&line, r->o.ui, c->list[i], strlen(c->list[i]), screen - 1);
 			for (int w = utf8_width(line.data + from, line.len - from);
 			     w < width && i + rows < n; w++)
 				text_addc(&line, ' ');
@@ -125,7 +117,7 @@ static int characters(const struct line_reader *r, const char *s, size_t len)
 	int n = 0;
 
 	for (size_t i = 0; i < len; i++)
-		n += !r->in->out.utf8 || (s[i] & 0xc0) != 0x80;
+		n += !r->o.ui->utf8 || (s[i] & 0xc0) != 0x80;
 	return n;
 }
 
@@ -188,11 +180,12 @@ static unsigned char on_tab(EditLine *el, int key)
 /* ---- signals --------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t window_changed, continued;
+static volatile sig_atomic_t *interrupted; /* the one of the reader that takes the signals */
 
 static void on_signal(int number)
 {
 	if (number == SIGINT)
-		interrupted = 1;
+		*interrupted = 1;
 	else if (number == SIGWINCH)
 		window_changed = 1;
 	else
@@ -206,6 +199,7 @@ static void take_signals(struct line_reader *r)
 {
 	struct sigaction action = { .sa_handler = on_signal };
 
+	interrupted = r->o.interrupted;
 	for (int i = 0; i < 3; i++)
 		sigaction(signals[i], &action, &r->before[i]);
 }
@@ -219,7 +213,7 @@ static void take_signals(struct line_reader *r)
 static void resize(struct line_reader *r)
 {
 	window_changed = 0;
-	ui_resize(&r->in->out);
+	ui_resize(r->o.ui);
 	el_resize(r->el);
 	fputs("\r\033[J", stdout);
 	fflush(stdout);
@@ -230,9 +224,9 @@ static void resize(struct line_reader *r)
 static int read_byte(struct line_reader *r, unsigned char *byte)
 {
 	for (;;) {
-		ssize_t n = interrupted ? -1 : read(STDIN_FILENO, byte, 1);
+		ssize_t n = *r->o.interrupted ? -1 : read(STDIN_FILENO, byte, 1);
 
-		if (interrupted) {
+		if (*r->o.interrupted) {
 			r->cancelled = true;
 			return -1;
 		}
@@ -263,7 +257,7 @@ static int read_character(EditLine *el, wchar_t *out)
 		if (got <= 0)
 			return got;
 		n++;
-		if (!r->in->out.utf8) {
+		if (!r->o.ui->utf8) {
 			*out = (wchar_t)(unsigned char)bytes[0];
 			return 1;
 		}
@@ -289,7 +283,7 @@ static void open_editor(struct line_reader *r)
 	HistEvent event;
 
 	/* Characters only: numbers keep their decimal point. */
-	if (r->in->out.utf8 && !setlocale(LC_CTYPE, ""))
+	if (r->o.ui->utf8 && !setlocale(LC_CTYPE, ""))
 		setlocale(LC_CTYPE, "C.UTF-8");
 	r->el = el_init("torchless", stdin, stdout, stderr);
 	if (!r->el)
@@ -306,96 +300,32 @@ static void open_editor(struct line_reader *r)
 	el_wset(r->el, EL_ADDFN, L"complete", L"complete the word", on_tab);
 	/* `bind -v` of an ~/.editrc takes every binding back that was there before. */
 	el_source(r->el, NULL);
-	/* `bind -v` of an ~/.editrc takes back every binding that was there before. */
-	el_source(r->el, NULL);
 	el_set(r->el, EL_BIND, "^I", "complete", NULL);
 	el_set(r->el, EL_BIND, "^R", "em-inc-search-prev", NULL);
 }
 
 /* ---- history --------------------------------------------------------------------------- */
 
-/* mkdir -p, for the owner only. */
-static void make_directories(const char *file)
+/* A history that cannot be kept is no reason to stop. */
+static void say_not_kept(const struct line_reader *r)
 {
-	char *path = mem_strdup(file);
+	struct text line = { 0 };
 
-	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		mkdir(path, 0700);
-		*slash = '/';
-	}
-	free(path);
-}
-
-static char *history_path(const char *name)
-{
-	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-	struct text path = { 0 };
-
-	if (state && *state == '/')
-		text_addf(&path, "%s/torchless/%s", state, name);
-	else if (home && *home == '/')
-		text_addf(&path, "%s/.local/state/torchless/%s", home, name);
-	return path.data;
-}
-
-/* Open the file for its owner only; -1 when it is none, a link, or cannot be written. */
-static int open_history(const char *path, int flags)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | flags, 0600);
-	struct stat st;
-
-	if (fd >= 0 && (fstat(fd, &st) || !S_ISREG(st.st_mode) || fchmod(fd, 0600))) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-/* Write to the history file; a history that cannot be kept is no reason to stop. */
-static void write_history(const struct line_reader *r, int flags, const char *data, size_t len)
-{
-	int fd;
-
-	make_directories(r->history_path);
-	fd = open_history(r->history_path, flags);
-	if (fd < 0 || write(fd, data, len) != (ssize_t)len)
-		note(r->in, "%s: the history is not kept", r->history_path);
-	if (fd >= 0)
-		close(fd);
-}
-
-/* Where the newest HISTORY_ENTRIES lines begin, and how many lines there are. */
-static size_t newest(const struct text *t, int *n_lines)
-{
-	size_t i = t->len, from = 0;
-	int n = 0;
-
-	for (; i > 0; i--)
-		if (t->data[i - 1] == '\n' && n++ == HISTORY_ENTRIES)
-			from = i;
-	*n_lines = n;
-	return from;
+	if (!r->o.verbose)
+		return;
+	text_add_escaped(&line, r->history_path, strlen(r->history_path));
+	fprintf(stderr, "%s: the history is not kept\n", line.data);
+	text_release(&line);
 }
 
 static void load_history(struct line_reader *r)
 {
 	struct text t = { 0 };
-	struct stat st;
 	HistEvent event;
-	struct err ignored;
-	size_t from;
-	int n;
 
-	if (stat(r->history_path, &st) || !S_ISREG(st.st_mode) ||
-	    text_read_file(&t, r->history_path, MAX_HISTORY, &ignored)) {
-		text_release(&t);
-		return;
-	}
-	from = newest(&t, &n);
-	if (n > 2 * HISTORY_ENTRIES)
-		write_history(r, O_TRUNC, t.data + from, t.len - from);
-	for (char *line = t.data + from, *end; (end = strchr(line, '\n')); line = end + 1) {
+	if (!history_file_read(r->history_path, &t))
+		say_not_kept(r);
+	for (char *line = t.data, *end; line && (end = strchr(line, '\n')); line = end + 1) {
 		*end = '\0';
 		if (*line && is_printable(line))
 			history(r->history, &event, H_ENTER, line);
@@ -416,8 +346,8 @@ void line_remember(struct line_reader *r, const char *entry)
 			line.data[i] = ' ';
 	history(r->history, &event, H_ENTER, line.data);
 	text_addc(&line, '\n');
-	if (r->history_path)
-		write_history(r, O_APPEND, line.data, line.len);
+	if (r->history_path && !history_file_append(r->history_path, line.data, line.len))
+		say_not_kept(r);
 	text_release(&line);
 }
 
@@ -450,7 +380,7 @@ static int read_plain(struct line_reader *r, const char *prompt, struct text *li
 	while (!take_line(r, line)) {
 		ssize_t n = r->at_end ? 0 : read(STDIN_FILENO, buf, sizeof(buf));
 
-		if (interrupted)
+		if (*r->o.interrupted)
 			return LINE_CANCELLED;
 		if (n == 0 && (r->at_end || r->used == r->input.len))
 			return LINE_END;
@@ -467,23 +397,22 @@ static int read_plain(struct line_reader *r, const char *prompt, struct text *li
 
 /* ---- the reader ------------------------------------------------------------------------ */
 
-struct line_reader *line_reader_new(struct invocation *in, const struct line_options *o)
+struct line_reader *line_reader_new(const struct line_options *o)
 {
 	struct line_reader *r = mem_calloc(1, sizeof(*r));
 	const char *term = getenv("TERM");
 
-	r->in = in;
 	r->o = *o;
 	if (!isatty(STDIN_FILENO))
 		return r;
 	take_signals(r);
-	if (!in->out.is_terminal || !term || !*term || !strcmp(term, "dumb"))
+	if (!o->ui->is_terminal || !term || !*term || !strcmp(term, "dumb"))
 		return r;
 	open_editor(r);
 	if (!r->el)
 		return r;
 	if (o->history)
-		r->history_path = history_path(o->history);
+		r->history_path = history_file_path(o->history);
 	if (r->history_path)
 		load_history(r);
 	return r;
@@ -514,7 +443,7 @@ int line_read(struct line_reader *r, const char *prompt, struct text *line, stru
 	text_adds(line, "");
 	if (!r->el) {
 		result = read_plain(r, prompt, line, err);
-		interrupted = isatty(STDIN_FILENO) ? 0 : interrupted;
+		*r->o.interrupted = isatty(STDIN_FILENO) ? 0 : *r->o.interrupted;
 		return result;
 	}
 	r->prompt = prompt;
@@ -531,6 +460,6 @@ int line_read(struct line_reader *r, const char *prompt, struct text *line, stru
 		result = LINE_END;
 	else
 		text_add(line, s, strcspn(s, "\n"));
-	interrupted = 0;
+	*r->o.interrupted = 0;
 	return result;
 }
