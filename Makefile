@@ -51,7 +51,8 @@ SRCS := $(filter-out $(call isa_files,$(ISA_ALL)),$(wildcard src/*/*.c src/*/*/*
         $(call isa_files,$(ISA_$(ARCH)))
 SQL  := $(wildcard src/trace/*.sql)
 LIB  := $(BUILD)/libtorchless.a
-OBJS := $(SRCS:%.c=$(BUILD)/%.o) $(SQL:%.sql=$(BUILD)/%_sql.o)
+HELP := $(wildcard src/cli/help/*.txt)
+OBJS := $(SRCS:%.c=$(BUILD)/%.o) $(SQL:%.sql=$(BUILD)/%_sql.o) $(HELP:%.txt=$(BUILD)/%_txt.o)
 MAIN := $(filter $(BUILD)/src/cli/%,$(OBJS))
 LIBOBJS := $(filter-out $(MAIN),$(OBJS))
 TESTS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*.c))
@@ -87,8 +88,14 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 $(BUILD)/%_sql.c: %.sql scripts/embed-text
 	@mkdir -p $(@D)
 	$(Q)scripts/embed-text $(notdir $*)_sql < $< > $@.tmp && mv $@.tmp $@
+# src/cli/help/run.txt becomes the structure help_run of what `torchless run --help` says.
+$(BUILD)/%_txt.c: %.txt scripts/embed-help
+	@mkdir -p $(@D)
+	$(Q)scripts/embed-help $(notdir $*) < $< > $@.tmp && mv $@.tmp $@
 $(BUILD)/%_sql.o: $(BUILD)/%_sql.c $(BUILD)/flags
 	$(Q)$(CC) $(ALL_CFLAGS) -Wno-overlength-strings -c -o $@ $<
+$(BUILD)/%_txt.o: $(BUILD)/%_txt.c $(BUILD)/flags
+	$(Q)$(CC) $(ALL_CFLAGS) -Wno-overlength-strings -MMD -MP -c -o $@ $<
 
 $(BUILD)/tests/%: tests/%.c $(LIB) $(BUILD)/flags
 	@mkdir -p $(@D)

@@ -1,7 +1,7 @@
 /*
- * cli.h -- the command line: one table of commands, one table of options.
+ * cli.h -- the command line: one list of commands, one table of options, a help text a command.
  *
- * Dispatch, help, shell completion and docs/cli.md are all produced from the two tables, so a
+ * Dispatch, help, manual pages, shell completion and docs/cli.md are all produced from them, so a
  * command or an option is added in one place (docs/howto/add-a-command.md).  An option means the
  * same thing in every command that has it; a command names those it has and what it needs opened.
  */
@@ -58,6 +58,7 @@ enum option_id {
 	OPT_LIMIT,
 	OPT_TIMEOUT,
 	OPT_MARKDOWN,
+	OPT_MAN,
 	OPT_JSON,
 	OPT_COLOR,
 	OPT_QUIET,
@@ -77,8 +78,15 @@ enum option_kind {
 	OPTION_CHOICE, /* one of the words of `choices`, separated by '|' */
 };
 
-/* What a shell may offer for a value. */
-enum complete { COMPLETE_NONE, COMPLETE_FILE, COMPLETE_DIRECTORY, COMPLETE_POINT, COMPLETE_QUERY };
+/* What a shell may offer for a value, or for the arguments of a command. */
+enum complete {
+	COMPLETE_NONE,
+	COMPLETE_FILE,
+	COMPLETE_DIRECTORY,
+	COMPLETE_POINT,
+	COMPLETE_QUERY,
+	COMPLETE_ARGS, /* the words that `args` of a command separates by '|' */
+};
 
 struct option {
 	const char *name; /* without the dashes; NULL: a letter only */
@@ -105,17 +113,29 @@ struct option_value {
 
 struct invocation;
 
+/* What src/cli/help/<name>.txt says; scripts/embed-help makes it. */
+struct command_help {
+	const char *args;     /* "[OPTIONS] PROMPT" without the options */
+	const char *summary;  /* imperative, no full stop */
+	const char *details;  /* paragraphs for help, the manual page and docs/cli.md */
+	const char *examples; /* a command a line */
+};
+
+/* A command that is typed inside a command, as those of a shell. */
+struct inner_command {
+	const char *name, *args, *doc;
+};
+
 struct command {
 	const char *name;
-	const char *args;       /* "[OPTIONS] PROMPT" without the options */
-	const char *summary;    /* imperative, no full stop */
-	const char *details;    /* paragraphs for help and docs/cli.md */
-	const char *examples;   /* a command a line */
+	const struct command_help *help;
+	const struct inner_command *shell; /* ended by one without a name; NULL: none */
 	uint64_t options;       /* bits 1 << enum option_id, besides those every command has */
 	int min_args, max_args; /* max_args -1: any number */
 	enum complete complete;
-	int (*run)(struct invocation *in, struct err *err);
 };
+
+/* In the order of commands.def; what runs them is known to main.c alone. */
 extern const struct command command_table[];
 extern const int command_table_len;
 
@@ -222,25 +242,19 @@ int listing_print(struct listing *l, struct err *err);
 /* Set by SIGINT. */
 extern volatile sig_atomic_t interrupted;
 
-/* ---- parts of help ------------------------------------------------------------------------ */
+/* ---- help --------------------------------------------------------------------------------- */
 
-void help_overview(FILE *out);
-void help_command(FILE *out, const struct command *c);
-void help_markdown(FILE *out);
+/* Help on a command, or, NULL, the list of them; through a pager when it is long. */
+void help_show(const struct ui *ui, const struct command *c);
 
 /* The option or command nearest to `word`, NULL when nothing is near. */
 const char *nearest_command(const char *word);
 
 extern const char version_number[], version_commit[], version_prefix[], version_compiler[];
 
-/* ---- the commands, one a file -------------------------------------------------------------- */
+/* ---- the commands, a file or a folder each ------------------------------------------------- */
 
-int cmd_run(struct invocation *in, struct err *err);
-int cmd_tokenize(struct invocation *in, struct err *err);
-int cmd_info(struct invocation *in, struct err *err);
-int cmd_trace(struct invocation *in, struct err *err);
-int cmd_query(struct invocation *in, struct err *err);
-int cmd_help(struct invocation *in, struct err *err);
-int cmd_completion(struct invocation *in, struct err *err);
+#define COMMAND(name, ...) int cmd_##name(struct invocation *in, struct err *err);
+#include "torchless/commands.def"
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * ui.h -- how results look: tables, sparklines, bars, numbers with units.
+ * ui.h -- how results look: tables, sparklines, bars, numbers with units, a pager.
  *
  * A `struct ui` says what one stream can show.  A terminal gets borders, colour and escaped bytes;
  * anything else gets data: tab-separated rows without a heading, as the sqlite3 shell writes them.
@@ -117,5 +117,22 @@ bool ui_table_fits(struct ui_table *t, const struct ui *ui);
 
 /* LINES on a terminal, TABS elsewhere: what listings for people and programs use. */
 enum ui_table_style ui_table_style_for(const struct ui *ui);
+
+/* ---- what is longer than the screen ------------------------------------------------------- */
+
+/*
+ * What is printed on `ui` between open and close goes through $PAGER when it is longer than the
+ * screen, on the stream itself otherwise.  A pager runs only where stdin and the stream are a
+ * terminal; `less -FRX` when PAGER is not set, none when it is empty or `cat`.  One that does not
+ * exist or ends early loses nothing but what it did not show.
+ */
+struct ui_pager {
+	struct ui ui; /* print on this one */
+	FILE *out;    /* where it goes in the end */
+	char *data;   /* what was printed; NULL: it is on `out` already */
+	size_t len;
+};
+void ui_pager_open(struct ui_pager *p, const struct ui *ui);
+void ui_pager_close(struct ui_pager *p);
 
 #endif

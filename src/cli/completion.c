@@ -141,8 +141,11 @@ static void bash_script(void)
 		printf("\" -- \"$cur\"))\n");
 		if (c->complete == COMPLETE_QUERY)
 			bash_query();
-		if (c->run == cmd_completion)
-			printf("\t\telse COMPREPLY=($(compgen -W \"bash zsh fish\" -- \"$cur\"))\n");
+		if (c->complete == COMPLETE_ARGS) {
+			printf("\t\telse COMPREPLY=($(compgen -W \"");
+			print_words(c->help->args);
+			printf("\" -- \"$cur\"))\n");
+		}
 		printf("\t\tfi ;;\n");
 	}
 	printf("\t*)\n\t\tCOMPREPLY=($(compgen -W \"");
@@ -241,7 +244,7 @@ static void fish_script(void)
 		const struct command *c = &command_table[i];
 
 		printf("complete -c torchless -n __fish_use_subcommand -a %s -d ", c->name);
-		print_quoted(c->summary);
+		print_quoted(c->help->summary);
 		putchar('\n');
 		for (int id = 0; id < OPT_COUNT; id++)
 			if (command_has(c, (enum option_id)id))
@@ -249,9 +252,12 @@ static void fish_script(void)
 		if (c->complete == COMPLETE_QUERY)
 			printf("complete -c torchless -n '__fish_seen_subcommand_from %s' -a '(__torchless_query)'\n",
 			       c->name);
-		if (c->run == cmd_completion)
-			printf("complete -c torchless -n '__fish_seen_subcommand_from %s' -a 'bash zsh fish'\n",
+		if (c->complete == COMPLETE_ARGS) {
+			printf("complete -c torchless -n '__fish_seen_subcommand_from %s' -a '",
 			       c->name);
+			print_words(c->help->args);
+			printf("'\n");
+		}
 	}
 }
 

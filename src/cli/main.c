@@ -28,6 +28,11 @@ static void install_signals(void)
 	safetensors_report_truncation();
 }
 
+static int (*const command_run[])(struct invocation *in, struct err *err) = {
+#define COMMAND(name, ...) cmd_##name,
+#include "torchless/commands.def"
+};
+
 static int dispatch(struct invocation *in, struct err *err)
 {
 	static const enum ui_color colors[] = { UI_COLOR_AUTO, UI_COLOR_ALWAYS, UI_COLOR_NEVER };
@@ -38,12 +43,10 @@ static int dispatch(struct invocation *in, struct err *err)
 	if (option_on(in, OPT_VERSION))
 		printf("torchless %s%s%s%s\n", version_number, *version_commit ? " (" : "",
 		       version_commit, *version_commit ? ")" : "");
-	else if (!in->command)
-		help_overview(stdout);
-	else if (option_on(in, OPT_HELP))
-		help_command(stdout, in->command);
+	else if (!in->command || option_on(in, OPT_HELP))
+		help_show(&in->out, in->command);
 	else
-		return in->command->run(in, err);
+		return command_run[in->command - command_table](in, err);
 	return 0;
 }
 

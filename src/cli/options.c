@@ -115,6 +115,8 @@ const struct option option_table[OPT_COUNT] = {
 				  "seconds without a row)" },
 	[OPT_MARKDOWN] = { .name = "markdown",
 			   .help = "the whole manual as Markdown (docs/cli.md)" },
+	[OPT_MAN] = { .name = "man",
+		      .help = "the manual page of torchless, or of COMMAND, for man(1)" },
 	[OPT_JSON] = { .name = "json",
 		       .help = "one JSON document, or one object a line where the "
 			       "result is a list" },
@@ -371,7 +373,7 @@ static int check_command(const struct invocation *in, struct err *err)
 				       option_name((enum option_id)id, name), c->name);
 	if (in->n_args < c->min_args)
 		return err_set(err, ERR_USAGE, "%s wants %s; see `torchless %s --help`", c->name,
-			       c->args, c->name);
+			       c->help->args, c->name);
 	if (c->max_args >= 0 && in->n_args > c->max_args)
 		return err_set(
 			err, ERR_USAGE,

@@ -1,5 +1,5 @@
 /*
- * dot.c -- the dot commands of `torchless query`: one table, and what each does.
+ * dot.c -- the dot commands of `torchless query`: what each does; dot.def lists them.
  *
  * What a command lists is printed as the rows of a query are, so .mode holds for it too.
  */
@@ -395,28 +395,8 @@ static int dot_timeout(struct shell *s, const struct words *w, const char *rest,
 /* ---- the table ------------------------------------------------------------------------- */
 
 const struct dot_command dot_commands[] = {
-	{ "help", "[COMMAND]", DOT_COMMAND, 0, 1, dot_help, "list the commands, or explain one" },
-	{ "schema", "[NAME]", DOT_SCHEMA, 0, 1, dot_schema,
-	  "views, table functions and tables; the columns of one with their meaning; the SQL of a "
-	  "saved query" },
-	{ "tables", "", DOT_NOTHING, 0, 0, dot_schema, "as .schema, for those who know sqlite3" },
-	{ "saved", "[NAME [KEY=VALUE]...]", DOT_SAVED, 0, -1, dot_saved,
-	  "the saved queries; run one" },
-	{ "explain", "SQL | NAME [KEY=VALUE]...", DOT_SQL, 1, -1, dot_explain,
-	  "how SQLite would run it, as a tree: SEARCH uses an index, SCAN reads everything" },
-	{ "functions", "[NAME]", DOT_FUNCTION, 0, 1, dot_functions,
-	  "the functions that torchless adds to SQL; one with an example" },
-	{ "points", "[PATTERN]", DOT_POINT, 0, 1, dot_points,
-	  "what was recorded: names, axes, and whether numbers or their statistics were kept" },
-	{ "set", "[KEY=VALUE]...", DOT_NOTHING, 0, -1, dot_set,
-	  "give :KEY a value in the SQL that follows; what was given" },
-	{ "mode", "[box | records | csv | json | tabs]", DOT_MODE, 0, 1, dot_mode,
-	  "how rows are shown" },
-	{ "limit", "[N]", DOT_NOTHING, 0, 1, dot_limit, "show N rows of a result; 0: all" },
-	{ "timeout", "[SECONDS]", DOT_NOTHING, 0, 1, dot_timeout,
-	  "stop a query after so long; 0: never" },
-	{ "quit", "", DOT_NOTHING, 0, 0, dot_quit, "leave, as Ctrl-D does" },
-	{ "exit", "", DOT_NOTHING, 0, 0, dot_quit, "leave" },
+#define DOT(name, args, argument, min, max, run, doc) { name, args, argument, min, max, run, doc },
+#include "dot.def"
 };
 const int dot_commands_len = (int)(sizeof(dot_commands) / sizeof(dot_commands[0]));
 

@@ -3,7 +3,7 @@
  *
  *	shell.c     reads lines, tells SQL from names and commands, goes on after errors
  *	state.c     how rows are shown and the values of parameters, for all of them
- *	dot.c       the one table of dot commands, and what they do
+ *	dot.c       what the dot commands of dot.def do
  *	explain.c   one of them, which draws
  *	names.c     every name that a recording knows
  *	complete.c  which of them may stand at the cursor
