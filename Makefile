@@ -51,7 +51,8 @@ SRCS := $(filter-out $(call isa_files,$(ISA_ALL)),$(wildcard src/*/*.c src/*/*/*
         $(call isa_files,$(ISA_$(ARCH)))
 SQL  := $(wildcard src/trace/*.sql)
 LIB  := $(BUILD)/libtorchless.a
-HELP := $(wildcard src/cli/help/*.txt)
+COMMANDS := $(shell sed -n 's/^COMMAND.\([a-z_]*\),.*/\1/p' include/torchless/commands.def)
+HELP := $(COMMANDS:%=src/cli/help/%.txt)
 OBJS := $(SRCS:%.c=$(BUILD)/%.o) $(SQL:%.sql=$(BUILD)/%_sql.o) $(HELP:%.txt=$(BUILD)/%_txt.o)
 MAIN := $(filter $(BUILD)/src/cli/%,$(OBJS))
 LIBOBJS := $(filter-out $(MAIN),$(OBJS))
@@ -89,7 +90,7 @@ $(BUILD)/%_sql.c: %.sql scripts/embed-text
 	@mkdir -p $(@D)
 	$(Q)scripts/embed-text $(notdir $*)_sql < $< > $@.tmp && mv $@.tmp $@
 # src/cli/help/run.txt becomes the structure help_run of what `torchless run --help` says.
-$(BUILD)/%_txt.c: %.txt scripts/embed-help
+$(HELP:%.txt=$(BUILD)/%_txt.c): $(BUILD)/%_txt.c: %.txt scripts/embed-help
 	@mkdir -p $(@D)
 	$(Q)scripts/embed-help $(notdir $*) < $< > $@.tmp && mv $@.tmp $@
 $(BUILD)/%_sql.o: $(BUILD)/%_sql.c $(BUILD)/flags
@@ -266,18 +267,30 @@ docs: all
 	$(Q)scripts/recording-doc > docs/recording.md.tmp && mv docs/recording.md.tmp docs/recording.md
 	$(Q)scripts/shown README.md
 
-## install: install the program, its model, extension and completions (PREFIX=/usr/local, DESTDIR=)
+## man: write the manual pages into build/MODE/man
+.PHONY: man
+MAN_PAGES := torchless.1 $(COMMANDS:%=torchless-%.1)
+man: all
+	@mkdir -p $(BUILD)/man
+	$(Q)for page in $(MAN_PAGES); do \
+		command=$${page#torchless}; command=$${command#-}; \
+		$(BUILD)/torchless help --man $${command%.1} > $(BUILD)/man/$$page || exit 1; done
+
+## install: install the program, its model, extension, manual and completions (PREFIX=/usr/local, DESTDIR=)
 .PHONY: install uninstall
 INSTALLED = bin/torchless lib/torchless.so share/bash-completion/completions/torchless \
             share/zsh/site-functions/_torchless share/fish/vendor_completions.d/torchless.fish \
-            share/doc/torchless/LICENSE $(MODEL_FILES:lessons/%=share/torchless/%)
+            share/doc/torchless/LICENSE $(MODEL_FILES:lessons/%=share/torchless/%) \
+            $(MAN_PAGES:%=share/man/man1/%)
 MODEL_FILES = $(wildcard lessons/model/*)
-install: all extension
+install: all extension man
 	$(Q)install -Dm755 $(BUILD)/torchless $(DESTDIR)$(PREFIX)/bin/torchless
 	$(Q)install -Dm755 $(EXT) $(DESTDIR)$(PREFIX)/lib/torchless.so
 	$(Q)install -Dm644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/torchless/LICENSE
 	$(Q)for f in $(MODEL_FILES); do \
 		install -Dm644 $$f $(DESTDIR)$(PREFIX)/share/torchless/$${f#lessons/} || exit 1; done
+	$(Q)for page in $(MAN_PAGES); do \
+		install -Dm644 $(BUILD)/man/$$page $(DESTDIR)$(PREFIX)/share/man/man1/$$page || exit 1; done
 	$(Q)for s in bash:bash-completion/completions/torchless zsh:zsh/site-functions/_torchless \
 		fish:fish/vendor_completions.d/torchless.fish; do \
 		to=$(DESTDIR)$(PREFIX)/share/$${s#*:}; mkdir -p $$(dirname $$to); \

@@ -25,6 +25,58 @@ for c in $commands; do
 done
 is "no help has two lines alike" "" "$("$T" help | sort | uniq -d | grep .)"
 
+# A manual page a command, of the same words. A stray help file, or none, is found by name.
+is "a help text a command" "$(printf '%s\n' "$commands" | tr ' ' '\n' | sort | paste -sd' ')" \
+	"$(for f in src/cli/help/*.txt; do basename "$f" .txt; done | sort | paste -sd' ')"
+for c in '' $commands; do
+	title=$(printf '%s' "${c:+-$c}" | tr '[:lower:]' '[:upper:]' | sed 's/-/\\-/')
+	"$T" help --man ${c:+"$c"} >"$work/torchless${c:+-$c}.1" || fail "help --man $c"
+	head -n 1 "$work/torchless${c:+-$c}.1" | grep -qF ".TH \"TORCHLESS$title\" 1 \"\" \"torchless 0" || fail "page $c: $(head -n 1 "$work/torchless${c:+-$c}.1")"
+	if [ -n "$c" ]; then "$T" "$c" --help >"$work/torchless-$c.help"; else "$T" help >"$work/torchless.help"; fi
+done
+if command -v groff >/dev/null; then
+	for page in "$work"/*.1; do
+		LC_ALL=C.UTF-8 GROFF_NO_SGR=1 groff -man -Tutf8 -ww "$page" >"$page.shown" 2>"$err"
+		is "$(basename "$page") as groff reads it" "" "$(cat "$err")"
+	done
+	python3 - "$work"/*.1 <<'PY' || failures=1
+import re, sys
+for page in sys.argv[1:]:
+    shown = re.sub(".\b", "", open(page + ".shown", encoding="utf-8").read()).replace("`", "")
+    words = " ".join(shown.split())
+    help = open(page[:-1] + "help", encoding="utf-8").read().replace("`", "")
+    examples = re.split(r"(?m)^(?:examples:|.*To begin:)$", help)[1].strip().split("\n")
+    missing = [e for e in examples if e.strip() not in shown]
+    if "-" in page.rsplit("/", 1)[1]:  # a command: every paragraph and every option, word by word
+        details, options = re.split(r"(?m)^options:$", help.split("\n", 4)[4].split("\nexamples:")[0])
+        entries = re.split(r"\n(?=  +(?:-\w|--\w|\.\w))", options.replace("\nin the shell:", ""))
+        assert len(entries) > 5, page
+        missing += [text for text in details.split("\n\n") + entries if " ".join(text.split()) not in words]
+    if missing:
+        sys.exit(f"help.sh: {page.rsplit('/', 1)[1]} does not say {missing}")
+PY
+fi
+refuses "--man of no command" 2 "did you mean 'query'" "$T" help --man qury
+refuses "two forms of the manual" 2 "--markdown and --man exclude" "$T" help --man --markdown
+
+# A help text that lacks a section, or has another, stops the build.
+embed() { # FILE
+	sh scripts/embed-help x <"$1" >"$out" 2>"$err"
+	status=$?
+}
+for section in args summary details examples; do
+	sed "/^# $section/,/^\$/d" src/cli/help/info.txt >"$work/part.txt" && embed "$work/part.txt"
+	is "a help text without $section: status" 1 "$status"
+	has "a help text without $section" "^x\.txt:[0-9]+: .*$section" "$err"
+	sed "/^# $section/{p;s/.*//;}" src/cli/help/run.txt | sed "/^# $section/,/^# /{/^[^#]/d;}" >"$work/empty.txt"
+	[ "$section" = args ] && continue
+	embed "$work/empty.txt"
+	is "a help text whose $section is empty: status" 1 "$status"
+	has "a help text whose $section is empty" "\"$section\" is empty" "$err"
+done
+{ cat src/cli/help/info.txt; printf '# more\nx\n'; } >"$work/more.txt" && embed "$work/more.txt"
+has "a help text with a section of its own" "behind the last section" "$err"
+
 try "$T"
 is "no command: status" 0 "$status"
 has "no command" '^usage: torchless COMMAND' "$out"

@@ -72,16 +72,16 @@ static void add_line(FILE *out, const char *s, size_t len)
 	fputc('\n', out);
 }
 
+/* Lines that are not empty, as paragraphs behind a heading. */
 static void add_paragraphs(FILE *out, const char *s)
 {
-	while (*s) {
+	for (bool first = true; *s; first = false) {
 		size_t len = strcspn(s, "\n");
 
-		if (len > 0)
+		if (!first)
 			fprintf(out, ".PP\n");
-		if (len > 0)
-			add_line(out, s, len);
-		s += len + (s[len] == '\n');
+		add_line(out, s, len);
+		s += len + strspn(s + len, "\n");
 	}
 }
 
