@@ -193,9 +193,9 @@ t.type("SELECT"); t.keys("Enter"); t.type("logprob, ent"); t.keys("Tab"); t.type
 t.keys("Enter")
 t.expect("Tab in the second line", r"│ entropy │")
 
-t.type("SELECT nothing"); t.keys("C-c")
+t.type("SELECT nothing"); t.wait(r"> SELECT nothing$"); t.keys("C-c")
 t.expect("Ctrl-C clears the line", r"SELECT nothing.*\n+trace\.db>$")
-t.type("SELECT 1,"); t.keys("Enter"); t.keys("C-c")
+t.type("SELECT 1,"); t.keys("Enter"); t.wait(r"^     \.\.\.>$"); t.keys("C-c")
 t.expect("and a statement half typed", r"^     \.\.\.>.*\n+trace\.db>$")
 t.type("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n;")
 t.wait(r"max\(i\) FROM n;$")
@@ -274,6 +274,35 @@ t.expect("and answers", r"│     42 │")
 t.keys("C-d")
 t.expect("and ends", r"^status 0")
 t.close()
+
+# A real pager: Ctrl-C is its own, and leaving it leads back to the prompt.
+if subprocess.run(["sh", "-c", "command -v less"], capture_output=True).returncode == 0:
+    t = Terminal("-q", "--limit", "0", PAGER="less", LESS="")
+    t.type("SELECT fqn, fqn f2 FROM v_value;"); t.keys("Enter")
+    t.expect("a pager shows the beginning", r"\A┌─+[^\x00]*\n:$")
+    t.keys("C-c")
+    end, beginning = time.time() + 10, t.screen()
+    while t.screen() == beginning and time.time() < end:  # Ctrl-C drops what was typed with it
+        t.keys("G"); time.sleep(0.1)
+    t.expect("and after Ctrl-C the end", r"^└─+┴─+┘$")
+    t.keys("q"); t.type("SELECT 40 + 2;"); t.keys("Enter")
+    t.expect("and the shell goes on", r"│     42 │")
+    t.type("SELECT 1"); t.wait(r"> SELECT 1$"); t.keys("C-c")
+    t.expect("where Ctrl-C clears the line", r"SELECT 1.*\n+trace\.db>$")
+    t.keys("C-d")
+    t.expect("and Ctrl-D leaves", r"^status 0")
+    t.close()
+
+# vi's keys of an ~/.editrc leave Tab and the prompt as they are.
+with open(work + "/.editrc", "w") as f:
+    f.write("bind -v\n")
+t = Terminal()
+t.type("SELECT fqn FROM v_val"); t.keys("Tab")
+t.expect("Tab with bind -v", r"FROM v_value$")
+t.type(" LIMIT 1"); t.keys("Escape"); t.type("0i"); t.type("EXPLAIN ")
+t.expect("vi's keys", r"^trace\.db> EXPLAIN SELECT fqn FROM v_value LIMIT 1$")
+t.close()
+os.remove(work + "/.editrc")
 
 # The other way round: stdin is a terminal, stdout is a file, which gets results only.
 import pty

@@ -123,6 +123,68 @@ check("tokenize escapes", "\x1b]" not in out and "\x07" not in out, out)
 out, _ = on_terminal("info", "-m", model, "--program")
 check("info --program fits no more than the screen", all(len(l) <= 100 for l in plain(out).split("\n")), out)
 
+# A pager, for what is longer than the screen of 24 lines, and only where both ends are a terminal.
+def paged(*args, pager, typed=b"", stdin=None, path=os.environ["PATH"]):
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.environ.update(TERM="dumb", LC_ALL="C.UTF-8", LINES="24", PATH=path)
+        os.environ.pop("PAGER", None)
+        if pager is not None:
+            os.environ["PAGER"] = pager
+        if stdin:
+            os.dup2(os.open(stdin, os.O_RDONLY), 0)
+        os.execv(torchless, ["torchless", *args])
+    os.write(fd, typed)
+    out = b""
+    while True:
+        try:
+            data = os.read(fd, 65536)
+        except OSError:
+            break
+        if not data:
+            break
+        out += data
+    return out.decode("utf-8", "strict").replace("\r\n", "\n"), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+def program(name, text):
+    os.makedirs("bin", exist_ok=True)
+    with open(f"bin/{name}", "w") as f:
+        f.write(f"#!/bin/sh\n{text}\n")
+    os.chmod(f"bin/{name}", 0o755)
+
+mark, cat = "sed 's/^/paged:/'", subprocess.run(["sh", "-c", "command -v cat"], capture_output=True, text=True).stdout.strip()
+help = subprocess.run([torchless, "help", "trace"], capture_output=True, text=True).stdout
+marked = "".join(f"paged:{line}\n" for line in help.splitlines())
+for args in (["help", "trace"], ["trace", "--help"], ["trace", "-h"]):
+    check(f"{args} is paged", paged(*args, pager=mark) == (marked, 0), paged(*args, pager=mark))
+check("what fits is not", paged("help", pager=mark)[0].startswith("Run a"), paged("help", pager=mark))
+check("nor what is piped", subprocess.run([torchless, "help", "trace"], env={**os.environ, "PAGER": mark}, capture_output=True, text=True).stdout == help)
+check("nor with a stdin that is no terminal", paged("help", "trace", pager=mark, stdin="/dev/null") == (help, 0))
+check("nor what is for programs", "paged:" not in paged("help", "--man", "trace", pager=mark)[0])
+program("cat", "echo cat >>called"), program("less", f'echo "less $*" >>called; exec {cat}')
+fakes = os.getcwd() + "/bin:" + os.environ["PATH"]
+for off in ("cat", "", " "):
+    check(f"PAGER={off!r} turns it off", paged("help", "trace", pager=off, path=fakes) == (help, 0) and not os.path.exists("called"))
+check("less without PAGER", paged("help", "trace", pager=None, path=fakes) == (help, 0) and open("called").read() == "less -FRX\n")
+check("no pager without less", paged("help", "trace", pager=None, path="/nowhere") == (help, 0))
+out, status = paged("help", "trace", pager="no-such-pager")
+check("a pager that is not there", status == 0 and out.endswith(help), out[:200])
+check("one that leaves early", paged("help", "trace", pager="head -n 1") == (help.split("\n")[0] + "\n", 0))
+
+# In the shell: not the rows that are shown anyway, but those that one asked for, and lists.
+numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 30000) SELECT i FROM n;\n"
+shell = lambda pager, text: paged("query", pager=pager, typed=text.encode() + b".quit\n")
+out, status = shell(mark, numbers)
+check("the first rows are not paged", status == 0 and "│ 40 │" in out and "paged:" not in out, out[-300:])
+out, status = shell(mark, ".limit 0\n" + numbers)
+check("all rows are", status == 0 and "paged:│     1 │\n" in out and "paged:│ 30000 │" in out, out[-300:])
+out, status = shell(mark, ".mode csv\n.limit 0\n" + numbers)
+check("but not as CSV", status == 0 and "30000" in out and "paged:" not in out, out[-300:])
+out, status = shell(mark, ".schema\n.saved\n")
+check("lists are", status == 0 and "paged:│ v_token" in out and "paged:  residual" in out, out[-300:])
+out, status = shell("head -n 4", ".limit 0\n" + numbers + "SELECT 'still ' || 'here';\n")
+check("the shell outlives a pager that leaves early", status == 0 and "│     1 │" in out and "│     2 │" not in out and "still here" in out, out[-300:])
+
 # stdout that cannot be written.
 for args in (["run", "-q", "-m", model, "x"], ["info", "-m", model], ["help"], ["query", "SELECT * FROM v_value"],
              ["tokenize", "-m", model, "x"], ["tokenize", "-m", model, "--json", "x"], ["trace", "--json", "-m", model, "x"]):

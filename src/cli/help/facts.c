@@ -28,7 +28,7 @@ const struct help_fact help_variables[] = {
 	  "the kernels to compute with: `avx2`, or `ref`, the plain loops that define the rest" },
 	{ "NO_COLOR", "no colour" },
 	{ "PAGER",
-	  "what shows help, and lists of the query shell, that are longer than the screen of a "
+	  "what shows help, and rows and lists of the query shell, that are longer than the screen of a "
 	  "terminal (default `less -FRX`); empty or `cat`: nothing" },
 	{ NULL, NULL },
 };

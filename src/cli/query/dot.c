@@ -18,6 +18,7 @@ static struct query_settings list_settings(const struct shell *s)
 
 	set.max_rows = 0;
 	set.footer = false;
+	set.pages = true;
 	return set;
 }
 
@@ -42,6 +43,7 @@ static int is_none(const char *what, const char *name, const struct name_list *c
 static int dot_help(struct shell *s, const struct words *w, const char *rest, struct err *err)
 {
 	const struct dot_command *only = NULL;
+	struct ui_pager pager;
 	struct ui_table t;
 
 	(void)rest;
@@ -66,7 +68,9 @@ static int dot_help(struct shell *s, const struct words *w, const char *rest, st
 		ui_table_cellf(&t, ".%s%s%s", c->name, *c->args ? " " : "", c->args);
 		ui_table_cell(&t, c->doc, strlen(c->doc));
 	}
-	ui_table_print(&t, &s->in->out, ui_table_style_for(&s->in->out));
+	ui_pager_open(&pager, &s->in->out);
+	ui_table_print(&t, &pager.ui, ui_table_style_for(&pager.ui));
+	ui_pager_close(&pager);
 	ui_table_release(&t);
 	return 0;
 }
@@ -198,12 +202,14 @@ static int dot_schema(struct shell *s, const struct words *w, const char *rest, 
 
 static int dot_saved(struct shell *s, const struct words *w, const char *rest, struct err *err)
 {
-	const struct query_settings set = shell_settings(s);
+	struct query_settings set = shell_settings(s);
 	const char *const *given = (const char *const *)w->list.list + 1;
 
 	(void)rest;
-	if (w->list.n == 0)
+	if (w->list.n == 0) {
+		set.pages = true;
 		return query_list(s->in, s->rec, &set, err);
+	}
 	if (query_params_check(given, w->list.n - 1, err))
 		return err->code;
 	return query_saved(s->in, s->rec, &set, w->list.list[0], given, w->list.n - 1, err);

@@ -131,6 +131,7 @@ int query_list(struct invocation *in, struct recording *rec, const struct query_
 	       struct err *err)
 {
 	struct list l = { .in = in };
+	struct ui_pager pager;
 	int r;
 
 	if (set->form == QUERY_TABS || set->form == QUERY_CSV)
@@ -142,8 +143,13 @@ int query_list(struct invocation *in, struct recording *rec, const struct query_
 	} else {
 		r = list_for_people(&l, rec, err);
 	}
-	if (r == 0 && l.text.len)
+	if (r == 0 && l.text.len && set->pages && set->form != QUERY_JSON) {
+		ui_pager_open(&pager, &in->out);
+		fwrite(l.text.data, 1, l.text.len, pager.ui.out);
+		ui_pager_close(&pager);
+	} else if (r == 0 && l.text.len) {
 		r = write_out(l.text.data, l.text.len, err);
+	}
 	text_release(&l.text);
 	text_release(&l.topic);
 	return r;

@@ -305,22 +305,39 @@ static int64_t cut_records(struct printer *p)
 	return (int64_t)(t->n_cells / width);
 }
 
+/* The box, with its footer below it. */
+static void print_box(struct printer *p, const struct ui *ui, const struct rows_found *found,
+		      int64_t shown)
+{
+	struct text footer = { 0 }, line = { 0 };
+
+	ui_table_print(&p->table, ui,
+		       p->set->form == QUERY_RECORDS ? UI_TABLE_RECORDS : UI_TABLE_BOX);
+	if (p->set->footer) {
+		add_footer(&footer, p, found, shown);
+		ui_add_styled(&line, ui, UI_DIM, footer.data, footer.len);
+		text_addc(&line, '\n');
+		fwrite(line.data, 1, line.len, ui->out);
+	}
+	text_release(&footer);
+	text_release(&line);
+}
+
 static int box_end(void *ctx, const struct rows_found *found)
 {
 	struct printer *p = ctx;
-	struct text footer = { 0 };
 	int64_t shown = cut_records(p);
+	struct ui_pager pager;
 
-	ui_table_print(&p->table, &p->in->out,
-		       p->set->form == QUERY_RECORDS ? UI_TABLE_RECORDS : UI_TABLE_BOX);
+	if (p->set->pages) {
+		ui_pager_open(&pager, &p->in->out);
+		print_box(p, &pager.ui, found, shown);
+		ui_pager_close(&pager);
+	} else {
+		print_box(p, &p->in->out, found, shown);
+	}
 	ui_table_release(&p->table);
-	text_clear(&p->line);
-	if (!p->set->footer)
-		return 0;
-	add_footer(&footer, p, found, shown);
-	ui_add_styled(&p->line, &p->in->out, UI_DIM, footer.data, footer.len);
-	text_release(&footer);
-	return write_line(p);
+	return 0;
 }
 
 /* ---- running ------------------------------------------------------------------------------- */

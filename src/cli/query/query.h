@@ -19,6 +19,7 @@ struct query_settings {
 	int64_t max_ns;      /* 0: any time */
 	int64_t max_wait_ns; /* until the next row; 0: any time */
 	bool footer;         /* rows and time below a box */
+	bool pages;          /* a box that is longer than the screen goes through a pager */
 	const char *more;    /* how to see more rows: "--limit 0" */
 };
 

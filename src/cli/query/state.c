@@ -19,6 +19,8 @@ struct query_settings shell_settings(const struct shell *s)
 	bool is_box = set.form == QUERY_BOX || set.form == QUERY_RECORDS;
 
 	set.footer = is_box && s->in->out.is_terminal && !option_on(s->in, OPT_QUIET);
+	/* Who asked for more rows wants to read them all; the usual few only scroll. */
+	set.pages = s->limit >= 0 || !set.footer;
 	set.more = ".limit 0";
 	set.max_rows = s->limit >= 0 ? s->limit : set.footer ? PERSON_ROWS : 0;
 	set.max_records = s->limit < 0 && set.footer ? PERSON_RECORDS : 0;
