@@ -17,7 +17,7 @@
 
 static const struct inner_command query_shell_commands[] = {
 #define DOT(name, args, argument, min, max, run, doc) { "." name, args, doc },
-#include "query/dot.def"
+#include "dot.def"
 	{ NULL, NULL, NULL },
 };
 

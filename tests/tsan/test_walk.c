@@ -17,7 +17,8 @@ static int walk(struct model *m, const char *folder, int threads)
 	setup.pool = threads_new(threads, &err);
 	good = setup.pool && walks_hold(&setup, 7001, 40, &failed, &why);
 	if (!good)
-		fprintf(stderr, "%d threads: %s%s\n", threads, err.message, why.data ? why.data : "");
+		fprintf(stderr, "%d threads: %s%s\n", threads, err.message,
+			why.data ? why.data : "");
 	text_release(&why);
 	threads_free(setup.pool);
 	return good ? 0 : 1;
@@ -32,8 +33,7 @@ int main(void)
 	int failures;
 
 	tiny_write(&t, dir, sizeof(dir));
-	if (!mkdtemp(folder) ||
-	    model_open(&m, dir, CHECKPOINT_CONFIG | CHECKPOINT_WEIGHTS, &err)) {
+	if (!mkdtemp(folder) || model_open(&m, dir, CHECKPOINT_CONFIG | CHECKPOINT_WEIGHTS, &err)) {
 		fprintf(stderr, "%s\n", err.message);
 		return 1;
 	}

@@ -402,7 +402,7 @@ static int dot_timeout(struct shell *s, const struct words *w, const char *rest,
 
 const struct dot_command dot_commands[] = {
 #define DOT(name, args, argument, min, max, run, doc) { name, args, argument, min, max, run, doc },
-#include "dot.def"
+#include "../dot.def"
 };
 const int dot_commands_len = (int)(sizeof(dot_commands) / sizeof(dot_commands[0]));
 

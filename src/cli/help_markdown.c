@@ -1,5 +1,5 @@
 /*
- * markdown.c -- the manual as Markdown: docs/cli.md.
+ * help_markdown.c -- the manual as Markdown: docs/cli.md.
  */
 #include "help.h"
 

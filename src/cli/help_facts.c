@@ -1,5 +1,5 @@
 /*
- * facts.c -- what the manual says of torchless as a whole.
+ * help_facts.c -- what the manual says of torchless as a whole.
  */
 #include "help.h"
 

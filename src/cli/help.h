@@ -1,6 +1,6 @@
 /*
- * help.h -- what the forms of the manual share: help.c is for the terminal, markdown.c writes
- * docs/cli.md, man.c pages for man(1).
+ * help.h -- what the forms of the manual share: help.c is for the terminal, help_markdown.c writes
+ * docs/cli.md, help_man.c pages for man(1).
  */
 #ifndef TORCHLESS_HELP_H
 #define TORCHLESS_HELP_H

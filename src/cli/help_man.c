@@ -1,5 +1,5 @@
 /*
- * man.c -- the manual as pages for man(1): torchless(1) and torchless-<command>(1).
+ * help_man.c -- the manual as pages for man(1): torchless(1) and torchless-<command>(1).
  *
  * The macros of man(7), which groff and mandoc both read.  Whatever is text goes through
  * add_text(): in roff a backslash, a dot or a quote at the beginning of a line, and a hyphen that a
