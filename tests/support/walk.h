@@ -94,14 +94,16 @@ static inline enum move_kind walk_kind(uint32_t x)
 	return (enum move_kind)k;
 }
 
-static inline struct walk walk_make(uint64_t seed, const struct walk_setup *setup)
+/* Walks whose seeds differ in the last digit only share their options, and so a recording. */
+#define WALK_BLOCK 10
+
+static inline void walk_make_options(struct walk *w, uint64_t block, const struct walk_setup *setup)
 {
 	static const int64_t chunks[] = { 3, 4, 512 };
-	uint64_t state = seed;
-	struct walk w = { .seed = seed, .first_prompt = walk_random(&state) };
+	uint64_t state = ~block;
 
-	w.records = walk_random(&state) % 4 > 0;
-	w.session = (struct session_options){
+	w->records = walk_random(&state) % 4 > 0;
+	w->session = (struct session_options){
 		.executor = { .kernels = kernels_select(NULL),
 			      .pool = setup->pool,
 			      .plan = walk_random(&state) % 3 ? PLAN_DEBUG : PLAN_RUN,
@@ -116,7 +118,15 @@ static inline struct walk walk_make(uint64_t seed, const struct walk_setup *setu
 		.ignore_eos = walk_random(&state) % 2,
 	};
 	/* A ring keeps less than a recording shows, so it is walked without one. */
-	w.session.executor.ring = !w.records && walk_random(&state) % 2;
+	w->session.executor.ring = !w->records && walk_random(&state) % 2;
+}
+
+static inline struct walk walk_make(uint64_t seed, const struct walk_setup *setup)
+{
+	uint64_t state = seed;
+	struct walk w = { .seed = seed, .first_prompt = walk_random(&state) };
+
+	walk_make_options(&w, seed / WALK_BLOCK, setup);
 	w.n_moves = 3 + (int)(walk_random(&state) % (WALK_MOVES - 2));
 	for (int i = 0; i < w.n_moves; i++) {
 		w.moves[i].kind = walk_kind(walk_random(&state));
@@ -648,34 +658,57 @@ static inline bool walk_same_recording(const char *path_a, const char *path_b, b
 /* ---- one walk, and the shortest
  * ------------------------------------------------------------------ */
 
-static inline void walk_close(struct walker *w)
+/* Two sessions with the same options: one that walks, one that goes straight. */
+struct walk_pair {
+	struct walker walks, straight;
+};
+
+static inline bool walk_pair_open(struct walk_pair *p, const struct walk_setup *setup,
+				  const struct walk *walk, struct text *why)
 {
-	if (w->r.writer)
-		recorder_close(&w->r, 0, &w->err);
-	recorder_release(&w->r);
-	if (w->has_file)
-		unlink(w->path);
+	bool good = walk_open(&p->walks, setup, walk, "walk") == 0;
+
+	good = walk_open(&p->straight, setup, walk, "straight") == 0 && good;
+	return good || walk_fail(why, "%s%s\n", p->walks.err.message, p->straight.err.message);
 }
 
 /* Whether the walk ends where the straight way ends; else why not. */
+static inline bool walk_pair_walk(struct walk_pair *p, const struct walk *walk, struct text *why)
+{
+	p->walks.walk = p->straight.walk = walk;
+	p->walks.n_runs = p->straight.n_runs = 0;
+	executor_clear_edits(&p->walks.s->executor);
+	return walk_run(&p->walks, why) && walk_straight(&p->straight, &p->walks, why) &&
+	       walk_same_session(&p->walks, &p->straight, why);
+}
+
+/* Close both, and whether their recordings are the same. */
+static inline bool walk_pair_close(struct walk_pair *p, bool views, struct text *why)
+{
+	struct walker *a = &p->walks, *b = &p->straight;
+	bool good = true;
+
+	if (a->has_file)
+		good = (recorder_close(&a->r, 0, &a->err) == 0 &&
+			recorder_close(&b->r, 0, &b->err) == 0) ||
+		       walk_fail(why, "closing: %s%s\n", a->err.message, b->err.message);
+	good = good && (!a->has_file || walk_same_recording(a->path, b->path, views, why));
+	for (int i = 0; i < 2; i++) {
+		recorder_release(i ? &b->r : &a->r);
+		unlink(i ? b->path : a->path);
+	}
+	return good;
+}
+
 static inline bool walk_holds(const struct walk_setup *setup, const struct walk *walk,
 			      struct text *why)
 {
-	struct walker a, b;
-	bool good = walk_open(&a, setup, walk, "walk") == 0;
-	bool opened = walk_open(&b, setup, walk, "straight") == 0;
+	struct text ignored = { 0 };
+	struct walk_pair pair;
+	bool good = walk_pair_open(&pair, setup, walk, why) && walk_pair_walk(&pair, walk, why);
 
-	if (!good || !opened)
-		return walk_fail(why, "%s%s\n", a.err.message, b.err.message);
-	good = walk_run(&a, why) && walk_straight(&b, &a, why) && walk_same_session(&a, &b, why);
-	if (good && walk->records)
-		good = (recorder_close(&a.r, 0, &a.err) == 0 &&
-			recorder_close(&b.r, 0, &b.err) == 0) ||
-		       walk_fail(why, "closing: %s%s\n", a.err.message, b.err.message);
-	if (good && walk->records)
-		good = walk_same_recording(a.path, b.path, walk->seed % 8 == 0, why);
-	walk_close(&a);
-	walk_close(&b);
+	good = walk_pair_close(&pair, true, good ? why : &ignored) && good;
+	text_release(&ignored);
 	return good;
 }
 
@@ -702,6 +735,44 @@ static inline void walk_shrink(const struct walk_setup *setup, struct walk *walk
 	}
 }
 
+/* Say of a walk that fails alone which moves are enough. */
+static inline bool walk_report(const struct walk_setup *setup, struct walk *walk, struct text *why)
+{
+	struct text reason = { 0 };
+	bool fails = !walk_holds(setup, walk, &reason);
+
+	if (fails) {
+		text_adds(why, "a walk fails: ");
+		walk_describe(walk, why);
+		walk_shrink(setup, walk);
+		text_clear(&reason);
+		walk_holds(setup, walk, &reason);
+		text_addf(why, "\n%d moves are enough: ", walk->n_moves);
+		walk_describe(walk, why);
+		text_addf(why, "\n%s", reason.data ? reason.data : "");
+	}
+	text_release(&reason);
+	return fails;
+}
+
+/* Walks [first, first + n) of one block, in one recording. */
+static inline bool walk_block_holds(const struct walk_setup *setup, uint64_t first, int n,
+				    struct text *why)
+{
+	struct walk walk = walk_make(first, setup);
+	struct text ignored = { 0 };
+	struct walk_pair pair;
+	bool good = walk_pair_open(&pair, setup, &walk, why);
+
+	for (int i = 0; i < n && good; i++) {
+		walk = walk_make(first + (uint64_t)i, setup);
+		good = walk_pair_walk(&pair, &walk, why);
+	}
+	good = walk_pair_close(&pair, first / WALK_BLOCK % 4 == 0, good ? why : &ignored) && good;
+	text_release(&ignored);
+	return good;
+}
+
 /*
  * Walks from seed `first` on; true when all of them hold.  Of the first that does not *failed is
  * the shortest that fails as well, and why says both.
@@ -709,23 +780,29 @@ static inline void walk_shrink(const struct walk_setup *setup, struct walk *walk
 static inline bool walks_hold(const struct walk_setup *setup, uint64_t first, int n,
 			      struct walk *failed, struct text *why)
 {
-	for (int i = 0; i < n; i++) {
-		struct walk walk = walk_make(first + (uint64_t)i, setup);
-		struct text reason = { 0 };
+	uint64_t end = first + (uint64_t)n, next;
 
-		if (walk_holds(setup, &walk, &reason))
-			continue;
-		text_adds(why, "a walk fails: ");
-		walk_describe(&walk, why);
-		walk_shrink(setup, &walk);
-		text_clear(&reason);
-		walk_holds(setup, &walk, &reason);
-		text_addf(why, "\n%d moves are enough: ", walk.n_moves);
-		walk_describe(&walk, why);
-		text_addf(why, "\n%s", reason.data ? reason.data : "");
+	for (uint64_t at = first; at < end; at = next) {
+		struct text reason = { 0 };
+		bool good;
+
+		next = (at / WALK_BLOCK + 1) * WALK_BLOCK;
+		next = next < end ? next : end;
+		good = walk_block_holds(setup, at, (int)(next - at), &reason);
+		for (uint64_t seed = at; seed < next && !good; seed++) {
+			*failed = walk_make(seed, setup);
+			if (walk_report(setup, failed, why)) {
+				text_release(&reason);
+				return false;
+			}
+		}
+		if (!good)
+			text_addf(why, "walks %llu to %llu fail together and not alone: %s",
+				  (unsigned long long)at, (unsigned long long)next - 1,
+				  reason.data ? reason.data : "");
 		text_release(&reason);
-		*failed = walk;
-		return false;
+		if (!good)
+			return false;
 	}
 	return true;
 }

@@ -15,7 +15,7 @@ static int walk(struct model *m, const char *folder, int threads)
 	bool good;
 
 	setup.pool = threads_new(threads, &err);
-	good = setup.pool && walks_hold(&setup, 7001, 40, &failed, &why);
+	good = setup.pool && walks_hold(&setup, 7000, 40, &failed, &why);
 	if (!good)
 		fprintf(stderr, "%d threads: %s%s\n", threads, err.message,
 			why.data ? why.data : "");
