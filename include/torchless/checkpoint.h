@@ -70,4 +70,7 @@ const char *checkpoint_first_bad_weight(const struct checkpoint *ck, struct thre
 int checkpoint_hash(const struct checkpoint *ck, struct threads *pool, uint8_t hash[16],
 		    struct err *err);
 
+/* XXH3-128 of the bytes of its tokenizer.json, which must be open. */
+void checkpoint_tokenizer_hash(const struct checkpoint *ck, uint8_t hash[16]);
+
 #endif

@@ -6,7 +6,6 @@
  * wherever the recording is.
  */
 #define XXH_INLINE_ALL
-#include <xxhash.h>
 
 #include "inspect_impl.h"
 
@@ -172,10 +171,10 @@ int inspect_model(struct inspect *in, int64_t run, struct model **model, struct 
 
 static int check_tokenizer(const struct checkpoint *ck, const struct origin *o, struct err *err)
 {
-	XXH128_canonical_t hash;
+	uint8_t hash[16];
 
-	XXH128_canonicalFromHash(&hash, XXH3_128bits(ck->tokenizer_json, ck->tokenizer_json_len));
-	return other_hash(ck->path, "a tokenizer", hash.digest, &o->tokenizer, err);
+	checkpoint_tokenizer_hash(ck, hash);
+	return other_hash(ck->path, "a tokenizer", hash, &o->tokenizer, err);
 }
 
 int inspect_tokenizer(struct inspect *in, int64_t run, struct model *m, struct err *err)

@@ -279,6 +279,14 @@ int checkpoint_hash(const struct checkpoint *ck, struct threads *pool, uint8_t h
 	return rc;
 }
 
+void checkpoint_tokenizer_hash(const struct checkpoint *ck, uint8_t hash[16])
+{
+	XXH128_canonical_t digest;
+
+	XXH128_canonicalFromHash(&digest, XXH3_128bits(ck->tokenizer_json, ck->tokenizer_json_len));
+	memcpy(hash, digest.digest, 16);
+}
+
 /* ---- weights that are not finite ----------------------------------------------------------- */
 
 /* Whether any 16-bit word has every bit of `mask` set, which is the exponent of NaN and infinity.

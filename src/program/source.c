@@ -47,12 +47,6 @@ static int resolve(const struct executor *ex, const char *text, struct array_nam
 
 /* ---- what it is ---------------------------------------------------------------------------- */
 
-/* Where the rows of this pass begin; the last R of them may be all there is of its T. */
-static int64_t first_position(const struct executor *ex, const struct value *value)
-{
-	return ex->pos0 + (value->t.shape[0] == DIM_R ? ex->T - ex->R : 0);
-}
-
 /* ERR_USAGE when it is not there, and why. */
 static int describe(struct executor *ex, value_id v, struct array *head, struct err *err)
 {
@@ -69,7 +63,7 @@ static int describe(struct executor *ex, value_id v, struct array *head, struct 
 				       value->name);
 		head->shape[i] = t.shape[i];
 		if (axis_counts_positions(head->axes, i))
-			head->base[i] = first_position(ex, value);
+			head->base[i] = executor_pos0(ex, v);
 	}
 	if (executor_fetch(ex, v, 0, 0, &nothing, err)) /* no rows: whether it is there at all */
 		return err->code;

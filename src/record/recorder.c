@@ -26,15 +26,6 @@ static struct bytes piece_of(void *ctx, int32_t id)
 	return (struct bytes){ r->piece.data, r->piece.len };
 }
 
-static void hash_tokenizer(const struct checkpoint *ck, uint8_t hash[16])
-{
-	XXH128_canonical_t canonical;
-
-	XXH128_canonicalFromHash(&canonical,
-				 XXH3_128bits(ck->tokenizer_json, ck->tokenizer_json_len));
-	memcpy(hash, canonical.digest, 16);
-}
-
 struct trace_options recorder_trace_options(const struct recorder *r)
 {
 	return (struct trace_options){
@@ -77,7 +68,7 @@ void recorder_describe_model(struct recorder *r, struct trace_model *m)
 		.ctx = r,
 	};
 	if (model->tokenizer) {
-		hash_tokenizer(ck, r->tokenizer_hash);
+		checkpoint_tokenizer_hash(ck, r->tokenizer_hash);
 		m->tokenizer_hash = r->tokenizer_hash;
 		m->piece = piece_of;
 	}

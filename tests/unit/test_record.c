@@ -2,23 +2,12 @@
  * test_record.c -- a session is recorded by plain options alone: no command line is near.
  */
 #include "support/recorded.h"
+#include "support/words.h"
 #include "torchless/clock.h"
 #include "torchless/record_runs.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
-
-static const char tokenizer_json[] =
-	"{\"version\":\"1.0\",\"added_tokens\":[{\"id\":1,\"content\":\"<s>\",\"special\":true,"
-	"\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false}],"
-	"\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":["
-	"{\"type\":\"Prepend\",\"prepend\":\"\xe2\x96\x81\"},"
-	"{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"\xe2\x96\x81\"}]},"
-	"\"pre_tokenizer\":null,\"post_processor\":null,\"decoder\":null,"
-	"\"model\":{\"type\":\"BPE\",\"dropout\":null,\"unk_token\":\"<unk>\",\"fuse_unk\":true,"
-	"\"byte_fallback\":false,\"vocab\":{\"<unk>\":0,\"<s>\":1,\"</s>\":2,\"a\":3,\"b\":4,"
-	"\"\xe2\x96\x81\":5,\"ab\":6,\"\xe2\x96\x81"
-	"ab\":7},\"merges\":[\"a b\",\"\xe2\x96\x81 ab\"]}}";
 
 static const int32_t ids[] = { 1, 17, 42, 9, 33 };
 
@@ -40,8 +29,8 @@ static void open_fixture(struct fixture *f)
 	cr_assert_eq(
 		model_open(&f->model, f->at.model, CHECKPOINT_CONFIG | CHECKPOINT_WEIGHTS, &f->err),
 		0, "%s", f->err.message);
-	f->model.tokenizer =
-		tokenizer_new(tokenizer_json, strlen(tokenizer_json), NULL, "test", &f->err);
+	f->model.tokenizer = tokenizer_new(words_tokenizer_json, strlen(words_tokenizer_json), NULL,
+					   "test", &f->err);
 	cr_assert(f->model.tokenizer != NULL, "%s", f->err.message);
 	f->opt = (struct record_options){
 		.generation.session = { .executor.kernels = &kernels_ref,

@@ -2,24 +2,13 @@
  * test_session.c -- a generation may be stopped anywhere and goes on as if it had not been.
  */
 #include "support/tiny.h"
+#include "support/words.h"
 #include "torchless/session.h"
 
 #include <criterion/criterion.h>
 #include <limits.h>
 #include <malloc.h>
 #include <string.h>
-
-static const char tokenizer_json[] =
-	"{\"version\":\"1.0\",\"added_tokens\":[{\"id\":1,\"content\":\"<s>\",\"special\":true,"
-	"\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false}],"
-	"\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":["
-	"{\"type\":\"Prepend\",\"prepend\":\"\xe2\x96\x81\"},"
-	"{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"\xe2\x96\x81\"}]},"
-	"\"pre_tokenizer\":null,\"post_processor\":null,\"decoder\":null,"
-	"\"model\":{\"type\":\"BPE\",\"dropout\":null,\"unk_token\":\"<unk>\",\"fuse_unk\":true,"
-	"\"byte_fallback\":false,\"vocab\":{\"<unk>\":0,\"<s>\":1,\"</s>\":2,\"a\":3,\"b\":4,"
-	"\"\xe2\x96\x81\":5,\"ab\":6,\"\xe2\x96\x81"
-	"ab\":7},\"merges\":[\"a b\",\"\xe2\x96\x81 ab\"]}}";
 
 #define N_PROMPT 13
 
@@ -38,8 +27,8 @@ static void open_fixture(struct fixture *f)
 	tiny_write(&tiny_default, f->dir, sizeof(f->dir));
 	cr_assert_eq(model_open(&f->model, f->dir, CHECKPOINT_CONFIG | CHECKPOINT_WEIGHTS, &f->err),
 		     0, "%s", f->err.message);
-	f->model.tokenizer =
-		tokenizer_new(tokenizer_json, strlen(tokenizer_json), NULL, "test", &f->err);
+	f->model.tokenizer = tokenizer_new(words_tokenizer_json, strlen(words_tokenizer_json), NULL,
+					   "test", &f->err);
 	cr_assert(f->model.tokenizer, "%s", f->err.message);
 	for (int i = 0; i < N_PROMPT; i++)
 		f->ids[i] = (i * 37 + 5) % tiny_default.vocab;
