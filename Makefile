@@ -208,7 +208,7 @@ fuzz-run: $(FUZZERS)
 
 ## test: everything CI runs: check, sanitizers, threads, clang, lint, scripts, the model, parity, tokenizers
 # A failure ends it, after the other tests of its kind; the last line counts the tests that ran.
-JOBS := -k -Otarget -j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
+JOBS := -k -Otarget --no-print-directory -j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 export TALLY
 .PHONY: test test-steps
 test:
