@@ -157,8 +157,8 @@ RUN_LONG = $(Q)TEST_SECONDS=3600 scripts/run-test -v $@ $(BUILD)/tests/log/$@
 
 ## check: the unit tests, the layers and the command-line tests (under a minute with -j)
 .PHONY: check unit cli-tests
-# The longest of them begins first.
-check: cli/trace_resume cli-tests unit layers
+# The longest of them begin first.
+check: $(filter unit/test_walk unit/test_inspect_damage cli/trace_resume cli/terminal,$(UNIT_TESTS) $(CLI_TESTS)) cli-tests unit layers
 unit: $(UNIT_TESTS)
 cli-tests: $(CLI_TESTS)
 
