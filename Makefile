@@ -163,10 +163,10 @@ unit: $(UNIT_TESTS)
 cli-tests: $(CLI_TESTS)
 
 ## unit/test_NAME: one unit test, tests/unit/test_NAME.c
-# Criterion runs the cases of a program side by side; where make runs programs so, that is enough.
+# Criterion runs the cases of a program side by side as well, so that a long one ends on every core.
 .PHONY: $(UNIT_TESTS)
 $(UNIT_TESTS): unit/%: $(BUILD)/tests/unit/%
-	$(RUN_TEST) $< $(if $(findstring jobserver,$(MAKEFLAGS)),-j1)
+	$(RUN_TEST) $<
 
 ## cli/NAME: one command-line test, tests/cli/NAME.sh
 .PHONY: $(CLI_TESTS)
