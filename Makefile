@@ -177,7 +177,13 @@ $(CLI_TESTS): cli/%: all
 # Criterion runs each test in a child and does not fail on a leak in one unless it aborts.
 .PHONY: asan
 asan:
-	$(Q)ASAN_OPTIONS=abort_on_error=1:detect_leaks=1 TEST_SECONDS=900 $(MAKE) MODE=$@ unit cli-tests
+	$(Q)ASAN_OPTIONS=abort_on_error=1:detect_leaks=1 TEST_SECONDS=900 WALKS=1000 \
+		$(MAKE) MODE=$@ unit cli-tests
+
+## walks: a thousand random walks through time on each model, see tests/support/walk.h
+.PHONY: walks
+walks: all $(BUILD)/tests/unit/test_walk
+	$(RUN_LONG) env WALKS=1000 $(BUILD)/tests/unit/test_walk
 
 ## tsan: the thread tests under ThreadSanitizer (plain programs: Criterion aborts under it)
 .PHONY: tsan
@@ -218,6 +224,7 @@ test:
 test-steps:
 	$(Q)$(MAKE) $(JOBS) CI=1 all benches extension
 	$(Q)$(MAKE) $(JOBS) CI=1 check
+	$(Q)$(MAKE) $(JOBS) CI=1 walks
 	$(Q)$(MAKE) $(JOBS) CI=1 asan
 	$(Q)$(MAKE) $(JOBS) CI=1 tsan
 	$(Q)$(MAKE) $(JOBS) clang

@@ -1,5 +1,6 @@
 /*
- * words.h -- a tokenizer.json of eight tokens, for tests: spaces become U+2581, "ab" and " ab" merge.
+ * words.h -- a tokenizer.json of eight tokens, for tests: spaces become U+2581, "ab" and " ab"
+ * merge.
  */
 #ifndef TESTS_WORDS_H
 #define TESTS_WORDS_H
