@@ -269,15 +269,16 @@ static inline void walk_keep_facts(struct walker *w)
 	run->is_picked = ex->state == EX_DONE && w->s->n_marks > 0 &&
 			 w->s->n_tokens > w->s->marks[ex->bound_pass].n_tokens;
 	run->n_edits = ex->n_edits;
-	memcpy(run->edits, ex->edits, (size_t)ex->n_edits * sizeof(*ex->edits));
 	for (int i = 0; i < run->n_edits; i++) { /* what the log points to goes with the edit */
+		run->edits[i] = ex->edits[i];
 		run->edits[i].source = walk_source;
 		if (run->edits[i].data)
 			run->numbers[i] = run->edits[i].data[0];
 		run->edits[i].data = &run->numbers[i];
 	}
 	run->n_forced = w->s->n_forced;
-	memcpy(run->forced, w->s->forced, (size_t)w->s->n_forced * sizeof(*w->s->forced));
+	for (int i = 0; i < run->n_forced; i++)
+		run->forced[i] = w->s->forced[i];
 }
 
 static inline int walk_end_run(struct walker *w)
@@ -550,7 +551,8 @@ static inline bool walk_same_session(struct walker *a, struct walker *b, struct 
 	const struct executor *ex = &x->executor;
 
 	if (x->n_tokens != y->n_tokens ||
-	    memcmp(x->tokens, y->tokens, (size_t)x->n_tokens * sizeof(*x->tokens)) != 0)
+	    (x->n_tokens > 0 &&
+	     memcmp(x->tokens, y->tokens, (size_t)x->n_tokens * sizeof(*x->tokens)) != 0))
 		return walk_fail(why, "other tokens: %lld and %lld\n", (long long)x->n_tokens,
 				 (long long)y->n_tokens);
 	if (memcmp(x->sampler.rng, y->sampler.rng, sizeof(x->sampler.rng)) != 0)
