@@ -70,8 +70,9 @@ struct executor {
 	int64_t pos0;    /* absolute position of row 0 */
 	int pc;          /* the next op to run; n_ops when the pass is done */
 	/*
-	 * Nanoseconds that ops have taken since the last restart, while there were hooks: `before`
-	 * reads when its op begins, `after` when it ended.  It stands still at a stop and in hooks.
+	 * Nanoseconds that ops have taken since the last restart, while a hook had an `after`:
+	 * `before` reads when its op begins, `after` when it ended.  It stands still at a stop and
+	 * in hooks.
 	 */
 	int64_t model_ns;
 
@@ -117,7 +118,10 @@ int executor_begin(struct executor *ex, const int32_t *ids, int64_t n, bool all_
 /* Run from `pc` to the end of the pass or until a hook pauses.  Negative ERR_* on failure. */
 int executor_run(struct executor *ex, struct err *err);
 
-/* Run one op (hooks included); EXECUTOR_DONE when it was the last. */
+/*
+ * Run one op (hooks included) and return EXECUTOR_PAUSED; behind the last one end the pass, and
+ * return EXECUTOR_DONE, as without a pass.
+ */
 int executor_step(struct executor *ex, struct err *err);
 
 /*
@@ -185,6 +189,13 @@ int64_t executor_pos0(const struct executor *ex, value_id v);
  * the value, ERR_MEMORY.
  */
 int executor_add_edit(struct executor *ex, const struct edit *e, struct err *err);
+
+/*
+ * Whether the edit has as many numbers as a pass over T tokens from pos0 on, with R rows of logits,
+ * has elements for them: ERR_USAGE.  executor_begin() asks it of the log.
+ */
+int executor_check_edit(const struct executor *ex, const struct edit *e, int64_t pos0, int64_t T,
+			int64_t R, struct err *err);
 
 /* Take an edit out of the log; a weight is again what its other edits make of it. */
 int executor_remove_edit(struct executor *ex, int id, struct err *err);

@@ -118,6 +118,6 @@ struct stage_run {
 	int n, at;
 	bool resumed;
 };
-int stage_run(struct stage_run *run, struct hook *hooks, struct err *err);
+int stage_run(struct stage_run *run, struct hook *const *hooks, struct err *err);
 
 #endif

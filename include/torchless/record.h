@@ -40,9 +40,9 @@ struct record_progress {
 
 /* Everything but numbers is borrowed and must outlive the recorder. */
 struct record_options {
-	struct generation_options generation;
-	const char *path;           /* the recording; a file there is kept as PATH.old */
-	const char *const *capture; /* PATTERN[@SEL][=KIND], see trace.h */
+	struct generation_options generation; /* without a ring of keys and values */
+	const char *path;                     /* the recording; a file there is kept as PATH.old */
+	const char *const *capture;           /* PATTERN[@SEL][=KIND], see trace.h */
 	int n_capture;
 	const char *const *zero; /* NAME[SELECTION]: values that become 0 in every run */
 	int n_zero;
@@ -156,7 +156,8 @@ int recorder_resume(struct recorder *r, int64_t n_runs, int64_t *n_done, struct 
 
 /*
  * Record a run of the prompt that r->generation was given.  Whatever happens, what it holds is
- * ended and readable: ERR_NO when stop_on_nan or stop_on_inf was met, ERR_INTERRUPTED.
+ * ended and readable: ERR_NO when stop_on_nan or stop_on_inf was met, ERR_INTERRUPTED, ERR_USAGE
+ * when a hook of somebody else's pauses.
  */
 int recorder_run(struct recorder *r, const struct record_prompt *p, struct err *err);
 

@@ -53,23 +53,15 @@ int inspect_weight_head(struct inspect *in, const char *name, struct array *head
 		return err->code;
 	*head = (struct array){ .dtype = w->t.dtype, .n_dims = w->t.n_dims };
 	memcpy(head->shape, w->t.shape, sizeof(head->shape));
-	return 0;
+	snprintf(head->name, sizeof(head->name), "the weight %.120s", name);
+	return array_numel(head->n_dims, head->shape, &head->numel, err);
 }
 
-struct array *inspect_weight(struct inspect *in, const char *name, struct err *err)
+static struct array *read_weight(struct inspect *in, const char *name, struct err *err)
 {
-	const struct safetensor *w;
-	struct array *t;
-	char key[200];
+	const struct safetensor *w = find_weight(in, name, err);
+	struct array *t = w ? array_new(w->t.n_dims, w->t.shape, err) : NULL;
 
-	snprintf(key, sizeof(key), "weight %s", name);
-	t = cache_find(in, key);
-	if (t)
-		return t;
-	w = find_weight(in, name, err);
-	if (!w)
-		return NULL;
-	t = array_new(w->t.n_dims, w->t.shape, err);
 	if (!t)
 		return NULL;
 	t->dtype = w->t.dtype;
@@ -78,7 +70,20 @@ struct array *inspect_weight(struct inspect *in, const char *name, struct err *e
 		t->data[i] = (float)tensor_get(&w->t, i);
 	if (w->t.dtype <= DTYPE_BF16)
 		in->opt.kernels->convert(t->data, w->t.data, w->t.dtype, t->numel);
-	return cache_add(in, t, key);
+	return t;
+}
+
+struct array *inspect_weight(struct inspect *in, const char *name, struct err *err)
+{
+	struct text key = { 0 };
+	struct array *t;
+
+	text_addf(&key, "weight %s", name);
+	t = cache_find(in, key.data);
+	if (!t && (t = read_weight(in, name, err)))
+		t = cache_add(in, t, key.data);
+	text_release(&key);
+	return t;
 }
 
 /* A reference that every function on tensors takes: nothing is read or copied here. */

@@ -344,7 +344,7 @@ static int advance_session(struct generation *g, struct err *err)
 {
 	int r = session_advance(&g->session, err);
 
-	if (r != ERR_FORMAT || g->session.phase != PHASE_SAMPLE)
+	if (r != ERR_FORMAT || g->session.phase != PHASE_SAMPLE || g->session.in_pick)
 		return r;
 	if (!g->warned)
 		caller_warn(&g->opt.caller, WARNING_DOUBT, "%s", err->message);

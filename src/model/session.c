@@ -192,7 +192,7 @@ int session_begin_pass(struct session *s, struct err *err)
 	keep_mark(s, at, n);
 	if (executor_begin(ex, s->tokens + at, n, all_logits, err) == 0)
 		return 0;
-	if (ex->state == EX_EMPTY)
+	if (ex->state != EX_IN_PASS)
 		s->n_marks--;
 	return err->code;
 }
@@ -211,7 +211,7 @@ void session_end_pass(struct session *s)
 
 static int step_tokenize(struct session *s, struct err *err)
 {
-	int r = stage_run(&s->stage, s->hooks, err);
+	int r = stage_run(&s->stage, &s->hooks, err);
 
 	if (r < 0)
 		return r;
@@ -234,12 +234,11 @@ static int step_pass(struct session *s, struct err *err)
 	if (r == 0)
 		r = executor_run(ex, err);
 	*spent_ns += clock_ns() - started;
-	if (r < 0)
-		return r;
 	if (r == EXECUTOR_PAUSED)
 		return SESSION_PAUSED;
-	session_end_pass(s);
-	return STEP_MOVED;
+	if (ex->state == EX_DONE)
+		session_end_pass(s);
+	return r < 0 ? r : STEP_MOVED;
 }
 
 int32_t session_forced_at(const struct session *s, int64_t pos)
@@ -309,7 +308,7 @@ static int step_sample(struct session *s, struct err *err)
 	int32_t id;
 
 	if (r == 0)
-		r = stage_run(&s->stage, s->hooks, err);
+		r = stage_run(&s->stage, &s->hooks, err);
 	if (r < 0)
 		return r;
 	if (r == HOOK_PAUSE)

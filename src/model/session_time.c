@@ -122,7 +122,7 @@ static int run_to_op(struct session *s, int op, struct err *err)
 		r = executor_step(ex, err);
 	if (r >= 0 && op == ex->program->n_ops) {
 		r = executor_run(ex, err);
-		if (r >= 0)
+		if (ex->state == EX_DONE)
 			session_end_pass(s);
 	}
 	return r < 0 ? r : 0;
@@ -159,6 +159,10 @@ int session_goto(struct session *s, struct session_time to, struct err *err)
 	const struct executor *ex = &s->executor;
 	int n_ops = ex->program->n_ops, order = session_time_compare(to, session_now(s));
 	bool is_here = ex->state != EX_EMPTY && ex->bound_pass == to.pass;
+
+	if (s->n_prompt == 0)
+		return err_set(err, ERR_USAGE, "there is no prompt, so there is no pass %d",
+			       to.pass);
 
 	if (to.pass < 0 || to.op < 0 || to.op > n_ops)
 		return err_set(err, ERR_USAGE,
@@ -240,13 +244,34 @@ static int go_to_edit(struct session *s, const struct edit *e, struct err *err)
 	return session_time_compare(session_now(s), first) > 0 ? session_goto(s, first, err) : 0;
 }
 
+/* Refused before time moves: a pass that is to be run again would refuse it then. */
+static int check_edit(const struct session *s, const struct edit *e, struct err *err)
+{
+	for (int pass = e->pass_from > 0 ? e->pass_from : 0; pass < s->n_marks; pass++) {
+		const struct session_mark *m = &s->marks[pass];
+		bool all_logits = m->phase == PHASE_PREFILL && s->opt.all_logits;
+
+		if (e->pass_to >= 0 && pass > e->pass_to)
+			break;
+		if (executor_check_edit(&s->executor, e, m->pos0, m->T, all_logits ? m->T : 1, err))
+			return err->code;
+	}
+	return 0;
+}
+
 int session_add_edit(struct session *s, const struct edit *e, struct err *err)
 {
-	int id = executor_add_edit(&s->executor, e, err);
+	int id = check_edit(s, e, err) ? err->code : executor_add_edit(&s->executor, e, err);
 
 	if (id < 0)
 		return id;
-	return go_to_edit(s, e, err) ? err->code : id;
+	if (go_to_edit(s, e, err)) {
+		struct err ignored = { 0 };
+
+		executor_remove_edit(&s->executor, id, &ignored);
+		return err->code;
+	}
+	return id;
 }
 
 int session_remove_edit(struct session *s, int id, struct err *err)

@@ -172,7 +172,6 @@ void edits_apply(struct executor *ex, value_id v)
 		return;
 	switch (ex->program->values[v].storage) {
 	case STORAGE_OWN:
-	case STORAGE_VIEW:
 		apply_to_rows(ex, v, t);
 		return;
 	case STORAGE_CACHE:
@@ -182,6 +181,7 @@ void edits_apply(struct executor *ex, value_id v)
 			apply_to_ring(ex, v);
 		return;
 	case STORAGE_LAZY: /* when it is computed */
+	case STORAGE_VIEW: /* what it views is edited */
 	case STORAGE_WEIGHT:
 	case STORAGE_INPUT:
 		return;
@@ -304,15 +304,21 @@ static int check_data(const struct executor *ex, const struct edit *e, int64_t p
 		v->name, (long long)e->n_data, (long long)n, (long long)T);
 }
 
+int executor_check_edit(const struct executor *ex, const struct edit *e, int64_t pos0, int64_t T,
+			int64_t R, struct err *err)
+{
+	if (e->kind != EDIT_REPLACE || ex->program->values[e->value].storage == STORAGE_WEIGHT)
+		return 0;
+	return check_data(ex, e, pos0, T, R, err);
+}
+
 int edits_check(const struct executor *ex, int pass, int64_t pos0, int64_t T, int64_t R,
 		struct err *err)
 {
 	for (int i = 0; i < ex->n_edits; i++) {
 		const struct edit *e = &ex->edits[i];
 
-		if (e->kind == EDIT_REPLACE && covers(e, pass) &&
-		    ex->program->values[e->value].storage != STORAGE_WEIGHT &&
-		    check_data(ex, e, pos0, T, R, err))
+		if (covers(e, pass) && executor_check_edit(ex, e, pos0, T, R, err))
 			return err->code;
 	}
 	return 0;
@@ -330,17 +336,19 @@ static int check_edit(const struct executor *ex, const struct edit *e, struct er
 	case STORAGE_INPUT:
 		return err_set(err, ERR_USAGE, "%s is an input of the program: no op computes it",
 			       v->name);
+	case STORAGE_VIEW: /* an edit of it would change, and keep changing, what it views */
+		return err_set(err, ERR_USAGE, "%s is memory of %s: edit that", v->name,
+			       ex->program->values[ex->program->ops[v->op].in[0]].name);
 	case STORAGE_OWN:
-	case STORAGE_VIEW:
 	case STORAGE_CACHE:
 	case STORAGE_LAZY:
 		break;
 	}
 	if (selection_check(&e->sel, v, err))
 		return err->code;
-	if (e->kind == EDIT_REPLACE && ex->state != EX_EMPTY && covers(e, ex->bound_pass))
-		return check_data(ex, e, ex->pos0, ex->T, ex->R, err);
-	return 0;
+	return ex->state != EX_EMPTY && covers(e, ex->bound_pass)
+		       ? executor_check_edit(ex, e, ex->pos0, ex->T, ex->R, err)
+		       : 0;
 }
 
 static void free_edit(struct edit *e)

@@ -105,22 +105,22 @@ static int check_ids(const struct executor *ex, const int32_t *ids, int64_t n, s
 	return 0;
 }
 
-/* The arena grows before anything of the old one is given up. */
+/* The state is EX_EMPTY, so nobody reads the old one any more, and the two need not fit together.
+ */
 static int grow_arena(struct executor *ex, int64_t bytes, int64_t T, struct err *err)
 {
 	char need[32], have[32];
-	char *arena = bytes < 0 ? NULL : mem_try_aligned((size_t)bytes);
 
-	if (!arena)
+	free(ex->arena);
+	ex->arena = bytes < 0 ? NULL : mem_try_aligned((size_t)bytes);
+	ex->arena_bytes = ex->arena ? bytes : 0;
+	if (!ex->arena)
 		return err_set(
 			err, ERR_MEMORY,
 			"a pass of %lld tokens needs %s for its values and %s are available; "
 			"a smaller --chunk needs less",
 			(long long)T, mem_format_bytes(bytes, need, sizeof(need)),
 			mem_format_bytes(mem_available_bytes(), have, sizeof(have)));
-	free(ex->arena);
-	ex->arena = arena;
-	ex->arena_bytes = bytes;
 	return 0;
 }
 
@@ -161,17 +161,31 @@ static void copy_inputs(struct executor *ex, const int32_t *ids, int64_t n)
 		ex->positions[i] = (int32_t)(ex->n_positions + i);
 }
 
-static int hooks_around(struct executor *ex, bool begin, struct err *err)
+static int hooks_begin(struct executor *ex, struct err *err)
 {
-	for (struct hook *h = ex->hooks; h; h = h->next) {
-		int (*call)(void *, struct executor *, struct err *) =
-			begin ? h->pass_begin : h->pass_end;
-		int r = call ? call(h->ctx, ex, err) : 0;
-
-		if (r < 0)
-			return r;
+	for (struct hook *h = ex->hooks, *next; h; h = next) {
+		next = h->next;
+		if (h->pass_begin && h->pass_begin(h->ctx, ex, err) < 0)
+			return err->code;
 	}
 	return 0;
+}
+
+/* The pass is over for all of them, also when one fails: the first error is returned. */
+static int hooks_end(struct executor *ex, struct err *err)
+{
+	struct err first = { 0 };
+
+	for (struct hook *h = ex->hooks, *next; h; h = next) {
+		struct err failed = { 0 };
+
+		next = h->next;
+		if (h->pass_end && h->pass_end(h->ctx, ex, &failed) < 0 && !first.code)
+			first = failed;
+	}
+	if (first.code)
+		*err = first;
+	return first.code;
 }
 
 int executor_begin(struct executor *ex, const int32_t *ids, int64_t n, bool all_logits,
@@ -199,7 +213,7 @@ int executor_begin(struct executor *ex, const int32_t *ids, int64_t n, bool all_
 	ex->state = EX_IN_PASS;
 	ex->resumed = false;
 	values_bind(ex);
-	return hooks_around(ex, true, err);
+	return hooks_begin(ex, err);
 }
 
 /* ---- the loop ------------------------------------------------------------------------------- */
@@ -215,6 +229,15 @@ static int compute(struct executor *ex, const struct op *op, struct err *err)
 	for (int i = 0; ex->n_edits > 0 && i < op->n_out; i++)
 		edits_apply(ex, op->out[i]);
 	return 0;
+}
+
+/* Whether a hook may look at the clock. */
+static bool is_timed(const struct executor *ex)
+{
+	for (const struct hook *h = ex->hooks; h; h = h->next)
+		if (h->after)
+			return true;
+	return false;
 }
 
 /* compute(), and how long it took, for those who watch. */
@@ -241,7 +264,7 @@ static int step(struct executor *ex, struct err *err)
 			return r;
 	}
 	ex->resumed = false;
-	r = ex->hooks ? compute_timed(ex, op, err) : compute(ex, op, err);
+	r = is_timed(ex) ? compute_timed(ex, op, err) : compute(ex, op, err);
 	if (r)
 		return r;
 	ex->pc++;
@@ -254,7 +277,7 @@ static int end_pass(struct executor *ex, struct err *err)
 
 	ex->state = EX_DONE;
 	ex->n_positions = ex->pos0 + ex->T;
-	r = hooks_around(ex, false, err);
+	r = hooks_end(ex, err);
 	ex->pass++;
 	return r < 0 ? r : EXECUTOR_DONE;
 }
@@ -295,6 +318,9 @@ int executor_seek(struct executor *ex, int pc, struct err *err)
 			       pc);
 	if (pc < 0 || pc > ex->pc)
 		return err_set(err, ERR_USAGE, "op %d lies ahead of op %d", pc, ex->pc);
+	if (pc == ex->program->n_ops)
+		return err_set(err, ERR_USAGE,
+			       "op %d is the end of the pass: one gets there by running", pc);
 	if (ex->state == EX_DONE) { /* take the end of the pass back as well */
 		ex->state = EX_IN_PASS;
 		ex->n_positions = ex->pos0;

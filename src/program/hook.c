@@ -72,7 +72,7 @@ int hook_rewind(struct hook *list, struct executor *ex, int pass, int op, struct
 }
 
 /* The two halves of a step: pausing in either resumes behind it, so nothing is announced twice. */
-int stage_run(struct stage_run *run, struct hook *hooks, struct err *err)
+int stage_run(struct stage_run *run, struct hook *const *hooks, struct err *err)
 {
 	while (run->at < run->n) {
 		struct site site = { .kind = SITE_STAGE, .step = &run->steps[run->at] };
@@ -80,13 +80,13 @@ int stage_run(struct stage_run *run, struct hook *hooks, struct err *err)
 
 		if (!run->resumed) {
 			run->resumed = true;
-			r = hook_announce(hooks, NULL, &site, true, err);
+			r = hook_announce(*hooks, NULL, &site, true, err);
 			if (r != HOOK_CONTINUE)
 				return r;
 		}
 		run->resumed = false;
 		run->at++;
-		r = hook_announce(hooks, NULL, &site, false, err);
+		r = hook_announce(*hooks, NULL, &site, false, err);
 		if (r != HOOK_CONTINUE)
 			return r;
 	}

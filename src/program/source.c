@@ -47,6 +47,17 @@ static int resolve(const struct executor *ex, const char *text, struct array_nam
 
 /* ---- what it is ---------------------------------------------------------------------------- */
 
+/* Of a whole relation there may be more than an array can hold: who reads it asks for a part. */
+static int count_elements(struct array *head, struct err *err)
+{
+	head->numel = 1;
+	for (int i = 0; i < head->n_dims; i++)
+		if (!mem_mul(head->numel, head->shape[i], &head->numel))
+			return err_set(err, ERR_FORMAT, "%s has too many elements to count",
+				       head->name);
+	return 0;
+}
+
 /* ERR_USAGE when it is not there, and why. */
 static int describe(struct executor *ex, value_id v, struct array *head, struct err *err)
 {
@@ -67,7 +78,7 @@ static int describe(struct executor *ex, value_id v, struct array *head, struct 
 	}
 	if (executor_fetch(ex, v, 0, 0, &nothing, err)) /* no rows: whether it is there at all */
 		return err->code;
-	return array_numel(head->n_dims, head->shape, &head->numel, err);
+	return count_elements(head, err);
 }
 
 /* The part that a selection picks, all of it where there is none. */

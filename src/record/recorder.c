@@ -10,8 +10,6 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#define PATTERN_KEYS 1024 /* statistics of attention patterns up to so many keys */
-
 /* Statistics of O(T^2) points are recorded up to this many keys. */
 #define PATTERN_KEYS 1024
 
@@ -154,12 +152,23 @@ static void listen_writer(struct recorder *r)
 		session_add_hook(&r->generation.session, trace_writer_hook(r->writer));
 }
 
+/* Where a ring wraps, keys and values of a pass do not lie in one piece to be read. */
+static int check_ring(const struct recorder *r, struct err *err)
+{
+	if (!r->opt.generation.session.executor.ring)
+		return 0;
+	return err_set(
+		err, ERR_USAGE,
+		"%s: a recording holds every key and value, so it cannot be made of a ring of them",
+		r->opt.path);
+}
+
 int recorder_create(struct recorder *r, struct err *err)
 {
 	const struct trace_options o = recorder_trace_options(r);
 	struct trace_model model;
 
-	if (describe_model(r, &model, err))
+	if (check_ring(r, err) || describe_model(r, &model, err))
 		return err->code;
 	r->writer = trace_writer_new(r->opt.path, &r->generation.session.model->program, &model, &o,
 				     err);
@@ -174,7 +183,7 @@ int recorder_resume(struct recorder *r, int64_t n_runs, int64_t *n_done, struct 
 {
 	const struct trace_options o = recorder_trace_options(r);
 	struct trace_model model;
-	int result = describe_model(r, &model, err);
+	int result = check_ring(r, err) ? err->code : describe_model(r, &model, err);
 
 	if (result == 0)
 		result = trace_writer_resume(r->opt.path, &r->generation.session.model->program,
@@ -276,6 +285,9 @@ static int stop_error(const struct recorder *r, struct err *err)
 	const char *what = r->opt.stop_on_nan ? "NaN" : "infinity";
 	value_id v = r->stop.value;
 
+	if (v < 0)
+		return err_set(err, ERR_USAGE,
+			       "another hook stopped the run, which is to be driven by hand then");
 	if (r->opt.stop_on_nan && r->opt.stop_on_inf)
 		what = "NaN or infinity";
 	if (trace_writer_stopped(r->writer, v, err))
@@ -323,6 +335,7 @@ int recorder_close(struct recorder *r, int result, struct err *err)
 	if (r->writer) {
 		r->totals = trace_writer_totals(r->writer);
 		warn_of_budget(r, trace_writer_cut(r->writer));
+		session_remove_hook(&r->generation.session, trace_writer_hook(r->writer));
 		closed = trace_writer_close(r->writer, &late);
 		r->writer = r->scores.writer = NULL;
 	}

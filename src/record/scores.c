@@ -59,7 +59,7 @@ static int record_score(struct scores *scores, int64_t pos, const struct score *
 		memcpy(scores->next, score->top, sizeof(scores->next));
 		scores->n_next = score->n_top;
 	}
-	if (is_last && s->opt.n > 0)
+	if (!scores->writer || (is_last && s->opt.n > 0))
 		return 0; /* the sampler's own candidates follow */
 	if (!is_last &&
 	    trace_writer_token_scored(scores->writer, pos + 1, score->view.target_logprob,

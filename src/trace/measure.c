@@ -128,7 +128,7 @@ static const float *read_slab(struct trace_writer *w, struct executor *ex, value
 {
 	int64_t elements = l->n_pos * l->row;
 
-	if (!l->lazy)
+	if (!l->lazy && l->t.data)
 		return l->t.data;
 	if (elements > w->cap_head) {
 		free(w->head);
@@ -140,6 +140,7 @@ static const float *read_slab(struct trace_writer *w, struct executor *ex, value
 			ex->program->values[v].name, (long long)elements * (int64_t)sizeof(float));
 		return NULL;
 	}
+	/* Of what is not lazy and not there it says why. */
 	return executor_fetch(ex, v, i, i + 1, w->head, err) ? NULL : w->head;
 }
 

@@ -105,6 +105,17 @@ int pass_op(struct trace_writer *w, struct executor *ex, int op, struct err *err
 	return ex->opt.plan == PLAN_RUN ? read_values(w, err) : 0;
 }
 
+int pass_keep(struct trace_writer *w, struct err *err)
+{
+	struct err ignored = { 0 };
+
+	if (!w->in_pass)
+		return 0;
+	read_values(w, &ignored);
+	calls_make(w, w->ex);
+	return rows_store(w, err);
+}
+
 int pass_store(struct trace_writer *w, struct err *err)
 {
 	if (!w->in_pass)

@@ -67,7 +67,7 @@ static int rewind_run(struct trace_writer *w, struct err *err)
 						: tokens_take_back(w, w->n_prompt, 0, 0, err);
 }
 
-/* The pass and those after it have not begun; returns its mark. */
+/* The pass, which was heard of, and those after it have not begun; returns its mark. */
 static struct pass_mark forget_marks(struct trace_writer *w, int pass)
 {
 	while (w->marks[w->n_marks - 1].pass > pass)
@@ -114,19 +114,11 @@ static int rewind_to_end(struct trace_writer *w, struct pass_mark mark, struct e
 
 	w->marks[w->n_marks++] = mark;
 	w->kv_len = mark.kv_len;
+	/* A pass whose end was not heard of (a hook failed) has no mark of its end. */
+	if (!mark.has_ended)
+		return tokens_take_back(w, end, end - 1, end, err);
 	return writer_return(w, &mark.end, err) ? err->code
 						: tokens_take_back(w, end, end - 1, end, err);
-}
-
-/* Whether the recorder saw the pass begin. */
-static bool knows(const struct trace_writer *w, int pass)
-{
-	int i;
-
-	for (i = 0; i < w->n_marks; i++)
-		if (w->marks[i].pass == pass)
-			return true;
-	return false;
 }
 
 int writer_rewind(struct trace_writer *w, struct executor *ex, int pass, int op, struct err *err)
@@ -135,8 +127,12 @@ int writer_rewind(struct trace_writer *w, struct executor *ex, int pass, int op,
 
 	if (pass < 0)
 		return rewind_run(w, err);
-	if (!knows(w, pass))
-		return 0;
+	if (w->n_marks == 0 || pass > w->marks[w->n_marks - 1].pass)
+		return 0;              /* it was not heard of */
+	if (pass < w->marks[0].pass) { /* the recording begins later */
+		pass = w->marks[0].pass;
+		op = -1;
+	}
 	mark = forget_marks(w, pass);
 	if (op < 0)
 		return rewind_pass(w, &mark, err);

@@ -99,11 +99,11 @@ int rows_store(struct trace_writer *w, struct err *err)
 
 	if (!ret && w->is_stored)
 		ret = delete_stored(w, err);
+	w->is_stored = true; /* in part, when this fails */
 	if (!ret && w->n_spans)
 		ret = store_spans(w, err);
 	if (!ret && w->n_values)
 		ret = store_values(w, err);
-	w->is_stored = !ret;
 	w->totals.writing_ns += clock_thread_ns() - started;
 	return ret;
 }

@@ -346,7 +346,7 @@ int trace_writer_end_run(struct trace_writer *w, const char *status, struct err 
 	/* A pass that did not end keeps what it has: a summary up to the failure. */
 	ret = writer_begin(w, err);
 	if (!ret)
-		ret = pass_store(w, err);
+		ret = pass_keep(w, err);
 	if (!ret && w->cut.n_dumps > w->n_cut_told)
 		ret = note_dropped(w, &w->cut, err);
 	w->n_cut_told = w->cut.n_dumps;

@@ -305,6 +305,9 @@ const char *pass_phase(const struct trace_writer *w, int64_t pos0, int64_t n_tok
 /* Write what the pass that has begun has so far; nothing when none has. */
 int pass_store(struct trace_writer *w, struct err *err);
 
+/* The same for a pass that failed, maybe because a value cannot be read: those that can. */
+int pass_keep(struct trace_writer *w, struct err *err);
+
 /* Forget the pass that has begun. */
 void pass_clear(struct trace_writer *w);
 

@@ -439,7 +439,7 @@ static inline int walk_forward(struct walker *w, struct session_time to)
 static inline int walk_straight_steps(struct walker *w)
 {
 	struct stage_run *stage = &w->s->stage;
-	int r = stage_run(stage, w->s->hooks, &w->err);
+	int r = stage_run(stage, &w->s->hooks, &w->err);
 
 	w->s->phase = PHASE_PREFILL;
 	return r;

@@ -856,6 +856,22 @@ Test(edits, numbers_replace_a_part_of_a_value_and_must_fit)
 	close_tiny(&f);
 }
 
+/* What a view shows is another value's memory: an edit of it would stay there. */
+Test(edits, of_a_view_are_refused_and_say_what_to_edit)
+{
+	struct edit zero = { .kind = EDIT_ZERO, .pass_to = -1 };
+	struct fixture f;
+
+	open_tiny(&f, tiny_default);
+	start(&f);
+	for (int i = 0; i < f.model.program.n_ops; i++)
+		if (f.model.program.ops[i].code == OP_TAIL)
+			zero.value = f.model.program.ops[i].out[0];
+	cr_assert(eq(int, executor_add_edit(&f.ex, &zero, &f.err), ERR_USAGE));
+	cr_assert(ne(ptr, strstr(f.err.message, "model.norm:out"), NULL), "%s", f.err.message);
+	close_tiny(&f);
+}
+
 Test(edits, of_what_no_op_computes_are_refused_by_name)
 {
 	struct edit zero = { .kind = EDIT_ZERO, .pass_to = -1 }, later = zero;
@@ -973,6 +989,53 @@ Test(hooks, one_may_remove_itself_and_the_others_go_on)
 	close_tiny(&f);
 }
 
+Test(hooks, one_that_removes_itself_in_a_stage_is_not_called_again)
+{
+	const struct stage_step steps[3] = { { .rule = "a" }, { .rule = "b" }, { .rule = "c" } };
+	struct stage_run stage = { .steps = steps, .n = 3 };
+	struct hook *list = NULL;
+	struct leaver l = { .list = &list };
+	struct err err = { 0 };
+
+	l.hook = (struct hook){ .before = leave_at_once, .stages = STAGES_ALL, .ctx = &l };
+	hook_add(&list, &l.hook);
+	cr_assert(eq(int, stage_run(&stage, &list, &err), HOOK_CONTINUE));
+	cr_assert(eq(int, l.n, 1));
+}
+
+static int fail_at_end(void *ctx, struct executor *ex, struct err *err)
+{
+	(void)ctx, (void)ex;
+	return err_set(err, ERR_IO, "a hook failed");
+}
+
+static int count_end(void *ctx, struct executor *ex, struct err *err)
+{
+	(void)ex, (void)err;
+	++*(int *)ctx;
+	return 0;
+}
+
+Test(hooks, all_hear_of_the_end_of_a_pass_although_one_fails)
+{
+	int n = 0;
+	struct hook fails = { .pass_end = fail_at_end },
+		    counts = { .pass_end = count_end, .ctx = &n };
+	struct fixture f;
+
+	open_tiny(&f, tiny_default);
+	start(&f);
+	hook_add(&f.ex.hooks, &fails);
+	hook_add(&f.ex.hooks, &counts);
+	cr_assert(eq(int, executor_begin(&f.ex, f.ids, 5, true, &f.err), 0));
+	cr_assert(eq(int, executor_run(&f.ex, &f.err), ERR_IO));
+	cr_assert(eq(str, f.err.message, "a hook failed"));
+	cr_assert(eq(int, n, 1));
+	cr_assert(eq(int, f.ex.state, EX_DONE));
+	cr_assert(eq(int, f.ex.pass, 1));
+	close_tiny(&f);
+}
+
 struct rewinds {
 	int pass[8], op[8], n;
 };
@@ -1004,6 +1067,12 @@ Test(hooks, are_told_how_far_time_went_back)
 	cr_assert(eq(int, executor_seek(&f.ex, 3, &f.err), ERR_USAGE));
 	cr_assert(eq(int, r.n, 2));
 	cr_assert(r.pass[0] == 2 && r.op[0] == 3 && r.pass[1] == 1 && r.op[1] == -1);
+	cr_assert(eq(int, executor_begin(&f.ex, f.ids, 1, true, &f.err), 0));
+	for (int i = 0; i < f.model.program.n_ops; i++)
+		executor_step(&f.ex, &f.err);
+	/* All ops ran and the pass has not ended: its end is nowhere to go back to. */
+	cr_assert(eq(int, executor_seek(&f.ex, f.model.program.n_ops, &f.err), ERR_USAGE));
+	cr_assert(eq(int, r.n, 2));
 	close_tiny(&f);
 }
 

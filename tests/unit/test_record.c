@@ -7,7 +7,9 @@
 #include "torchless/record_runs.h"
 
 #include <criterion/criterion.h>
+#include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 static const int32_t ids[] = { 1, 17, 42, 9, 33 };
 
@@ -342,6 +344,137 @@ Test(record, a_forced_token_is_one_in_the_recording_and_scored)
 		"SELECT token_id, rank >= 20, logprob < (SELECT min(logprob) FROM cand WHERE pos = 5) "
 		"FROM token WHERE pos = 6",
 		"77|1|1;");
+	close_fixture(&f);
+}
+
+/* ---- when something is amiss ----------------------------------------------------------------- */
+
+Test(record, a_closed_recording_leaves_the_session_as_it_was)
+{
+	const struct record_prompt p = some_ids();
+	struct fixture f;
+
+	open_fixture(&f);
+	record_all(&f, &p);
+	cr_assert_eq(generation_set_prompt(&f.r.generation, &p.prompt, &f.err), 0);
+	while (generation_advance(&f.r.generation, &f.err) == SESSION_TOKEN)
+		;
+	cr_assert_eq(f.r.generation.session.n_generated, 3);
+	cr_assert_gt(f.r.scores.n_next, 0);
+	ANSWERS(&f.at, "SELECT count(*), count(DISTINCT run_id) FROM token", "8|1;");
+	close_fixture(&f);
+}
+
+static int fail_at_end(void *ctx, struct executor *ex, struct err *err)
+{
+	(void)ex;
+	return (*(int *)ctx)-- == 0 ? err_set(err, ERR_IO, "a hook failed") : 0;
+}
+
+/* A hook before the recorder's fails when a pass ends: runs that are finished stay whole. */
+Test(record, going_back_after_a_failure_takes_nothing_of_other_runs)
+{
+	const struct record_prompt p = some_ids();
+	struct fixture f;
+	struct session *s = &f.r.generation.session;
+	int left = 0;
+	struct hook fails = { .pass_end = fail_at_end, .ctx = &left };
+
+	open_fixture(&f);
+	f.opt.generation.session.executor.plan = PLAN_DEBUG;
+	create(&f, &p);
+	cr_assert_eq(recorder_run(&f.r, &p, &f.err), 0, "%s", f.err.message);
+	fails.next = s->hooks;
+	s->hooks = s->executor.hooks = &fails;
+	cr_assert_eq(generation_set_prompt(&f.r.generation, &p.prompt, &f.err), 0);
+	cr_assert_eq(recorder_begin_run(&f.r, &p, &f.err), 0);
+	cr_assert_eq(generation_advance(&f.r.generation, &f.err), ERR_IO);
+	cr_assert_eq(generation_advance(&f.r.generation, &f.err), SESSION_TOKEN);
+	cr_assert_eq(
+		session_goto(s, (struct session_time){ 0, s->executor.program->n_ops }, &f.err), 0,
+		"%s", f.err.message);
+	while (generation_advance(&f.r.generation, &f.err) == SESSION_TOKEN)
+		;
+	cr_assert_eq(recorder_end_run(&f.r, 0, &f.err), 0, "%s", f.err.message);
+	cr_assert_eq(recorder_close(&f.r, 0, &f.err), 0, "%s", f.err.message);
+	ANSWERS(&f.at,
+		"SELECT count(*) FROM (SELECT pass, fqn, hash FROM v_value WHERE run_id = 1 EXCEPT "
+		"SELECT pass, fqn, hash FROM v_value WHERE run_id = 2)",
+		"0;");
+	ANSWERS(&f.at, "SELECT count(*) > 0, count(*) - 2 * sum(run_id = 1) FROM v_value", "1|0;");
+	close_fixture(&f);
+}
+
+static int pause_once(void *ctx, struct executor *ex, const struct site *at, struct err *err)
+{
+	(void)ctx, (void)ex, (void)err;
+	return at->op_index == 20 ? HOOK_PAUSE : HOOK_CONTINUE;
+}
+
+Test(record, a_run_is_not_driven_past_the_pause_of_another_hook)
+{
+	const struct record_prompt p = some_ids();
+	struct hook hook = { .before = pause_once };
+	struct fixture f;
+
+	open_fixture(&f);
+	create(&f, &p);
+	session_add_hook(&f.r.generation.session, &hook);
+	cr_assert_eq(recorder_run(&f.r, &p, &f.err), ERR_USAGE);
+	cr_assert(strstr(f.err.message, "another hook") != NULL, "%s", f.err.message);
+	cr_assert_eq(recorder_close(&f.r, ERR_USAGE, &f.err), ERR_USAGE);
+	ANSWERS(&f.at, "SELECT status FROM run", "error;");
+	close_fixture(&f);
+}
+
+Test(record, a_ring_of_keys_is_refused)
+{
+	const struct record_prompt p = some_ids();
+	struct fixture f;
+
+	open_fixture(&f);
+	f.opt.generation.session.executor.ring = true;
+	open_recorder(&f);
+	recorder_listen(&f.r);
+	cr_assert_eq(generation_set_prompt(&f.r.generation, &p.prompt, &f.err), 0);
+	cr_assert_eq(recorder_create(&f.r, &f.err), ERR_USAGE);
+	cr_assert(strstr(f.err.message, "ring") != NULL, "%s", f.err.message);
+	cr_assert_neq(access(f.at.path, F_OK), 0);
+	close_fixture(&f);
+}
+
+/* Weights that hold NaN: the run stops there, and goes on from before it once they are mended. */
+Test(record, a_run_that_stopped_at_a_value_may_go_back)
+{
+	const struct record_prompt p = some_ids();
+	struct edit nan = { .kind = EDIT_SET, .arg = NAN, .pass_to = -1, .source = "a test" };
+	struct fixture f;
+	struct session *s = &f.r.generation.session;
+	int id;
+
+	open_fixture(&f);
+	f.opt.generation.session.executor.plan = PLAN_DEBUG;
+	f.opt.stop_on_nan = true;
+	create(&f, &p);
+	nan.value = program_find(s->executor.program, "model.layers.1.mlp:act_mul");
+	cr_assert_eq(selection_parse(&nan.sel, "[pos=5]", "pos,d_ff", &f.err), 0);
+	id = session_add_edit(s, &nan, &f.err);
+	cr_assert_gt(id, 0, "%s", f.err.message);
+	cr_assert_eq(recorder_begin_run(&f.r, &p, &f.err), 0);
+	cr_assert_eq(generation_advance(&f.r.generation, &f.err), SESSION_TOKEN);
+	cr_assert_eq(generation_advance(&f.r.generation, &f.err), SESSION_PAUSED);
+	cr_assert_eq(f.r.stop.value, nan.value);
+	cr_assert_eq(f.r.stop.pass, 1);
+	cr_assert_eq(session_remove_edit(s, id, &f.err), 0, "%s", f.err.message);
+	cr_assert_eq(f.r.stop.value, -1);
+	while (generation_advance(&f.r.generation, &f.err) == SESSION_TOKEN)
+		;
+	cr_assert_eq(recorder_end_run(&f.r, 0, &f.err), 0, "%s", f.err.message);
+	cr_assert_eq(recorder_close(&f.r, 0, &f.err), 0);
+	ANSWERS(&f.at,
+		"SELECT (SELECT count(*) FROM v_bad), (SELECT count(*) FROM edit), "
+		"(SELECT count(*) FROM event WHERE kind <> 'sampler'), (SELECT count(*) FROM token)",
+		"0|0|0|8;");
 	close_fixture(&f);
 }
 

@@ -700,3 +700,63 @@ Test(session, an_edit_to_come_moves_nothing)
 	cr_assert_eq(session_time_compare(session_now(&f.s), at(2, 7)), 0);
 	close_fixture(&f);
 }
+
+/* A replacement that does not fit a pass before is refused before time moves. */
+Test(session, an_edit_that_does_not_fit_changes_nothing)
+{
+	static const float numbers[10] = { 1 };
+	struct edit e = { .kind = EDIT_REPLACE, .pass_to = -1, .data = numbers, .n_data = 10 };
+	struct fixture f;
+
+	open_fixture(&f);
+	start_with_ids(&f);
+	go(&f, 3, 20);
+	e.value = program_find(&f.model.program, "model.layers.0.mlp:act_mul");
+	cr_assert_eq(selection_parse(&e.sel, "[:, 0:10]", "pos,d_ff", &f.err), 0);
+	cr_assert_eq(session_add_edit(&f.s, &e, &f.err), ERR_USAGE);
+	cr_assert_eq(session_time_compare(session_now(&f.s), at(3, 20)), 0);
+	cr_assert_eq(f.s.executor.n_edits, 0);
+	e.pass_from = 1; /* one token each */
+	cr_assert_gt(session_add_edit(&f.s, &e, &f.err), 0, "%s", f.err.message);
+	cr_assert_eq(session_now(&f.s).pass, 1);
+	close_fixture(&f);
+}
+
+static int fail_once(void *ctx, struct executor *ex, struct err *err)
+{
+	int *n = ctx;
+
+	(void)ex;
+	return (*n)-- == 0 ? err_set(err, ERR_IO, "a hook failed") : 0;
+}
+
+Test(session, goes_on_and_back_after_a_hook_that_failed_at_the_end_of_a_pass)
+{
+	int left = 0;
+	struct hook hook = { .pass_end = fail_once, .ctx = &left };
+	struct seen seen = { 0 };
+	struct fixture f;
+
+	open_fixture(&f);
+	start_with_ids(&f);
+	session_add_hook(&f.s, &hook);
+	cr_assert_eq(session_advance(&f.s, &f.err), ERR_IO);
+	cr_assert_eq(f.s.phase, PHASE_SAMPLE);
+	left = 0;
+	cr_assert_eq(session_goto(&f.s, at(2, 0), &f.err), ERR_IO);
+	go(&f, 1, 5);
+	run(&f, &seen);
+	cr_assert_eq(f.s.n_tokens, N_PROMPT + 9);
+	close_fixture(&f);
+}
+
+Test(session, without_a_prompt_there_is_nowhere_to_go)
+{
+	struct fixture f;
+
+	open_fixture(&f);
+	start(&f);
+	cr_assert_eq(session_goto(&f.s, at(0, 0), &f.err), ERR_USAGE);
+	cr_assert(strstr(f.err.message, "there is no prompt"), "%s", f.err.message);
+	close_fixture(&f);
+}

@@ -588,12 +588,12 @@ Test(trace, tokens_candidates_and_steps_are_kept)
 
 	record_open(&r, NULL, 1);
 	record_begin(&r, &run);
-	cr_assert(stage_run(&stage, r.ex.hooks, &r.err) == HOOK_CONTINUE);
+	cr_assert(stage_run(&stage, &r.ex.hooks, &r.err) == HOOK_CONTINUE);
 	cr_assert(record_pass(&r, prompt, N_PROMPT) == EXECUTOR_DONE);
 	step.stage = STAGE_SAMPLER;
 	step.rule = "pick";
 	stage = (struct stage_run){ .steps = &step, .n = 1 };
-	cr_assert(stage_run(&stage, r.ex.hooks, &r.err) == HOOK_CONTINUE);
+	cr_assert(stage_run(&stage, &r.ex.hooks, &r.err) == HOOK_CONTINUE);
 	cr_assert(trace_writer_candidates(r.w, 4, c, 1, &r.err) == 0);
 	cr_assert(trace_writer_candidates(r.w, 4, c, 2, &r.err) == 0);
 	cr_assert(trace_writer_token(r.w, 5, 2, -1, -1, TOKEN_GENERATED, &r.err) == 0);
@@ -650,7 +650,7 @@ static void record_text(bool redact)
 	secret.redact = redact;
 	record_open(&r, NULL, 1);
 	record_begin(&r, &secret);
-	cr_assert(stage_run(&stage, r.ex.hooks, &r.err) == HOOK_CONTINUE);
+	cr_assert(stage_run(&stage, &r.ex.hooks, &r.err) == HOOK_CONTINUE);
 	cr_assert(record_pass(&r, prompt, N_PROMPT) == EXECUTOR_DONE);
 	cr_assert(trace_writer_candidates(r.w, 4, &c, 1, &r.err) == 0);
 	record_close(&r);
@@ -1041,6 +1041,25 @@ Test(trace, a_pass_that_is_forgotten_leaves_no_row)
 	cr_assert(number("SELECT max(id) - count(*) FROM value") == 0);
 	cr_assert(number("SELECT max(id) - count(*) FROM span") == 0);
 	cr_assert(number("SELECT max(id) - count(*) FROM tensor") == 0);
+}
+
+/* A recording that begins in the middle of a generation cannot follow behind its beginning. */
+Test(trace, a_recording_that_begins_late_goes_back_to_its_beginning)
+{
+	struct recorder r = { 0 };
+
+	record_open(&r, NULL, 1);
+	cr_assert(record_pass(&r, prompt, N_PROMPT) == EXECUTOR_DONE);
+	record_begin(&r, &run);
+	cr_assert(record_pass(&r, (int32_t[]){ 7 }, 1) == EXECUTOR_DONE);
+	cr_assert(record_pass(&r, (int32_t[]){ 11 }, 1) == EXECUTOR_DONE);
+	cr_assert(executor_truncate(&r.ex, 0, 0, &r.err) == 0);
+	cr_assert(number("SELECT count(*) FROM pass") >= 0);
+	cr_assert(record_pass(&r, prompt, N_PROMPT) == EXECUTOR_DONE, "%s", r.err.message);
+	cr_assert(record_pass(&r, (int32_t[]){ 3 }, 1) == EXECUTOR_DONE, "%s", r.err.message);
+	record_close(&r);
+	cr_assert(eq(str, string("SELECT group_concat(idx) FROM pass"), "0,1"));
+	cr_assert(number("SELECT count(*) FROM value") == 2 * program_count_points(&toy.p));
 }
 
 /* What a person does at a stop, and what other hooks do, is no time of a module. */
