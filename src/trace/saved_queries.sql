@@ -418,8 +418,8 @@ FROM v_bad WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY +i
 
 ('Faults and changes', 'edits', 'Which values were changed on purpose?',
 'What trace --zero and the like changed; without passes, in all of them.',
-'SELECT p.fqn, e.sel selection, e.kind, e.args, e.pass_from, e.pass_to
-FROM edit e JOIN point p ON p.id = e.point_id
+'SELECT coalesce(p.fqn, e.weight) fqn, e.sel selection, e.kind, e.args, e.pass_from, e.pass_to
+FROM edit e LEFT JOIN point p ON p.id = e.point_id
 WHERE e.run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY e.id',
 '{"run": 0}'),
 
