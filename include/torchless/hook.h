@@ -99,7 +99,8 @@ bool hook_wants_stage(const struct hook *list, enum stage stage);
 
 /*
  * Ask or tell every hook that wants the site.  HOOK_PAUSE when any said so (all are called all the
- * same), or the first error.
+ * same), or the first error: before a site it ends the asking, for the site does not run; what has
+ * happened all are told.
  */
 int hook_announce(struct hook *list, struct executor *ex, const struct site *at, bool before,
 		  struct err *err);

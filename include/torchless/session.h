@@ -83,7 +83,10 @@ struct session {
 	size_t cap_forced;
 };
 
-/* The model must outlive the session.  Nothing is computed yet. */
+/*
+ * The model must outlive the session.  Nothing is computed yet.  executor_step() and executor_run()
+ * may be called on its executor; what moves time goes through the session.
+ */
 int session_init(struct session *s, struct model *m, const struct session_options *o,
 		 struct err *err);
 void session_release(struct session *s);
@@ -148,7 +151,9 @@ int session_force_at(struct session *s, int64_t pos, int32_t id, struct err *err
 /*
  * executor_add_edit() and executor_remove_edit(), and go back to the first op that runs otherwise
  * with the log as it is now, when it was run: to the op that computes the value in the first pass
- * of the edit, for a weight to before pass 0.  The id, or a negative ERR_*.
+ * of the edit, for a weight to before pass 0.  The id, or a negative ERR_*: an edit that could not
+ * be added is not in the log, one that was to be removed is not either, and time stands where a
+ * hook failed on the way.
  */
 int session_add_edit(struct session *s, const struct edit *e, struct err *err);
 int session_remove_edit(struct session *s, int id, struct err *err);

@@ -5,7 +5,9 @@
  * The writer is a hook: it asks for every site the policy wants, reads values after their op ran,
  * and never touches them.  One transaction a pass; after each, everything before is readable even
  * when the process is killed.  When time goes back the recording follows: one row a value a pass,
- * whatever way led there.  trace does not know model: what it must say of one comes in
+ * whatever way led there.  After a failure (a full
+ * disk, a lock that was not given back) nothing more is recorded and every call says it again, but
+ * for ending the run and closing.  trace does not know model: what it must say of one comes in
  * struct trace_model.
  */
 #ifndef TORCHLESS_TRACE_H

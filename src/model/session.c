@@ -164,8 +164,7 @@ int session_set_ids(struct session *s, const int32_t *ids, int64_t n, struct err
 
 /* ---- passes ------------------------------------------------------------------------------- */
 
-/* Where the tokens end that the phase reads. */
-static int64_t end_of_phase(const struct session *s)
+int64_t session_end_of_phase(const struct session *s)
 {
 	return s->phase == PHASE_PREFILL ? s->n_prompt : s->n_tokens;
 }
@@ -185,7 +184,7 @@ static void keep_mark(struct session *s, int64_t pos0, int64_t T)
 int session_begin_pass(struct session *s, struct err *err)
 {
 	struct executor *ex = &s->executor;
-	int64_t at = executor_positions(ex), left = end_of_phase(s) - at;
+	int64_t at = executor_positions(ex), left = session_end_of_phase(s) - at;
 	int64_t n = left < s->opt.executor.chunk ? left : s->opt.executor.chunk;
 	bool all_logits = s->phase == PHASE_PREFILL && s->opt.all_logits;
 
@@ -199,7 +198,7 @@ int session_begin_pass(struct session *s, struct err *err)
 
 void session_end_pass(struct session *s)
 {
-	if (executor_positions(&s->executor) < end_of_phase(s))
+	if (executor_positions(&s->executor) < session_end_of_phase(s))
 		return;
 	if (s->phase == PHASE_PREFILL && s->opt.n == 0)
 		s->phase = PHASE_END;
@@ -229,7 +228,7 @@ static int step_pass(struct session *s, struct err *err)
 	int64_t started = clock_ns();
 	int r = 0;
 
-	if (ex->state != EX_IN_PASS && executor_positions(ex) < end_of_phase(s))
+	if (ex->state != EX_IN_PASS && executor_positions(ex) < session_end_of_phase(s))
 		r = session_begin_pass(s, err);
 	if (r == 0)
 		r = executor_run(ex, err);
@@ -288,10 +287,16 @@ static int64_t find_candidate(const struct sampler *p, int32_t id)
 
 static int start_pick(struct session *s, struct err *err)
 {
-	int64_t picked = sampler_pick(&s->sampler, executor_logits(&s->executor, s->executor.R - 1),
-				      s->model->config->n_vocab, err);
+	const struct executor *ex = &s->executor;
 	int32_t forced = session_forced_at(s, s->n_tokens);
+	int64_t picked;
 
+	if (ex->state != EX_DONE)
+		return err_set(
+			err, ERR_USAGE,
+			"there are no logits to pick from: the executor was moved without its session");
+	picked = sampler_pick(&s->sampler, executor_logits(ex, ex->R - 1),
+			      s->model->config->n_vocab, err);
 	if (picked < 0)
 		return (int)picked;
 	s->is_forced = forced >= 0;

@@ -21,6 +21,9 @@ int session_step(struct session *s, struct err *err);
 /* Before the first of the tokenizer's steps. */
 void session_begin_tokenizer(struct session *s);
 
+/* Where the tokens end that the phase PREFILL or DECODE reads. */
+int64_t session_end_of_phase(const struct session *s);
+
 /* Begin the next pass of the phase PREFILL or DECODE, which has tokens to read; keep its mark. */
 int session_begin_pass(struct session *s, struct err *err);
 

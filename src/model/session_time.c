@@ -138,6 +138,7 @@ static int go_forward(struct session *s, struct session_time to, struct err *err
 
 		if (ex->state == EX_IN_PASS && ex->bound_pass == to.pass)
 			return run_to_op(s, to.op, err);
+		reads = reads && executor_positions(ex) < session_end_of_phase(s);
 		if (reads && ex->state != EX_IN_PASS && ex->pass == to.pass)
 			r = session_begin_pass(s, err);
 		else if (s->phase == PHASE_END)

@@ -161,26 +161,18 @@ static void copy_inputs(struct executor *ex, const int32_t *ids, int64_t n)
 		ex->positions[i] = (int32_t)(ex->n_positions + i);
 }
 
-static int hooks_begin(struct executor *ex, struct err *err)
-{
-	for (struct hook *h = ex->hooks, *next; h; h = next) {
-		next = h->next;
-		if (h->pass_begin && h->pass_begin(h->ctx, ex, err) < 0)
-			return err->code;
-	}
-	return 0;
-}
-
-/* The pass is over for all of them, also when one fails: the first error is returned. */
-static int hooks_end(struct executor *ex, struct err *err)
+/* A pass begins or is over for all of them, also when one fails: the first error is returned. */
+static int hooks_around(struct executor *ex, bool begin, struct err *err)
 {
 	struct err first = { 0 };
 
 	for (struct hook *h = ex->hooks, *next; h; h = next) {
+		int (*call)(void *, struct executor *, struct err *) =
+			begin ? h->pass_begin : h->pass_end;
 		struct err failed = { 0 };
 
 		next = h->next;
-		if (h->pass_end && h->pass_end(h->ctx, ex, &failed) < 0 && !first.code)
+		if (call && call(h->ctx, ex, &failed) < 0 && !first.code)
 			first = failed;
 	}
 	if (first.code)
@@ -213,7 +205,7 @@ int executor_begin(struct executor *ex, const int32_t *ids, int64_t n, bool all_
 	ex->state = EX_IN_PASS;
 	ex->resumed = false;
 	values_bind(ex);
-	return hooks_begin(ex, err);
+	return hooks_around(ex, true, err);
 }
 
 /* ---- the loop ------------------------------------------------------------------------------- */
@@ -260,6 +252,7 @@ static int step(struct executor *ex, struct err *err)
 	if (ex->hooks && !ex->resumed) {
 		ex->resumed = true; /* asked: do not ask again when called next */
 		r = hook_announce(ex->hooks, ex, &at, true, err);
+		ex->resumed = r >= 0; /* what failed is asked again */
 		if (r != HOOK_CONTINUE)
 			return r;
 	}
@@ -277,7 +270,7 @@ static int end_pass(struct executor *ex, struct err *err)
 
 	ex->state = EX_DONE;
 	ex->n_positions = ex->pos0 + ex->T;
-	r = hooks_end(ex, err);
+	r = hooks_around(ex, false, err);
 	ex->pass++;
 	return r < 0 ? r : EXECUTOR_DONE;
 }
@@ -355,6 +348,8 @@ int executor_truncate(struct executor *ex, int64_t n, int pass, struct err *err)
 			(long long)n);
 	if (n < 0 || n > ex->n_positions)
 		return err_set(err, ERR_USAGE, "position %lld was not read yet", (long long)n);
+	if (pass < 0 || pass > ex->pass)
+		return err_set(err, ERR_USAGE, "pass %d has not begun yet", pass);
 	if (!executor_keeps(ex, n))
 		return err_set(err, ERR_USAGE,
 			       "the keys that position %lld sees are no longer in the ring of %lld",

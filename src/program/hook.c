@@ -33,26 +33,31 @@ static bool is_wanted(const struct hook *h, const struct site *at)
 	return !h->wants || h->wants(h->ctx, at);
 }
 
+/* Before a site the first error ends the asking: it does not run.  After it, all are told. */
 int hook_announce(struct hook *list, struct executor *ex, const struct site *at, bool before,
 		  struct err *err)
 {
+	struct err first = { 0 };
 	int action = HOOK_CONTINUE;
 
 	for (struct hook *h = list, *next; h; h = next) {
 		int (*call)(void *, struct executor *, const struct site *, struct err *) =
 			before ? h->before : h->after;
+		struct err failed = { 0 };
 		int r;
 
 		next = h->next; /* it may remove itself */
-		if (!call || !is_wanted(h, at))
-			continue;
-		r = call(h->ctx, ex, at, err);
-		if (r < 0)
-			return r;
+		r = call && is_wanted(h, at) ? call(h->ctx, ex, at, &failed) : HOOK_CONTINUE;
 		if (r == HOOK_PAUSE)
 			action = HOOK_PAUSE;
+		if (r < 0 && !first.code)
+			first = failed;
+		if (r < 0 && before)
+			break;
 	}
-	return action;
+	if (first.code)
+		*err = first;
+	return first.code ? first.code : action;
 }
 
 int hook_rewind(struct hook *list, struct executor *ex, int pass, int op, struct err *err)
@@ -81,6 +86,7 @@ int stage_run(struct stage_run *run, struct hook *const *hooks, struct err *err)
 		if (!run->resumed) {
 			run->resumed = true;
 			r = hook_announce(*hooks, NULL, &site, true, err);
+			run->resumed = r >= 0; /* what failed is asked again */
 			if (r != HOOK_CONTINUE)
 				return r;
 		}

@@ -134,6 +134,8 @@ int trace_writer_edits(struct trace_writer *w, const struct executor *ex, struct
 	char sql[80];
 	int i;
 
+	if (writer_has_failed(w, err))
+		return err->code;
 	if (w->n_edits == ex->n_edits && w->last_edit_id == ex->last_edit_id)
 		return 0;
 	snprintf(sql, sizeof(sql), "DELETE FROM edit WHERE run_id = %lld", (long long)w->run_id);

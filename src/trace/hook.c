@@ -6,10 +6,10 @@
 #include "torchless/clock.h"
 
 /* What a callback returns; the time since `entered` was ours. */
-static int leave(struct trace_writer *w, int64_t entered, int ret)
+static int leave(struct trace_writer *w, int64_t entered, int ret, struct err *err)
 {
 	w->recording_ns += clock_ns() - entered;
-	return ret;
+	return writer_result(w, ret, err);
 }
 
 static bool hook_wants(void *ctx, const struct site *at)
@@ -36,11 +36,13 @@ static int hook_after(void *ctx, struct executor *ex, const struct site *at, str
 	int64_t entered = clock_ns();
 	int ret = HOOK_CONTINUE;
 
+	if (writer_has_failed(w, err))
+		return err->code;
 	if (at->kind == SITE_STAGE)
 		ret = stage_step(w, at->step, err);
 	else if (w->in_pass)
 		ret = pass_op(w, ex, at->op_index, err);
-	return leave(w, entered, ret);
+	return leave(w, entered, ret, err);
 }
 
 static int hook_pass_begin(void *ctx, struct executor *ex, struct err *err)
@@ -48,7 +50,10 @@ static int hook_pass_begin(void *ctx, struct executor *ex, struct err *err)
 	struct trace_writer *w = ctx;
 	int64_t entered = clock_ns();
 
-	return w->in_run ? leave(w, entered, pass_begin(w, ex, err)) : HOOK_CONTINUE;
+	if (!w->in_run)
+		return HOOK_CONTINUE;
+	return writer_has_failed(w, err) ? err->code
+					 : leave(w, entered, pass_begin(w, ex, err), err);
 }
 
 static int hook_pass_end(void *ctx, struct executor *ex, struct err *err)
@@ -57,7 +62,9 @@ static int hook_pass_end(void *ctx, struct executor *ex, struct err *err)
 	int64_t entered = clock_ns();
 
 	(void)ex;
-	return w->in_pass ? leave(w, entered, pass_end(w, err)) : HOOK_CONTINUE;
+	if (!w->in_pass)
+		return HOOK_CONTINUE;
+	return writer_has_failed(w, err) ? err->code : leave(w, entered, pass_end(w, err), err);
 }
 
 static int hook_rewound(void *ctx, struct executor *ex, int pass, int op, struct err *err)
@@ -65,7 +72,11 @@ static int hook_rewound(void *ctx, struct executor *ex, int pass, int op, struct
 	struct trace_writer *w = ctx;
 	int64_t entered = clock_ns();
 
-	return w->in_run ? leave(w, entered, writer_rewind(w, ex, pass, op, err)) : HOOK_CONTINUE;
+	if (!w->in_run)
+		return HOOK_CONTINUE;
+	return writer_has_failed(w, err)
+		       ? err->code
+		       : leave(w, entered, writer_rewind(w, ex, pass, op, err), err);
 }
 
 void writer_hook_init(struct trace_writer *w)

@@ -77,11 +77,19 @@ int pass_begin(struct trace_writer *w, struct executor *ex, struct err *err)
 	return ret;
 }
 
+/* Whether the executor is still in the pass, or at its end. */
+static bool is_there(const struct trace_writer *w)
+{
+	return w->ex->state != EX_EMPTY && w->ex->bound_pass == w->marks[w->n_marks - 1].pass;
+}
+
 /* The values of ops [n_read, n_done). */
 static int read_values(struct trace_writer *w, struct err *err)
 {
 	int i;
 
+	if (!is_there(w))
+		return 0;
 	if (trace_writer_edits(w, w->ex, err))
 		return err->code;
 	for (; w->n_read < w->n_done; w->n_read++) {

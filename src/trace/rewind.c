@@ -121,19 +121,30 @@ static int rewind_to_end(struct trace_writer *w, struct pass_mark mark, struct e
 						: tokens_take_back(w, end, end - 1, end, err);
 }
 
+/* The first mark of pass `pass` or a later one, -1 when there is none. */
+static int first_from(const struct trace_writer *w, int pass)
+{
+	int i;
+
+	for (i = 0; i < w->n_marks; i++)
+		if (w->marks[i].pass >= pass)
+			return i;
+	return -1;
+}
+
 int writer_rewind(struct trace_writer *w, struct executor *ex, int pass, int op, struct err *err)
 {
 	struct pass_mark mark;
+	int first;
 
 	if (pass < 0)
 		return rewind_run(w, err);
-	if (w->n_marks == 0 || pass > w->marks[w->n_marks - 1].pass)
-		return 0;              /* it was not heard of */
-	if (pass < w->marks[0].pass) { /* the recording begins later */
-		pass = w->marks[0].pass;
-		op = -1;
-	}
-	mark = forget_marks(w, pass);
+	first = first_from(w, pass);
+	if (first < 0)
+		return 0; /* nothing from there on was heard of */
+	if (w->marks[first].pass > pass)
+		op = -1; /* the recording begins later */
+	mark = forget_marks(w, w->marks[first].pass);
 	if (op < 0)
 		return rewind_pass(w, &mark, err);
 	if (op < w->program->n_ops)

@@ -29,7 +29,7 @@ int trace_writer_token(struct trace_writer *w, int64_t pos, int32_t id, int64_t 
 		    "INSERT OR REPLACE INTO token(run_id, pos, token_id, piece, byte_start, "
 		    "byte_end, source) VALUES(:run, :pos, :id, :piece, nullif(:start, -1), nullif(:end, -1), :source)",
 		    err))
-		return err->code;
+		return writer_result(w, err->code, err);
 	stmt_int(s, ":run", w->run_id);
 	stmt_int(s, ":pos", pos);
 	stmt_int(s, ":id", id);
@@ -39,7 +39,7 @@ int trace_writer_token(struct trace_writer *w, int64_t pos, int32_t id, int64_t 
 	stmt_text(s, ":source", source_names[source]);
 	if ((source == TOKEN_BOS || source == TOKEN_PROMPT) && pos >= w->n_prompt)
 		w->n_prompt = pos + 1;
-	return stmt_run(&w->db, s, err);
+	return writer_result(w, stmt_run(&w->db, s, err), err);
 }
 
 int trace_writer_token_scored(struct trace_writer *w, int64_t pos, double logprob, int64_t rank,
@@ -52,13 +52,13 @@ int trace_writer_token_scored(struct trace_writer *w, int64_t pos, double logpro
 		       "UPDATE token SET logprob = :logprob, rank = nullif(:rank, -1), "
 		       "entropy = :entropy WHERE run_id = :run AND pos = :pos",
 		       err))
-		return err->code;
+		return writer_result(w, err->code, err);
 	stmt_real(s, ":logprob", logprob);
 	stmt_int(s, ":rank", rank);
 	stmt_real(s, ":entropy", entropy);
 	stmt_int(s, ":run", w->run_id);
 	stmt_int(s, ":pos", pos);
-	return stmt_run(&w->db, s, err);
+	return writer_result(w, stmt_run(&w->db, s, err), err);
 }
 
 static int insert_candidate(struct trace_writer *w, int64_t pos, int64_t rank,
@@ -97,14 +97,14 @@ int trace_writer_candidates(struct trace_writer *w, int64_t pos, const struct tr
 
 	if (writer_begin(w, err) ||
 	    stmt_ready(&w->db, s, "DELETE FROM cand WHERE run_id = :run AND pos = :pos", err))
-		return err->code;
+		return writer_result(w, err->code, err);
 	stmt_int(s, ":run", w->run_id);
 	stmt_int(s, ":pos", pos);
 	if (stmt_run(&w->db, s, err))
-		return err->code;
+		return writer_result(w, err->code, err);
 	for (i = 0; i < n; i++) {
 		if (is_comparable(&c[i]) && insert_candidate(w, pos, rank++, &c[i], err))
-			return err->code;
+			return writer_result(w, err->code, err);
 	}
 	return 0;
 }

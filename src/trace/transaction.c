@@ -12,8 +12,27 @@
 
 /* ---- transactions ---------------------------------------------------------------------------- */
 
+int writer_result(struct trace_writer *w, int ret, struct err *err)
+{
+	if (ret >= 0 || w->failed.code)
+		return ret;
+	w->failed = *err;
+	w->was_rolled_back = w->in_transaction && sqlite3_get_autocommit(w->db.handle);
+	w->in_transaction = w->in_transaction && !w->was_rolled_back;
+	return ret;
+}
+
+bool writer_has_failed(const struct trace_writer *w, struct err *err)
+{
+	if (w->failed.code)
+		err_set(err, w->failed.code, "%s", w->failed.message);
+	return w->failed.code != 0;
+}
+
 int writer_begin(struct trace_writer *w, struct err *err)
 {
+	if (writer_has_failed(w, err))
+		return err->code;
 	if (w->in_transaction)
 		return 0;
 	w->in_transaction = true;

@@ -36,7 +36,7 @@ static const char recording_pragmas[] =
 static int insert_meta(struct trace_writer *w, struct err *err)
 {
 	return db_exec(&w->db,
-		       "INSERT INTO meta VALUES('schema_version', '1.0'),"
+		       "INSERT INTO meta VALUES('schema_version', '1.1'),"
 		       "('created', strftime('%Y-%m-%dT%H:%M:%SZ', 'now')),"
 		       "('documentation', 'SELECT obj, col, unit, doc FROM schema_doc')",
 		       err);
@@ -195,6 +195,7 @@ int trace_writer_close(struct trace_writer *w, struct err *err)
 		return 0;
 	if (w->in_run)
 		ret = trace_writer_end_run(w, "error", err);
+	w->failed = (struct err){ 0 };
 	/* Even after a failure what was recorded is worth its indexes. */
 	if (finish_file(w, ret ? &second : err) && !ret)
 		ret = err->code;
@@ -338,29 +339,40 @@ static int update_run(struct trace_writer *w, const char *status, struct err *er
 	return ret;
 }
 
+/* What the run has, its times and its status. */
+static int end_run(struct trace_writer *w, const char *status, struct err *err)
+{
+	/* A pass that did not end keeps what it has: a summary up to the failure. */
+	if (writer_begin(w, err) || (!w->was_rolled_back && pass_keep(w, err)))
+		return err->code;
+	if (w->cut.n_dumps > w->n_cut_told && note_dropped(w, &w->cut, err))
+		return err->code;
+	w->n_cut_told = w->cut.n_dumps;
+	if (insert_recording_time(w, w->model_ns, err) || update_run(w, status, err))
+		return err->code;
+	return 0;
+}
+
 int trace_writer_end_run(struct trace_writer *w, const char *status, struct err *err)
 {
+	struct err failed = w->failed;
 	int ret;
 
+	w->failed = (struct err){ 0 }; /* what the file has is ended all the same */
 	w->in_run = false;
-	/* A pass that did not end keeps what it has: a summary up to the failure. */
-	ret = writer_begin(w, err);
-	if (!ret)
-		ret = pass_keep(w, err);
-	if (!ret && w->cut.n_dumps > w->n_cut_told)
-		ret = note_dropped(w, &w->cut, err);
-	w->n_cut_told = w->cut.n_dumps;
-	if (!ret)
-		ret = insert_recording_time(w, w->model_ns, err);
-	if (!ret)
-		ret = update_run(w, status, err);
+	ret = end_run(w, status, err);
 	pass_clear(w);
-	return ret ? ret : writer_commit(w, err);
+	if (!ret)
+		ret = writer_commit(w, err);
+	w->failed = failed;
+	return ret;
 }
 
 int trace_writer_flush(struct trace_writer *w, struct err *err)
 {
-	return pass_store(w, err) ? err->code : writer_commit(w, err);
+	if (writer_has_failed(w, err))
+		return err->code;
+	return writer_result(w, pass_store(w, err) ? err->code : writer_commit(w, err), err);
 }
 
 /* ---- what became of it --------------------------------------------------------------------- */

@@ -174,6 +174,8 @@ struct trace_writer {
 	struct payload_index stored;
 	int64_t transaction_bytes; /* dumped since the last commit */
 	bool in_transaction;
+	struct err failed;    /* the first failure: nothing is recorded after it */
+	bool was_rolled_back; /* by SQLite, when it failed */
 
 	struct writer_statements {
 		struct stmt span, value, pass, pass_end, token, scored, cand_clear, cand;
@@ -187,6 +189,13 @@ struct trace_writer {
 };
 
 /* ---- transaction.c ------------------------------------------------------------------------- */
+
+/*
+ * What came of a call of the writer's: after a failure every later one fails alike, for what is
+ * missing or rolled back would make wrong rows of all that follow.  Ending the run still works.
+ */
+int writer_result(struct trace_writer *w, int ret, struct err *err);
+bool writer_has_failed(const struct trace_writer *w, struct err *err);
 
 /* Open a transaction unless one is open; commit it. */
 int writer_begin(struct trace_writer *w, struct err *err);

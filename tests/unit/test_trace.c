@@ -954,6 +954,75 @@ Test(trace, a_full_disk_is_one_sentence_and_what_was_written_stays)
 	cr_assert(eq(str, string("PRAGMA integrity_check"), "ok"));
 }
 
+/* The disk is full for a moment: what comes after would be wrong without what is missing. */
+Test(trace, a_recording_that_failed_stays_failed_and_whole)
+{
+	struct recorder r = { 0 };
+	const char *const captures[] = { "*=f32", NULL };
+	int i, ret = 0;
+
+	record_open(&r, captures, 1);
+	record_begin(&r, &run);
+	cr_assert(record_pass(&r, prompt, N_PROMPT) == EXECUTOR_DONE);
+	signal(SIGXFSZ, SIG_IGN);
+	struct stat st;
+	char wal[160], why[sizeof(r.err.message)];
+	snprintf(wal, sizeof(wal), "%s-wal", path);
+	cr_assert(stat(wal, &st) == 0);
+	struct rlimit limit = { (rlim_t)st.st_size + 8192, RLIM_INFINITY };
+	cr_assert(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+	for (i = 0; i < 10 && ret == 0; i++)
+		ret = record_pass(&r, (int32_t[]){ 7 }, 1);
+	cr_assert(eq(int, ret, ERR_IO));
+	snprintf(why, sizeof(why), "%s", r.err.message);
+	limit.rlim_cur = RLIM_INFINITY;
+	setrlimit(RLIMIT_FSIZE, &limit);
+	cr_assert(executor_run(&r.ex, &r.err) == ERR_IO || r.ex.state == EX_DONE);
+	cr_assert(executor_begin(&r.ex, (int32_t[]){ 7 }, 1, true, &r.err) == ERR_IO);
+	cr_assert(eq(str, r.err.message, why));
+	cr_assert(trace_writer_flush(r.w, &r.err) == ERR_IO);
+	cr_assert(trace_writer_token(r.w, 9, 3, -1, -1, TOKEN_GENERATED, &r.err) == ERR_IO);
+	cr_assert(executor_truncate(&r.ex, 0, 0, &r.err) == ERR_IO);
+	cr_assert(trace_writer_end_run(r.w, "error", &r.err) == 0, "%s", r.err.message);
+	cr_assert(trace_writer_begin_run(r.w, &run, &r.err) == ERR_IO);
+	cr_assert(trace_writer_close(r.w, &r.err) == 0, "%s", r.err.message);
+	executor_release(&r.ex);
+	capture_policy_release(&r.policy);
+	cr_assert(eq(str, string("SELECT group_concat(status) FROM run"), "error"));
+	cr_assert(number("SELECT count(*) FROM value WHERE pass_id = 1") ==
+		  program_count_points(&toy.p));
+	cr_assert(
+		number("SELECT count(*) FROM value WHERE tensor_id NOT IN (SELECT id FROM tensor)") ==
+		0);
+	cr_assert(number("SELECT count(*) FROM value WHERE pass_id NOT IN (SELECT id FROM pass)") ==
+		  0);
+	cr_assert(eq(str, string("PRAGMA integrity_check"), "ok"));
+}
+
+/* Somebody holds the file while time goes back: the edit is not made, and nothing is recorded on.
+ */
+Test(trace, going_back_while_the_file_is_locked_ends_the_recording)
+{
+	struct recorder r = { 0 };
+	sqlite3 *other;
+
+	record_open(&r, NULL, 1);
+	record_begin(&r, &run);
+	cr_assert(record_pass(&r, prompt, N_PROMPT) == EXECUTOR_DONE);
+	cr_assert(record_pass(&r, (int32_t[]){ 7 }, 1) == EXECUTOR_DONE);
+	cr_assert(sqlite3_open(path, &other) == SQLITE_OK);
+	cr_assert(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK);
+	cr_assert(executor_truncate(&r.ex, N_PROMPT, 1, &r.err) == ERR_IO);
+	cr_assert(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL) == SQLITE_OK);
+	sqlite3_close(other);
+	cr_assert(executor_begin(&r.ex, (int32_t[]){ 11 }, 1, true, &r.err) == ERR_IO);
+	cr_assert(strstr(r.err.message, "another process is using it") != NULL, "%s",
+		  r.err.message);
+	record_close(&r);
+	cr_assert(eq(str, string("SELECT group_concat(idx) FROM pass"), "0,1"));
+	cr_assert(number("SELECT count(*) FROM value") == 2 * program_count_points(&toy.p));
+}
+
 Test(trace, a_run_that_is_left_open_is_an_error)
 {
 	struct recorder r = { 0 };
