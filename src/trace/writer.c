@@ -36,7 +36,7 @@ static const char recording_pragmas[] =
 static int insert_meta(struct trace_writer *w, struct err *err)
 {
 	return db_exec(&w->db,
-		       "INSERT INTO meta VALUES('schema_version', '1.1'),"
+		       "INSERT INTO meta VALUES('schema_version', '1.0'),"
 		       "('created', strftime('%Y-%m-%dT%H:%M:%SZ', 'now')),"
 		       "('documentation', 'SELECT obj, col, unit, doc FROM schema_doc')",
 		       err);
