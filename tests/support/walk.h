@@ -48,6 +48,7 @@ enum move_kind {
 	MOVE_FLUSH,
 	MOVE_TOKENIZER,
 	MOVE_PROMPT,
+	MOVE_FAIL,
 	MOVE_KINDS
 };
 
@@ -80,6 +81,7 @@ static const int walk_weights[MOVE_KINDS] = {
 	[MOVE_ADVANCE] = 6, [MOVE_OPS] = 4,   [MOVE_BACK_OPS] = 4, [MOVE_BACK_PASSES] = 4,
 	[MOVE_GOTO] = 5,    [MOVE_EDIT] = 4,  [MOVE_REVERT] = 2,   [MOVE_EDIT_WEIGHT] = 1,
 	[MOVE_FORCE] = 3,   [MOVE_FLUSH] = 1, [MOVE_PROMPT] = 1,   [MOVE_TOKENIZER] = 1,
+	[MOVE_FAIL] = 2,
 };
 
 static inline enum move_kind walk_kind(uint32_t x)
@@ -139,10 +141,10 @@ static inline struct walk walk_make(uint64_t seed, const struct walk_setup *setu
 
 /* ---- saying it ------------------------------------------------------------------------------- */
 
-static const char *const walk_names[MOVE_KINDS] = { "advance",     "ops",       "back ops",
-						    "back passes", "goto",      "edit",
-						    "edit weight", "revert",    "force",
-						    "flush",       "tokenizer", "prompt" };
+static const char *const walk_names[MOVE_KINDS] = {
+	"advance", "ops",   "back ops", "back passes", "goto",   "edit", "edit weight",
+	"revert",  "force", "flush",    "tokenizer",   "prompt", "fail"
+};
 
 static inline void walk_describe(const struct walk *w, struct text *t)
 {
@@ -173,7 +175,14 @@ struct walk_run {
 	int n_forced;
 };
 
+/* A hook before all others that fails once. */
+struct walk_failure {
+	struct hook hook;
+	int left; /* calls until it does, -1: it does not */
+};
+
 struct walker {
+	struct walk_failure failure;
 	const struct walk_setup *setup;
 	const struct walk *walk;
 	struct recorder r; /* without a recording only its generation is used */
@@ -199,10 +208,54 @@ static inline bool walk_fail(struct text *why, const char *fmt, ...)
 	return false;
 }
 
+static inline int walk_fails(struct walk_failure *f, struct err *err)
+{
+	return f->left >= 0 && f->left-- == 0 ? err_set(err, ERR_TOOL, "a walk's hook fails") : 0;
+}
+
+static inline int walk_fail_site(void *ctx, struct executor *ex, const struct site *at,
+				 struct err *err)
+{
+	(void)ex, (void)at;
+	return walk_fails(ctx, err);
+}
+
+static inline int walk_fail_pass(void *ctx, struct executor *ex, struct err *err)
+{
+	(void)ex;
+	return walk_fails(ctx, err);
+}
+
+static inline int walk_fail_rewound(void *ctx, struct executor *ex, int pass, int op,
+				    struct err *err)
+{
+	(void)ex, (void)pass, (void)op;
+	return walk_fails(ctx, err);
+}
+
+/* From now on the `left`-th call of one kind fails. */
+static inline void walk_plan_failure(struct walk_failure *f, uint32_t kind, uint32_t left)
+{
+	struct hook *next = f->hook.next;
+
+	f->left = (int)left;
+	f->hook = (struct hook){ .stages = STAGES_ALL, .ctx = f, .next = next };
+	if (kind == 0)
+		f->hook.before = walk_fail_site;
+	else if (kind == 1)
+		f->hook.after = walk_fail_site;
+	else if (kind == 2)
+		f->hook.pass_begin = walk_fail_pass;
+	else if (kind == 3)
+		f->hook.pass_end = walk_fail_pass;
+	else
+		f->hook.rewound = walk_fail_rewound;
+}
+
 /* What a move may be refused: nothing has changed then, or time stands where the run ended. */
 static inline bool walk_went(int r)
 {
-	return r >= 0 || r == ERR_USAGE || r == ERR_FORMAT;
+	return r >= 0 || r == ERR_USAGE || r == ERR_FORMAT || r == ERR_TOOL;
 }
 
 static inline int walk_set_prompt(struct walker *w, uint32_t number)
@@ -250,9 +303,31 @@ static inline int walk_open(struct walker *w, const struct walk_setup *setup,
 	if (recorder_open(&w->r, setup->model, &o, &w->err))
 		return w->err.code;
 	w->s = &w->r.generation.session;
+	w->failure.left = -1;
+	session_add_hook(w->s, &w->failure.hook);
 	if (walk->records)
 		recorder_listen(&w->r);
 	return 0;
+}
+
+/* The tokenizer's steps, before the first pass begins. */
+static inline int walk_straight_steps(struct walker *w)
+{
+	struct stage_run *stage = &w->s->stage;
+	int r = stage_run(stage, &w->s->hooks, &w->err);
+
+	w->s->phase = PHASE_PREFILL;
+	return r;
+}
+
+/* A failure may have left it in the middle of a stage, where no straight way stops. */
+static inline void walk_finish_stage(struct walker *w)
+{
+	w->failure.left = -1;
+	if (w->s->in_pick)
+		session_advance(w->s, &w->err);
+	else if (w->s->phase == PHASE_TOKENIZE && w->s->stage.at > 0)
+		walk_straight_steps(w);
 }
 
 static const char walk_source[] = "a walk";
@@ -263,6 +338,7 @@ static inline void walk_keep_facts(struct walker *w)
 	struct walk_run *run = &w->runs[w->n_runs - 1];
 	const struct executor *ex = &w->s->executor;
 
+	walk_finish_stage(w);
 	run->end = session_now(w->s);
 	run->state = ex->state;
 	run->is_untouched = w->s->phase == PHASE_TOKENIZE;
@@ -381,6 +457,11 @@ static inline int walk_move(struct walker *w, const struct move *m)
 		if (walk_end_run(w))
 			return w->err.code;
 		return walk_set_prompt(w, m->a);
+	case MOVE_FAIL:
+		if (w->setup->plant) /* one fault at a time */
+			return 0;
+		walk_plan_failure(&w->failure, m->a % 5, m->b % (m->a % 5 < 2 ? 60 : 3));
+		return 0;
 	case MOVE_KINDS:
 		break;
 	}
@@ -432,16 +513,6 @@ static inline int walk_forward(struct walker *w, struct session_time to)
 	while ((r = session_advance(w->s, &w->err)) == SESSION_TOKEN)
 		;
 	session_remove_hook(w->s, &stop.hook);
-	return r;
-}
-
-/* The tokenizer's steps, before the first pass begins. */
-static inline int walk_straight_steps(struct walker *w)
-{
-	struct stage_run *stage = &w->s->stage;
-	int r = stage_run(stage, &w->s->hooks, &w->err);
-
-	w->s->phase = PHASE_PREFILL;
 	return r;
 }
 
