@@ -173,9 +173,9 @@ struct trace_writer {
 	struct payload payload;
 	struct payload_index stored;
 	int64_t transaction_bytes; /* dumped since the last commit */
+	struct err failed;         /* the first failure: nothing is recorded after it */
+	bool was_rolled_back;      /* by SQLite, when it failed */
 	bool in_transaction;
-	struct err failed;    /* the first failure: nothing is recorded after it */
-	bool was_rolled_back; /* by SQLite, when it failed */
 
 	struct writer_statements {
 		struct stmt span, value, pass, pass_end, token, scored, cand_clear, cand;
