@@ -925,6 +925,27 @@ Test(trace, a_recording_that_is_being_read_is_closed_all_the_same)
 	cr_assert(eq(str, string("PRAGMA integrity_check"), "ok"));
 }
 
+/* A limit on file sizes is what a full disk looks like to SQLite: the log may grow by a page. */
+static void fill_disk(void)
+{
+	struct rlimit limit = { 0, RLIM_INFINITY };
+	struct stat st;
+	char wal[160];
+
+	snprintf(wal, sizeof(wal), "%s-wal", path);
+	cr_assert(stat(wal, &st) == 0);
+	limit.rlim_cur = (rlim_t)st.st_size + 8192;
+	signal(SIGXFSZ, SIG_IGN);
+	cr_assert(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+}
+
+static void empty_disk(void)
+{
+	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
+
+	cr_assert(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+}
+
 Test(trace, a_full_disk_is_one_sentence_and_what_was_written_stays)
 {
 	struct recorder r = { 0 };
@@ -933,21 +954,13 @@ Test(trace, a_full_disk_is_one_sentence_and_what_was_written_stays)
 	record_open(&r, NULL, 1);
 	record_begin(&r, &run);
 	cr_assert(record_pass(&r, prompt, N_PROMPT) == EXECUTOR_DONE);
-	/* A limit on file sizes is what a full disk looks like to SQLite. */
-	signal(SIGXFSZ, SIG_IGN);
-	struct stat st;
-	char wal[160];
-	snprintf(wal, sizeof(wal), "%s-wal", path);
-	cr_assert(stat(wal, &st) == 0);
-	struct rlimit limit = { (rlim_t)st.st_size + 8192, RLIM_INFINITY };
-	cr_assert(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+	fill_disk();
 	for (i = 0; i < 10 && ret == 0; i++)
 		ret = record_pass(&r, (int32_t[]){ 7 }, 1);
 	cr_assert(eq(int, ret, ERR_IO));
 	cr_assert(strstr(r.err.message, path) != NULL, "%s", r.err.message);
 	trace_writer_close(r.w, &r.err);
-	limit.rlim_cur = RLIM_INFINITY;
-	setrlimit(RLIMIT_FSIZE, &limit);
+	empty_disk();
 	executor_release(&r.ex);
 	cr_assert(number("SELECT count(*) FROM value WHERE pass_id = 1") ==
 		  program_count_points(&toy.p));
@@ -959,24 +972,18 @@ Test(trace, a_recording_that_failed_stays_failed_and_whole)
 {
 	struct recorder r = { 0 };
 	const char *const captures[] = { "*=f32", NULL };
+	char why[sizeof(r.err.message)];
 	int i, ret = 0;
 
 	record_open(&r, captures, 1);
 	record_begin(&r, &run);
 	cr_assert(record_pass(&r, prompt, N_PROMPT) == EXECUTOR_DONE);
-	signal(SIGXFSZ, SIG_IGN);
-	struct stat st;
-	char wal[160], why[sizeof(r.err.message)];
-	snprintf(wal, sizeof(wal), "%s-wal", path);
-	cr_assert(stat(wal, &st) == 0);
-	struct rlimit limit = { (rlim_t)st.st_size + 8192, RLIM_INFINITY };
-	cr_assert(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+	fill_disk();
 	for (i = 0; i < 10 && ret == 0; i++)
 		ret = record_pass(&r, (int32_t[]){ 7 }, 1);
 	cr_assert(eq(int, ret, ERR_IO));
 	snprintf(why, sizeof(why), "%s", r.err.message);
-	limit.rlim_cur = RLIM_INFINITY;
-	setrlimit(RLIMIT_FSIZE, &limit);
+	empty_disk();
 	cr_assert(executor_run(&r.ex, &r.err) == ERR_IO || r.ex.state == EX_DONE);
 	cr_assert(executor_begin(&r.ex, (int32_t[]){ 7 }, 1, true, &r.err) == ERR_IO);
 	cr_assert(eq(str, r.err.message, why));
