@@ -253,9 +253,37 @@ struct recording;
 struct recording *recording_open(const char *path, struct err *err);
 void recording_close(struct recording *r);
 
-/* The connection, for src/inspect to add functions to. */
+/*
+ * The same within limits, which hold from the first statement on for whatever is asked of the
+ * recording: a query is stopped when all together took max_ns, or *interrupted is not 0.  What the
+ * program asks for itself (recording_ask(), recording_saved_query(), opening) ends after ten
+ * seconds in any case.
+ */
+struct recording_limits {
+	int64_t max_ns;                  /* opening included; 0: any time */
+	const volatile int *interrupted; /* may be NULL; must outlive the recording */
+};
+struct recording *recording_open_within(const char *path, const struct recording_limits *limits,
+					struct err *err);
+
+/* From now on all that is asked takes max_ns at most; 0: any time. */
+void recording_allow(struct recording *r, int64_t max_ns);
+
+/*
+ * From another thread: whether what is asked did not heed its limit for `ns` nanoseconds, as a
+ * function may that SQLite cannot stop; then the error that it should have ended with, else 0.
+ */
+int recording_deaf(struct recording *r, int64_t ns, struct err *err);
+
+/*
+ * For src/inspect: the connection to add functions to; to put another file under the same limits;
+ * whether a function is to end; and why one failed, which SQLite would not tell.
+ */
 struct sqlite3;
 struct sqlite3 *recording_handle(struct recording *r);
+void recording_share_limits(struct recording *r, struct sqlite3 *other);
+bool recording_is_over(struct recording *r);
+void recording_failed(struct recording *r, const struct err *err);
 
 /* What a column of a result holds; text and blobs live until the next row. */
 enum cell_type { CELL_NULL, CELL_INT, CELL_REAL, CELL_TEXT, CELL_BLOB };
@@ -300,6 +328,12 @@ struct query {
 	int64_t max_wait_ns; /* until the next row; 0: any time */
 };
 int recording_query(struct recording *r, const char *sql, const struct query *q, struct err *err);
+
+/*
+ * The same for a question of the program's own: within ten seconds or q->max_ns, texts of 4 MB and
+ * 64 MB of rows.  ERR_FORMAT beyond.
+ */
+int recording_ask(struct recording *r, const char *sql, const struct query *q, struct err *err);
 
 /* Whether `sql` ends with a whole statement, its semicolon included, outside strings and comments.
  */

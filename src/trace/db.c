@@ -1,6 +1,7 @@
 /* db.c -- see db.h. */
 #include "db.h"
 
+#include "limits.h"
 #include "open_files.h"
 
 #include "torchless/mem.h"
@@ -35,6 +36,10 @@ int db_fail(struct db *db, const char *sql, struct err *err)
 	int code = db->handle ? sqlite3_errcode(db->handle) & 0xff : SQLITE_NOMEM;
 	const char *reason = known_reason(db, code);
 
+	if (db->limits && db->limits->stop)
+		return limits_fail(db->limits, db->limits->stop, err);
+	if (code == SQLITE_NOMEM)
+		return limits_fail_memory(err);
 	if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
 		return err_set(err, ERR_FORMAT, "%s is damaged: %s", db->path,
 			       sqlite3_errmsg(db->handle));
@@ -156,7 +161,7 @@ int stmt_step(struct db *db, struct stmt *s, struct err *err)
 {
 	int ret;
 
-	switch (sqlite3_step(s->handle)) {
+	switch (db->limits ? limits_step(db->limits, s->handle) : sqlite3_step(s->handle)) {
 	case SQLITE_ROW:
 		return 1;
 	case SQLITE_DONE:

@@ -3,7 +3,7 @@
  *
  * Private to src/trace.  SQL text stands next to the code that runs it and parameters are bound by
  * name, so that a reordered column cannot silently swap two values.  Every error is ERR_IO, names
- * the file and quotes the SQL.  A statement belongs to its database: db_close() finalizes each one
+ * the file and quotes the SQL, but where a limit was reached or memory is short.  A statement belongs to its database: db_close() finalizes each one
  * that is left, so callers keep statements in their structs and never clean up.
  */
 #ifndef TORCHLESS_TRACE_DB_H
@@ -18,11 +18,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct limits;
 struct open_file;
 
 struct db {
 	sqlite3 *handle;
 	struct open_file *file; /* see open_files.h */
+	struct limits *limits;  /* that hold for its statements; NULL: the file is ours */
 	char *path;             /* for errors */
 	bool is_new;            /* nothing was recorded yet that an error could promise is there */
 };

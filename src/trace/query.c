@@ -16,53 +16,11 @@
 #include <string.h>
 #include <strings.h>
 
-/* ---- limits -------------------------------------------------------------------------------- */
+/* ---- failing ------------------------------------------------------------------------------- */
 
-#define MEMORY_LIMIT (1ll << 30) /* of everything SQLite allocates while a query runs */
-#define COUNT_NS     250000000ll /* how long the rows behind the last one shown are counted */
-#define POLL_OPS                                                                                   \
-	256 /* steps of SQLite's machine between two looks; a step may call a slow function */
-
-/* Called by SQLite while it computes; non-zero makes it stop. */
-static int poll_limits(void *ctx)
-{
-	struct recording *r = ctx;
-	int64_t now = clock_ns();
-
-	if (r->query->interrupted && *r->query->interrupted)
-		r->stop = QUERY_INTERRUPTED;
-	else if (r->deadline && now > r->deadline)
-		r->stop = QUERY_TOO_LONG;
-	else if (r->count_deadline && now > r->count_deadline)
-		r->stop = QUERY_COUNTED;
-	else if (r->row_deadline && now > r->row_deadline)
-		r->stop = QUERY_NO_ROW;
-	return r->stop != QUERY_GOES_ON;
-}
-
-/* A statement waits for its next row from now. */
-static void expect_row(struct recording *r)
-{
-	r->row_deadline = r->query->max_wait_ns ? clock_ns() + r->query->max_wait_ns : 0;
-}
-
-static int fail_stop(struct recording *r, struct err *err)
-{
-	if (r->stop == QUERY_TOO_LONG)
-		return err_set(err, ERR_USAGE, "stopped after %.6g s, the time limit",
-			       (double)r->query->max_ns / 1e9);
-	if (r->stop == QUERY_NO_ROW)
-		return err_set(err, ERR_USAGE, "stopped: it computed for %.6g s without a row",
-			       (double)r->query->max_wait_ns / 1e9);
-	return err_set(err, ERR_INTERRUPTED, "interrupted");
-}
-
-static int fail_memory(struct err *err)
-{
-	return err_set(err, ERR_MEMORY,
-		       "the query needs more than the %lld MB of memory that one may have",
-		       (long long)MEMORY_LIMIT >> 20);
-}
+#define COUNT_NS    250000000ll /* how long the rows behind the last one shown are counted */
+#define ASKED_BYTES (64 << 20)  /* of all rows that a question of the program's own may have */
+#define ASKED_CELL  64          /* of that, what a cell takes beside its text */
 
 static int fail_length(struct recording *r, struct err *err)
 {
@@ -78,18 +36,26 @@ static int fail_length(struct recording *r, struct err *err)
 		       sqlite3_limit(r->db.handle, SQLITE_LIMIT_LENGTH, -1) >> 20);
 }
 
+/* Memory: a function's own sentence, or which there was not enough of. */
+static int fail_memory(struct recording *r, struct err *err)
+{
+	if (r->failure.code && strstr(sqlite3_errmsg(r->db.handle), r->failure.message))
+		return err_set(err, r->failure.code, "%s", r->failure.message);
+	return limits_fail_memory(err);
+}
+
 /* What a statement failed with, while it was compiled or while it ran. */
 static int fail_query(struct recording *r, struct err *err)
 {
-	int code = sqlite3_errcode(r->db.handle);
+	int code = sqlite3_errcode(r->db.handle) & 0xff;
 
+	if (r->limits.stop || code == SQLITE_INTERRUPT)
+		return limits_fail(&r->limits, r->limits.stop, err);
 	if (r->authorizer.refusal[0])
 		return err_set(err, ERR_USAGE, "%s", r->authorizer.refusal);
-	switch (code & 0xff) {
-	case SQLITE_INTERRUPT:
-		return fail_stop(r, err);
+	switch (code) {
 	case SQLITE_NOMEM:
-		return fail_memory(err);
+		return fail_memory(r, err);
 	case SQLITE_TOOBIG:
 		return strstr(sqlite3_errmsg(r->db.handle), "too big") ? fail_length(r, err)
 								       : suggest_for_error(r, err);
@@ -118,6 +84,7 @@ static int prepare_next(struct recording *r, const char **sql, sqlite3_stmt **s,
 {
 	r->authorizer.sql = *sql;
 	r->authorizer.refusal[0] = '\0';
+	r->failure.code = 0;
 	if (sqlite3_prepare_v2(r->db.handle, *sql, -1, s, sql) != SQLITE_OK)
 		return fail_query(r, err);
 	/*
@@ -280,18 +247,35 @@ static int count_rest(struct recording *r, struct running *run, struct err *err)
 {
 	int code;
 
-	r->count_deadline = clock_ns() + COUNT_NS;
-	while ((code = sqlite3_step(run->stmt)) == SQLITE_ROW) {
+	limits_begin(&r->limits, LIMIT_REST, COUNT_NS);
+	while ((code = limits_step(&r->limits, run->stmt)) == SQLITE_ROW) {
 		run->found.found++;
 		run->found.more = true;
-		if (clock_ns() > r->count_deadline)
-			return 0;
+		if (limits_reached(&r->limits))
+			break;
 	}
-	if (code == SQLITE_DONE) {
-		run->found.complete = true;
+	if (r->limits.stop == LIMIT_REST)
 		return 0;
+	run->found.complete = code == SQLITE_DONE;
+	return run->found.complete ? 0 : fail_query(r, err);
+}
+
+/* The cells of the row, and that a question of the program's own gets no more than it can use. */
+static int read_row(struct recording *r, struct running *run, struct err *err)
+{
+	for (int i = 0; i < run->rows.n_columns; i++) {
+		struct cell *c = &run->cells[i];
+
+		*c = cell_of(run->stmt, i);
+		if (sqlite3_errcode(r->db.handle) == SQLITE_NOMEM)
+			return fail_memory(r, err);
+		r->asked += (int64_t)c->s.len + ASKED_CELL;
 	}
-	return r->stop == QUERY_COUNTED ? 0 : fail_query(r, err);
+	if (r->limits.ns[LIMIT_LOOKUP] && r->asked > ASKED_BYTES)
+		return err_set(err, ERR_FORMAT,
+			       "%s: its own tables answer with more than the %d MB that they may",
+			       r->path, ASKED_BYTES >> 20);
+	return 0;
 }
 
 static int step_rows(struct recording *r, struct running *run, struct err *err)
@@ -299,15 +283,16 @@ static int step_rows(struct recording *r, struct running *run, struct err *err)
 	const struct query *q = r->query;
 	int code, ret = q->begin ? q->begin(q->ctx, &run->rows) : 0;
 
-	expect_row(r);
-	while (!ret && (code = sqlite3_step(run->stmt)) != SQLITE_DONE) {
-		if (code != SQLITE_ROW)
+	limits_begin(&r->limits, LIMIT_ROW, q->max_wait_ns);
+	while (!ret && (code = limits_step(&r->limits, run->stmt)) != SQLITE_DONE) {
+		/* What a function could not finish is no row, whatever it returned. */
+		if (code != SQLITE_ROW || r->limits.stop)
 			return fail_query(r, err);
-		for (int i = 0; i < run->rows.n_columns; i++)
-			run->cells[i] = cell_of(run->stmt, i);
-		ret = q->row ? q->row(q->ctx, &run->rows, run->cells) : 0;
+		ret = read_row(r, run, err);
+		if (!ret && q->row)
+			ret = q->row(q->ctx, &run->rows, run->cells);
 		run->found.found++;
-		expect_row(r);
+		limits_begin(&r->limits, LIMIT_ROW, q->max_wait_ns);
 		if (!ret && run->found.found == q->max_rows)
 			return q->end ? count_rest(r, run, err) : 0;
 	}
@@ -331,8 +316,9 @@ static int run_statement(struct recording *r, sqlite3_stmt *s, struct err *err)
 		columns[i] = sqlite3_column_name(s, i) ? sqlite3_column_name(s, i) : "";
 	run.rows = (struct rows){ n, columns };
 	ret = step_rows(r, &run, err);
-	r->count_deadline = 0;
-	r->stop = QUERY_GOES_ON;
+	limits_begin(&r->limits, LIMIT_REST, 0);
+	limits_begin(&r->limits, LIMIT_ROW, 0);
+	r->limits.stop = LIMIT_NONE;
 	run.found.ns = clock_ns() - begin;
 	if (ret >= 0 && q->end)
 		ret = q->end(q->ctx, &run.found) < 0 ? err->code : ret;
@@ -356,22 +342,37 @@ static int run_statements(struct recording *r, const char *sql, struct err *err)
 	return ret;
 }
 
-int recording_query(struct recording *r, const char *sql, const struct query *q, struct err *err)
+/* Run under a scope of the kind. */
+static int run_within(struct recording *r, const char *sql, const struct query *q, enum limit kind,
+		      int64_t max_ns, int length, struct err *err)
 {
-	sqlite3_int64 heap = sqlite3_hard_heap_limit64(MEMORY_LIMIT);
+	const volatile int *interrupted = r->limits.interrupted;
+	struct limits_scope outer;
 	int ret;
 
 	r->query = q;
-	r->stop = QUERY_GOES_ON;
-	r->deadline = q->max_ns ? clock_ns() + q->max_ns : 0;
-	expect_row(r);
-	sqlite3_progress_handler(r->db.handle, POLL_OPS, poll_limits, r);
+	r->asked = 0;
+	limits_enter(&r->limits, kind, max_ns, length, &outer);
+	if (q->interrupted)
+		r->limits.interrupted = q->interrupted;
 	ret = run_statements(r, sql, err);
-	sqlite3_progress_handler(r->db.handle, 0, NULL, NULL);
-	sqlite3_hard_heap_limit64(heap);
+	r->limits.interrupted = interrupted;
+	limits_leave(&r->limits, &outer);
 	r->query = NULL;
 	r->authorizer.sql = "";
 	return ret < 0 ? ret : 0;
+}
+
+int recording_query(struct recording *r, const char *sql, const struct query *q, struct err *err)
+{
+	return run_within(r, sql, q, LIMIT_STATEMENTS, q->max_ns, 0, err);
+}
+
+int recording_ask(struct recording *r, const char *sql, const struct query *q, struct err *err)
+{
+	int64_t ns = q->max_ns ? q->max_ns : LIMITS_LOOKUP_NS;
+
+	return run_within(r, sql, q, LIMIT_LOOKUP, ns, LIMITS_LOOKUP_LENGTH, err);
 }
 
 bool sql_is_complete(const char *sql)

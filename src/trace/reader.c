@@ -50,6 +50,7 @@ static int open_with(struct recording *r, const char *options, struct err *err)
 	r->db.path = mem_strdup(r->path);
 	if (ret)
 		return ret;
+	recording_guard(r);
 	sqlite3_busy_timeout(r->db.handle, 2000);
 	return db_int(&r->db, "SELECT count(*) FROM sqlite_schema", &n, err);
 }
@@ -94,13 +95,15 @@ static int open_database(struct recording *r, struct err *err)
 
 /*
  * What lists and checks saved queries, for recordings made before they had topics, notes and
- * checked parameters.  A temporary table hides the file's of the same name.
+ * checked parameters.  A temporary view hides the file's table of the same name; a copy would run
+ * whatever a column of it computes.
  */
 static const char saved_queries_of_old[] =
-	"CREATE TEMP TABLE saved_param(name TEXT PRIMARY KEY, doc TEXT, refuse TEXT);"
-	"CREATE TEMP TABLE saved_query AS SELECT name, sql, doc, NULL note, params, 'Saved' topic FROM main.saved_query;";
+	"CREATE TEMP VIEW saved_param AS SELECT NULL name, NULL doc, NULL refuse, 0 rowid WHERE 0;"
+	"CREATE TEMP VIEW saved_query AS SELECT name, sql, doc, NULL note, params, 'Saved' topic "
+	"FROM main.saved_query;";
 
-static int add_missing_tables(struct recording *r, struct err *err)
+static int add_missing_views(struct recording *r, struct err *err)
 {
 	int64_t is_old = 0;
 	int ret = db_int(&r->db,
@@ -111,7 +114,33 @@ static int add_missing_tables(struct recording *r, struct err *err)
 	return ret || !is_old ? ret : db_exec(&r->db, saved_queries_of_old, err);
 }
 
-struct recording *recording_open(const char *path, struct err *err)
+void recording_guard(struct recording *r)
+{
+	r->db.limits = &r->limits;
+	limits_install(&r->limits, r->db.handle);
+	r->authorizer.allows_all = true;
+	authorizer_install(&r->authorizer, &r->limits, r->db.handle);
+}
+
+/* What sorting and joining need stays in memory, which is limited; the disk is not. */
+static int open_guarded(struct recording *r, struct err *err)
+{
+	struct limits_scope outer;
+	int ret;
+
+	limits_enter(&r->limits, LIMIT_LOOKUP, LIMITS_LOOKUP_NS, LIMITS_LOOKUP_LENGTH, &outer);
+	ret = open_database(r, err);
+	if (!ret)
+		ret = db_exec(&r->db, "PRAGMA temp_store = MEMORY", err);
+	if (!ret)
+		ret = add_missing_views(r, err);
+	r->limits.handle = r->db.handle;
+	limits_leave(&r->limits, &outer);
+	return ret;
+}
+
+struct recording *recording_open_within(const char *path, const struct recording_limits *limits,
+					struct err *err)
 {
 	struct recording *r;
 
@@ -119,17 +148,24 @@ struct recording *recording_open(const char *path, struct err *err)
 		return NULL;
 	r = mem_calloc(1, sizeof(*r));
 	r->path = mem_strdup(path);
-	if (open_database(r, err)) {
+	r->limits.interrupted = limits ? limits->interrupted : NULL;
+	recording_allow(r, limits ? limits->max_ns : 0);
+	if (open_guarded(r, err)) {
 		recording_close(r);
 		return NULL;
 	}
-	/* What sorting and joining need stays in memory, which is limited; the disk is not. */
-	if (db_exec(&r->db, "PRAGMA temp_store = MEMORY", err) || add_missing_tables(r, err)) {
-		recording_close(r);
-		return NULL;
-	}
-	authorizer_install(&r->authorizer, r->db.handle);
+	r->authorizer.allows_all = false;
 	return r;
+}
+
+struct recording *recording_open(const char *path, struct err *err)
+{
+	return recording_open_within(path, NULL, err);
+}
+
+void recording_allow(struct recording *r, int64_t max_ns)
+{
+	limits_begin(&r->limits, LIMIT_ALL, max_ns);
 }
 
 void recording_close(struct recording *r)
@@ -137,6 +173,7 @@ void recording_close(struct recording *r)
 	if (!r)
 		return;
 	db_close(&r->db);
+	limits_release(&r->limits);
 	free(r->path);
 	free(r);
 }
@@ -146,13 +183,37 @@ struct sqlite3 *recording_handle(struct recording *r)
 	return r->db.handle;
 }
 
+/* ---- for those who run on its connection ---------------------------------------------------- */
+
+void recording_share_limits(struct recording *r, struct sqlite3 *other)
+{
+	limits_share(&r->limits, other);
+}
+
+bool recording_is_over(struct recording *r)
+{
+	return limits_reached(&r->limits);
+}
+
+void recording_failed(struct recording *r, const struct err *err)
+{
+	r->failure = *err;
+}
+
+int recording_deaf(struct recording *r, int64_t ns, struct err *err)
+{
+	enum limit which = limits_overdue(&r->limits, ns);
+
+	return which ? limits_fail(&r->limits, which, err) : 0;
+}
+
 /* ---- saved queries ------------------------------------------------------------------------- */
 
-int recording_saved_query(struct recording *r, const char *name, struct text *sql,
-			  struct text *params_json, struct err *err)
+/* The row of the query called `name`: 1, 0 when there is none. */
+static int read_saved(struct recording *r, const char *name, struct text *sql,
+		      struct text *params_json, struct err *err)
 {
 	struct stmt s = { 0 };
-	char best[128];
 	int ret = stmt_ready(
 		&r->db, &s,
 		"SELECT coalesce(CAST(sql AS TEXT), \'\'), coalesce(CAST(params AS TEXT), \'{}\')"
@@ -164,10 +225,28 @@ int recording_saved_query(struct recording *r, const char *name, struct text *sq
 	stmt_text(&s, ":name", name);
 	ret = stmt_step(&r->db, &s, err);
 	if (ret > 0) {
-		text_adds(sql, (const char *)sqlite3_column_text(s.handle, 0));
-		text_adds(params_json, (const char *)sqlite3_column_text(s.handle, 1));
+		const char *text = (const char *)sqlite3_column_text(s.handle, 0);
+		const char *params = (const char *)sqlite3_column_text(s.handle, 1);
+
+		text_adds(sql, text ? text : "");
+		text_adds(params_json, params ? params : "");
+		if (!text || !params)
+			ret = limits_fail_memory(err);
 	}
 	sqlite3_finalize(s.handle);
+	return ret;
+}
+
+int recording_saved_query(struct recording *r, const char *name, struct text *sql,
+			  struct text *params_json, struct err *err)
+{
+	struct limits_scope outer;
+	char best[128];
+	int ret;
+
+	limits_enter(&r->limits, LIMIT_LOOKUP, LIMITS_LOOKUP_NS, LIMITS_LOOKUP_LENGTH, &outer);
+	ret = read_saved(r, name, sql, params_json, err);
+	limits_leave(&r->limits, &outer);
 	if (ret)
 		return ret < 0 ? ret : 0;
 	recording_nearest(r, "SELECT name FROM saved_query ORDER BY name", name, best,

@@ -6,22 +6,22 @@
 
 #include "authorizer.h"
 #include "db.h"
+#include "limits.h"
 
 #include "torchless/trace.h"
-
-/* Why the query that is running is to stop. */
-enum query_stop { QUERY_GOES_ON, QUERY_INTERRUPTED, QUERY_TOO_LONG, QUERY_NO_ROW, QUERY_COUNTED };
 
 struct recording {
 	struct db db;
 	struct authorizer authorizer;
+	struct limits limits;
 	char *path;
-
-	/* The query that is running; times of CLOCK_MONOTONIC in nanoseconds, 0: none. */
-	const struct query *query;
-	int64_t deadline, row_deadline, count_deadline;
-	enum query_stop stop;
+	const struct query *query; /* the one that is running */
+	int64_t asked;             /* bytes that a question of the program's own was given */
+	struct err failure;        /* of a function that src/inspect added, code 0: none */
 };
+
+/* Put the connection that was opened under the limits, before its first statement. */
+void recording_guard(struct recording *r);
 
 /*
  * The name among the rows of `names_sql` that is nearest to `name`; "" when none is near.

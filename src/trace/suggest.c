@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define SUGGEST_NS 500000000 /* what finding out what was meant may take, a question */
+
 /* :name is what is not known, :sql the statement; a query has those that it needs. */
 static void bind_given(struct stmt *s, const char *name, const char *sql)
 {
@@ -18,26 +20,33 @@ static void bind_given(struct stmt *s, const char *name, const char *sql)
 		stmt_text(s, ":sql", sql);
 }
 
+/* A name longer than what a message shows is nobody's slip. */
+static void offer(struct text_nearest *near, sqlite3_stmt *s, char *best, size_t size)
+{
+	const char *candidate = (const char *)sqlite3_column_text(s, 0);
+
+	if (candidate && (size_t)sqlite3_column_bytes(s, 0) < size &&
+	    text_nearest_offer(near, candidate))
+		snprintf(best, size, "%s", candidate);
+}
+
 void recording_nearest(struct recording *r, const char *names_sql, const char *name, char *best,
 		       size_t size)
 {
 	struct stmt s = { 0 };
 	struct err ignored;
 	struct text_nearest near = { .name = name, .distance = text_too_far(name) };
+	struct limits_scope outer;
 
 	best[0] = '\0';
-	/* The limits of the query that failed are not those of finding out what was meant. */
-	sqlite3_progress_handler(r->db.handle, 0, NULL, NULL);
-	if (stmt_ready(&r->db, &s, names_sql, &ignored))
-		return;
-	bind_given(&s, name, r->authorizer.sql);
-	while (stmt_step(&r->db, &s, &ignored) > 0) {
-		const char *candidate = (const char *)sqlite3_column_text(s.handle, 0);
-
-		if (candidate && text_nearest_offer(&near, candidate))
-			snprintf(best, size, "%s", candidate);
+	limits_enter(&r->limits, LIMIT_LOOKUP, SUGGEST_NS, LIMITS_LOOKUP_LENGTH, &outer);
+	if (!stmt_ready(&r->db, &s, names_sql, &ignored)) {
+		bind_given(&s, name, r->authorizer.sql);
+		while (stmt_step(&r->db, &s, &ignored) > 0)
+			offer(&near, s.handle, best, size);
 	}
 	sqlite3_finalize(s.handle);
+	limits_leave(&r->limits, &outer);
 }
 
 /* The first column of the first row, "" when there is none. */
@@ -45,18 +54,21 @@ static void first_text(struct recording *r, const char *sql, const char *name, c
 		       size_t size)
 {
 	struct stmt s = { 0 };
+	struct limits_scope outer;
 	struct err ignored;
 	const char *text;
 
 	out[0] = '\0';
-	if (stmt_ready(&r->db, &s, sql, &ignored))
-		return;
-	bind_given(&s, name, r->authorizer.sql);
-	if (stmt_step(&r->db, &s, &ignored) > 0) {
-		text = (const char *)sqlite3_column_text(s.handle, 0);
-		snprintf(out, size, "%s", text ? text : "");
+	limits_enter(&r->limits, LIMIT_LOOKUP, SUGGEST_NS, LIMITS_LOOKUP_LENGTH, &outer);
+	if (!stmt_ready(&r->db, &s, sql, &ignored)) {
+		bind_given(&s, name, r->authorizer.sql);
+		if (stmt_step(&r->db, &s, &ignored) > 0) {
+			text = (const char *)sqlite3_column_text(s.handle, 0);
+			snprintf(out, size, "%s", text ? text : "");
+		}
 	}
 	sqlite3_finalize(s.handle);
+	limits_leave(&r->limits, &outer);
 }
 
 /* Tables, views and table functions, each with its columns. */
@@ -98,8 +110,6 @@ int suggest_for_error(struct recording *r, struct err *err)
 	char message[400], found[200] = "";
 
 	snprintf(message, sizeof(message), "%s", sqlite3_errmsg(r->db.handle));
-	/* The limits of the query that failed are not those of finding out what was meant. */
-	sqlite3_progress_handler(r->db.handle, 0, NULL, NULL);
 	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++) {
 		const char *name = message + strlen(hints[i].message), *dot;
 

@@ -7,23 +7,24 @@
 
 #include <string.h>
 
+/* In the order of the file; a view that stands for an old table has no rowid to order by. */
 const char query_list_sql[] = "SELECT name, doc, "
 			      "(SELECT group_concat(key || '=' || coalesce(value, ''), ' ') "
-			      "FROM json_each(params)) params FROM saved_query ORDER BY rowid";
+			      "FROM json_each(params)) params FROM saved_query";
 
 static const char programs_sql[] =
 	"SELECT name, doc, (SELECT group_concat(key || '=' || coalesce(value, ''), ' ') "
-	"FROM json_each(params)) params, topic FROM saved_query ORDER BY rowid";
+	"FROM json_each(params)) params, topic FROM saved_query";
 
 static const char json_sql[] =
-	"SELECT name, topic, doc, note, params FROM saved_query ORDER BY rowid";
+	"SELECT name, topic, doc, note, params FROM saved_query";
 
 /* Parameters without `run`, which the last lines tell of once. */
 static const char people_sql[] =
 	"SELECT coalesce(topic, 'Others'), name, coalesce(doc, ''), coalesce((SELECT "
 	"group_concat(key || '=' || coalesce(value, ''), ' ') FROM json_each(params) "
 	"WHERE key <> 'run'), ''), (SELECT max(length(name)) FROM saved_query) "
-	"FROM saved_query ORDER BY rowid";
+	"FROM saved_query";
 
 static const char params_sql[] =
 	"SELECT name, doc, (SELECT max(length(name)) FROM saved_query) FROM saved_param "
