@@ -62,7 +62,8 @@ static const struct {
 	{ SQLITE_LIMIT_EXPR_DEPTH, 500 },
 	{ SQLITE_LIMIT_COMPOUND_SELECT, 200 },
 	{ SQLITE_LIMIT_VDBE_OP, 10 << 20 },
-	{ SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 10000 },
+	{ SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000 },
+	{ SQLITE_LIMIT_VARIABLE_NUMBER, 10000 },
 	{ SQLITE_LIMIT_ATTACHED, 0 },
 	{ SQLITE_LIMIT_TRIGGER_DEPTH, 1 },
 };
@@ -155,38 +156,47 @@ void limits_leave(struct limits *l, const struct limits_scope *outer)
 
 /* ---- stepping ------------------------------------------------------------------------------ */
 
-/* What is due first; INT64_MAX, and LIMIT_INTERRUPT alone can be: nothing. */
-static enum limit first_due(const struct limits *l, int64_t *due)
+void limits_watch(struct limits *l)
 {
-	enum limit first = LIMIT_INTERRUPT;
+	enum limit first = LIMIT_NONE;
+	int64_t due = INT64_MAX;
 
-	*due = INT64_MAX;
 	for (int i = LIMIT_ALL; i < LIMIT_COUNT; i++) {
-		if (l->due[i] && l->due[i] < *due) {
-			*due = l->due[i];
+		if (i != LIMIT_REST && l->due[i] && l->due[i] < due) {
+			due = l->due[i];
 			first = (enum limit)i;
 		}
 	}
-	return first;
+	atomic_store(&l->watched_limit, first);
+	atomic_store(&l->watched_due, due);
+}
+
+void limits_unwatch(struct limits *l)
+{
+	atomic_store(&l->watched_due, 0);
 }
 
 int limits_step(struct limits *l, sqlite3_stmt *s)
 {
-	int64_t due;
 	int code;
 
-	atomic_store(&l->watched_limit, first_due(l, &due));
-	atomic_store(&l->watched_due, due);
+	limits_watch(l);
 	code = sqlite3_step(s);
-	atomic_store(&l->watched_due, 0);
+	limits_unwatch(l);
 	return code;
 }
 
 enum limit limits_overdue(struct limits *l, int64_t ns)
 {
-	int64_t due = atomic_load(&l->watched_due);
+	int64_t due = atomic_load(&l->watched_due), now = clock_ns();
 
-	if (!due || due > INT64_MAX - ns || clock_ns() < due + ns)
+	if (!due || !l->interrupted || !*l->interrupted)
+		l->interrupt_seen = 0;
+	else if (!l->interrupt_seen)
+		l->interrupt_seen = now;
+	else if (now > l->interrupt_seen + ns)
+		return LIMIT_INTERRUPT;
+	if (!due || due > INT64_MAX - ns || now < due + ns)
 		return LIMIT_NONE;
 	return (enum limit)atomic_load(&l->watched_limit);
 }

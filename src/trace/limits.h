@@ -35,8 +35,11 @@ struct limits {
 	int depth;                                    /* scopes that are open */
 	int length;                                   /* of a text or blob; 0: no scope says */
 	struct scratch *scratch;                      /* of slow.c */
-	_Atomic int64_t watched_due;                  /* of the step that runs; 0: none runs */
+
+	/* For the thread that watches: what is due first of what SQLite runs; 0: it runs nothing. */
+	_Atomic int64_t watched_due;
 	_Atomic int watched_limit;
+	int64_t interrupt_seen; /* by that thread */
 };
 
 /* What held before a scope. */
@@ -76,8 +79,11 @@ bool limits_reached(struct limits *l);
 /* sqlite3_step(): the one way by which a statement over somebody's file goes on. */
 int limits_step(struct limits *l, sqlite3_stmt *s);
 
-/* The step that runs, seen by another thread: whether it has been deaf for `ns` behind its limit.
- */
+/* SQLite is called for something that may take long, as limits_step() does; and it returned. */
+void limits_watch(struct limits *l);
+void limits_unwatch(struct limits *l);
+
+/* For one other thread: the limit that what runs has been deaf to for ns, or LIMIT_NONE. */
 enum limit limits_overdue(struct limits *l, int64_t ns);
 
 /* The sentence for a limit that was reached, or that another thread says was. */

@@ -82,10 +82,15 @@ static bool is_pragma(const char *sql)
 /* Compile the statement at *sql and move *sql behind it; *s is NULL for white space. */
 static int prepare_next(struct recording *r, const char **sql, sqlite3_stmt **s, struct err *err)
 {
+	int code;
+
 	r->authorizer.sql = *sql;
 	r->authorizer.refusal[0] = '\0';
 	r->failure.code = 0;
-	if (sqlite3_prepare_v2(r->db.handle, *sql, -1, s, sql) != SQLITE_OK)
+	limits_watch(&r->limits);
+	code = sqlite3_prepare_v2(r->db.handle, *sql, -1, s, sql);
+	limits_unwatch(&r->limits);
+	if (code != SQLITE_OK)
 		return fail_query(r, err);
 	/*
 	 * VACUUM INTO writes a file without a question to the authorizer, which has been asked

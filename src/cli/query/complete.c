@@ -14,6 +14,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define COMPLETE_NS 2000000000ll /* of all that one Tab asks */
+
 /* A word at the cursor and where its candidates go. */
 struct completion {
 	struct shell *shell;
@@ -451,6 +453,7 @@ void query_complete(void *ctx, const char *before, const char *after, struct can
 	struct err ignored;
 	int saved;
 
+	recording_allow(s->rec, COMPLETE_NS);
 	if (sql_names_read(&s->names, s->rec, &ignored))
 		return;
 	saved = lines ? -1 : saved_at(&s->names, before + indent);

@@ -16,6 +16,7 @@ static struct query_settings list_settings(const struct shell *s)
 {
 	struct query_settings set = shell_settings(s);
 
+	set.is_own = true;
 	set.max_rows = 0;
 	set.footer = false;
 	set.pages = true;
@@ -133,7 +134,7 @@ static int schema_of_table(struct shell *s, const char *name, struct err *err)
 
 	text_addf(&param, "name=%s", name);
 	params[0] = param.data;
-	r = recording_query(s->rec, about_sql, &q, err);
+	r = recording_ask(s->rec, about_sql, &q, err);
 	if (!r && doc.len)
 		say(s, name, doc.data);
 	if (!r)
@@ -231,7 +232,7 @@ static int match_points(const struct sql_names *n, const char *pattern,
 {
 	int found = 0;
 
-	for (int i = 0; i < n->points.n; i++) {
+	for (int i = 0; i < n->points.n && !interrupted; i++) {
 		int at;
 
 		if (!text_glob(pattern, n->points.list[i]))

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_STEPS 10000 /* more nobody reads, and drawing takes their square */
+
 /* The rows of EXPLAIN QUERY PLAN: each names its parent, which came before it. */
 struct plan_steps {
 	int64_t *id, *parent;
@@ -25,7 +27,7 @@ static int add_step(void *ctx, const struct rows *rows, const struct cell *cells
 	p->id[n] = cells[0].i;
 	p->parent[n] = cells[1].i;
 	name_list_add(&p->detail, cells[3].s.data, cells[3].s.len);
-	return 0;
+	return n + 1 == MAX_STEPS;
 }
 
 static int next_child(const struct plan_steps *p, int64_t parent, int after)
@@ -80,8 +82,11 @@ static int explain(struct shell *s, const char *sql, const struct query_params *
 	q.params = (const char *const *)params->list;
 	q.n_params = params->n;
 	text_addf(&t, "EXPLAIN QUERY PLAN %s", sql);
-	r = recording_query(s->rec, t.data, &q, err);
+	r = recording_ask(s->rec, t.data, &q, err);
 	text_clear(&t);
+	if (!r && p.detail.n == MAX_STEPS)
+		r = err_set(err, ERR_USAGE, "the plan has %d steps or more: too many to draw",
+			    MAX_STEPS);
 	if (!r && p.detail.n == 0)
 		text_adds(&t, "Nothing is read.\n");
 	else if (!r)

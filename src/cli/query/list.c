@@ -119,28 +119,30 @@ static int add_param(void *ctx, const struct rows *rows, const struct cell *cell
 static int list_for_people(struct list *l, struct recording *rec, struct err *err)
 {
 	static const char ask[] = "torchless query NAME KEY=VALUE... asks; what the parameters are";
-	struct query questions = { .row = add_question, .ctx = l, .interrupted = &interrupted };
-	struct query params = { .row = add_param, .ctx = l, .interrupted = &interrupted };
+	struct query questions = { .row = add_question, .ctx = l };
+	struct query params = { .row = add_param, .ctx = l };
 
-	if (recording_query(rec, people_sql, &questions, err))
+	if (recording_ask(rec, people_sql, &questions, err))
 		return err->code;
 	add_heading(l, ask, strlen(ask));
-	return recording_query(rec, params_sql, &params, err);
+	return recording_ask(rec, params_sql, &params, err);
 }
 
 int query_list(struct invocation *in, struct recording *rec, const struct query_settings *set,
 	       struct err *err)
 {
 	struct list l = { .in = in };
+	struct query_settings own = *set;
 	struct ui_pager pager;
 	int r;
 
+	own.is_own = true;
 	if (set->form == QUERY_TABS || set->form == QUERY_CSV)
-		return query_print(in, rec, set, programs_sql, NULL, 0, err);
+		return query_print(in, rec, &own, programs_sql, NULL, 0, err);
 	if (set->form == QUERY_JSON) {
-		struct query q = { .row = add_json, .ctx = &l, .interrupted = &interrupted };
+		struct query q = { .row = add_json, .ctx = &l };
 
-		r = recording_query(rec, json_sql, &q, err);
+		r = recording_ask(rec, json_sql, &q, err);
 	} else {
 		r = list_for_people(&l, rec, err);
 	}

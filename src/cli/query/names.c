@@ -78,7 +78,7 @@ int name_lists_read(struct recording *rec, const char *sql, struct name_list *co
 {
 	struct query q = { .row = add_row, .ctx = (void *)lists, .interrupted = &interrupted };
 
-	return recording_query(rec, sql, &q, err);
+	return recording_ask(rec, sql, &q, err);
 }
 
 static void add_functions(struct sql_names *n)

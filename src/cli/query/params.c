@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_PARAMS 1000 /* of a saved query */
+
 static void params_add(struct query_params *p, char *text)
 {
 	p->list = mem_realloc(p->list, (size_t)p->n + 1, sizeof(*p->list));
@@ -77,6 +79,10 @@ int query_params_read(struct query_params *p, const char *name, const char *defa
 
 	if (!json)
 		return err->code;
+	if (cJSON_GetArraySize(json) > MAX_PARAMS) {
+		cJSON_Delete(json);
+		return err_set(err, ERR_FORMAT, "%s has more than %d parameters", name, MAX_PARAMS);
+	}
 	cJSON_ArrayForEach(item, json) add_default(p, item);
 	cJSON_Delete(json);
 	for (int i = 0; i < n_given; i++)
@@ -104,7 +110,7 @@ static int ask(struct recording *rec, const char *sql, const char *const *params
 				 .n_params = n_params,
 				 .interrupted = &interrupted };
 
-	return recording_query(rec, sql, &q, err);
+	return recording_ask(rec, sql, &q, err);
 }
 
 static const char *find(const struct query_params *p, const char *key)

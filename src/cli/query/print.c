@@ -16,14 +16,17 @@
 #define MAX_HEX_BLOB  64   /* a longer one is not shown in hexadecimal */
 #define DEFAULT_ROWS  1000 /* of a box on a terminal */
 #define DEFAULT_WAIT  60   /* seconds without a row */
+#define MAX_BOX_BYTES (256 << 20) /* of the rows that a box keeps until it knows its widths */
+#define CELL_BYTES    64          /* of that, what a cell takes beside its text */
 
 struct printer {
 	struct invocation *in;
 	const struct query_settings *set;
 	struct err *err;
 	struct ui_table table; /* the box of the statement being run */
+	int64_t table_bytes;
 	struct text line;
-	int failed; /* ERR_IO from writing */
+	int failed; /* ERR_IO from writing, ERR_MEMORY for a box */
 };
 
 /* ---- cells -------------------------------------------------------------------------------- */
@@ -250,6 +253,7 @@ static int box_begin(void *ctx, const struct rows *rows)
 	struct printer *p = ctx;
 
 	ui_table_release(&p->table);
+	p->table_bytes = 0;
 	for (int i = 0; i < rows->n_columns; i++) {
 		ui_table_add_column(&p->table, rows->columns[i], false);
 		/* Sentences are there to be read. */
@@ -267,10 +271,16 @@ static int box_row(void *ctx, const struct rows *rows, const struct cell *cells)
 		text_clear(&p->line);
 		add_plain(&p->line, p, rows, cells, i);
 		ui_table_cell(&p->table, p->line.data ? p->line.data : "", p->line.len);
+		p->table_bytes += (int64_t)p->line.len + CELL_BYTES;
 		if (cells[i].type == CELL_INT || cells[i].type == CELL_REAL)
 			p->table.columns[i].right = true;
 	}
-	return 0;
+	if (p->table_bytes > MAX_BOX_BYTES)
+		p->failed = err_set(p->err, ERR_MEMORY,
+				    "a box of more than %d MB is not kept: --csv or --json prints "
+				    "rows as they come",
+				    MAX_BOX_BYTES >> 20);
+	return p->failed;
 }
 
 /* "1,000 of 12,345 rows · 3 ms · --limit 0 shows all" */
@@ -394,7 +404,7 @@ int query_print(struct invocation *in, struct recording *rec, const struct query
 	int r;
 
 	note(in, "%s", sql);
-	r = recording_query(rec, sql, &q, err);
+	r = set->is_own ? recording_ask(rec, sql, &q, err) : recording_query(rec, sql, &q, err);
 	ui_table_release(&p.table);
 	text_release(&p.line);
 	return p.failed ? p.failed : r;

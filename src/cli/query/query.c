@@ -23,8 +23,10 @@ static int run_given(struct invocation *in, struct recording *rec, const struct 
 	return query_print(in, rec, set, sql.data, in->args + 1, in->n_args - 1, err);
 }
 
-static int open_recording(struct invocation *in, struct recording **rec, struct err *err)
+static int open_recording(struct invocation *in, struct recording **rec,
+			  const struct query_settings *set, struct err *err)
 {
+	const struct recording_limits limits = { set->max_ns, &interrupted };
 	const struct inspect_options functions = { .model = option_text(in, OPT_MODEL, NULL) };
 	const char *path = option_text(in, OPT_TRACE, "trace.db");
 
@@ -33,7 +35,7 @@ static int open_recording(struct invocation *in, struct recording **rec, struct 
 			err, ERR_IO,
 			"%s: there is no recording here; `torchless trace PROMPT` makes one, -t FILE reads another",
 			path);
-	*rec = recording_open(path, err);
+	*rec = recording_open_within(path, &limits, err);
 	return *rec ? recording_add_functions(*rec, &functions, err) : err->code;
 }
 
@@ -51,6 +53,7 @@ int cmd_query(struct invocation *in, struct err *err)
 	const uint64_t formats = 1ull << OPT_CSV | 1ull << OPT_JSON | 1ull << OPT_BOX;
 	struct query_settings set = query_settings_of(in);
 	struct recording *rec = NULL;
+	struct query_watch *watch = NULL;
 	int r;
 
 	if (options_exclusive(in, formats, err) ||
@@ -58,8 +61,12 @@ int cmd_query(struct invocation *in, struct err *err)
 		return err->code;
 	if (option_on(in, OPT_FUNCTIONS))
 		return list_functions(in, &set, err);
-	if (query_params_check(in->args + 1, in->n_args - 1, err) || open_recording(in, &rec, err))
+	if (query_params_check(in->args + 1, in->n_args - 1, err) || open_recording(in, &rec, &set, err)) {
+		recording_close(rec);
 		return err->code;
+	}
+	if (in->n_args || option_on(in, OPT_LIST) || !isatty(STDIN_FILENO))
+		watch = query_watch_new(rec);
 	if (option_on(in, OPT_LIST))
 		r = query_list(in, rec, &set, err);
 	else if (in->n_args == 0)
@@ -69,6 +76,7 @@ int cmd_query(struct invocation *in, struct err *err)
 		r = query_saved(in, rec, &set, in->args[0], in->args + 1, in->n_args - 1, err);
 	else
 		r = run_given(in, rec, &set, err);
+	query_watch_free(watch);
 	recording_close(rec);
 	return r;
 }

@@ -19,6 +19,7 @@ struct query_settings {
 	int64_t max_ns;      /* 0: any time */
 	int64_t max_wait_ns; /* until the next row; 0: any time */
 	bool footer;         /* rows and time below a box */
+	bool is_own;         /* a question of the program's own: see recording_ask() */
 	bool pages;          /* a box that is longer than the screen goes through a pager */
 	const char *more;    /* how to see more rows: "--limit 0" */
 };
@@ -54,6 +55,15 @@ int query_functions(struct invocation *in, const struct query_settings *set, con
 
 /* Read statements and dot commands until their end; a person goes on after an error. */
 int query_shell(struct invocation *in, struct recording *rec, const char *path, struct err *err);
+
+/*
+ * While there is one, a command ends with the sentence and status of its limit, or of Ctrl-C, even
+ * where SQLite is inside of one function and asks nobody.  Not for a person's shell: there a second
+ * Ctrl-C ends it.
+ */
+struct query_watch;
+struct query_watch *query_watch_new(struct recording *rec);
+void query_watch_free(struct query_watch *w); /* NULL is fine */
 
 /* name, doc and params of every saved query */
 extern const char query_list_sql[];

@@ -208,7 +208,7 @@ static void greet(const struct shell *s)
 	struct err ignored;
 
 	ui_add_clipped(&line, &s->in->err, name, strlen(name), 0);
-	if (!recording_query(s->rec, greeting_sql, &q, &ignored) && what.len)
+	if (!recording_ask(s->rec, greeting_sql, &q, &ignored) && what.len)
 		text_addf(&line, ": %s", what.data);
 	text_adds(&line,
 		  "\nType SQL and ;  or try: residual, next n=3, .saved, .help.  Tab completes.\n");
@@ -260,6 +260,7 @@ static int read_lines(struct shell *s, struct err *err)
 	make_prompts(s, &first, &more);
 	while (!r && !s->quit) {
 		got = line_read(s->reader, s->statement.len ? more.data : first.data, &line, err);
+		recording_allow(s->rec, s->set.max_ns);
 		ui_resize(&s->in->out);
 		if (got == LINE_END || got < 0) {
 			r = got < 0 ? got : finish(s, err);
