@@ -40,6 +40,10 @@ int db_fail(struct db *db, const char *sql, struct err *err)
 		return limits_fail(db->limits, db->limits->stop, err);
 	if (code == SQLITE_NOMEM)
 		return limits_fail_memory(err);
+	if (db->limits && code == SQLITE_TOOBIG)
+		return err_set(err, ERR_FORMAT,
+			       "%s: a text of its own tables is larger than the %d MB that it may be",
+			       db->path, LIMITS_LOOKUP_LENGTH >> 20);
 	if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
 		return err_set(err, ERR_FORMAT, "%s is damaged: %s", db->path,
 			       sqlite3_errmsg(db->handle));
