@@ -100,6 +100,7 @@ static int read_edits(struct inspect *in, const struct attn_layer *l, struct edi
 		      struct err *err)
 {
 	sqlite3_stmt *s = NULL;
+	int ret;
 
 	*e = (struct edited){ 0 };
 	if (inspect_prepare(
@@ -111,14 +112,14 @@ static int read_edits(struct inspect *in, const struct attn_layer *l, struct edi
 		return err->code;
 	sqlite3_bind_int64(s, 1, l->run);
 	sqlite3_bind_int64(s, 2, l->layer);
-	while (sqlite3_step(s) == SQLITE_ROW) {
+	while ((ret = inspect_step(in, s, err)) > 0) {
 		if (sqlite3_column_int(s, 0))
 			e->cache = true;
 		else
 			e->relation = true;
 	}
 	sqlite3_finalize(s);
-	return 0;
+	return ret;
 }
 
 /* What a pass appended to the cache are its rotated keys, unless somebody edited them. */
@@ -203,7 +204,8 @@ static int add_stored(struct attn_layer *l, sqlite3_stmt *s, struct err *err)
 static int read_stored(struct inspect *in, struct attn_layer *l, struct err *err)
 {
 	sqlite3_stmt *s = NULL;
-	int ret = 0;
+	int64_t kept = 0;
+	int ret;
 
 	if (inspect_prepare(
 		    in,
@@ -218,8 +220,11 @@ static int read_stored(struct inspect *in, struct attn_layer *l, struct err *err
 	sqlite3_bind_int64(s, 1, l->layer);
 	sqlite3_bind_int64(s, 2, l->run);
 	sqlite3_bind_int64(s, 3, l->m.model_id);
-	while (!ret && sqlite3_step(s) == SQLITE_ROW)
-		ret = add_stored(l, s, err);
+	while ((ret = inspect_step(in, s, err)) > 0)
+		if (add_stored(l, s, err) || inspect_keep(&kept, sizeof(*l->passes), err)) {
+			ret = err->code;
+			break;
+		}
 	sqlite3_finalize(s);
 	return ret;
 }

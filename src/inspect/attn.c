@@ -59,7 +59,9 @@ static void attn_reset(struct table_cursor *c)
 static int list_layers(struct attn *a, struct err *err)
 {
 	sqlite3_stmt *s = NULL;
+	int64_t kept = 0;
 	size_t cap = 0;
+	int ret;
 
 	if (inspect_prepare(
 		    a->base.in,
@@ -71,12 +73,13 @@ static int list_layers(struct attn *a, struct err *err)
 	sqlite3_bind_int64(s, 1, a->m.model_id);
 	sqlite3_bind_int64(s, 2, a->base.low[ATTN_LAYER]);
 	sqlite3_bind_int64(s, 3, a->base.high[ATTN_LAYER]);
-	while (sqlite3_step(s) == SQLITE_ROW) {
+	while ((ret = inspect_step(a->base.in, s, err)) > 0 &&
+	       !(ret = inspect_keep(&kept, sizeof(*a->layers), err))) {
 		a->layers = mem_grow(a->layers, (size_t)a->n_layers, &cap, sizeof(*a->layers));
 		a->layers[a->n_layers++] = sqlite3_column_int64(s, 0);
 	}
 	sqlite3_finalize(s);
-	return 0;
+	return ret;
 }
 
 static int no_layer(const struct attn *a, int64_t layer, struct err *err)

@@ -42,7 +42,7 @@ static int read_origin(struct inspect *in, int64_t run, struct origin *o, struct
 {
 	sqlite3_stmt *s = NULL;
 	const char *file;
-	bool found;
+	int found;
 
 	*o = (struct origin){ 0 };
 	if (inspect_prepare(
@@ -52,8 +52,8 @@ static int read_origin(struct inspect *in, int64_t run, struct origin *o, struct
 		    &s, err))
 		return err->code;
 	sqlite3_bind_int64(s, 1, run);
-	found = sqlite3_step(s) == SQLITE_ROW;
-	if (found) {
+	found = inspect_step(in, s, err);
+	if (found > 0) {
 		o->model_id = sqlite3_column_int64(s, 0);
 		file = (const char *)sqlite3_column_text(s, 1);
 		text_adds(&o->file, file ? file : "");
@@ -62,7 +62,7 @@ static int read_origin(struct inspect *in, int64_t run, struct origin *o, struct
 	}
 	sqlite3_finalize(s);
 	if (found)
-		return 0;
+		return found < 0 ? found : 0;
 	if (!run)
 		return err_set(err, ERR_USAGE, "the recording has no run");
 	return err_set(err, ERR_USAGE, "the recording has no run %lld", (long long)run);

@@ -67,13 +67,19 @@ static int by_id(const void *a, const void *b)
 static int read_points(struct side *s, struct err *err)
 {
 	sqlite3_stmt *q = NULL;
+	int64_t kept = 0;
+	int ret;
 
 	if (inspect_prepare(s->in, "SELECT id, fqn, role, layer FROM point ORDER BY id", &q, err))
 		return err->code;
-	while (sqlite3_step(q) == SQLITE_ROW) {
+	while ((ret = inspect_step(s->in, q, err)) > 0) {
 		const char *fqn = (const char *)sqlite3_column_text(q, 1);
 		const char *role = (const char *)sqlite3_column_text(q, 2);
+		int64_t text = (int64_t)sqlite3_column_bytes(q, 1) + sqlite3_column_bytes(q, 2);
 
+		ret = inspect_keep(&kept, (int64_t)sizeof(*s->points) + text, err);
+		if (ret)
+			break;
 		s->points = mem_grow(s->points, s->n_points, &s->cap_points, sizeof(*s->points));
 		s->points[s->n_points++] = (struct diff_point){
 			.id = sqlite3_column_int64(q, 0),
@@ -85,7 +91,7 @@ static int read_points(struct side *s, struct err *err)
 		};
 	}
 	sqlite3_finalize(q);
-	return 0;
+	return ret;
 }
 
 enum { READ_ID, READ_PASS, READ_POINT, READ_HASH, READ_L2, READ_TENSOR, READ_DIMS };
@@ -117,6 +123,8 @@ static struct diff_value value_of_row(const struct side *s, sqlite3_stmt *q)
 static int read_values(struct side *s, struct err *err)
 {
 	sqlite3_stmt *q = NULL;
+	int64_t kept = 0;
+	int ret;
 
 	if (inspect_prepare(s->in,
 			    "SELECT v.id, p.idx, v.point_id, v.hash, v.l2, v.tensor_id, v.d0, "
@@ -125,16 +133,19 @@ static int read_values(struct side *s, struct err *err)
 			    &q, err))
 		return err->code;
 	sqlite3_bind_int64(q, 1, s->run);
-	while (sqlite3_step(q) == SQLITE_ROW) {
+	while ((ret = inspect_step(s->in, q, err)) > 0) {
 		struct diff_value v = value_of_row(s, q);
 
 		if (v.point < 0)
 			continue;
+		ret = inspect_keep(&kept, sizeof(v), err);
+		if (ret)
+			break;
 		s->values = mem_grow(s->values, s->n_values, &s->cap_values, sizeof(v));
 		s->values[s->n_values++] = v;
 	}
 	sqlite3_finalize(q);
-	return 0;
+	return ret;
 }
 
 /* ---- another recording ---------------------------------------------------------------------- */
@@ -160,19 +171,25 @@ static bool has_tables(sqlite3 *db)
 static int open_other(struct side *s, struct inspect *in, const char *path, struct err *err)
 {
 	struct stat st;
+	int code;
 
 	if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
 		return err_set(err, ERR_USAGE, "'%.200s' is no run of this recording, and no file",
 			       path);
-	if (sqlite3_open_v2(path, &s->other, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK ||
+	code = sqlite3_open_v2(path, &s->other, SQLITE_OPEN_READONLY, NULL);
+	if (code == SQLITE_OK && in->host.share)
+		in->host.share(in->host.ctx, s->other);
+	if (code != SQLITE_OK ||
 	    inspect_database_kind(s->other) != DATABASE_RECORDING || !has_tables(s->other)) {
 		sqlite3_close(s->other);
 		s->other = NULL;
 		return err_set(err, ERR_FORMAT, "%.200s is no recording", path);
 	}
-	sqlite3_limit(s->other, SQLITE_LIMIT_LENGTH, OTHER_MAX_BYTES);
+	if (!in->host.share)
+		sqlite3_limit(s->other, SQLITE_LIMIT_LENGTH, OTHER_MAX_BYTES);
 	sqlite3_db_config(s->other, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, (int *)NULL);
 	s->in = inspect_new(s->other, &in->opt);
+	s->in->host = in->host;
 	return 0;
 }
 
@@ -237,15 +254,21 @@ static int side_read(struct side *s, struct err *err)
 static int newest_two(struct inspect *in, int64_t *a, int64_t *b, struct err *err)
 {
 	sqlite3_stmt *q = NULL;
+	int ret;
 
 	*a = *b = 0;
 	if (inspect_prepare(in, "SELECT id FROM run ORDER BY id DESC LIMIT 2", &q, err))
 		return err->code;
-	if (sqlite3_step(q) == SQLITE_ROW)
+	ret = inspect_step(in, q, err);
+	if (ret > 0)
 		*b = sqlite3_column_int64(q, 0);
-	if (sqlite3_step(q) == SQLITE_ROW)
+	if (ret > 0)
+		ret = inspect_step(in, q, err);
+	if (ret > 0)
 		*a = sqlite3_column_int64(q, 0);
 	sqlite3_finalize(q);
+	if (ret < 0)
+		return ret;
 	if (*a)
 		return 0;
 	return err_set(

@@ -156,7 +156,7 @@ static int take_packed(struct pos_stats *p, sqlite3_stmt *q, int64_t id, struct 
 static int read_packed(struct pos_stats *p, int64_t id, struct err *err)
 {
 	sqlite3_stmt *q = NULL;
-	int ret = 0;
+	int ret;
 
 	if (inspect_prepare(p->base.in,
 			    "SELECT v.pos_stats, a.pos0, a.n_tok FROM value v JOIN pass a ON "
@@ -164,7 +164,10 @@ static int read_packed(struct pos_stats *p, int64_t id, struct err *err)
 			    &q, err))
 		return err->code;
 	sqlite3_bind_int64(q, 1, id);
-	if (sqlite3_step(q) == SQLITE_ROW && sqlite3_column_bytes(q, 0) > 0)
+	ret = inspect_step(p->base.in, q, err);
+	if (ret > 0)
+		ret = sqlite3_column_bytes(q, 0) > 0;
+	if (ret > 0)
 		ret = take_packed(p, q, id, err);
 	sqlite3_finalize(q);
 	return ret;

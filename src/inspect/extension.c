@@ -33,7 +33,7 @@ __attribute__((visibility("default"))) int sqlite3_torchless_init(sqlite3 *db, c
 		err_set(&err, ERR_FORMAT,
 			"the recording has another schema version than this torchless reads");
 	else
-		inspect_register(db, &options, &err);
+		inspect_register(db, &options, NULL, &err);
 	if (!err.code)
 		return SQLITE_OK;
 	*message = sqlite3_mprintf("%s", err.message);

@@ -55,8 +55,17 @@ struct point_name {
 
 #define INSPECT_RESOLVED 16
 
+/* Who has the connection: the program, with its limits.  NULL: nothing is known, as elsewhere. */
+struct inspect_host {
+	void *ctx;
+	bool (*is_over)(void *ctx);               /* whether what runs is to end */
+	void (*share)(void *ctx, sqlite3 *other); /* another file has the same limits */
+	void (*failed)(void *ctx, const struct err *err); /* what SQLite would not tell */
+};
+
 struct inspect {
 	sqlite3 *db;
+	struct inspect_host host;
 	int refs; /* registrations that hold it */
 	struct inspect_options opt;
 
@@ -95,6 +104,21 @@ struct threads *inspect_pool(struct inspect *in);
 
 /* Prepare internal SQL on the connection; ERR_FORMAT quoting it when the tables are not there. */
 int inspect_prepare(struct inspect *in, const char *sql, sqlite3_stmt **s, struct err *err);
+
+/*
+ * The next row of internal SQL: 1, 0 when there is none; ERR_INTERRUPTED at a limit of the host's,
+ * ERR_MEMORY, ERR_FORMAT when the recording is damaged.
+ */
+int inspect_step(struct inspect *in, sqlite3_stmt *s, struct err *err);
+
+/* Count `bytes` more that are kept of a recording's rows: ERR_MEMORY when they are too many. */
+int inspect_keep(int64_t *kept, int64_t bytes, struct err *err);
+
+/* Tell the host of a failure whose sentence alone goes through SQLite. */
+void inspect_failed(const struct inspect *in, const struct err *err);
+
+/* Whether what runs is to end: for what takes long without asking the recording. */
+bool inspect_is_over(const struct inspect *in);
 
 /* The newest run, 0 when there is none. */
 int64_t inspect_newest_run(struct inspect *in);
@@ -420,7 +444,8 @@ struct sql_binding {
 	const struct sql_table *table;
 };
 
-/* Register everything on db; `o` is copied.  ERR_IO. */
-int inspect_register(sqlite3 *db, const struct inspect_options *o, struct err *err);
+/* Register everything on db; `o` and `host` (may be NULL) are copied.  ERR_IO. */
+int inspect_register(sqlite3 *db, const struct inspect_options *o, const struct inspect_host *host,
+		     struct err *err);
 
 #endif

@@ -91,7 +91,7 @@ static int find_layers(struct lens *l, struct err *err)
 {
 	int64_t shape[TENSOR_MAX_DIMS], numel, first;
 	sqlite3_stmt *s = NULL;
-	int n_dims, ret = 0;
+	int n_dims, row = 0, ret = 0;
 
 	if (inspect_prepare(l->base.in,
 			    "SELECT v.id, coalesce(pt.layer, -1), coalesce(v.dump_from, p.pos0), "
@@ -109,7 +109,7 @@ static int find_layers(struct lens *l, struct err *err)
 	sqlite3_bind_int64(s, 3, l->m.model_id);
 	sqlite3_bind_int64(s, 4, l->base.low[LENS_LAYER]);
 	sqlite3_bind_int64(s, 5, l->base.high[LENS_LAYER]);
-	while (!ret && sqlite3_step(s) == SQLITE_ROW) {
+	while (!ret && (row = inspect_step(l->base.in, s, err)) > 0) {
 		ret = parse_shape((const char *)sqlite3_column_text(s, 3), shape, &n_dims, &numel,
 				  err);
 		first = sqlite3_column_int64(s, 2);
@@ -125,7 +125,7 @@ static int find_layers(struct lens *l, struct err *err)
 				  l->pos - first);
 	}
 	sqlite3_finalize(s);
-	return ret;
+	return row < 0 ? row : ret;
 }
 
 /* The stored residual stream into x [D]. */

@@ -46,9 +46,14 @@ static const char *column_text(sqlite3_stmt *s, int i)
 	return text ? text : "";
 }
 
+/* Beside its text a name is three spellings. */
+#define NAME_BYTES 256
+
 static int read_names(struct inspect *in, struct err *err)
 {
 	sqlite3_stmt *s = NULL;
+	int64_t kept = 0;
+	int ret;
 
 	if (inspect_prepare(
 		    in,
@@ -59,16 +64,19 @@ static int read_names(struct inspect *in, struct err *err)
 		    "UNION ALL SELECT id, ggml_name, axes, 0 FROM point WHERE ggml_name IS NOT NULL",
 		    &s, err))
 		return err->code;
-	while (sqlite3_step(s) == SQLITE_ROW) {
+	while ((ret = inspect_step(in, s, err)) > 0) {
 		int64_t id = sqlite3_column_int64(s, 0);
 
+		ret = inspect_keep(&kept, NAME_BYTES + 3 * (int64_t)sqlite3_column_bytes(s, 1), err);
+		if (ret)
+			break;
 		if (sqlite3_column_int(s, 3))
 			add_spellings(in, column_text(s, 1), id, column_text(s, 2));
 		else
 			add_name(in, column_text(s, 1), id, column_text(s, 2));
 	}
 	sqlite3_finalize(s);
-	return 0;
+	return ret;
 }
 
 void names_release(struct inspect *in)
@@ -110,8 +118,10 @@ const struct point_name *inspect_point(struct inspect *in, const char *name, str
 	if (n)
 		return n;
 	names_release(in);
-	if (read_names(in, err))
+	if (read_names(in, err)) {
+		names_release(in);
 		return NULL;
+	}
 	n = find(in, name);
 	if (!n)
 		unknown(in, name, err);

@@ -107,9 +107,10 @@ static int find_stored(struct inspect *in, int64_t id, struct stored *s, struct 
 		    &q, err))
 		return err->code;
 	sqlite3_bind_int64(q, 1, id);
-	if (sqlite3_step(q) == SQLITE_ROW)
+	ret = inspect_step(in, q, err);
+	if (ret > 0)
 		ret = read_stored_row(q, s, err);
-	else
+	else if (!ret)
 		ret = err_set(err, ERR_USAGE, "the recording has no value %lld", (long long)id);
 	sqlite3_finalize(q);
 	return ret;
@@ -133,17 +134,20 @@ static int read_chunks(struct inspect *in, const struct stored *s, struct array 
 	sqlite3_stmt *q = NULL;
 	int64_t done = 0, expected = 0;
 	bool ok = true;
+	int ret = 0;
 
 	if (inspect_prepare(
 		    in, "SELECT chunk, data FROM tensor_chunk WHERE tensor_id = ?1 ORDER BY chunk",
 		    &q, err))
 		return err->code;
 	sqlite3_bind_int64(q, 1, s->tensor_id);
-	while (ok && sqlite3_step(q) == SQLITE_ROW)
+	while (ok && (ret = inspect_step(in, q, err)) > 0)
 		ok = sqlite3_column_int64(q, 0) == expected++ &&
 		     append_chunk(t, &done, sqlite3_column_blob(q, 1), sqlite3_column_bytes(q, 1),
 				  in->opt.kernels);
 	sqlite3_finalize(q);
+	if (ret < 0)
+		return ret;
 	if (ok && done == t->numel)
 		return 0;
 	return err_set(err, ERR_FORMAT,

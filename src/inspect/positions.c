@@ -34,7 +34,7 @@ static int check_run(const struct run_model *m, struct err *err)
 int inspect_run(struct inspect *in, int64_t run, struct run_model *m, struct err *err)
 {
 	sqlite3_stmt *s = NULL;
-	bool found;
+	int found;
 
 	if (inspect_prepare(in,
 			    "SELECT r.id, m.id, m.n_layers, m.d_model, m.n_heads, m.n_kv_heads, "
@@ -45,8 +45,8 @@ int inspect_run(struct inspect *in, int64_t run, struct run_model *m, struct err
 			    &s, err))
 		return err->code;
 	sqlite3_bind_int64(s, 1, run ? run : inspect_newest_run(in));
-	found = sqlite3_step(s) == SQLITE_ROW;
-	if (found)
+	found = inspect_step(in, s, err);
+	if (found > 0)
 		*m = (struct run_model){
 			.run = sqlite3_column_int64(s, 0),
 			.model_id = sqlite3_column_int64(s, 1),
@@ -149,7 +149,8 @@ static int find_dumps(struct inspect *in, const struct run_model *m, const char 
 {
 	sqlite3_stmt *s = NULL;
 	struct dump one = { 0 };
-	int ret = 0;
+	int64_t kept = 0;
+	int ret;
 
 	if (inspect_prepare(
 		    in,
@@ -164,10 +165,11 @@ static int find_dumps(struct inspect *in, const struct run_model *m, const char 
 	sqlite3_bind_int64(s, 2, layer);
 	sqlite3_bind_int64(s, 3, m->run);
 	sqlite3_bind_int64(s, 4, m->model_id);
-	while (!ret && sqlite3_step(s) == SQLITE_ROW) {
+	while ((ret = inspect_step(in, s, err)) > 0) {
 		ret = check_dump(s, role, a, b, &one, err);
-		if (!ret)
-			add_dump(out, one);
+		if (ret || (ret = inspect_keep(&kept, sizeof(one), err)))
+			break;
+		add_dump(out, one);
 	}
 	sqlite3_finalize(s);
 	return ret;

@@ -89,9 +89,12 @@ static void call_scalar(sqlite3_context *ctx, int n, sqlite3_value **args)
 	inspect_refresh(b->in);
 	if (call_bound(b, ctx, n, args, &err)) {
 		err_wrap(&err, "%s", b->name);
-		if (err.code == ERR_MEMORY)
-			sqlite3_result_error_nomem(ctx);
 		sqlite3_result_error(ctx, err.message, -1);
+		/* The sentence stays; sqlite3_result_error_nomem() would lose it. */
+		if (err.code == ERR_MEMORY) {
+			sqlite3_result_error_code(ctx, SQLITE_NOMEM);
+			inspect_failed(b->in, &err);
+		}
 	}
 }
 
@@ -113,11 +116,14 @@ static int add_table(struct inspect *in, int i)
 	return table_register(in, sql_function_table[i].name, bindings[i].table, drop);
 }
 
-int inspect_register(sqlite3 *db, const struct inspect_options *o, struct err *err)
+int inspect_register(sqlite3 *db, const struct inspect_options *o, const struct inspect_host *host,
+		     struct err *err)
 {
 	struct inspect *in = inspect_new(db, o);
 	int code = SQLITE_OK;
 
+	if (host)
+		in->host = *host;
 	for (int i = 0; i < sql_function_table_len && code == SQLITE_OK; i++)
 		code = bindings[i].table ? add_table(in, i) : add_scalar(in, i);
 	drop(in);

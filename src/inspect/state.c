@@ -43,6 +43,41 @@ int inspect_prepare(struct inspect *in, const char *sql, sqlite3_stmt **s, struc
 	return err_set(err, ERR_FORMAT, "the recording is damaged: %s", sqlite3_errmsg(in->db));
 }
 
+bool inspect_is_over(const struct inspect *in)
+{
+	return in->host.is_over && in->host.is_over(in->host.ctx);
+}
+
+void inspect_failed(const struct inspect *in, const struct err *err)
+{
+	if (in->host.failed)
+		in->host.failed(in->host.ctx, err);
+}
+
+int inspect_step(struct inspect *in, sqlite3_stmt *s, struct err *err)
+{
+	int code = sqlite3_step(s) & 0xff;
+
+	if (code == SQLITE_INTERRUPT || inspect_is_over(in))
+		return err_set(err, ERR_INTERRUPTED, "interrupted");
+	if (code == SQLITE_ROW || code == SQLITE_DONE)
+		return code == SQLITE_ROW;
+	if (code == SQLITE_NOMEM)
+		return err_set(err, ERR_MEMORY, "out of memory");
+	return err_set(err, ERR_FORMAT, "the recording is damaged: %s", sqlite3_errmsg(in->db));
+}
+
+#define KEPT_BYTES ((int64_t)1 << 30)
+
+int inspect_keep(int64_t *kept, int64_t bytes, struct err *err)
+{
+	*kept += bytes;
+	if (*kept <= KEPT_BYTES)
+		return 0;
+	return err_set(err, ERR_MEMORY, "rows of the recording take more than the %lld MB they may",
+		       (long long)(KEPT_BYTES >> 20));
+}
+
 int64_t inspect_newest_run(struct inspect *in)
 {
 	struct err ignored = { 0 };

@@ -33,7 +33,7 @@ static int search(struct inspect *in, int64_t point, const struct array_name *n,
 		  struct err *err)
 {
 	sqlite3_stmt *q = NULL;
-	int has;
+	int has = 0;
 
 	if (inspect_prepare(in,
 			    "SELECT v.id, v.tensor_id IS NOT NULL FROM pass p "
@@ -44,7 +44,7 @@ static int search(struct inspect *in, int64_t point, const struct array_name *n,
 	sqlite3_bind_int64(q, 1, point);
 	sqlite3_bind_int64(q, 2, n->run);
 	sqlite3_bind_int64(q, 3, n->pass);
-	while (!s->found && sqlite3_step(q) == SQLITE_ROW) {
+	while (!s->found && (has = inspect_step(in, q, err)) > 0) {
 		int64_t id = sqlite3_column_int64(q, 0);
 
 		s->any = s->any ? s->any : id;
@@ -59,7 +59,7 @@ static int search(struct inspect *in, int64_t point, const struct array_name *n,
 		s->found = has ? id : 0;
 	}
 	sqlite3_finalize(q);
-	return 0;
+	return has < 0 ? has : 0;
 }
 
 /* Nothing was found: it was not run, not dumped, or has no such part. */

@@ -168,6 +168,8 @@ static int fail(struct table_cursor *c, const struct err *err)
 {
 	sqlite3_free(c->base.pVtab->zErrMsg);
 	c->base.pVtab->zErrMsg = sqlite3_mprintf("%s", err->message);
+	if (err->code == ERR_MEMORY)
+		inspect_failed(c->in, err);
 	return SQLITE_ERROR; /* not SQLITE_NOMEM, which would lose the sentence */
 }
 

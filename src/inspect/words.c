@@ -73,7 +73,9 @@ static void add_piece(struct words *w, size_t *cap, int64_t id, const char *piec
 static int read_pieces(struct inspect *in, struct words *w, struct err *err)
 {
 	sqlite3_stmt *s = NULL;
+	int64_t kept = 0;
 	size_t cap = 0;
+	int ret;
 
 	if (inspect_prepare(in,
 			    "SELECT DISTINCT token_id, piece FROM token WHERE run_id IN "
@@ -83,9 +85,13 @@ static int read_pieces(struct inspect *in, struct words *w, struct err *err)
 			    &s, err))
 		return err->code;
 	sqlite3_bind_int64(s, 1, w->model_id);
-	while (sqlite3_step(s) == SQLITE_ROW) {
+	while ((ret = inspect_step(in, s, err)) > 0) {
 		const char *piece = sqlite3_column_blob(s, 1);
 		size_t len = (size_t)sqlite3_column_bytes(s, 1);
+
+		ret = inspect_keep(&kept, (int64_t)len, err);
+		if (ret)
+			break;
 
 		/* A blob of no bytes has no address. */
 		if (!piece && sqlite3_column_type(s, 1) == SQLITE_BLOB)
@@ -93,7 +99,7 @@ static int read_pieces(struct inspect *in, struct words *w, struct err *err)
 		add_piece(w, &cap, sqlite3_column_int64(s, 0), piece, len);
 	}
 	sqlite3_finalize(s);
-	return 0;
+	return ret;
 }
 
 struct words *inspect_words(struct inspect *in, int64_t run, struct err *err)

@@ -36,14 +36,6 @@ static int fail_length(struct recording *r, struct err *err)
 		       sqlite3_limit(r->db.handle, SQLITE_LIMIT_LENGTH, -1) >> 20);
 }
 
-/* Memory: a function's own sentence, or which there was not enough of. */
-static int fail_memory(struct recording *r, struct err *err)
-{
-	if (r->failure.code && strstr(sqlite3_errmsg(r->db.handle), r->failure.message))
-		return err_set(err, r->failure.code, "%s", r->failure.message);
-	return limits_fail_memory(err);
-}
-
 /* What a statement failed with, while it was compiled or while it ran. */
 static int fail_query(struct recording *r, struct err *err)
 {
@@ -53,9 +45,11 @@ static int fail_query(struct recording *r, struct err *err)
 		return limits_fail(&r->limits, r->limits.stop, err);
 	if (r->authorizer.refusal[0])
 		return err_set(err, ERR_USAGE, "%s", r->authorizer.refusal);
+	if (r->failure.code && strstr(sqlite3_errmsg(r->db.handle), r->failure.message))
+		return err_set(err, r->failure.code, "%s", r->failure.message);
 	switch (code) {
 	case SQLITE_NOMEM:
-		return fail_memory(r, err);
+		return limits_fail_memory(err);
 	case SQLITE_TOOBIG:
 		return strstr(sqlite3_errmsg(r->db.handle), "too big") ? fail_length(r, err)
 								       : suggest_for_error(r, err);
@@ -273,7 +267,7 @@ static int read_row(struct recording *r, struct running *run, struct err *err)
 
 		*c = cell_of(run->stmt, i);
 		if (sqlite3_errcode(r->db.handle) == SQLITE_NOMEM)
-			return fail_memory(r, err);
+			return limits_fail_memory(err);
 		r->asked += (int64_t)c->s.len + ASKED_CELL;
 	}
 	if (r->limits.ns[LIMIT_LOOKUP] && r->asked > ASKED_BYTES)
