@@ -137,7 +137,14 @@ struct array *array_sources_read(const struct array_source *sources, int n, cons
 enum array_kind { ARRAY_NULL, ARRAY_WHOLE, ARRAY_REAL, ARRAY_TEXT, ARRAY_TENSOR };
 
 /* An argument or a result.  Texts and arrays are the value's own. */
+/* Whether whoever called a function still waits for it: a deadline, Ctrl-C. */
+struct array_watch {
+	bool (*is_over)(void *ctx);
+	void *ctx;
+};
+
 struct array_value {
+	const struct array_watch *watch; /* of a result that is not there yet; NULL: none */
 	enum array_kind kind;
 	int64_t whole;
 	double real;
@@ -150,7 +157,7 @@ void array_value_release(struct array_value *v);
 const char *array_value_text(const struct array_value *v);
 
 /*
- * Computes `result`, which begins as ARRAY_NULL, from n arguments of the kinds that its table
+ * Computes `result`, which begins as ARRAY_NULL (perhaps with a watch), from n arguments of the kinds that its table
  * promises.  On failure nothing is there to release.
  */
 typedef int array_fn(struct array_value *args, int n, struct array_value *result, struct err *err);

@@ -17,6 +17,14 @@ int array_axis(const struct array *a, const struct array_value *arg, int *axis, 
 int result_array(struct array_value *result, struct array *a);
 int result_real(struct array_value *result, double x);
 
+#define LOOK_EVERY 1024 /* elements between two calls of array_go_on() */
+
+/*
+ * For what makes a long text, now and then: ERR_INTERRUPTED when nobody waits, ERR_USAGE when it
+ * has more bytes than SQL or a person takes.
+ */
+int array_go_on(const struct array_value *result, const struct text *out, struct err *err);
+
 /* Hand over a text, which is then empty. */
 int result_text(struct array_value *result, struct text *t);
 

@@ -22,20 +22,32 @@ void json_number(struct text *t, double x)
 		text_addf(t, "%.9g", x);
 }
 
-static void add_nested(struct text *out, const struct array *t, int dim, const float **at)
+/* An array that is being written. */
+struct nested {
+	const struct array *t;
+	const float *at;
+	struct text out;
+	const struct array_value *result;
+};
+
+static int add_nested(struct nested *n, int dim, struct err *err)
 {
-	int64_t i;
+	const struct array *t = n->t;
+	int ret = 0;
 
 	if (dim == t->n_dims || dim == TENSOR_MAX_DIMS) {
-		json_number(out, *(*at)++);
-		return;
+		json_number(&n->out, *n->at++);
+		return 0;
 	}
-	text_addc(out, '[');
-	for (i = 0; i < t->shape[dim]; i++) {
-		text_adds(out, i ? "," : "");
-		add_nested(out, t, dim + 1, at);
+	text_addc(&n->out, '[');
+	for (int64_t i = 0; i < t->shape[dim] && !ret; i++) {
+		text_adds(&n->out, i ? "," : "");
+		ret = i % LOOK_EVERY ? 0 : array_go_on(n->result, &n->out, err);
+		if (!ret)
+			ret = add_nested(n, dim + 1, err);
 	}
-	text_addc(out, ']');
+	text_addc(&n->out, ']');
+	return ret;
 }
 
 /* More than anybody reads, less than fills the memory: [[[[]]]] of 2^40 rows has no elements. */
@@ -57,14 +69,15 @@ static int check_printable(const struct array *t, struct err *err)
 int array_fn_json(struct array_value *args, int n, struct array_value *result, struct err *err)
 {
 	const struct array *a = args[0].array;
-	const float *at = a->data;
-	struct text out = { 0 };
+	struct nested json = { .t = a, .at = a->data, .result = result };
 
 	(void)n;
 	if (check_printable(a, err))
 		return err->code;
-	add_nested(&out, a, 0, &at);
-	return result_text(result, &out);
+	if (!add_nested(&json, 0, err))
+		return result_text(result, &json.out);
+	text_release(&json.out);
+	return err->code;
 }
 
 /* ---- a histogram --------------------------------------------------------------------------- */

@@ -48,14 +48,21 @@ static void rise(struct top *heap, int64_t i)
 	}
 }
 
-/* Keep the first k of n in `heap`, sorted; NaNs are left out.  Returns how many. */
-static int64_t select_top(const float *x, int64_t n, struct top *heap, int64_t k)
+/*
+ * Keep the first k of n in `heap`, sorted; NaNs are left out.  Returns how many, or an error when
+ * nobody waits.
+ */
+static int64_t select_top(const float *x, int64_t n, struct top *heap, int64_t k,
+			  const struct array_value *result, struct err *err)
 {
+	const struct text none = { 0 };
 	int64_t used = 0;
 
 	for (int64_t i = 0; i < n; i++) {
 		struct top one = { x[i], i };
 
+		if (i % LOOK_EVERY == 0 && array_go_on(result, &none, err))
+			return err->code;
 		if (isnan(x[i]))
 			continue;
 		if (used < k) {
@@ -69,6 +76,8 @@ static int64_t select_top(const float *x, int64_t n, struct top *heap, int64_t k
 	for (int64_t i = used - 1; i > 0; i--) {
 		struct top last = heap[0];
 
+		if (i % LOOK_EVERY == 0 && array_go_on(result, &none, err))
+			return err->code;
 		heap[0] = heap[i];
 		heap[i] = last;
 		sink(heap, i, 0);
@@ -110,9 +119,13 @@ int array_fn_topk(struct array_value *args, int n, struct array_value *result, s
 	heap = mem_try_aligned(((size_t)k + 1) * sizeof(*heap));
 	if (!heap)
 		return err_set(err, ERR_MEMORY, "no memory for the %lld largest", (long long)k);
-	k = select_top(a->data, a->numel, heap, k);
+	k = select_top(a->data, a->numel, heap, k, result, err);
 	text_addc(&out, '[');
 	for (int64_t i = 0; i < k; i++) {
+		if (i % LOOK_EVERY == 0 && array_go_on(result, &out, err)) {
+			k = err->code;
+			break;
+		}
 		text_adds(&out, i ? ",{\"i\":" : "{\"i\":");
 		add_index(&out, a, heap[i].at);
 		text_adds(&out, ",\"value\":");
@@ -121,5 +134,8 @@ int array_fn_topk(struct array_value *args, int n, struct array_value *result, s
 	}
 	text_addc(&out, ']');
 	free(heap);
-	return result_text(result, &out);
+	if (k >= 0)
+		return result_text(result, &out);
+	text_release(&out);
+	return err->code;
 }

@@ -64,6 +64,20 @@ int result_real(struct array_value *result, double x)
 	return 0;
 }
 
+#define MAX_TEXT ((size_t)512 << 20)
+
+int array_go_on(const struct array_value *result, const struct text *out, struct err *err)
+{
+	const struct array_watch *w = result->watch;
+
+	if (out->len > MAX_TEXT)
+		return err_set(err, ERR_USAGE, "the text has more than the %zu MB allowed",
+			       MAX_TEXT >> 20);
+	if (w && w->is_over(w->ctx))
+		return err_set(err, ERR_INTERRUPTED, "interrupted");
+	return 0;
+}
+
 int result_text(struct array_value *result, struct text *t)
 {
 	*result = (struct array_value){ .kind = ARRAY_TEXT, .text = *t };

@@ -178,6 +178,32 @@ static int describe(struct array *t, const struct stored *s, struct err *err)
 	return 0;
 }
 
+#define SMALL_BYTES (16 << 20) /* of a dump that is not held against its file */
+
+/* What a row says of a size is nothing to ask memory for: the bytes lie in the file, or nowhere. */
+static int check_size(struct inspect *in, const struct stored *s, struct err *err)
+{
+	sqlite3_stmt *q = NULL;
+	int64_t bytes = 0;
+	int ret;
+
+	if (s->raw_bytes <= SMALL_BYTES)
+		return 0;
+	if (inspect_prepare(in,
+			    "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
+			    &q, err))
+		return err->code;
+	ret = inspect_step(in, q, err);
+	if (ret > 0)
+		bytes = sqlite3_column_int64(q, 0);
+	sqlite3_finalize(q);
+	if (ret < 0 || s->raw_bytes <= bytes)
+		return ret < 0 ? ret : 0;
+	return err_set(err, ERR_FORMAT,
+		       "the recording is damaged: the dump of %s has %lld bytes, its file %lld",
+		       s->fqn, (long long)s->raw_bytes, (long long)bytes);
+}
+
 int inspect_head(struct inspect *in, int64_t id, struct array *head, struct err *err)
 {
 	struct stored s;
@@ -198,7 +224,7 @@ struct array *inspect_value(struct inspect *in, int64_t id, struct err *err)
 	t = cache_find(in, key);
 	if (t)
 		return t;
-	if (find_stored(in, id, &s, err))
+	if (find_stored(in, id, &s, err) || check_size(in, &s, err))
 		return NULL;
 	t = array_new(s.head.n_dims, s.head.shape, err);
 	if (!t)

@@ -112,11 +112,14 @@ static int give(sqlite3_context *ctx, const struct array_value *v, struct err *e
 int scalar_call(struct inspect *in, sqlite3_context *ctx, const struct array_function *f, int n,
 		sqlite3_value **args, struct err *err)
 {
+	const struct array_watch watch = { in->host.is_over, in->host.ctx };
 	struct array_value values[ARRAY_MAX_ARGS] = { 0 }, result = { 0 };
 	int ret = 0;
 
 	for (int i = 0; i < n && !ret; i++)
 		ret = set_argument(in, f->params[i], &values[i], args[i], err);
+	if (!ret)
+		result.watch = watch.is_over ? &watch : NULL;
 	if (!ret)
 		ret = f->call(values, n, &result, err);
 	if (!ret)
