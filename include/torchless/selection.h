@@ -22,9 +22,15 @@ struct selection {
 };
 
 /*
+ * Whether n can be an index, from the beginning or from the end: no axis is longer than 2^31 - 1,
+ * so a number beyond is a mistake, and sums of indices and sizes stay far from the ends of int64_t.
+ */
+bool selection_is_index(int64_t n);
+
+/*
  * Parse "[head=2, q=-1]", "[2, 0:4, :]", "[pos=3:7]" against comma-separated axes; "" or NULL is
  * everything.  Indices on the axes pos, q, k and kv_pos are absolute positions.  ERR_USAGE names
- * the axis or the text that is wrong.
+ * the axis or the text that is wrong, a number that is no index among them.
  */
 int selection_parse(struct selection *sel, const char *text, const char *axes, struct err *err);
 

@@ -11,9 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* No axis is longer: what is beyond this in a selection is a typing error. */
-#define MAX_INDEX ((int64_t)1 << 40)
-
 bool axis_name(const char *axes, int i, char *name, size_t size)
 {
 	size_t len;
@@ -49,10 +46,9 @@ static int count_axes(const char *axes)
 	return n;
 }
 
-/* Whether n is an index of some axis, from its beginning or from its end. */
-static bool is_index(int64_t n)
+bool selection_is_index(int64_t n)
 {
-	return n >= -MAX_INDEX && n <= MAX_INDEX;
+	return n >= -INT32_MAX && n <= INT32_MAX;
 }
 
 /* Parse "3", "-1", "0:4", ":", "2:" into one axis; returns false when it is none of these. */
@@ -67,7 +63,7 @@ static bool parse_range(const char *s, size_t len, struct axis_range *r)
 	*r = (struct axis_range){ .whole = strcmp(text, ":") == 0, .stop = INT64_MAX };
 	if (*at != ':') {
 		r->start = strtoll(text, &at, 10);
-		if (at == text || isspace((unsigned char)text[0]) || !is_index(r->start))
+		if (at == text || isspace((unsigned char)text[0]) || !selection_is_index(r->start))
 			return false;
 	}
 	if (*at == '\0') {
@@ -81,7 +77,7 @@ static bool parse_range(const char *s, size_t len, struct axis_range *r)
 		char *end;
 
 		r->stop = strtoll(at, &end, 10);
-		return end != at && *end == '\0' && is_index(r->stop);
+		return end != at && *end == '\0' && selection_is_index(r->stop);
 	}
 	return true;
 }

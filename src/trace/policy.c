@@ -8,8 +8,8 @@
 
 #include "torchless/mem.h"
 #include "torchless/point.h"
+#include "torchless/selection.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,7 +39,7 @@ static int parse_kind(struct capture_rule *r, const char *name, const char *text
 		       name);
 }
 
-/* A whole decimal number in s[0..len); false for anything else. */
+/* A position as a whole decimal number in s[0..len); false for anything else. */
 static bool parse_number(const char *s, size_t len, int64_t *out)
 {
 	char buf[24], *end;
@@ -48,9 +48,8 @@ static bool parse_number(const char *s, size_t len, int64_t *out)
 		return false;
 	memcpy(buf, s, len);
 	buf[len] = '\0';
-	errno = 0;
 	*out = strtoll(buf, &end, 10);
-	return !*end && end > buf && !errno && s[len - 1] != '-';
+	return !*end && end > buf && s[len - 1] != '-' && selection_is_index(*out);
 }
 
 /* "a:b", either of them absent, is what Python's x[a:b] is; the stored range is inclusive. */
@@ -64,7 +63,7 @@ static bool parse_slice(struct capture_rule *r, const char *sel)
 		return false;
 	if (colon[1] && !parse_number(colon + 1, strlen(colon + 1), &stop))
 		return false;
-	if (colon[1] && (stop == 0 || stop == INT64_MIN))
+	if (colon[1] && stop == 0)
 		return false;
 	r->last = stop - 1;
 	return (r->first < 0) != (r->last < 0) || r->first <= r->last;

@@ -49,6 +49,27 @@ Test(selection, positions_are_absolute)
 	cr_assert(not(resolve("[pos=14]", "pos,head,d_head", 4, 6, 9, 10, &r)));
 }
 
+Test(selection, a_number_that_is_no_index_is_refused)
+{
+	static const char *const refused[] = {
+		"[-9223372036854775808]",  "[-9223372036854775808:]", "[:-9223372036854775808]",
+		"[9223372036854775807]",   "[9223372036854775807:]",  "[:9223372036854775807]",
+		"[-9223372036854775809:]", "[2147483648]",	      "[-2147483648:]",
+		"[0:2147483648]",
+	};
+	struct selection sel;
+	struct err err = { 0 };
+	struct range r;
+
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		cr_assert(eq(int, selection_parse(&sel, refused[i], "pos", &err), ERR_USAGE), "%s",
+			  refused[i]);
+	/* As Python's slices: what lies beyond the ends is cut off. */
+	cr_assert(resolve("[-2147483647:2147483647]", "pos,head,d_head", 4, 6, 9, 0, &r));
+	cr_assert(eq(i64, r.start[0], 0));
+	cr_assert(eq(i64, r.stop[0], 4));
+}
+
 Test(selection, what_is_wrong_is_said)
 {
 	struct selection sel;
