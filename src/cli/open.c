@@ -165,7 +165,7 @@ int invocation_open_model(struct invocation *in, unsigned parts, struct err *err
 
 static int read_stdin(struct text *t, struct err *err)
 {
-	char buf[65536];
+	char buf[4096];
 
 	for (;;) {
 		ssize_t n = read(STDIN_FILENO, buf, sizeof(buf));

@@ -115,20 +115,29 @@ static int64_t read_number(const char *path, const char *key)
 	return value;
 }
 
-/* What the control group in `dir` still allows; page cache counts as free.  INT64_MAX: no limit. */
-static int64_t cgroup_room(const char *dir)
-{
-	char path[4096 + 32];
-	int64_t limit, used, file;
+#define MOUNT "/sys/fs/cgroup"
 
-	snprintf(path, sizeof(path), "%s/memory.max", dir);
-	limit = read_number(path, "");
-	snprintf(path, sizeof(path), "%s/memory.current", dir);
-	used = read_number(path, "");
+/* The number in a file of the control group whose folder is dir[0..len), which has room for it. */
+static int64_t group_number(char *dir, size_t len, const char *file, const char *key)
+{
+	int64_t number;
+
+	strcpy(dir + len, file);
+	number = read_number(dir, key);
+	dir[len] = '\0';
+	return number;
+}
+
+/* What a control group still allows; page cache counts as free.  INT64_MAX: no limit. */
+static int64_t cgroup_room(char *dir)
+{
+	size_t len = strlen(dir);
+	int64_t limit = group_number(dir, len, "/memory.max", "");
+	int64_t used = group_number(dir, len, "/memory.current", ""), file;
+
 	if (limit < 0 || used < 0)
 		return INT64_MAX;
-	snprintf(path, sizeof(path), "%s/memory.stat", dir);
-	file = read_number(path, "file ");
+	file = group_number(dir, len, "/memory.stat", "file ");
 	used -= file > 0 && file < used ? file : 0;
 	return limit > used ? limit - used : 0;
 }
@@ -136,18 +145,20 @@ static int64_t cgroup_room(const char *dir)
 /* The least room of this process's control group and those around it (cgroup v2). */
 static int64_t all_cgroups_room(void)
 {
-	char line[4096], dir[4096 + 16];
+	/* "0::/PATH" is read so that the mount point then stands before the path. */
+	char dir[4096 + 32], *line = dir + sizeof(MOUNT) - 1 - 3;
 	int64_t least = INT64_MAX;
 	FILE *f = fopen("/proc/self/cgroup", "re");
 
 	if (!f)
 		return least;
-	while (fgets(line, sizeof(line), f)) {
+	while (fgets(line, 4096, f)) {
 		if (strncmp(line, "0::", 3) != 0)
 			continue;
 		line[strcspn(line, "\n")] = '\0';
-		snprintf(dir, sizeof(dir), "/sys/fs/cgroup%s", line + 3);
-		for (char *end = dir + strlen(dir); end; end = strrchr(dir + 14, '/')) {
+		memcpy(dir, MOUNT, sizeof(MOUNT) - 1);
+		for (char *end = dir + strlen(dir); end;
+		     end = strrchr(dir + sizeof(MOUNT) - 1, '/')) {
 			*end = '\0';
 			int64_t room = cgroup_room(dir);
 			least = room < least ? room : least;

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define BLOCK 4096
+#define PART  1024 /* of a block, copied to be summed; whole lanes */
 #define LANES 8
 
 void stats_sum_init(struct stats_sum *s)
@@ -72,19 +73,18 @@ static struct block scan(const float *x, int64_t n)
 	return (struct block){ .min = lo, .max = hi, .n_tiny = n_tiny, .n_zero = n_zero };
 }
 
-/* As scan(), for blocks that hold NaN or infinity, which are counted and 0 in finite[0..n). */
-static struct block scan_mixed(const float *x, int64_t n, float *finite)
+/* As scan(), for blocks that hold NaN or infinity, which are counted apart. */
+static struct block scan_mixed(const float *x, int64_t n)
 {
 	int32_t lo = INT32_MAX, hi = INT32_MIN, n_tiny = 0, n_zero = 0, n_nan = 0, n_pinf = 0,
 		n_inf = 0;
 
 	for (int64_t i = 0; i < n; i++) {
 		int32_t bits = bits_of(x[i]), magnitude = bits & INT32_MAX;
-		int32_t mask = magnitude < inf_bits ? -1 : 0, kept = bits & mask;
+		int32_t mask = magnitude < inf_bits ? -1 : 0;
 		int32_t key = order_key(bits), low = (key & mask) | (INT32_MAX & ~mask),
 			high = (key & mask) | (INT32_MIN & ~mask);
 
-		memcpy(&finite[i], &kept, sizeof(kept));
 		lo = low < lo ? low : lo;
 		hi = high > hi ? high : hi;
 		n_tiny += magnitude < min_normal;
@@ -96,31 +96,60 @@ static struct block scan_mixed(const float *x, int64_t n, float *finite)
 	return (struct block){ lo, hi, n_tiny, n_zero, n_nan, n_pinf, n_inf - n_pinf };
 }
 
+/* x with 0 for what is not finite: adding it changes no sum. */
+static void copy_finite(float *finite, const float *x, int64_t n)
+{
+	for (int64_t i = 0; i < n; i++) {
+		int32_t bits = bits_of(x[i]), mask = (bits & INT32_MAX) < inf_bits ? -1 : 0;
+
+		bits &= mask;
+		memcpy(&finite[i], &bits, sizeof(bits));
+	}
+}
+
 static double add_lanes(const double *lane)
 {
 	return ((lane[0] + lane[4]) + (lane[2] + lane[6])) +
 	       ((lane[1] + lane[5]) + (lane[3] + lane[7]));
 }
 
-static void add_sums(struct stats_sum *s, const float *x, int64_t n)
+struct lanes {
+	double sum[LANES], sum_sq[LANES];
+};
+
+static void add_to_lanes(struct lanes *l, const float *x, int64_t n)
 {
-	double sum[LANES] = { 0 }, sum_sq[LANES] = { 0 };
 	int64_t whole = n - n % LANES;
 
 	for (int64_t i = 0; i < whole; i += LANES) {
 		for (int j = 0; j < LANES; j++) {
 			double v = (double)x[i + j];
-			sum[j] += v;
-			sum_sq[j] += v * v;
+			l->sum[j] += v;
+			l->sum_sq[j] += v * v;
 		}
 	}
 	for (int64_t i = whole; i < n; i++) {
 		double v = (double)x[i];
-		sum[i - whole] += v;
-		sum_sq[i - whole] += v * v;
+		l->sum[i - whole] += v;
+		l->sum_sq[i - whole] += v * v;
 	}
-	s->sum += add_lanes(sum);
-	s->sum_sq += add_lanes(sum_sq);
+}
+
+static void add_sums(struct stats_sum *s, const float *x, int64_t n, bool is_mixed)
+{
+	struct lanes l = { 0 };
+	float finite[PART];
+
+	if (!is_mixed)
+		add_to_lanes(&l, x, n);
+	for (int64_t i = 0; is_mixed && i < n; i += PART) {
+		int64_t part = n - i < PART ? n - i : PART;
+
+		copy_finite(finite, x + i, part);
+		add_to_lanes(&l, finite, part);
+	}
+	s->sum += add_lanes(l.sum);
+	s->sum_sq += add_lanes(l.sum_sq);
 }
 
 /* The first element whose magnitude is `absmax`, which is there. */
@@ -148,13 +177,12 @@ static void add_extremes(struct stats_sum *s, const float *x, int64_t at, const 
 
 static void add_block(struct stats_sum *s, const float *x, int64_t n, int64_t at)
 {
-	float finite[BLOCK];
 	struct block b = scan(x, n);
 	/* The keys of -infinity and +infinity bound those of finite numbers on both sides. */
 	bool is_mixed = b.max >= inf_bits || b.min <= order_key(INT32_MIN | inf_bits);
 
 	if (is_mixed)
-		b = scan_mixed(x, n, finite);
+		b = scan_mixed(x, n);
 	if (b.n_nan + b.n_pinf + b.n_ninf < n)
 		add_extremes(s, x, at, &b);
 	s->n_zero += b.n_zero;
@@ -162,7 +190,7 @@ static void add_block(struct stats_sum *s, const float *x, int64_t n, int64_t at
 	s->n_nan += b.n_nan;
 	s->n_pinf += b.n_pinf;
 	s->n_ninf += b.n_ninf;
-	add_sums(s, is_mixed ? finite : x, n); /* adding 0 for the others changes no sum */
+	add_sums(s, x, n, is_mixed);
 }
 
 void stats_sum_add(struct stats_sum *s, const float *x, int64_t n, int64_t at)

@@ -19,7 +19,10 @@
  */
 #include "avx2.h"
 
+#include "torchless/mem.h"
 #include "torchless/numbers.h"
+
+#include <stdlib.h>
 
 /* Up to here tokens are multiplied with a row of W one by one: a panel would not pay. */
 #define FEW_TOKENS 4
@@ -42,6 +45,12 @@ struct linear_args {
 	int64_t rows;             /* few: rows of W in a piece */
 	int64_t n_panels, tokens; /* many: panels and tokens in a piece ... */
 	int64_t t_pieces;         /* ... and pieces along T */
+	struct packed *packed;    /* [threads] */
+};
+
+/* What a thread packs; too much for a stack, whose size others choose. */
+struct packed {
+	_Alignas(64) float panels[MAX_PANELS * TILE_N * K_BLOCK];
 };
 
 static int64_t ceil_div(int64_t a, int64_t b)
@@ -284,7 +293,7 @@ static void pack(float *panel, const struct tensor *w, int64_t n0, int64_t k0, i
 static void many_piece(void *ctx, int64_t i, int worker)
 {
 	const struct linear_args *a = ctx;
-	_Alignas(64) float panels[MAX_PANELS * TILE_N * K_BLOCK];
+	float *panels = a->packed[worker].panels;
 	int64_t n0 = i / a->t_pieces * a->n_panels * TILE_N;
 	int64_t t0 = i % a->t_pieces * a->tokens;
 	int64_t n[2] = { n0, int64_min(n0 + a->n_panels * TILE_N, a->N) };
@@ -292,7 +301,6 @@ static void many_piece(void *ctx, int64_t i, int worker)
 	int64_t blocks = ceil_div(a->K, K_BLOCK);
 	int64_t k_step = blocks ? ceil_div(ceil_div(a->K, blocks), 8) * 8 : 0; /* even blocks */
 
-	(void)worker;
 	for (int64_t k0 = 0; k0 < a->K; k0 += k_step) {
 		int64_t kc = int64_min(k_step, a->K - k0);
 
@@ -309,7 +317,13 @@ static void many_piece(void *ctx, int64_t i, int worker)
 static void linear_many(struct threads *pool, struct linear_args *a)
 {
 	int64_t panels = ceil_div(a->N, TILE_N), wanted = 4 * (int64_t)threads_count(pool);
+	size_t bytes = (size_t)threads_count(pool) * sizeof(*a->packed);
 
+	a->packed = mem_try_aligned(bytes);
+	if (!a->packed) {
+		mem_out_of_memory(bytes);
+		abort();
+	}
 	a->n_panels = MAX_PANELS;
 	a->tokens = ceil_div(a->T, TILE_T) * TILE_T;
 	while (a->n_panels > 2 && ceil_div(panels, a->n_panels) < wanted)
@@ -319,6 +333,7 @@ static void linear_many(struct threads *pool, struct linear_args *a)
 		a->tokens = ceil_div(a->tokens / TILE_T, 2) * TILE_T;
 	a->t_pieces = ceil_div(a->T, a->tokens);
 	threads_for(pool, ceil_div(panels, a->n_panels) * a->t_pieces, many_piece, a);
+	free(a->packed);
 }
 
 void avx2_linear(struct threads *pool, float *y, const float *x, const struct tensor *w, int64_t T)

@@ -56,22 +56,34 @@ static bool read_line(const char *path, char *line, int size)
 	return ok;
 }
 
-/* CPUs that a cgroup's directory allows, rounded up; INT_MAX without a limit. */
-static int directory_cpus(const char *dir)
+/* Read the first line of a file in `dir`, which has room for its name. */
+static bool read_line_in(char *dir, const char *file, char *line, int size)
 {
-	char path[PATH_MAX + 32], line[64];
+	size_t len = strlen(dir);
+	bool ok;
+
+	strcpy(dir + len, file);
+	ok = read_line(dir, line, size);
+	dir[len] = '\0';
+	return ok;
+}
+
+/* CPUs that a cgroup's directory allows, rounded up; INT_MAX without a limit. */
+static int directory_cpus(char *dir)
+{
+	char line[64];
 	long long quota = -1, period = 0;
 
-	snprintf(path, sizeof(path), "%s/cpu.max", dir); /* v2: "max 100000" or "150000 100000" */
-	if (read_line(path, line, sizeof(line))) {
+	/* v2: "max 100000" or "150000 100000" */
+	if (read_line_in(dir, "/cpu.max", line, sizeof(line))) {
 		if (sscanf(line, "%lld %lld", &quota, &period) != 2)
 			return INT_MAX;
 	} else { /* v1: two files, a quota of -1 is none */
-		snprintf(path, sizeof(path), "%s/cpu.cfs_quota_us", dir);
-		if (!read_line(path, line, sizeof(line)) || sscanf(line, "%lld", &quota) != 1)
+		if (!read_line_in(dir, "/cpu.cfs_quota_us", line, sizeof(line)) ||
+		    sscanf(line, "%lld", &quota) != 1)
 			return INT_MAX;
-		snprintf(path, sizeof(path), "%s/cpu.cfs_period_us", dir);
-		if (!read_line(path, line, sizeof(line)) || sscanf(line, "%lld", &period) != 1)
+		if (!read_line_in(dir, "/cpu.cfs_period_us", line, sizeof(line)) ||
+		    sscanf(line, "%lld", &period) != 1)
 			return INT_MAX;
 	}
 	if (quota <= 0 || period <= 0 || quota / period >= INT_MAX)
@@ -82,11 +94,11 @@ static int directory_cpus(const char *dir)
 /* The tightest limit of the group `path` below `mount` and of all groups above it. */
 static int group_cpus(const char *mount, const char *path)
 {
-	char dir[PATH_MAX];
+	char dir[PATH_MAX + 32]; /* and the name of a file */
 	size_t root = strlen(mount);
 	int cpus = INT_MAX;
 
-	snprintf(dir, sizeof(dir), "%s%s", mount, path);
+	snprintf(dir, PATH_MAX, "%s%s", mount, path);
 	for (;;) {
 		int here = directory_cpus(dir);
 		char *slash = strrchr(dir, '/');

@@ -31,8 +31,8 @@
 /* Iterations of spin_pause() before a thread goes to sleep: 20 to 60 us, by CPU. */
 #define SPINS 2000
 
-/* A worker's stack holds the panels that matrix kernels pack: see avx2_linear.c. */
-#define STACK_BYTES ((size_t)2 << 20)
+/* Enough for any kernel, whatever `ulimit -s` says: what is large lies on no stack. */
+#define STACK_BYTES ((size_t)512 << 10)
 
 struct worker {
 	struct threads *pool;
