@@ -41,6 +41,9 @@ int err_set(struct err *err, int code, const char *fmt, ...) __attribute__((form
 /* Put "context: " before the message already in `err`; return its code. */
 int err_wrap(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* The code for a value of errno: ERR_MEMORY when that was what the system had too little of. */
+int err_of_errno(int errnum);
+
 /* The exit status of the program for an error code: 1, 2, 3 or 130; 0 for 0. */
 int err_exit_status(int code);
 

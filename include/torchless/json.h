@@ -16,7 +16,8 @@
 
 /*
  * Parse len bytes, all of them (white space after the value is fine).  `what` names the file in
- * the error, which tells the byte offset.  Free with cJSON_Delete(); NULL and err on failure.
+ * the error, which tells the byte offset.  Free with cJSON_Delete().  NULL and ERR_FORMAT when it
+ * is no JSON or nested deeper than 200 levels, ERR_MEMORY when there is not enough for it.
  */
 cJSON *json_parse(const char *data, size_t len, const char *what, struct err *err);
 

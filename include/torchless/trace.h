@@ -277,13 +277,12 @@ int recording_deaf(struct recording *r, int64_t ns, struct err *err);
 
 /*
  * For src/inspect: the connection to add functions to; to put another file under the same limits;
- * whether a function is to end; and why one failed, which SQLite would not tell.
+ * whether a function is to end.
  */
 struct sqlite3;
 struct sqlite3 *recording_handle(struct recording *r);
 void recording_share_limits(struct recording *r, struct sqlite3 *other);
 bool recording_is_over(struct recording *r);
-void recording_failed(struct recording *r, const struct err *err);
 
 /* What a column of a result holds; text and blobs live until the next row. */
 enum cell_type { CELL_NULL, CELL_INT, CELL_REAL, CELL_TEXT, CELL_BLOB };

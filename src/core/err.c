@@ -7,6 +7,7 @@
 #include "torchless/err.h"
 #include "torchless/utf8.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -69,6 +70,11 @@ int err_wrap(struct err *err, const char *fmt, ...)
 	vsnprintf(context, sizeof(context), fmt, ap);
 	va_end(ap);
 	return err_set(err, err->code, "%s: %s", context, err->message);
+}
+
+int err_of_errno(int errnum)
+{
+	return errnum == ENOMEM ? ERR_MEMORY : ERR_IO;
 }
 
 int err_exit_status(int code)

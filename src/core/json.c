@@ -6,15 +6,56 @@
 #include "torchless/json.h"
 #include "torchless/utf8.h"
 
+#include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* cJSON calls itself for each level; a thousand would not fit into a small stack. */
+#define MAX_DEPTH 200
+
+/* Where the first bracket stands that is nested deeper than MAX_DEPTH; NULL when none is. */
+static const char *too_deep(const char *data, size_t len)
+{
+	bool in_string = false;
+	int depth = 0;
+
+	for (const char *p = data, *end = data + len; p < end; p++) {
+		if (*p == '"')
+			in_string = !in_string;
+		else if (in_string)
+			p += *p == '\\';
+		else if (*p == '[' || *p == '{')
+			depth++;
+		else if (*p == ']' || *p == '}')
+			depth--;
+		if (depth > MAX_DEPTH)
+			return p;
+	}
+	return NULL;
+}
 
 cJSON *json_parse(const char *data, size_t len, const char *what, struct err *err)
 {
 	const char *end = len ? memchr(data, '\0', len) : NULL;
+	const char *deep = too_deep(data, len);
+	cJSON *value;
+
+	if (deep) {
+		err_set(err, ERR_FORMAT, "%s is nested deeper than %d levels at byte %zu", what,
+			MAX_DEPTH, (size_t)(deep - data));
+		return NULL;
+	}
+	/* Of a text that is wrong and of memory that is short cJSON says the same; malloc does not.
+	 */
+	errno = 0;
 	/* cJSON would end a string at a NUL, and drop what follows. */
-	cJSON *value = end ? NULL : cJSON_ParseWithLengthOpts(data, len, &end, 0);
+	value = end ? NULL : cJSON_ParseWithLengthOpts(data, len, &end, 0);
+	if (!value && errno == ENOMEM) {
+		err_set(err, ERR_MEMORY, "out of memory: %s takes more as JSON", what);
+		return NULL;
+	}
 
 	if (value) {
 		static const char blanks[] = { ' ', '\t', '\r', '\n' };

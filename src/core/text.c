@@ -173,7 +173,8 @@ int text_read_file(struct text *t, const char *path, size_t max_bytes, struct er
 	struct stat sb;
 
 	if (fd < 0)
-		return err_set(err, ERR_IO, "cannot open %s: %s", path, strerror(errno));
+		return err_set(err, err_of_errno(errno), "cannot open %s: %s", path,
+			       strerror(errno));
 	if (fstat(fd, &sb) == 0 && S_ISREG(sb.st_mode) && sb.st_size > 0) {
 		if ((uint64_t)sb.st_size > max_bytes) {
 			close(fd);

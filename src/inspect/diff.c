@@ -168,6 +168,20 @@ static bool has_tables(sqlite3 *db)
 	return has;
 }
 
+/* That the system refused does not make it another kind of file. */
+static int not_opened(sqlite3 *other, const char *path, struct err *err)
+{
+	int code = other ? sqlite3_errcode(other) & 0xff : SQLITE_NOMEM;
+	int system = other ? sqlite3_system_errno(other) : 0;
+
+	if (code == SQLITE_NOMEM)
+		return err_set(err, ERR_MEMORY, "%.200s: out of memory", path);
+	if (code == SQLITE_CANTOPEN || code == SQLITE_IOERR || code == SQLITE_BUSY)
+		return err_set(err, ERR_IO, "%.200s: %s", path,
+			       system ? strerror(system) : sqlite3_errmsg(other));
+	return err_set(err, ERR_FORMAT, "%.200s is no recording", path);
+}
+
 static int open_other(struct side *s, struct inspect *in, const char *path, struct err *err)
 {
 	struct stat st;
@@ -179,11 +193,12 @@ static int open_other(struct side *s, struct inspect *in, const char *path, stru
 	code = sqlite3_open_v2(path, &s->other, SQLITE_OPEN_READONLY, NULL);
 	if (code == SQLITE_OK && in->host.share)
 		in->host.share(in->host.ctx, s->other);
-	if (code != SQLITE_OK ||
-	    inspect_database_kind(s->other) != DATABASE_RECORDING || !has_tables(s->other)) {
+	if (code != SQLITE_OK || inspect_database_kind(s->other) != DATABASE_RECORDING ||
+	    !has_tables(s->other)) {
+		not_opened(s->other, path, err);
 		sqlite3_close(s->other);
 		s->other = NULL;
-		return err_set(err, ERR_FORMAT, "%.200s is no recording", path);
+		return err->code;
 	}
 	if (!in->host.share)
 		sqlite3_limit(s->other, SQLITE_LIMIT_LENGTH, OTHER_MAX_BYTES);

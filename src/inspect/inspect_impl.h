@@ -60,7 +60,6 @@ struct inspect_host {
 	void *ctx;
 	bool (*is_over)(void *ctx);               /* whether what runs is to end */
 	void (*share)(void *ctx, sqlite3 *other); /* another file has the same limits */
-	void (*failed)(void *ctx, const struct err *err); /* what SQLite would not tell */
 };
 
 struct inspect {
@@ -102,20 +101,20 @@ struct inspect {
 /* The pool of the options, or one that is made now; NULL when there can be none. */
 struct threads *inspect_pool(struct inspect *in);
 
-/* Prepare internal SQL on the connection; ERR_FORMAT quoting it when the tables are not there. */
+/*
+ * Prepare internal SQL on the connection; ERR_FORMAT quoting it when the tables are not there,
+ * ERR_MEMORY, ERR_IO.
+ */
 int inspect_prepare(struct inspect *in, const char *sql, sqlite3_stmt **s, struct err *err);
 
 /*
  * The next row of internal SQL: 1, 0 when there is none; ERR_INTERRUPTED at a limit of the host's,
- * ERR_MEMORY, ERR_FORMAT when the recording is damaged.
+ * ERR_MEMORY, ERR_IO, ERR_FORMAT when the recording is damaged.
  */
 int inspect_step(struct inspect *in, sqlite3_stmt *s, struct err *err);
 
 /* Count `bytes` more that are kept of a recording's rows: ERR_MEMORY when they are too many. */
 int inspect_keep(int64_t *kept, int64_t bytes, struct err *err);
-
-/* Tell the host of a failure whose sentence alone goes through SQLite. */
-void inspect_failed(const struct inspect *in, const struct err *err);
 
 /* Whether what runs is to end: for what takes long without asking the recording. */
 bool inspect_is_over(const struct inspect *in);

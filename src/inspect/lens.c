@@ -166,32 +166,34 @@ static int compute(struct lens *l, const struct model *m, struct stream **todo, 
 	return ret;
 }
 
-/* How many rows of logits the pass of this position computed together; 1 when it does not say. */
-static int64_t rows_of_run(const struct lens *l)
+/* How many rows of logits the pass of this position computed together: 1 when it does not say. */
+static int rows_of_run(const struct lens *l, int64_t *rows, struct err *err)
 {
-	struct err ignored = { 0 };
 	sqlite3_stmt *s = NULL;
-	int64_t rows = 1;
+	int64_t n = 1;
+	int ret;
 
 	if (inspect_prepare(
 		    l->base.in,
 		    "SELECT v.d0 FROM pass p JOIN value v ON v.pass_id = p.id JOIN point pt "
 		    "ON pt.id = v.point_id WHERE p.run_id = ?1 AND p.idx IS NOT NULL "
 		    "AND p.pos0 <= ?2 AND ?2 - p.pos0 < p.n_tok AND pt.role = 'logits' ORDER BY v.id DESC",
-		    &s, &ignored))
-		return rows;
+		    &s, err))
+		return err->code;
 	sqlite3_bind_int64(s, 1, l->m.run);
 	sqlite3_bind_int64(s, 2, l->pos);
-	if (sqlite3_step(s) == SQLITE_ROW)
-		rows = sqlite3_column_int64(s, 0);
+	ret = inspect_step(l->base.in, s, err);
+	if (ret > 0)
+		n = sqlite3_column_int64(s, 0);
 	sqlite3_finalize(s);
-	return rows < 1 ? 1 : rows > MANY ? MANY : rows;
+	*rows = n < 1 ? 1 : n > MANY ? MANY : n;
+	return ret < 0 ? ret : 0;
 }
 
 static int compute_all(struct lens *l, const struct model *m, struct err *err)
 {
 	struct stream *todo[BATCH];
-	int64_t n = 0;
+	int64_t n = 0, rows = 1;
 
 	for (size_t i = 0; i < l->n_streams; i++) {
 		struct stream *s = &l->streams[i];
@@ -199,7 +201,7 @@ static int compute_all(struct lens *l, const struct model *m, struct err *err)
 
 		if (s->row->logits)
 			continue;
-		if (last && compute(l, m, &s, 1, rows_of_run(l), err))
+		if (last && (rows_of_run(l, &rows, err) || compute(l, m, &s, 1, rows, err)))
 			return err->code;
 		if (!last)
 			todo[n++] = s;

@@ -61,7 +61,7 @@ int inspect_run(struct inspect *in, int64_t run, struct run_model *m, struct err
 		};
 	sqlite3_finalize(s);
 	if (found)
-		return check_run(m, err);
+		return found < 0 ? found : check_run(m, err);
 	if (!run)
 		return err_set(err, ERR_USAGE, "the recording has no run");
 	return err_set(err, ERR_USAGE, "the recording has no run %lld", (long long)run);

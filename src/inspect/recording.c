@@ -11,14 +11,9 @@ static void share(void *ctx, sqlite3 *other)
 	recording_share_limits(ctx, other);
 }
 
-static void failed(void *ctx, const struct err *err)
-{
-	recording_failed(ctx, err);
-}
-
 int recording_add_functions(struct recording *rec, const struct inspect_options *o, struct err *err)
 {
-	const struct inspect_host host = { rec, is_over, share, failed };
+	const struct inspect_host host = { rec, is_over, share };
 
 	return inspect_register(recording_handle(rec), o, &host, err);
 }

@@ -6,6 +6,7 @@
 #include "inspect_impl.h"
 
 #include "torchless/mem.h"
+#include "torchless/sql_error.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -90,11 +91,7 @@ static void call_scalar(sqlite3_context *ctx, int n, sqlite3_value **args)
 	if (call_bound(b, ctx, n, args, &err)) {
 		err_wrap(&err, "%s", b->name);
 		sqlite3_result_error(ctx, err.message, -1);
-		/* The sentence stays; sqlite3_result_error_nomem() would lose it. */
-		if (err.code == ERR_MEMORY) {
-			sqlite3_result_error_code(ctx, SQLITE_NOMEM);
-			inspect_failed(b->in, &err);
-		}
+		sqlite3_result_error_code(ctx, sql_error_of(err.code));
 	}
 }
 

@@ -33,14 +33,35 @@ enum database_kind inspect_database_kind(sqlite3 *db)
 	return kind;
 }
 
+/* Why SQLite failed, after its code. */
+static int fail(struct inspect *in, struct err *err)
+{
+	switch (sqlite3_errcode(in->db) & 0xff) {
+	case SQLITE_NOMEM:
+		return err_set(err, ERR_MEMORY, "out of memory");
+	case SQLITE_INTERRUPT:
+		return err_set(err, ERR_INTERRUPTED, "interrupted");
+	case SQLITE_IOERR:
+	case SQLITE_CANTOPEN:
+	case SQLITE_BUSY:
+	case SQLITE_FULL:
+		return err_set(err, ERR_IO, "the recording cannot be read: %s",
+			       sqlite3_errmsg(in->db));
+	default:
+		return err_set(err, ERR_FORMAT, "the recording is damaged: %s",
+			       sqlite3_errmsg(in->db));
+	}
+}
+
 int inspect_prepare(struct inspect *in, const char *sql, sqlite3_stmt **s, struct err *err)
 {
 	if (sqlite3_prepare_v2(in->db, sql, -1, s, NULL) == SQLITE_OK)
 		return 0;
-	if (inspect_database_kind(in->db) == DATABASE_OTHER)
+	fail(in, err);
+	if (err->code == ERR_FORMAT && inspect_database_kind(in->db) == DATABASE_OTHER)
 		return err_set(err, ERR_USAGE,
 			       "the main database is no recording of torchless: open one first");
-	return err_set(err, ERR_FORMAT, "the recording is damaged: %s", sqlite3_errmsg(in->db));
+	return err->code;
 }
 
 bool inspect_is_over(const struct inspect *in)
@@ -48,23 +69,15 @@ bool inspect_is_over(const struct inspect *in)
 	return in->host.is_over && in->host.is_over(in->host.ctx);
 }
 
-void inspect_failed(const struct inspect *in, const struct err *err)
-{
-	if (in->host.failed)
-		in->host.failed(in->host.ctx, err);
-}
-
 int inspect_step(struct inspect *in, sqlite3_stmt *s, struct err *err)
 {
 	int code = sqlite3_step(s) & 0xff;
 
-	if (code == SQLITE_INTERRUPT || inspect_is_over(in))
+	if (inspect_is_over(in))
 		return err_set(err, ERR_INTERRUPTED, "interrupted");
 	if (code == SQLITE_ROW || code == SQLITE_DONE)
 		return code == SQLITE_ROW;
-	if (code == SQLITE_NOMEM)
-		return err_set(err, ERR_MEMORY, "out of memory");
-	return err_set(err, ERR_FORMAT, "the recording is damaged: %s", sqlite3_errmsg(in->db));
+	return fail(in, err);
 }
 
 #define KEPT_BYTES ((int64_t)1 << 30)

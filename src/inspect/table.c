@@ -10,6 +10,7 @@
 #include "inspect_impl.h"
 
 #include "torchless/mem.h"
+#include "torchless/sql_error.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -168,9 +169,7 @@ static int fail(struct table_cursor *c, const struct err *err)
 {
 	sqlite3_free(c->base.pVtab->zErrMsg);
 	c->base.pVtab->zErrMsg = sqlite3_mprintf("%s", err->message);
-	if (err->code == ERR_MEMORY)
-		inspect_failed(c->in, err);
-	return SQLITE_ERROR; /* not SQLITE_NOMEM, which would lose the sentence */
+	return sql_error_of(err->code);
 }
 
 /*

@@ -121,7 +121,12 @@ struct words *inspect_words(struct inspect *in, int64_t run, struct err *err)
 	if (!inspect_tokenizer(in, m.run, &files, &w->why)) {
 		read_vocabulary(w, files.tokenizer);
 		model_close(&files);
-	} else if (read_pieces(in, w, err)) {
+		return w;
+	}
+	/* A checkpoint that memory was too short for is at hand all the same. */
+	if (w->why.code == ERR_MEMORY)
+		*err = w->why;
+	if (w->why.code == ERR_MEMORY || read_pieces(in, w, err)) {
 		words_forget(in);
 		words_release(w);
 		return NULL;

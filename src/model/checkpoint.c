@@ -210,7 +210,8 @@ static int parse_config(struct checkpoint *ck, struct texts *t, const char *what
 	struct text where = { 0 };
 	int rc = config ? 0 : err->code;
 
-	text_addf(&where, "%s: generation_config.json", ck->path);
+	text_addf(&where, "%s%s", ck->path, ck->is_packed ? ": " : "/");
+	text_adds(&where, "generation_config.json");
 	if (!rc && t->generation.len) {
 		generation = json_parse(t->generation.data, t->generation.len, where.data, err);
 		rc = generation ? 0 : err->code;

@@ -107,8 +107,8 @@ static int map_descriptor(struct safetensors *st, int fd, const char *path, stru
 	st->map = mmap(NULL, st->map_bytes, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (st->map == MAP_FAILED) {
 		st->map = NULL;
-		return err_set(err, ERR_IO, "cannot map the %zu bytes of %s: %s", st->map_bytes,
-			       path, strerror(errno));
+		return err_set(err, err_of_errno(errno), "cannot map the %zu bytes of %s: %s",
+			       st->map_bytes, path, strerror(errno));
 	}
 	st->id = (struct file_id){ .device = (uint64_t)sb.st_dev,
 				   .inode = (uint64_t)sb.st_ino,
@@ -124,8 +124,8 @@ int mapping_open(struct safetensors *st, const char *path, struct err *err)
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0)
-		return err_set(err, errno == ENOENT ? ERR_USAGE : ERR_IO, "cannot open %s: %s",
-			       path, strerror(errno));
+		return err_set(err, errno == ENOENT ? ERR_USAGE : err_of_errno(errno),
+			       "cannot open %s: %s", path, strerror(errno));
 	int rc = map_descriptor(st, fd, path, err);
 	close(fd);
 	if (rc)

@@ -41,16 +41,19 @@ int db_fail(struct db *db, const char *sql, struct err *err)
 	if (code == SQLITE_NOMEM)
 		return limits_fail_memory(err);
 	if (db->limits && code == SQLITE_TOOBIG)
-		return err_set(err, ERR_FORMAT,
-			       "%s: a text of its own tables is larger than the %d MB that it may be",
-			       db->path, LIMITS_LOOKUP_LENGTH >> 20);
+		return err_set(
+			err, ERR_FORMAT,
+			"%s: a text of its own tables is larger than the %d MB that it may be",
+			db->path, LIMITS_LOOKUP_LENGTH >> 20);
 	if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
 		return err_set(err, ERR_FORMAT, "%s is damaged: %s", db->path,
 			       sqlite3_errmsg(db->handle));
+	if (code == SQLITE_NOMEM)
+		return err_set(err, ERR_MEMORY, "%s: out of memory", db->path);
 	if (reason)
 		return err_set(err, ERR_IO, "%s: %s", db->path, reason);
 	return err_set(err, ERR_IO, "%s: %s, while running \"%.160s\"", db->path,
-		       db->handle ? sqlite3_errmsg(db->handle) : "out of memory", sql);
+		       sqlite3_errmsg(db->handle), sql);
 }
 
 /* The system's reason says more than "unable to open database file". */
@@ -65,7 +68,8 @@ int db_open(struct db *db, const char *path, int flags, struct err *err)
 {
 	db->path = mem_strdup(path);
 	if (sqlite3_open_v2(path, &db->handle, flags, NULL) != SQLITE_OK)
-		return err_set(err, ERR_IO, "%s: %s", path, why_not_open(db->handle));
+		return err_set(err, db->handle ? ERR_IO : ERR_MEMORY, "%s: %s", path,
+			       why_not_open(db->handle));
 	sqlite3_extended_result_codes(db->handle, 1);
 	db->file = open_files_enter(sqlite3_db_filename(db->handle, "main"));
 	return 0;

@@ -2,9 +2,10 @@
  * db.h -- the part of SQLite that src/trace uses, without the ceremony.
  *
  * Private to src/trace.  SQL text stands next to the code that runs it and parameters are bound by
- * name, so that a reordered column cannot silently swap two values.  Every error is ERR_IO, names
- * the file and quotes the SQL, but where a limit was reached or memory is short.  A statement belongs to its database: db_close() finalizes each one
- * that is left, so callers keep statements in their structs and never clean up.
+ * name, so that a reordered column cannot silently swap two values.  Every error names the file:
+ * ERR_IO, which quotes the SQL, ERR_FORMAT of a damaged file, ERR_MEMORY.  A statement belongs to
+ * its database: db_close() finalizes each one that is left, so callers keep statements in their
+ * structs and never clean up.
  */
 #ifndef TORCHLESS_TRACE_DB_H
 #define TORCHLESS_TRACE_DB_H
@@ -45,7 +46,7 @@ int db_exec(struct db *db, const char *sql, struct err *err);
 /* The first column of the first row as an integer; *out is untouched when there is no row. */
 int db_int(struct db *db, const char *sql, int64_t *out, struct err *err);
 
-/* ERR_IO: "<path>: <what SQLite says>, while running <sql>". */
+/* "<path>: <what SQLite says>, while running <sql>"; the code after what SQLite says, see above. */
 int db_fail(struct db *db, const char *sql, struct err *err);
 
 /* Prepare `sql` the first time; later calls reset the statement and clear its bindings. */

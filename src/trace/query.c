@@ -7,6 +7,7 @@
 
 #include "torchless/clock.h"
 #include "torchless/mem.h"
+#include "torchless/sql_error.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -40,13 +41,14 @@ static int fail_length(struct recording *r, struct err *err)
 static int fail_query(struct recording *r, struct err *err)
 {
 	int code = sqlite3_errcode(r->db.handle) & 0xff;
+	int carried = sql_error_carried(sqlite3_extended_errcode(r->db.handle));
 
 	if (r->limits.stop || code == SQLITE_INTERRUPT)
 		return limits_fail(&r->limits, r->limits.stop, err);
 	if (r->authorizer.refusal[0])
 		return err_set(err, ERR_USAGE, "%s", r->authorizer.refusal);
-	if (r->failure.code && strstr(sqlite3_errmsg(r->db.handle), r->failure.message))
-		return err_set(err, r->failure.code, "%s", r->failure.message);
+	if (carried)
+		return err_set(err, carried, "%s", sqlite3_errmsg(r->db.handle));
 	switch (code) {
 	case SQLITE_NOMEM:
 		return limits_fail_memory(err);
@@ -80,7 +82,6 @@ static int prepare_next(struct recording *r, const char **sql, sqlite3_stmt **s,
 
 	r->authorizer.sql = *sql;
 	r->authorizer.refusal[0] = '\0';
-	r->failure.code = 0;
 	limits_watch(&r->limits);
 	code = sqlite3_prepare_v2(r->db.handle, *sql, -1, s, sql);
 	limits_unwatch(&r->limits);

@@ -195,11 +195,6 @@ bool recording_is_over(struct recording *r)
 	return limits_reached(&r->limits);
 }
 
-void recording_failed(struct recording *r, const struct err *err)
-{
-	r->failure = *err;
-}
-
 int recording_deaf(struct recording *r, int64_t ns, struct err *err)
 {
 	enum limit which = limits_overdue(&r->limits, ns);

@@ -17,7 +17,6 @@ struct recording {
 	char *path;
 	const struct query *query; /* the one that is running */
 	int64_t asked;             /* bytes that a question of the program's own was given */
-	struct err failure;        /* of a function that src/inspect added, code 0: none */
 };
 
 /* Put the connection that was opened under the limits, before its first statement. */

@@ -218,6 +218,10 @@ int pattern_regex(struct pattern *p, const char *regex, const char *what, const 
 				&code, &at, context);
 	pcre2_compile_context_free(context);
 	text_release(&r.out);
+	if (!p->code && code == PCRE2_ERROR_HEAP_FAILED)
+		return err_set(err, ERR_MEMORY,
+			       "out of memory: %s: %s: the regular expression takes more", what,
+			       key);
 	if (!p->code) {
 		pcre2_get_error_message(code, message, sizeof(message));
 		return err_set(err, ERR_FORMAT,
@@ -300,6 +304,9 @@ int pattern_next(const struct pattern *p, struct matcher *m, const char *s, size
 				 m->data, m->context);
 	if (rc == PCRE2_ERROR_NOMATCH)
 		return 0;
+	if (rc == PCRE2_ERROR_NOMEMORY)
+		return err_set(err, ERR_MEMORY,
+			       "out of memory: splitting a text of %zu bytes takes more", len);
 	if (rc < 0) {
 		PCRE2_UCHAR message[128];
 

@@ -272,14 +272,32 @@ static const char *find_chat_template(const cJSON *config)
 	return NULL;
 }
 
+/* The name of tokenizer_config.json where tokenizer.json is called `what`. */
+static void name_config(struct text *t, const char *what)
+{
+	static const char name[] = "tokenizer.json";
+	size_t len = strlen(what), n = sizeof(name) - 1;
+
+	if (len >= n && !strcmp(what + len - n, name))
+		text_addf(t, "%.*stokenizer_config.json", (int)(len - n), what);
+	else
+		text_addf(t, "the tokenizer_config.json of %s", what);
+}
+
 static int parse_config(struct tokenizer *tok, const char *json, const char *what, struct err *err)
 {
-	cJSON *config = json ? json_parse(json, strlen(json), what, err) : NULL;
+	struct text name = { 0 };
+	cJSON *config = NULL;
+
+	name_config(&name, what);
+	if (json)
+		config = json_parse(json, strlen(json), name.data, err);
+	text_release(&name);
+	if (json && !config)
+		return err->code;
 	const char *template = find_chat_template(config);
 	const cJSON *bos = json_get(config, "bos_token");
 
-	if (json && !config)
-		return err_wrap(err, "tokenizer_config.json beside it");
 	if (cJSON_IsObject(bos))
 		bos = json_get(bos, "content");
 	tok->chat_template = template ? mem_strdup(template) : NULL;
