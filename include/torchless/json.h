@@ -41,6 +41,12 @@ int json_get_string(const cJSON *obj, const char *key, const char **out, const c
 const cJSON *json_get(const cJSON *obj, const char *key);
 
 /*
+ * Append a JSON value that somebody else wrote, on one line and with the characters escaped that
+ * text_add_json() escapes; what is no JSON becomes a string, nothing at all null.
+ */
+void json_add_value(struct text *out, const char *json, size_t len);
+
+/*
  * Decode the JSON string literal s[0..len) (with its quotes), \u0000 included, and append its
  * UTF-8 to `out`; a lone surrogate escape becomes U+FFFD.  ERR_FORMAT with the byte offset.
  */

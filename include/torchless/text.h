@@ -29,7 +29,11 @@ void text_adds(struct text *t, const char *s);
 void text_addc(struct text *t, char c);
 void text_addf(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Append `data` as a JSON string with its quotes; bytes that are no UTF-8 become U+FFFD. */
+/*
+ * Append `data` as a JSON string with its quotes; bytes that are no UTF-8 become U+FFFD.  What a
+ * terminal would obey is \u00XX, the characters of utf8_is_directing() \u20XX: a document can be
+ * shown as it is, and means the same.
+ */
 void text_add_json(struct text *t, const void *data, size_t len);
 
 /* Append x so that reading it gives the same double; "null" when it is not finite. */
@@ -40,6 +44,9 @@ void text_add_json_number(struct text *t, double x);
  * \n, \t, \xNN; everything else stays.
  */
 void text_add_escaped(struct text *t, const void *data, size_t len);
+
+/* The same, and the characters of utf8_is_directing() are escaped too: for people, not programs. */
+void text_add_visible(struct text *t, const void *data, size_t len);
 
 /* The whole file; ERR_IO when it cannot be read, ERR_FORMAT when it is larger than max_bytes. */
 int text_read_file(struct text *t, const char *path, size_t max_bytes, struct err *err);

@@ -7,6 +7,7 @@
 #ifndef TORCHLESS_UTF8_H
 #define TORCHLESS_UTF8_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,16 @@ int utf8_encode(uint32_t cp, char out[4]);
  * so far well-formed character at the very end.
  */
 size_t utf8_complete(const char *s, size_t n);
+
+/* Whether a terminal obeys the character instead of showing it: C0, DEL and C1. */
+bool utf8_is_control(uint32_t cp);
+
+/*
+ * Whether the character changes where others are shown: the marks, embeddings, overrides and
+ * isolates of bidirectional text, by which a name can be read as another, and the separators of
+ * lines and paragraphs.
+ */
+bool utf8_is_directing(uint32_t cp);
 
 /* The columns a well-formed string takes on a terminal (wcwidth; escapes must be gone already). */
 int utf8_width(const char *s, size_t n);

@@ -9,15 +9,8 @@
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-
-/* Whether a code point would move the cursor or worse: C0, DEL and C1. */
-static bool is_control(uint32_t cp)
-{
-	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0);
-}
 
 static void make_harmless(char *s)
 {
@@ -27,7 +20,7 @@ static void make_harmless(char *s)
 		uint32_t cp;
 		int len = utf8_decode(s + i, n - i, &cp);
 
-		if (len == 0 || is_control(cp)) {
+		if (len == 0 || utf8_is_control(cp) || utf8_is_directing(cp)) {
 			len = len ? len : 1;
 			memset(s + i, '?', (size_t)len);
 		}

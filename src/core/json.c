@@ -72,6 +72,46 @@ cJSON *json_parse(const char *data, size_t len, const char *what, struct err *er
 	return NULL;
 }
 
+/* One character; outside of strings a control character can only be a blank. */
+static void add_value_character(struct text *out, const char *s, int len, uint32_t cp, bool inside)
+{
+	if (len == 0)
+		text_adds(out, "\xef\xbf\xbd");
+	else if (cp < 0x20 && !inside)
+		text_addc(out, ' ');
+	else if (utf8_is_control(cp) || utf8_is_directing(cp))
+		text_addf(out, "\\u%04x", (unsigned)cp);
+	else
+		text_add(out, s, (size_t)len);
+}
+
+void json_add_value(struct text *out, const char *json, size_t len)
+{
+	bool inside = false;
+	struct err ignored;
+	cJSON *value = json_parse(json, len, "", &ignored);
+
+	if (!value && len == 0)
+		text_adds(out, "null");
+	else if (!value)
+		text_add_json(out, json, len);
+	for (size_t i = 0; value && i < len;) {
+		uint32_t cp = 0;
+		int n = utf8_decode(json + i, len - i, &cp);
+
+		/* A backslash in a string takes the next character with it. */
+		if (inside && cp == '\\' && i + 1 < len) {
+			text_add(out, json + i++, 1);
+			n = utf8_decode(json + i, len - i, &cp);
+		} else if (cp == '"') {
+			inside = !inside;
+		}
+		add_value_character(out, json + i, n, cp, inside);
+		i += n ? (size_t)n : 1;
+	}
+	cJSON_Delete(value);
+}
+
 cJSON *json_parse_file(const char *path, size_t max_bytes, struct err *err)
 {
 	struct text text = { 0 };

@@ -82,28 +82,35 @@ void text_addf(struct text *t, const char *fmt, ...)
 	t->len += (size_t)len;
 }
 
-void text_add_json(struct text *t, const void *data, size_t len)
+/* One character of a JSON string; len 0: a byte that is no UTF-8. */
+static void add_json_character(struct text *t, const char *s, int len, uint32_t cp)
 {
 	static const char short_escapes[32] = {
 		['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'
 	};
+
+	if (len == 0)
+		text_adds(t, "\xef\xbf\xbd");
+	else if (cp == '"' || cp == '\\')
+		text_addf(t, "\\%c", (char)cp);
+	else if (cp < 0x20 && short_escapes[cp])
+		text_addf(t, "\\%c", short_escapes[cp]);
+	else if (utf8_is_control(cp) || utf8_is_directing(cp))
+		text_addf(t, "\\u%04x", (unsigned)cp);
+	else
+		text_add(t, s, (size_t)len);
+}
+
+void text_add_json(struct text *t, const void *data, size_t len)
+{
 	const char *s = data;
 
 	text_addc(t, '"');
 	for (size_t i = 0; i < len;) {
-		unsigned char c = (unsigned char)s[i];
-		int n = utf8_decode(s + i, len - i, NULL);
+		uint32_t cp = 0;
+		int n = utf8_decode(s + i, len - i, &cp);
 
-		if (c == '"' || c == '\\')
-			text_addf(t, "\\%c", c);
-		else if (c < 0x20 && short_escapes[c])
-			text_addf(t, "\\%c", short_escapes[c]);
-		else if (c < 0x20)
-			text_addf(t, "\\u%04x", c);
-		else if (n)
-			text_add(t, s + i, (size_t)n);
-		else
-			text_adds(t, "\xef\xbf\xbd");
+		add_json_character(t, s + i, n, cp);
 		i += n ? (size_t)n : 1;
 	}
 	text_addc(t, '"');
@@ -125,17 +132,16 @@ void text_add_json_number(struct text *t, double x)
 	text_adds(t, buf);
 }
 
-void text_add_escaped(struct text *t, const void *data, size_t len)
+static void add_escaped(struct text *t, const char *s, size_t len, bool shows_direction)
 {
-	const char *s = data;
-
 	for (size_t i = 0; i < len;) {
 		uint32_t cp = 0;
 		int n = utf8_decode(s + i, len - i, &cp);
-		bool shown = n && cp >= 0x20 && (cp < 0x7f || cp >= 0xa0);
+		bool stays =
+			n && !utf8_is_control(cp) && !(shows_direction && utf8_is_directing(cp));
 
 		n = n ? n : 1;
-		if (shown)
+		if (stays)
 			text_add(t, s + i, (size_t)n);
 		else if (s[i] == '\n' || s[i] == '\t')
 			text_adds(t, s[i] == '\n' ? "\\n" : "\\t");
@@ -144,6 +150,16 @@ void text_add_escaped(struct text *t, const void *data, size_t len)
 				text_addf(t, "\\x%02X", (unsigned char)s[i + (size_t)j]);
 		i += (size_t)n;
 	}
+}
+
+void text_add_escaped(struct text *t, const void *data, size_t len)
+{
+	add_escaped(t, data, len, false);
+}
+
+void text_add_visible(struct text *t, const void *data, size_t len)
+{
+	add_escaped(t, data, len, true);
 }
 
 static int read_all(struct text *t, int fd, const char *path, size_t max_bytes, struct err *err)

@@ -26,6 +26,14 @@ Test(err, set_returns_the_code_and_hides_control_bytes)
 	cr_assert_str_eq(err.message, "bad ?[31m????? ok é");
 }
 
+Test(err, hides_what_turns_text_around)
+{
+	struct err err;
+
+	err_set(&err, ERR_IO, "a\u202eb\u2066c\u200fd\u2028e\u061cf\xc2\x9bg\xc3\xa9");
+	cr_assert_str_eq(err.message, "a???b???c???d???e??f??g\xc3\xa9");
+}
+
 Test(err, may_quote_its_own_message)
 {
 	struct err err = { 0 };
@@ -166,6 +174,35 @@ Test(text, json_strings)
 	cr_assert_str_eq(
 		t.data,
 		"\"a\\\"\\\\\\n\\u0001\\u0000é\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
+	text_release(&t);
+}
+
+/* One character of each kind that is not shown as it is, and the neighbours that are. */
+#define CONTROLS  "\x01\x1b\x1f\x7f\xc2\x80\xc2\x9f"
+#define DIRECTING "\u061c\u200e\u200f\u2028\u202e\u2066\u2069"
+#define PLAIN     " ~\u00a0\u061b\u200d\u2010\u2027\u202f\u2065\u206a\u05d0"
+
+Test(text, json_shows_no_control_character)
+{
+	struct text t = { 0 };
+
+	text_add_json(&t, CONTROLS DIRECTING PLAIN, strlen(CONTROLS DIRECTING PLAIN));
+	cr_assert_str_eq(t.data,
+			 "\"\\u0001\\u001b\\u001f\\u007f\\u0080\\u009f\\u061c\\u200e\\u200f\\u2028"
+			 "\\u202e\\u2066\\u2069" PLAIN "\"");
+	text_release(&t);
+}
+
+Test(text, direction_is_escaped_for_people_only)
+{
+	struct text t = { 0 };
+
+	text_add_escaped(&t, DIRECTING PLAIN "\xc2\x9b\n", strlen(DIRECTING PLAIN "\xc2\x9b\n"));
+	cr_assert_str_eq(t.data, DIRECTING PLAIN "\\xC2\\x9B\\n");
+	text_clear(&t);
+	text_add_visible(&t, "\u202e\u061c" PLAIN "\xc2\x9b\n",
+			 strlen("\u202e\u061c" PLAIN "\xc2\x9b\n"));
+	cr_assert_str_eq(t.data, "\\xE2\\x80\\xAE\\xD8\\x9C" PLAIN "\\xC2\\x9B\\n");
 	text_release(&t);
 }
 
@@ -313,6 +350,26 @@ Test(json, parse_takes_all_or_nothing)
 	cr_assert_str_eq(err.message, "x.json is not valid JSON at byte 9 of 10");
 	cr_assert_null(json_parse("", 0, "x.json", &err));
 	cr_assert_null(json_parse("[1, 2", 5, "x.json", &err));
+}
+
+static void check_value(const char *json, const char *expected)
+{
+	struct text t = { 0 };
+
+	json_add_value(&t, json, strlen(json));
+	cr_assert_str_eq(t.data, expected);
+	text_release(&t);
+}
+
+Test(json, values_of_others_stay_values_on_one_line)
+{
+	check_value("", "null");
+	check_value("{\"a\": [1, 2.50, \"\\\"\\\\\"],\n\t\"b\": null}",
+		    "{\"a\": [1, 2.50, \"\\\"\\\\\"],  \"b\": null}");
+	check_value("{\"\x7f\xc2\x9b\u202e\": \"\x1b\n\xff\"}",
+		    "{\"\\u007f\\u009b\\u202e\": \"\\u001b\\u000a\xef\xbf\xbd\"}");
+	check_value("{\"a\": 1", "\"{\\\"a\\\": 1\"");
+	check_value("1 \x1b[31m", "\"1 \\u001b[31m\"");
 }
 
 Test(json, depth_is_bounded)
