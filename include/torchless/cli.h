@@ -209,7 +209,7 @@ void warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* A line on stderr with --verbose. */
 void note(const struct invocation *in, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Write to stdout or say why not: ERR_IO. */
+/* Write to stdout, through ui_write(), or say why not: ERR_IO. */
 int write_out(const void *data, size_t len, struct err *err);
 int flush_out(struct err *err);
 

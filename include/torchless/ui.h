@@ -41,6 +41,14 @@ enum ui_style { UI_PLAIN, UI_BOLD, UI_DIM, UI_GOOD, UI_WARN, UI_STYLE_COUNT };
 void ui_add_styled(struct text *t, const struct ui *ui, enum ui_style style, const char *s,
 		   size_t len);
 
+/*
+ * Write to ui->out, the last gate before a terminal: of control characters it gets line feeds, tabs
+ * and the sequences of enum ui_style; any other, what is no UTF-8 and what turns the direction of
+ * text is escaped, wherever it came from.  Anything else than a terminal gets the bytes as they
+ * are. False when they could not be written (errno).
+ */
+bool ui_write(const struct ui *ui, const void *data, size_t len);
+
 /* ---- numbers ------------------------------------------------------------------------------ */
 
 /* Each writes into buf and returns it. */
@@ -71,7 +79,7 @@ void ui_add_clipped(struct text *t, const struct ui *ui, const void *data, size_
 
 /*
  * Append what a terminal may be sent of running text: line feeds and tabs stay, other control
- * bytes are escaped, bytes that are no UTF-8 become U+FFFD.
+ * bytes and what turns the direction of text are escaped, bytes that are no UTF-8 become U+FFFD.
  */
 void ui_add_running(struct text *t, const void *data, size_t len);
 

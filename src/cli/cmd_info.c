@@ -403,7 +403,7 @@ static void print_about(const struct invocation *in)
 		(long long)c->max_positions);
 	if (c->window > 0)
 		fprintf(out, "; a layer sees the last %lld", (long long)c->window);
-	text_add_escaped(&path, in->model.checkpoint.path, strlen(in->model.checkpoint.path));
+	text_add_visible(&path, in->model.checkpoint.path, strlen(in->model.checkpoint.path));
 	fprintf(out, ".\n\n%-11s%s/README.md\n", "card", path.data);
 	text_release(&path);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)

@@ -23,9 +23,10 @@ static void print_ids(const struct encoding *enc)
 	putchar('\n');
 }
 
-static void print_json(const struct tokenizer *tok, const struct encoding *enc)
+static int print_json(const struct tokenizer *tok, const struct encoding *enc, struct err *err)
 {
 	struct text t = { 0 };
+	int r;
 
 	text_addc(&t, '[');
 	for (int64_t i = 0; i < enc->n; i++) {
@@ -38,8 +39,9 @@ static void print_json(const struct tokenizer *tok, const struct encoding *enc)
 			  (long long)token->end);
 	}
 	text_adds(&t, "]\n");
-	fwrite(t.data, 1, t.len, stdout);
+	r = write_out(t.data, t.len, err);
 	text_release(&t);
+	return r;
 }
 
 /* What a token covers of the text: its bytes, in quotes so that spaces are seen. */
@@ -115,7 +117,7 @@ static int tokenize_text(struct invocation *in, struct err *err)
 		if (option_on(in, OPT_IDS))
 			print_ids(&enc);
 		else if (option_on(in, OPT_JSON))
-			print_json(in->model.tokenizer, &enc);
+			r = print_json(in->model.tokenizer, &enc, err);
 		else if (option_on(in, OPT_STEPS))
 			print_steps(in, &enc);
 		else

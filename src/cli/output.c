@@ -23,8 +23,9 @@ void note(const struct invocation *in, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	text_add_escaped(&line, text, strlen(text));
-	fprintf(stderr, "%s\n", line.data);
+	text_add_visible(&line, text, strlen(text));
+	text_addc(&line, '\n');
+	ui_write(&in->err, line.data, line.len);
 	text_release(&line);
 }
 
@@ -49,9 +50,17 @@ static int write_failed(struct err *err)
 	return err_set(err, ERR_IO, "cannot write to standard output: %s", strerror(errno));
 }
 
+/*
+ * Every result that is no table comes by here, so a terminal is shut to a stranger's control bytes
+ * at one place, whatever the command and the form; what is read by programs is exact.
+ */
 int write_out(const void *data, size_t len, struct err *err)
 {
-	return fwrite(data, 1, len, stdout) == len ? 0 : write_failed(err);
+	static struct ui out;
+
+	if (!out.out)
+		ui_init(&out, stdout, UI_COLOR_NEVER);
+	return ui_write(&out, data, len) ? 0 : write_failed(err);
 }
 
 int flush_out(struct err *err)

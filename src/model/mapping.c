@@ -7,6 +7,7 @@
  */
 #include "mapping.h"
 #include "torchless/mem.h"
+#include "torchless/utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -52,24 +53,40 @@ static void unwatch(const struct safetensors *st)
 	pthread_mutex_unlock(&watched_lock);
 }
 
-static void say(const char *s)
+static void say(const char *s, size_t len)
 {
 	/* Nothing can be done about a stderr that is gone. */
-	ssize_t ignored = write(STDERR_FILENO, s, strlen(s));
+	ssize_t ignored = write(STDERR_FILENO, s, len);
 	(void)ignored;
+}
+
+/* A name as err_set() has it, without memory: the handler of a signal runs this. */
+static void say_name(const char *s)
+{
+	for (size_t n = strlen(s); n > 0;) {
+		uint32_t cp = 0;
+		int len = utf8_decode(s, n, &cp);
+		bool harmless = len && !utf8_is_control(cp) && !utf8_is_directing(cp);
+
+		len = len ? len : 1;
+		say(harmless ? s : "????", (size_t)len);
+		s += len;
+		n -= (size_t)len;
+	}
 }
 
 static void on_sigbus(int signo, siginfo_t *info, void *context)
 {
+	static const char shorter[] = " was made shorter while it was in use\n";
 	const char *at = info->si_addr;
 
 	(void)context;
 	for (int i = 0; i < N_WATCHED; i++) {
 		const char *path = watched[i].path;
 		if (path && at >= watched[i].begin && at < watched[i].end) {
-			say("torchless: ");
-			say(path);
-			say(" was made shorter while it was in use\n");
+			say("torchless: ", strlen("torchless: "));
+			say_name(path);
+			say(shorter, sizeof(shorter) - 1);
 			_exit(3);
 		}
 	}

@@ -36,9 +36,15 @@ struct line_reader {
 /* Of somebody's file: what would move the cursor cannot be typed. */
 static bool is_printable(const char *s)
 {
-	for (; *s; s++)
-		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+	for (size_t n = strlen(s); n > 0;) {
+		uint32_t cp = 0;
+		int len = utf8_decode(s, n, &cp);
+
+		if (len == 0 || utf8_is_control(cp) || utf8_is_directing(cp))
 			return false;
+		s += len;
+		n -= (size_t)len;
+	}
 	return true;
 }
 
@@ -106,7 +112,7 @@ static void show(const struct line_reader *r, const struct candidates *c)
 	}
 	if (c->n > n)
 		text_addf(&line, "and %d more\n", c->n - n);
-	fwrite(line.data, 1, line.len, stdout);
+	ui_write(r->o.ui, line.data, line.len);
 	fflush(stdout);
 	text_release(&line);
 }
@@ -313,7 +319,7 @@ static void say_not_kept(const struct line_reader *r)
 
 	if (!r->o.verbose)
 		return;
-	text_add_escaped(&line, r->history_path, strlen(r->history_path));
+	text_add_visible(&line, r->history_path, strlen(r->history_path));
 	fprintf(stderr, "%s: the history is not kept\n", line.data);
 	text_release(&line);
 }

@@ -182,6 +182,6 @@ void ui_pager_close(struct ui_pager *p)
 	fflush(p->out);
 	if (!is_longer(&p->ui, p->data, p->len) ||
 	    !show_undisturbed(pager_command(), p->data, p->len))
-		fwrite(p->data, 1, p->len, p->out);
+		fwrite(p->data, 1, p->len, p->out); /* came through ui_write() */
 	free(p->data);
 }

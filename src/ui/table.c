@@ -77,13 +77,32 @@ static int cell_width(const char *s)
 	return utf8_width(s, strlen(s));
 }
 
+/* What people are shown of a cell or a title: a program gets the direction of text as it is. */
+static void make_visible(char **cell)
+{
+	struct text visible = { 0 };
+
+	text_add_visible(&visible, *cell, strlen(*cell));
+	if (visible.len == strlen(*cell)) {
+		text_release(&visible);
+		return;
+	}
+	free(*cell);
+	*cell = visible.data;
+}
+
 static void measure(struct ui_table *t)
 {
-	for (int c = 0; c < t->n_columns; c++)
+	for (int c = 0; c < t->n_columns; c++) {
+		make_visible(&t->columns[c].title);
 		t->columns[c].width = cell_width(t->columns[c].title);
+	}
 	for (size_t i = 0; i < t->n_cells; i++) {
 		struct ui_column *column = &t->columns[i % (size_t)t->n_columns];
-		int w = cell_width(t->cells[i]);
+		int w;
+
+		make_visible(&t->cells[i]);
+		w = cell_width(t->cells[i]);
 
 		if (w > column->width)
 			column->width = w;
@@ -152,7 +171,7 @@ static void print_rule(const struct ui_table *t, const struct ui *ui, const stru
 	}
 	text_adds(&line, corner[2]);
 	text_addc(&line, '\n');
-	fwrite(line.data, 1, line.len, ui->out);
+	ui_write(ui, line.data, line.len);
 	text_release(&line);
 }
 
@@ -209,7 +228,7 @@ static bool print_line(const struct ui_table *t, const struct ui *ui, const char
 	if (b)
 		text_adds(&line, b->vertical);
 	text_addc(&line, '\n');
-	fwrite(line.data, 1, line.len, ui->out);
+	ui_write(ui, line.data, line.len);
 	text_release(&line);
 	return left;
 }
@@ -227,11 +246,14 @@ static void print_row(const struct ui_table *t, const struct ui *ui, char *const
 	free((void *)rest);
 }
 
-static void print_tabs(const struct ui_table *t, FILE *out)
+static void print_tabs(const struct ui_table *t, const struct ui *ui)
 {
-	for (size_t i = 0; i < t->n_cells; i++)
-		fprintf(out, "%s%c", t->cells[i],
-			(i + 1) % (size_t)t->n_columns == 0 ? '\n' : '\t');
+	for (size_t i = 0; i < t->n_cells; i++) {
+		bool is_last = (i + 1) % (size_t)t->n_columns == 0;
+
+		ui_write(ui, t->cells[i], strlen(t->cells[i]));
+		ui_write(ui, is_last ? "\n" : "\t", 1);
+	}
 }
 
 /* What borders or gaps take of a line. */
@@ -267,7 +289,7 @@ static void print_record_heading(const struct ui *ui, size_t n, int width)
 	for (int i = (int)strlen("-- row  ") + 2; i < width; i++)
 		text_adds(&line, ui->utf8 ? "─" : "-");
 	ui_add_styled(&line, ui, UI_PLAIN, "\n", 1);
-	fwrite(line.data, 1, line.len, ui->out);
+	ui_write(ui, line.data, line.len);
 	text_release(&line);
 }
 
@@ -296,7 +318,7 @@ static void print_records(const struct ui_table *t, const struct ui *ui)
 			text_adds(&line, "  ");
 			add_cell(&line, ui, &value, part, UI_PLAIN, false);
 			text_addc(&line, '\n');
-			fwrite(line.data, 1, line.len, ui->out);
+			ui_write(ui, line.data, line.len);
 			free(part);
 			name = "";
 		} while (*rest);
@@ -312,7 +334,7 @@ void ui_table_print(struct ui_table *t, const struct ui *ui, enum ui_table_style
 	if (t->n_columns == 0)
 		return;
 	if (style == UI_TABLE_TABS) {
-		print_tabs(t, ui->out);
+		print_tabs(t, ui);
 		return;
 	}
 	measure(t);

@@ -58,22 +58,90 @@ void ui_init(struct ui *ui, FILE *out, enum ui_color color)
 		     term && strcmp(term, "dumb") != 0);
 }
 
+/* What this room itself sends to a terminal besides text. */
+static const char *const style_codes[UI_STYLE_COUNT] = {
+	[UI_BOLD] = "\033[1m",
+	[UI_DIM] = "\033[2m",
+	[UI_GOOD] = "\033[32m",
+	[UI_WARN] = "\033[33m",
+};
+static const char style_end[] = "\033[0m";
+
 void ui_add_styled(struct text *t, const struct ui *ui, enum ui_style style, const char *s,
 		   size_t len)
 {
-	static const char *const codes[UI_STYLE_COUNT] = {
-		[UI_BOLD] = "\033[1m",
-		[UI_DIM] = "\033[2m",
-		[UI_GOOD] = "\033[32m",
-		[UI_WARN] = "\033[33m",
-	};
-	bool on = ui->color && codes[style];
+	bool on = ui->color && style_codes[style];
 
 	if (on)
-		text_adds(t, codes[style]);
+		text_adds(t, style_codes[style]);
 	text_add(t, s, len);
 	if (on)
-		text_adds(t, "\033[0m");
+		text_adds(t, style_end);
+}
+
+/* ---- the gate ----------------------------------------------------------------------------- */
+
+/* The length of the sequence of ours that begins at s; 0: none does. */
+static size_t own_sequence(const char *s, size_t len)
+{
+	for (int i = 0; i <= UI_STYLE_COUNT; i++) {
+		const char *code = i < UI_STYLE_COUNT ? style_codes[i] : style_end;
+		size_t n = code ? strlen(code) : 0;
+
+		if (n && n <= len && !memcmp(s, code, n))
+			return n;
+	}
+	return 0;
+}
+
+/* How many bytes at s[0..len) may go to a terminal as they are. */
+static size_t harmless_bytes(const char *s, size_t len)
+{
+	size_t i = 0;
+
+	while (i < len) {
+		uint32_t cp = 0;
+		size_t n = (size_t)utf8_decode(s + i, len - i, &cp);
+
+		if (s[i] == '\033')
+			n = own_sequence(s + i, len - i);
+		else if (s[i] != '\n' && s[i] != '\t' &&
+			 (utf8_is_control(cp) || utf8_is_directing(cp)))
+			n = 0;
+		if (n == 0)
+			break;
+		i += n;
+	}
+	return i;
+}
+
+/*
+ * Whoever makes a line escapes the names in it, since only he knows what is his and what a
+ * stranger's, and how wide it will be.  This is the net below: a caller that forgets, or is yet to
+ * be written, can make a line ugly, and at worst bold.
+ */
+bool ui_write(const struct ui *ui, const void *data, size_t len)
+{
+	const char *s = data;
+	struct text safe = { 0 };
+	size_t n = ui->is_terminal ? harmless_bytes(s, len) : len;
+	bool written;
+
+	if (n == len)
+		return fwrite(s, 1, len, ui->out) == len;
+	for (size_t i = 0; i < len; i += n) {
+		n = harmless_bytes(s + i, len - i);
+		text_add(&safe, s + i, n);
+		if (i + n == len)
+			break;
+		i += n;
+		n = (size_t)utf8_decode(s + i, len - i, NULL);
+		n = n ? n : 1;
+		text_add_visible(&safe, s + i, n);
+	}
+	written = fwrite(safe.data, 1, safe.len, ui->out) == safe.len;
+	text_release(&safe);
+	return written;
 }
 
 /* ---- numbers ------------------------------------------------------------------------------ */
@@ -180,7 +248,7 @@ void ui_add_clipped(struct text *t, const struct ui *ui, const void *data, size_
 	size_t i = 0, fit = 0;
 	int used = 0;
 
-	text_add_escaped(&safe, data, len);
+	text_add_visible(&safe, data, len);
 	while (i < safe.len) {
 		int n = utf8_decode(safe.data + i, safe.len - i, NULL);
 		int w = n > 0 ? utf8_width(safe.data + i, (size_t)n) : 1;
@@ -214,7 +282,7 @@ void ui_add_running(struct text *t, const void *data, size_t len)
 		} else if (s[i] == '\n' || s[i] == '\t') {
 			text_addc(t, s[i]);
 		} else {
-			text_add_escaped(t, s + i, (size_t)n);
+			text_add_visible(t, s + i, (size_t)n);
 		}
 		i += (size_t)n;
 	}

@@ -114,7 +114,7 @@ static void say(const struct shell *s, const char *name, const char *sentence)
 	text_adds(&line, ": ");
 	ui_add_clipped(&line, &plain, sentence, strlen(sentence), 0);
 	text_addc(&line, '\n');
-	fwrite(line.data, 1, line.len, stdout);
+	ui_write(&s->in->out, line.data, line.len);
 	text_release(&line);
 }
 
@@ -323,7 +323,7 @@ static int dot_set(struct shell *s, const struct words *w, const char *rest, str
 		text_add_escaped(&line, s->values.list[i], strlen(s->values.list[i]));
 		text_addc(&line, '\n');
 	}
-	fwrite(line.data ? line.data : "", 1, line.len, stdout);
+	ui_write(&s->in->out, line.data ? line.data : "", line.len);
 	text_release(&line);
 	return 0;
 }

@@ -61,7 +61,7 @@ static void draw_plan(const struct plan_steps *p, const struct ui *ui, struct te
 
 			text_adds(out, branch[ui->utf8][(d == depth ? 2 : 0) + last]);
 		}
-		text_add_escaped(out, p->detail.list[at], strlen(p->detail.list[at]));
+		text_add_visible(out, p->detail.list[at], strlen(p->detail.list[at]));
 		text_addc(out, '\n');
 		n++;
 		if (depth + 1 < MAX_DEPTH)

@@ -3,6 +3,7 @@
  */
 #include "query.h"
 
+#include "torchless/json.h"
 #include "torchless/utf8.h"
 
 #include <string.h>
@@ -41,7 +42,7 @@ static const char *text_of(const struct cell *c)
 	return c->s.data ? c->s.data : "";
 }
 
-/* The parameters are JSON already. */
+/* The parameters are JSON already, if whoever made the recording wrote any. */
 static int add_json(void *ctx, const struct rows *rows, const struct cell *cells)
 {
 	struct list *l = ctx;
@@ -53,7 +54,7 @@ static int add_json(void *ctx, const struct rows *rows, const struct cell *cells
 		text_add_json(&l->text, rows->columns[i], strlen(rows->columns[i]));
 		text_adds(&l->text, ": ");
 		if (is_object)
-			text_add(&l->text, text_of(&cells[i]), cells[i].s.len);
+			json_add_value(&l->text, text_of(&cells[i]), cells[i].s.len);
 		else if (cells[i].type == CELL_NULL)
 			text_adds(&l->text, "null");
 		else
@@ -66,7 +67,7 @@ static int add_json(void *ctx, const struct rows *rows, const struct cell *cells
 static void add_name(struct list *l, const struct cell *name, int64_t width)
 {
 	text_adds(&l->text, "  ");
-	text_add_escaped(&l->text, text_of(name), name->s.len);
+	text_add_visible(&l->text, text_of(name), name->s.len);
 	for (int64_t i = utf8_width(text_of(name), name->s.len); i < width + 2; i++)
 		text_addc(&l->text, ' ');
 }
@@ -75,7 +76,7 @@ static void add_heading(struct list *l, const char *heading, size_t len)
 {
 	struct text shown = { 0 };
 
-	text_add_escaped(&shown, heading, len);
+	text_add_visible(&shown, heading, len);
 	text_adds(&l->text, l->n_topics++ ? "\n" : "");
 	ui_add_styled(&l->text, &l->in->out, UI_BOLD, shown.data, shown.len);
 	text_addc(&l->text, '\n');
@@ -94,10 +95,10 @@ static int add_question(void *ctx, const struct rows *rows, const struct cell *c
 		add_heading(l, text_of(&cells[0]), cells[0].s.len);
 	}
 	add_name(l, &cells[1], cells[4].i);
-	text_add_escaped(&l->text, text_of(&cells[2]), cells[2].s.len);
+	text_add_visible(&l->text, text_of(&cells[2]), cells[2].s.len);
 	if (cells[3].s.len) {
 		text_adds(&l->text, "  ");
-		text_add_escaped(&params, text_of(&cells[3]), cells[3].s.len);
+		text_add_visible(&params, text_of(&cells[3]), cells[3].s.len);
 		ui_add_styled(&l->text, &l->in->out, UI_DIM, params.data, params.len);
 		text_release(&params);
 	}
@@ -111,7 +112,7 @@ static int add_param(void *ctx, const struct rows *rows, const struct cell *cell
 
 	(void)rows;
 	add_name(l, &cells[0], cells[2].i);
-	text_add_escaped(&l->text, text_of(&cells[1]), cells[1].s.len);
+	text_add_visible(&l->text, text_of(&cells[1]), cells[1].s.len);
 	text_addc(&l->text, '\n');
 	return 0;
 }
@@ -148,7 +149,7 @@ int query_list(struct invocation *in, struct recording *rec, const struct query_
 	}
 	if (r == 0 && l.text.len && set->pages && set->form != QUERY_JSON) {
 		ui_pager_open(&pager, &in->out);
-		fwrite(l.text.data, 1, l.text.len, pager.ui.out);
+		ui_write(&pager.ui, l.text.data, l.text.len);
 		ui_pager_close(&pager);
 	} else if (r == 0 && l.text.len) {
 		r = write_out(l.text.data, l.text.len, err);

@@ -99,7 +99,7 @@ static void add_plain(struct text *t, const struct printer *p, const struct rows
 }
 
 /* RFC 4180: quoted when it holds a comma, a quote or a line end; a quote is doubled. */
-static void add_csv(struct text *t, const char *s, size_t len)
+static void add_quoted(struct text *t, const char *s, size_t len)
 {
 	bool quoted = len == 0;
 
@@ -118,6 +118,20 @@ static void add_csv(struct text *t, const char *s, size_t len)
 	text_addc(t, '"');
 }
 
+/* Exact for programs; on a terminal a cell is escaped as it is in a box. */
+static void add_csv(struct text *t, const struct printer *p, const char *s, size_t len)
+{
+	struct text visible = { 0 };
+
+	if (!p->in->out.is_terminal) {
+		add_quoted(t, s, len);
+		return;
+	}
+	text_add_visible(&visible, s, len);
+	add_quoted(t, visible.data ? visible.data : "", visible.len);
+	text_release(&visible);
+}
+
 static void add_csv_cell(struct text *t, const struct printer *p, const struct rows *rows,
 			 const struct cell *cells, int i)
 {
@@ -134,7 +148,7 @@ static void add_csv_cell(struct text *t, const struct printer *p, const struct r
 	}
 	add_plain(&plain, p, rows, cells, i);
 	if (c->type == CELL_TEXT || c->type == CELL_BLOB)
-		add_csv(t, plain.data ? plain.data : "", plain.len);
+		add_csv(t, p, plain.data ? plain.data : "", plain.len);
 	else
 		text_add(t, plain.data ? plain.data : "", plain.len);
 	text_release(&plain);
@@ -216,7 +230,7 @@ static int csv_begin(void *ctx, const struct rows *rows)
 	text_clear(&p->line);
 	for (int i = 0; i < rows->n_columns; i++) {
 		text_adds(&p->line, i ? "," : "");
-		add_csv(&p->line, rows->columns[i], strlen(rows->columns[i]));
+		add_csv(&p->line, p, rows->columns[i], strlen(rows->columns[i]));
 	}
 	return write_line(p);
 }
@@ -327,7 +341,7 @@ static void print_box(struct printer *p, const struct ui *ui, const struct rows_
 		add_footer(&footer, p, found, shown);
 		ui_add_styled(&line, ui, UI_DIM, footer.data, footer.len);
 		text_addc(&line, '\n');
-		fwrite(line.data, 1, line.len, ui->out);
+		ui_write(ui, line.data, line.len);
 	}
 	text_release(&footer);
 	text_release(&line);

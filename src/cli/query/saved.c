@@ -11,7 +11,7 @@
 static int add_note(void *ctx, const struct rows *rows, const struct cell *cells)
 {
 	(void)rows;
-	text_add_escaped(ctx, cells[0].s.data ? cells[0].s.data : "", cells[0].s.len);
+	text_add_visible(ctx, cells[0].s.data ? cells[0].s.data : "", cells[0].s.len);
 	return 0;
 }
 

@@ -190,13 +190,13 @@ static int add_greeting(void *ctx, const struct rows *rows, const struct cell *c
 		text_addf(t, "%lld token%s", prompt, prompt == 1 ? "" : "s");
 	if (runs <= 1 && cells[5].type == CELL_TEXT) {
 		text_adds(t, " of \"");
-		text_add_escaped(t, cells[5].s.data, cells[5].s.len);
+		text_add_visible(t, cells[5].s.data, cells[5].s.len);
 		text_adds(t, "\"");
 	}
 	if (runs <= 1 && generated)
 		text_addf(t, " and %lld generated", generated);
 	text_addf(t, " through the %lld layers of ", (long long)cells[1].i);
-	text_add_escaped(t, cells[0].s.data, cells[0].s.len);
+	text_add_visible(t, cells[0].s.data, cells[0].s.len);
 	return 0;
 }
 
@@ -212,7 +212,7 @@ static void greet(const struct shell *s)
 		text_addf(&line, ": %s", what.data);
 	text_adds(&line,
 		  "\nType SQL and ;  or try: residual, next n=3, .saved, .help.  Tab completes.\n");
-	fwrite(line.data, 1, line.len, stderr);
+	ui_write(&s->in->err, line.data, line.len);
 	text_release(&line);
 	text_release(&what);
 }

@@ -55,9 +55,9 @@ static int print_table(struct invocation *in, const struct record_estimate *esti
 	if (result == 0)
 		result = flush_out(err);
 	if (in->out.is_terminal)
-		fwrite(t.data, 1, t.len, stdout);
+		ui_write(&in->out, t.data, t.len);
 	else if (!option_on(in, OPT_QUIET))
-		fwrite(t.data, 1, t.len, stderr);
+		ui_write(&in->err, t.data, t.len);
 	text_release(&t);
 	return result;
 }
@@ -67,11 +67,13 @@ static void add_json_points(struct text *t, const struct trace_estimate *e)
 	for (int i = 0; i < e->n_rows; i++) {
 		const struct trace_estimate_row *row = &e->rows[i];
 
-		text_addf(t, "%s{\"points\": \"%s\", \"n_points\": %d, \"keep\": \"%s\", ",
-			  i ? ", " : "", row->points.data, row->n_points,
+		text_addf(t, "%s{\"points\": ", i ? ", " : "");
+		text_add_json(t, row->points.data ? row->points.data : "", row->points.len);
+		text_addf(t, ", \"n_points\": %d, \"keep\": \"%s\", \"positions\": ", row->n_points,
 			  row->is_dropped ? "stats" : row->keep);
-		text_addf(t, "\"positions\": \"%s\", ",
-			  row->positions.data ? row->positions.data : "");
+		text_add_json(t, row->positions.data ? row->positions.data : "",
+			      row->positions.len);
+		text_adds(t, ", ");
 		text_addf(
 			t,
 			"\"values\": %lld, \"dumps\": %lld, \"bytes\": %lld, \"dropped_bytes\": %lld}",

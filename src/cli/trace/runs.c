@@ -46,9 +46,9 @@ static void add_summary(struct text *t, const struct trace_command *c,
 
 	if (runs->n_found == runs->prompts->n) {
 		text_adds(t, "nothing to do: ");
-		text_add_escaped(t, c->recorder.opt.path, strlen(c->recorder.opt.path));
+		text_add_visible(t, c->recorder.opt.path, strlen(c->recorder.opt.path));
 		text_adds(t, " holds every run of ");
-		text_add_escaped(t, runs->prompts->file, strlen(runs->prompts->file));
+		text_add_visible(t, runs->prompts->file, strlen(runs->prompts->file));
 		text_addc(t, '\n');
 		return;
 	}
@@ -91,7 +91,7 @@ static int print_summary(const struct trace_command *c, const struct record_runs
 		result = write_out(t.data, t.len, err);
 	} else if (!option_on(in, OPT_QUIET)) {
 		add_summary(&t, c, runs, ui);
-		fwrite(t.data, 1, t.len, ui->out);
+		ui_write(ui, t.data, t.len);
 	}
 	text_release(&t);
 	return result;

@@ -49,7 +49,7 @@ void summary_add_model(struct text *t, const struct trace_command *c, const stru
 	const char *dot = ui->utf8 ? "·" : "-";
 	char params[40];
 
-	text_add_escaped(t, summary_model_name(c), strlen(summary_model_name(c)));
+	text_add_visible(t, summary_model_name(c), strlen(summary_model_name(c)));
 	text_addf(t, " %s %lld layers %s %s parameters, %s %s %s %s %d thread%s\n\n", dot,
 		  (long long)ck->config.n_layers, dot,
 		  ui_format_params(ck->n_params, params, sizeof(params)),
@@ -68,7 +68,7 @@ static void add_tokens(struct text *t, const struct trace_command *c, const stru
 	for (; first > 0; first--) {
 		text_clear(&shown);
 		token_bytes(c, s->tokens[first - 1], &bytes);
-		text_add_escaped(&shown, bytes.data ? bytes.data : "", bytes.len);
+		text_add_visible(&shown, bytes.data ? bytes.data : "", bytes.len);
 		used += utf8_width(shown.data ? shown.data : "", shown.len) + 1;
 		if (used > room && first < s->n_prompt)
 			break;
@@ -230,8 +230,10 @@ static void add_shell_word(struct text *t, const char *word)
 		return;
 	}
 	text_addc(t, '\'');
-	for (; *word; word++)
-		text_add_escaped(t, *word == '\'' ? "'\\''" : word, *word == '\'' ? 4 : 1);
+	for (size_t n; *word; word += n) {
+		n = *word == '\'' ? 1 : strcspn(word, "'");
+		text_add_visible(t, *word == '\'' ? "'\\''" : word, *word == '\'' ? 4 : n);
+	}
 	text_addc(t, '\'');
 }
 
@@ -388,7 +390,7 @@ int summary_print(const struct trace_command *c, struct err *err)
 		result = write_out(t.data, t.len, err);
 	} else if (!option_on(c->in, OPT_QUIET)) {
 		add_summary(&t, c, ui, &settling);
-		fwrite(t.data, 1, t.len, ui->out);
+		ui_write(ui, t.data, t.len);
 	}
 	settling_release(&settling);
 	text_release(&t);

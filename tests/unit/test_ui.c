@@ -1,0 +1,86 @@
+/*
+ * test_ui.c -- the gate before a terminal: what passes, what is escaped, and that a pipe is exact.
+ */
+#include "torchless/ui.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What ui_write() makes of bytes. */
+static void check_written(bool is_terminal, const char *data, size_t len, const char *expected,
+			  size_t expected_len)
+{
+	char *written = NULL;
+	size_t n = 0;
+	struct ui ui = { .out = open_memstream(&written, &n), .is_terminal = is_terminal };
+
+	cr_assert(ui_write(&ui, data, len));
+	fclose(ui.out);
+	cr_assert_eq(n, expected_len, "%zu bytes: %s", n, written);
+	cr_assert_arr_eq(written, expected, n);
+	free(written);
+}
+
+#define CHECK(terminal, in, out) check_written(terminal, in, sizeof(in) - 1, out, sizeof(out) - 1)
+
+Test(ui, a_terminal_gets_text_and_our_own_sequences)
+{
+	CHECK(true, "", "");
+	CHECK(true, "a\tb\n\xc3\xa9\xe2\x94\x82", "a\tb\n\xc3\xa9\xe2\x94\x82");
+	CHECK(true, "\033[1mbold\033[0m \033[2m\033[32m\033[33m",
+	      "\033[1mbold\033[0m \033[2m\033[32m\033[33m");
+}
+
+Test(ui, a_terminal_gets_nothing_else_that_it_obeys)
+{
+	CHECK(true, "a\033[31mb\033", "a\\x1B[31mb\\x1B");
+	CHECK(true, "\033]0;x\007\r\b\v\f\177", "\\x1B]0;x\\x07\\x0D\\x08\\x0B\\x0C\\x7F");
+	CHECK(true, "\033[2Jx\033[1;31m\033[", "\\x1B[2Jx\\x1B[1;31m\\x1B[");
+	CHECK(true, "\xc2\x9b\x9b\xff\0x", "\\xC2\\x9B\\x9B\\xFF\\x00x");
+	CHECK(true, "\u202ea\u2066\u200f\u2028\u061c",
+	      "\\xE2\\x80\\xAEa\\xE2\\x81\\xA6\\xE2\\x80\\x8F\\xE2\\x80\\xA8\\xD8\\x9C");
+}
+
+Test(ui, a_program_gets_every_byte)
+{
+	CHECK(false, "a\033[31m\177\xc2\x9b\x9b\xff\0\r\u202e", "a\033[31m\177\xc2\x9b\x9b\xff\0\r\u202e");
+}
+
+Test(ui, a_table_for_people_hides_direction_and_stays_aligned)
+{
+	char *written = NULL;
+	size_t n = 0;
+	struct ui ui = { .out = open_memstream(&written, &n), .is_terminal = true, .width = 80 };
+	struct ui_table t;
+
+	ui_table_init(&t, "a\u202e,b");
+	ui_table_cellf(&t, "x\u202e");
+	ui_table_cellf(&t, "1");
+	ui_table_cellf(&t, "y");
+	ui_table_cellf(&t, "2");
+	ui_table_print(&t, &ui, UI_TABLE_LINES);
+	ui_table_release(&t);
+	fclose(ui.out);
+	cr_assert_str_eq(written, "a\\xE2\\x80\\xAE  b\n"
+				  "x\\xE2\\x80\\xAE  1\n"
+				  "y              2\n");
+	free(written);
+}
+
+Test(ui, a_table_for_programs_keeps_it)
+{
+	char *written = NULL;
+	size_t n = 0;
+	struct ui ui = { .out = open_memstream(&written, &n) };
+	struct ui_table t;
+
+	ui_table_init(&t, "a,b");
+	ui_table_cellf(&t, "x\u202e\033");
+	ui_table_cellf(&t, "1");
+	ui_table_print(&t, &ui, UI_TABLE_TABS);
+	ui_table_release(&t);
+	fclose(ui.out);
+	cr_assert_str_eq(written, "x\u202e\\x1B\t1\n");
+	free(written);
+}
