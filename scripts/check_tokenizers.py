@@ -27,6 +27,7 @@ import tempfile
 import time
 
 from lib import tokenizer_json
+from lib.checkpoint import read_json
 from lib.files import ROOT, BadInput, EnvironmentProblem, need, run_main, staged_file
 
 tokenizers = need("tokenizers", kind="reference")
@@ -145,8 +146,7 @@ def load(models, name):
     """The tokenizer.json of a directory in models/."""
     path = os.path.join(models, name, "tokenizer.json")
     try:
-        with open(path, encoding="utf-8") as file:
-            return json.load(file)
+        return read_json(path)
     except FileNotFoundError:
         raise EnvironmentProblem(f"{path} is missing: run scripts/setup") from None
 

@@ -18,6 +18,7 @@ from lib.checkpoint import chunks, find_tensors, read_text
 from lib.files import BadInput, Progress, check_space, human_size, need, run_main, staged_file
 from lib.model_shapes import tensor_shapes
 from lib.safetensors_file import DTYPE_BYTES, Writer, parse_json
+from lib.terminal import brief
 
 ARCHITECTURES = ("MistralForCausalLM", "LlamaForCausalLM")
 PLAIN_TYPES = ("F32", "F16", "BF16")
@@ -40,13 +41,13 @@ def read_config(directory, texts):
         raise BadInput(f"{path}: no JSON object")
     architectures = config.get("architectures")
     if not isinstance(architectures, list) or architectures[:1] not in ([a] for a in ARCHITECTURES):
-        raise BadInput(f"{path}: architectures is {architectures!r}, expected one of "
+        raise BadInput(f"{path}: architectures is {brief(architectures)}, expected one of "
                        f"{', '.join(ARCHITECTURES)}")
     optional = [key for key in ("num_key_value_heads", "head_dim") if config.get(key) is not None]
     for key in (*SIZES, *optional):
         value = config.get(key)
         if type(value) is not int or not 0 < value < 1 << 31:
-            raise BadInput(f"{path}: {key} is {value!r}, expected a positive number")
+            raise BadInput(f"{path}: {key} is {brief(value)}, expected a positive number")
     if config.get("num_key_value_heads", 1) is None:
         del config["num_key_value_heads"]
     return config

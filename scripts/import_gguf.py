@@ -18,12 +18,15 @@ from lib.files import (
 )
 from lib.gguf_file import GGUFFile
 from lib.model_shapes import tensor_shapes
+from lib.terminal import brief
 
 numpy, gguf = need("numpy", "gguf")
 from lib import floats  # noqa: E402  (imports numpy)
 from lib.safetensors_file import Writer, size_of  # noqa: E402
 
 CHUNK_VALUES = 1 << 22  # values dequantized at a time: 16 MB of float32
+MAX_HEAD_VALUES = 1 << 28  # a head of q, which is put in order as a whole
+MAX_CUTS = 1 << 30  # characters looked at to find out how pieces were made of others
 
 LAYER_NAMES = {
     "attn_norm": "input_layernorm",
@@ -77,9 +80,12 @@ def read_llama3_scaling(model, head_dim, theta):
         model.fail(f"rope_freqs.weight is no f32[{head_dim // 2}]")
     found = numpy.frombuffer(model.bytes_of(tensor, 0, 4 * (head_dim // 2)), "<f4")
     factor, low, high, original = shortest(found.max()), 1.0, 4.0, 8192
+    if not (0 < factor < 1e9 and 1 < theta < 1e12):
+        model.fail(f"rope_freqs.weight divides by {factor:g} at a base of {theta:g}: impossible")
     wavelength = 2 * numpy.pi * theta ** (numpy.arange(0, head_dim, 2) / head_dim)
     smooth = numpy.clip((original / wavelength - low) / (high - low), 0, 1)
-    expected = 1 / ((1 - smooth) / factor + smooth)
+    with numpy.errstate(all="ignore"):  # of a damaged factor: compared below
+        expected = 1 / ((1 - smooth) / factor + smooth)
     if not numpy.allclose(found, expected, rtol=1e-3):
         model.fail("rope_freqs.weight holds no llama3 scaling (factor "
                    f"{factor:g}, 8192 original positions): other scalings cannot be imported")
@@ -136,6 +142,8 @@ def read_config(model):
     if heads % kv_heads or head_dim % 2:
         model.fail(f"has {heads} heads of {head_dim} values and {kv_heads} key-value heads: "
                    "impossible")
+    if head_dim * hidden > MAX_HEAD_VALUES:
+        model.fail(f"has heads of {head_dim} values over {hidden}: impossible")
     theta = shortest(model.get(f"{arch}.rope.freq_base", float, 10000.0))
     window = model.get(f"{arch}.attention.sliding_window", int, 0)
     scaling = read_rope_scaling(model, arch, head_dim, theta)
@@ -202,7 +210,7 @@ class Vocabulary:
         self.ids = {piece: number for number, piece in enumerate(self.pieces)}
         if len(self.ids) != len(self.pieces):
             twice = next(p for i, p in enumerate(self.pieces) if self.ids[p] != i)
-            model.fail(f"tokenizer.ggml.tokens holds {twice!r} twice")
+            model.fail(f"tokenizer.ggml.tokens holds {brief(twice)} twice")
         self.added = [
             tokenizer_json.added_token(number, self.pieces[number], kind != USER_DEFINED)
             for number, kind in enumerate(self.types)
@@ -229,7 +237,7 @@ class Vocabulary:
         for merge in merges:
             left, _, right = merge.partition(" ") if isinstance(merge, str) else ("", "", "")
             if left not in self.ids or right not in self.ids or left + right not in self.ids:
-                self.model.fail(f"tokenizer.ggml.merges holds {merge!r}, no pair of known tokens")
+                self.model.fail(f"tokenizer.ggml.merges holds {brief(merge)}, no pair of known tokens")
         return merges
 
     def byte_level(self):
@@ -250,6 +258,10 @@ class Vocabulary:
         if len(scores) != len(self.pieces):
             self.model.fail(f"tokenizer.ggml.scores has {len(scores)} entries for "
                             f"{len(self.pieces)} tokens")
+        if sum(len(piece) ** 2 for piece in self.pieces) > MAX_CUTS:
+            longest = max(map(len, self.pieces))
+            self.model.fail(f"tokenizer.ggml.tokens holds pieces of {longest} characters, "
+                            "too long to find their merges")
         unknown = self.special("unknown")
         if unknown is None and UNKNOWN in self.types:
             unknown = self.pieces[self.types.index(UNKNOWN)]
@@ -463,8 +475,6 @@ def main(argv):
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress")
     options = parser.parse_args(argv)
-    if os.path.isdir(options.file):
-        raise BadInput(f"{options.file}: is a directory, expected a GGUF file")
     import_file(options.file, options.output, options.dtype, options.quiet)
 
 

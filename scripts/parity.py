@@ -14,6 +14,7 @@ import argparse
 import json
 import math
 import re
+import sqlite3
 import sys
 
 from lib.files import BadInput, need, run_main
@@ -189,6 +190,8 @@ def main(argv):
         result = compare.compare(args.reference, floor, args.candidate)
     except compare.Gate as difference:
         raise BadInput(f"these recordings cannot be compared: {difference}") from None
+    except (sqlite3.Error, ValueError, LookupError, TypeError) as error:
+        raise BadInput(f"a recording is damaged: {error}") from error
     if args.json:
         print(json.dumps(as_json(result), indent=1, ensure_ascii=False))
     else:

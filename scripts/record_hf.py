@@ -31,9 +31,16 @@ np, torch, transformers = need("numpy", "torch", "transformers", kind="reference
 from torch.overrides import TorchFunctionMode  # noqa: E402
 
 from lib import recording  # noqa: E402
+from lib.checkpoint import find_tensors, read_text  # noqa: E402
+from lib.safetensors_file import parse_json  # noqa: E402
+from lib.terminal import brief  # noqa: E402
 from lib.weights_hash import weights_hash  # noqa: E402
+from read_trace import open_recording  # noqa: E402
 
 N_CANDIDATES = 20
+# What AutoTokenizer reads beside tokenizer.json.
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+                   "added_tokens.json")
 SUPPORTED = ("MistralForCausalLM", "LlamaForCausalLM")
 
 
@@ -47,13 +54,15 @@ def read_config(directory):
     torch_dtype; this version would fall back to its defaults without a word.
     """
     path = os.path.join(directory, "config.json")
-    with open(path, encoding="utf-8") as file:
-        try:
-            raw = json.load(file)
-        except ValueError as error:
-            raise BadInput(f"{path}: is no JSON: {error}") from None
-    if not isinstance(raw, dict) or (raw.get("architectures") or [None])[0] not in SUPPORTED:
+    raw = parse_json(read_text(directory, "config.json"), path)
+    named = raw.get("architectures") if isinstance(raw, dict) else None
+    if not isinstance(named, list) or not named or named[0] not in SUPPORTED:
         raise BadInput(f"{path}: architectures is not one of {', '.join(SUPPORTED)}")
+    for key in ("rope_parameters", "rope_scaling"):
+        if not isinstance(raw.get(key), (dict, type(None))):
+            raise BadInput(f"{path}: {key} is {brief(raw[key])}, no object")
+    if not isinstance(raw.get("model_type"), str):
+        raise BadInput(f"{path}: model_type is {brief(raw.get('model_type'))}")
     rope = raw.pop("rope_parameters", None) or {}
     raw.setdefault("rope_theta", rope.get("rope_theta", 10000.0))
     if rope.get("rope_type", "default") != "default":
@@ -68,16 +77,35 @@ def read_config(directory):
     return raw
 
 
+@contextlib.contextmanager
+def transformers_reading(directory):
+    """What transformers makes of files that are not what they should be is any exception."""
+    try:
+        yield
+    except (BadInput, MemoryError):
+        raise
+    except Exception as error:
+        what = str(error).strip().split("\n")[0] or type(error).__name__
+        raise BadInput(f"{directory}: transformers cannot load it: {what}") from error
+
+
 def load(directory):
-    """The model of a Hugging Face directory in float32, eager, ready to run."""
+    """The model of a Hugging Face directory in float32, eager, ready to run.
+
+    Its weights are looked at by our own reader first: transformers would wait for a pipe, and take
+    the lengths of a file for true.
+    """
     raw = read_config(directory)
+    find_tensors(directory)
+    read_text(directory, "generation_config.json", required=False)
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    config = transformers.AutoConfig.for_model(raw["model_type"]).from_dict(raw)
-    model = transformers.AutoModelForCausalLM.from_pretrained(
-        directory, config=config, torch_dtype=torch.float32, attn_implementation="eager",
-        local_files_only=True,
-    )
+    with transformers_reading(directory):
+        config = transformers.AutoConfig.for_model(raw["model_type"]).from_dict(raw)
+        model = transformers.AutoModelForCausalLM.from_pretrained(
+            directory, config=config, torch_dtype=torch.float32, attn_implementation="eager",
+            local_files_only=True,
+        )
     return model.eval()
 
 
@@ -85,7 +113,10 @@ def load_tokenizer(directory):
     """The directory's tokenizer, or None where there is none."""
     if not os.path.exists(os.path.join(directory, "tokenizer.json")):
         return None
-    return transformers.AutoTokenizer.from_pretrained(directory, local_files_only=True)
+    for name in TOKENIZER_FILES:
+        read_text(directory, name, required=False)
+    with transformers_reading(directory):
+        return transformers.AutoTokenizer.from_pretrained(directory, local_files_only=True)
 
 
 def widened(model):
@@ -286,8 +317,7 @@ def token_bytes(tokenizer, number):
 def model_rows(model, directory):
     """Columns of `model`, and the rows of `module`, of a Hugging Face model."""
     config = model.config
-    with open(os.path.join(directory, "config.json"), encoding="utf-8") as file:
-        text = file.read()
+    text = read_text(directory, "config.json")
     weights = [name for name in os.listdir(directory) if name.endswith((".safetensors", ".bin"))]
     tap = Tap(model)
     columns = {
@@ -478,14 +508,16 @@ def prompt_ids(args, model, tokenizer):
 def generated_of(path):
     """The generated tokens of a recording."""
     try:
-        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+        with contextlib.closing(open_recording(path)) as db:
             rows = db.execute(
                 "SELECT token_id FROM v_token WHERE source IN('generated','forced') ORDER BY pos"
             ).fetchall()
-    except sqlite3.Error as error:
+    except (sqlite3.Error, ValueError) as error:
         raise BadInput(f"{path}: {error}") from None
     if not rows:
         raise BadInput(f"{path}: holds no generated token")
+    if not all(type(row[0]) is int for row in rows):
+        raise BadInput(f"{path}: a token is no number")
     return [row[0] for row in rows]
 
 

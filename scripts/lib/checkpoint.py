@@ -7,10 +7,13 @@ transformers looks for them. Nothing is read but headers: a tensor is a place in
 import collections
 import os
 
-from .files import BadInput
+from .files import BadInput, open_regular, read_regular
 from . import safetensors_file, torch_zip
+from .terminal import brief
 
 COPY_BYTES = 1 << 23
+TEXT_LIMITS = {"tokenizer.json": 256 << 20}  # as src/model/checkpoint.c has them
+TEXT_LIMIT = 16 << 20
 
 # Where a tensor's bytes are: begin and size count bytes in the file PATH.
 Stored = collections.namedtuple("Stored", "name dtype shape path begin size")
@@ -34,19 +37,26 @@ FORMS = (
 )
 
 
+def _text_and_value(path):
+    raw = read_regular(path, TEXT_LIMITS.get(os.path.basename(path), TEXT_LIMIT))
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path}: no UTF-8 at byte {error.start}") from error
+    return text, safetensors_file.parse_json(text, path)
+
+
+def read_json(path):
+    """The value in a JSON file of a sane size."""
+    return _text_and_value(path)[1]
+
+
 def read_text(directory, name, required=True):
     """The text of a JSON file in DIRECTORY, checked to be JSON; None when it may be absent."""
     path = os.path.join(directory, name)
     if not required and not os.path.exists(path):
         return None
-    with open(path, "rb") as file:
-        raw = file.read()
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: no UTF-8 at byte {error.start}") from error
-    safetensors_file.parse_json(text, path)
-    return text
+    return _text_and_value(path)[0]
 
 
 def _shard_names(path, weight_map):
@@ -55,7 +65,7 @@ def _shard_names(path, weight_map):
         raise BadInput(f"{path}: weight_map is no object with entries")
     for tensor, name in weight_map.items():
         if not isinstance(name, str) or name in ("", ".", "..") or set(name) & set("/\\\0"):
-            raise BadInput(f"{path}: tensor {tensor}: the shard name {name!r} leaves the directory")
+            raise BadInput(f"{path}: tensor {tensor}: the shard name {brief(name)} leaves the directory")
     return list(dict.fromkeys(weight_map.values()))
 
 
@@ -67,7 +77,8 @@ def _read_shards(directory, index_name, read):
     for shard in _shard_names(path, weight_map):
         shard_path = os.path.join(directory, shard)
         if not os.path.isfile(shard_path):
-            raise BadInput(f"{path}: the shard {shard} is missing")
+            what = "no regular file" if os.path.exists(shard_path) else "missing"
+            raise BadInput(f"{path}: the shard {shard} is {what}")
         for name, tensor in read(shard_path).items():
             if name in found:
                 raise BadInput(f"{shard_path}: tensor {name} is in {found[name].path} too")
@@ -95,7 +106,7 @@ def find_tensors(directory):
 
 def chunks(tensor):
     """Yield the bytes of a Stored tensor, some megabytes at a time."""
-    with open(tensor.path, "rb") as file:
+    with open_regular(tensor.path) as file:
         file.seek(tensor.begin)
         left = tensor.size
         while left:

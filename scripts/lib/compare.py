@@ -13,7 +13,7 @@ import os
 import sqlite3
 
 import numpy as np
-from read_trace import decode
+from read_trace import decode, open_recording, sizes_of
 
 from lib import points
 from lib.files import BadInput
@@ -50,13 +50,13 @@ class Side:
             raise BadInput(f"{path}: no such file")
         try:
             self._open()
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.Error, ValueError, LookupError, TypeError) as error:
             raise BadInput(f"{path}: is no recording that can be read: {error}") from None
 
     def _open(self):
-        self.db = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)
+        self.db = open_recording(self.path)
         self.db.row_factory = sqlite3.Row
-        if self.db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        if self.db.application_id != APPLICATION_ID:
             raise BadInput(f"{self.path}: is an SQLite file but no recording")
         self.run = self.db.execute("SELECT * FROM run ORDER BY id DESC LIMIT 1").fetchone()
         if self.run is None:
@@ -83,7 +83,7 @@ class Side:
         return self.db.execute(sql, (self.run["id"],)).fetchall()
 
     def _add_piece(self, row):
-        shape = [int(size) for size in row["shape"].split(",") if size]
+        shape = sizes_of(row["shape"])
         of = self.passes[row["pass"]]
         end = of["pos0"] + of["n_tok"]
         size = shape[position_axis(row["fqn"])]

@@ -5,12 +5,12 @@ dumps, heads are taken out with --zero.
 """
 
 import contextlib
-import json
 import os
 
 import torch
 from teach import evaluate, items, tokenizer
 
+from lib.checkpoint import read_json
 from lib.recorded_runs import weights
 
 
@@ -33,9 +33,8 @@ class EngineSubject:
     """See teach.evaluate.Subject; `engine` is a recorded_runs.Engine."""
 
     def __init__(self, directory, engine):
-        with open(os.path.join(directory, "config.json"), encoding="utf-8") as file:
-            # The names that Hugging Face's configuration has.
-            self.config = type("Config", (), json.load(file))
+        # The names that Hugging Face's configuration has.
+        self.config = type("Config", (), read_json(os.path.join(directory, "config.json")))
         self.directory, self.engine, self.zeros = directory, engine, []
         self.encoder = tokenizer.load(os.path.join(directory, "tokenizer.json"))
         self.layers = range(self.config.num_hidden_layers)

@@ -4,6 +4,8 @@ An output is written beside its target under a temporary name and renamed at the
 that fails, or is interrupted, leaves what was there before and nothing else. An error is one
 sentence on stderr, `NAME: FILE: what is wrong`, and decides the exit status: 2 for input that is
 not what it should be, 3 for the environment (disk, network, missing tool), 130 for an interrupt.
+
+An input may come from anybody: it is a regular file, and its size is known, before a byte is read.
 """
 
 import contextlib
@@ -11,9 +13,13 @@ import importlib
 import os
 import shutil
 import signal
+import sqlite3
+import stat
 import sys
 import tempfile
 import time
+
+from .terminal import guard, sentence
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 VENV_PYTHON = os.path.join(ROOT, ".venv", "bin", "python")
@@ -53,29 +59,84 @@ def _on_signal(number, _frame):
     raise KeyboardInterrupt(number)
 
 
+def _fail(text, status):
+    print(sentence(f"{os.path.basename(sys.argv[0])}: {text}"), file=sys.stderr)
+    return status
+
+
+def _end_as_a_pipe_does():
+    """What reads stdout is gone: end as a program does that does not catch the signal."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGPIPE)
+
+
+def _flushed(main):
+    status = main(sys.argv[1:]) or 0
+    sys.stdout.flush()
+    return status
+
+
 def run_main(main):
     """Call main(argv); turn its exceptions into one sentence on stderr and an exit status."""
-    name = os.path.basename(sys.argv[0])
+    guard()
     # A terminated script cleans up as an interrupted one does.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _on_signal)
     try:
-        status = main(sys.argv[1:]) or 0
+        status = _flushed(main)
     except (BadInput, EnvironmentProblem) as error:
-        print(f"{name}: {error}", file=sys.stderr)
-        status = error.status
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"{name}: {where}{error.strerror or error}", file=sys.stderr)
-        bad_name = isinstance(error, (FileNotFoundError, IsADirectoryError, NotADirectoryError))
-        status = 2 if bad_name else 3
-    except MemoryError:
-        print(f"{name}: not enough memory", file=sys.stderr)
+        status = _fail(error, error.status)
+    except BrokenPipeError:
+        _end_as_a_pipe_does()
         status = 3
+    except OSError as error:
+        where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes)) else ""
+        bad_name = isinstance(error, (FileNotFoundError, IsADirectoryError, NotADirectoryError))
+        status = _fail(f"{where}{error.strerror or error}", 2 if bad_name else 3)
+    except sqlite3.Error as error:
+        status = _fail(error, 2)
+    except RecursionError:
+        status = _fail("the input is nested too deeply", 2)
+    except MemoryError:
+        status = _fail("not enough memory", 3)
     except KeyboardInterrupt:
-        print(f"{name}: interrupted", file=sys.stderr)
-        status = 130
+        status = _fail("interrupted", 130)
     sys.exit(status)
+
+
+def open_regular(path):
+    """Open PATH for reading; BadInput unless it is a regular file.
+
+    A pipe would be waited for, a device read without an end: neither is opened, and one that takes
+    the file's place in that moment is not waited for.
+    """
+    def check(mode):
+        if not stat.S_ISREG(mode):
+            kind = "a directory" if stat.S_ISDIR(mode) else "no regular file"
+            raise BadInput(f"{path}: is {kind}")
+
+    try:
+        check(os.stat(path).st_mode)
+        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except ValueError as error:  # a NUL in the name
+        raise BadInput(f"{path}: {error}") from None
+    file = os.fdopen(number, "rb")
+    try:
+        check(os.fstat(number).st_mode)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def read_regular(path, limit):
+    """The bytes of the regular file PATH, of at most LIMIT bytes."""
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > limit:
+            raise BadInput(f"{path}: has {size} bytes, {limit} are allowed")
+        return file.read(size)
 
 
 def _remove(path):
@@ -98,6 +159,8 @@ def staged_file(path):
     path = os.path.abspath(path)
     if os.path.isdir(path):
         raise BadInput(f"{path}: is a directory, a file was to be written there")
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise BadInput(f"{path}: is no regular file, one was to be written there")
     os.makedirs(os.path.dirname(path), exist_ok=True)
     number, temporary = tempfile.mkstemp(
         prefix=f".{os.path.basename(path)}.", suffix=".part", dir=os.path.dirname(path)
@@ -174,11 +237,13 @@ class Progress:
 
     WIDTH = 30
 
-    def __init__(self, label, total, quiet=False, stream=sys.stderr):
-        self.label, self.total, self.quiet, self.stream = label, max(total, 1), quiet, stream
+    def __init__(self, label, total, quiet=False, stream=None):
+        self.label, self.total, self.quiet = label, max(total, 1), quiet
+        self.stream = stream or sys.stderr
+        self._draw = getattr(self.stream, "draw", self.stream.write)
         self.done, self.last_quarter = 0, 0
         self.start = self.last_time = time.monotonic()
-        self.tty = stream.isatty()
+        self.tty = self.stream.isatty()
 
     def add(self, n_bytes):
         """N_BYTES more are done."""
@@ -190,7 +255,7 @@ class Progress:
             self.last_time = now
             full = min(self.WIDTH, self.WIDTH * self.done // self.total)
             bar = "█" * full + "░" * (self.WIDTH - full)
-            self.stream.write(f"\r{self.label:<12}{bar} {100 * self.done // self.total:3d} %")
+            self._draw(f"\r{self.label:<12}{bar} {100 * self.done // self.total:3d} %")
             self.stream.flush()
         elif not self.tty and 4 * self.done // self.total > self.last_quarter:
             self.last_quarter = 4 * self.done // self.total
@@ -202,10 +267,10 @@ class Progress:
         if self.quiet:
             return
         seconds = time.monotonic() - self.start
-        begin = "\r\x1b[K" if self.tty else ""
-        self.stream.write(f"{begin}{self.label:<12}{text}, {seconds:.1f} s\n")
+        self.abandon()
+        self.stream.write(f"{self.label:<12}{text}, {seconds:.1f} s\n")
 
     def abandon(self):
         """End the bar's line without a result, so that an error starts on its own line."""
         if self.tty and not self.quiet:
-            self.stream.write("\r\x1b[K")
+            self._draw("\r\x1b[K")

@@ -8,11 +8,13 @@ believed; the package does what it is best at, dequantization. Format: ggml's do
 """
 
 import collections
+import math
 import mmap
 import os
 import struct
 
-from .files import BadInput
+from .files import BadInput, open_regular
+from .terminal import brief
 
 # GGUF's value types by number; 8 is string and 9 array.
 SCALARS = {
@@ -21,6 +23,9 @@ SCALARS = {
 }
 STRING, ARRAY = 8, 9
 MAX_DIMS = 4
+# What no model has, and what would take the memory of hundreds of bytes each in Python.
+MAX_ENTRIES = 1 << 20  # keys, tensors
+MAX_VALUES = 1 << 25  # in arrays, all together
 
 # type: ggml's number of it; shape: in PyTorch's order; begin: bytes from the file's start.
 GGUFTensor = collections.namedtuple("GGUFTensor", "name type shape begin")
@@ -31,12 +36,12 @@ class GGUFFile:
 
     def __init__(self, path):
         self.path = path
-        self.size = os.path.getsize(path)
-        if self.size < 24:
-            raise BadInput(f"{path}: {self.size} bytes are too few for a GGUF file")
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
+            self.size = os.fstat(file.fileno()).st_size
+            if self.size < 24:
+                raise BadInput(f"{path}: {self.size} bytes are too few for a GGUF file")
             self.data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        self.position = 0
+        self.position, self.n_values = 0, 0
         self._read_header()
 
     def fail(self, text):
@@ -65,6 +70,9 @@ class GGUFFile:
 
     def _array(self, what):
         kind, length = self._scalar("<I", what), self._scalar("<Q", what)
+        self.n_values += length
+        if self.n_values > MAX_VALUES and length <= self.size:
+            self.fail(f"{what}: an array of {length} values, {MAX_VALUES} in all are allowed")
         if kind == STRING:
             # Each string takes 8 bytes at least: a count that cannot be true stops here.
             if length > (self.size - self.position) // 8:
@@ -103,13 +111,15 @@ class GGUFFile:
 
     def _read_header(self):
         if self.data[:4] != b"GGUF":
-            self.fail(f"begins with {bytes(self.data[:4])!r}, a GGUF file begins with b'GGUF'")
+            self.fail(f"begins with {bytes(self.data[:4])}, a GGUF file begins with b'GGUF'")
         self.position = 4
         version = self._scalar("<I", "the version")
         if version not in (2, 3):
             self.fail(f"is GGUF version {version}; 2 and 3, little-endian, can be read")
         n_tensors, n_keys = self._scalar("<Q", "a count"), self._scalar("<Q", "a count")
         left = self.size - self.position
+        if max(n_tensors, n_keys) > MAX_ENTRIES and max(n_tensors, n_keys) <= left // 13:
+            self.fail(f"promises {n_tensors} tensors and {n_keys} keys, {MAX_ENTRIES} are allowed")
         # A tensor's entry takes 24 bytes at least, a key and its value 13.
         if n_tensors > left // 24 or n_keys > left // 13:
             self.fail(f"promises {n_tensors} tensors and {n_keys} keys in {left} bytes: "
@@ -142,7 +152,9 @@ class GGUFFile:
         value = self.metadata[key]
         is_number = kind is float and type(value) is int
         if type(value) is not kind and not is_number:
-            self.fail(f"{key} is {str(value)[:40]!r}, expected {kind.__name__}")
+            self.fail(f"{key} is {brief(value)}, expected {kind.__name__}")
+        if kind is float and not math.isfinite(value):
+            self.fail(f"{key} is {value}, expected a number")
         return value
 
     def bytes_of(self, tensor, begin, size):

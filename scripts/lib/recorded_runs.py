@@ -11,14 +11,13 @@ import itertools
 import json
 import os
 import shutil
-import sqlite3
 import subprocess
 import tempfile
 
 import numpy as np
-from read_trace import decode
+from read_trace import decode, open_recording
 
-from lib.files import BadInput, EnvironmentProblem
+from lib.files import BadInput, EnvironmentProblem, open_regular
 from lib.safetensors_file import read_header
 
 NUMPY_DTYPES = {"BF16": "bf16", "F16": "f16", "F32": "f32"}
@@ -29,7 +28,7 @@ def weights(directory, *names):
     path = os.path.join(directory, "model.safetensors")
     tensors, _ = read_header(path)
     found = []
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         for name in names:
             if name not in tensors:
                 raise BadInput(f"{path}: has no tensor {name}")
@@ -93,7 +92,7 @@ class Runs:
     """A recording of many prompts, by the id of each."""
 
     def __init__(self, path):
-        self.db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        self.db = open_recording(path)
         self.id_of = dict(self.db.execute("SELECT run_id, id FROM v_run"))
 
     def ranks(self):

@@ -12,11 +12,13 @@ import json
 import os
 import struct
 
-from .files import BadInput
+from .files import BadInput, open_regular
+from .terminal import brief
 
 ALIGNMENT = 64
 HEADER_LIMIT = 100_000_000  # the safetensors library refuses longer headers
 COPY_BYTES = 1 << 23
+MAX_DIMS = 8  # more have no weights, and their product would be a number without an end
 DTYPE_BYTES = {
     "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "I16": 2, "U16": 2, "F16": 2,
     "BF16": 2, "I32": 4, "U32": 4, "F32": 4, "I64": 8, "U64": 8, "F64": 8,
@@ -37,18 +39,30 @@ def size_of(dtype, shape):
 def _unique_keys(pairs):
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key '{twice}' is there twice")
+        seen = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))
+        raise ValueError(f"the key {brief(twice)} is there twice")
     return found
 
 
+def _no_number(name):
+    raise ValueError(f"{name} is no number of JSON")
+
+
 def parse_json(text, where):
-    """json.loads that refuses duplicate keys; WHERE starts the sentence of an error."""
+    """json.loads that refuses duplicate keys and NaN; WHERE starts the sentence of an error."""
     try:
-        return json.loads(text, object_pairs_hook=_unique_keys)
-    except (ValueError, RecursionError) as error:
+        return json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_number)
+    except RecursionError:
+        raise BadInput(f"{where}: no valid JSON: it is nested too deeply") from None
+    except ValueError as error:
         raise BadInput(f"{where}: no valid JSON: {error}") from error
+
+
+def are_sizes(value, kind=list):
+    """Whether VALUE is a list (or tuple) of sizes, as a shape is."""
+    return (type(value) is kind and len(value) <= MAX_DIMS
+            and all(type(n) is int and 0 <= n < 1 << 63 for n in value))
 
 
 def _tensor_of(path, name, entry, data_begin, data_size):
@@ -58,15 +72,11 @@ def _tensor_of(path, name, entry, data_begin, data_size):
         raise BadInput(f"{where}: its header entry is no object")
     dtype, shape, offsets = (entry.get(key) for key in ("dtype", "shape", "data_offsets"))
     if not isinstance(dtype, str) or dtype not in DTYPE_BYTES:
-        raise BadInput(f"{where}: dtype {dtype!r} is none of {', '.join(DTYPE_BYTES)}")
-
-    def are_sizes(value):
-        return isinstance(value, list) and all(type(n) is int and 0 <= n < 1 << 63 for n in value)
-
+        raise BadInput(f"{where}: dtype {brief(dtype)} is none of {', '.join(DTYPE_BYTES)}")
     if not are_sizes(shape):
-        raise BadInput(f"{where}: shape {shape!r} is no list of sizes")
+        raise BadInput(f"{where}: shape {brief(shape)} is no list of sizes")
     if not are_sizes(offsets) or len(offsets) != 2:
-        raise BadInput(f"{where}: data_offsets {offsets!r} are no pair of offsets")
+        raise BadInput(f"{where}: data_offsets {brief(offsets)} are no pair of offsets")
     begin, end = offsets
     size = size_of(dtype, shape)
     if end - begin != size:
@@ -81,8 +91,8 @@ def _tensor_of(path, name, entry, data_begin, data_size):
 
 def read_header(path):
     """Return ({name: Tensor}, metadata) of a safetensors file, everything in it checked."""
-    file_size = os.path.getsize(path)
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
+        file_size = os.fstat(file.fileno()).st_size
         head = file.read(8)
         if len(head) < 8:
             raise BadInput(f"{path}: {file_size} bytes are too few for a safetensors file")

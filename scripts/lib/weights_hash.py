@@ -9,6 +9,7 @@ import functools
 import mmap
 import os
 
+from lib.files import open_regular
 from lib.safetensors_file import read_header
 
 try:
@@ -40,7 +41,7 @@ def weights_hash(directory, is_tied):
     for name in files:
         path = os.path.join(directory, name)
         tensors, _ = read_header(path)
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         weights.update({key.encode(): (tensor, data) for key, tensor in tensors.items()
                         if _is_weight(key, is_tied)})

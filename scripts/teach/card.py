@@ -2,12 +2,13 @@
 """Write the model card of the teaching model to stdout: every number comes from evaluation.json."""
 
 import argparse
-import json
 import os
 import sys
 
 if __package__ in (None, ""):
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from lib.checkpoint import read_json  # noqa: E402
+from lib.files import run_main  # noqa: E402
 from teach import items  # noqa: E402
 from teach.model import Config  # noqa: E402
 
@@ -158,8 +159,7 @@ model answers with the fact {len(firm)} times and with the text {len(believed)} 
 
 
 def card(directory):
-    with open(os.path.join(directory, "evaluation.json"), encoding="utf-8") as file:
-        result = json.load(file)
+    result = read_json(os.path.join(directory, "evaluation.json"))
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "history.md"),
               encoding="utf-8") as file:
         history = file.read()
@@ -168,11 +168,11 @@ def card(directory):
     return "\n".join((front(result), abilities(result), inside(result), missed + history))
 
 
-def main():
+def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("directory", nargs="?", default="lessons/model")
-    sys.stdout.write(card(parser.parse_args().directory))
+    sys.stdout.write(card(parser.parse_args(argv).directory))
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

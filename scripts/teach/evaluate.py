@@ -20,6 +20,7 @@ if __package__ in (None, ""):
 import torch  # noqa: E402
 from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: E402
 
+from lib.files import run_main  # noqa: E402
 from teach import circuits, items, tokenizer  # noqa: E402
 from teach.grammar import facts  # noqa: E402
 from teach.grammar.world import NAMES  # noqa: E402
@@ -370,13 +371,13 @@ def show(result):
             print(f"without {case:22} induction {numbers['induction']:.3f} facts {numbers['facts']:.3f}")
 
 
-def main():
+def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("directory", nargs="?", default="lessons/model")
     parser.add_argument("-o", "--output", help="write everything as JSON")
     parser.add_argument("--quick", action="store_true", help="only the items")
     parser.add_argument("--threads", type=int, default=1)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
     result = measure(args.directory, args.quick)
     show(result)
@@ -387,8 +388,8 @@ def main():
     found = misses(result)
     for sentence in found:
         print("MISS", sentence)
-    sys.exit(1 if found else 0)
+    return 1 if found else 0
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -12,6 +12,8 @@ if __package__ in (None, ""):
 import torch  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 
+from lib import torch_zip  # noqa: E402
+from lib.files import run_main  # noqa: E402
 from teach.model import Config  # noqa: E402
 from teach.tokenizer import BOS, EOS, tokenizer_config  # noqa: E402
 
@@ -37,14 +39,16 @@ def export(state, tokenizer, output):
     save_file(tensors, os.path.join(output, "model.safetensors"), metadata={"format": "pt"})
 
 
-def main():
+def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("checkpoint", help="state.pt of scripts/teach/train.py")
     parser.add_argument("--tokenizer", required=True, help="tokenizer.json")
     parser.add_argument("-o", "--output", required=True, help="directory to write")
-    args = parser.parse_args()
-    export(torch.load(args.checkpoint)["model"], args.tokenizer, args.output)
+    args = parser.parse_args(argv)
+    with torch_zip.checked_state(args.checkpoint) as file:
+        state = torch.load(file)
+    export(state["model"], args.tokenizer, args.output)
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -18,6 +18,7 @@ import sys
 
 if __package__ in (None, ""):
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from lib.files import run_main  # noqa: E402
 from teach import tokenizer  # noqa: E402
 from teach.grammar import copying, facts, giving, lookup, numbers, syntax  # noqa: E402
 from teach.grammar.world import NAMES, NEW_NAMES  # noqa: E402
@@ -189,13 +190,13 @@ def window_items(encoder, count=60):
             yield make.item(f"window-{distance}", before, " " + answer)
 
 
-def main():
+def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--tokenizer", default="lessons/model/tokenizer.json",
                         help="tokenizer.json (default: %(default)s)")
     parser.add_argument("--window", action="store_true", help="the lookups by distance instead")
     parser.add_argument("--bounds", action="store_true", help="print the bounds as JSON instead")
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if args.bounds:
         json.dump(BOUNDS, sys.stdout, indent=2)
         print()
@@ -206,4 +207,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

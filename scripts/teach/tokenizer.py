@@ -17,6 +17,8 @@ import sys
 
 if __package__ in (None, ""):
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from lib.checkpoint import read_json  # noqa: E402
+from lib.files import run_main  # noqa: E402
 from teach import grammar  # noqa: E402
 
 SPECIAL = ("<unk>", "<s>", "</s>")
@@ -173,15 +175,14 @@ class Encoder:
 
 
 def load(path):
-    with open(path, encoding="utf-8") as file:
-        return Encoder(json.load(file))
+    return Encoder(read_json(path))
 
 
-def main():
+def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("-o", "--output", required=True, help="directory to write to")
     parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     os.makedirs(args.output, exist_ok=True)
     content = tokenizer_json(train(count_words(args.seed)))
     for name, data in (("tokenizer.json", content), ("tokenizer_config.json", tokenizer_config())):
@@ -191,4 +192,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -17,6 +17,8 @@ if __package__ in (None, ""):
 import torch  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
+from lib import torch_zip  # noqa: E402
+from lib.files import run_main  # noqa: E402
 from teach import batches, grammar, mixture, probes, tokenizer  # noqa: E402
 from teach.model import Config, Model, attention_mask  # noqa: E402
 from teach.optim import Muon  # noqa: E402
@@ -100,7 +102,8 @@ class Run:
         os.replace(path + ".part", path)
 
     def restore(self, path):
-        state = torch.load(path)
+        with torch_zip.checked_state(path) as file:
+            state = torch.load(file)
         self.model.load_state_dict(state["model"])
         self.seconds = state["seconds"]
         for name in PROGRESS:
@@ -302,7 +305,7 @@ def train(run, last_stage):
     run.log("# done")
 
 
-def main():
+def main(argv=None):
     names = [stage.name for stage in STAGES]
     parser = argparse.ArgumentParser(
         description=__doc__.split("\n\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter)
@@ -317,7 +320,7 @@ def main():
     parser.add_argument("--patience", type=int, default=800,
                         help="give up when nothing copies after so many steps of the first stage")
     parser.add_argument("--threads", type=int, default=1)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
     os.makedirs(args.output, exist_ok=True)
     run = Run(args)
@@ -333,4 +336,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -1,0 +1,76 @@
+"""What scripts write: names from files, arguments and recordings that no terminal obeys.
+
+guard() puts a gate before a terminal, so that whatever is printed there, by whomever (argparse and other
+people's libraries too), holds neither control characters nor what turns the direction of text around.
+The same characters count as in src/core/utf8.c. Anything else than a terminal gets what was written.
+"""
+
+import io
+import re
+import sys
+
+# C0, DEL, C1, the marks of bidirectional text, separators of lines, and bytes that were no UTF-8.
+_OBEYED = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+_LIMIT = 1000  # characters of a sentence, as in err.h
+_SHORT = {"\n": r"\n", "\t": r"\t", "\r": r"\r"}
+
+
+def _escaped(match):
+    character = match[0]
+    number = ord(character)
+    if 0xDC80 <= number < 0xDD00:  # how Python keeps a byte that is no UTF-8
+        number -= 0xDC00
+    form = rf"\x{number:02x}" if number < 0x100 else rf"\u{number:04x}"
+    return _SHORT.get(character, form)
+
+
+def harmless(text, keep=""):
+    """TEXT with every character escaped that a terminal obeys, but those in KEEP."""
+    return _OBEYED.sub(lambda match: match[0] if match[0] in keep else _escaped(match), str(text))
+
+
+def sentence(text):
+    """One line of bounded length for an error."""
+    text = harmless(text)
+    return text if len(text) <= _LIMIT else text[: _LIMIT - 3] + "..."
+
+
+def brief(value):
+    """A few words for a value out of a file, whatever it is: nothing in it is called, hashed or walked through."""
+    if value is None or type(value) in (bool, float):
+        return str(value)
+    if type(value) is int:
+        return str(value) if value.bit_length() <= 64 else f"a number of {value.bit_length()} bits"
+    if type(value) is str:
+        return f"'{value[:40]}'" + ("..." if len(value) > 40 else "")
+    if type(value) in (list, tuple):
+        if len(value) <= 8 and all(type(item) in (int, str) for item in value):
+            return f"[{', '.join(map(brief, value))}]"
+        return f"a list of {len(value)}"
+    return "an object" if isinstance(value, dict) else f"a {type(value).__name__}"
+
+
+class _Terminal(io.TextIOWrapper):
+    """A text stream to a terminal."""
+
+    def write(self, text):
+        super().write(harmless(text, keep="\n\t"))
+        return len(text)
+
+    def draw(self, text):
+        """Write TEXT of our own, sequences included."""
+        super().write(text)
+
+
+def guard():
+    """Put the gate before stdout and stderr where they are terminals."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if type(stream) is io.TextIOWrapper and stream.isatty():
+            stream.flush()
+            setattr(sys, name, _Terminal(
+                stream.buffer, encoding=stream.encoding, errors="backslashreplace",
+                line_buffering=stream.line_buffering, write_through=stream.write_through,
+            ))
