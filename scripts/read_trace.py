@@ -90,7 +90,12 @@ def open_recording(path):
     address = pathlib.Path(path).absolute().as_uri() + "?mode=ro"
     db = sqlite3.connect(address, uri=True, factory=Recording)
     db.n_bytes = n_bytes
-    (db.application_id,) = db.execute("PRAGMA application_id").fetchone()
+    try:
+        (db.application_id,) = db.execute("PRAGMA application_id").fetchone()
+    except sqlite3.OperationalError as error:
+        if not _size_beside(path, "-journal"):
+            raise
+        raise ValueError(f"{path}-journal may hold a change that was not finished: {error}") from None
     db.execute("PRAGMA trusted_schema = OFF")
     db.execute("PRAGMA temp_store = MEMORY")  # what is sorted fills no disk
     if hasattr(db, "setlimit"):  # since Python 3.11
