@@ -16,11 +16,14 @@
 /* What may stand instead of text[start..cursor). */
 struct candidates {
 	char **list;
-	int n;
+	int n, n_more; /* those that are kept, a few thousand, and how many came after them */
 	size_t cap;
 	size_t start;
+	size_t common; /* bytes that all of them begin with, kept or not */
 };
-void candidates_add(struct candidates *c, const char *text); /* each is kept once */
+/* Each is kept once; what is no UTF-8, holds control characters or has over 1024 bytes is left out.
+ */
+void candidates_add(struct candidates *c, const char *text);
 void candidates_release(struct candidates *c);
 
 struct line_options {

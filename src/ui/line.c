@@ -16,8 +16,10 @@
 #include <unistd.h>
 #include <wchar.h>
 
-#define MAX_ENTRY (64 << 10) /* of the history; a longer one is not kept */
-#define MAX_SHOWN 60         /* candidates */
+#define MAX_ENTRY     (64 << 10) /* of the history; a longer one is not kept */
+#define MAX_SHOWN     60         /* candidates */
+#define MAX_KEPT      2000
+#define MAX_CANDIDATE 1024 /* bytes */
 
 struct line_reader {
 	struct line_options o;
@@ -48,13 +50,31 @@ static bool is_printable(const char *s)
 	return true;
 }
 
+/* How many bytes two texts begin with alike: never half a character. */
+static size_t alike(const char *a, const char *b, size_t most)
+{
+	size_t n = 0;
+
+	while (n < most && a[n] == b[n])
+		n++;
+	while (n > 0 && (a[n] & 0xc0) == 0x80)
+		n--;
+	return n;
+}
+
+/* A file may hold any number of names: a line is compared with a few thousand at most. */
 void candidates_add(struct candidates *c, const char *text)
 {
-	if (!is_printable(text))
+	if (strlen(text) > MAX_CANDIDATE || !is_printable(text))
 		return;
+	c->common = c->n ? alike(c->list[0], text, c->common) : strlen(text);
 	for (int i = 0; i < c->n; i++)
 		if (!strcmp(c->list[i], text))
 			return;
+	if (c->n == MAX_KEPT) {
+		c->n_more++;
+		return;
+	}
 	c->list = mem_grow(c->list, (size_t)c->n, &c->cap, sizeof(*c->list));
 	c->list[c->n++] = mem_strdup(text);
 }
@@ -65,23 +85,6 @@ void candidates_release(struct candidates *c)
 		free(c->list[i]);
 	free(c->list);
 	*c = (struct candidates){ 0 };
-}
-
-static size_t common_prefix(const struct candidates *c)
-{
-	size_t len = strlen(c->list[0]);
-
-	for (int i = 1; i < c->n; i++) {
-		size_t n = 0;
-
-		while (n < len && c->list[i][n] == c->list[0][n])
-			n++;
-		len = n;
-	}
-	/* Never half a character. */
-	while (len > 0 && (c->list[0][len] & 0xc0) == 0x80)
-		len--;
-	return len;
 }
 
 /* Columns from top to bottom, as ls does. */
@@ -110,8 +113,8 @@ static void show(const struct line_reader *r, const struct candidates *c)
 		}
 		text_addc(&line, '\n');
 	}
-	if (c->n > n)
-		text_addf(&line, "and %d more\n", c->n - n);
+	if (c->n + c->n_more > n)
+		text_addf(&line, "and %d more\n", c->n + c->n_more - n);
 	ui_write(r->o.ui, line.data, line.len);
 	fflush(stdout);
 	text_release(&line);
@@ -131,7 +134,7 @@ static int characters(const struct line_reader *r, const char *s, size_t len)
 static unsigned char offer(const struct line_reader *r, const struct candidates *c,
 			   const char *before)
 {
-	size_t typed = strlen(before) - c->start, len = common_prefix(c);
+	size_t typed = strlen(before) - c->start, len = c->common;
 	const char *word = before + c->start;
 	char *text;
 

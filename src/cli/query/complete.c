@@ -47,6 +47,14 @@ static void offer_list(const struct completion *c, const struct name_list *l, co
 		offer(c, l->list[i], behind);
 }
 
+/* Saved queries that can be called by their name; any other is no word of the shell. */
+static void offer_saved(const struct completion *c)
+{
+	for (int i = 0; i < c->names->saved.n; i++)
+		if (*c->names->saved.list[i] && query_is_name(c->names->saved.list[i]))
+			offer(c, c->names->saved.list[i], "");
+}
+
 /*
  * Names with dots, a part at a time, as folders are: "L3." before "L3.attn." before its points.
  * `behind` follows a whole name.
@@ -159,6 +167,25 @@ static void compared_with(const char *sql, size_t len, char *column, size_t size
 	}
 }
 
+/* Names as they stand in a string of SQL: with their quotes doubled. */
+static void offer_in_string(const struct completion *c, const struct name_list *l,
+			    const char *behind)
+{
+	struct name_list written = { 0 };
+	struct text t = { 0 };
+
+	for (int i = 0; i < l->n; i++) {
+		text_clear(&t);
+		text_adds(&t, "");
+		for (const char *s = l->list[i]; *s; s++)
+			text_adds(&t, *s == '\'' ? "\'\'" : (char[]){ *s, '\0' });
+		name_list_add(&written, t.data, t.len);
+	}
+	offer_parts(c, &written, behind);
+	text_release(&t);
+	name_list_release(&written);
+}
+
 static void in_string(const struct completion *c, const char *sql, size_t len, const char *after)
 {
 	const char *close = *after == '\'' ? "" : "'";
@@ -172,11 +199,11 @@ static void in_string(const struct completion *c, const char *sql, size_t len, c
 			continue;
 		if (!name_lists_read(c->shell->rec, values[i].sql, (struct name_list *[]){ &list },
 				     &ignored))
-			offer_parts(c, &list, close);
+			offer_in_string(c, &list, close);
 		name_list_release(&list);
 		return;
 	}
-	offer_parts(c, &c->names->points, close);
+	offer_in_string(c, &c->names->points, close);
 }
 
 /* ---- tables and columns ---------------------------------------------------------------- */
@@ -266,7 +293,7 @@ static void offer_beginnings(const struct completion *c)
 {
 	for (size_t i = 0; i < sizeof(first_words) / sizeof(first_words[0]); i++)
 		offer_keyword(c, first_words[i]);
-	offer_list(c, &c->names->saved, "");
+	offer_saved(c);
 	for (int i = 0; i < dot_commands_len && !*c->word; i++) {
 		char name[32];
 
@@ -340,7 +367,7 @@ static void offer_parameters(const struct completion *c, int saved, const char *
 		char *key = mem_memdup(p, len);
 
 		text_addf(&given, " %s=", key);
-		if (!strstr(line, given.data) && begins(key, c->word))
+		if (*key && query_is_name(key) && !strstr(line, given.data) && begins(key, c->word))
 			offer(c, given.data + 1, "");
 		free(key);
 		text_release(&given);
@@ -396,7 +423,7 @@ static void complete_argument(struct completion *c, enum dot_argument kind, cons
 		if (saved >= 0)
 			offer_parameters(c, saved, argument);
 		else if (is_first)
-			offer_list(c, &c->names->saved, "");
+			offer_saved(c);
 		if (kind == DOT_SAVED || saved >= 0)
 			return;
 	}
@@ -419,7 +446,7 @@ static void complete_argument(struct completion *c, enum dot_argument kind, cons
 		offer_functions(c);
 	} else if (kind == DOT_SCHEMA) {
 		offer_list(c, &c->names->tables, "");
-		offer_list(c, &c->names->saved, "");
+		offer_saved(c);
 	}
 }
 

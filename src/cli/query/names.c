@@ -10,6 +10,10 @@
 #include <string.h>
 #include <strings.h>
 
+/* Of somebody's file: more names are no help to anybody, and Tab does not wait for them. */
+#define MAX_NAMES 100000
+#define MAX_NS    ((int64_t)2 * 1000 * 1000 * 1000)
+
 /* ---- lists ----------------------------------------------------------------------------- */
 
 void name_list_add(struct name_list *l, const char *s, size_t len)
@@ -70,13 +74,15 @@ static int add_row(void *ctx, const struct rows *rows, const struct cell *cells)
 
 	for (int i = 0; i < rows->n_columns; i++)
 		name_list_add(lists[i], cells[i].s.data, cells[i].s.len);
-	return 0;
+	return lists[0]->n >= MAX_NAMES;
 }
 
 int name_lists_read(struct recording *rec, const char *sql, struct name_list *const *lists,
 		    struct err *err)
 {
-	struct query q = { .row = add_row, .ctx = (void *)lists, .interrupted = &interrupted };
+	struct query q = {
+		.row = add_row, .ctx = (void *)lists, .interrupted = &interrupted, .max_ns = MAX_NS
+	};
 
 	return recording_ask(rec, sql, &q, err);
 }

@@ -42,7 +42,10 @@ int name_list_find(const struct name_list *l, const char *name); /* in any case;
 /* The name nearest to `name` in the lists given, ended by NULL; NULL when none is near. */
 const char *name_nearest(const char *name, const struct name_list *const *lists);
 
-/* Each column of the rows of `sql` as text into lists[column]. */
+/*
+ * Each column of the rows of `sql` as text into lists[column]; the first hundred thousand rows.
+ * What takes more than two seconds is an error.
+ */
 int name_lists_read(struct recording *rec, const char *sql, struct name_list *const *lists,
 		    struct err *err);
 
