@@ -55,7 +55,9 @@ SQL  := $(wildcard src/trace/*.sql)
 LIB  := $(BUILD)/libtorchless.a
 COMMANDS := $(shell sed -n 's/^COMMAND.\([a-z_]*\),.*/\1/p' include/torchless/commands.def)
 HELP := $(COMMANDS:%=src/cli/help/%.txt)
-OBJS := $(SRCS:%.c=$(BUILD)/%.o) $(SQL:%.sql=$(BUILD)/%_sql.o) $(HELP:%.txt=$(BUILD)/%_txt.o)
+SHELLS := $(wildcard src/cli/completion/*.in)
+OBJS := $(SRCS:%.c=$(BUILD)/%.o) $(SQL:%.sql=$(BUILD)/%_sql.o) $(HELP:%.txt=$(BUILD)/%_txt.o) \
+        $(SHELLS:%.in=$(BUILD)/%_in.o)
 MAIN := $(filter $(BUILD)/src/cli/%,$(OBJS))
 LIBOBJS := $(filter-out $(MAIN),$(OBJS))
 TESTS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*.c))
@@ -91,11 +93,17 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 $(BUILD)/%_sql.c: %.sql scripts/embed-text
 	@mkdir -p $(@D)
 	$(Q)scripts/embed-text $(notdir $*)_sql < $< > $@.tmp && mv $@.tmp $@
+# bash.in becomes `const char bash_in[]`: the completion scripts are templates.
+$(BUILD)/%_in.c: %.in scripts/embed-text
+	@mkdir -p $(@D)
+	$(Q)scripts/embed-text $(notdir $*)_in < $< > $@.tmp && mv $@.tmp $@
 # src/cli/help/run.txt becomes the structure help_run of what `torchless run --help` says.
 $(HELP:%.txt=$(BUILD)/%_txt.c): $(BUILD)/%_txt.c: %.txt scripts/embed-help
 	@mkdir -p $(@D)
 	$(Q)scripts/embed-help $(notdir $*) < $< > $@.tmp && mv $@.tmp $@
 $(BUILD)/%_sql.o: $(BUILD)/%_sql.c $(BUILD)/flags
+	$(Q)$(CC) $(ALL_CFLAGS) -Wno-overlength-strings -c -o $@ $<
+$(BUILD)/%_in.o: $(BUILD)/%_in.c $(BUILD)/flags
 	$(Q)$(CC) $(ALL_CFLAGS) -Wno-overlength-strings -c -o $@ $<
 $(BUILD)/%_txt.o: $(BUILD)/%_txt.c $(BUILD)/flags
 	$(Q)$(CC) $(ALL_CFLAGS) -Wno-overlength-strings -MMD -MP -c -o $@ $<
@@ -160,7 +168,7 @@ RUN_LONG = $(Q)TEST_SECONDS=3600 scripts/run-test -v $@ $(BUILD)/tests/log/$@
 ## check: the unit tests, the layers and the command-line tests (under a minute with -j)
 .PHONY: check unit cli-tests
 # The longest of them begin first.
-check: $(filter unit/test_walk unit/test_inspect_damage cli/trace_resume cli/terminal,$(UNIT_TESTS) $(CLI_TESTS)) cli-tests unit layers
+check: $(filter unit/test_walk unit/test_inspect_damage cli/trace_resume cli/terminal cli/completion,$(UNIT_TESTS) $(CLI_TESTS)) cli-tests unit layers
 unit: $(UNIT_TESTS)
 cli-tests: $(CLI_TESTS)
 

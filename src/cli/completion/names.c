@@ -1,0 +1,196 @@
+/*
+ * names.c -- the names that a shell asks for while somebody presses Tab: see completion.h.
+ *
+ * Shells expand, quote and show words in many ways, so what could mean something to one of them, or
+ * move a cursor, is not told at all; and nobody waits for a file: a timer ends the program,
+ * wherever it is then (opening a pipe that nobody writes, or in a view without an end).
+ */
+#include "completion.h"
+#include "torchless/mem.h"
+#include "torchless/point.h"
+#include "torchless/trace.h"
+
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#define MAX_US    500000 /* of all that it takes */
+#define MAX_NAME  128    /* bytes */
+#define MAX_DOC   160    /* bytes */
+#define MAX_NAMES 1000
+
+struct names {
+	const char *besides; /* characters that a name may have besides letters, digits, "_.-" */
+	struct text lines;
+	int n;
+};
+
+/* ---- the end of waiting -------------------------------------------------------------------- */
+
+static void on_time_up(int number)
+{
+	(void)number;
+	_exit(3);
+}
+
+static void on_no_memory(size_t bytes)
+{
+	(void)bytes;
+	_exit(3);
+}
+
+/* From now on nothing takes longer, and nothing is said. */
+static void begin_timer(void)
+{
+	const struct itimerval limit = { .it_value.tv_usec = MAX_US };
+	struct sigaction action = { .sa_handler = on_time_up };
+	sigset_t set;
+
+	mem_out_of_memory = on_no_memory;
+	sigaction(SIGALRM, &action, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGALRM);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	setitimer(ITIMER_REAL, &limit, NULL);
+}
+
+/* ---- lines --------------------------------------------------------------------------------- */
+
+static bool is_plain(const char *name, size_t len, const char *besides)
+{
+	static const char letters[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+
+	/* What begins with a dash would be an option. */
+	if (len == 0 || len > MAX_NAME || name[0] == '-')
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!name[i] || (!strchr(letters, name[i]) && !strchr(besides, name[i])))
+			return false;
+	return true;
+}
+
+/* At most MAX_DOC bytes, never half a character. */
+static void add_doc(struct text *t, const char *doc, size_t len)
+{
+	struct text shown = { 0 };
+
+	text_add_escaped(&shown, doc, len < MAX_DOC ? len : MAX_DOC);
+	for (len = shown.len < MAX_DOC ? shown.len : MAX_DOC; len && len < shown.len; len--)
+		if ((shown.data[len] & 0xc0) != 0x80)
+			break;
+	text_add(t, shown.data ? shown.data : "", len);
+	text_release(&shown);
+}
+
+static void add_name(struct names *n, const char *name, size_t len, const char *doc, size_t doc_len)
+{
+	if (n->n == MAX_NAMES || !is_plain(name, len, n->besides))
+		return;
+	text_add(&n->lines, name, len);
+	if (doc_len) {
+		text_addc(&n->lines, '\t');
+		add_doc(&n->lines, doc, doc_len);
+	}
+	text_addc(&n->lines, '\n');
+	n->n++;
+}
+
+/* ---- of a recording ------------------------------------------------------------------------ */
+
+static int add_row(void *ctx, const struct rows *rows, const struct cell *cells)
+{
+	struct names *n = ctx;
+
+	(void)rows;
+	if (cells[0].type == CELL_TEXT)
+		add_name(n, cells[0].s.data, cells[0].s.len, cells[1].s.data,
+			 cells[1].type == CELL_TEXT ? cells[1].s.len : 0);
+	return n->n == MAX_NAMES;
+}
+
+static void ask(struct names *n, const char *path, const char *sql, const char *param)
+{
+	const struct query q = { .row = add_row,
+				 .ctx = n,
+				 .params = &param,
+				 .n_params = param ? 1 : 0,
+				 .interrupted = &interrupted };
+	struct err ignored = { 0 };
+	struct recording *rec = recording_open(path, &ignored);
+
+	if (rec)
+		recording_query(rec, sql, &q, &ignored);
+	recording_close(rec);
+}
+
+static void queries(struct invocation *in, struct names *n)
+{
+	ask(n, in->args[1], "SELECT name, doc FROM saved_query ORDER BY rowid", NULL);
+}
+
+static void parameters(struct invocation *in, struct names *n)
+{
+	static const char sql[] =
+		"SELECT key, (SELECT doc FROM saved_param WHERE name = key) FROM saved_query q, "
+		"json_each(q.params) WHERE q.name = :name";
+	struct text name = { 0 };
+
+	text_addf(&name, "name=%s", in->args[2]);
+	ask(n, in->args[1], sql, name.data);
+	text_release(&name);
+}
+
+/* ---- of a model ---------------------------------------------------------------------------- */
+
+/* The short names, as people type them, then the canonical ones. */
+static void points(struct invocation *in, struct names *n)
+{
+	const struct program *p = &in->model.program;
+	struct err ignored = { 0 };
+	char buf[256];
+
+	n->besides = ":";
+	if (in->n_args > 1) {
+		in->option[OPT_MODEL].is_set = true;
+		in->option[OPT_MODEL].s = in->args[1];
+	}
+	if (invocation_open_model(in, CHECKPOINT_CONFIG | CHECKPOINT_WEIGHTS, &ignored))
+		return;
+	for (int is_long = 0; is_long < 2; is_long++)
+		for (int i = 0; i < p->n_values; i++) {
+			const struct value *v = &p->values[i];
+			const char *name;
+
+			if (!v->point)
+				continue;
+			name = is_long ? v->name : point_short_name(v, buf, sizeof(buf));
+			add_name(n, name, strlen(name), v->point->doc, strlen(v->point->doc));
+		}
+}
+
+bool completion_names(struct invocation *in)
+{
+	static const struct {
+		const char *what;
+		int min_args, max_args; /* behind it */
+		void (*add)(struct invocation *in, struct names *n);
+	} kinds[] = { { "queries", 1, 1, queries },
+		      { "parameters", 2, 2, parameters },
+		      { "points", 0, 1, points } };
+	struct names n = { .besides = "" };
+	struct err ignored;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strcmp(kinds[i].what, in->args[0]) != 0 || in->n_args - 1 < kinds[i].min_args ||
+		    in->n_args - 1 > kinds[i].max_args)
+			continue;
+		begin_timer();
+		kinds[i].add(in, &n);
+		if (n.lines.len)
+			write_out(n.lines.data, n.lines.len, &ignored);
+		text_release(&n.lines);
+		return true;
+	}
+	return false;
+}
