@@ -202,6 +202,9 @@ def answer(db, name, **params):
 
 def main(argv):
     """List the dumps of a recording."""
+    from lib.files import BadInput  # what the functions above do without
+    from lib.terminal import harmless
+
     if not 1 <= len(argv) <= 2 or argv[0].startswith("-"):
         print("usage: scripts/read_trace.py FILE.db [GLOB]", file=sys.stderr)
         return 2
@@ -216,7 +219,6 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    from lib.files import BadInput, run_main
-    from lib.terminal import harmless
+    from lib.files import run_main
 
     run_main(main)

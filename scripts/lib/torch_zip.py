@@ -184,7 +184,8 @@ class _Bounded:
 
 def _member_begin(path, file, info):
     """Where the bytes of a zip member begin: after its local header, whose lengths are its own."""
-    file.seek(max(info.header_offset, 0))
+    is_there = 0 <= info.header_offset < os.fstat(file.fileno()).st_size
+    file.seek(info.header_offset if is_there else 0, os.SEEK_SET if is_there else os.SEEK_END)
     header = file.read(30)
     if len(header) < 30 or header[:4] != b"PK\x03\x04":
         raise BadInput(f"{path}: {info.filename} has no local header: damaged")
