@@ -17,6 +17,7 @@
 enum warning {
 	WARNING_DOUBT,    /* the answer, or the time it takes, may not be what one expects */
 	WARNING_LEFT_OUT, /* a part of what was given or asked for is not there */
+	WARNING_TIME,     /* how long it will take */
 };
 
 /* How work that takes long speaks with who asked for it; any member may be NULL. */
@@ -69,7 +70,7 @@ struct prompt {
 struct generation {
 	struct generation_options opt;
 	struct session session;
-	struct hook hook;    /* ends the run when the caller is interrupted; hears of going back */
+	struct hook hook; /* ends the run when it is interrupted, tells how long a prompt takes */
 	struct bytes prompt; /* as given; data is NULL when it was ids */
 	struct decode_stream decode;
 	struct stop_filter stop;
@@ -79,6 +80,7 @@ struct generation {
 	bool no_logits;    /* the text ended because no token could be picked */
 	bool warned;       /* that it did */
 	const char *where; /* what warnings of the prompt begin with: "" or "prompts.jsonl:3: " */
+	int64_t began_ns;  /* the first pass of the prompt */
 };
 
 /*

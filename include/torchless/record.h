@@ -32,7 +32,11 @@ struct record_progress {
 	int64_t n_generated, n_generate;
 	double share; /* of the prompt, or of the tokens to generate */
 
-	/* All runs, when there are many: work is tokens that pass through the model. */
+	/*
+	 * All runs, when there are many: work is tokens that pass through the model.  Before the
+	 * first they are all checked, and n_runs_done counts those that were.
+	 */
+	bool checking;
 	int64_t n_runs, n_runs_done;
 	int64_t work, work_done; /* since started_ns, of clock_ns() */
 	int64_t started_ns;

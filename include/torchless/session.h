@@ -30,6 +30,7 @@ struct session_options {
 	int64_t n;       /* tokens to generate, >= 0 */
 	bool all_logits; /* logits at every prompt position, not the last only */
 	bool ignore_eos;
+	const volatile sig_atomic_t *interrupted; /* ends tokenizing; NULL: nothing does */
 };
 
 struct session_time {
@@ -75,6 +76,9 @@ struct session {
 	struct stage_step sampler_steps[8];
 	int64_t prefill_ns, decode_ns; /* time spent computing */
 
+	/* So many positions were found to fit, when, and what they leave of the memory. */
+	int64_t fitting, fitted_ns, spare_bytes;
+
 	struct session_mark *marks; /* of pass 0, 1, … of this generation */
 	int n_marks;
 	size_t cap_marks;
@@ -107,6 +111,12 @@ void session_restart(struct session *s, int64_t n);
 int session_set_text(struct session *s, const char *text, size_t len, bool special,
 		     struct err *err);
 int session_set_ids(struct session *s, const int32_t *ids, int64_t n, struct err *err);
+
+/*
+ * Whether so many positions are known to fit and to leave `bytes` of memory: a question about a
+ * million prompts is not put to the system a million times.
+ */
+bool session_is_roomy(const struct session *s, int64_t positions, int64_t bytes);
 
 /* Go on until something happens: enum session_status or a negative ERR_*. */
 int session_advance(struct session *s, struct err *err);

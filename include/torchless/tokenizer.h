@@ -12,6 +12,7 @@
 #include "torchless/hook.h"
 #include "torchless/text.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -46,6 +47,8 @@ struct encoding {
 	struct step_arena *arena;
 	int64_t n_dropped; /* bytes for which the vocabulary has no token (byte-level only) */
 	int64_t first_dropped_at;
+
+	const volatile sig_atomic_t *interrupted; /* set before: not 0 ends with ERR_INTERRUPTED */
 };
 
 enum encode_flags {
@@ -55,7 +58,8 @@ enum encode_flags {
 
 /*
  * Encode bytes (zero-initialise *enc first, or encoding_release() it).  ERR_FORMAT only when the
- * vocabulary has neither byte tokens nor `unk` for something in the text.
+ * vocabulary has neither byte tokens nor `unk` for something in the text; ERR_INTERRUPTED,
+ * ERR_MEMORY.
  */
 int tokenizer_encode(const struct tokenizer *tok, const char *text, size_t len, unsigned flags,
 		     struct encoding *enc, struct err *err);

@@ -25,8 +25,12 @@ static void show_warning(void *ctx, enum warning kind, const char *sentence)
 {
 	const struct invocation *in = ctx;
 
-	if (kind != WARNING_LEFT_OUT || !option_on(in, OPT_QUIET))
-		warn("%s", sentence);
+	if (kind != WARNING_DOUBT && option_on(in, OPT_QUIET))
+		return;
+	/* It comes while something stands on the line: the bar of a recording, or the prompt. */
+	if (kind == WARNING_TIME && in->err.is_terminal)
+		fputs(in->command->options >> OPT_OUTPUT & 1 ? "\r\033[K" : "\n", stderr);
+	warn("%s", sentence);
 }
 
 struct caller generate_caller(struct invocation *in)

@@ -5,6 +5,8 @@
  * again from all of them when some were taken back.
  */
 #include "torchless/generation.h"
+#include "prefill_time.h"
+#include "torchless/clock.h"
 #include "torchless/mem.h"
 
 #include <stdarg.h>
@@ -107,6 +109,32 @@ static int interrupt_before(void *ctx, struct executor *ex, const struct site *a
 						  : HOOK_CONTINUE;
 }
 
+/* A prompt that takes longer than this is told how much longer. */
+#define LONG_NS 30000000000
+
+/* When the second chunk of the prompt begins, all that one takes is known: recording it, too. */
+static int tell_time(void *ctx, struct executor *ex, struct err *err)
+{
+	struct generation *g = ctx;
+	const struct session *s = &g->session;
+	int64_t left;
+	char time[48];
+
+	(void)err;
+	if (ex->pos0 == 0)
+		g->began_ns = clock_ns();
+	if (s->phase != PHASE_PREFILL || ex->pass != 1 || ex->pos0 == 0)
+		return HOOK_CONTINUE;
+	left = prefill_left_ns(s, ex->pos0, clock_ns() - g->began_ns);
+	if (left > LONG_NS)
+		caller_warn(
+			&g->opt.caller, WARNING_TIME,
+			"%sthe %lld tokens of the prompt will take about %s more, as the first %lld did",
+			g->where, (long long)s->n_prompt, prefill_format(left, time, sizeof(time)),
+			(long long)ex->pos0);
+	return HOOK_CONTINUE;
+}
+
 static int note_rewind(void *ctx, struct executor *ex, int pass, int op, struct err *err)
 {
 	struct generation *g = ctx;
@@ -145,10 +173,13 @@ static bool exceeds_memory(const struct generation *g, int64_t *weights, int64_t
 			   int64_t *available)
 {
 	const struct session *s = &g->session;
-	struct executor_need n = executor_estimate(&s->model->program, &s->opt.executor,
-						   s->n_prompt + s->opt.n, s->opt.all_logits);
+	struct executor_need n;
 
 	*weights = s->model->checkpoint.weight_bytes;
+	if (session_is_roomy(s, s->n_prompt + s->opt.n, *weights))
+		return false;
+	n = executor_estimate(&s->model->program, &s->opt.executor, s->n_prompt + s->opt.n,
+			      s->opt.all_logits);
 	/* What the prompt before this one has allocated is used again. */
 	*need = n.scratch_bytes + n.kv_bytes - executor_allocated_bytes(&s->executor);
 	*need = *need > 0 ? *need : 0;
@@ -219,10 +250,12 @@ int generation_init(struct generation *g, struct model *m, const struct generati
 	*g = (struct generation){ .opt = *o, .where = "" };
 	g->hook = (struct hook){ .wants = interrupt_wants,
 				 .before = interrupt_before,
+				 .pass_begin = tell_time,
 				 .rewound = note_rewind,
 				 .ctx = g };
 	g->stop.strings = o->stop;
 	g->stop.n = o->n_stop;
+	g->opt.session.interrupted = o->caller.interrupted;
 	warn_of_weights(o, &m->checkpoint);
 	g->opt.session.executor.chunk = choose_chunk(o, &m->program);
 	if (session_init(&g->session, m, &g->opt.session, err))
@@ -273,7 +306,7 @@ static void start_decoding(struct generation *g)
 	if (!tok)
 		return;
 	decode_init(&g->decode, tok, true);
-	for (int64_t i = 0; i < g->session.n_prompt; i++)
+	for (int64_t i = 0; i < g->session.n_prompt && !caller_interrupted(&g->opt.caller); i++)
 		decode_push(&g->decode, g->session.tokens[i], &ignored);
 	text_release(&ignored);
 }

@@ -78,22 +78,45 @@ static void append_token(struct session *s, int32_t id)
 	s->tokens[s->n_tokens++] = id;
 }
 
-/* Whether what this session will compute fits in memory beside everything else. */
-static int check_memory(const struct session *s, struct err *err)
+/* How long what was found of the memory is taken to hold. */
+#define FRESH_NS 1000000000
+
+bool session_is_roomy(const struct session *s, int64_t positions, int64_t bytes)
 {
-	int64_t available = mem_available_bytes(), positions, total;
+	return positions <= s->fitting && bytes <= s->spare_bytes &&
+	       clock_ns() - s->fitted_ns < FRESH_NS;
+}
+
+static void keep_fitting(struct session *s, int64_t positions, int64_t spare)
+{
+	s->fitting = positions;
+	s->fitted_ns = clock_ns();
+	s->spare_bytes = spare;
+}
+
+/* Whether what this session will compute fits in memory beside everything else. */
+static int check_memory(struct session *s, struct err *err)
+{
+	int64_t available, positions, total;
 	char need_text[32], have_text[32];
 	struct executor_need need;
 
 	if (!mem_add(s->n_tokens, s->opt.n, &positions))
 		positions = INT64_MAX / 2;
+	if (session_is_roomy(s, positions, 0))
+		return 0;
+	available = mem_available_bytes();
 	need = executor_estimate(&s->model->program, &s->opt.executor, positions,
 				 s->opt.all_logits);
 	if (!mem_add(need.scratch_bytes, need.kv_bytes, &total))
 		total = INT64_MAX;
 	/* What the prompt before this one has allocated is used again. */
-	if (available < 0 || total - executor_allocated_bytes(&s->executor) <= available)
+	total -= executor_allocated_bytes(&s->executor);
+	if (available < 0 || total <= available) {
+		keep_fitting(s, positions, available < 0 ? INT64_MAX : available - total);
 		return 0;
+	}
+	total += executor_allocated_bytes(&s->executor);
 	return err_set(
 		err, ERR_MEMORY,
 		"%lld positions need %s of memory for activations and the KV cache but %s is available",
@@ -143,7 +166,7 @@ int session_set_text(struct session *s, const char *text, size_t len, bool speci
 	if (hook_wants_stage(s->hooks, STAGE_TOKENIZER))
 		flags |= ENCODE_STEPS;
 	encoding_release(&s->encoding);
-	s->encoding = (struct encoding){ 0 };
+	s->encoding = (struct encoding){ .interrupted = s->opt.interrupted };
 	if (tokenizer_encode(s->model->tokenizer, text, len, flags, &s->encoding, err))
 		return err->code;
 	s->n_tokens = 0;

@@ -78,24 +78,41 @@ static double probe_statistics(void)
 	return (double)done * 1e9 / (double)ns;
 }
 
-/* Multiply-adds of a run: its matrices for every row of the prompt, and for one of each token. */
-static void add_work(const struct program *p, const struct trace_shape *shape, double *prefill,
+/* Of all runs: rows of prompts, of logits and of decoded tokens, and pairs of positions. */
+struct row_counts {
+	double prompt, logits, decoded, pairs;
+};
+
+static struct row_counts count_rows(const struct recorder *r)
+{
+	struct row_counts n = { 0 };
+
+	for (int i = 0; i < r->n_shapes; i++) {
+		const struct trace_shape *s = &r->shapes[i];
+
+		n.prompt += (double)s->n_prompt;
+		n.logits += s->all_logits ? (double)s->n_prompt : 1;
+		n.decoded += s->n_generate > 1 ? (double)(s->n_generate - 1) : 0;
+		n.pairs += (double)s->n_prompt * (double)s->n_prompt;
+	}
+	return n;
+}
+
+/* Multiply-adds: matrices for every row of a prompt, and for one of each token. */
+static void add_work(const struct program *p, const struct row_counts *n, double *prefill,
 		     double *decode)
 {
-	double n = (double)shape->n_prompt;
-	double n_decode = shape->n_generate > 1 ? (double)(shape->n_generate - 1) : 0;
-
 	for (int i = 0; i < p->n_ops; i++) {
 		const struct tensor *w = weight_of(p, &p->ops[i]);
 		const struct value *out = &p->values[p->ops[i].out[0]];
-		bool is_last_only = out->t.shape[0] == DIM_R && !shape->all_logits;
+		double rows = out->t.shape[0] == DIM_R ? n->logits : n->prompt;
 
 		if (w) {
-			*prefill += (double)tensor_numel(w) * (is_last_only ? 1 : n);
-			*decode += (double)tensor_numel(w) * n_decode;
+			*prefill += (double)tensor_numel(w) * rows;
+			*decode += (double)tensor_numel(w) * n->decoded;
 		}
 		if (p->ops[i].code == OP_MIX) /* scores and mix, half of the pairs being masked */
-			*prefill += n * n * (double)(out->t.shape[1] * out->t.shape[2]);
+			*prefill += n->pairs * (double)(out->t.shape[1] * out->t.shape[2]);
 	}
 }
 
@@ -118,9 +135,9 @@ static double guess_seconds(const struct recorder *r, const struct trace_estimat
 	const struct session *s = &r->generation.session;
 	int threads = threads_count(s->opt.executor.pool);
 	double prefill = 0, decode = 0, statistics = probe_statistics();
+	const struct row_counts n = count_rows(r);
 
-	for (int i = 0; i < r->n_shapes; i++)
-		add_work(&s->model->program, &r->shapes[i], &prefill, &decode);
+	add_work(&s->model->program, &n, &prefill, &decode);
 	return prefill / probe_linear(s, PROBE_TOKENS) +
 	       (decode > 0 ? decode / probe_linear(s, 1) : 0) +
 	       (double)e->read_bytes / statistics / threads + 4 * scored_bytes(r) / statistics +

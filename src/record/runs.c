@@ -47,49 +47,95 @@ static int64_t work_of(const struct session *s)
 	return s->n_prompt + (s->opt.n > 1 ? s->opt.n - 1 : 0);
 }
 
-static int check_prompt(struct record_runs *runs, int64_t i, int64_t *n_doubtful, struct err *err)
+/* Set the prompt of a line, which says where it stands when it cannot be. */
+static int set_prompt(struct record_runs *runs, int64_t i, struct err *err)
 {
 	struct generation *g = &runs->recorder->generation;
 	const struct record_prompt *p = &runs->prompts->items[i];
-	struct text where = { 0 };
 	int result;
 
 	if (!p->prompt.text.data && g->opt.chat)
 		result = err_set(err, ERR_USAGE, "--chat wraps text, and this line has ids");
 	else
 		result = generation_set_prompt(g, &p->prompt, err);
-	if (result)
-		return err_wrap(err, "%s:%lld", runs->prompts->file, (long long)p->line);
-	runs->work[i] = work_of(&g->session);
-	recorder_expect(runs->recorder);
-	if (!generation_is_doubtful(g) || (*n_doubtful)++ > 0)
-		return 0;
-	text_addf(&where, "%s:%lld: ", runs->prompts->file, (long long)p->line);
+	if (result && err->code != ERR_INTERRUPTED)
+		err_wrap(err, "%s:%lld", runs->prompts->file, (long long)p->line);
+	return result;
+}
+
+/* Which prompts deserve a warning. */
+struct doubts {
+	int64_t n, first;
+};
+
+static int check_prompt(struct record_runs *runs, int64_t i, struct doubts *doubts, struct err *err)
+{
+	struct recorder *r = runs->recorder;
+
+	if (set_prompt(runs, i, err))
+		return err->code;
+	runs->work[i] = work_of(&r->generation.session);
+	recorder_expect(r);
+	if (generation_is_doubtful(&r->generation) && doubts->n++ == 0)
+		doubts->first = i;
+	if (caller_interrupted(&r->opt.generation.caller))
+		return err_set(err, ERR_INTERRUPTED, "interrupted");
+	return 0;
+}
+
+/* Of the first of them, and how many others there are. */
+static void warn_of_doubts(struct record_runs *runs, const struct doubts *doubts)
+{
+	struct generation *g = &runs->recorder->generation;
+	const struct prompt_list *list = runs->prompts;
+	struct text where = { 0 };
+	struct err ignored = { 0 };
+
+	if (doubts->n == 0 || set_prompt(runs, doubts->first, &ignored))
+		return;
+	text_addf(&where, "%s:%lld: ", list->file, (long long)list->items[doubts->first].line);
 	g->where = where.data;
 	generation_warn(g);
 	g->where = "";
 	text_release(&where);
-	return 0;
+	if (doubts->n > 1)
+		caller_warn(&g->opt.caller, WARNING_DOUBT,
+			    "%s: %lld more prompts deserve such a warning", list->file,
+			    (long long)doubts->n - 1);
+}
+
+/* Whoever draws progress hears of the end whatever happens, and clears the line. */
+static int check_prompts(struct record_runs *runs, struct doubts *doubts, struct err *err)
+{
+	struct record_progress *p = &runs->recorder->progress;
+	int result = 0;
+
+	p->checking = true;
+	p->n_runs = runs->prompts->n;
+	for (int64_t i = 0; i < p->n_runs && result == 0; i++) {
+		result = check_prompt(runs, i, doubts, err);
+		p->n_runs_done = i;
+		progress_tell(p);
+	}
+	p->n_runs_done = p->n_runs;
+	progress_tell(p);
+	p->checking = false;
+	p->n_runs_done = 0;
+	return result;
 }
 
 int record_runs_check(struct record_runs *runs, struct recorder *r, const struct prompt_list *list,
 		      struct err *err)
 {
-	const struct caller *caller = &r->opt.generation.caller;
-	int64_t n_doubtful = 0;
+	struct doubts doubts = { 0 };
+	int result;
 
 	*runs = (struct record_runs){ .recorder = r, .prompts = list };
 	runs->work = mem_calloc((size_t)list->n, sizeof(*runs->work));
-	for (int64_t i = 0; i < list->n; i++) {
-		if (check_prompt(runs, i, &n_doubtful, err))
-			return err->code;
-		if (caller_interrupted(caller))
-			return err_set(err, ERR_INTERRUPTED, "interrupted");
-	}
-	if (n_doubtful > 1)
-		caller_warn(caller, WARNING_DOUBT, "%s: %lld more prompts deserve such a warning",
-			    list->file, (long long)n_doubtful - 1);
-	return 0;
+	result = check_prompts(runs, &doubts, err);
+	if (result != ERR_INTERRUPTED)
+		warn_of_doubts(runs, &doubts);
+	return result;
 }
 
 /* ---- what resuming compares ---------------------------------------------------------------- */

@@ -131,6 +131,18 @@ static void add_pass(void *ctx, const struct pass_shape *pass)
 		add_value(s, v, pass);
 }
 
+static void add_passes(struct sums *s, const struct trace_options *opt)
+{
+	int n;
+	struct run_kind *kinds = run_kinds(opt, &n);
+
+	for (int i = 0; i < n; i++) {
+		s->is_repeated = kinds[i].is_repeated;
+		each_pass(&kinds[i], add_pass, s);
+	}
+	free(kinds);
+}
+
 /* Rows beside the passes'. */
 static void add_run(struct sums *s, const struct trace_shape *r)
 {
@@ -140,7 +152,6 @@ static void add_run(struct sums *s, const struct trace_shape *r)
 	int64_t n_stages = n_picked + (r->n_tok_steps > 0);
 	int64_t n_events = n_picked * r->n_sampler_steps;
 
-	each_pass(r, add_pass, s);
 	s->bytes += table_bytes((double)n_tokens, ROW_TOKEN);
 	s->bytes += table_bytes((double)n_top, ROW_CANDIDATE);
 	s->bytes += table_bytes((double)r->n_tok_steps, ROW_TOK_STEP);
@@ -220,7 +231,6 @@ int trace_estimate(const struct program *p, const struct trace_model *model,
 	struct capture *captures = mem_calloc((size_t)p->n_values + 1, sizeof(*captures));
 	struct sums s = { .p = p, .captures = captures, .pattern_keys = opt->pattern_keys };
 	struct capture_group *groups = NULL;
-	bool *repeats = repeated_runs(opt);
 	int64_t empty = 0;
 	int i, n, ret = capture_policy_apply(opt->capture, p, captures, err);
 
@@ -235,13 +245,12 @@ int trace_estimate(const struct program *p, const struct trace_model *model,
 	out->rows = mem_calloc((size_t)n + 1, sizeof(*out->rows));
 	for (i = 0; i < n; i++)
 		add_row(p, captures, &groups[i], opt->capture, out);
-	for (i = 0; i < opt->n_shapes && !ret; i++) {
-		s.is_repeated = repeats[i];
+	if (!ret)
+		add_passes(&s, opt);
+	for (i = 0; i < opt->n_shapes && !ret; i++)
 		add_run(&s, &opt->shapes[i]);
-	}
 	out->n_all_rows += out->n_passes + out->n_calls + out->n_values + s.n_tensors + s.n_chunks;
 	out->file_bytes = empty + (int64_t)s.bytes;
-	free(repeats);
 	free(groups);
 	free(captures);
 	return ret;

@@ -11,8 +11,9 @@
 
 /* ---- passes -------------------------------------------------------------------------------- */
 
-static void each_decode(const struct trace_shape *shape, pass_fn *fn, void *ctx)
+static void each_decode(const struct run_kind *kind, pass_fn *fn, void *ctx)
 {
+	const struct trace_shape *shape = kind->shape;
 	int64_t n = shape->n_generate > 1 ? shape->n_generate - 1 : 0;
 	int64_t step = (n + MAX_SEGMENTS - 1) / MAX_SEGMENTS, i;
 
@@ -20,19 +21,21 @@ static void each_decode(const struct trace_shape *shape, pass_fn *fn, void *ctx)
 		int64_t times = n - i < step ? n - i : step;
 		int64_t pos0 = shape->n_prompt + i + times / 2;
 
-		fn(ctx, &(struct pass_shape){ pos0, 1, pos0 + 1, 1, times });
+		fn(ctx, &(struct pass_shape){ pos0, 1, pos0 + 1, 1, times * kind->times });
 	}
 }
 
-void each_pass(const struct trace_shape *shape, pass_fn *fn, void *ctx)
+void each_pass(const struct run_kind *kind, pass_fn *fn, void *ctx)
 {
+	const struct trace_shape *shape = kind->shape;
 	int64_t at, T;
 
 	for (at = 0; at < shape->n_prompt; at += T) {
 		T = shape->n_prompt - at < shape->chunk ? shape->n_prompt - at : shape->chunk;
-		fn(ctx, &(struct pass_shape){ at, T, at + T, shape->all_logits ? T : 1, 1 });
+		fn(ctx,
+		   &(struct pass_shape){ at, T, at + T, shape->all_logits ? T : 1, kind->times });
 	}
-	each_decode(shape, fn, ctx);
+	each_decode(kind, fn, ctx);
 }
 
 /* ---- runs ---------------------------------------------------------------------------------- */
@@ -51,7 +54,8 @@ static int compare_keys(const void *a, const void *b)
 	return x->run - y->run;
 }
 
-bool *repeated_runs(const struct trace_options *opt)
+/* Which of opt->shapes compute what an earlier one did. */
+static bool *repeated_runs(const struct trace_options *opt)
 {
 	size_t n = (size_t)opt->n_shapes;
 	bool *repeats = mem_calloc(n + 1, sizeof(*repeats));
@@ -65,6 +69,41 @@ bool *repeated_runs(const struct trace_options *opt)
 		repeats[keys[i].run] = keys[i].same && keys[i].same == keys[i - 1].same;
 	free(keys);
 	return repeats;
+}
+
+static int compare_kinds(const void *a, const void *b)
+{
+	const struct run_kind *x = a, *y = b;
+
+	if (x->shape->n_prompt != y->shape->n_prompt)
+		return x->shape->n_prompt < y->shape->n_prompt ? -1 : 1;
+	if (x->shape->n_generate != y->shape->n_generate)
+		return x->shape->n_generate < y->shape->n_generate ? -1 : 1;
+	if (x->shape->chunk != y->shape->chunk)
+		return x->shape->chunk < y->shape->chunk ? -1 : 1;
+	if (x->shape->all_logits != y->shape->all_logits)
+		return x->shape->all_logits ? 1 : -1;
+	return x->is_repeated - y->is_repeated;
+}
+
+struct run_kind *run_kinds(const struct trace_options *opt, int *n)
+{
+	size_t n_runs = (size_t)opt->n_shapes;
+	struct run_kind *kinds = mem_calloc(n_runs + 1, sizeof(*kinds));
+	bool *repeats = repeated_runs(opt);
+
+	for (size_t i = 0; i < n_runs; i++)
+		kinds[i] = (struct run_kind){ &opt->shapes[i], repeats[i], 1 };
+	free(repeats);
+	qsort(kinds, n_runs, sizeof(*kinds), compare_kinds);
+	*n = 0;
+	for (size_t i = 0; i < n_runs; i++) {
+		if (*n > 0 && !compare_kinds(&kinds[*n - 1], &kinds[i]))
+			kinds[*n - 1].times++;
+		else
+			kinds[(*n)++] = kinds[i];
+	}
+	return kinds;
 }
 
 /* ---- values -------------------------------------------------------------------------------- */
@@ -191,16 +230,16 @@ int capture_groups(const struct program *p, const struct capture *captures,
 {
 	int *group_of = mem_calloc((size_t)p->n_values + 1, sizeof(*group_of));
 	struct summing_loads s = { p, captures, opt->pattern_keys, NULL, group_of, false };
-	bool *repeats = repeated_runs(opt);
-	int i, n;
+	int i, n, n_kinds;
+	struct run_kind *kinds = run_kinds(opt, &n_kinds);
 
 	s.groups = mem_calloc((size_t)p->n_values + 1, sizeof(**groups));
 	n = find_groups(p, captures, s.groups, group_of);
-	for (i = 0; i < opt->n_shapes; i++) {
-		s.is_repeated = repeats[i];
-		each_pass(&opt->shapes[i], add_pass, &s);
+	for (i = 0; i < n_kinds; i++) {
+		s.is_repeated = kinds[i].is_repeated;
+		each_pass(&kinds[i], add_pass, &s);
 	}
-	free(repeats);
+	free(kinds);
 	free(group_of);
 	*groups = s.groups;
 	return n;

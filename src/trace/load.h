@@ -16,9 +16,23 @@ struct pass_shape {
 	int64_t times;
 };
 
-/* Every pass of a run, long generations in segments. */
 typedef void pass_fn(void *ctx, const struct pass_shape *pass);
-void each_pass(const struct trace_shape *shape, pass_fn *fn, void *ctx);
+
+/* Runs whose passes have the same shapes: a million short prompts are a few dozen kinds. */
+struct run_kind {
+	const struct trace_shape *shape; /* of one of them; what is beside the passes may differ */
+	bool is_repeated;                /* they compute what an earlier run did */
+	int64_t times;
+};
+
+/*
+ * The kinds of opt->shapes.  What is repeated takes no room for its dumps; a budget counts it all
+ * the same, so that there is none where it is planned.  The caller frees.
+ */
+struct run_kind *run_kinds(const struct trace_options *opt, int *n);
+
+/* Every pass of the runs of a kind, long generations in segments. */
+void each_pass(const struct run_kind *kind, pass_fn *fn, void *ctx);
 
 /* What one value is in one pass. */
 struct value_load {
@@ -45,12 +59,6 @@ struct capture_group {
 	bool is_repeated; /* repeats_value() for all of them */
 	bool is_dropped;  /* by the budget */
 };
-
-/*
- * Which of opt->shapes compute what an earlier one did: their dumps take no room.  A budget counts
- * them all the same, so that there is none where it is planned.  The caller frees.
- */
-bool *repeated_runs(const struct trace_options *opt);
 
 /* Allocates *groups, in execution order; how many. */
 int capture_groups(const struct program *p, const struct capture *captures,

@@ -38,6 +38,27 @@ void bar_draw_layers(void *ctx, const struct record_progress *p)
 	show(bar, &t);
 }
 
+/* Prompts that are few are checked before anybody could read that they are. */
+static void draw_checking(struct bar *bar, const struct record_progress *p, int64_t now)
+{
+	char done[32], all[32];
+	struct text t = { 0 };
+
+	if (p->n_runs_done == p->n_runs) {
+		bar_clear(bar);
+		return;
+	}
+	if (!bar->shown_ns)
+		bar->shown_ns = now;
+	if (now - bar->shown_ns < REDRAW_NS)
+		return;
+	bar->shown_ns = now;
+	begin(&t, bar, "checking", (double)p->n_runs_done / (double)p->n_runs);
+	text_addf(&t, " %s/%s prompts", ui_format_count(p->n_runs_done, done, sizeof(done)),
+		  ui_format_count(p->n_runs, all, sizeof(all)));
+	show(bar, &t);
+}
+
 void bar_draw_runs(void *ctx, const struct record_progress *p)
 {
 	struct bar *bar = ctx;
@@ -45,6 +66,10 @@ void bar_draw_runs(void *ctx, const struct record_progress *p)
 	char done[32], all[32], left[32];
 	struct text t = { 0 };
 
+	if (p->checking) {
+		draw_checking(bar, p, now);
+		return;
+	}
 	if (bar->is_shown && now - bar->shown_ns < REDRAW_NS)
 		return;
 	bar->shown_ns = now;

@@ -49,7 +49,8 @@ static struct bytes arena_copy(struct step_arena *a, const char *s, size_t len)
 	if (!b || b->size - b->used < len) {
 		size_t size = len > ARENA_BLOCK ? len : ARENA_BLOCK;
 
-		b = mem_calloc(1, sizeof(*b) + size);
+		b = mem_realloc(NULL, sizeof(*b) + size, 1);
+		b->used = 0;
 		b->size = size;
 		b->next = a->head;
 		a->head = b;
@@ -280,6 +281,8 @@ static int encode_piece(struct encoder *e, const struct piece *p, struct err *er
 {
 	struct piece rest = *p;
 
+	if (e->enc->interrupted && *e->enc->interrupted)
+		return err_set(err, ERR_INTERRUPTED, "interrupted");
 	if (e->steps && (e->tok->n_splits || e->tok->byte_level))
 		step_add(e, "split", (struct bytes){ e->view.s + p->from, p->to - p->from },
 			 spell(e, p), view_origin(&e->view, p->from), -1);

@@ -249,11 +249,9 @@ void matcher_init(struct matcher *m)
 {
 	m->data = pcre2_match_data_create(1, NULL);
 	m->context = pcre2_match_context_create(NULL);
-	m->stack = pcre2_jit_stack_create(JIT_STACK_START, JIT_STACK_BYTES, NULL);
+	m->stack = NULL;
 	if (!m->data || !m->context)
 		mem_out_of_memory(sizeof(*m));
-	if (m->stack)
-		pcre2_jit_stack_assign(m->context, NULL, m->stack);
 	pcre2_set_heap_limit(m->context, MATCH_HEAP_KIB);
 }
 
@@ -289,6 +287,18 @@ static void set_limit(struct matcher *m, size_t len)
 	pcre2_set_match_limit(m->context, steps < UINT32_MAX ? (uint32_t)steps : UINT32_MAX);
 }
 
+/* Matching begins on 32 kB of the machine's stack.  A larger one is mapped for texts that ask it.
+ */
+static bool grow_stack(struct matcher *m)
+{
+	if (m->stack)
+		return false;
+	m->stack = pcre2_jit_stack_create(JIT_STACK_START, JIT_STACK_BYTES, NULL);
+	if (m->stack)
+		pcre2_jit_stack_assign(m->context, NULL, m->stack);
+	return m->stack != NULL;
+}
+
 int pattern_next(const struct pattern *p, struct matcher *m, const char *s, size_t len, size_t at,
 		 size_t *from, size_t *to, struct err *err)
 {
@@ -298,7 +308,10 @@ int pattern_next(const struct pattern *p, struct matcher *m, const char *s, size
 	if (!p->code)
 		return literal_next(&p->source, s, len, at, from, to);
 	set_limit(m, len);
-	rc = pcre2_match(p->code, (PCRE2_SPTR)s, len, at, PCRE2_NO_UTF_CHECK, m->data, m->context);
+	do
+		rc = pcre2_match(p->code, (PCRE2_SPTR)s, len, at, PCRE2_NO_UTF_CHECK, m->data,
+				 m->context);
+	while (rc == PCRE2_ERROR_JIT_STACKLIMIT && grow_stack(m));
 	if (rc == PCRE2_ERROR_JIT_STACKLIMIT)
 		rc = pcre2_match(p->code, (PCRE2_SPTR)s, len, at, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT,
 				 m->data, m->context);
