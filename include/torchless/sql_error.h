@@ -5,8 +5,6 @@
  * descriptors ran out is no mistake of whoever asked, and the exit status says which it was: such
  * codes travel as extended codes of SQLITE_ERROR that SQLite does not use, which any other host
  * takes for SQLITE_ERROR.  They are found with sqlite3_extended_errcode().
- *
- * Include a header of SQLite before: which one it is tells a program from an extension.
  */
 #ifndef TORCHLESS_SQL_ERROR_H
 #define TORCHLESS_SQL_ERROR_H
@@ -14,6 +12,11 @@
 #include "torchless/err.h"
 
 #include <stdbool.h>
+
+/* SQLITE_ERROR and SQLITE_INTERRUPT; which header of SQLite's knows them depends on who includes.
+ */
+#define SQL_ERROR       1
+#define SQL_INTERRUPTED 9
 
 #define SQL_ERROR_BASE 0x40 /* SQLite counts its extended codes from 1 */
 
@@ -26,9 +29,8 @@ static inline bool sql_error_is_carried(int code)
 static inline int sql_error_of(int code)
 {
 	if (code == ERR_INTERRUPTED)
-		return SQLITE_INTERRUPT;
-	return sql_error_is_carried(code) ? SQLITE_ERROR | (SQL_ERROR_BASE - code) << 8
-					  : SQLITE_ERROR;
+		return SQL_INTERRUPTED;
+	return sql_error_is_carried(code) ? SQL_ERROR | (SQL_ERROR_BASE - code) << 8 : SQL_ERROR;
 }
 
 /* The ERR_* that an extended code of SQLite's carries; 0 when it carries none. */
@@ -36,7 +38,7 @@ static inline int sql_error_carried(int extended)
 {
 	int code = SQL_ERROR_BASE - (extended >> 8);
 
-	return (extended & 0xff) == SQLITE_ERROR && sql_error_is_carried(code) ? code : 0;
+	return (extended & 0xff) == SQL_ERROR && sql_error_is_carried(code) ? code : 0;
 }
 
 #endif

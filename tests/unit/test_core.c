@@ -8,7 +8,9 @@
 #include "torchless/utf8.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -381,6 +383,60 @@ Test(json, depth_is_bounded)
 	cr_assert_null(json_parse(deep, 1000000, "deep", &err));
 	cr_assert_eq(err.code, ERR_FORMAT);
 	free(deep);
+}
+
+Test(json, two_hundred_levels_are_read)
+{
+	struct err err = { 0 };
+	char text[1024];
+	cJSON *v;
+
+	memset(text, '[', 201);
+	memset(text + 201, ']', 201);
+	v = json_parse(text + 1, 400, "deep", &err);
+	cr_assert_not_null(v);
+	cJSON_Delete(v);
+	cr_assert_null(json_parse(text, 402, "deep", &err));
+	cr_assert_str_eq(err.message, "deep is nested deeper than 200 levels at byte 200");
+	/* Brackets in strings are text. */
+	snprintf(text, sizeof(text), "[\"\\\"%0300d\", \"", 0);
+	memset(strchr(text, '0'), '[', 300);
+	strcat(text, "\"]");
+	v = json_parse(text, strlen(text), "strings", &err);
+	cr_assert_not_null(v, "%s", err.message);
+	cJSON_Delete(v);
+}
+
+static int allocations_left;
+
+static void *allocate_some(size_t bytes)
+{
+	if (allocations_left-- > 0)
+		return malloc(bytes);
+	errno = ENOMEM; /* as malloc() does */
+	return NULL;
+}
+
+Test(json, memory_that_is_short_is_no_broken_text)
+{
+	static const char text[] = "{\"a\": [1, \"two\", {\"b\": null}], \"c\": \"d\"}";
+	cJSON_Hooks hooks = { allocate_some, free };
+	struct err err = { 0 };
+	cJSON *v = NULL;
+
+	cJSON_InitHooks(&hooks);
+	for (int n = 0; !v; n++) {
+		cr_assert_lt(n, 100);
+		allocations_left = n;
+		v = json_parse(text, strlen(text), "x.json", &err);
+		if (!v)
+			cr_assert_eq(err.code, ERR_MEMORY, "%d: %s", n, err.message);
+	}
+	cJSON_Delete(v);
+	allocations_left = 100;
+	cr_assert_null(json_parse("[1,, 2]", 7, "x.json", &err));
+	cr_assert_eq(err.code, ERR_FORMAT);
+	cJSON_InitHooks(NULL);
 }
 
 Test(json, getters_tell_absent_from_wrong)

@@ -1,5 +1,6 @@
 /* Reading a recording: what is opened, what is asked, and what is refused. */
 #include "torchless/mem.h"
+#include "torchless/sql_error.h"
 #include "torchless/trace.h"
 
 #include <criterion/criterion.h>
@@ -407,6 +408,42 @@ Test(query, rows_behind_the_limit_are_counted)
 	q.max_rows = 0;
 	cr_assert(eq(int, recording_query(r, "SELECT pos FROM v_token WHERE 0", &q, &err), 0));
 	cr_assert(found.found == 0 && !found.more && found.complete);
+	recording_close(r);
+}
+
+static void fail_as(sqlite3_context *ctx, int n, sqlite3_value **args)
+{
+	(void)n;
+	sqlite3_result_error(ctx, "what went wrong", -1);
+	sqlite3_result_error_code(ctx, sql_error_of(sqlite3_value_int(args[0])));
+}
+
+/* The exit status follows the code: a machine that is short of something is no wrong question. */
+Test(query, the_code_of_an_error_leaves_its_function)
+{
+	static const struct {
+		int from, to;
+	} codes[] = {
+		{ ERR_USAGE, ERR_USAGE },   { ERR_FORMAT, ERR_USAGE }, { ERR_SHAPE, ERR_USAGE },
+		{ ERR_MEMORY, ERR_MEMORY }, { ERR_IO, ERR_IO },        { ERR_TOOL, ERR_TOOL },
+	};
+	struct recording *r = recording_open(path, &err);
+	struct query q = { 0 };
+	char sql[64];
+
+	cr_assert(r != NULL);
+	cr_assert(sqlite3_create_function(recording_handle(r), "fail_as", 1,
+					  SQLITE_UTF8 | SQLITE_INNOCUOUS, NULL, fail_as, NULL,
+					  NULL) == SQLITE_OK);
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		snprintf(sql, sizeof(sql), "SELECT fail_as(%d)", codes[i].from);
+		cr_assert(eq(int, recording_query(r, sql, &q, &err), codes[i].to), "%s", sql);
+		cr_assert(eq(str, err.message, "what went wrong"));
+	}
+	cr_assert(eq(int, recording_query(r, "SELECT fail_as(-8)", &q, &err), ERR_INTERRUPTED));
+	cr_assert(eq(int, sql_error_carried(SQLITE_ERROR), 0));
+	cr_assert(eq(int, sql_error_carried(SQLITE_ERROR_SNAPSHOT), 0));
+	cr_assert(eq(int, sql_error_carried(SQLITE_IOERR_READ), 0));
 	recording_close(r);
 }
 

@@ -1,6 +1,7 @@
 /*
  * test_session.c -- a generation may be stopped anywhere and goes on as if it had not been.
  */
+#include "model/prefill_time.h"
 #include "support/tiny.h"
 #include "support/words.h"
 #include "torchless/session.h"
@@ -333,8 +334,11 @@ static int64_t memory_in_all = -1;
 int64_t __real_mem_available_bytes(void);
 int64_t __wrap_mem_available_bytes(void);
 
+static int n_asked;
+
 int64_t __wrap_mem_available_bytes(void)
 {
+	n_asked++;
 	struct mallinfo2 heap = mallinfo2();
 
 	if (memory_in_all < 0)
@@ -361,6 +365,7 @@ Test(session, a_prompt_is_not_refused_for_the_memory_that_the_one_before_left_it
 			(need.scratch_bytes + need.kv_bytes) * 3 / 2;
 	for (int i = 0; i < 3; i++) {
 		session_restart(&f.s, 0);
+		f.s.fitting = 0; /* asked anew, as a second later */
 		cr_assert_eq(session_set_ids(&f.s, ids, N, &f.err), 0, "prompt %d: %s", i,
 			     f.err.message);
 		cr_assert_eq(session_advance(&f.s, &f.err), SESSION_DONE, "%s", f.err.message);
@@ -370,6 +375,71 @@ Test(session, a_prompt_is_not_refused_for_the_memory_that_the_one_before_left_it
 	close_fixture(&f);
 }
 #endif
+
+/* Twenty thousand prompts are checked in more than a moment, and not by twenty thousand looks. */
+Test(session, what_fits_is_not_asked_for_every_prompt)
+{
+	static const int32_t ids[] = { 1, 2, 3 };
+	struct fixture f;
+
+	open_fixture(&f);
+	f.opt.n = 1;
+	start(&f);
+	n_asked = 0;
+	for (int i = 0; i < 20000; i++) {
+		session_restart(&f.s, 1);
+		cr_assert_eq(session_set_ids(&f.s, ids, 1 + i % 3, &f.err), 0);
+	}
+	cr_assert_lt(n_asked, 1000);
+	close_fixture(&f);
+}
+
+/* ---- how long a prompt takes --------------------------------------------------------------- */
+
+Test(session, the_time_left_grows_with_the_square_of_a_prompt)
+{
+	struct fixture f;
+	int64_t one, ten, window;
+	char buf[48];
+
+	open_fixture(&f);
+	start(&f);
+	f.model.checkpoint.config.window = 0;
+	f.s.n_prompt = 512;
+	cr_assert_eq(prefill_left_ns(&f.s, 512, 1000000), 0);
+	f.s.n_prompt = 2 * 512;
+	one = prefill_left_ns(&f.s, 512, 1000000);
+	cr_assert(one > 1000000 && one < 3000000, "%lld", (long long)one);
+	f.s.n_prompt = 1000 * 512;
+	ten = prefill_left_ns(&f.s, 512, 1000000);
+	cr_assert(ten > 10000 * one, "%lld", (long long)ten);
+	f.model.checkpoint.config.window = 512;
+	window = prefill_left_ns(&f.s, 512, 1000000);
+	cr_assert(window > 999 * (int64_t)1000000 && window < 2000 * (int64_t)1000000, "%lld",
+		  (long long)window);
+	f.s.n_prompt = INT64_MAX / 4;
+	f.model.checkpoint.config.window = 0;
+	cr_assert_gt(prefill_left_ns(&f.s, 512, INT64_MAX / 2), 0);
+	cr_assert_str_eq(prefill_format(40000000000, buf, sizeof(buf)), "40 s");
+	cr_assert_str_eq(prefill_format(1020000000000, buf, sizeof(buf)), "17 min");
+	cr_assert_str_eq(prefill_format(7800000000000, buf, sizeof(buf)), "2 h 10 min");
+	cr_assert_str_eq(prefill_format(INT64_MAX, buf, sizeof(buf)), "106751 days");
+	close_fixture(&f);
+}
+
+Test(session, tokenizing_can_be_interrupted)
+{
+	volatile sig_atomic_t interrupted = 1;
+	struct fixture f;
+
+	open_fixture(&f);
+	f.opt.interrupted = &interrupted;
+	start(&f);
+	cr_assert_eq(session_set_text(&f.s, "ab abab", 7, true, &f.err), ERR_INTERRUPTED);
+	interrupted = 0;
+	cr_assert_eq(session_set_text(&f.s, "ab abab", 7, true, &f.err), 0, "%s", f.err.message);
+	close_fixture(&f);
+}
 
 /* ---- stages
  * -------------------------------------------------------------------------------------- */
