@@ -121,7 +121,8 @@ $(BUILD)/tests/unit/test_session: LDFLAGS += -Wl,--wrap=mem_available_bytes
 # src/inspect and what it stands on, compiled again: SQLite is called through the host's table.
 EXT      := $(BUILD)/torchless.so
 EXTSRCS  := $(filter-out src/inspect/recording.c,$(filter src/core/% src/kernels/% src/array/% \
-            src/program/% src/model/% src/inspect/% src/trace/capture_sets.c,$(SRCS)))
+            src/program/% src/model/% src/inspect/% src/trace/capture_sets.c \
+            src/trace/open_files.c src/trace/side_files.c,$(SRCS)))
 EXTOBJS  := $(EXTSRCS:%.c=$(BUILD)/pic/%.o)
 EXTPKGS  := libcjson libpcre2-8 libxxhash
 .PHONY: extension

@@ -46,6 +46,7 @@ struct record_progress {
 struct record_options {
 	struct generation_options generation; /* without a ring of keys and values */
 	const char *path;                     /* the recording; a file there is kept as PATH.old */
+	struct trace_target target;           /* what was there before the model was opened */
 	const char *const *capture;           /* PATTERN[@SEL][=KIND], see trace.h */
 	int n_capture;
 	const char *const *zero; /* NAME[SELECTION]: values that become 0 in every run */

@@ -115,7 +115,19 @@ struct trace_setting {
 	const char *name, *value;
 };
 
+/* What a name means before there is anything to record: what trace_writer_new() may replace. */
+struct trace_target {
+	bool is_known; /* false: whatever is there when the recording is created */
+	bool exists;
+	bool is_busy; /* a process writes it */
+	uint64_t device, inode;
+};
+
+/* Look, which changes and locks nothing. */
+struct trace_target trace_target_look(const char *path);
+
 struct trace_options {
+	struct trace_target target;
 	const struct capture_policy *capture;
 	int64_t pattern_keys; /* statistics of O(T^2) points up to this many keys: 1024 */
 
@@ -134,7 +146,8 @@ struct trace_options {
 
 /*
  * Create the recording at `path` (a file there is kept as `path`.old once this one can be
- * written) for the program and the model.  ERR_IO, ERR_USAGE (a pattern that matches nothing).
+ * written) for the program and the model.  Whoever else takes the name meanwhile wins: ERR_IO.
+ * ERR_IO, ERR_FORMAT (what stands beside it), ERR_USAGE (a pattern that matches nothing).
  */
 struct trace_writer *trace_writer_new(const char *path, const struct program *p,
 				      const struct trace_model *model,

@@ -8,6 +8,8 @@
 #include "inspect_impl.h"
 
 #include "torchless/mem.h"
+#include "torchless/open_files.h"
+#include "torchless/side_files.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -35,12 +37,21 @@ struct diff_value {
 struct side {
 	struct inspect *in; /* the connection's own, or of `other` */
 	sqlite3 *other;
+	struct open_file *other_file;
 	int64_t run;
 	struct diff_point *points; /* by id */
 	size_t n_points, cap_points;
 	struct diff_value *values; /* by id */
 	size_t n_values, cap_values;
 };
+
+static void close_other(struct side *s)
+{
+	sqlite3_close(s->other);
+	open_files_leave(s->other_file);
+	s->other = NULL;
+	s->other_file = NULL;
+}
 
 static void side_release(struct side *s)
 {
@@ -52,7 +63,7 @@ static void side_release(struct side *s)
 	free(s->values);
 	if (s->other) {
 		inspect_unref(s->in);
-		sqlite3_close(s->other);
+		close_other(s);
 	}
 	*s = (struct side){ 0 };
 }
@@ -182,27 +193,48 @@ static int not_opened(sqlite3 *other, const char *path, struct err *err)
 	return err_set(err, ERR_FORMAT, "%.200s is no recording", path);
 }
 
+/* Under the limits of the program that asks, or under this one when it has none.  SQLite's answer.
+ */
+static int open_file(struct side *s, struct inspect *in, const char *path)
+{
+	struct text uri = { 0 };
+	int answer;
+
+	database_uri(&uri, path, "mode=ro");
+	answer = sqlite3_open_v2(uri.data, &s->other, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
+	text_release(&uri);
+	if ((answer & 0xff) != SQLITE_OK)
+		return answer;
+	s->other_file = open_files_enter(path);
+	sqlite3_limit(s->other, SQLITE_LIMIT_LENGTH, OTHER_MAX_BYTES);
+	sqlite3_db_config(s->other, SQLITE_DBCONFIG_DEFENSIVE, 1, (int *)NULL);
+	sqlite3_db_config(s->other, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, (int *)NULL);
+	if (in->host.share)
+		in->host.share(in->host.ctx, s->other);
+	return 0;
+}
+
 static int open_other(struct side *s, struct inspect *in, const char *path, struct err *err)
 {
+	enum side_journal journal;
 	struct stat st;
-	int code;
 
 	if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
 		return err_set(err, ERR_USAGE, "'%.200s' is no run of this recording, and no file",
 			       path);
-	code = sqlite3_open_v2(path, &s->other, SQLITE_OPEN_READONLY, NULL);
-	if (code == SQLITE_OK && in->host.share)
-		in->host.share(in->host.ctx, s->other);
-	if (code != SQLITE_OK || inspect_database_kind(s->other) != DATABASE_RECORDING ||
+	if (side_files_check(path, &journal, err))
+		return err->code;
+	if (open_file(s, in, path) || inspect_database_kind(s->other) != DATABASE_RECORDING ||
 	    !has_tables(s->other)) {
 		not_opened(s->other, path, err);
-		sqlite3_close(s->other);
-		s->other = NULL;
+		close_other(s);
+		if (journal == JOURNAL_HOT)
+			return err_set(err, ERR_IO,
+				       "%.200s was not closed: query it once, which rolls back its "
+				       "journal",
+				       path);
 		return err->code;
 	}
-	if (!in->host.share)
-		sqlite3_limit(s->other, SQLITE_LIMIT_LENGTH, OTHER_MAX_BYTES);
-	sqlite3_db_config(s->other, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, (int *)NULL);
 	s->in = inspect_new(s->other, &in->opt);
 	s->in->host = in->host;
 	return 0;

@@ -27,6 +27,7 @@ static struct bytes piece_of(void *ctx, int32_t id)
 struct trace_options recorder_trace_options(const struct recorder *r)
 {
 	return (struct trace_options){
+		.target = r->opt.target,
 		.capture = &r->capture,
 		.pattern_keys = PATTERN_KEYS,
 		.budget = r->opt.budget,

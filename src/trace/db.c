@@ -2,14 +2,27 @@
 #include "db.h"
 
 #include "limits.h"
-#include "open_files.h"
 
 #include "torchless/mem.h"
+#include "torchless/open_files.h"
+#include "torchless/side_files.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+int db_code(const struct db *db)
+{
+	return db->handle ? sqlite3_errcode(db->handle) & 0xff : SQLITE_NOMEM;
+}
+
+bool db_failed(int answer)
+{
+	int code = answer & 0xff;
+
+	return code != SQLITE_OK && code != SQLITE_ROW && code != SQLITE_DONE;
+}
 
 /* What the user can do something about, NULL for anything else. */
 static const char *known_reason(const struct db *db, int code)
@@ -33,7 +46,7 @@ static const char *known_reason(const struct db *db, int code)
 
 int db_fail(struct db *db, const char *sql, struct err *err)
 {
-	int code = db->handle ? sqlite3_errcode(db->handle) & 0xff : SQLITE_NOMEM;
+	int code = db_code(db);
 	const char *reason = known_reason(db, code);
 
 	if (db->limits && db->limits->stop)
@@ -64,15 +77,51 @@ static const char *why_not_open(sqlite3 *handle)
 	return code ? strerror(code) : sqlite3_errmsg(handle);
 }
 
-int db_open(struct db *db, const char *path, int flags, struct err *err)
+void db_trust(struct db *db, bool trusted)
 {
+	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, trusted, (int *)NULL);
+}
+
+/*
+ * The file is somebody else's: what stands in its schema acts on nothing.  A connection that writes
+ * has to trust functions while it reads the schema (before SQLite 3.41 json_valid() in a CHECK is
+ * refused otherwise), which runs none.
+ */
+static void distrust(struct db *db, bool writes)
+{
+	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, (int *)NULL);
+	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, (int *)NULL);
+	if (writes)
+		sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_VIEW, 0, (int *)NULL);
+	else
+		db_trust(db, false);
+}
+
+int db_open_with(struct db *db, const char *path, int flags, const char *options, struct err *err)
+{
+	struct text uri = { 0 };
+	int code;
+
 	db->path = mem_strdup(path);
-	if (sqlite3_open_v2(path, &db->handle, flags, NULL) != SQLITE_OK)
+	if (flags & SQLITE_OPEN_MEMORY)
+		text_adds(&uri, ":memory:");
+	else
+		database_uri(&uri, path, options);
+	code = sqlite3_open_v2(uri.data, &db->handle, flags | SQLITE_OPEN_URI, NULL);
+	text_release(&uri);
+	if (db_failed(code))
 		return err_set(err, db->handle ? ERR_IO : ERR_MEMORY, "%s: %s", path,
 			       why_not_open(db->handle));
 	sqlite3_extended_result_codes(db->handle, 1);
+	if (!(flags & SQLITE_OPEN_MEMORY))
+		distrust(db, flags & SQLITE_OPEN_READWRITE);
 	db->file = open_files_enter(sqlite3_db_filename(db->handle, "main"));
 	return 0;
+}
+
+int db_open(struct db *db, const char *path, int flags, struct err *err)
+{
+	return db_open_with(db, path, flags, NULL, err);
 }
 
 void db_close(struct db *db)
@@ -167,19 +216,15 @@ void stmt_blob(struct stmt *s, const char *name, const void *data, size_t len)
 
 int stmt_step(struct db *db, struct stmt *s, struct err *err)
 {
-	int ret;
+	int answer = db->limits ? limits_step(db->limits, s->handle) : sqlite3_step(s->handle);
+	int ret = 0;
 
-	switch (db->limits ? limits_step(db->limits, s->handle) : sqlite3_step(s->handle)) {
-	case SQLITE_ROW:
+	if ((answer & 0xff) == SQLITE_ROW)
 		return 1;
-	case SQLITE_DONE:
-		sqlite3_reset(s->handle);
-		return 0;
-	default:
+	if (db_failed(answer))
 		ret = db_fail(db, sqlite3_sql(s->handle), err);
-		sqlite3_reset(s->handle);
-		return ret;
-	}
+	sqlite3_reset(s->handle);
+	return ret;
 }
 
 int stmt_run(struct db *db, struct stmt *s, struct err *err)

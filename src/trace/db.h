@@ -34,8 +34,26 @@ struct stmt {
 	sqlite3_stmt *handle;
 };
 
-/* Open `path` with SQLITE_OPEN_* flags; db->path is kept for errors even when `path` is a URI. */
+/*
+ * Open the file of the very name `path` with SQLITE_OPEN_* flags, of a URI's `options` ("mode=ro")
+ * if not NULL; with SQLITE_OPEN_MEMORY a database of no file.  Nothing is read yet.  Triggers
+ * are off and the schema's text cannot be written; a reader trusts no function of the schema, and a
+ * writer has no views and does what db_trust() says.
+ * Who opens a file that was there has asked side_files_check() before.
+ */
 int db_open(struct db *db, const char *path, int flags, struct err *err);
+int db_open_with(struct db *db, const char *path, int flags, const char *options, struct err *err);
+
+/* Whether functions that are not known to be harmless may run because they stand in the schema. */
+void db_trust(struct db *db, bool trusted);
+
+/*
+ * What SQLite answers has more in it than the plain code that one compares with: hence never
+ * compare but these.  The plain code of the last failure; SQLITE_NOMEM without a handle.  And
+ * whether an answer of a step is a failure.
+ */
+int db_code(const struct db *db);
+bool db_failed(int answer);
 
 /* NULL handles are fine. */
 void db_close(struct db *db);

@@ -178,7 +178,8 @@ static int measure_empty(const struct program *p, const struct trace_model *mode
 {
 	struct trace_writer *w = writer_make(p, model, opt, err);
 	int64_t pages = 0;
-	int ret = w ? db_open(&w->db, ":memory:", SQLITE_OPEN_READWRITE, err) : err->code;
+	int ret = w ? db_open(&w->db, "", SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY, err)
+		    : err->code;
 
 	if (!ret && !db_exec(&w->db, schema_sql, err) && !db_exec(&w->db, schema_doc_sql, err) &&
 	    !db_exec(&w->db, saved_queries_sql, err) && !writer_dictionary(w, model, err) &&

@@ -4,7 +4,7 @@
  * A descriptor that cannot be closed yet is kept with its file, unlocked, until the last database
  * of that file is closed; whoever locks the file meanwhile is given it.
  */
-#include "open_files.h"
+#include "torchless/open_files.h"
 
 #include "torchless/mem.h"
 
@@ -128,6 +128,22 @@ bool open_files_has_lock(const char *path)
 	return has;
 }
 
+/* For writing, which some file systems want of who locks; a file that cannot be written is locked
+ * too. */
+static int open_to_lock(const char *path, struct stat *st)
+{
+	const int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+	int fd = open(path, O_RDWR | flags);
+
+	if (fd < 0 && (errno == EACCES || errno == EROFS || errno == EPERM || errno == ETXTBSY))
+		fd = open(path, O_RDONLY | flags);
+	if (fd >= 0 && fstat(fd, st)) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
 /* The file and a descriptor of it, one that is kept if there is; NULL and why in *code. */
 static struct open_file *take(const char *path, int *fd, int *code)
 {
@@ -147,15 +163,23 @@ static struct open_file *take(const char *path, int *fd, int *code)
 		*fd = f->kept[--f->n_kept];
 		return f;
 	}
-	*fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY);
-	if (*fd < 0 || fstat(*fd, &st)) {
+	*fd = open_to_lock(path, &st);
+	if (*fd < 0) {
 		*code = errno;
 		return NULL;
 	}
 	return find_or_add(&st);
 }
 
-static int lock(const char *path, int *fd)
+/* Whether the name still means the file: who had the lock before may have given it another. */
+static bool is_still(const char *path, const struct open_file *f)
+{
+	struct stat st;
+
+	return !stat(path, &st) && st.st_dev == f->dev && st.st_ino == f->ino;
+}
+
+static int lock(const char *path, int *fd, bool *held)
 {
 	int code = 0;
 	struct open_file *f = take(path, fd, &code);
@@ -166,26 +190,73 @@ static int lock(const char *path, int *fd)
 	 * Another process may have given the name to a file that is locked here.  And where files
 	 * cannot be locked, SQLite's own locks must do.
 	 */
-	if (f->lock_fd < 0 && (!flock(*fd, LOCK_EX | LOCK_NB) || errno != EWOULDBLOCK)) {
+	*held = f->lock_fd < 0 && !flock(*fd, LOCK_EX | LOCK_NB);
+	if (f->lock_fd < 0 && (*held || errno != EWOULDBLOCK) && is_still(path, f)) {
 		f->lock_fd = *fd;
 		return 0;
 	}
+	if (*held)
+		flock(*fd, LOCK_UN);
+	*held = false;
 	keep(f, *fd);
 	settle(f);
 	return EWOULDBLOCK;
 }
 
-int open_files_lock(const char *path, int *fd)
+static int lock_file(const char *path, int *fd, bool *held)
 {
 	int code;
 
 	*fd = -1;
 	pthread_mutex_lock(&mutex);
-	code = lock(path, fd);
+	code = lock(path, fd, held);
 	pthread_mutex_unlock(&mutex);
 	if (code)
 		*fd = -1;
 	return code;
+}
+
+int open_files_lock(const char *path, int *fd)
+{
+	bool held = false;
+
+	return lock_file(path, fd, &held);
+}
+
+bool open_files_lock_surely(const char *path, int *fd)
+{
+	bool held = false;
+
+	if (!lock_file(path, fd, &held) && held)
+		return true;
+	open_files_unlock(*fd);
+	*fd = -1;
+	return false;
+}
+
+/* A file that this process has open is not opened again: closing that would drop locks. */
+static bool is_locked(const char *path)
+{
+	struct stat st;
+	struct open_file *f = stat(path, &st) ? NULL : find(&st);
+	int fd = f ? -1 : open_to_lock(path, &st);
+	bool locked = f && f->lock_fd >= 0;
+
+	if (fd < 0)
+		return locked;
+	locked = flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK;
+	close(fd);
+	return locked;
+}
+
+bool open_files_is_locked(const char *path)
+{
+	bool locked;
+
+	pthread_mutex_lock(&mutex);
+	locked = is_locked(path);
+	pthread_mutex_unlock(&mutex);
+	return locked;
 }
 
 void open_files_unlock(int fd)

@@ -11,87 +11,9 @@
 #include "torchless/mem.h"
 #include "torchless/trace.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 
 /* ---- opening ------------------------------------------------------------------------------- */
-
-/* "file:" URI of a path: '?', '#' and '%' would end or change it. */
-static void add_uri(struct text *uri, const char *path, const char *options)
-{
-	const char *c;
-
-	text_adds(uri, "file:");
-	/* "//" at the start would be read as an authority. */
-	if (path[0] == '/' && path[1] == '/')
-		text_adds(uri, "///");
-	for (c = path; *c; c++) {
-		if (strchr("?#%", *c))
-			text_addf(uri, "%%%02X", (unsigned)*c);
-		else
-			text_addc(uri, *c);
-	}
-	text_adds(uri, options);
-}
-
-static int open_with(struct recording *r, const char *options, struct err *err)
-{
-	struct text uri = { 0 };
-	int64_t n;
-	int ret;
-
-	add_uri(&uri, r->path, options);
-	ret = db_open(&r->db, uri.data, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, err);
-	text_release(&uri);
-	free(r->db.path);
-	r->db.path = mem_strdup(r->path);
-	if (ret)
-		return ret;
-	recording_guard(r);
-	sqlite3_busy_timeout(r->db.handle, 2000);
-	return db_int(&r->db, "SELECT count(*) FROM sqlite_schema", &n, err);
-}
-
-/* Whether a log lies beside the file: without it the file may lack rows, or hold half of some. */
-static bool has_log(const char *path)
-{
-	struct text log = { 0 };
-	struct stat st;
-	bool found;
-
-	text_addf(&log, "%s-wal", path);
-	found = !stat(log.data, &st) && st.st_size > 0;
-	text_release(&log);
-	return found;
-}
-
-static int open_database(struct recording *r, struct err *err)
-{
-	struct err first = { 0 };
-	int code;
-
-	if (!open_with(r, "?mode=ro", &first))
-		return recording_file_identify(&r->db, r->path, err);
-	code = sqlite3_errcode(r->db.handle);
-	db_close(&r->db);
-	/* A folder that cannot be written has no place for the shared memory of a log. */
-	if ((code == SQLITE_CANTOPEN || code == SQLITE_READONLY) && has_log(r->path))
-		return err_set(err, ERR_IO,
-			       "%s has a log, %s-wal, which cannot be read in a folder that cannot "
-			       "be written: copy both to another one",
-			       r->path, r->path);
-	if ((code == SQLITE_CANTOPEN || code == SQLITE_READONLY) &&
-	    !open_with(r, "?mode=ro&immutable=1", err))
-		return recording_file_identify(&r->db, r->path, err);
-	if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)
-		return err_set(err, ERR_FORMAT, "%s is damaged: %s", r->path,
-			       code == SQLITE_CORRUPT ? "its pages contradict each other"
-						      : "its header is not a database's");
-	return err_set(err, first.code, "%s", first.message);
-}
 
 /*
  * What lists and checks saved queries, for recordings made before they had topics, notes and
@@ -114,12 +36,16 @@ static int add_missing_views(struct recording *r, struct err *err)
 	return ret || !is_old ? ret : db_exec(&r->db, saved_queries_of_old, err);
 }
 
-void recording_guard(struct recording *r)
+/* Before the first statement over the file; of another connection where a journal is rolled back.
+ */
+static void guard(struct db *db, void *ctx)
 {
-	r->db.limits = &r->limits;
-	limits_install(&r->limits, r->db.handle);
+	struct recording *r = ctx;
+
+	db->limits = &r->limits;
+	limits_install(&r->limits, db->handle);
 	r->authorizer.allows_all = true;
-	authorizer_install(&r->authorizer, &r->limits, r->db.handle);
+	authorizer_install(&r->authorizer, &r->limits, db->handle);
 }
 
 /* What sorting and joining need stays in memory, which is limited; the disk is not. */
@@ -129,7 +55,7 @@ static int open_guarded(struct recording *r, struct err *err)
 	int ret;
 
 	limits_enter(&r->limits, LIMIT_LOOKUP, LIMITS_LOOKUP_NS, LIMITS_LOOKUP_LENGTH, &outer);
-	ret = open_database(r, err);
+	ret = recording_file_open(&r->db, r->path, guard, r, err);
 	if (!ret)
 		ret = db_exec(&r->db, "PRAGMA temp_store = MEMORY", err);
 	if (!ret)
@@ -142,11 +68,8 @@ static int open_guarded(struct recording *r, struct err *err)
 struct recording *recording_open_within(const char *path, const struct recording_limits *limits,
 					struct err *err)
 {
-	struct recording *r;
+	struct recording *r = mem_calloc(1, sizeof(*r));
 
-	if (recording_file_check(path, err))
-		return NULL;
-	r = mem_calloc(1, sizeof(*r));
 	r->path = mem_strdup(path);
 	r->limits.interrupted = limits ? limits->interrupted : NULL;
 	recording_allow(r, limits ? limits->max_ns : 0);

@@ -19,9 +19,6 @@ struct recording {
 	int64_t asked;             /* bytes that a question of the program's own was given */
 };
 
-/* Put the connection that was opened under the limits, before its first statement. */
-void recording_guard(struct recording *r);
-
 /*
  * The name among the rows of `names_sql` that is nearest to `name`; "" when none is near.
  */

@@ -6,12 +6,30 @@
 
 #include "db.h"
 
+struct trace_target;
+
 /*
  * Make the file `path` an empty recording: `scripts` (SQL, ended by NULL) run in a new file beside
- * it, which then takes its name.  A file that was there is kept as `path`.old, its write-ahead log
- * folded in.  On failure `path` is as it was.  ERR_IO.
+ * it, which then takes its name; the caller has its lock in *lock_fd, from the first moment on that
+ * the name means it.  A file that was there is kept as `path`.old, its write-ahead log folded in;
+ * it has to be `target`, if that is known.  On failure `path` is as it was, and *lock_fd -1.
+ * ERR_IO, ERR_FORMAT.  In place.c.
  */
-int recording_file_create(const char *path, const char *const *scripts, struct err *err);
+int recording_file_create(const char *path, const struct trace_target *target,
+			  const char *const *scripts, int *lock_fd, struct err *err);
+
+/*
+ * Open the recording `path` read-only, with its log, or after its journal was rolled back into it.
+ * `opened` is called with `ctx` after SQLite has opened the file and before it reads of it, maybe
+ * more than once: it limits what a statement may take.  ERR_IO, ERR_FORMAT; the caller closes `db`
+ * in any case.  In open.c.
+ */
+int recording_file_open(struct db *db, const char *path, void (*opened)(struct db *db, void *ctx),
+			void *ctx, struct err *err);
+
+/* The first `n` bytes of the file, zeros behind its end.  ERR_IO. */
+#define RECORDING_HEAD 100 /* bytes of an SQLite database's header */
+int recording_file_head(const char *path, char *head, int n, struct err *err);
 
 /*
  * Whether `path` can be a recording, before SQLite (which takes an empty file for an empty

@@ -9,6 +9,9 @@
 #include "writer.h"
 
 #include "recording_file.h"
+#include "schema_check.h"
+
+#include "torchless/side_files.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -259,9 +262,16 @@ static bool is_blank(struct trace_writer *w)
 static int resume(struct trace_writer *w, const char *path, int64_t n_runs, struct progress *p,
 		  struct err *err)
 {
-	if (recording_file_check(path, err) || writer_open(w, path, err))
+	int64_t n;
+
+	/* Before the schema is known to be a recording's, nothing runs that could use it. */
+	if (recording_file_check(path, err) || recording_file_lock(path, &w->lock_fd, err) ||
+	    side_files_check(path, NULL, err) || writer_open(w, path, err) ||
+	    recording_file_identify(&w->db, path, err) ||
+	    db_int(&w->db, "SELECT count(*) FROM sqlite_schema", &n, err))
 		return err->code;
-	if (recording_file_identify(&w->db, path, err))
+	db_trust(&w->db, false);
+	if (schema_check(&w->db, path, err))
 		return err->code;
 	if (sqlite3_db_readonly(w->db.handle, "main") == 1)
 		return err_set(err, ERR_IO, "%s cannot be written: it is read-only", path);
@@ -273,13 +283,28 @@ static int resume(struct trace_writer *w, const char *path, int64_t n_runs, stru
 	return p->n_done == n_runs && p->closed ? 0 : take_up(w, p, err);
 }
 
+/* Nothing is lost with it, and nobody wants it kept as FILE.old.  It goes while the lock is held.
+ */
+static struct trace_writer *begin_again(struct trace_writer *blank, const char *path,
+					const struct program *p, const struct trace_model *model,
+					const struct trace_options *opt, struct err *err)
+{
+	struct trace_options again = *opt;
+
+	db_close(&blank->db);
+	unlink(path);
+	side_files_remove(path);
+	writer_free(blank);
+	again.target = (struct trace_target){ .is_known = true };
+	return trace_writer_new(path, p, model, &again, err);
+}
+
 int trace_writer_resume(const char *path, const struct program *p, const struct trace_model *model,
 			const struct trace_options *opt, int64_t n_runs, int64_t *n_done,
 			struct trace_writer **w, struct err *err)
 {
 	struct progress progress = { 0 };
 	struct trace_writer *made = writer_make(p, model, opt, err);
-	bool blank = false;
 
 	*w = NULL;
 	*n_done = 0;
@@ -290,15 +315,13 @@ int trace_writer_resume(const char *path, const struct program *p, const struct 
 		return err->code;
 	}
 	*n_done = progress.n_done;
-	blank = is_blank(made);
-	if (blank || (progress.n_done == n_runs && progress.closed))
+	if (is_blank(made)) {
+		*w = begin_again(made, path, p, model, opt, err);
+		return *w ? 0 : err->code;
+	}
+	if (progress.n_done == n_runs && progress.closed)
 		writer_free(made);
 	else
 		*w = made;
-	if (!blank)
-		return 0;
-	/* Nothing is lost with it, and nobody wants it kept as FILE.old. */
-	unlink(path);
-	*w = trace_writer_new(path, p, model, opt, err);
-	return *w ? 0 : err->code;
+	return 0;
 }

@@ -8,12 +8,13 @@
 #include "writer.h"
 
 #include "load.h"
-#include "open_files.h"
 #include "recording_file.h"
 
 #include "torchless/clock.h"
 #include "torchless/mem.h"
+#include "torchless/open_files.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,9 +45,9 @@ static int insert_meta(struct trace_writer *w, struct err *err)
 
 int writer_open(struct trace_writer *w, const char *path, struct err *err)
 {
+	assert(w->lock_fd >= 0 && "only who has the lock opens a recording for writing");
 	/* One thread at a time writes: no lock around every call. */
-	if (recording_file_lock(path, &w->lock_fd, err) ||
-	    db_open(&w->db, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, err))
+	if (db_open(&w->db, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, err))
 		return err->code;
 	/* Somebody may look at the file as soon as it has its name: that takes but a moment. */
 	sqlite3_busy_timeout(w->db.handle, READER_MS);
@@ -55,6 +56,8 @@ int writer_open(struct trace_writer *w, const char *path, struct err *err)
 
 int writer_start(struct trace_writer *w, struct err *err)
 {
+	/* It is this program's by now, whose CHECKs call functions. */
+	db_trust(&w->db, true);
 	return db_exec(&w->db, recording_pragmas, err);
 }
 
@@ -64,9 +67,10 @@ static int create_file(struct trace_writer *w, const char *path, struct err *err
 					       NULL };
 
 	/* A log without a run need not reach the disk; once it is folded in, all of it has to. */
-	if (recording_file_create(path, scripts, err) || writer_open(w, path, err) ||
-	    writer_start(w, err) || db_exec(&w->db, "PRAGMA synchronous = OFF", err) ||
-	    writer_begin(w, err) || insert_meta(w, err) || writer_insert_settings(w, err) ||
+	if (recording_file_create(path, &w->opt.target, scripts, &w->lock_fd, err) ||
+	    writer_open(w, path, err) || writer_start(w, err) ||
+	    db_exec(&w->db, "PRAGMA synchronous = OFF", err) || writer_begin(w, err) ||
+	    insert_meta(w, err) || writer_insert_settings(w, err) ||
 	    writer_dictionary(w, &w->model, err) || writer_commit(w, err))
 		return err->code;
 	return db_exec(&w->db, "PRAGMA synchronous = NORMAL", err);
@@ -168,8 +172,7 @@ static int leave_log(struct trace_writer *w, struct err *err)
 			held ? "PRAGMA journal_mode = DELETE"
 			     : "PRAGMA synchronous = OFF; PRAGMA journal_mode = DELETE",
 			&busy);
-	if (busy.code && (sqlite3_errcode(w->db.handle) & 0xff) != SQLITE_BUSY &&
-	    (sqlite3_errcode(w->db.handle) & 0xff) != SQLITE_LOCKED)
+	if (busy.code && db_code(&w->db) != SQLITE_BUSY && db_code(&w->db) != SQLITE_LOCKED)
 		return err_set(err, busy.code, "%s", busy.message);
 	return 0;
 }

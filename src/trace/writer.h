@@ -335,7 +335,7 @@ struct trace_writer *writer_make(const struct program *p, const struct trace_mod
 				 const struct trace_options *opt, struct err *err);
 void writer_free(struct trace_writer *w);
 
-/* Lock and open the file; then have SQLite write it as a recording is written. */
+/* Open the file, of which w->lock_fd is; then have SQLite write it as a recording is written. */
 int writer_open(struct trace_writer *w, const char *path, struct err *err);
 int writer_start(struct trace_writer *w, struct err *err);
 

@@ -70,12 +70,14 @@ int trace_open(struct trace_command *c, bool needs_tokenizer,
 	       void (*progress)(void *ctx, const struct record_progress *p), struct err *err)
 {
 	struct invocation *in = c->in;
+	struct trace_target target = trace_target_look(option_text(in, OPT_OUTPUT, "trace.db"));
 	struct record_options o;
 	int result;
 
 	if (check_capture(in, err) || generate_open(in, needs_tokenizer, err))
 		return err->code;
 	o = record_options(c);
+	o.target = target;
 	if (in->err.is_terminal && !option_on(in, OPT_QUIET)) {
 		c->bar.ui = &in->err;
 		o.progress = progress;

@@ -3,14 +3,15 @@
  *
  * POSIX drops every lock that a process has on a file as soon as the process closes any descriptor
  * of it, and SQLite's locks are such: after that another process may delete the log of a recording
- * that is being written here.  SQLite keeps count of its own descriptors.  Hence one rule for this
- * folder: a file that may be a database is opened by db_open(), or locked here, and nowhere else.
+ * that is being written here.  SQLite keeps count of its own descriptors.  Hence one rule: a
+ * file that may be a database is opened by SQLite and entered here, or locked here, and nowhere
+ * else.
  *
  * Files are known by device and inode, so another name of one is no way around.  Any thread may
  * call.
  */
-#ifndef TORCHLESS_TRACE_OPEN_FILES_H
-#define TORCHLESS_TRACE_OPEN_FILES_H
+#ifndef TORCHLESS_OPEN_FILES_H
+#define TORCHLESS_OPEN_FILES_H
 
 #include <stdbool.h>
 
@@ -30,9 +31,16 @@ bool open_files_has_lock(const char *path);
 /*
  * Become the one process, and in it the one writer, that writes the file `path`: the lock in *fd,
  * which ends with the process however that ends.  0; EWOULDBLOCK when the lock is taken, here or
- * elsewhere; why the file does not open.  *fd is -1 unless 0.
+ * elsewhere, or the name means another file by now; why the file does not open.  *fd is -1 unless
+ * 0. Where files cannot be locked the answer is 0 as well: SQLite's locks must do.
  */
 int open_files_lock(const char *path, int *fd);
+
+/* The same, and whether nobody else has the lock for sure. */
+bool open_files_lock_surely(const char *path, int *fd);
+
+/* Whether somebody writes the file, here or elsewhere; looking leaves no trace. */
+bool open_files_is_locked(const char *path);
 
 /* Give the lock back; -1 is fine. */
 void open_files_unlock(int fd);
