@@ -331,9 +331,10 @@ int recorder_close(struct recorder *r, int result, struct err *err)
 {
 	struct err late = { 0 };
 	struct stat st;
+	bool has_file = r->writer != NULL;
 	int closed = 0;
 
-	if (r->writer) {
+	if (has_file) {
 		r->totals = trace_writer_totals(r->writer);
 		warn_of_budget(r, trace_writer_cut(r->writer));
 		session_remove_hook(&r->generation.session, trace_writer_hook(r->writer));
@@ -344,7 +345,7 @@ int recorder_close(struct recorder *r, int result, struct err *err)
 		r->totals.file_bytes = (int64_t)st.st_size;
 	if (result == 0 && closed)
 		*err = late;
-	if (err->code == ERR_IO)
+	if (has_file && err->code == ERR_IO)
 		name_log(r, err);
 	return result ? result : closed;
 }

@@ -39,10 +39,14 @@ static int open_with(struct reader *r, const char *options, struct err *err)
 	return first_read(r->db, err);
 }
 
-/* Opened for writing, SQLite rolls the journal back before it reads the first page. */
+/*
+ * Opened for writing, SQLite rolls the journal back before it reads the first page.  Then what the
+ * writer was at is done: one file without a log; that it cannot be is no reason not to read it.
+ */
 static int roll_back(struct reader *r, struct err *err)
 {
 	struct db db = { 0 };
+	struct err ignored = { 0 };
 	int fd = -1, ret = recording_file_lock(r->path, &fd, err);
 
 	/* Who was in the way may have rolled it back. */
@@ -58,6 +62,8 @@ static int roll_back(struct reader *r, struct err *err)
 			ret = err_set(err, ERR_IO, "it cannot be written");
 		if (!ret)
 			ret = first_read(&db, err);
+		if (!ret)
+			db_exec(&db, "PRAGMA journal_mode = DELETE", &ignored);
 		db_close(&db);
 	}
 	open_files_unlock(fd);
