@@ -116,6 +116,8 @@ $(BUILD)/tests/%: tests/%.c $(LIB) $(BUILD)/flags
 
 # A test that says how much memory there is.
 $(BUILD)/tests/unit/test_session: LDFLAGS += -Wl,--wrap=mem_available_bytes
+# One that plays a file system without second names.
+$(BUILD)/tests/unit/test_recording_file: LDFLAGS += -Wl,--wrap=link
 
 ## extension: build torchless.so, the SQL functions for sqlite3's .load and Python's load_extension
 # src/inspect and what it stands on, compiled again: SQLite is called through the host's table.

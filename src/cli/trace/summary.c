@@ -250,6 +250,11 @@ void summary_add_file(struct text *t, const struct trace_command *c, const struc
 		  mem_format_bytes(c->recorder.totals.file_bytes, size, sizeof(size)), dot,
 		  ui_format_count(c->recorder.totals.n_calls, calls, sizeof(calls)), dot,
 		  ui_format_count(c->recorder.totals.n_values, values, sizeof(values)));
+	if (!c->drops_old)
+		return;
+	summary_add_label(t, ui, "kept");
+	ui_add_clipped(t, ui, c->recorder.opt.path, strlen(c->recorder.opt.path), 40);
+	text_adds(t, ".old, in place of what it was\n");
 }
 
 void summary_add_next(struct text *t, const struct trace_command *c, const struct ui *ui,

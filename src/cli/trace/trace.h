@@ -21,6 +21,7 @@ struct trace_command {
 	struct bar bar;
 	const char **words; /* of the command line, as far as they may be kept */
 	char engine[64];    /* what recordings call this program */
+	bool drops_old;     /* what PATH.old was goes when PATH takes its place */
 };
 
 /* ---- open.c ------------------------------------------------------------------------------- */
