@@ -31,6 +31,7 @@
 struct place {
 	const char *path;
 	struct trace_target target; /* what is there */
+	bool is_blank;              /* and is not worth keeping */
 	char *old;                  /* the name that it is kept under */
 	char *fresh;                /* and that of the new file, until it has its own */
 	int old_fd, fresh_fd;       /* their locks; -1: none */
@@ -112,6 +113,59 @@ static int check_target(const struct place *p, struct err *err)
 	return check_old_name(p->old, err) ? err->code : side_files_regular(p->path, err);
 }
 
+/* ---- a recording of nothing ------------------------------------------------------------------ */
+
+enum { APPLICATION_ID_AT = 68, PAGE_COUNT_AT = 28, PAGE_BYTES = 8192, MOST_BYTES = 1 << 20 };
+
+static int64_t number_at(const char *head, int at)
+{
+	const unsigned char *b = (const unsigned char *)head + at;
+
+	return (int64_t)b[0] << 24 | (int64_t)b[1] << 16 | (int64_t)b[2] << 8 | b[3];
+}
+
+static bool has_no_run(const char *path)
+{
+	struct db db = { 0 };
+	struct err ignored = { 0 };
+	int64_t n = 1;
+
+	if (db_open_with(&db, path, SQLITE_OPEN_READONLY, "mode=ro&immutable=1", &ignored) ||
+	    schema_check(&db, path, &ignored) ||
+	    db_int(&db, "SELECT EXISTS(SELECT 1 FROM run)", &n, &ignored))
+		n = 1;
+	db_close(&db);
+	return n == 0;
+}
+
+/* Killed before its first run: nobody wants it kept, least of all in place of what is. */
+static bool is_blank(const char *path)
+{
+	struct err ignored = { 0 };
+	enum side_journal journal;
+	struct stat st;
+
+	return !lstat(path, &st) && S_ISREG(st.st_mode) && st.st_size <= MOST_BYTES &&
+	       !side_files_check(path, &journal, &ignored) && journal == JOURNAL_NONE &&
+	       !side_files_has_log(path) && !recording_file_check(path, &ignored) &&
+	       has_no_run(path);
+}
+
+/* Nothing that somebody could miss: no byte, the beginning of a recording, one without a run. */
+static bool is_leftover(const char *path, const struct stat *st)
+{
+	struct err ignored = { 0 };
+	char head[RECORDING_HEAD];
+
+	if (!st->st_size)
+		return true;
+	if (st->st_size > MOST_BYTES || recording_file_check(path, &ignored) ||
+	    recording_file_head(path, head, sizeof(head), &ignored) ||
+	    number_at(head, APPLICATION_ID_AT) != RECORDING_APPLICATION_ID)
+		return false;
+	return number_at(head, PAGE_COUNT_AT) * PAGE_BYTES > st->st_size || has_no_run(path);
+}
+
 /* ---- the new file ---------------------------------------------------------------------------- */
 
 /* A name that nobody has, and the lock on it; SQLite would say of a read-only folder that there is
@@ -119,14 +173,15 @@ static int check_target(const struct place *p, struct err *err)
 static int make_fresh(struct place *p, struct err *err)
 {
 	char suffix[48];
-	int i, fd;
+	int i, fd, code = EEXIST;
 
 	for (i = 0; i < 16; i++) {
 		snprintf(suffix, sizeof(suffix), i ? ".new-%ld-%d" : ".new-%ld", (long)getpid(), i);
 		free(p->fresh);
 		p->fresh = join(p->path, suffix);
 		fd = open(p->fresh, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
-		if (fd < 0 && errno != EEXIST)
+		code = fd < 0 ? errno : EEXIST;
+		if (fd < 0 && code != EEXIST)
 			break;
 		if (fd < 0)
 			continue;
@@ -135,10 +190,9 @@ static int make_fresh(struct place *p, struct err *err)
 		if (!open_files_lock(p->fresh, &p->fresh_fd))
 			return 0;
 	}
-	i = errno;
 	free(p->fresh);
 	p->fresh = NULL;
-	return err_set(err, ERR_IO, "%s cannot be written: %s", p->path, strerror(i));
+	return err_set(err, ERR_IO, "%s cannot be written: %s", p->path, strerror(code));
 }
 
 /* A sentence that begins with a name nobody has heard of, without it. */
@@ -219,7 +273,10 @@ static int lock_old(struct place *p, struct err *err)
 	/* What cannot even be read (another user's, a link to nowhere) is renamed all the same. */
 	if (open_files_lock(p->path, &p->old_fd) == EWOULDBLOCK)
 		return refuse_busy(p->path, err);
-	return check_same(p, err) ? err->code : settle_old(p->path, err);
+	if (check_same(p, err) || settle_old(p->path, err))
+		return err->code;
+	p->is_blank = p->old_fd >= 0 && is_blank(p->path);
+	return 0;
 }
 
 /* ---- the name -------------------------------------------------------------------------------- */
@@ -283,9 +340,14 @@ static int replace_by_moving(const struct place *p, struct err *err)
 /* The name is that of the old file, and in the next moment that of the new one. */
 static int replace(const struct place *p, struct err *err)
 {
-	char *second = join(p->fresh, "-old");
+	char *second;
 	int code;
 
+	if (p->is_blank) {
+		side_files_remove(p->path);
+		return rename(p->fresh, p->path) ? fail_name(p, errno, err) : 0;
+	}
+	second = join(p->fresh, "-old");
 	if (link(p->path, second)) {
 		free(second);
 		return replace_by_moving(p, err);
@@ -323,44 +385,6 @@ static int take(const struct place *p, struct err *err)
 }
 
 /* ---- what a kill left ------------------------------------------------------------------------ */
-
-enum { APPLICATION_ID_AT = 68, PAGE_COUNT_AT = 28, PAGE_BYTES = 8192, MOST_BYTES = 1 << 20 };
-
-static int64_t number_at(const char *head, int at)
-{
-	const unsigned char *b = (const unsigned char *)head + at;
-
-	return (int64_t)b[0] << 24 | (int64_t)b[1] << 16 | (int64_t)b[2] << 8 | b[3];
-}
-
-static bool has_no_run(const char *path)
-{
-	struct db db = { 0 };
-	struct err ignored = { 0 };
-	int64_t n = 1;
-
-	if (db_open_with(&db, path, SQLITE_OPEN_READONLY, "mode=ro&immutable=1", &ignored) ||
-	    schema_check(&db, path, &ignored) ||
-	    db_int(&db, "SELECT EXISTS(SELECT 1 FROM run)", &n, &ignored))
-		n = 1;
-	db_close(&db);
-	return n == 0;
-}
-
-/* Nothing that somebody could miss: no byte, the beginning of a recording, one without a run. */
-static bool is_leftover(const char *path, const struct stat *st)
-{
-	struct err ignored = { 0 };
-	char head[RECORDING_HEAD];
-
-	if (!st->st_size)
-		return true;
-	if (st->st_size > MOST_BYTES || recording_file_check(path, &ignored) ||
-	    recording_file_head(path, head, sizeof(head), &ignored) ||
-	    number_at(head, APPLICATION_ID_AT) != RECORDING_APPLICATION_ID)
-		return false;
-	return number_at(head, PAGE_COUNT_AT) * PAGE_BYTES > st->st_size || has_no_run(path);
-}
 
 static void sweep_file(const char *path)
 {

@@ -22,16 +22,16 @@ int recording_file_head(const char *path, char *head, int n, struct err *err)
 	int ret = 0, code = vfs->xFullPathname(vfs, path, vfs->mxPathname + 1, full);
 
 	/* SQLITE_OK_SYMLINK is success too. */
-	if ((code & 0xff) == SQLITE_OK) {
+	if (!db_failed(code)) {
 		name = sqlite3_create_filename(full, "", "", 0, NULL);
 		errno = 0;
 		code = name ? vfs->xOpen(vfs, name, f, SQLITE_OPEN_READONLY | SQLITE_OPEN_MAIN_DB,
 					 NULL)
 			    : SQLITE_NOMEM;
 	}
-	if ((code & 0xff) == SQLITE_OK)
+	if (!db_failed(code))
 		code = f->pMethods->xRead(f, head, n, 0);
-	if ((code & 0xff) != SQLITE_OK && code != SQLITE_IOERR_SHORT_READ)
+	if (db_failed(code) && code != SQLITE_IOERR_SHORT_READ)
 		ret = err_set(err, ERR_IO, "%s: %s", path,
 			      errno ? strerror(errno) : sqlite3_errstr(code));
 	if (f->pMethods)
