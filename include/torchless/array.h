@@ -157,8 +157,8 @@ void array_value_release(struct array_value *v);
 const char *array_value_text(const struct array_value *v);
 
 /*
- * Computes `result`, which begins as ARRAY_NULL (perhaps with a watch), from n arguments of the kinds that its table
- * promises.  On failure nothing is there to release.
+ * Computes `result`, which begins as ARRAY_NULL (perhaps with a watch), from n arguments of the
+ * kinds that its table promises.  On failure nothing is there to release.
  */
 typedef int array_fn(struct array_value *args, int n, struct array_value *result, struct err *err);
 

@@ -67,7 +67,8 @@ static int read_names(struct inspect *in, struct err *err)
 	while ((ret = inspect_step(in, s, err)) > 0) {
 		int64_t id = sqlite3_column_int64(s, 0);
 
-		ret = inspect_keep(&kept, NAME_BYTES + 3 * (int64_t)sqlite3_column_bytes(s, 1), err);
+		ret = inspect_keep(&kept, NAME_BYTES + 3 * (int64_t)sqlite3_column_bytes(s, 1),
+				   err);
 		if (ret)
 			break;
 		if (sqlite3_column_int(s, 3))

@@ -189,9 +189,9 @@ static int check_size(struct inspect *in, const struct stored *s, struct err *er
 
 	if (s->raw_bytes <= SMALL_BYTES)
 		return 0;
-	if (inspect_prepare(in,
-			    "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
-			    &q, err))
+	if (inspect_prepare(
+		    in, "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
+		    &q, err))
 		return err->code;
 	ret = inspect_step(in, q, err);
 	if (ret > 0)

@@ -1,9 +1,10 @@
 /*
  * limits.c -- see limits.h.
  *
- * SQLite asks back while it runs a statement, and the authorizer while one is compiled.  It does not
- * while it is inside of one function, so those that are slow are our own (slow.c) and texts are as
- * long as the time allows; docs/decisions/0017-limits-from-the-first-statement.md has the numbers.
+ * SQLite asks back while it runs a statement, and the authorizer while one is compiled.  It does
+ * not while it is inside of one function, so those that are slow are our own (slow.c) and texts are
+ * as long as the time allows; docs/decisions/0017-limits-from-the-first-statement.md has the
+ * numbers.
  */
 #include "limits.h"
 
@@ -183,6 +184,9 @@ int limits_step(struct limits *l, sqlite3_stmt *s)
 	limits_watch(l);
 	code = sqlite3_step(s);
 	limits_unwatch(l);
+	/* What a function could not finish is neither a row nor the end of them. */
+	if ((code == SQLITE_ROW || code == SQLITE_DONE) && l->stop && l->stop != LIMIT_REST)
+		return SQLITE_INTERRUPT;
 	return code;
 }
 

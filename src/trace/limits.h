@@ -29,14 +29,15 @@ enum limit {
 
 struct limits {
 	sqlite3 *handle;
-	const volatile int *interrupted;              /* may be NULL */
-	int64_t ns[LIMIT_COUNT], due[LIMIT_COUNT];    /* due: of clock_ns(); 0: never */
-	enum limit stop;                              /* the one that was reached */
-	int depth;                                    /* scopes that are open */
-	int length;                                   /* of a text or blob; 0: no scope says */
-	struct scratch *scratch;                      /* of slow.c */
+	const volatile int *interrupted;           /* may be NULL */
+	int64_t ns[LIMIT_COUNT], due[LIMIT_COUNT]; /* due: of clock_ns(); 0: never */
+	enum limit stop;                           /* the one that was reached */
+	int depth;                                 /* scopes that are open */
+	int length;                                /* of a text or blob; 0: no scope says */
+	struct scratch *scratch;                   /* of slow.c */
 
-	/* For the thread that watches: what is due first of what SQLite runs; 0: it runs nothing. */
+	/* For the thread that watches: what is due first of what SQLite runs; 0: it runs nothing.
+	 */
 	_Atomic int64_t watched_due;
 	_Atomic int watched_limit;
 	int64_t interrupt_seen; /* by that thread */

@@ -285,8 +285,7 @@ static int step_rows(struct recording *r, struct running *run, struct err *err)
 
 	limits_begin(&r->limits, LIMIT_ROW, q->max_wait_ns);
 	while (!ret && (code = limits_step(&r->limits, run->stmt)) != SQLITE_DONE) {
-		/* What a function could not finish is no row, whatever it returned. */
-		if (code != SQLITE_ROW || r->limits.stop)
+		if (code != SQLITE_ROW)
 			return fail_query(r, err);
 		ret = read_row(r, run, err);
 		if (!ret && q->row)

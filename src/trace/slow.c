@@ -143,17 +143,19 @@ static void replace(sqlite3_context *ctx, int n, sqlite3_value **args)
 	const unsigned char *at;
 	sqlite3_str *out;
 
-	if (any_null(n, args) || is_over(ctx))
+	if (any_null(n - 1, args) || is_over(ctx))
 		return;
 	in = text_of(args[0]);
 	what = text_of(args[1]);
+	if (what.data && !*what.data) {
+		sqlite3_result_value(ctx, args[0]);
+		return;
+	}
+	if (any_null(n, args))
+		return;
 	by = text_of(args[2]);
 	if (!in.data || !what.data || !by.data) {
 		sqlite3_result_error_nomem(ctx);
-		return;
-	}
-	if (!*what.data) {
-		sqlite3_result_value(ctx, args[0]);
 		return;
 	}
 	out = sqlite3_str_new(sqlite3_context_db_handle(ctx));
@@ -280,7 +282,8 @@ static sqlite3_stmt *patch_statement(struct limits *l)
 		*s = (struct scratch){ 0 };
 	}
 	if (!s->db)
-		sqlite3_open_v2(":memory:", &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY, NULL);
+		sqlite3_open_v2(":memory:", &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY,
+				NULL);
 	if (!s->patch)
 		sqlite3_prepare_v2(s->db, "SELECT json_patch(?1, ?2)", -1, &s->patch, NULL);
 	return s->patch;
@@ -334,9 +337,9 @@ static const struct {
 	int n_args;
 	void (*run)(sqlite3_context *ctx, int n, sqlite3_value **args);
 } functions[] = {
-	{ "instr", 2, instr }, { "replace", 3, replace },       { "trim", 1, trim },
-	{ "trim", 2, trim },   { "ltrim", 1, ltrim },           { "ltrim", 2, ltrim },
-	{ "rtrim", 1, rtrim }, { "rtrim", 2, rtrim },           { "json_patch", 2, json_patch },
+	{ "instr", 2, instr }, { "replace", 3, replace }, { "trim", 1, trim },
+	{ "trim", 2, trim },   { "ltrim", 1, ltrim },     { "ltrim", 2, ltrim },
+	{ "rtrim", 1, rtrim }, { "rtrim", 2, rtrim },     { "json_patch", 2, json_patch },
 };
 
 void slow_replace(struct limits *l, sqlite3 *handle)

@@ -383,6 +383,155 @@ Test(query, memory_is_limited)
 	recording_close(r);
 }
 
+/* ---- functions that are replaced --------------------------------------------------------------
+ */
+
+/* Each answers as SQLite's own does. */
+Test(query, replaced_functions_answer_as_sqlite_does)
+{
+	static const char *const in[] = {
+		"NULL",
+		"''",
+		"'a'",
+		"'abcabc'",
+		"'aaab'",
+		"'\u00e4bc\u00e4'",
+		"X'616263'",
+		"X'C3A4C3A4'",
+		"X'80'",
+		"X'8061'",
+		"12321",
+		"1.5",
+		"X''",
+		"'  x  '",
+		"'\u65e5\u672c'",
+		"CAST(X'61C3' AS TEXT)",
+		"CAST(X'A4' AS TEXT)",
+	};
+	static const char *const calls[] = {
+		"instr(%s, %s)",  "replace(%s, %s, 'xy')",  "replace('aXb', %s, %s)",
+		"trim(%s, %s)",   "ltrim(%s, %s)",          "rtrim(%s, %s)",
+		"trim(%s) || %s", "ltrim(%s) || rtrim(%s)",
+	};
+	struct recording *r = open_or_fail();
+	sqlite3 *plain = NULL;
+	size_t n = sizeof(in) / sizeof(in[0]), i;
+
+	cr_assert(eq(int, sqlite3_open(":memory:", &plain), SQLITE_OK));
+	for (i = 0; i < n * n * sizeof(calls) / sizeof(calls[0]); i++) {
+		struct text sql = { 0 }, call = { 0 }, expected = { 0 };
+		sqlite3_stmt *s;
+
+		text_addf(&call, calls[i / (n * n)], in[i / n % n], in[i % n]);
+		text_addf(&sql, "SELECT typeof(%s) || quote(%s) a", call.data, call.data);
+		cr_assert(sqlite3_prepare_v2(plain, sql.data, -1, &s, NULL) == SQLITE_OK &&
+			  sqlite3_step(s) == SQLITE_ROW);
+		text_addf(&expected, "a:%s;", (const char *)sqlite3_column_text(s, 0));
+		cr_assert(eq(str, ask(r, sql.data), expected.data), "%s", sql.data);
+		sqlite3_finalize(s);
+		text_release(&sql);
+		text_release(&call);
+		text_release(&expected);
+	}
+	sqlite3_close(plain);
+	cr_assert(
+		eq(str,
+		   ask(r, "SELECT json_patch('{\"a\":1,\"b\":2}', '{\"a\":null,\"c\":3}') a, "
+			  "json_array(json_patch('{}', '{\"c\":3}')) b, json_patch(NULL, '{}') c, "
+			  "json_array(json_patch(NULL, '{}')) d"),
+		   "a|b|c|d:{\"b\":2,\"c\":3}|[{\"c\":3}]|NULL|[null];"));
+	cr_assert(strstr(ask(r, "SELECT json_patch('{', '{}')"), "! malformed JSON") != NULL);
+	recording_close(r);
+}
+
+/* A product of lengths would take hours: at once, or a sentence. */
+Test(query, no_function_takes_the_product_of_two_lengths)
+{
+	struct recording *r = open_or_fail();
+
+	cr_assert(eq(str,
+		     ask(r, "SELECT instr(hex(zeroblob(10000000)), hex(zeroblob(5000000)) || 1) a"),
+		     "a:0;"));
+	cr_assert(eq(str, ask(r, "SELECT length(replace(hex(zeroblob(1000000)), '0', '12')) a"),
+		     "a:4000000;"));
+	cr_assert(eq(str,
+		     ask(r, "SELECT trim(hex(zeroblob(100000)), replace(hex(zeroblob(100000)), "
+			    "'00', '\u00e4'))"),
+		     "! trim of 200000 by 100000 bytes takes too long"));
+	recording_close(r);
+}
+
+/* ---- limits from the first statement on -------------------------------------------------------
+ */
+
+static int count_rows(void *ctx, const struct rows *r, const struct cell *cells)
+{
+	(void)r;
+	(void)cells;
+	++*(int64_t *)ctx;
+	return 0;
+}
+
+Test(query, one_limit_holds_for_all_that_is_asked)
+{
+	volatile int interrupted = 0;
+	const struct recording_limits limits = { 300000000, &interrupted };
+	struct recording *r = recording_open_within(path, &limits, &err);
+	struct text sql = { 0 }, params = { 0 };
+	struct query q = { 0 };
+
+	cr_assert(r != NULL, "%s", err.message);
+	cr_assert(eq(int, recording_query(r, ENDLESS "SELECT max(i) FROM n", &q, &err), ERR_USAGE));
+	cr_assert(eq(str, err.message, "stopped after 0.3 s, the time limit"));
+	cr_assert(eq(int, recording_saved_query(r, "residual", &sql, &params, &err), ERR_USAGE));
+	cr_assert(eq(str, err.message, "stopped after 0.3 s, the time limit"));
+	recording_allow(r, 0);
+	cr_assert(eq(int, recording_saved_query(r, "residual", &sql, &params, &err), 0));
+	interrupted = 1;
+	cr_assert(eq(int, recording_ask(r, ENDLESS "SELECT max(i) FROM n", &q, &err),
+		     ERR_INTERRUPTED));
+	cr_assert(
+		eq(int, recording_saved_query(r, "nothing", &sql, &params, &err), ERR_INTERRUPTED));
+	cr_assert(recording_open_within(path, &limits, &err) == NULL);
+	cr_assert(eq(int, err.code, ERR_INTERRUPTED));
+	text_release(&sql);
+	text_release(&params);
+	recording_close(r);
+}
+
+Test(query, the_programs_own_questions_have_limits)
+{
+	struct recording *r = open_or_fail();
+	int64_t n = 0;
+	struct query q = { .row = count_rows, .ctx = &n };
+
+	cr_assert(eq(int, recording_ask(r, ENDLESS "SELECT i FROM n", &q, &err), ERR_FORMAT));
+	cr_assert(strstr(err.message, "its own tables answer with more than the 64 MB") != NULL,
+		  "%s", err.message);
+	cr_assert(n > 1000);
+	cr_assert(eq(int, recording_ask(r, "SELECT hex(zeroblob(3000000))", &q, &err), ERR_USAGE));
+	cr_assert(strstr(err.message, "larger than the 4 MB") != NULL, "%s", err.message);
+	q.max_ns = 100000000;
+	cr_assert(eq(int, recording_ask(r, ENDLESS "SELECT max(i) FROM n", &q, &err), ERR_FORMAT));
+	cr_assert(eq(str, err.message, "the recording's own tables do not answer within 0.1 s"));
+	cr_assert(eq(str, ask(r, "SELECT length(hex(zeroblob(3000000))) a"), "a:6000000;"));
+	recording_close(r);
+}
+
+/* A text is as long as the time allows. */
+Test(query, less_time_is_less_length)
+{
+	struct recording *r = open_or_fail();
+	struct query q = { .max_ns = 1000000000 };
+
+	cr_assert(eq(int, recording_query(r, "SELECT zeroblob(60000000)", &q, &err), 0));
+	cr_assert(eq(int, recording_query(r, "SELECT zeroblob(70000000)", &q, &err), ERR_USAGE));
+	cr_assert(strstr(err.message, "larger than the 64 MB") != NULL, "%s", err.message);
+	q.max_ns = 0;
+	cr_assert(eq(int, recording_query(r, "SELECT zeroblob(70000000)", &q, &err), 0));
+	recording_close(r);
+}
+
 static int keep_found(void *ctx, const struct rows_found *found)
 {
 	*(struct rows_found *)ctx = *found;

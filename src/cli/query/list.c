@@ -17,8 +17,7 @@ static const char programs_sql[] =
 	"SELECT name, doc, (SELECT group_concat(key || '=' || coalesce(value, ''), ' ') "
 	"FROM json_each(params)) params, topic FROM saved_query";
 
-static const char json_sql[] =
-	"SELECT name, topic, doc, note, params FROM saved_query";
+static const char json_sql[] = "SELECT name, topic, doc, note, params FROM saved_query";
 
 /* Parameters without `run`, which the last lines tell of once. */
 static const char people_sql[] =

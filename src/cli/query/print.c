@@ -12,10 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_TEXT_BLOB 4096 /* a blob longer than this is never shown as text */
-#define MAX_HEX_BLOB  64   /* a longer one is not shown in hexadecimal */
-#define DEFAULT_ROWS  1000 /* of a box on a terminal */
-#define DEFAULT_WAIT  60   /* seconds without a row */
+#define MAX_TEXT_BLOB 4096        /* a blob longer than this is never shown as text */
+#define MAX_HEX_BLOB  64          /* a longer one is not shown in hexadecimal */
+#define DEFAULT_ROWS  1000        /* of a box on a terminal */
+#define DEFAULT_WAIT  60          /* seconds without a row */
 #define MAX_BOX_BYTES (256 << 20) /* of the rows that a box keeps until it knows its widths */
 #define CELL_BYTES    64          /* of that, what a cell takes beside its text */
 

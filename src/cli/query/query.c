@@ -61,7 +61,8 @@ int cmd_query(struct invocation *in, struct err *err)
 		return err->code;
 	if (option_on(in, OPT_FUNCTIONS))
 		return list_functions(in, &set, err);
-	if (query_params_check(in->args + 1, in->n_args - 1, err) || open_recording(in, &rec, &set, err)) {
+	if (query_params_check(in->args + 1, in->n_args - 1, err) ||
+	    open_recording(in, &rec, &set, err)) {
 		recording_close(rec);
 		return err->code;
 	}

@@ -26,8 +26,8 @@ static int print_note(struct invocation *in, struct recording *rec, const char *
 	text_addf(&param, "name=%s", name);
 	q.params = (const char *[]){ param.data };
 	q.n_params = 1;
-	r = recording_ask(rec, "SELECT coalesce(note, '') FROM saved_query WHERE name = :name",
-			    &q, err);
+	r = recording_ask(rec, "SELECT coalesce(note, '') FROM saved_query WHERE name = :name", &q,
+			  err);
 	if (r == 0 && shown.len) {
 		ui_add_styled(&line, &in->out, UI_DIM, shown.data, shown.len);
 		text_addc(&line, '\n');
