@@ -8,8 +8,6 @@
  */
 #include "limits.h"
 
-#include "slow.h"
-
 #include "torchless/clock.h"
 
 #include <stddef.h>
@@ -83,18 +81,12 @@ void limits_share(struct limits *l, sqlite3 *handle)
 	sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, (int *)NULL);
 	sqlite3_drop_modules(handle, (const char **)modules);
 	sqlite3_progress_handler(handle, POLL_OPS, poll_limits, l);
-	slow_replace(l, handle);
 }
 
 void limits_install(struct limits *l, sqlite3 *handle)
 {
 	l->handle = handle;
 	limits_share(l, handle);
-}
-
-void limits_release(struct limits *l)
-{
-	slow_release(l);
 }
 
 /* ---- scopes -------------------------------------------------------------------------------- */

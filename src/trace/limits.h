@@ -60,9 +60,6 @@ void limits_install(struct limits *l, sqlite3 *handle);
 /* Put another file's connection under the same ones. */
 void limits_share(struct limits *l, sqlite3 *handle);
 
-/* Give back what limits_install() made; before the connection closes. */
-void limits_release(struct limits *l);
-
 /* From now on, for ns nanoseconds (0: for ever); the kind's time begins again. */
 void limits_begin(struct limits *l, enum limit kind, int64_t ns);
 

@@ -7,6 +7,7 @@
  */
 #include "recording.h"
 #include "recording_file.h"
+#include "slow.h"
 
 #include "torchless/mem.h"
 #include "torchless/trace.h"
@@ -44,6 +45,7 @@ static void guard(struct db *db, void *ctx)
 
 	db->limits = &r->limits;
 	limits_install(&r->limits, db->handle);
+	slow_replace(&r->limits, db->handle);
 	r->authorizer.allows_all = true;
 	authorizer_install(&r->authorizer, &r->limits, db->handle);
 }
@@ -96,7 +98,7 @@ void recording_close(struct recording *r)
 	if (!r)
 		return;
 	db_close(&r->db);
-	limits_release(&r->limits);
+	slow_release(&r->limits);
 	free(r->path);
 	free(r);
 }
@@ -111,6 +113,7 @@ struct sqlite3 *recording_handle(struct recording *r)
 void recording_share_limits(struct recording *r, struct sqlite3 *other)
 {
 	limits_share(&r->limits, other);
+	slow_replace(&r->limits, other);
 }
 
 bool recording_is_over(struct recording *r)

@@ -4,7 +4,8 @@
  * Each answers as SQLite's own does (tests/unit/test_query.c compares them).  Searching is linear;
  * where only a product is known, one beyond what a second computes is refused.
  */
-#define _GNU_SOURCE /* memmem() */
+/* memmem() NOLINTNEXTLINE(bugprone-reserved-identifier) */
+#define _GNU_SOURCE
 
 #include "slow.h"
 

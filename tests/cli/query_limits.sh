@@ -55,6 +55,7 @@ done
 refuses "another recording without end" 2 "$late" timeout 30 "$T" query --timeout 1 -t good.db "SELECT count(*) FROM trace_diff(1, 'other.db')"
 refuses "points without end" 2 "(rows of the recording take more|stopped after)" timeout 30 "$T" query --timeout 1 -t points.db "SELECT t_l2('L0.attn.z')"
 refuses "a dump larger than its file" 2 "damaged: the dump of .* has 1200000000 bytes, its file" "$T" query -t size.db "SELECT t_l2(v.id) FROM v_value v WHERE tensor_id IS NOT NULL LIMIT 1"
+# shellcheck disable=SC3045
 is "opening takes little memory" 0 "$(
 	ulimit -v 600000
 	timeout 30 "$T" query -t generated.db "SELECT 1" >/dev/null 2>&1
@@ -117,6 +118,7 @@ good|SELECT $B GLOB '*' || replace(hex(zeroblob(150)), '0', '[0]') || '1'
 CASES
 
 # Memory that is not there is not the limit.
+# shellcheck disable=SC2016
 refuses "little memory" 3 "out of memory$" sh -c 'ulimit -v 400000; "$1" query -t good.db "SELECT length(hex(zeroblob(200000000)))"' - "$T"
 refuses "a box of everything" 3 "a box of more than 256 MB is not kept" timeout 50 "$T" query -t good.db --box "$n SELECT i, hex(zeroblob(10000)) FROM n"
 finish
