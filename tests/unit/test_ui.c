@@ -44,7 +44,8 @@ Test(ui, a_terminal_gets_nothing_else_that_it_obeys)
 
 Test(ui, a_program_gets_every_byte)
 {
-	CHECK(false, "a\033[31m\177\xc2\x9b\x9b\xff\0\r\u202e", "a\033[31m\177\xc2\x9b\x9b\xff\0\r\u202e");
+	CHECK(false, "a\033[31m\177\xc2\x9b\x9b\xff\0\r\u202e",
+	      "a\033[31m\177\xc2\x9b\x9b\xff\0\r\u202e");
 }
 
 Test(ui, a_table_for_people_hides_direction_and_stays_aligned)
