@@ -204,13 +204,14 @@ static int dot_schema(struct shell *s, const struct words *w, const char *rest, 
 static int dot_saved(struct shell *s, const struct words *w, const char *rest, struct err *err)
 {
 	struct query_settings set = shell_settings(s);
-	const char *const *given = (const char *const *)w->list.list + 1;
+	const char *const *given;
 
 	(void)rest;
 	if (w->list.n == 0) {
 		set.pages = true;
 		return query_list(s->in, s->rec, &set, err);
 	}
+	given = (const char *const *)w->list.list + 1;
 	if (query_params_check(given, w->list.n - 1, err))
 		return err->code;
 	return query_saved(s->in, s->rec, &set, w->list.list[0], given, w->list.n - 1, err);
