@@ -246,7 +246,7 @@ struct trace_estimate {
 	int64_t read_bytes; /* what is read for statistics and hashes */
 };
 
-/* ERR_USAGE when a pattern names nothing. */
+/* ERR_USAGE when a pattern names nothing.  Release it whatever happens. */
 int trace_estimate(const struct program *p, const struct trace_model *model,
 		   const struct trace_options *opt, struct trace_estimate *out, struct err *err);
 void trace_estimate_release(struct trace_estimate *e);
