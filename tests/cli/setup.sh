@@ -32,6 +32,12 @@ if grep -q '^venv' "$work/called" 2>/dev/null; then
 else
 	has "--tests names packages that are missing" '^packages    installing' "$err"
 fi
+# A clang without its runtime links no fuzzer: that is a package of its own.
+printf '#!/bin/sh\necho "%s"\n' "$work/nothing" >"$shims/clang"
+chmod +x "$shims/clang"
+PATH=$shims:$PATH try "$tree/scripts/setup" --tests
+has "--tests fetches clang's runtime" '^packages    installing.*libclang-rt-dev' "$err"
+rm "$shims/clang"
 PATH=$shims:$PATH try "$tree/scripts/setup" --test
 is "an unknown option" 2 "$status"
 
