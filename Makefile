@@ -62,7 +62,7 @@ MAIN := $(filter $(BUILD)/src/cli/%,$(OBJS))
 LIBOBJS := $(filter-out $(MAIN),$(OBJS))
 TESTS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*.c))
 TSAN_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/tsan/*.c))
-FUZZERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*.c))
+FUZZERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 
 ## all: build ./torchless (MODE=debug|asan|tsan|coverage build build/MODE/torchless)
@@ -207,25 +207,34 @@ tsan-run: $(RACES)
 $(RACES): tsan/%: $(BUILD)/tests/tsan/%
 	$(RUN_TEST) $<
 
-## fuzz: feed the readers of untrusted files for FUZZ_SECONDS each (default 60); needs clang
-.PHONY: fuzz fuzz-run
+## fuzz: feed every surface that strangers' bytes reach for FUZZ_SECONDS each (default 60); needs clang
+## fuzz-long: until 10,000,000 executions or 30 minutes each, going on where it was; writes docs/robustness.md
+## fuzz-long/NAME: one of them, tests/fuzz/fuzz_NAME.c
+## fuzz-corpus: make tests/fuzz/corpus of what the runs have found
+.PHONY: fuzz fuzz-long fuzz-corpus fuzzers fuzzers-built
 FUZZ_SECONDS ?= 60
-fuzz:
-	$(Q)$(MAKE) CC=clang MODE=fuzz fuzz-run
-$(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(LIB) $(BUILD)/flags
+FUZZ_CC      ?= clang
+FUZZ_LONG    := $(patsubst tests/fuzz/fuzz_%.c,fuzz-long/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ         := $(PYTHON) tests/fuzz/run.py --build build/fuzz
+fuzzers:
+	$(Q)$(MAKE) CC="$(FUZZ_CC)" MODE=fuzz BUILD=build/fuzz fuzzers-built
+fuzzers-built: $(FUZZERS)
+# They reach into the commands too: everything but main.c, which exits.
+$(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(filter-out $(BUILD)/src/cli/main.o,$(MAIN)) $(LIB) $(BUILD)/flags
 	@mkdir -p $(@D)
 	@echo "  FUZZ  $<"
-	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< $(LIB) $(LDFLAGS) $(LIBS)
-# What a run finds interesting stays in the corpus, so that the next one begins there.
-fuzz-run: $(FUZZERS)
-	$(Q)for f in $(FUZZERS); do \
-		$(PYTHON) tests/fuzz/make_corpus.py $${f##*/} $$f.corpus && \
-		$$f -dict=$$f.corpus.dict -artifact_prefix=$$f- -print_final_stats=1 \
-			-max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
-			$$f.corpus || exit 1; \
-	done
+	$(Q)$(CC) $(ALL_CFLAGS) -Isrc -Itests -fsanitize=fuzzer -MMD -MP -o $@ $(filter %.c %.o %.a,$^) $(LDFLAGS) $(LIBS)
+fuzz: fuzzers
+	$(RUN_LONG) $(FUZZ) --seconds $(FUZZ_SECONDS)
+fuzz-long: fuzzers
+	$(Q)$(FUZZ) --long --write docs/robustness.md
+.PHONY: $(FUZZ_LONG)
+$(FUZZ_LONG): fuzz-long/%: fuzzers
+	$(Q)$(FUZZ) --long --write docs/robustness.md $*
+fuzz-corpus: fuzzers
+	$(Q)$(FUZZ) --merge
 
-## test: everything CI runs: check, sanitizers, threads, clang, lint, scripts, the model, parity, tokenizers
+## test: everything CI runs: check, sanitizers, threads, fuzzing, clang, lint, scripts, the model, parity, tokenizers
 # A failure ends it, after the other tests of its kind; the last line counts the tests that ran.
 JOBS := -k -Otarget --no-print-directory -j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 export TALLY
@@ -240,6 +249,7 @@ test-steps:
 	$(Q)$(MAKE) $(JOBS) CI=1 walks
 	$(Q)$(MAKE) $(JOBS) CI=1 asan
 	$(Q)$(MAKE) $(JOBS) CI=1 tsan
+	$(Q)$(MAKE) $(JOBS) CI=1 fuzz FUZZ_SECONDS=30
 	$(Q)$(MAKE) $(JOBS) clang
 	$(Q)$(MAKE) $(JOBS) check-format lint
 	$(Q)$(MAKE) $(JOBS) py-tests model-check tokenizers-quick parity-quick

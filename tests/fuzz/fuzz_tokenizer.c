@@ -4,24 +4,9 @@
  * A form feed, which JSON cannot hold, ends the document; what follows is the text.  Whatever
  * document is accepted must keep its promises: ids inside the vocabulary, offsets inside the text,
  * bytes back from any ids.
- *
- *	make fuzz FUZZ_SECONDS=300
  */
+#include "fuzz.h"
 #include "torchless/tokenizer.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition, const char *what)
-{
-	if (!condition) {
-		fprintf(stderr, "broken promise: %s\n", what);
-		abort();
-	}
-}
 
 static void check_token(const struct tokenizer *tok, const struct token *t, size_t len)
 {
@@ -57,7 +42,7 @@ static void check_text(const struct tokenizer *tok, const char *text, size_t len
 	struct err err = { 0 };
 	int rc = tokenizer_encode(tok, text, len, ENCODE_SPECIAL, &plain, &err);
 
-	require((rc != 0) == (err.message[0] != 0), "what fails is explained");
+	succeeded(rc, &err);
 	require(tokenizer_encode(tok, text, len, ENCODE_SPECIAL | ENCODE_STEPS, &stepped, &err) ==
 			rc,
 		"steps change nothing");
@@ -75,23 +60,18 @@ static void check_text(const struct tokenizer *tok, const char *text, size_t len
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const uint8_t *end = size ? memchr(data, '\f', size) : NULL;
-	size_t json_len = end ? (size_t)(end - data) : size;
+	struct input in = { data, size };
+	size_t json_len, text_len;
+	char *json = input_until(&in, '\f', &json_len), *text = input_rest(&in, &text_len);
 	struct err err = { 0 };
-	/* Copies, so that reading past either is seen. */
-	char *json = malloc(json_len + 1), *text = malloc(size - json_len + 1);
-	size_t text_len = end ? size - json_len - 1 : 0;
-	struct tokenizer *tok;
+	struct tokenizer *tok = tokenizer_new(json, json_len, NULL, "fuzz", &err);
 
-	if (!json || !text)
-		abort();
-	memcpy(json, size ? (const char *)data : "", json_len);
-	memcpy(text, end ? (const char *)end + 1 : "", text_len);
-	tok = tokenizer_new(json, json_len, NULL, "fuzz", &err);
 	free(json);
-	require((tok == NULL) == (err.message[0] != 0), "what is refused is explained");
+	require(!tok == (err.code < 0), "what is refused is explained");
 	if (tok)
 		check_text(tok, text, text_len);
+	else
+		require_sentence(&err);
 	tokenizer_free(tok);
 	free(text);
 	return 0;

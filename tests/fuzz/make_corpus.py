@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
-"""Writes the seeds and the dictionary of a fuzzer: make_corpus.py FUZZER DIR.
+"""Writes the seeds of a fuzzer: make_corpus.py TARGET DIR.
 
-Seeds show the fuzzer every construct once; kept as a program they stay readable and small.
+Seeds show the fuzzer every construct once; kept as a program, or taken from what the program ships, they
+stay readable.  What runs have found besides lies in tests/fuzz/corpus.
 """
 
 import json
 import os
+import pathlib
+import re
+import struct
 import sys
 
 
@@ -48,12 +52,6 @@ def safetensors_seeds():
     header = json.dumps({"a": tensor()}).encode()
     yield b"\xff" + len(header).to_bytes(8, "little") + header + bytes(4)
 
-
-SAFETENSORS_WORDS = [
-    '"dtype":', '"shape":', '"data_offsets":', '"__metadata__":', '"BF16"', '"F6_E2M3"', "null",
-    "18446744073709551615", "18446744073709551616", "9007199254740993", "\\ud83d", "\\u0000",
-    "[[[[[[[[", "1e308", "hidden_size", "rope_type", "head_dim", "partial_rotary_factor",
-]
 
 
 def tokenizer(vocab, merges=(), added=(), stages=None, **model):
@@ -113,30 +111,149 @@ def tokenizer_seeds():
             yield json.dumps(document).encode() + b"\f" + text
 
 
-TOKENIZER_WORDS = [
-    '"type":', '"pattern":', '"Regex":', '"String":', '"content":', '"id":', '"normalized":true',
-    '"Removed"', '"Isolated"', "\\u2581", "\\\\s", "\\\\p{L}", "[^", "(?!", "(?i:", "{1,3}", "<0x00>",
-    "null", "\\u0000", "16777215", "byte_fallback",
-]
 
-FUZZERS = {
-    "fuzz_safetensors": (safetensors_seeds, SAFETENSORS_WORDS),
-    "fuzz_tokenizer": (tokenizer_seeds, TOKENIZER_WORDS),
+def config_seeds():
+    """Configs that are read, with and without the other file."""
+    whole = {"num_hidden_layers": 2, "intermediate_size": 16, "vocab_size": 32, "rms_norm_eps": 1e-5,
+             "max_position_embeddings": 64, "hidden_act": "silu", "_name_or_path": "a/b"}
+    for config in (CONFIG, LINEAR, {**CONFIG, **whole}, {**CONFIG, **whole, "head_dim": None},
+                   {**whole, **CONFIG, "sliding_window": 8, "rope_scaling": None}):
+        text = json.dumps(config).encode()
+        yield text
+        yield text + b'\f{"eos_token_id": [3, 4], "bos_token_id": 1}'
+    yield pathlib.Path("lessons/model/config.json").read_bytes()
+
+
+def index_seeds():
+    """Two shards, one, a name outside, a tensor twice."""
+    a, b = ({name: tensor(shape=(2,), offsets=(0, 8)), "pad": tensor("U8", (56,), (8, 64))}
+            for name in ("model.norm.weight", "lm_head.weight"))
+    one = {"model.norm.weight": tensor(shape=(16,), offsets=(0, 64))}
+    two = {"lm_head.weight": tensor("BF16", (4, 8), (0, 64))}
+    for files in (("a", "b"), ("a", "a"), ("a", "../b"), ("a", "c")):
+        names = {"model.norm.weight": f"{files[0]}.safetensors", "lm_head.weight": f"{files[1]}.safetensors"}
+        index = json.dumps({"metadata": {"total_size": 16}, "weight_map": names}).encode()
+        for first, second in ((one, two), (a, b), (one, one)):
+            yield index + b"\f" + json.dumps(first).encode() + b"\f" + json.dumps(second).encode()
+
+
+def chat_seeds():
+    """A template of each family, plain and as tokenizer_config.json."""
+    loop = "{% for message in messages %}%s{% endfor %}%s"
+    templates = [
+        loop.replace("%s", "{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>'}}", 1)
+        .replace("%s", "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"),
+        "{{ bos_token }}" + loop.replace("%s", "{{ '[INST] ' + message['content'] | trim + ' [/INST]' }}", 1)
+        .replace("%s", ""),
+        loop.replace("%s", "{% set content = '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n'"
+                     " + message['content'] | trim + '<|eot_id|>' %}{{- content }}", 1).replace("%s", ""),
+        "{#- a comment -#}\n{{- '<|im_start|>system\\nBe kind.<|im_end|>' -}}\n{{ '<|im_start|>user' +"
+        " message.content.strip() }}",
+    ]
+    for template in templates:
+        for text in ("hello", " a b\n", ""):
+            yield template.encode() + b"\f" + text.encode()
+        yield json.dumps({"bos_token": "<s>", "chat_template": template}).encode() + b"\fhello"
+    yield pathlib.Path("lessons/model/tokenizer_config.json").read_bytes() + b"\fhello"
+
+
+def prompts_seeds():
+    """Lines that are read and lines that are not."""
+    lines = ['{"prompt": "Once", "id": "a", "n": 3}', '{"ids": [1, 2, 3], "id": 7}', "", '{"prompt": ""}',
+             '{"prompt": "\\u00e9\\ud83d\\ude00", "n": null}', '{"ids": [], "x": [{}]}']
+    yield "\n".join(lines).encode()
+    for line in lines + ['{"prompt": "a", "ids": [1]}', '{"n": 1}', '{"ids": [-1]}', '{"prompt": "\\u0000"}', "[1]"]:
+        yield line.encode() + b"\r\n"
+
+
+def npy(shape, data, descr="<f4", version=1):
+    """A .npy as numpy writes it."""
+    header = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}".encode()
+    return (b"\x93NUMPY" + bytes([version, 0]) + len(header).to_bytes(2 * version, "little") + header + data)
+
+
+def npy_seeds():
+    """Every function with a matrix, and every type."""
+    floats = struct.pack("<6f", 1, -2, 3.5, 0, float("inf"), float("nan"))
+    names = re.findall(r"^ARRAY\((\w+)", pathlib.Path("include/torchless/array_functions.def").read_text(), re.M)
+    for number, _ in enumerate(names):
+        for kinds, text in ((1, b"[-1, 0:2]"), (0xff, b"i1")):
+            yield bytes([number, kinds]) + text + b"\f1\f" + npy("(2, 3)", floats)
+    for descr, size in (("<f2", 2), ("<f8", 8), ("<i4", 4), ("<i8", 8), ("|u1", 1)):
+        yield b"\4\1\f0\f" + npy("(1, 3, 1)", bytes(range(3 * size)), descr, 2)
+    yield b"\4\1\f0\f" + floats
+    yield b"\4\1\f0\f" + npy("()", bytes(4))
+
+
+def capture_seeds():
+    """Patterns, positions, kinds, selections."""
+    captures = ["*", "L*.resid_post@last=f16", "L[0-1].attn.q_rot@0:3=bf16", "logits=hash", "*.self_attn:pattern@-2:",
+                "blocks.0.attn.hook_z=stats", "kq_soft_max-1@3", "model.layers.1.mlp:out"]
+    yield "\n".join(["c" + c for c in captures] + ["e", ""]).encode()
+    for c in captures:
+        yield f"c{c}\ne\n".encode()
+    for z in ("L0.attn.z[head=1]", "L1.mlp[pos=3:7]", "L*.resid_post", "L0.attn.pattern[2, -1, :]"):
+        yield f"z{z}\nn{z}\n".encode()
+    for s in ("[head=1, q=-1]", "[pos=3:7]", "[0, 1:, :]", "[:-1]", "[]", "[ head = 0 ]"):
+        yield f"s{s}\n".encode()
+    yield b"nL0.attn.z[run=1, pass=0, head=1]\n"
+
+
+def sql_seeds():
+    """The example of every function, and every saved query."""
+    for file in ("include/torchless/array_functions.def", "src/inspect/functions.def"):
+        for example in re.findall(r'"(SELECT [^\n]*)"\)$', pathlib.Path(file).read_text(), re.M):
+            yield json.loads(f'"{example}"').encode()
+    text = pathlib.Path("src/trace/saved_queries.sql").read_text()
+    for sql, params in re.findall(r"^'((?:SELECT|WITH)\b(?:[^']|'')*)',\n'(\{.*\})'", text, re.M):
+        values = [f"{key}={value}" for key, value in json.loads(params).items()]
+        yield "\f".join([sql.replace("''", "'"), *values]).encode()
+    for sql in ("SELECT :pos\fpos=4.5e1", "SELECT 1; SELECT 2", "PRAGMA table_info(value)", "DELETE FROM run",
+                "WITH RECURSIVE t(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM t) SELECT x FROM t LIMIT 9",
+                "SELECT t_mean(zeroblob(64)), t_shape(t_slice(id, '[0]')) FROM v_value",
+                "SELECT a.fqn FROM v_value a JOIN v_value b USING (fqn) WHERE a.id < b.id"):
+        yield sql.encode()
+
+
+def shell_seeds():
+    """Dot commands with arguments, names with parameters, statements over lines."""
+    for line in (".help", ".help schema", ".schema", ".schema v_value", ".saved", ".functions", ".functions t_topk",
+                 ".points L0", ".explain SELECT * FROM v_value", ".explain residual pos=0", ".mode csv\n.mode box",
+                 ".limit 3", ".set pos=1\nSELECT :pos;", "residual", "next n=3 pos=1;", "lens run=1", "SELECT 1\n;",
+                 "SELECT 'a;\nb' --c\n, /* ; */ 2;", "resdiual", ".nope", "quit", "heads layer=0 head=9",
+                 ".timer on", ".width 10", "SELECT * FROM v_", "SELECT t_", "SELECT v. FROM v_value v", ".sql lens"):
+        yield line.encode() + b"\n"
+        yield line.encode()
+
+
+def edits_seeds():
+    """A question each, with two cells that change."""
+    for question in range(0, 240, 2):
+        cells = bytes((question * 37 + n * 11) % 256 for n in range(16))
+        yield bytes([question]) + cells
+
+
+def bytes_seeds():
+    """Both states of the recording, a question each, with a byte that changes."""
+    for question in range(0, 240, 3):
+        where = (question * 2713 % 560000).to_bytes(3, "little")
+        yield bytes([question % 4, question]) + where + bytes([1, 0xff, question])
+
+
+TARGETS = {
+    "capture": capture_seeds, "chat": chat_seeds, "config": config_seeds, "index": index_seeds, "npy": npy_seeds,
+    "prompts": prompts_seeds, "recording_bytes": bytes_seeds, "recording_columns": edits_seeds,
+    "safetensors": safetensors_seeds, "shell": shell_seeds, "sql": sql_seeds, "tokenizer": tokenizer_seeds,
 }
 
 
 def main():
-    """Write DIR/<number> for every seed and DIR.dict."""
-    fuzzer, directory = sys.argv[1:]
-    seeds, words = FUZZERS[fuzzer]
+    """Write DIR/seed-NUMBER for every seed."""
+    target, directory = sys.argv[1:]
     os.makedirs(directory, exist_ok=True)
-    for number, seed in enumerate(seeds()):
-        with open(os.path.join(directory, f"seed-{number:02}"), "wb") as file:
+    for number, seed in enumerate(TARGETS[target]()):
+        with open(os.path.join(directory, f"seed-{number:03}"), "wb") as file:
             file.write(seed)
-    with open(directory + ".dict", "w", encoding="utf-8") as file:
-        for word in words:
-            escaped = word.replace("\\", "\\\\").replace('"', '\\"')
-            file.write(f'"{escaped}"\n')
 
 
 if __name__ == "__main__":
