@@ -236,12 +236,13 @@ static int load_tensors(struct trace_writer *w, struct err *err)
 
 static int take_up(struct trace_writer *w, const struct progress *p, struct err *err)
 {
+	/* Setting a journal mode writes: what can be refused is refused before. */
+	if (p->unfinished ? read_marks(w, err) || check_marks(w, p->unfinished, err)
+			  : continue_ids(w, err))
+		return err->code;
 	if (writer_start(w, err) || writer_begin(w, err))
 		return err->code;
-	if (p->unfinished && (read_marks(w, err) || check_marks(w, p->unfinished, err) ||
-			      remove_run(w, p->unfinished, err)))
-		return err->code;
-	if (!p->unfinished && continue_ids(w, err))
+	if (p->unfinished && remove_run(w, p->unfinished, err))
 		return err->code;
 	if (drop_indexes(w, err) || load_tensors(w, err))
 		return err->code;

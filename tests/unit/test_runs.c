@@ -376,7 +376,10 @@ static void expect_refusal(const char *sentence)
 /* A file may say anything: finished runs are not removed on its word. */
 Test(runs, a_file_that_contradicts_itself_is_refused_and_kept)
 {
+	struct text mode = { 0 };
+
 	record_and_die(9);
+	change("PRAGMA journal_mode = DELETE");
 	change("UPDATE meta SET value = '[1,1,1,1]' WHERE key = 'last_run_begins'");
 	expect_refusal("says of its last run what cannot be");
 	change("UPDATE meta SET value = '[999,1,1,1]' WHERE key = 'last_run_begins'");
@@ -399,6 +402,10 @@ Test(runs, a_file_that_contradicts_itself_is_refused_and_kept)
 	expect_refusal("was recorded with the config.json of toy");
 	change("DELETE FROM meta WHERE key = 'resume --seed'");
 	expect_refusal("nothing to resume");
+	/* Not even the mode of its journal, which is in its header. */
+	ask("PRAGMA journal_mode", false, &mode);
+	cr_assert_str_eq(mode.data, "delete|\n");
+	text_release(&mode);
 }
 
 Test(runs, a_file_that_says_nothing_yet_is_begun_again)
