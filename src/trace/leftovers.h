@@ -2,7 +2,8 @@
  * leftovers.h -- what a process leaves that was killed before it had recorded anything.
  *
  * A new recording is PATH.new-PID until it has its name, and is locked: the lock tells whether some
- * process is still at it, not the number.  Nothing that somebody could miss is taken for such a file.
+ * process is still at it, not the number.  Nothing that somebody could miss is taken for such a
+ * file.
  */
 #ifndef TORCHLESS_TRACE_LEFTOVERS_H
 #define TORCHLESS_TRACE_LEFTOVERS_H
