@@ -42,7 +42,7 @@ for side in journal wal shm; do
 	[ $side = journal ] && kinds="pipe directory socket dangling loop zero link"
 	for kind in $kinds; do
 		fresh x.db
-		strange $kind x.db-$side
+		strange "$kind" x.db-$side
 		for how in query diff trace resume; do
 			ask $how
 			is "$kind x.db-$side, $how" "2 1" "$status $(grep -c "^torchless: .*x.db-$side is a " "$err")"
@@ -61,11 +61,11 @@ done
 rm -f real.db*
 for kind in pipe directory socket; do
 	fresh x.db
-	strange $kind x.db.old
+	strange "$kind" x.db.old
 	ask trace
 	is "$kind x.db.old" "3 1" "$status $(grep -c "^torchless: x.db.old is no regular file" "$err")"
 	rm -rf x.db.old
-	strange $kind x.db.old-wal
+	strange "$kind" x.db.old-wal
 	ask trace
 	is "$kind x.db.old-wal" "2 1" "$status $(grep -c "^torchless: x.db.old-wal is a $kind" "$err")"
 	is "$kind beside the old name: nothing happened" "x.db x.db.old-wal" "$(echo x.db*)"
