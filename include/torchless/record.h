@@ -80,6 +80,9 @@ struct profile {
 	enum record_part *part_of; /* of each module */
 	enum record_part part;     /* of the op before */
 	int64_t entered_ns;
+	const struct caller
+		*caller;        /* hears when the steps of the tokenizer take long; may be NULL */
+	int64_t steps_ns;       /* when the first of them came */
 	int64_t ns[PART_COUNT]; /* of all runs together, without what other hooks took */
 	/* The residual stream of the prompt's last position after each layer, and its l2. */
 	float *stream; /* [n_layers, d_model] */

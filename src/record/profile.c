@@ -4,6 +4,7 @@
  * It stands before the trace writer in the list of hooks, so the writer's own work is not counted.
  */
 #include "record_impl.h"
+#include "torchless/clock.h"
 #include "torchless/mem.h"
 
 #include <math.h>
@@ -67,14 +68,40 @@ static bool profile_wants(void *ctx, const struct site *at)
 	return at->kind == SITE_OP || at->step->stage == STAGE_TOKENIZER;
 }
 
+#define STEPS_TOLD 100000 /* steps of the tokenizer, after which the time of all is known */
+#define LONG_NS    30000000000
+
+/* Steps are rows of a recording, and a long prompt has millions of them. */
+static int hear_step(struct profile *p, struct err *err)
+{
+	const struct stage_run *run = &p->session->stage;
+	const volatile sig_atomic_t *interrupted = p->session->opt.interrupted;
+	int64_t left;
+
+	if (interrupted && *interrupted)
+		return err_set(err, ERR_INTERRUPTED, "interrupted");
+	if (run->at == 0)
+		p->steps_ns = clock_ns();
+	if (run->at != STEPS_TOLD || !p->caller)
+		return HOOK_CONTINUE;
+	left = (clock_ns() - p->steps_ns) / STEPS_TOLD * (run->n - STEPS_TOLD);
+	if (left > LONG_NS)
+		caller_warn(p->caller, WARNING_TIME,
+			    "recording the %d steps of tokenizing the prompt will take about "
+			    "%lld s more, as the first %d did, and its passes more",
+			    run->n, (long long)(left / 1000000000), STEPS_TOLD);
+	return HOOK_CONTINUE;
+}
+
 static int profile_before(void *ctx, struct executor *ex, const struct site *at, struct err *err)
 {
 	struct profile *p = ctx;
 
-	(void)err;
-	if (at->kind == SITE_OP && p->progress->tell)
+	if (at->kind != SITE_OP)
+		return hear_step(p, err);
+	if (p->progress->tell)
 		tell_layer(p, ex, ex->program->modules[at->op->module].layer);
-	p->entered_ns = at->kind == SITE_OP ? ex->model_ns : 0;
+	p->entered_ns = ex->model_ns;
 	return HOOK_CONTINUE;
 }
 

@@ -365,6 +365,7 @@ int recorder_open(struct recorder *r, struct model *m, const struct record_optio
 	    recorder_add_zeros(r, err))
 		return err->code;
 	profile_init(&r->profile, &r->generation.session, &r->progress);
+	r->profile.caller = &r->opt.generation.caller;
 	scores_init(&r->scores, &r->generation.session);
 	value_stop_init(&r->stop, o->stop_on_nan, o->stop_on_inf, PATTERN_KEYS);
 	return 0;
