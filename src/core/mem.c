@@ -122,7 +122,7 @@ static int64_t group_number(char *dir, size_t len, const char *file, const char 
 {
 	int64_t number;
 
-	strcpy(dir + len, file);
+	memcpy(dir + len, file, strlen(file) + 1);
 	number = read_number(dir, key);
 	dir[len] = '\0';
 	return number;

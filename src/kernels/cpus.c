@@ -62,7 +62,7 @@ static bool read_line_in(char *dir, const char *file, char *line, int size)
 	size_t len = strlen(dir);
 	bool ok;
 
-	strcpy(dir + len, file);
+	memcpy(dir + len, file, strlen(file) + 1);
 	ok = read_line(dir, line, size);
 	dir[len] = '\0';
 	return ok;
