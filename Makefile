@@ -234,7 +234,20 @@ $(FUZZ_LONG): fuzz-long/%: fuzzers
 fuzz-corpus: fuzzers
 	$(Q)$(FUZZ) --merge
 
-## test: everything CI runs: check, sanitizers, threads, fuzzing, clang, lint, scripts, the model, parity, tokenizers
+## torture: every call failing or fatal, random kills, full disks and a crowd (TORTURE_SECONDS=360 TORTURE_SEED=1)
+# The library is never sanitized: it stands between a program, sanitized or not, and the kernel.
+.PHONY: torture
+FAULTS := build/tests/faults.so
+$(FAULTS): tests/torture/faults.c
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -fPIC -shared -o $@ $<
+torture: all $(FAULTS)
+	$(Q)$(MAKE) MODE=asan all
+	$(RUN_LONG) env TORCHLESS=$(BUILD)/torchless TORCHLESS_ASAN=build/asan/torchless FAULTS=$(FAULTS) \
+		$(PYTHON) tests/torture/torture.py
+
+## test: everything CI runs: check, sanitizers, torture, threads, fuzzing, clang, lint, scripts, the model, parity, tokenizers
 # A failure ends it, after the other tests of its kind; the last line counts the tests that ran.
 JOBS := -k -Otarget --no-print-directory -j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 export TALLY
@@ -248,6 +261,7 @@ test-steps:
 	$(Q)$(MAKE) $(JOBS) CI=1 check
 	$(Q)$(MAKE) $(JOBS) CI=1 walks
 	$(Q)$(MAKE) $(JOBS) CI=1 asan
+	$(Q)$(MAKE) $(JOBS) CI=1 torture
 	$(Q)$(MAKE) $(JOBS) CI=1 tsan
 	$(Q)$(MAKE) $(JOBS) CI=1 fuzz FUZZ_SECONDS=30
 	$(Q)$(MAKE) $(JOBS) clang
