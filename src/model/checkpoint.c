@@ -73,10 +73,16 @@ static char *join(const char *dir, const char *name)
 	return path.data;
 }
 
+/* A file that cannot be looked at is there: reading it says why it cannot be read. */
+static bool is_missing(const char *path)
+{
+	return access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
 static bool exists(const char *dir, const char *name)
 {
 	char *path = join(dir, name);
-	bool there = access(path, F_OK) == 0;
+	bool there = !is_missing(path);
 
 	free(path);
 	return there;
@@ -138,7 +144,7 @@ static int read_texts_of_directory(struct texts *t, const char *dir, unsigned pa
 		char *path = join(dir, slot->name);
 		int rc = 0;
 
-		if (parts & slot->part && access(path, F_OK) == 0)
+		if (parts & slot->part && !is_missing(path))
 			rc = read_regular(slot_text(t, slot), path, slot->max_bytes, err);
 		else if (parts & slot->part && slot->required)
 			rc = missing_text(dir, slot->name, err);
