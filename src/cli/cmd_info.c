@@ -444,13 +444,15 @@ static int info_overview(struct invocation *in, struct err *err)
 	return 0;
 }
 
-/* A model whose tokenizer cannot be read is still worth describing. */
+/* A model whose tokenizer is none is still worth describing; that the system fails is told. */
 static int open_for_overview(struct invocation *in, struct err *err)
 {
 	struct err first = { 0 };
 
 	if (invocation_open_model(in, CHECKPOINT_ALL, &first) == 0)
 		return 0;
+	if (first.code == ERR_IO || first.code == ERR_MEMORY)
+		return err_set(err, first.code, "%s", first.message);
 	if (invocation_open_model(in, CHECKPOINT_CONFIG | CHECKPOINT_WEIGHTS, err))
 		return err->code;
 	warn("%s", first.message);
