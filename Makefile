@@ -234,7 +234,7 @@ $(FUZZ_LONG): fuzz-long/%: fuzzers
 fuzz-corpus: fuzzers
 	$(Q)$(FUZZ) --merge
 
-## torture: every call failing or fatal, random kills, full disks and a crowd (TORTURE_SECONDS=360 TORTURE_SEED=1)
+## torture: every call failing or fatal, random kills, full disks and a crowd (TORTURE_SECONDS=420 TORTURE_SEED=1)
 # The library is never sanitized: it stands between a program, sanitized or not, and the kernel.
 .PHONY: torture
 FAULTS := build/tests/faults.so

@@ -1,6 +1,7 @@
 """crowd.py -- three writers and ten readers at once, and several writers that begin on one name at the same moment.
 
-Readers see whole passes only, never fewer of a recording than before, and no excuse (locked, damaged, missing).
+Readers see whole passes only, never fewer of a recording than before, and are never told that it is locked or
+damaged; only that there is none, in the moment in which one takes the place of another.
 Of writers that race for one name, each that ends with status 0 has its recording there, under the name or as .old.
 """
 import os
@@ -18,7 +19,7 @@ from program import Broken
 from recording import Recording
 
 WRITE = ["trace", "-q", "-m", "MODEL", "-j", "1"]
-# Of the last run: how often a pass has another number of values than passes of its kind have (0 or 1 of them).
+# Of the recording: which it is, how many passes it has, and how many numbers of values a pass has (one, if they are whole).
 LOOK = """SELECT (SELECT hex(uuid) FROM run ORDER BY id LIMIT 1), (SELECT count(*) FROM pass WHERE idx IS NOT NULL),
     (SELECT count(DISTINCT n) FROM (SELECT count(*) n FROM value v JOIN pass p ON p.id = v.pass_id WHERE p.phase = 'decode' GROUP BY p.id))"""
 
@@ -26,16 +27,17 @@ LOOK = """SELECT (SELECT hex(uuid) FROM run ORDER BY id LIMIT 1), (SELECT count(
 class Reader(threading.Thread):
     """Queries one recording again and again."""
 
-    def __init__(self, folder, name, end, may_vanish, table, luck):
+    def __init__(self, folder, name, end, table, luck):
         super().__init__()
-        self.folder, self.name_, self.end, self.may_vanish, self.table = folder, name, end, may_vanish, table
+        self.folder, self.name_, self.end, self.table = folder, name, end, table
         self.broken, self.seen, self.n, self.pause = [], {}, 0, luck.uniform(0, 0.05)
 
     def run(self):
         while time.monotonic() < self.end and not self.broken:
             try:
                 self.look()
-            except Exception as e:
+            except Exception as e:  # a thread has nobody else to tell
+                self.table.add("readers of a crowd", "BROKEN")
                 self.broken.append(f"a reader of {self.name_}: {e}")
             time.sleep(self.pause)
 
@@ -47,7 +49,7 @@ class Reader(threading.Thread):
             self.check(ended.out.decode())
         else:
             program.check_sentence(ended)
-            if not (self.may_vanish and "No such file" in ended.err):
+            if "No such file" not in ended.err:
                 raise Broken(f"status {ended.status}: {ended.err}")
             outcome = "sentence"
         self.n += 1
@@ -71,7 +73,7 @@ class Writer(threading.Thread):
         while time.monotonic() < self.end and not self.broken:
             begun = time.monotonic()
             try:
-                # One program in a hundred tokens: long enough to be read while it writes.
+                # Long enough to be read while it is written.
                 ended = program.run(WRITE + ["-n", "30", "-o", self.name_, "The model"], self.folder)
                 if ended.status == 0:
                     program.check_good(ended)
@@ -84,6 +86,7 @@ class Writer(threading.Thread):
                 self.table.add("writers of a crowd", outcome, time.monotonic() - begun)
                 self.n += 1
             except Exception as e:
+                self.table.add("writers of a crowd", "BROKEN")
                 self.broken.append(f"a writer of {self.name_}: {e}")
 
 
@@ -97,7 +100,7 @@ def crowd(seconds, seed, progress, table, one_name):
             program.good(WRITE + ["-n", "2", "-o", name, "Before"], folder)
         end = time.monotonic() + seconds
         people = [Writer(folder, name, end, table) for name in names]
-        people += [Reader(folder, luck.choice(names), end, True, table, luck) for _ in range(10)]
+        people += [Reader(folder, luck.choice(names), end, table, luck) for _ in range(10)]
         for p in people:
             p.start()
         for p in people:
