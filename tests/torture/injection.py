@@ -40,6 +40,7 @@ ACTIONS = {
     "alloc": ["ENOMEM", "ENOMEM+"],
     "change": ["kill", "killed"],
 }
+SHORT_OF_MEMORY = re.compile("memory|annot allocate|cannot grow|for its values|bytes for|cannot start thread")
 PROMPTS = ["--prompts", "p.jsonl"]
 TRACE = ["trace", "-q", "-m", "MODEL", "-j", "1", "--capture", "L0.attn.*", "-n", "2"]
 
@@ -70,7 +71,8 @@ def surfaces():
         Surface("query NAME", query + ["tokens"], q),
         Surface("query --list", query + ["--list"], q),
         Surface("query functions", query + ["SELECT t_absmax('L0.attn.z'), t_shape('L0.attn.pattern'), t_json('L0.attn.z[head=0]')"], q),
-        Surface("query lens", query + ["SELECT layer, rank, piece FROM lens WHERE rank < 3 ORDER BY pos, layer, rank"], q),
+        # Not the pieces: those of a checkpoint that cannot be read are not there, as is said.
+        Surface("query lens", query + ["SELECT pos, layer, rank, token_id FROM lens WHERE rank < 3 ORDER BY 1, 2, 3"], q),
         Surface("query --json < SQL", query + ["--json"], {**q, "sql": "sql"}, stdin="sql"),
         Surface("tokenize", ["tokenize", "-m", "MODEL", "The model reads"]),
         Surface("info", ["info", "-m", "MODEL"]),
@@ -240,7 +242,7 @@ def check_case(case, surface, base, folder, file):
         # SQLite says of a disk that cannot be read that what is on it is damaged.
         damaged = case.kind == "read" and re.search("damaged|malformed", ended.err)
         program.check_sentence(ended, (3, 2) if damaged else (3,))
-        if case.kind == "alloc" and not re.search("memory|cannot start thread", ended.err):
+        if case.kind == "alloc" and not SHORT_OF_MEMORY.search(ended.err):
             raise Broken(f"out of memory is called {ended.err!r}")
         outcome = "sentence"
     if surface.o:
