@@ -14,7 +14,7 @@ import time
 import program
 from injection import scratch
 from kills import write_prompts
-from program import Broken, ROOT
+from program import Broken
 from recording import Recording
 
 ARGS = ["trace", "-q", "-m", "MODEL", "-j", "1", "--capture", "*", "--prompts", "../p.jsonl", "-o", "b.db"]
@@ -134,5 +134,4 @@ def take(lines, what, n, broken, progress, table):
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, os.path.join(ROOT, "tests/torture"))
-    on_mounts(os.path.join(sys.argv[1]), [int(x) for x in sys.argv[2:]])
+    on_mounts(sys.argv[1], [int(x) for x in sys.argv[2:]])
