@@ -280,9 +280,7 @@ static int side_open(struct side *s, struct inspect *in, sqlite3_value *arg, str
 			       text ? text : "NULL");
 	if (open_other(s, in, path, err))
 		return err->code;
-	if (!s->run)
-		s->run = inspect_newest_run(s->in);
-	return 0;
+	return s->run ? 0 : inspect_newest_run(s->in, &s->run, err);
 }
 
 static int side_read(struct side *s, struct err *err)

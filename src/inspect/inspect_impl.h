@@ -119,8 +119,8 @@ int inspect_keep(int64_t *kept, int64_t bytes, struct err *err);
 /* Whether what runs is to end: for what takes long without asking the recording. */
 bool inspect_is_over(const struct inspect *in);
 
-/* The newest run, 0 when there is none. */
-int64_t inspect_newest_run(struct inspect *in);
+/* The newest run into *run, 0 when there is none.  ERR_MEMORY, ERR_IO, ERR_FORMAT. */
+int inspect_newest_run(struct inspect *in, int64_t *run, struct err *err);
 
 /* A number that grows whenever a recording that is being written grows. */
 int64_t inspect_state(struct inspect *in);

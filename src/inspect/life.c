@@ -40,13 +40,15 @@ void inspect_unref(struct inspect *in)
 
 void inspect_refresh(struct inspect *in)
 {
+	struct err ignored = { 0 };
 	unsigned version = 0;
+	int64_t run;
 
 	if (!in->kept && !in->resolved[0].text)
 		return;
 	/* SQLite looks whether the file changed when it begins to read. */
 	if (sqlite3_txn_state(in->db, "main") == SQLITE_TXN_NONE)
-		inspect_newest_run(in);
+		inspect_newest_run(in, &run, &ignored);
 	sqlite3_file_control(in->db, "main", SQLITE_FCNTL_DATA_VERSION, &version);
 	if (version == in->data_version)
 		return;

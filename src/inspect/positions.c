@@ -34,9 +34,10 @@ static int check_run(const struct run_model *m, struct err *err)
 int inspect_run(struct inspect *in, int64_t run, struct run_model *m, struct err *err)
 {
 	sqlite3_stmt *s = NULL;
-	int found;
+	int found, ret = run ? 0 : inspect_newest_run(in, &run, err);
 
-	if (inspect_prepare(in,
+	if (ret ||
+	    inspect_prepare(in,
 			    "SELECT r.id, m.id, m.n_layers, m.d_model, m.n_heads, m.n_kv_heads, "
 			    "m.d_head, m.n_vocab, coalesce(m.sliding_window, 0), "
 			    "(SELECT coalesce(max(pos0 + n_tok), 0) FROM pass p "
@@ -44,7 +45,7 @@ int inspect_run(struct inspect *in, int64_t run, struct run_model *m, struct err
 			    "FROM run r JOIN model m ON m.id = r.model_id WHERE r.id = ?1",
 			    &s, err))
 		return err->code;
-	sqlite3_bind_int64(s, 1, run ? run : inspect_newest_run(in));
+	sqlite3_bind_int64(s, 1, run);
 	found = inspect_step(in, s, err);
 	if (found > 0)
 		*m = (struct run_model){

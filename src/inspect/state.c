@@ -91,18 +91,19 @@ int inspect_keep(int64_t *kept, int64_t bytes, struct err *err)
 		       (long long)(KEPT_BYTES >> 20));
 }
 
-int64_t inspect_newest_run(struct inspect *in)
+int inspect_newest_run(struct inspect *in, int64_t *run, struct err *err)
 {
-	struct err ignored = { 0 };
 	sqlite3_stmt *s = NULL;
-	int64_t run = 0;
+	int ret;
 
-	if (inspect_prepare(in, "SELECT max(id) FROM run", &s, &ignored))
-		return 0;
-	if (sqlite3_step(s) == SQLITE_ROW)
-		run = sqlite3_column_int64(s, 0);
+	*run = 0;
+	if (inspect_prepare(in, "SELECT max(id) FROM run", &s, err))
+		return err->code;
+	ret = inspect_step(in, s, err);
+	if (ret > 0)
+		*run = sqlite3_column_int64(s, 0);
 	sqlite3_finalize(s);
-	return run;
+	return ret < 0 ? ret : 0;
 }
 
 int64_t inspect_state(struct inspect *in)

@@ -98,8 +98,9 @@ static int find_named(struct inspect *in, const char *text, struct array_name *n
 	if (array_name_parse(text, n, err))
 		return err->code;
 	point = inspect_point(in, n->point, err);
-	n->run = n->run < 0 ? inspect_newest_run(in) : n->run;
-	return point ? search(in, point->point_id, n, s, err) : err->code;
+	if (!point || (n->run < 0 && inspect_newest_run(in, &n->run, err)))
+		return err->code;
+	return search(in, point->point_id, n, s, err);
 }
 
 /* Which value and part a text means, kept in the place of the oldest such answer. */
