@@ -58,6 +58,9 @@ static int roll_back(struct reader *r, struct err *err)
 			sqlite3_busy_timeout(db.handle, WAIT_MS);
 		if (!ret && r->opened)
 			r->opened(&db, r->ctx);
+		/* As every connection that writes: db.c says why. */
+		if (!ret)
+			db_trust(&db, true);
 		if (!ret && sqlite3_db_readonly(db.handle, "main") == 1)
 			ret = err_set(err, ERR_IO, "it cannot be written");
 		if (!ret)
