@@ -118,6 +118,9 @@ int session_set_ids(struct session *s, const int32_t *ids, int64_t n, struct err
  */
 bool session_is_roomy(const struct session *s, int64_t positions, int64_t bytes);
 
+/* ERR_INTERRUPTED once *opt.interrupted is not 0: what is done for every token of a prompt asks. */
+int session_interrupted(const struct session *s, struct err *err);
+
 /* Go on until something happens: enum session_status or a negative ERR_*. */
 int session_advance(struct session *s, struct err *err);
 

@@ -53,6 +53,13 @@ void session_remove_hook(struct session *s, const struct hook *hook)
 	s->executor.hooks = s->hooks;
 }
 
+int session_interrupted(const struct session *s, struct err *err)
+{
+	return s->opt.interrupted && *s->opt.interrupted
+		       ? err_set(err, ERR_INTERRUPTED, "interrupted")
+		       : 0;
+}
+
 void session_restart(struct session *s, int64_t n)
 {
 	encoding_release(&s->encoding);

@@ -75,11 +75,10 @@ static bool profile_wants(void *ctx, const struct site *at)
 static int hear_step(struct profile *p, struct err *err)
 {
 	const struct stage_run *run = &p->session->stage;
-	const volatile sig_atomic_t *interrupted = p->session->opt.interrupted;
 	int64_t left;
 
-	if (interrupted && *interrupted)
-		return err_set(err, ERR_INTERRUPTED, "interrupted");
+	if (session_interrupted(p->session, err))
+		return err->code;
 	if (run->at == 0)
 		p->steps_ns = clock_ns();
 	if (run->at != STEPS_TOLD || !p->caller)

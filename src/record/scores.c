@@ -145,7 +145,8 @@ int scores_record_prompt(const struct scores *scores, struct err *err)
 		bool is_bos =
 			has_text && i == 0 && start == end && s->tokens[0] == tokenizer_bos(tok);
 
-		if (trace_writer_token(scores->writer, i, s->tokens[i], start, end,
+		if (session_interrupted(s, err) ||
+		    trace_writer_token(scores->writer, i, s->tokens[i], start, end,
 				       is_bos ? TOKEN_BOS : TOKEN_PROMPT, err))
 			return err->code;
 	}
