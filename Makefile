@@ -160,6 +160,8 @@ $(BUILD)/src/cli/version.o: $(BUILD)/version.h
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,unit/%,$(wildcard tests/unit/*.c))
 CLI_TESTS  := $(patsubst tests/cli/%.sh,cli/%,$(wildcard tests/cli/*.sh))
+# What takes long and seldom breaks: `make test` runs them, `make check` and the sanitizers do not.
+CLI_SLOW   := cli/long_prompts cli/query_limits cli/completion
 PY_TESTS   := $(patsubst tests/py/%.py,py/%,$(wildcard tests/py/test_*.py))
 RACES      := $(patsubst tests/tsan/%.c,tsan/%,$(wildcard tests/tsan/*.c))
 
@@ -168,12 +170,14 @@ RUN_TEST = $(Q)scripts/run-test $(if $(V),-v) '$@$(if $(filter-out release,$(MOD
 # It may take an hour, and shows how far it is.
 RUN_LONG = $(Q)TEST_SECONDS=3600 scripts/run-test -v $@ $(BUILD)/tests/log/$@
 
-## check: the unit tests, the layers and the command-line tests (under a minute with -j)
-.PHONY: check unit cli-tests
+## check: the unit tests, the layers and the command-line tests (about a minute with -j)
+## cli-slow: the command-line tests that take long, which check leaves out
+.PHONY: check unit cli-tests cli-slow
 # The longest of them begin first.
-check: $(filter unit/test_walk unit/test_inspect_damage cli/trace_resume cli/terminal cli/completion,$(UNIT_TESTS) $(CLI_TESTS)) cli-tests unit layers
+check: $(filter unit/test_walk unit/test_inspect_damage cli/trace_resume cli/terminal,$(UNIT_TESTS) $(CLI_TESTS)) cli-tests unit layers
 unit: $(UNIT_TESTS)
-cli-tests: $(CLI_TESTS)
+cli-tests: $(filter-out $(CLI_SLOW),$(CLI_TESTS))
+cli-slow: $(CLI_SLOW)
 
 ## unit/test_NAME: one unit test, tests/unit/test_NAME.c
 # Criterion runs the cases of a program side by side as well, so that a long one ends on every core.
@@ -258,7 +262,7 @@ test:
 		scripts/run-test --tally build/tally; exit $$status
 test-steps:
 	$(Q)$(MAKE) $(JOBS) CI=1 all benches extension
-	$(Q)$(MAKE) $(JOBS) CI=1 check
+	$(Q)$(MAKE) $(JOBS) CI=1 check cli-slow
 	$(Q)$(MAKE) $(JOBS) CI=1 walks
 	$(Q)$(MAKE) $(JOBS) CI=1 asan
 	$(Q)$(MAKE) $(JOBS) CI=1 torture

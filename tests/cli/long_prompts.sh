@@ -6,41 +6,61 @@ cd "$work" || exit 2
 case $TORCHLESS in *asan* | *tsan*) lines=40000 ;; *) lines=240000 ;; esac
 
 awk -v n=$lines 'BEGIN { for (i = 0; i < n; i++) print "Once upon a time there was a girl no " i }' >long.txt
+head -n $((lines / 10)) long.txt >short.txt
+head -n 1000 long.txt >page.txt
 awk -v n=$lines 'BEGIN { for (i = 0; i < n; i++) print "{\"prompt\": \"Once upon " i "\"}" }' >many.jsonl
 
-# interrupted SECONDS PATTERN COMMAND...: Ctrl-C when a line of stderr matches, or, with no pattern,
-# after so many seconds.  Python starts it: a shell's background children ignore the signal.
+# interrupted FILE WHEN COMMAND...: Ctrl-C when stderr matches a pattern, when a SELECT of t.db
+# gives 1, when its log has so many bytes, or after so many seconds.  Python starts it: a shell's
+# background children ignore the signal.
 interrupted() {
 	python3 - "$@" <<'EOF'
-import re, signal, subprocess, sys, time
-from until import until
+import os, re, signal, subprocess, sys, time
+from until import first, until
 
-seconds, pattern, *command = sys.argv[1:]
-with open("long.txt") as stdin, open("err", "w") as err, open("out", "w") as out:
+file, when, *command = sys.argv[1:]
+with open(file) as stdin, open("err", "w") as err, open("out", "w") as out:
     child = subprocess.Popen(command, stdin=stdin, stdout=out, stderr=err)
-    if pattern:
-        until(pattern, lambda: re.search(pattern, open("err").read()), child, 300)
+    if when.startswith("SELECT"):
+        until(when, lambda: first("t.db", when), child, 300)
+    elif when.endswith("bytes"):
+        until(when, lambda: os.path.exists("t.db-wal") and os.path.getsize("t.db-wal") >= int(when.split()[0]), child, 300)
+    elif when[0].isdigit():
+        time.sleep(float(when))
     else:
-        time.sleep(float(seconds))
+        until(when, lambda: re.search(when, open("err").read()), child, 300)
     child.send_signal(signal.SIGINT)
-    sys.exit(child.wait(timeout=300))
+    sys.exit(child.wait(timeout=60))
 EOF
 	status=$?
 }
 
-interrupted 0 "will take about .* more" "$T" run -n 1 -
+interrupted long.txt "will take about .* more" "$T" run -j 1 -n 1 -
 is "it ends when it is told to" 130 "$status"
 is "how long it takes is said once" 1 \
 	"$(grep -c 'tokens of the prompt will take about [0-9].* more, as the first 512 did' err)"
 is "what it exceeds is said before" 1 "$(grep -c "but the model's context is 192" err)"
 has "it was interrupted" "^torchless: interrupted" err
-for after in 0.5 1 2; do
-	interrupted $after "" "$T" run -n 1 -
-	is "interrupted after $after s" 130 "$status"
-	interrupted $after "" "$T" trace -n 1 -o t.db -
-	is "a recording is interrupted after $after s" 130 "$status"
+for after in 0.2 0.5; do # as it is read and becomes tokens
+	for what in run "trace -o t.db"; do
+		# shellcheck disable=SC2086
+		interrupted long.txt $after "$T" $what -n 1 -
+		is "$what interrupted after $after s" 130 "$status"
+	done
 done
-interrupted 0.5 "" "$T" trace -n 1 --estimate --prompts many.jsonl
+
+# part WHAT FILE WHEN SQL: a recording that ends there has only a part of it.
+part() {
+	rm -f t.db*
+	interrupted "$2" "$3" "$T" trace -n 1 -o t.db -
+	is "interrupted at $1" "130 stopped t.db" "$status $(sql t.db "SELECT status FROM run") $(echo t.db*)"
+	is "interrupted at $1: the rest is not recorded" 1 "$(sql t.db "$4")"
+}
+part "the tokens" short.txt "the model's context is 192" "SELECT count(*) < $((lines * 3 / 2)) FROM token"
+part "the tokenizer's steps" short.txt "$((lines * 80)) bytes" "SELECT count(*) BETWEEN 1 AND $((lines * 2)) FROM tok_step"
+part "the passes" page.txt "SELECT count(*) > 2 FROM pass" "SELECT count(*) BETWEEN 2 AND 30 FROM pass"
+
+interrupted many.jsonl 0.5 "$T" trace -n 1 --estimate --prompts many.jsonl
 is "a check is interrupted" 130 "$status"
 try "$T" run -n 1 -q "Once upon a time"
 hasnt "a short prompt" "will take" "$err"
