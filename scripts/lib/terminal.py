@@ -1,8 +1,9 @@
 """What scripts write: names from files, arguments and recordings that no terminal obeys.
 
-guard() puts a gate before a terminal, so that whatever is printed there, by whomever (argparse and other
-people's libraries too), holds neither control characters nor what turns the direction of text around.
-The same characters count as in src/core/utf8.c. Anything else than a terminal gets what was written.
+guard() puts a gate before stderr and a terminal, so that whatever is printed there, by whomever (argparse
+and other people's libraries too), holds neither control characters nor what turns the direction of text
+around: messages are read by people, often out of the log of a pipe. The same characters count as in
+src/core/utf8.c. A stdout that is no terminal gets what was written.
 """
 
 import io
@@ -52,8 +53,8 @@ def brief(value):
     return "an object" if isinstance(value, dict) else f"a {type(value).__name__}"
 
 
-class _Terminal(io.TextIOWrapper):
-    """A text stream to a terminal."""
+class _Gate(io.TextIOWrapper):
+    """A text stream that people read."""
 
     def write(self, text):
         super().write(harmless(text, keep="\n\t"))
@@ -65,12 +66,12 @@ class _Terminal(io.TextIOWrapper):
 
 
 def guard():
-    """Put the gate before stdout and stderr where they are terminals."""
+    """Put the gate before stderr, and before stdout where it is a terminal."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if type(stream) is io.TextIOWrapper and stream.isatty():
+        if type(stream) is io.TextIOWrapper and (name == "stderr" or stream.isatty()):
             stream.flush()
-            setattr(sys, name, _Terminal(
+            setattr(sys, name, _Gate(
                 stream.buffer, encoding=stream.encoding, errors="backslashreplace",
                 line_buffering=stream.line_buffering, write_through=stream.write_through,
             ))

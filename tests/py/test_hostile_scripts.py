@@ -361,6 +361,9 @@ class Checkpoints(Hostile):
                 out, status = on_terminal([sys.executable, script, *arguments], seconds=SECONDS)
                 self.assertEqual(status, expected, out[-500:])
                 self.assertEqual(harm(out, rb"\r(?:\x1b\[K|exporting )"), [])
+                # Messages come out of a pipe for people too, as in a log.
+                done = subprocess.run([sys.executable, script, *arguments], capture_output=True, timeout=SECONDS, check=False)
+                self.assertEqual(harm(done.stderr), [])
         self.assertIn(rb"a" + rb"evil\x1b[31m\x07\x7f\x9b2J\u202eend", on_terminal(
             [sys.executable, script, hostile, "-o", self.path("a" + BRIEF)], seconds=SECONDS)[0])
 
