@@ -10,6 +10,8 @@
 
 #include "torchless/record.h"
 
+#include <signal.h>
+
 /* ---- the prompts -------------------------------------------------------------------------- */
 
 struct prompt_list {
@@ -23,10 +25,13 @@ struct prompt_list {
 /*
  * Read one JSON object a line: {"prompt": TEXT} or {"ids": [INT, ...]}, and optionally "id" (text
  * or number) and "n".  Other keys are ignored, empty lines too.  `file` names the bytes in errors:
- * ERR_FORMAT naming file and line, ERR_IO.  Release it whatever happens.
+ * ERR_FORMAT naming file and line, ERR_IO; ERR_INTERRUPTED when *interrupted (NULL: nothing does)
+ * is not 0 after a line.  Release it whatever happens.
  */
-int prompts_parse(struct prompt_list *list, const char *file, struct bytes json, struct err *err);
-int prompts_read(struct prompt_list *list, const char *path, struct err *err);
+int prompts_parse(struct prompt_list *list, const char *file, struct bytes json,
+		  const volatile sig_atomic_t *interrupted, struct err *err);
+int prompts_read(struct prompt_list *list, const char *path,
+		 const volatile sig_atomic_t *interrupted, struct err *err);
 void prompts_release(struct prompt_list *list);
 
 /* ---- the runs ----------------------------------------------------------------------------- */

@@ -153,7 +153,8 @@ static bool is_blank(struct bytes line)
 	return true;
 }
 
-static int add_lines(struct prompt_list *list, struct bytes file, struct err *err)
+static int add_lines(struct prompt_list *list, struct bytes file,
+		     const volatile sig_atomic_t *interrupted, struct err *err)
 {
 	const char *at = file.data, *end = file.data + file.len;
 
@@ -163,6 +164,8 @@ static int add_lines(struct prompt_list *list, struct bytes file, struct err *er
 
 		if (!is_blank(line) && add_line(list, line, number, err))
 			return err->code;
+		if (interrupted && *interrupted)
+			return err_set(err, ERR_INTERRUPTED, "interrupted");
 		at = feed ? feed + 1 : end;
 	}
 	if (list->n == 0)
@@ -170,24 +173,27 @@ static int add_lines(struct prompt_list *list, struct bytes file, struct err *er
 	return 0;
 }
 
-int prompts_parse(struct prompt_list *list, const char *file, struct bytes json, struct err *err)
+int prompts_parse(struct prompt_list *list, const char *file, struct bytes json,
+		  const volatile sig_atomic_t *interrupted, struct err *err)
 {
 	XXH128_canonical_t canonical;
 
 	*list = (struct prompt_list){ .file = mem_strdup(file) };
 	XXH128_canonicalFromHash(&canonical, XXH3_128bits(json.data, json.len));
 	memcpy(list->hash, canonical.digest, sizeof(list->hash));
-	return add_lines(list, json, err);
+	return add_lines(list, json, interrupted, err);
 }
 
-int prompts_read(struct prompt_list *list, const char *path, struct err *err)
+int prompts_read(struct prompt_list *list, const char *path,
+		 const volatile sig_atomic_t *interrupted, struct err *err)
 {
 	struct text t = { 0 };
 	int r = text_read_file(&t, path, MAX_FILE_BYTES, err);
 
 	*list = (struct prompt_list){ 0 };
 	if (r == 0)
-		r = prompts_parse(list, path, (struct bytes){ t.data ? t.data : "", t.len }, err);
+		r = prompts_parse(list, path, (struct bytes){ t.data ? t.data : "", t.len },
+				  interrupted, err);
 	text_release(&t);
 	return r;
 }

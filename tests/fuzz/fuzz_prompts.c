@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!bytes)
 		abort();
 	memcpy(bytes, size ? (const char *)data : "", size);
-	if (succeeded(prompts_parse(&list, "p\n.jsonl", (struct bytes){ bytes, size }, &err),
+	if (succeeded(prompts_parse(&list, "p\n.jsonl", (struct bytes){ bytes, size }, NULL, &err),
 		      &err)) {
 		require(list.n > 0, "a file holds a prompt");
 		for (int64_t i = 0; i < list.n; i++)

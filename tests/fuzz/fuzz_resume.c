@@ -66,7 +66,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	snprintf(recorded.path, sizeof(recorded.path), "%s/t.db", fuzz_folder);
 	make_model();
 	fuzz_must(model_open(&model, fuzz_folder, CHECKPOINT_ALL, &err), &err);
-	fuzz_must(prompts_parse(&prompts, "prompts", json, &err), &err);
+	fuzz_must(prompts_parse(&prompts, "prompts", json, NULL, &err), &err);
 	require(record_all(false, &opened, &err) == ERR_INTERRUPTED, "it is interrupted");
 	stop = 0;
 	cells_begin(false);

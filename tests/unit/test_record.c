@@ -536,8 +536,8 @@ static void parse(struct prompt_list *list, const char *json)
 {
 	struct err err = { 0 };
 
-	cr_assert_eq(prompts_parse(list, "three", (struct bytes){ json, strlen(json) }, &err), 0,
-		     "%s", err.message);
+	cr_assert_eq(prompts_parse(list, "three", (struct bytes){ json, strlen(json) }, NULL, &err),
+		     0, "%s", err.message);
 }
 
 static int run_all(struct fixture *f, struct record_runs *runs, const struct prompt_list *list,
@@ -604,11 +604,16 @@ Test(record, a_prompt_that_cannot_be_run_is_named_before_the_first_is)
 	struct fixture f;
 	struct err err = { 0 };
 	const char bad[] = "{\"prompt\": \"a\"}\n{\"ids\": 4}\n";
+	const volatile sig_atomic_t stop = 1;
 
 	open_fixture(&f);
-	cr_assert_eq(prompts_parse(&list, "two", (struct bytes){ bad, strlen(bad) }, &err),
+	cr_assert_eq(prompts_parse(&list, "two", (struct bytes){ bad, strlen(bad) }, NULL, &err),
 		     ERR_FORMAT);
 	cr_assert(strstr(err.message, "two:2: a list of token ids") != NULL, "%s", err.message);
+	prompts_release(&list);
+	cr_assert_eq(prompts_parse(&list, "two", (struct bytes){ bad, strlen(bad) }, &stop, &err),
+		     ERR_INTERRUPTED, "reading many of them is deaf: %s", err.message);
+	cr_assert_eq(list.n, 1);
 	prompts_release(&list);
 	parse(&list, "{\"prompt\": \"a\"}\n{\"ids\": [4, 101]}\n");
 	cr_assert_eq(run_all(&f, &runs, &list, false), ERR_USAGE);

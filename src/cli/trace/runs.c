@@ -105,10 +105,10 @@ static int read_prompts(struct prompt_list *list, struct invocation *in, struct 
 	struct bytes json;
 
 	if (strcmp(path, "-") != 0)
-		return prompts_read(list, path, err);
+		return prompts_read(list, path, &interrupted, err);
 	if (invocation_stdin(in, &json, err))
 		return err->code;
-	return prompts_parse(list, "standard input", json, err);
+	return prompts_parse(list, "standard input", json, &interrupted, err);
 }
 
 static bool has_text(const struct prompt_list *list)
