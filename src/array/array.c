@@ -58,7 +58,7 @@ float *array_numbers(int64_t n, struct err *err)
 	float *numbers = mem_try_aligned(((size_t)n + 1) * sizeof(*numbers));
 
 	if (!numbers)
-		err_set(err, ERR_MEMORY, "no memory for %lld numbers", (long long)n);
+		err_set(err, ERR_MEMORY, "out of memory: %lld numbers take more", (long long)n);
 	return numbers;
 }
 

@@ -118,7 +118,8 @@ int array_fn_topk(struct array_value *args, int n, struct array_value *result, s
 	k = int64_min(k, a->numel);
 	heap = mem_try_aligned(((size_t)k + 1) * sizeof(*heap));
 	if (!heap)
-		return err_set(err, ERR_MEMORY, "no memory for the %lld largest", (long long)k);
+		return err_set(err, ERR_MEMORY, "out of memory: the %lld largest take more",
+			       (long long)k);
 	k = select_top(a->data, a->numel, heap, k, result, err);
 	text_addc(&out, '[');
 	for (int64_t i = 0; i < k; i++) {

@@ -323,7 +323,8 @@ static int reserve(struct attn_rows *r, struct err *err)
 	r->score_buffer = mem_try_aligned((size_t)bytes);
 	r->p_buffer = mem_try_aligned((size_t)bytes);
 	if (!r->score_buffer || !r->p_buffer)
-		return err_set(err, ERR_MEMORY, "no memory for %lld queries of %lld keys",
+		return err_set(err, ERR_MEMORY,
+			       "out of memory: %lld queries of %lld keys take more",
 			       (long long)r->n, (long long)r->n_keys);
 	r->cap = (size_t)floats;
 	return 0;

@@ -85,13 +85,14 @@ int lens_rows_compute(struct inspect *in, const struct model *m, const float *x,
 	int ret = 0;
 
 	if (!y)
-		return err_set(err, ERR_MEMORY, "no memory for %lld rows of %lld logits",
+		return err_set(err, ERR_MEMORY, "out of memory: %lld rows of %lld logits take more",
 			       (long long)rows, (long long)V);
 	ret = model_lens(m, in->opt.kernels, inspect_pool(in), x, rows, y, err);
 	for (int64_t i = 0; i < n && !ret; i++) {
 		out[i]->logits = mem_try_aligned((size_t)V * sizeof(*y));
 		if (!out[i]->logits) {
-			ret = err_set(err, ERR_MEMORY, "no memory for %lld logits", (long long)V);
+			ret = err_set(err, ERR_MEMORY, "out of memory: %lld logits take more",
+				      (long long)V);
 			break;
 		}
 		out[i]->n = V;
@@ -166,7 +167,8 @@ int lens_row_have(struct lens_row *r, int64_t rank, int64_t likely, struct err *
 		k = r->n;
 	best = realloc(r->best, (size_t)k * sizeof(*best));
 	if (!best)
-		return err_set(err, ERR_MEMORY, "no memory to rank %lld tokens", (long long)k);
+		return err_set(err, ERR_MEMORY, "out of memory: ranking %lld tokens takes more",
+			       (long long)k);
 	r->best = best;
 	r->n_best = k;
 	if (k < r->n)

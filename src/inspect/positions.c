@@ -208,7 +208,7 @@ static int allocate(struct positions *p, struct err *err)
 	p->there = calloc((size_t)p->n, 1);
 	if (p->data && p->there)
 		return 0;
-	return err_set(err, ERR_MEMORY, "no memory for %lld positions of %lld numbers",
+	return err_set(err, ERR_MEMORY, "out of memory: %lld positions of %lld numbers take more",
 		       (long long)p->n, (long long)p->row);
 }
 

@@ -30,7 +30,7 @@ int model_lens(const struct model *m, const struct kernels *k, struct threads *p
 			       m->checkpoint.path);
 	normed = mem_try_aligned((size_t)(n * m->config->d_model) * sizeof(*normed));
 	if (!normed)
-		return err_set(err, ERR_MEMORY, "no memory for %lld rows of %d numbers",
+		return err_set(err, ERR_MEMORY, "out of memory: %lld rows of %d numbers take more",
 			       (long long)n, (int)m->config->d_model);
 	k->rmsnorm(pool, NULL, NULL, normed, x, &p->values[norm->in[1]].t, norm->eps, n);
 	k->linear(pool, logits, normed, &p->values[linear->in[1]].t, n);

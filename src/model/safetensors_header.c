@@ -324,8 +324,8 @@ static int scan_metadata(struct scan *s, struct header *h, bool *seen)
 		cJSON *text = cJSON_CreateString(s->value.data);
 		if (!text || !cJSON_AddItemToObject(h->metadata, s->key.data, text)) {
 			cJSON_Delete(text);
-			return err_set(s->err, ERR_MEMORY, "%s: no memory for its metadata",
-				       s->path);
+			return err_set(s->err, ERR_MEMORY,
+				       "out of memory: the metadata of %s takes more", s->path);
 		}
 	}
 	return more;

@@ -247,7 +247,7 @@ static int remake_weight(struct executor *ex, value_id v, struct err *err)
 		copy = mem_try_aligned((size_t)tensor_bytes(&t));
 		if (!copy)
 			return err_set(err, ERR_MEMORY,
-				       "%s: there is no memory for a copy of it to edit",
+				       "out of memory: a copy of %s to edit takes more",
 				       p->values[first].name);
 		memcpy(copy, t.data, (size_t)tensor_bytes(&t));
 		t.data = copy;

@@ -57,7 +57,7 @@ int kv_cache_reserve(struct kv_cache *c, int64_t positions, struct err *err)
 	if (!rows)
 		return err_set(
 			err, ERR_MEMORY,
-			"the KV cache of one layer cannot grow to %lld positions of %lld bytes",
+			"out of memory: the KV cache of one layer cannot grow to %lld positions of %lld bytes",
 			(long long)want, (long long)row_bytes);
 	c->rows = rows;
 	c->capacity = want;

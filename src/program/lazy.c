@@ -145,6 +145,7 @@ int lazy_mix(struct executor *ex, const struct op *op, struct err *err)
 		return mix_edited(ex, &c, z, err);
 	if (attention_run(ex->opt.kernels, ex->opt.pool, z, &c.a) == 0)
 		return 0;
-	return err_set(err, ERR_MEMORY, "attention over %lld keys has no memory for its tiles",
+	return err_set(err, ERR_MEMORY,
+		       "out of memory: attention over %lld keys takes more for its tiles",
 		       (long long)ex->S);
 }

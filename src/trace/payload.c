@@ -40,7 +40,8 @@ int payload_begin(struct trace_writer *w, enum dtype dtype, const int64_t *shape
 	if (!p->buffer)
 		p->buffer = mem_try_aligned(PAYLOAD_CHUNK_BYTES);
 	if (!p->buffer)
-		return err_set(err, ERR_MEMORY, "no %d bytes for the chunks of a dump",
+		return err_set(err, ERR_MEMORY,
+			       "out of memory: the chunks of a dump take %d bytes more",
 			       PAYLOAD_CHUNK_BYTES);
 	for (i = 1; i < n_dims; i++)
 		row_bytes *= shape[i];
