@@ -11,6 +11,7 @@
 #include "torchless/tensor.h"
 #include "torchless/text.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -103,6 +104,7 @@ struct ui_table {
 	} * columns;
 	char **cells; /* row by row, already escaped */
 	size_t n_cells, cap_cells;
+	const volatile sig_atomic_t *interrupted; /* NULL: nothing ends printing */
 };
 
 /* Titles separated by commas; one that begins with '>' is aligned to the right. */

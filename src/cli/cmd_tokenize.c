@@ -18,7 +18,7 @@ static unsigned encode_flags(const struct invocation *in)
 
 static void print_ids(const struct encoding *enc)
 {
-	for (int64_t i = 0; i < enc->n; i++)
+	for (int64_t i = 0; i < enc->n && !interrupted; i++)
 		printf("%s%d", i ? " " : "", (int)enc->tokens[i].id);
 	putchar('\n');
 }
@@ -29,7 +29,7 @@ static int print_json(const struct tokenizer *tok, const struct encoding *enc, s
 	int r;
 
 	text_addc(&t, '[');
-	for (int64_t i = 0; i < enc->n; i++) {
+	for (int64_t i = 0; i < enc->n && !interrupted; i++) {
 		const struct token *token = &enc->tokens[i];
 		struct bytes piece = tokenizer_piece(tok, token->id);
 
@@ -39,7 +39,7 @@ static int print_json(const struct tokenizer *tok, const struct encoding *enc, s
 			  (long long)token->end);
 	}
 	text_adds(&t, "]\n");
-	r = write_out(t.data, t.len, err);
+	r = interrupted ? 0 : write_out(t.data, t.len, err);
 	text_release(&t);
 	return r;
 }
@@ -63,7 +63,8 @@ static void print_table(const struct invocation *in, struct bytes text, const st
 	struct ui_table table;
 
 	ui_table_init(&table, ">id,piece,bytes");
-	for (int64_t i = 0; i < enc->n; i++) {
+	table.interrupted = &interrupted;
+	for (int64_t i = 0; i < enc->n && !interrupted; i++) {
 		struct bytes piece = tokenizer_piece(in->model.tokenizer, enc->tokens[i].id);
 
 		ui_table_cellf(&table, "%d", (int)enc->tokens[i].id);
@@ -87,7 +88,8 @@ static void print_steps(const struct invocation *in, const struct encoding *enc)
 	struct ui_table table;
 
 	ui_table_init(&table, ">step,rule,left,right,result,>rank,>at byte,>id");
-	for (int64_t i = 0; i < enc->n_steps; i++) {
+	table.interrupted = &interrupted;
+	for (int64_t i = 0; i < enc->n_steps && !interrupted; i++) {
 		const struct stage_step *s = &enc->steps[i];
 
 		ui_table_cellf(&table, "%lld", (long long)i);
@@ -105,7 +107,7 @@ static void print_steps(const struct invocation *in, const struct encoding *enc)
 
 static int tokenize_text(struct invocation *in, struct err *err)
 {
-	struct encoding enc = { 0 };
+	struct encoding enc = { .interrupted = &interrupted };
 	struct bytes text;
 	int r = invocation_text(in, 0, &text, err);
 
@@ -123,6 +125,8 @@ static int tokenize_text(struct invocation *in, struct err *err)
 		else
 			print_table(in, text, &enc);
 	}
+	if (r == 0 && interrupted)
+		r = err_set(err, ERR_INTERRUPTED, "interrupted");
 	encoding_release(&enc);
 	return r;
 }
@@ -132,7 +136,7 @@ static int tokenize_text(struct invocation *in, struct err *err)
 static int tokenize_line(struct invocation *in, const char *line, size_t len, struct text *text,
 			 struct text *out, struct err *err)
 {
-	struct encoding enc = { 0 };
+	struct encoding enc = { .interrupted = &interrupted };
 	int r;
 
 	while (len > 0 && isspace((unsigned char)line[len - 1]))

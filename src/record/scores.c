@@ -145,9 +145,11 @@ int scores_record_prompt(const struct scores *scores, struct err *err)
 		bool is_bos =
 			has_text && i == 0 && start == end && s->tokens[0] == tokenizer_bos(tok);
 
-		if (session_interrupted(s, err) ||
-		    trace_writer_token(scores->writer, i, s->tokens[i], start, end,
+		if (trace_writer_token(scores->writer, i, s->tokens[i], start, end,
 				       is_bos ? TOKEN_BOS : TOKEN_PROMPT, err))
+			return err->code;
+		/* A prompt that people write is there whole, whenever they interrupt. */
+		if (i % 4096 == 4095 && session_interrupted(s, err))
 			return err->code;
 	}
 	return 0;

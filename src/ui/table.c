@@ -246,9 +246,14 @@ static void print_row(const struct ui_table *t, const struct ui *ui, char *const
 	free((void *)rest);
 }
 
+static bool is_interrupted(const struct ui_table *t)
+{
+	return t->interrupted && *t->interrupted;
+}
+
 static void print_tabs(const struct ui_table *t, const struct ui *ui)
 {
-	for (size_t i = 0; i < t->n_cells; i++) {
+	for (size_t i = 0; i < t->n_cells && !is_interrupted(t); i++) {
 		bool is_last = (i + 1) % (size_t)t->n_columns == 0;
 
 		ui_write(ui, t->cells[i], strlen(t->cells[i]));
@@ -352,7 +357,7 @@ void ui_table_print(struct ui_table *t, const struct ui *ui, enum ui_table_style
 	print_row(t, ui, titles, b ? UI_BOLD : UI_DIM, b);
 	if (b)
 		print_rule(t, ui, b, b->middle);
-	for (size_t i = 0; i < t->n_cells; i += (size_t)t->n_columns)
+	for (size_t i = 0; i < t->n_cells && !is_interrupted(t); i += (size_t)t->n_columns)
 		print_row(t, ui, t->cells + i, UI_PLAIN, b);
 	if (b)
 		print_rule(t, ui, b, b->bottom);

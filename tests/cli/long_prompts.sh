@@ -60,6 +60,11 @@ part "the tokens" short.txt "the model's context is 192" "SELECT count(*) < $((l
 part "the tokenizer's steps" short.txt "$((lines * 80)) bytes" "SELECT count(*) BETWEEN 1 AND $((lines * 2)) FROM tok_step"
 part "the passes" page.txt "SELECT count(*) > 2 FROM pass" "SELECT count(*) BETWEEN 2 AND 30 FROM pass"
 
+# Reading a text as tokens and steps is heard in the middle too, by whoever does it.
+for form in --ids --json --steps -q; do
+	interrupted long.txt 0.2 "$T" tokenize $form -
+	is "tokenize $form is interrupted" 130 "$status"
+done
 interrupted many.jsonl 0.5 "$T" trace -n 1 --estimate --prompts many.jsonl
 is "a check is interrupted" 130 "$status"
 try "$T" run -n 1 -q "Once upon a time"

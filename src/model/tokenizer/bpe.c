@@ -121,7 +121,7 @@ void bpe_merge(struct bpe *b, const struct merges *m, bpe_observer *observe, voi
 	}
 	for (size_t i = b->n_heap / 2; i-- > 0;)
 		sift_down(b->heap, b->n_heap, i);
-	while (b->n_heap) {
+	while (b->n_heap && !(b->interrupted && *b->interrupted)) {
 		uint64_t entry = heap_pop(b);
 		int32_t at = (int32_t)(uint32_t)entry;
 		const struct merge *merge = merge_at(b, m, at);

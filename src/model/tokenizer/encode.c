@@ -208,7 +208,14 @@ static int add_character(struct encoder *e, struct unknown *u, uint32_t at, uint
 	return add_unit(e, u, id, s, n, at, n, err);
 }
 
-/* The tokens of v[p->from..p->to), which merges do not cross. */
+static int check_interrupted(const struct encoder *e, struct err *err)
+{
+	return e->enc->interrupted && *e->enc->interrupted
+		       ? err_set(err, ERR_INTERRUPTED, "interrupted")
+		       : 0;
+}
+
+/* The tokens of v[p->from..p->to), which merges do not cross: of some models the whole text. */
 static int encode_word(struct encoder *e, const struct piece *p, struct err *err)
 {
 	const struct view *v = &e->view;
@@ -227,10 +234,14 @@ static int encode_word(struct encoder *e, const struct piece *p, struct err *err
 		if (e->tok->byte_level ? add_byte(e, &u, at, err)
 				       : add_character(e, &u, at, (uint32_t)n, ok, err))
 			return err->code;
+		if (check_interrupted(e, err))
+			return err->code;
 		at += (uint32_t)n;
 	}
 	flush_unknown(e, &u);
 	bpe_merge(&e->bpe, &e->tok->merges, e->steps ? observe_merge : NULL, e);
+	if (check_interrupted(e, err))
+		return err->code;
 	for (int32_t i = e->bpe.n ? 0 : -1; i >= 0; i = e->bpe.symbols[i].next) {
 		const struct symbol *s = &e->bpe.symbols[i];
 		uint32_t to = s->at + s->len;
@@ -281,8 +292,8 @@ static int encode_piece(struct encoder *e, const struct piece *p, struct err *er
 {
 	struct piece rest = *p;
 
-	if (e->enc->interrupted && *e->enc->interrupted)
-		return err_set(err, ERR_INTERRUPTED, "interrupted");
+	if (check_interrupted(e, err))
+		return err->code;
 	if (e->steps && (e->tok->n_splits || e->tok->byte_level))
 		step_add(e, "split", (struct bytes){ e->view.s + p->from, p->to - p->from },
 			 spell(e, p), view_origin(&e->view, p->from), -1);
@@ -473,6 +484,7 @@ int tokenizer_encode(const struct tokenizer *tok, const char *text, size_t len, 
 	if (e.steps)
 		enc->arena = mem_calloc(1, sizeof(*enc->arena));
 	splitter_init(&e.splitter, tok, text, len);
+	e.splitter.matcher.interrupted = e.bpe.interrupted = enc->interrupted;
 	rc = encode(&e, flags & ENCODE_SPECIAL, err);
 	encoder_release(&e);
 	if (rc)

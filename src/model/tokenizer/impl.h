@@ -25,6 +25,7 @@
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -95,6 +96,7 @@ struct matcher {
 	pcre2_match_data *data;
 	pcre2_match_context *context;
 	pcre2_jit_stack *stack;
+	const volatile sig_atomic_t *interrupted; /* ends splitting; NULL: nothing does */
 };
 
 void matcher_init(struct matcher *m);
@@ -326,6 +328,7 @@ struct bpe {
 	size_t n, cap_symbols;
 	uint64_t *heap; /* rank << 32 | index of the left symbol: the least is next */
 	size_t n_heap, cap_heap;
+	const volatile sig_atomic_t *interrupted; /* NULL: nothing ends merging */
 };
 
 void bpe_release(struct bpe *b);
@@ -333,7 +336,8 @@ void bpe_add(struct bpe *b, int32_t id, uint32_t at, uint32_t len);
 /* Called for each merge before it is made. */
 typedef void bpe_observer(void *ctx, const struct symbol *left, const struct symbol *right,
 			  const struct merge *merge);
-/* Join symbols until no pair has a merge; walk the result from symbol 0 along `next`. */
+/* Join symbols until no pair has a merge, or *interrupted is not 0; walk the result from symbol 0
+ * along `next`. */
 void bpe_merge(struct bpe *b, const struct merges *m, bpe_observer *observe, void *ctx);
 
 #endif

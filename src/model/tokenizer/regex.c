@@ -250,6 +250,7 @@ void matcher_init(struct matcher *m)
 	m->data = pcre2_match_data_create(1, NULL);
 	m->context = pcre2_match_context_create(NULL);
 	m->stack = NULL;
+	m->interrupted = NULL;
 	if (!m->data || !m->context)
 		mem_out_of_memory(sizeof(*m));
 	pcre2_set_heap_limit(m->context, MATCH_HEAP_KIB);

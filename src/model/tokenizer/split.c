@@ -92,6 +92,8 @@ static int match_run(struct splitter *sp, const struct pattern *p, const char *s
 	int rc = 0;
 
 	while (at <= len) {
+		if (sp->matcher.interrupted && *sp->matcher.interrupted)
+			return err_set(err, ERR_INTERRUPTED, "interrupted");
 		rc = pattern_next(p, &sp->matcher, s + from, len, at, &hit, &end, err);
 		if (rc <= 0)
 			break;
