@@ -8,7 +8,7 @@
  * Time may go back, and the recording is then that of the way that was gone in the end, to the ids.
  * Inside a pass there is nothing to take back: where every value is kept (PLAN_DEBUG) they are read
  * when the pass ends, and spans are made then of when each op ran last.  Over a pass, a mark of
- *where its rows begin and end says what to delete.
+ * where its rows begin and end says what to delete.
  *
  * Its files, each standing on those above it only:
  *

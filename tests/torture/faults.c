@@ -10,12 +10,13 @@
  * (open, open64, openat) are one kind.  Allocations do not reach the kernel; those are caught by
  * functions of the same names, which the loader prefers.  The sanitizers' runtime is left alone.
  *
- *	FAULT_CALL   read write sync open map anon rename link unlink stat truncate lock close
- *folder change (what can change a file or a folder), alloc, every FAULT_AT     which call of that
- *kind, from 1 on; 0: none, they are only counted FAULT_DO     the name of an error, as EIO; short
- *(half of a read or write); kill; killed (after it) FAULT_ON     1: every call from FAULT_AT on
- *fails, after a short one with ENOSPC or EIO FAULT_FILE   where "fault at N: call" is written; of
- *"every", at the end, "N calls: kind"
+ *	FAULT_CALL   read write sync open map anon rename link unlink stat truncate lock
+ *	             close, folder, change (what can change a file or a folder), alloc, every
+ *	FAULT_AT     which call of that kind, from 1 on; 0: none, they are only counted
+ *	FAULT_DO     the name of an error, as EIO; short (half of a read or write); kill;
+ *	             killed (after it)
+ *	FAULT_ON     1: every call from FAULT_AT on fails, after a short one with ENOSPC or EIO
+ *	FAULT_FILE   where "fault at N: call" is written; of "every", at the end, "N calls: kind"
  *
  * What the program writes to stderr is not touched: a sentence needs somewhere to go.
  */

@@ -1,8 +1,8 @@
 /*
  * completion.h -- what the files of `torchless completion` share.
  *
- *	completion.c  writes the scripts: templates (bash.in, zsh.in, fish.in) and the tables of
- *cli.h names.c       answers the scripts, which ask for names that only a file knows
+ *	completion.c    writes the scripts: templates (bash.in, zsh.in, fish.in) and cli.h's tables
+ *	names.c         answers the scripts, which ask for names that only a file knows
  */
 #ifndef TORCHLESS_COMPLETION_H
 #define TORCHLESS_COMPLETION_H
@@ -11,16 +11,17 @@
 
 /*
  * `torchless completion queries|parameters|points -- ARGUMENT...`, for the scripts alone, so no
- *help names it.  True when in->args[0] is one of these words and its names were printed:
+ * help names it.  True when in->args[0] is one of these words and its names were printed:
  *
- *	queries FILE          the saved queries of a recording
- *	parameters FILE NAME  the parameters of one
- *	points [MODEL]        what --capture and --zero take, of that model or the default one
+ *	queries FILE            the saved queries of a recording
+ *	parameters FILE NAME    the parameters of one
+ *	points [MODEL]          what --capture and --zero take, of that model or the default one
  *
  * A line is a name, and, where there is one, a tab and a sentence that tells what it is.  Files are
  * strangers: a name is of [A-Za-z0-9_.-] (a point's also of ':') or is left out, a sentence holds
- *no control character, there are at most 1,000 lines, and half a second after the call the program
- * ends, silently, with status 3.  What cannot be read has no names: nothing is said on stderr.
+ * no control character, there are at most 1,000 lines, and half a second after the call the
+ * program ends, silently, with status 3.  What cannot be read has no names: nothing is said on
+ * stderr.
  */
 bool completion_names(struct invocation *in);
 

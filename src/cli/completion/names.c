@@ -126,7 +126,7 @@ static void ask(struct names *n, const char *path, const char *sql, const char *
 
 static void queries(struct invocation *in, struct names *n)
 {
-	ask(n, in->args[1], "SELECT name, doc FROM saved_query ORDER BY rowid", NULL);
+	ask(n, in->args[1], "SELECT name, doc FROM saved_query", NULL);
 }
 
 static void parameters(struct invocation *in, struct names *n)
