@@ -136,13 +136,13 @@ struct array *array_sources_read(const struct array_source *sources, int n, cons
 
 enum array_kind { ARRAY_NULL, ARRAY_WHOLE, ARRAY_REAL, ARRAY_TEXT, ARRAY_TENSOR };
 
-/* An argument or a result.  Texts and arrays are the value's own. */
 /* Whether whoever called a function still waits for it: a deadline, Ctrl-C. */
 struct array_watch {
 	bool (*is_over)(void *ctx);
 	void *ctx;
 };
 
+/* An argument or a result.  Texts and arrays are the value's own. */
 struct array_value {
 	const struct array_watch *watch; /* of a result that is not there yet; NULL: none */
 	enum array_kind kind;

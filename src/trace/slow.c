@@ -173,10 +173,11 @@ static void replace(sqlite3_context *ctx, int n, sqlite3_value **args)
 
 /* ---- trim ---------------------------------------------------------------------------------- */
 
-/* The characters to take away: those of one byte as a table, the others one behind the other. */
+/* The characters to take away: ASCII as a table, with the others one behind the other. */
 struct trim_set {
-	bool byte[256];
-	struct piece long_ones;
+	bool ascii[128];
+	struct piece all;
+	int64_t n; /* characters in it */
 };
 
 static int64_t char_len(struct piece p)
@@ -190,28 +191,32 @@ static int64_t char_len(struct piece p)
 
 static struct trim_set trim_set_of(struct piece p)
 {
-	struct trim_set set = { .long_ones = p };
+	struct trim_set set = { .all = p };
 
 	for (int64_t n; p.len > 0; p.data += n, p.len -= n) {
 		n = char_len(p);
-		if (n == 1)
-			set.byte[*p.data] = true;
+		set.n++;
+		if (*p.data < 0x80)
+			set.ascii[*p.data] = true;
 	}
 	return set;
 }
 
-/* The bytes at one end of `in` that are a character of the set; 0: none. */
+/*
+ * The bytes at one end of `in` that are a character of the set; 0: none.  Of what is no UTF-8
+ * several may fit, and SQLite takes the first.
+ */
 static int64_t trim_one(const struct trim_set *set, struct piece in, bool front)
 {
-	if (set->byte[front ? in.data[0] : in.data[in.len - 1]])
-		return 1;
-	/* No character of several bytes ends in one that does not continue another. */
-	if (front ? in.data[0] < 0xc0 : !continues(in.data[in.len - 1]))
-		return 0;
-	for (struct piece p = set->long_ones; p.len > 0;) {
+	unsigned char byte = front ? in.data[0] : in.data[in.len - 1];
+
+	/* No longer character begins or ends in one. */
+	if (byte < 0x80)
+		return set->ascii[byte];
+	for (struct piece p = set->all; p.len > 0;) {
 		int64_t n = char_len(p);
 
-		if (n > 1 && n <= in.len &&
+		if (n <= in.len &&
 		    !memcmp(front ? in.data : in.data + in.len - n, p.data, (size_t)n))
 			return n;
 		p.data += n;
@@ -237,8 +242,10 @@ static void trim_ends(sqlite3_context *ctx, int n, sqlite3_value **args, int end
 		sqlite3_result_error_nomem(ctx);
 		return;
 	}
+	/* SQLite takes the set as a string of C, which a NUL ends. */
+	chars.len = (int64_t)strlen((const char *)chars.data);
 	set = trim_set_of(chars);
-	if (refuses(ctx, "trim", in.len, chars.len > 256 ? chars.len / 2 : 1))
+	if (refuses(ctx, "trim", in.len, set.n > 128 ? set.n : 1))
 		return;
 	while (ends & TRIM_FRONT && in.len > 0 && (len = trim_one(&set, in, true)) > 0) {
 		in.data += len;

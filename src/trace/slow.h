@@ -12,7 +12,7 @@
 
 struct limits;
 
-/* Give the connection versions of instr, replace, trim, like, glob and json_patch that end. */
+/* Give the connection versions of instr, replace, trim, ltrim, rtrim and json_patch that end. */
 void slow_replace(struct limits *l, sqlite3 *handle);
 
 /* Give back what they need of memory; NULL members are fine. */

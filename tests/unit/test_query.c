@@ -407,6 +407,11 @@ Test(query, replaced_functions_answer_as_sqlite_does)
 		"'\u65e5\u672c'",
 		"CAST(X'61C3' AS TEXT)",
 		"CAST(X'A4' AS TEXT)",
+		"X'C3A4A4C3C3A4'",
+		"X'C3A4C3'",
+		"X'C3C3A4'",
+		"CAST(X'00616200' AS TEXT)",
+		"CAST(X'610062' AS TEXT)",
 	};
 	static const char *const calls[] = {
 		"instr(%s, %s)",  "replace(%s, %s, 'xy')",  "replace('aXb', %s, %s)",
