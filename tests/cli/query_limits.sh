@@ -27,6 +27,8 @@ hostile other "DROP TABLE value; CREATE TABLE value(id INTEGER PRIMARY KEY, pass
 	k(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM k LIMIT 5000) SELECT i, (SELECT min(id) FROM pass), (SELECT min(id) FROM point) FROM k;
 	ALTER TABLE value ADD COLUMN l2 REAL AS (length(hex(zeroblob(10000000 + id))))"
 hostile module "DROP TABLE saved_query; CREATE VIRTUAL TABLE saved_query USING fts5(name, sql, doc, note, params, topic)"
+hostile topics "CREATE TABLE x AS SELECT * FROM saved_query; DROP TABLE saved_query; ALTER TABLE x RENAME TO saved_query;
+	UPDATE saved_query SET topic = X'5B41'"
 hostile size "UPDATE tensor SET shape = '3000,100000', raw_bytes = 1200000000"
 
 late="stopped after 1 s, the time limit$"
@@ -55,6 +57,7 @@ done
 refuses "another recording without end" 2 "$late" timeout 30 "$T" query --timeout 1 -t good.db "SELECT count(*) FROM trace_diff(1, 'other.db')"
 refuses "points without end" 2 "(rows of the recording take more|stopped after)" timeout 30 "$T" query --timeout 1 -t points.db "SELECT t_l2('L0.attn.z')"
 refuses "a dump larger than its file" 2 "damaged: the dump of .* has 1200000000 bytes, its file" "$T" query -t size.db "SELECT t_l2(v.id) FROM v_value v WHERE tensor_id IS NOT NULL LIMIT 1"
+is "topics that no NUL ends" 1 "$("$T" query -t topics.db --box --list | grep -c '^\[A$')"
 # shellcheck disable=SC3045
 is "opening takes little memory" 0 "$(
 	ulimit -v 600000

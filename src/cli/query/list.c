@@ -82,15 +82,21 @@ static void add_heading(struct list *l, const char *heading, size_t len)
 	text_release(&shown);
 }
 
+/* A file may hold blobs, which no NUL ends. */
+static bool is_topic(const struct list *l, const struct cell *c)
+{
+	return l->topic.len == c->s.len && !memcmp(l->topic.data, text_of(c), c->s.len);
+}
+
 static int add_question(void *ctx, const struct rows *rows, const struct cell *cells)
 {
 	struct list *l = ctx;
 	struct text params = { 0 };
 
 	(void)rows;
-	if (!l->n_topics || strcmp(l->topic.data, text_of(&cells[0])) != 0) {
+	if (!l->n_topics || !is_topic(l, &cells[0])) {
 		text_clear(&l->topic);
-		text_adds(&l->topic, text_of(&cells[0]));
+		text_add(&l->topic, text_of(&cells[0]), cells[0].s.len);
 		add_heading(l, text_of(&cells[0]), cells[0].s.len);
 	}
 	add_name(l, &cells[1], cells[4].i);
