@@ -90,13 +90,17 @@ static bool is_number(const char *s)
 	return n > 0 && !*s;
 }
 
-/* The second name of a file that was about to be kept. */
+/* The second name of a file that was about to be kept; who is at it still has its lock. */
 static void sweep_second(const char *path)
 {
 	struct stat st;
+	int fd = -1;
 
-	if (!lstat(path, &st) && S_ISREG(st.st_mode) && st.st_nlink > 1)
-		unlink(path);
+	if (lstat(path, &st) || !S_ISREG(st.st_mode) || st.st_nlink < 2 ||
+	    !open_files_lock_surely(path, &fd))
+		return;
+	unlink(path);
+	open_files_unlock(fd);
 }
 
 static void sweep_entry(const char *path, const char *behind)

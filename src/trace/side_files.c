@@ -77,18 +77,22 @@ static bool is_size(uint32_t n)
 	return n >= 512 && n <= MAX_PAGE && (n & (n - 1)) == 0;
 }
 
-/* Rolling it back writes pages that the database has, and makes it no longer. */
+/*
+ * Rolling it back writes pages that the database has, and makes it no longer.  Nor does it leave
+ * nothing: a recording has pages before anything is written under its name.
+ */
 static bool is_sound(const unsigned char *head, size_t n, int64_t database_bytes)
 {
-	uint32_t page;
+	uint32_t page, pages;
 
 	if (memcmp(head, magic, n < sizeof(magic) ? n : sizeof(magic)) != 0)
 		return false;
 	if (n < HEADER_BYTES)
 		return true; /* SQLite finds no record in it */
 	page = big_endian(head + AT_PAGE);
-	return is_size(page) && is_size(big_endian(head + AT_SECTOR)) &&
-	       (int64_t)big_endian(head + AT_PAGES) * page <= database_bytes;
+	pages = big_endian(head + AT_PAGES);
+	return is_size(page) && is_size(big_endian(head + AT_SECTOR)) && pages &&
+	       (int64_t)pages * page <= database_bytes;
 }
 
 /*

@@ -318,6 +318,7 @@ Test(recording_file, what_a_killed_process_left_goes)
 Test(recording_file, what_a_process_still_writes_stays)
 {
 	struct err err;
+	char kept[160];
 	int fd, held;
 
 	write_beside(".new-77", "", 0);
@@ -333,7 +334,15 @@ Test(recording_file, what_a_process_still_writes_stays)
 	/* The second name of what is kept, and a copy that is called so. */
 	cr_assert(__real_link(path, beside(".new-80-old")) == 0);
 	write_beside(".new-81-old", "a poem", 6);
+	/* Who keeps a file under another name has its lock meanwhile. */
+	write_beside(".kept", "a poem", 6);
+	snprintf(kept, sizeof(kept), "%s", beside(".kept"));
+	cr_assert(__real_link(kept, beside(".new-82-old")) == 0);
+	held = open(beside(".new-82-old"), O_RDWR);
+	cr_assert(flock(held, LOCK_EX | LOCK_NB) == 0);
 	fd = create(NULL, &err);
+	cr_assert(exists(".new-82-old"));
+	close(held);
 	cr_assert(not(exists(".new-80-old")));
 	cr_assert(exists(".new-81-old"));
 	open_files_unlock(fd);
@@ -379,6 +388,8 @@ Test(recording_file, a_journal_changes_its_file_and_no_other)
 	expect_journal(journal, 512, 0, JOURNAL_HOT);
 	expect_journal(journal, 5, 0, JOURNAL_HOT);
 	put_header(journal, 5); /* longer than the file is */
+	expect_journal(journal, sizeof(journal), ERR_FORMAT, JOURNAL_NONE);
+	put_header(journal, 0); /* nothing would be left of it */
 	expect_journal(journal, sizeof(journal), ERR_FORMAT, JOURNAL_NONE);
 	put_header(journal, 4);
 	journal[26] = 3; /* no size of a page */
