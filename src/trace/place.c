@@ -92,18 +92,33 @@ static int check_old_name(const char *old, struct err *err)
 	return side_files_regular(old, err);
 }
 
+/* What /dev/stdout is: whatever it leads to at the moment, the name is the system's. */
+static bool leads_to_proc(const char *path)
+{
+	static const char proc[] = "/proc/";
+	char to[sizeof(proc) - 1];
+
+	return readlink(path, to, sizeof(to)) == (ssize_t)sizeof(to) &&
+	       !memcmp(to, proc, sizeof(to));
+}
+
 static int check_target(const struct place *p, struct err *err)
 {
 	struct stat st;
+	bool is_proc;
 
 	if (!*p->path)
 		return err_set(err, ERR_USAGE, "-o \"\": a recording needs a name");
 	if (lstat(p->path, &st))
 		return errno == ENOENT ? side_files_regular(p->path, err)
 				       : err_set(err, ERR_IO, "%s: %s", p->path, strerror(errno));
+	/* Through a link, to see what somebody means; one to nowhere is replaced as a file is. */
+	is_proc = S_ISLNK(st.st_mode) && leads_to_proc(p->path);
+	if (S_ISLNK(st.st_mode) && stat(p->path, &st))
+		st.st_mode = S_IFREG;
 	if (S_ISDIR(st.st_mode))
 		return err_set(err, ERR_IO, "%s is a directory, not a file to record to", p->path);
-	if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
+	if (!S_ISREG(st.st_mode) || is_proc)
 		return err_set(err, ERR_IO, "%s is no regular file: a recording cannot go there",
 			       p->path);
 	if (p->target.is_busy)

@@ -75,6 +75,15 @@ ln -s "$PWD/victim" x.db.old
 ask trace
 is "x.db.old that is a link is replaced" "0 precious" "$status $(cat victim)"
 is "with the file itself" "$(cksum <base.db)" "$(cksum <x.db.old)"
+# A link as the name is replaced, but not one to what is no file, nor one of the system's.
+mkdir folder.d
+for to in pipe.d folder.d /dev/null /proc/self/fd/1; do
+	rm -rf x.db* pipe.d
+	mkfifo pipe.d
+	ln -s $to x.db
+	ask trace
+	is "a link to $to as the name" "3 $to x.db" "$status $(readlink x.db) $(echo x.db*)"
+done
 fresh x.db
 mkfifo x.db-wal && rm x.db
 ask trace
