@@ -67,6 +67,9 @@ static int roll_back(struct reader *r, struct err *err)
 			ret = first_read(&db, err);
 		if (!ret)
 			db_exec(&db, "PRAGMA journal_mode = DELETE", &ignored);
+		/* The schema is read, and nothing of it run. */
+		if (!ret)
+			db_trust(&db, true);
 		db_close(&db);
 	}
 	open_files_unlock(fd);
