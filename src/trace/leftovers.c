@@ -90,17 +90,22 @@ static bool is_number(const char *s)
 	return n > 0 && !*s;
 }
 
-/* The second name of a file that was about to be kept; who is at it still has its lock. */
-static void sweep_second(const char *path)
+/*
+ * The second name of a file that was about to be kept, or of one that has its own name by now; who
+ * is at it still has its lock.
+ */
+static bool sweep_second(const char *path)
 {
 	struct stat st;
 	int fd = -1;
+	bool swept;
 
 	if (lstat(path, &st) || !S_ISREG(st.st_mode) || st.st_nlink < 2 ||
 	    !open_files_lock_surely(path, &fd))
-		return;
-	unlink(path);
+		return false;
+	swept = !unlink(path);
 	open_files_unlock(fd);
+	return swept;
 }
 
 static void sweep_entry(const char *path, const char *behind)
@@ -114,7 +119,7 @@ static void sweep_entry(const char *path, const char *behind)
 		if (is_number(number.data))
 			sweep_second(path);
 		text_release(&number);
-	} else if (is_number(behind)) {
+	} else if (is_number(behind) && !sweep_second(path)) {
 		sweep_file(path);
 	}
 }

@@ -140,15 +140,19 @@ static int make_fresh(struct place *p, struct err *err)
 		free(p->fresh);
 		p->fresh = join(p->path, suffix);
 		fd = open(p->fresh, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
-		code = fd < 0 ? errno : EEXIST;
-		if (fd < 0 && code != EEXIST)
+		code = fd < 0 ? errno : 0;
+		if (code && code != EEXIST)
 			break;
-		if (fd < 0)
+		if (code)
 			continue;
 		close(fd);
-		/* Unless somebody swept it in that moment. */
-		if (!open_files_lock(p->fresh, &p->fresh_fd))
+		code = open_files_lock(p->fresh, &p->fresh_fd);
+		if (!code)
 			return 0;
+		unlink(p->fresh);
+		/* Somebody was sweeping in that moment. */
+		if (code != EWOULDBLOCK && code != ENOENT)
+			break;
 	}
 	free(p->fresh);
 	p->fresh = NULL;

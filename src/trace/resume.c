@@ -8,6 +8,7 @@
  */
 #include "writer.h"
 
+#include "leftovers.h"
 #include "recording_file.h"
 #include "schema_check.h"
 
@@ -266,9 +267,12 @@ static int resume(struct trace_writer *w, const char *path, int64_t n_runs, stru
 	int64_t n;
 
 	/* Before the schema is known to be a recording's, nothing runs that could use it. */
-	if (recording_file_check(path, err) || recording_file_lock(path, &w->lock_fd, err) ||
-	    side_files_check(path, NULL, err) || writer_open(w, path, err) ||
-	    recording_file_identify(&w->db, path, err) ||
+	if (recording_file_check(path, err))
+		return err->code;
+	/* Before the lock: a leftover may be a second name of this very file. */
+	leftovers_sweep(path);
+	if (recording_file_lock(path, &w->lock_fd, err) || side_files_check(path, NULL, err) ||
+	    writer_open(w, path, err) || recording_file_identify(&w->db, path, err) ||
 	    db_int(&w->db, "SELECT count(*) FROM sqlite_schema", &n, err))
 		return err->code;
 	db_trust(&w->db, false);
