@@ -232,6 +232,14 @@ int stmt_run(struct db *db, struct stmt *s, struct err *err)
 	int ret = stmt_step(db, s, err);
 
 	assert(ret <= 0 && "the SQL returns rows");
+int stmt_get_text(struct stmt *s, int i, const char **text, struct err *err)
+{
+	bool is_null = sqlite3_column_type(s->handle, i) == SQLITE_NULL;
+
+	*text = (const char *)sqlite3_column_text(s->handle, i);
+	return *text || is_null ? 0 : limits_fail_memory(err);
+}
+
 	return ret;
 }
 

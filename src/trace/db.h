@@ -83,6 +83,9 @@ void stmt_blob(struct stmt *s, const char *name, const void *data, size_t len);
 /* 1: a row is ready, 0: finished (and reset), negative: an error. */
 int stmt_step(struct db *db, struct stmt *s, struct err *err);
 
+/* The text of a column of the row, NULL of a NULL; it ends with the next step.  ERR_MEMORY. */
+int stmt_get_text(struct stmt *s, int i, const char **text, struct err *err);
+
 /* Step a statement that returns no rows. */
 int stmt_run(struct db *db, struct stmt *s, struct err *err);
 

@@ -311,8 +311,11 @@ static int run_statement(struct recording *r, sqlite3_stmt *s, struct err *err)
 		return ret;
 	columns = mem_calloc((size_t)n, sizeof(*columns));
 	run.cells = mem_calloc((size_t)n, sizeof(*run.cells));
-	for (i = 0; i < n; i++)
-		columns[i] = sqlite3_column_name(s, i) ? sqlite3_column_name(s, i) : "";
+	for (i = 0; i < n && !ret; i++) {
+		columns[i] = sqlite3_column_name(s, i);
+		if (!columns[i])
+			ret = limits_fail_memory(err);
+	}
 	run.rows = (struct rows){ n, columns };
 	ret = step_rows(r, &run, err);
 	limits_begin(&r->limits, LIMIT_REST, 0);

@@ -12,14 +12,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* SQLite opens the file, because this process may have it open as a database; see open_files.h. */
-int recording_file_head(const char *path, char *head, int n, struct err *err)
+/* The head through SQLite's own table of calls; its code. */
+static int read_head(sqlite3_vfs *vfs, const char *path, char *head, int n)
 {
-	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
 	sqlite3_file *f = mem_calloc(1, (size_t)vfs->szOsFile);
 	char *full = mem_calloc(1, (size_t)vfs->mxPathname + 1);
 	const char *name = NULL;
-	int ret = 0, code = vfs->xFullPathname(vfs, path, vfs->mxPathname + 1, full);
+	int code = vfs->xFullPathname(vfs, path, vfs->mxPathname + 1, full);
 
 	/* SQLITE_OK_SYMLINK is success too. */
 	if (!db_failed(code)) {
@@ -31,15 +30,25 @@ int recording_file_head(const char *path, char *head, int n, struct err *err)
 	}
 	if (!db_failed(code))
 		code = f->pMethods->xRead(f, head, n, 0);
-	if (db_failed(code) && code != SQLITE_IOERR_SHORT_READ)
-		ret = err_set(err, ERR_IO, "%s: %s", path,
-			      errno ? strerror(errno) : sqlite3_errstr(code));
 	if (f->pMethods)
 		f->pMethods->xClose(f);
 	sqlite3_free_filename((char *)name);
 	free(full);
 	free(f);
-	return ret;
+	return code;
+}
+
+/* SQLite opens the file, because this process may have it open as a database; see open_files.h. */
+int recording_file_head(const char *path, char *head, int n, struct err *err)
+{
+	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL); /* NULL where memory is short */
+	int code = vfs ? read_head(vfs, path, head, n) : SQLITE_NOMEM;
+
+	if (!db_failed(code) || code == SQLITE_IOERR_SHORT_READ)
+		return 0;
+	if ((code & 0xff) == SQLITE_NOMEM || code == SQLITE_IOERR_NOMEM)
+		return err_set(err, ERR_MEMORY, "%s: out of memory", path);
+	return err_set(err, ERR_IO, "%s: %s", path, errno ? strerror(errno) : sqlite3_errstr(code));
 }
 
 int recording_file_check(const char *path, struct err *err)

@@ -38,7 +38,8 @@ static int check_setting(struct trace_writer *w, struct stmt *s, const struct tr
 			       "%s is a recording of one prompt, or of another version of "
 			       "torchless: there is nothing to resume",
 			       w->db.path);
-	found = (const char *)sqlite3_column_text(s->handle, 0);
+	if (stmt_get_text(s, 0, &found, err))
+		return err->code;
 	if (!found || strcmp(found, x->value) != 0)
 		return err_set(
 			err, ERR_USAGE,
@@ -70,14 +71,15 @@ struct progress {
 static int check_closed(struct trace_writer *w, struct progress *p, struct err *err)
 {
 	struct stmt s = { 0 };
-	const char *mode;
+	const char *mode = NULL;
 	int ret;
 
 	if (db_int(&w->db, "SELECT 1 FROM meta WHERE key = 'closed'", &p->closed, err) ||
 	    stmt_ready(&w->db, &s, "PRAGMA journal_mode", err))
 		return err->code;
 	ret = stmt_step(&w->db, &s, err);
-	mode = ret > 0 ? (const char *)sqlite3_column_text(s.handle, 0) : NULL;
+	if (ret > 0)
+		ret = stmt_get_text(&s, 0, &mode, err);
 	if (mode && !strcmp(mode, "wal"))
 		p->closed = 0;
 	sqlite3_finalize(s.handle);
@@ -220,14 +222,17 @@ static int load_tensors(struct trace_writer *w, struct err *err)
 
 	while (!ret && (ret = stmt_step(&w->db, &s, err)) > 0) {
 		int64_t bytes = sqlite3_column_int64(s.handle, 4);
-		int64_t key = payload_key((const char *)sqlite3_column_text(s.handle, 3),
-					  (enum dtype)sqlite3_column_int(s.handle, 2),
-					  sqlite3_column_int64(s.handle, 1));
+		const char *shape;
 
-		payload_known(w, key, bytes, sqlite3_column_int64(s.handle, 0));
+		ret = stmt_get_text(&s, 3, &shape, err);
+		if (ret)
+			break;
+		payload_known(w,
+			      payload_key(shape, (enum dtype)sqlite3_column_int(s.handle, 2),
+					  sqlite3_column_int64(s.handle, 1)),
+			      bytes, sqlite3_column_int64(s.handle, 0));
 		w->totals.n_dumps++;
 		w->totals.dump_bytes += bytes;
-		ret = 0;
 	}
 	sqlite3_finalize(s.handle);
 	w->totals.n_calls = w->next_span - 1;

@@ -38,22 +38,31 @@ static void release(struct schema *s)
 	free(s->objects);
 }
 
+static int read_object(struct stmt *q, const char *row[N_COLUMNS], struct err *err)
+{
+	int c, ret = 0;
+
+	for (c = 0; c < N_COLUMNS && !ret; c++)
+		ret = stmt_get_text(q, c, &row[c], err);
+	return ret;
+}
+
 static int add_objects(struct schema *s, struct db *db, struct err *err)
 {
 	struct stmt q = { 0 };
 	int c, ret = stmt_ready(db, &q, all_objects, err);
 
 	while (!ret && (ret = stmt_step(db, &q, err)) > 0) {
-		struct object o = { 0 };
+		const char *row[N_COLUMNS];
+		struct object o;
 
-		for (c = 0; c < N_COLUMNS; c++) {
-			const char *text = (const char *)sqlite3_column_text(q.handle, c);
-
-			o.text[c] = text ? mem_strdup(text) : NULL;
-		}
+		ret = read_object(&q, row, err);
+		if (ret)
+			break;
+		for (c = 0; c < N_COLUMNS; c++)
+			o.text[c] = row[c] ? mem_strdup(row[c]) : NULL;
 		s->objects = mem_grow(s->objects, s->n, &s->cap, sizeof(o));
 		s->objects[s->n++] = o;
-		ret = 0;
 	}
 	sqlite3_finalize(q.handle);
 	return ret;
@@ -122,13 +131,13 @@ static bool is_same(const char *a, const char *b)
 	return a && b ? !strcmp(a, b) : a == b;
 }
 
-static bool has(const struct schema *s, const struct object *o)
+static bool has(const struct schema *s, const char *const row[N_COLUMNS])
 {
 	size_t i;
 	int c;
 
 	for (i = 0; i < s->n; i++) {
-		for (c = 0; c < N_COLUMNS && is_same(s->objects[i].text[c], o->text[c]); c++)
+		for (c = 0; c < N_COLUMNS && is_same(s->objects[i].text[c], row[c]); c++)
 			;
 		if (c == N_COLUMNS)
 			return true;
@@ -136,27 +145,26 @@ static bool has(const struct schema *s, const struct object *o)
 	return false;
 }
 
-static int refuse(const struct object *o, const char *path, struct err *err)
+static int refuse(const char *const row[N_COLUMNS], const char *path, struct err *err)
 {
 	return err_set(err, ERR_FORMAT,
 		       "%s has a %.20s \"%.100s\" that is not a recording's: it can be read, not "
 		       "continued",
-		       path, o->text[0] ? o->text[0] : "thing", o->text[1] ? o->text[1] : "");
+		       path, row[0] ? row[0] : "thing", row[1] ? row[1] : "");
 }
 
 int schema_check(struct db *db, const char *path, struct err *err)
 {
 	struct schema known = { 0 };
 	struct stmt q = { 0 };
-	int c, ret = known_schema(&known, err) || stmt_ready(db, &q, all_objects, err) ? err->code
-										       : 0;
+	int ret = known_schema(&known, err) || stmt_ready(db, &q, all_objects, err) ? err->code : 0;
 
 	while (!ret && (ret = stmt_step(db, &q, err)) > 0) {
-		struct object o;
+		const char *row[N_COLUMNS];
 
-		for (c = 0; c < N_COLUMNS; c++)
-			o.text[c] = (char *)sqlite3_column_text(q.handle, c);
-		ret = has(&known, &o) ? 0 : refuse(&o, path, err);
+		ret = read_object(&q, row, err);
+		if (!ret && !has(&known, row))
+			ret = refuse(row, path, err);
 	}
 	sqlite3_finalize(q.handle);
 	release(&known);
