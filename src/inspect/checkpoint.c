@@ -11,6 +11,7 @@
 
 #include "torchless/text.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -127,6 +128,20 @@ static int open_part(struct inspect *in, const struct origin *o, unsigned part, 
 			in->opt.model ? "" : "; if the checkpoint has moved, name it with -m PATH");
 	text_release(&path);
 	return ret;
+}
+
+bool inspect_has_checkpoint(struct inspect *in, int64_t run)
+{
+	struct err ignored = { 0 };
+	struct text path = { 0 };
+	struct origin o;
+	bool has = !read_origin(in, run, &o, &ignored) && !find_checkpoint(in, &o, &path, &ignored);
+
+	if (has && access(path.data, R_OK))
+		has = errno != ENOENT && errno != ENOTDIR && errno != EACCES;
+	text_release(&path);
+	text_release(&o.file);
+	return has;
 }
 
 /* ---- the weights ---------------------------------------------------------------------------- */

@@ -298,6 +298,9 @@ int inspect_model(struct inspect *in, int64_t run, struct model **model, struct 
 /* Open its tokenizer, under the same conditions; the caller closes m. */
 int inspect_tokenizer(struct inspect *in, int64_t run, struct model *m, struct err *err);
 
+/* Whether something that this user may read is where the checkpoint of run `run` should be. */
+bool inspect_has_checkpoint(struct inspect *in, int64_t run);
+
 #define WEIGHT_PREFIX "weight:" /* of the text that weight(name) gives */
 
 /* ---- the text of tokens --------------------------------------------------------------------- */

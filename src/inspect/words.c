@@ -107,6 +107,7 @@ struct words *inspect_words(struct inspect *in, int64_t run, struct err *err)
 	struct run_model m;
 	struct model files;
 	struct words *w;
+	bool failed;
 
 	if (inspect_run(in, run, &m, err))
 		return NULL;
@@ -123,10 +124,12 @@ struct words *inspect_words(struct inspect *in, int64_t run, struct err *err)
 		model_close(&files);
 		return w;
 	}
-	/* A checkpoint that memory was too short for is at hand all the same. */
-	if (w->why.code == ERR_MEMORY)
+	/* A checkpoint that the system failed to read is at hand all the same. */
+	failed = w->why.code == ERR_MEMORY ||
+		 (w->why.code == ERR_IO && inspect_has_checkpoint(in, m.run));
+	if (failed)
 		*err = w->why;
-	if (w->why.code == ERR_MEMORY || read_pieces(in, w, err)) {
+	if (failed || read_pieces(in, w, err)) {
 		words_forget(in);
 		words_release(w);
 		return NULL;
