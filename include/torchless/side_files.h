@@ -43,4 +43,19 @@ void side_files_move(const char *from, const char *to);
  */
 void database_uri(struct text *uri, const char *path, const char *options);
 
+struct sqlite3;
+
+/*
+ * Whether the name of an open database means another file by now.  SQLite finds the log by that
+ * name, so that it may have read the pages of one file through the log of the other: asked once a
+ * transaction that reads has begun, "no" means that the two belong together until it ends.
+ */
+bool database_is_replaced(struct sqlite3 *db);
+
+/*
+ * Why the system refused to read an open database or its log, 0 when it did not: SQLite calls what
+ * a disk cannot read damaged.
+ */
+int database_system_error(struct sqlite3 *db);
+
 #endif

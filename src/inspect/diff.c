@@ -185,9 +185,13 @@ static int not_opened(sqlite3 *other, const char *path, struct err *err)
 	int code = other ? sqlite3_errcode(other) & 0xff : SQLITE_NOMEM;
 	int system = other ? sqlite3_system_errno(other) : 0;
 
+	if (database_is_replaced(other))
+		return err_set(err, ERR_IO, "%.200s was replaced while it was read", path);
 	if (code == SQLITE_NOMEM)
 		return err_set(err, ERR_MEMORY, "%.200s: out of memory", path);
-	if (code == SQLITE_CANTOPEN || code == SQLITE_IOERR || code == SQLITE_BUSY)
+	if (code == SQLITE_CORRUPT)
+		system = database_system_error(other);
+	if (system || code == SQLITE_CANTOPEN || code == SQLITE_IOERR || code == SQLITE_BUSY)
 		return err_set(err, ERR_IO, "%.200s: %s", path,
 			       system ? strerror(system) : sqlite3_errmsg(other));
 	return err_set(err, ERR_FORMAT, "%.200s is no recording", path);

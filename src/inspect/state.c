@@ -6,6 +6,10 @@
  */
 #include "inspect_impl.h"
 
+#include "torchless/side_files.h"
+
+#include <string.h>
+
 struct threads *inspect_pool(struct inspect *in)
 {
 	struct err ignored;
@@ -36,7 +40,12 @@ enum database_kind inspect_database_kind(sqlite3 *db)
 /* Why SQLite failed, after its code. */
 static int fail(struct inspect *in, struct err *err)
 {
-	switch (sqlite3_errcode(in->db) & 0xff) {
+	int code = sqlite3_errcode(in->db) & 0xff;
+	int system = code == SQLITE_CORRUPT ? database_system_error(in->db) : 0;
+
+	if (system)
+		return err_set(err, ERR_IO, "the recording cannot be read: %s", strerror(system));
+	switch (code) {
 	case SQLITE_NOMEM:
 		return err_set(err, ERR_MEMORY, "out of memory");
 	case SQLITE_INTERRUPT:
@@ -69,12 +78,17 @@ bool inspect_is_over(const struct inspect *in)
 	return in->host.is_over && in->host.is_over(in->host.ctx);
 }
 
+/* Within a statement of who calls a function its transaction has begun before. */
 int inspect_step(struct inspect *in, sqlite3_stmt *s, struct err *err)
 {
+	bool begins = !sqlite3_stmt_busy(s) && sqlite3_txn_state(in->db, "main") == SQLITE_TXN_NONE;
 	int code = sqlite3_step(s) & 0xff;
 
 	if (inspect_is_over(in))
 		return err_set(err, ERR_INTERRUPTED, "interrupted");
+	if (begins && database_is_replaced(in->db))
+		return err_set(err, ERR_IO, "%s was replaced while it was read",
+			       sqlite3_db_filename(in->db, "main"));
 	if (code == SQLITE_ROW || code == SQLITE_DONE)
 		return code == SQLITE_ROW;
 	return fail(in, err);

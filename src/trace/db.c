@@ -30,6 +30,9 @@ static const char *known_reason(const struct db *db, int code)
 	sqlite3 *handle = db->handle;
 	int system = handle && code == SQLITE_IOERR ? sqlite3_system_errno(handle) : 0;
 
+	if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
+		system = database_system_error(handle);
+
 	if (code == SQLITE_FULL || system == ENOSPC || system == EFBIG || system == EDQUOT)
 		return db->is_new ? "the disk is full"
 				  : "the disk is full; what was recorded before is there";
@@ -49,6 +52,8 @@ int db_fail(struct db *db, const char *sql, struct err *err)
 	int code = db_code(db);
 	const char *reason = known_reason(db, code);
 
+	if (db->limits && !db->limits->stop && database_is_replaced(db->handle))
+		db->limits->stop = LIMIT_REPLACED;
 	if (db->limits && db->limits->stop)
 		return limits_fail(db->limits, db->limits->stop, err);
 	if (code == SQLITE_NOMEM)
@@ -58,7 +63,7 @@ int db_fail(struct db *db, const char *sql, struct err *err)
 			err, ERR_FORMAT,
 			"%s: a text of its own tables is larger than the %d MB that it may be",
 			db->path, LIMITS_LOOKUP_LENGTH >> 20);
-	if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
+	if ((code == SQLITE_CORRUPT || code == SQLITE_NOTADB) && !reason)
 		return err_set(err, ERR_FORMAT, "%s is damaged: %s", db->path,
 			       sqlite3_errmsg(db->handle));
 	if (code == SQLITE_NOMEM)
@@ -227,11 +232,6 @@ int stmt_step(struct db *db, struct stmt *s, struct err *err)
 	return ret;
 }
 
-int stmt_run(struct db *db, struct stmt *s, struct err *err)
-{
-	int ret = stmt_step(db, s, err);
-
-	assert(ret <= 0 && "the SQL returns rows");
 int stmt_get_text(struct stmt *s, int i, const char **text, struct err *err)
 {
 	bool is_null = sqlite3_column_type(s->handle, i) == SQLITE_NULL;
@@ -240,6 +240,11 @@ int stmt_get_text(struct stmt *s, int i, const char **text, struct err *err)
 	return *text || is_null ? 0 : limits_fail_memory(err);
 }
 
+int stmt_run(struct db *db, struct stmt *s, struct err *err)
+{
+	int ret = stmt_step(db, s, err);
+
+	assert(ret <= 0 && "the SQL returns rows");
 	return ret;
 }
 

@@ -9,6 +9,7 @@
 #include "limits.h"
 
 #include "torchless/clock.h"
+#include "torchless/side_files.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -171,11 +172,15 @@ void limits_unwatch(struct limits *l)
 
 int limits_step(struct limits *l, sqlite3_stmt *s)
 {
+	sqlite3 *db = sqlite3_db_handle(s);
+	bool begins = !sqlite3_stmt_busy(s) && sqlite3_txn_state(db, "main") == SQLITE_TXN_NONE;
 	int code;
 
 	limits_watch(l);
 	code = sqlite3_step(s);
 	limits_unwatch(l);
+	if (begins && code != SQLITE_INTERRUPT && database_is_replaced(db))
+		l->stop = LIMIT_REPLACED;
 	/* What a function could not finish is neither a row nor the end of them. */
 	if ((code == SQLITE_ROW || code == SQLITE_DONE) && l->stop && l->stop != LIMIT_REST)
 		return SQLITE_INTERRUPT;
@@ -210,6 +215,9 @@ int limits_fail(const struct limits *l, enum limit which, struct err *err)
 	case LIMIT_ROW:
 		return err_set(err, ERR_USAGE, "stopped: it computed for %.6g s without a row",
 			       seconds);
+	case LIMIT_REPLACED:
+		return err_set(err, ERR_IO,
+			       "the recording was replaced while it was read: open it again");
 	case LIMIT_LOOKUP:
 		return err_set(err, ERR_FORMAT,
 			       "the recording's own tables do not answer within %.6g s", seconds);

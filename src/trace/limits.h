@@ -24,6 +24,7 @@ enum limit {
 	LIMIT_LOOKUP,     /* a question of the program's own */
 	LIMIT_REST,       /* rows behind the last one shown are only counted */
 	LIMIT_ROW,        /* the next row */
+	LIMIT_REPLACED,   /* no limit of time: the name of the file means another one */
 	LIMIT_COUNT
 };
 
@@ -74,7 +75,10 @@ void limits_leave(struct limits *l, const struct limits_scope *outer);
 /* Whether what runs is to stop: looks at the clock. */
 bool limits_reached(struct limits *l);
 
-/* sqlite3_step(): the one way by which a statement over somebody's file goes on. */
+/*
+ * sqlite3_step(): the one way by which a statement over somebody's file goes on.  SQLITE_INTERRUPT
+ * with a `stop` as well when the file was replaced before the statement could begin.
+ */
 int limits_step(struct limits *l, sqlite3_stmt *s);
 
 /* SQLite is called for something that may take long, as limits_step() does; and it returned. */

@@ -6,13 +6,14 @@
  * half of a change.  Then this process becomes the writer for that moment; where it cannot, the
  * file is not read.
  */
+#include "limits.h"
 #include "recording_file.h"
 
 #include "torchless/mem.h"
 #include "torchless/open_files.h"
 #include "torchless/side_files.h"
 
-enum { WAIT_MS = 2000 };
+enum { WAIT_MS = 2000, MAX_TRIES = 20 };
 
 struct reader {
 	struct db *db;
@@ -20,6 +21,7 @@ struct reader {
 	void (*opened)(struct db *db, void *ctx);
 	void *ctx;
 	enum side_journal journal;
+	bool is_replaced; /* the file, while it was opened: SQLite may have taken another's log */
 };
 
 static int first_read(struct db *db, struct err *err)
@@ -31,12 +33,16 @@ static int first_read(struct db *db, struct err *err)
 
 static int open_with(struct reader *r, const char *options, struct err *err)
 {
+	int ret;
+
 	if (db_open_with(r->db, r->path, SQLITE_OPEN_READONLY, options, err))
 		return err->code;
 	sqlite3_busy_timeout(r->db->handle, WAIT_MS);
 	if (r->opened)
 		r->opened(r->db, r->ctx);
-	return first_read(r->db, err);
+	ret = first_read(r->db, err);
+	r->is_replaced = r->is_replaced || database_is_replaced(r->db->handle);
+	return ret;
 }
 
 /*
@@ -58,7 +64,7 @@ static int roll_back(struct reader *r, struct err *err)
 			sqlite3_busy_timeout(db.handle, WAIT_MS);
 		if (!ret && r->opened)
 			r->opened(&db, r->ctx);
-		/* As every connection that writes: db.c says why. */
+		/* The schema is read, and nothing of it run. */
 		if (!ret)
 			db_trust(&db, true);
 		if (!ret && sqlite3_db_readonly(db.handle, "main") == 1)
@@ -67,9 +73,6 @@ static int roll_back(struct reader *r, struct err *err)
 			ret = first_read(&db, err);
 		if (!ret)
 			db_exec(&db, "PRAGMA journal_mode = DELETE", &ignored);
-		/* The schema is read, and nothing of it run. */
-		if (!ret)
-			db_trust(&db, true);
 		db_close(&db);
 	}
 	open_files_unlock(fd);
@@ -93,7 +96,7 @@ static int open_rolled_back(struct reader *r, struct err *err)
 
 static int refuse(const struct reader *r, int code, const struct err *first, struct err *err)
 {
-	if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)
+	if (first->code == ERR_FORMAT && (code == SQLITE_NOTADB || code == SQLITE_CORRUPT))
 		return err_set(err, ERR_FORMAT, "%s is damaged: %s", r->path,
 			       code == SQLITE_CORRUPT ? "its pages contradict each other"
 						      : "its header is not a database's");
@@ -122,13 +125,28 @@ static int open_database(struct reader *r, struct err *err)
 	return open_with(r, "mode=ro&immutable=1", err);
 }
 
+static int open_once(struct reader *r, struct err *err)
+{
+	if (recording_file_check(r->path, err) || side_files_check(r->path, &r->journal, err) ||
+	    open_database(r, err))
+		return err->code;
+	return recording_file_identify(r->db, r->path, err);
+}
+
+/* Whoever replaces a recording again and again is not read in between. */
 int recording_file_open(struct db *db, const char *path, void (*opened)(struct db *db, void *ctx),
 			void *ctx, struct err *err)
 {
 	struct reader r = { .db = db, .path = path, .opened = opened, .ctx = ctx };
+	int tries, ret;
 
-	if (recording_file_check(path, err) || side_files_check(path, &r.journal, err) ||
-	    open_database(&r, err))
-		return err->code;
-	return recording_file_identify(db, path, err);
+	for (tries = 0;; tries++) {
+		r.is_replaced = false;
+		ret = open_once(&r, err);
+		if (!(r.is_replaced || database_is_replaced(db->handle)) || tries == MAX_TRIES)
+			return ret;
+		db_close(db);
+		if (db->limits && db->limits->stop == LIMIT_REPLACED)
+			db->limits->stop = LIMIT_NONE;
+	}
 }

@@ -7,6 +7,7 @@
 
 #include "torchless/clock.h"
 #include "torchless/mem.h"
+#include "torchless/side_files.h"
 #include "torchless/sql_error.h"
 
 #include <ctype.h>
@@ -43,6 +44,9 @@ static int fail_query(struct recording *r, struct err *err)
 	int code = sqlite3_errcode(r->db.handle) & 0xff;
 	int carried = sql_error_carried(sqlite3_extended_errcode(r->db.handle));
 
+	/* While it was compiled SQLite read the schema. */
+	if (!r->limits.stop && database_is_replaced(r->db.handle))
+		return limits_fail(&r->limits, LIMIT_REPLACED, err);
 	if (r->limits.stop || code == SQLITE_INTERRUPT)
 		return limits_fail(&r->limits, r->limits.stop, err);
 	if (r->authorizer.refusal[0])
@@ -62,6 +66,9 @@ static int fail_query(struct recording *r, struct err *err)
 		return suggest_for_error(r, err);
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
+		if (database_system_error(r->db.handle))
+			return err_set(err, ERR_IO, "%s: %s", r->path,
+				       strerror(database_system_error(r->db.handle)));
 		return err_set(err, ERR_FORMAT, "%s: %s", r->path, sqlite3_errmsg(r->db.handle));
 	default:
 		return err_set(err, ERR_IO, "%s: %s", r->path, sqlite3_errmsg(r->db.handle));
@@ -317,7 +324,8 @@ static int run_statement(struct recording *r, sqlite3_stmt *s, struct err *err)
 			ret = limits_fail_memory(err);
 	}
 	run.rows = (struct rows){ n, columns };
-	ret = step_rows(r, &run, err);
+	if (!ret)
+		ret = step_rows(r, &run, err);
 	limits_begin(&r->limits, LIMIT_REST, 0);
 	limits_begin(&r->limits, LIMIT_ROW, 0);
 	r->limits.stop = LIMIT_NONE;

@@ -881,6 +881,66 @@ Test(trace, recording_over_a_killed_one_keeps_both)
 	cr_assert(not(exists(".old-wal")));
 }
 
+static void rename_to(const char *from, const char *to)
+{
+	static const char *const sides[] = { "", "-wal", "-shm" };
+	char names[2][160];
+
+	for (int i = 0; i < 3; i++) {
+		snprintf(names[0], sizeof(names[0]), "%s%s", from, sides[i]);
+		snprintf(names[1], sizeof(names[1]), "%s%s", to, sides[i]);
+		cr_assert(rename(names[0], names[1]) == 0 || i);
+	}
+}
+
+static int query_now(struct recording *r, struct err *err)
+{
+	const struct query q = { .max_rows = INT64_MAX };
+
+	return recording_query(r, "SELECT count(*) FROM value", &q, err);
+}
+
+/* SQLite would read the pages of the one through the log of the other. */
+Test(trace, a_recording_that_was_replaced_is_not_read_with_the_log_of_another)
+{
+	struct err err = { 0 };
+	struct recording *r;
+	char other[160];
+
+	snprintf(other, sizeof(other), "%s.other", path);
+	record_and_die(2);
+	rename_to(path, other);
+	record(NULL, 1);
+	r = recording_open(path, &err);
+	cr_assert(r != NULL, "%s", err.message);
+	cr_assert(query_now(r, &err) == 0, "%s", err.message);
+	/* While the name is nobody's, what is open is read. */
+	cr_assert(unlink(path) == 0);
+	cr_assert(query_now(r, &err) == 0, "%s", err.message);
+	rename_to(other, path);
+	cr_assert(eq(int, query_now(r, &err), ERR_IO));
+	cr_assert(strstr(err.message, "was replaced while it was read: open it again") != NULL,
+		  "%s", err.message);
+	recording_close(r);
+	r = recording_open(path, &err);
+	cr_assert(r != NULL, "%s", err.message);
+	cr_assert(query_now(r, &err) == 0, "%s", err.message);
+	recording_close(r);
+}
+
+/* A kill, or a file system that failed, may leave a recording the name it had while it was made. */
+Test(trace, the_second_name_of_a_recording_is_swept)
+{
+	char second[160];
+
+	record(NULL, 1);
+	snprintf(second, sizeof(second), "%s.new-12345", path);
+	cr_assert(link(path, second) == 0);
+	record(NULL, 1);
+	cr_assert(not(exists(".new-12345")));
+	cr_assert(exists(".old"));
+}
+
 Test(trace, a_file_that_is_being_recorded_is_not_taken_away)
 {
 	struct recorder r = { 0 };
