@@ -249,7 +249,7 @@ $(FAULTS): tests/torture/faults.c
 torture: all $(FAULTS)
 	$(Q)$(MAKE) MODE=asan all
 	$(RUN_LONG) env TORCHLESS=$(BUILD)/torchless TORCHLESS_ASAN=build/asan/torchless FAULTS=$(FAULTS) \
-		$(PYTHON) tests/torture/torture.py
+		$(PYTHON) tests/torture/torture.py $(if $(TORTURE_WRITE),--write $(TORTURE_WRITE))
 
 ## test: everything CI runs: check, sanitizers, torture, threads, fuzzing, clang, lint, scripts, the model, parity, tokenizers
 # A failure ends it, after the other tests of its kind; the last line counts the tests that ran.

@@ -71,8 +71,7 @@ def surfaces():
         Surface("query NAME", query + ["tokens"], q),
         Surface("query --list", query + ["--list"], q),
         Surface("query functions", query + ["SELECT t_absmax('L0.attn.z'), t_shape('L0.attn.pattern'), t_json('L0.attn.z[head=0]')"], q),
-        # Not the pieces: those of a checkpoint that cannot be read are not there, as is said.
-        Surface("query lens", query + ["SELECT pos, layer, rank, token_id FROM lens WHERE rank < 3 ORDER BY 1, 2, 3"], q),
+        Surface("query lens", query + ["SELECT pos, layer, rank, token_id, piece FROM lens WHERE rank < 3 ORDER BY 1, 2, 3"], q),
         Surface("query --json < SQL", query + ["--json"], {**q, "sql": "sql"}, stdin="sql"),
         Surface("tokenize", ["tokenize", "-m", "MODEL", "The model reads"]),
         Surface("info", ["info", "-m", "MODEL"]),
@@ -240,7 +239,7 @@ def check_case(case, surface, base, folder, file):
         outcome = "killed"
     else:
         # SQLite says of a disk that cannot be read that what is on it is damaged.
-        damaged = case.kind == "read" and re.search("damaged|malformed", ended.err)
+        damaged = case.kind == "read" and case.action.startswith("short") and re.search("damaged|malformed", ended.err)
         program.check_sentence(ended, (3, 2) if damaged else (3,))
         if case.kind == "alloc" and not SHORT_OF_MEMORY.search(ended.err):
             raise Broken(f"out of memory is called {ended.err!r}")
@@ -359,7 +358,7 @@ def share(queue, budget, pool, progress, table):
             del running[future]
             (case, outcome, why), seconds = future.result()
             n += 1
-            table.add(case.surface + (" (sanitized)" if case.asan else ""), outcome or "BROKEN", seconds)
+            table.add(f"`{case.surface}`" + (" (sanitized)" if case.asan else ""), outcome or "BROKEN", seconds)
             if why:
                 broken.append((case, why))
             if seconds > 10:
@@ -374,7 +373,7 @@ def timed_case(case):
     return try_case(case), time.monotonic() - begun
 
 
-def run_all(seconds, seed, progress, table, jobs, only=None):
+def run_all(seconds, seed, progress, table, jobs, only=None, most=None):
     """Inject faults for so long; the broken cases."""
     luck = random.Random(seed)
     with tempfile.TemporaryDirectory(prefix="torture-seeds-", dir=scratch()) as seeds:
@@ -395,7 +394,7 @@ def run_all(seconds, seed, progress, table, jobs, only=None):
                 part = [case for r, cases in rounds if r == i for case in cases]
                 luck.shuffle(part)
                 queue += part
-            broken, total = share(queue, seconds, pool, progress, table)
+            broken, total = share(queue[:most], seconds, pool, progress, table)
         return [(f"{c.surface}: {c.kind} {c.at} {c.action}{' (sanitized)' if c.asan else ''}: {why}", repeat(c)) for c, why in broken], total
 
 

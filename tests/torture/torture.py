@@ -2,10 +2,13 @@
 """torture.py -- failing calls, kills, full disks and crowds, against what is promised of a recording.
 
     make torture [TORTURE_SECONDS=420] [TORTURE_SEED=1] [TORTURE_ONLY=faults|kills|disks|crowd] [REPEAT=CASE]
+    make torture TORTURE_WRITE=docs/robustness.md
 
-Ends with a table, and with status 1 when a promise was broken; each broken one is printed with a way to meet
-it again.  docs/robustness.md says what is promised.
+Without TORTURE_SECONDS so many faults are injected, the same for one seed, and fewer where the time is over
+before.  Ends with a table, and with status 1 when a promise was broken; each broken one is printed with a way to meet it
+again.  docs/robustness.md says what is promised.
 """
+import collections
 import os
 import re
 import sys
@@ -17,6 +20,9 @@ import disks
 import injection
 import kills
 
+FAULTS = 3000  # what two cores that do nothing else can do in the time that there is
+BEGIN, END = "<!-- torture:begin -->\n", "<!-- torture:end -->\n"
+COLUMNS = {"sentence": "a sentence", "same": "no difference", "killed": "killed", "not reached": "not reached", "BROKEN": "broken"}
 
 
 def kind_of(text):
@@ -42,14 +48,32 @@ class Progress:
             print(f"{text} ({self.last:.0f} s)", flush=True)
 
 
-def print_table(table):
-    columns = [c for c in ("sentence", "same", "killed", "not reached", "BROKEN") if any(row[c] for row in table.rows.values())]
-    print(f"| what | faults | {' | '.join(columns)} | seconds |")
-    print("|---|" + "--:|" * (len(columns) + 2))
+def lines_of(table, seed, seconds):
+    """The counts in Markdown; a program and its sanitized build are one row."""
+    rows = {}
     for name, row in table.rows.items():
-        print(f"| {name} | {sum(row.values())} | {' | '.join(str(row[c]) for c in columns)} | {table.seconds[name]:.0f} |")
-    sums = [sum(row[c] for row in table.rows.values()) for c in columns]
-    print(f"| all | {sum(sums)} | {' | '.join(map(str, sums))} | {sum(table.seconds.values()):.0f} |")
+        name = name.removesuffix(" (sanitized)")
+        rows[name] = rows.get(name, collections.Counter()) + row
+    shown = [c for c in COLUMNS if any(row[c] for row in rows.values()) or c == "BROKEN"]
+    lines = [f"| what | faults | {' | '.join(COLUMNS[c] for c in shown)} |", "|---|" + "---:|" * (len(shown) + 1)]
+    lines += [f"| {name} | {sum(row.values()):,} | {' | '.join(f'{row[c]:,}' for c in shown)} |" for name, row in sorted(rows.items(), key=order)]
+    sums = [sum(row[c] for row in rows.values()) for c in shown]
+    lines += [f"| all | {sum(sums):,} | {' | '.join(f'{n:,}' for n in sums)} |", "", f"Seed {seed}, {seconds:.0f} seconds."]
+    return "\n".join(lines) + "\n"
+
+
+def order(item):
+    """What is not a command comes first."""
+    return item[0].startswith("`"), item[0]
+
+
+def write(path, text):
+    """Put the table between the marks of a document."""
+    with open(path, encoding="utf-8") as f:
+        head, rest = f.read().split(BEGIN)
+    with open(path + ".new", "w", encoding="utf-8") as f:
+        f.write(head + BEGIN + text + END + rest.split(END)[1])
+    os.replace(path + ".new", path)
 
 
 def main():
@@ -67,9 +91,11 @@ def main():
         if only[0] and only[0] != name:
             continue
         allowed = seconds * (1 if only[0] else part)
+        more = {}
         if name == "faults":
             allowed = max(seconds / 3, seconds - progress.seconds())
-        found, _ = run(allowed, seed, progress, table, jobs, *only[1:])
+            more["most"] = None if os.environ.get("TORTURE_SECONDS") else FAULTS
+        found, _ = run(allowed, seed, progress, table, jobs, *only[1:], **more)
         broken += found
     print("\r\033[K" if sys.stdout.isatty() else "")
     kinds = {}
@@ -77,7 +103,10 @@ def main():
         kinds.setdefault(kind_of(text), []).append((text, again))
     for same in kinds.values():
         print(f"BROKEN {same[0][0]}\n{same[0][1]}" + (f"\n  and {len(same) - 1} more of this kind" if same[1:] else ""))
-    print_table(table)
+    text = lines_of(table, seed, progress.seconds())
+    print(text, end="")
+    if "--write" in sys.argv:
+        write(sys.argv[sys.argv.index("--write") + 1], text)
     return 1 if broken else 0
 
 
