@@ -92,7 +92,7 @@ static int check_old_name(const char *old, struct err *err)
 	return side_files_regular(old, err);
 }
 
-/* What /dev/stdout is: whatever it leads to at the moment, the name is the system's. */
+/* What /dev/fd/1 is: whatever it leads to at the moment, the name is the system's. */
 static bool leads_to_proc(const char *path)
 {
 	static const char proc[] = "/proc/";
