@@ -40,7 +40,7 @@ ACTIONS = {
     "alloc": ["ENOMEM", "ENOMEM+"],
     "change": ["kill", "killed"],
 }
-SHORT_OF_MEMORY = re.compile("memory|annot allocate|cannot grow|for its values|bytes for|cannot start thread")
+SHORT_OF_MEMORY = re.compile("out of memory|annot allocate memory|cannot start thread")
 PROMPTS = ["--prompts", "p.jsonl"]
 TRACE = ["trace", "-q", "-m", "MODEL", "-j", "1", "--capture", "L0.attn.*", "-n", "2"]
 
