@@ -36,7 +36,7 @@ from lib.files import BadInput, Progress, open_regular, run_main  # noqa: E402
 from lib.terminal import brief, harmless, sentence  # noqa: E402
 from terminal import BRIEF, HOSTILE, harm, on_terminal  # noqa: E402
 
-SECONDS = 60
+SECONDS = 240
 
 
 def setUpModule():
