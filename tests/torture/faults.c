@@ -11,7 +11,7 @@
  * functions of the same names, which the loader prefers.  The sanitizers' runtime is left alone.
  *
  *	FAULT_CALL   read write sync open map anon rename link unlink stat truncate lock
- *	             close, folder, change (what can change a file or a folder), alloc, every
+ *	             close folder change (what can change a file or a folder) alloc every
  *	FAULT_AT     which call of that kind, from 1 on; 0: none, they are only counted
  *	FAULT_DO     the name of an error, as EIO; short (half of a read or write); kill;
  *	             killed (after it)
