@@ -66,8 +66,6 @@ int db_fail(struct db *db, const char *sql, struct err *err)
 	if ((code == SQLITE_CORRUPT || code == SQLITE_NOTADB) && !reason)
 		return err_set(err, ERR_FORMAT, "%s is damaged: %s", db->path,
 			       sqlite3_errmsg(db->handle));
-	if (code == SQLITE_NOMEM)
-		return err_set(err, ERR_MEMORY, "%s: out of memory", db->path);
 	if (reason)
 		return err_set(err, ERR_IO, "%s: %s", db->path, reason);
 	return err_set(err, ERR_IO, "%s: %s, while running \"%.160s\"", db->path,

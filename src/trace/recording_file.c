@@ -76,11 +76,13 @@ int recording_file_check(const char *path, struct err *err)
 
 int recording_file_identify(struct db *db, const char *path, struct err *err)
 {
-	int64_t id = 0, version = 0;
+	int64_t id = 0, version = 0, is_utf8 = 1;
 	int ret = db_int(db, "PRAGMA application_id", &id, err);
 
 	if (!ret)
 		ret = db_int(db, "PRAGMA user_version", &version, err);
+	if (!ret)
+		ret = db_int(db, "SELECT encoding = 'UTF-8' FROM pragma_encoding", &is_utf8, err);
 	if (ret)
 		return ret;
 	if (id != RECORDING_APPLICATION_ID)
@@ -91,6 +93,11 @@ int recording_file_identify(struct db *db, const char *path, struct err *err)
 			       "%s has schema version %lld.%lld; this torchless reads %d.x", path,
 			       (long long)(version / 10000), (long long)(version % 10000),
 			       RECORDING_SCHEMA_MAJOR);
+	/* Pieces of tokens are blobs, which are cast to text: in UTF-16 that is another one. */
+	if (!is_utf8)
+		return err_set(err, ERR_FORMAT,
+			       "%s is a recording copied into UTF-16; its text has to be UTF-8",
+			       path);
 	return 0;
 }
 

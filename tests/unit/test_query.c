@@ -646,6 +646,10 @@ Test(query, what_is_no_recording_is_told_apart)
 	snprintf(file, sizeof(file), "%s/other.db", dir);
 	execute(file, "CREATE TABLE t(x)");
 	expect_failure(file, ERR_FORMAT, "not a recording of torchless");
+	snprintf(file, sizeof(file), "%s/wide.db", dir);
+	execute(file, "PRAGMA encoding = 'UTF-16'; PRAGMA application_id = 0x544c5452; "
+		      "PRAGMA user_version = 10000; CREATE TABLE token(piece)");
+	expect_failure(file, ERR_FORMAT, "copied into UTF-16");
 	execute(path, "PRAGMA user_version = 20000");
 	expect_failure(path, ERR_FORMAT, "schema version 2.0; this torchless reads 1.x");
 }
