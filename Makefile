@@ -86,7 +86,7 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	$(Q)$(CC) $(ALL_CFLAGS) -I$(BUILD) $(if $(filter src/kernels/%,$<),$(call isa_flags,$<)) \
-		$(if $(filter src/inspect/%,$<),-DSQLITE_CORE) \
+		$(if $(filter src/inspect/% src/trace/database.c,$<),-DSQLITE_CORE) \
 		-MMD -MP -c -o $@ $<
 
 # schema.sql becomes `const char schema_sql[]`: the program carries its SQL as text.
@@ -124,7 +124,7 @@ $(BUILD)/tests/unit/test_recording_file: LDFLAGS += -Wl,--wrap=link
 EXT      := $(BUILD)/torchless.so
 EXTSRCS  := $(filter-out src/inspect/recording.c,$(filter src/core/% src/kernels/% src/array/% \
             src/program/% src/model/% src/inspect/% src/trace/capture_sets.c \
-            src/trace/open_files.c src/trace/side_files.c,$(SRCS)))
+            src/trace/database.c src/trace/open_files.c src/trace/side_files.c,$(SRCS)))
 EXTOBJS  := $(EXTSRCS:%.c=$(BUILD)/pic/%.o)
 EXTPKGS  := libcjson libpcre2-8 libxxhash
 .PHONY: extension

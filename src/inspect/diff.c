@@ -7,6 +7,7 @@
  */
 #include "inspect_impl.h"
 
+#include "torchless/database.h"
 #include "torchless/mem.h"
 #include "torchless/open_files.h"
 #include "torchless/side_files.h"

@@ -6,7 +6,7 @@
  */
 #include "inspect_impl.h"
 
-#include "torchless/side_files.h"
+#include "torchless/database.h"
 
 #include <string.h>
 

@@ -3,9 +3,9 @@
 
 #include "limits.h"
 
+#include "torchless/database.h"
 #include "torchless/mem.h"
 #include "torchless/open_files.h"
-#include "torchless/side_files.h"
 
 #include <assert.h>
 #include <errno.h>

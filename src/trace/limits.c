@@ -9,7 +9,7 @@
 #include "limits.h"
 
 #include "torchless/clock.h"
-#include "torchless/side_files.h"
+#include "torchless/database.h"
 
 #include <stddef.h>
 #include <string.h>

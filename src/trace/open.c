@@ -9,6 +9,7 @@
 #include "limits.h"
 #include "recording_file.h"
 
+#include "torchless/database.h"
 #include "torchless/mem.h"
 #include "torchless/open_files.h"
 #include "torchless/side_files.h"

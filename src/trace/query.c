@@ -6,8 +6,8 @@
 #include "recording.h"
 
 #include "torchless/clock.h"
+#include "torchless/database.h"
 #include "torchless/mem.h"
-#include "torchless/side_files.h"
 #include "torchless/sql_error.h"
 
 #include <ctype.h>
