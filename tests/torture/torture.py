@@ -22,7 +22,7 @@ import kills
 
 FAULTS = 3000  # what two cores that do nothing else can do in the time that there is
 BEGIN, END = "<!-- torture:begin -->\n", "<!-- torture:end -->\n"
-COLUMNS = {"sentence": "a sentence", "same": "no difference", "killed": "killed", "not reached": "not reached", "BROKEN": "broken"}
+COLUMNS = {"sentence": "a sentence", "same": "no difference", "fewer": "names missing", "killed": "killed", "not reached": "not reached", "BROKEN": "broken"}
 
 
 def kind_of(text):

@@ -187,8 +187,9 @@ bool completion_names(struct invocation *in)
 			continue;
 		begin_timer();
 		kinds[i].add(in, &n);
-		if (n.lines.len)
-			write_out(n.lines.data, n.lines.len, &ignored);
+		if (n.lines.len &&
+		    (write_out(n.lines.data, n.lines.len, &ignored) || flush_out(&ignored)))
+			_exit(3);
 		text_release(&n.lines);
 		return true;
 	}
