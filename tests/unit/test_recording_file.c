@@ -3,6 +3,7 @@
 #include "trace/schema_check.h"
 
 #include "torchless/open_files.h"
+#include "torchless/database.h"
 #include "torchless/side_files.h"
 #include "torchless/trace.h"
 
