@@ -70,6 +70,14 @@ static bool continues(unsigned char byte)
 	return (byte & 0xc0) == 0x80;
 }
 
+/* Where `what` begins in `in`, or NULL.  A sanitizer reads all that memmem() may, at every call. */
+static const unsigned char *find(struct piece in, struct piece what)
+{
+	if (what.len == 1)
+		return memchr(in.data, *what.data, (size_t)in.len);
+	return memmem(in.data, (size_t)in.len, what.data, (size_t)what.len);
+}
+
 /* ---- instr --------------------------------------------------------------------------------- */
 
 /* In bytes, or in characters: 1 for the first; 0: not there. */
@@ -85,7 +93,7 @@ static int64_t place(struct piece in, struct piece what, bool is_text)
 	/* A match begins where a character does, or at the very front. */
 	if (is_text && continues(*what.data))
 		return !memcmp(in.data, what.data, (size_t)what.len);
-	at = memmem(in.data, (size_t)in.len, what.data, (size_t)what.len);
+	at = find(in, what);
 	if (!at || !is_text)
 		return at ? at - in.data + 1 : 0;
 	for (const unsigned char *c = in.data + 1; c <= at; c++)
@@ -160,8 +168,7 @@ static void replace(sqlite3_context *ctx, int n, sqlite3_value **args)
 		return;
 	}
 	out = sqlite3_str_new(sqlite3_context_db_handle(ctx));
-	while (!sqlite3_str_errcode(out) &&
-	       (at = memmem(in.data, (size_t)in.len, what.data, (size_t)what.len))) {
+	while (!sqlite3_str_errcode(out) && (at = find(in, what))) {
 		add(out, in.data, at - in.data);
 		add(out, by.data, by.len);
 		in.len -= at - in.data + what.len;
