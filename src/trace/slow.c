@@ -124,33 +124,56 @@ static void instr(sqlite3_context *ctx, int n, sqlite3_value **args)
 
 /* ---- replace ------------------------------------------------------------------------------- */
 
-static void add(sqlite3_str *out, const unsigned char *data, int64_t len)
+static int64_t count(struct piece in, struct piece what)
 {
-	sqlite3_str_append(out, (const char *)data, (int)len);
+	const unsigned char *at, *end = in.data + in.len;
+	int64_t n = 0;
+
+	for (; (at = find(in, what)); in.len = end - in.data, n++)
+		in.data = at + what.len;
+	return n;
 }
 
-static void finish(sqlite3_context *ctx, sqlite3_str *out)
+static unsigned char *append(unsigned char *to, const unsigned char *data, int64_t len)
 {
-	int code = sqlite3_str_errcode(out), len = sqlite3_str_length(out);
-	char *text = sqlite3_str_finish(out);
+	memcpy(to, data, (size_t)len);
+	return to + len;
+}
 
-	if (code == SQLITE_TOOBIG)
+static void fill(unsigned char *to, struct piece in, struct piece what, struct piece by)
+{
+	const unsigned char *at, *end = in.data + in.len;
+
+	for (; (at = find(in, what)); in.len = end - in.data) {
+		to = append(to, in.data, at - in.data);
+		to = append(to, by.data, by.len);
+		in.data = at + what.len;
+	}
+	*append(to, in.data, in.len) = '\0';
+}
+
+/* Counted before, so that what is too long is refused without being made. */
+static void replace_all(sqlite3_context *ctx, struct piece in, struct piece what, struct piece by)
+{
+	int64_t len = in.len + count(in, what) * (by.len - what.len);
+	unsigned char *text;
+
+	if (len > sqlite3_limit(sqlite3_context_db_handle(ctx), SQLITE_LIMIT_LENGTH, -1)) {
 		sqlite3_result_error_toobig(ctx);
-	else if (code)
+		return;
+	}
+	text = sqlite3_malloc64((sqlite3_uint64)len + 1);
+	if (!text) {
 		sqlite3_result_error_nomem(ctx);
-	else if (!text)
-		sqlite3_result_text(ctx, "", 0, SQLITE_STATIC);
-	else
-		sqlite3_result_text(ctx, text, len, sqlite3_free);
-	if (code)
-		sqlite3_free(text);
+		return;
+	}
+	fill(text, in, what, by);
+	sqlite3_result_text(ctx, (char *)text, (int)len, sqlite3_free);
 }
 
 static void replace(sqlite3_context *ctx, int n, sqlite3_value **args)
 {
 	struct piece in, what, by;
-	const unsigned char *at;
-	sqlite3_str *out;
 
 	if (any_null(n - 1, args) || is_over(ctx))
 		return;
@@ -163,19 +186,10 @@ static void replace(sqlite3_context *ctx, int n, sqlite3_value **args)
 	if (any_null(n, args))
 		return;
 	by = text_of(args[2]);
-	if (!in.data || !what.data || !by.data) {
+	if (!in.data || !what.data || !by.data)
 		sqlite3_result_error_nomem(ctx);
-		return;
-	}
-	out = sqlite3_str_new(sqlite3_context_db_handle(ctx));
-	while (!sqlite3_str_errcode(out) && (at = find(in, what))) {
-		add(out, in.data, at - in.data);
-		add(out, by.data, by.len);
-		in.len -= at - in.data + what.len;
-		in.data = at + what.len;
-	}
-	add(out, in.data, in.len);
-	finish(ctx, out);
+	else
+		replace_all(ctx, in, what, by);
 }
 
 /* ---- trim ---------------------------------------------------------------------------------- */
