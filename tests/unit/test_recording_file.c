@@ -2,8 +2,8 @@
 #include "trace/recording_file.h"
 #include "trace/schema_check.h"
 
-#include "torchless/open_files.h"
 #include "torchless/database.h"
+#include "torchless/open_files.h"
 #include "torchless/side_files.h"
 #include "torchless/trace.h"
 
