@@ -325,10 +325,10 @@ static void fish_commands(void)
 
 /* ---- templates ----------------------------------------------------------------------------- */
 
-static const struct placeholder {
+static const struct slot {
 	const char *name;
 	void (*print)(void);
-} placeholders[] = {
+} slots[] = {
 	{ "bash_choices", bash_choices },
 	{ "bash_commands", bash_commands },
 	{ "commands", commands },
@@ -348,14 +348,14 @@ static const struct placeholder {
 	{ "zsh_everywhere", zsh_everywhere },
 };
 
-/* The placeholder whose name and '@' stand at s; NULL: it is another '@'. */
-static const struct placeholder *placeholder_at(const char *s)
+/* The slot whose name and '@' stand at s; NULL: it is another '@'. */
+static const struct slot *slot_at(const char *s)
 {
 	size_t len = strcspn(s, "@");
 
-	for (size_t i = 0; s[len] && i < sizeof(placeholders) / sizeof(placeholders[0]); i++)
-		if (strlen(placeholders[i].name) == len && !memcmp(placeholders[i].name, s, len))
-			return &placeholders[i];
+	for (size_t i = 0; s[len] && i < sizeof(slots) / sizeof(slots[0]); i++)
+		if (strlen(slots[i].name) == len && !memcmp(slots[i].name, s, len))
+			return &slots[i];
 	return NULL;
 }
 
@@ -363,7 +363,7 @@ static const struct placeholder *placeholder_at(const char *s)
 static void print_template(const char *s)
 {
 	for (; *s; s++) {
-		const struct placeholder *p = *s == '@' ? placeholder_at(s + 1) : NULL;
+		const struct slot *p = *s == '@' ? slot_at(s + 1) : NULL;
 
 		if (!p) {
 			putchar(*s);
