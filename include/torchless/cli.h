@@ -57,6 +57,12 @@ enum option_id {
 	OPT_BOX,
 	OPT_LIMIT,
 	OPT_TIMEOUT,
+	OPT_EXECUTE_FILE,
+	OPT_EXECUTE,
+	OPT_BATCH,
+	OPT_KEEP_GOING,
+	OPT_FAIL_ON_STOP,
+	OPT_TUI,
 	OPT_MARKDOWN,
 	OPT_MAN,
 	OPT_JSON,
@@ -96,6 +102,7 @@ struct option {
 	double min, max;     /* INT and REAL */
 	const char *choices; /* CHOICE */
 	enum complete complete;
+	bool single_dash; /* "-ex" is a name, too */
 	const char *help; /* a phrase, no full stop */
 };
 extern const struct option option_table[OPT_COUNT];

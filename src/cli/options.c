@@ -113,6 +113,21 @@ const struct option option_table[OPT_COUNT] = {
 	[OPT_TIMEOUT] = { "timeout", "SECONDS", 0, OPTION_REAL, 0, 1e6,
 			  .help = "stop a query after so long; 0: never (default: after 60 "
 				  "seconds without a row)" },
+	[OPT_EXECUTE_FILE] = { NULL, "FILE", 'x', OPTION_LIST, .complete = COMPLETE_FILE,
+			       .help = "run the debugger commands of FILE; may be given several "
+				       "times, in order with -ex" },
+	[OPT_EXECUTE] = { "ex", "CMD", 0, OPTION_LIST, .single_dash = true,
+			  .help = "run the debugger command CMD; may be given several times, in "
+				  "order with -x" },
+	[OPT_BATCH] = { .name = "batch",
+			.help = "run the commands of -x and -ex and leave: the first that fails "
+				"ends it, with its status" },
+	[OPT_KEEP_GOING] = { .name = "keep-going",
+			     .help = "with --batch: go on behind a command that fails" },
+	[OPT_FAIL_ON_STOP] = { .name = "fail-on-stop",
+			       .help = "with --batch: exit status 1 when a breakpoint, a watchpoint or "
+				       "a catchpoint stopped it" },
+	[OPT_TUI] = { .name = "tui", .help = "the full-screen view" },
 	[OPT_MARKDOWN] = { .name = "markdown",
 			   .help = "the whole manual as Markdown (docs/cli.md)" },
 	[OPT_MAN] = { .name = "man",
@@ -139,7 +154,7 @@ static const char *option_name(enum option_id id, char buf[32])
 	const struct option *o = &option_table[id];
 
 	if (o->name)
-		snprintf(buf, 32, "--%s", o->name);
+		snprintf(buf, 32, "%s%s", o->single_dash ? "-" : "--", o->name);
 	else
 		snprintf(buf, 32, "-%c", o->letter);
 	return buf;
@@ -305,6 +320,18 @@ static int parse_long(struct invocation *in, struct cursor *c, const char *word,
 	return unknown_option(c, name, err);
 }
 
+/* "-ex", as gdb spells it: a name behind one dash. */
+static bool is_single_dash(const char *word)
+{
+	size_t len = strcspn(word, "=");
+
+	for (int id = 0; id < OPT_COUNT; id++)
+		if (option_table[id].single_dash && strlen(option_table[id].name) == len &&
+		    !memcmp(option_table[id].name, word, len))
+			return true;
+	return false;
+}
+
 static int option_by_letter(char letter)
 {
 	for (int id = 0; id < OPT_COUNT; id++)
@@ -400,6 +427,8 @@ int invocation_parse(struct invocation *in, int argc, char **argv, struct err *e
 			r = parse_positional(in, &c, word, err);
 		else if (word[1] == '-')
 			r = parse_long(in, &c, word + 2, err);
+		else if (is_single_dash(word + 1))
+			r = parse_long(in, &c, word + 1, err);
 		else
 			r = parse_short(in, &c, word + 1, err);
 		if (r)

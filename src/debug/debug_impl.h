@@ -1,0 +1,345 @@
+/*
+ * debug_impl.h -- what the files of src/debug share.
+ *
+ *	say.c          what a command says, on its way to the front end
+ *	moment.c       the order of moments: what comes next, what came before, in which module
+ *	live.c         a session as a target        recorded.c    a recording as one
+ *	place.c        words for where one stands and what is there
+ *	names.c        what a name means at a stop: the names of expressions
+ *	location.c     "layers.*.mlp", "token 5", "mistral.c:104": where a breakpoint lies
+ *	breakpoint.c   breakpoints, watchpoints, catchpoints, and whether one is hit
+ *	travel.c       time: forward and back until something stops it
+ *	cmd_*.c        the commands, a subject a file
+ *	command.c      the roof: the table of commands, and a line on its way to one
+ *	debugger.c     life
+ *
+ * A file calls those above it in this list and none below.
+ */
+#ifndef DEBUG_IMPL_H
+#define DEBUG_IMPL_H
+
+#include "torchless/debugger.h"
+#include "torchless/executor_source.h"
+#include "torchless/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- moments ------------------------------------------------------------------------------- */
+
+/* Negative, 0 or positive as a comes before, is, or comes after b. */
+int moment_compare(const struct moment *a, const struct moment *b);
+
+/* The depths at which one can stand before op: outermost call, and inside of all but a lone op. */
+int op_depth_min(const struct program *p, int op);
+int op_depth_max(const struct program *p, int op);
+
+/* Whether a module is one op and no more: it is stepped over as the op it is. */
+bool module_is_op(const struct program *p, int module);
+
+/* The module one stands in; 0, the root, at the end of a pass and outside of passes. */
+int moment_module(const struct program *p, const struct moment *m);
+
+/* The module that is called next, where one stands before a call; -1 where an op is next. */
+int moment_call(const struct program *p, const struct moment *m);
+
+/*
+ * Where forward commands stop at the latest, if nothing else stops them: the first moment that is
+ * not before it.
+ */
+struct moment moment_step(const struct program *p, const struct moment *m);
+struct moment moment_next(const struct program *p, const struct moment *m);
+struct moment moment_stepi(const struct program *p, const struct moment *m);
+struct moment moment_finish(const struct program *p, const struct moment *m, int module);
+
+/*
+ * Back within the pass: true and where; false at its beginning (or among steps of a stage, where
+ * `step` counts down).
+ */
+bool moment_back_step(const struct program *p, struct moment *m);
+bool moment_back_next(const struct program *p, struct moment *m);
+bool moment_back_stepi(const struct program *p, struct moment *m);
+
+/* "0.131", "tokenizer.3", "0.346+1"; returns buf. */
+const char *moment_format(const struct moment *m, char *buf, size_t size);
+
+/* Read that back, all of `text`; false when it is something else.  depth is the innermost. */
+bool moment_parse(const struct program *p, const char *text, struct moment *m);
+
+/* ---- targets ------------------------------------------------------------------------------- */
+
+/*
+ * Who is asked where time may stop.  `ops` says at which ops, the end of the pass (n_ops) included;
+ * the stages are asked at each of their steps but where the end of the pass was asked already.
+ */
+struct stopper {
+	unsigned char *ops; /* [n_ops + 1]: not 0 */
+	bool tokenizer, sampler;
+	/* 1: stop here, with the depth set; 0: go on; ERR_* */
+	int (*ask)(void *ctx, struct moment *at, struct err *err);
+	void *ctx;
+};
+
+/* How running on came to its end. */
+enum { TARGET_ENDED = 0, TARGET_STOPPED = 1, TARGET_INTERRUPTED = 2 };
+
+struct pass_info {
+	int64_t pos0, T; /* its tokens */
+	bool is_prefill;
+	bool picks; /* a token is picked at its end */
+};
+
+struct target;
+struct target_class {
+	const char *name; /* "live", "recorded" */
+	/* Before everything: the prompt is there, nothing has happened. */
+	int (*restart)(struct target *t, struct err *err);
+	/* On from `now` until asked says stop, or the end. */
+	int (*run)(struct target *t, const struct stopper *s, struct err *err);
+	/* To a moment (its depth is not looked at), back or forward, asking nobody. */
+	int (*go)(struct target *t, const struct moment *to, struct err *err);
+	/* How many passes going there runs again. */
+	int (*cost)(const struct target *t, const struct moment *to);
+	/* The pass, false when it has not begun. */
+	bool (*pass)(const struct target *t, int pass, struct pass_info *info);
+	/* Steps of a stage (of the sampler: behind `pass`) that there are, and one of them. */
+	int (*n_steps)(const struct target *t, enum stage stage, int pass);
+	bool (*step)(const struct target *t, enum stage stage, int pass, int i,
+		     struct stage_step *step);
+	/* Tokens that exist now, borrowed; and those of the prompt. */
+	int64_t (*tokens)(const struct target *t, const int32_t **ids, int64_t *n_prompt);
+	/* Append the bytes of a token, as they are. */
+	void (*piece)(const struct target *t, int32_t id, struct text *out);
+	/* The token of exactly these bytes, or what they tokenize to alone; -1: none. */
+	int32_t (*token_id)(const struct target *t, const char *bytes, size_t len);
+	void (*free)(struct target *t);
+};
+
+struct target {
+	const struct target_class *class;
+	const struct program *program;
+	struct moment now;
+	bool has_begun, has_ended;
+	struct array_source source;                      /* values by canonical name, as of now */
+	bool (*has)(const struct target *t, value_id v); /* computed by now, and kept */
+	int n_passes;                                    /* that have begun once, now or later */
+};
+
+/* A session of the model; NULL on failure. */
+struct target *live_new(struct model *m, const struct debugger_options *o, struct err *err);
+/* Of a live target. */
+struct recorder *live_recorder(struct target *t);
+bool target_is_live(const struct target *t);
+
+/* ---- the debugger -------------------------------------------------------------------------- */
+
+struct debugger {
+	struct debugger_options opt;
+	struct target *target;
+	const struct program *program;
+	struct text out; /* said and not yet written */
+
+	int left_module; /* what `.` means after finish: the module just left; else -1 */
+	int frames_up;   /* `up` and `down`: frames above the one where it stopped */
+	bool has_stopped;
+	bool quit;
+	int exit_status;
+	bool is_script; /* the command that runs was not typed: nobody is asked */
+
+	struct breakpoints *breakpoints; /* breakpoint.c */
+	struct trail *trail;             /* cmd_time.c: where one has been, bookmarks */
+	struct values *values;           /* cmd_print.c: $1, $2, …, displays */
+	struct changes *changes;         /* cmd_edit.c: edits, hooks, branches, baselines */
+	struct questions *questions;     /* cmd_sql.c: the recording so far */
+
+	/* Lines to run before the next one is asked for, first to last, and whose they are. */
+	struct line_queue *queue; /* command.c */
+	struct text last_typed;
+};
+
+/* The module `.` means. */
+int debugger_here(const struct debugger *d);
+
+/* The module of the frame that `up` and `down` selected. */
+int debugger_frame(const struct debugger *d);
+
+/* Begin at the first op when nothing has begun: for commands that look at something. */
+int debugger_begin(struct debugger *d, struct err *err);
+
+/* ---- saying -------------------------------------------------------------------------------- */
+
+void say(struct debugger *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void say_styled(struct debugger *d, enum ui_style style, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Hand what was said to the front end now. */
+void say_flush(struct debugger *d);
+/* Ask the person; yes where nobody can be asked. */
+bool say_ask(struct debugger *d, const char *question);
+
+/* ---- places -------------------------------------------------------------------------------- */
+
+/* The line for where one stands, which depends on the moment alone. */
+void place_say(struct debugger *d);
+/* Append "f32[6, 9, 64]" of a value, bound to the pass that is there. */
+void place_add_shape(const struct debugger *d, value_id v, struct text *out);
+/* Append a token as people read it: ' Paris', escaped. */
+void place_add_token(const struct debugger *d, int32_t id, struct text *out);
+/* What a module reads and makes: its values from outside, and what others see of it.  Into out[n].
+ */
+int module_inputs(const struct program *p, int module, value_id *out, int n);
+value_id module_output(const struct program *p, int module);
+
+/* ---- names and expressions: names.c -------------------------------------------------------- */
+
+/*
+ * What a path means where one stands: ".pattern" in the module of `.`, a bare leaf there and then
+ * outward, "in[0]", "out", a module for its output, any name of point.h.  The value, or ERR_USAGE
+ * with the candidates.
+ */
+int name_resolve(struct debugger *d, const char *path, value_id *v, struct err *err);
+
+/*
+ * Evaluate an expression as of now.  An error is told with the line and a caret below the place.
+ * Release the result.
+ */
+struct array_value;
+int evaluate(struct debugger *d, const char *text, struct array_value *result, struct err *err);
+/* The same where only a tensor will do; referenced for the caller. */
+struct array *evaluate_tensor(struct debugger *d, const char *text, struct err *err);
+/* The names of expressions here, for whoever parses once and evaluates often: conditions. */
+struct expression_names;
+const struct expression_names *debugger_names(struct debugger *d);
+
+/* ---- locations: location.c ----------------------------------------------------------------- */
+
+struct location {
+	enum {
+		LOCATION_OPS,
+		LOCATION_TOKENIZER,
+		LOCATION_SAMPLER,
+		LOCATION_TOKEN,
+		LOCATION_MOMENT
+	} kind;
+	int *depth;    /* LOCATION_OPS: [n_ops], where one stands before the op, -1: not before this
+			  one */
+	int64_t token; /* LOCATION_TOKEN: the first op of the pass that holds the position */
+	struct moment moment; /* LOCATION_MOMENT */
+	struct text text;     /* as it is shown */
+};
+
+/*
+ * Read "layers.*.mlp", "/re/", "L3.attn.pattern", "mistral.c:104", "tokenizer", "sampler",
+ * "token 5", "op 131", "0.131"; "" is where one stands.  ERR_USAGE with the nearest names.
+ */
+int location_parse(struct debugger *d, const char *text, struct location *l, struct err *err);
+void location_release(struct location *l);
+/* Whether a moment lies there; then with the depth at which one stands. */
+bool location_has(const struct debugger *d, const struct location *l, struct moment *at);
+
+/* ---- breakpoints --------------------------------------------------------------------------- */
+
+struct breakpoints;
+struct breakpoints *breakpoints_new(void);
+void breakpoints_free(struct breakpoints *b); /* NULL is fine */
+
+/* Mark where a breakpoint, a watchpoint or a catchpoint wants to be asked. */
+void breakpoints_mark(struct debugger *d, struct stopper *s);
+
+/*
+ * One arrived at a moment, going forward: 1 when something stops here (its depth is set, and why
+ * was said), 0, or ERR_*.  at_goal: one stops here anyway, so conditions are not asked.
+ */
+int breakpoints_ask(struct debugger *d, struct moment *at, bool at_goal, struct err *err);
+
+/*
+ * The same on a way back, in which nothing runs.  turn: it begins, at target->now.  ask_back: the
+ * target was moved to `at`; all ops of a pass are asked, the latest first, beginning with the end
+ * of the pass.  1: stop at *at, which may then be a later moment than where one stands (a watch
+ * sees that a value is another before the op that one came from).  Nothing is printed but why.
+ */
+void breakpoints_turn(struct debugger *d);
+int breakpoints_ask_back(struct debugger *d, struct moment *at, struct err *err);
+
+/* An edit changed what happens from `at` on: forget what is remembered of it. */
+void breakpoints_forget(struct debugger *d, const struct moment *at);
+
+/* ---- time ---------------------------------------------------------------------------------- */
+
+/*
+ * On until `goal` (NULL: no goal), a breakpoint or the end; tells why and where, and displays.
+ * `to` says which module was left, when that was the aim (-1).
+ */
+int travel_forward(struct debugger *d, const struct moment *goal, int left_module, struct err *err);
+/* The same back: to the latest stop before now, but not before `goal`. */
+int travel_back(struct debugger *d, const struct moment *goal, struct err *err);
+/* Straight to a moment, asking no breakpoint. */
+int travel_to(struct debugger *d, const struct moment *to, struct err *err);
+
+/* ---- commands ------------------------------------------------------------------------------ */
+
+enum debug_class {
+	CLASS_RUNNING,
+	CLASS_STOPS,
+	CLASS_DATA,
+	CLASS_CHANGES,
+	CLASS_FINDING,
+	CLASS_STATUS,
+	CLASS_FILES,
+	CLASS_SUPPORT
+};
+
+enum {
+	NEEDS_PROGRAM = 1, /* begins it where it has not begun */
+	NO_REPEAT = 2,     /* an empty line does not repeat it */
+	LIVE_ONLY = 4,     /* wants a model, not a recording */
+};
+
+/* What may stand behind a command. */
+enum debug_complete {
+	DEBUG_NOTHING,
+	DEBUG_LOCATION,
+	DEBUG_EXPRESSION,
+	DEBUG_BREAKPOINT,
+	DEBUG_FILE,
+	DEBUG_COMMAND_NAME,
+	DEBUG_BOOKMARK,
+	DEBUG_POINT,
+	DEBUG_SQL,
+};
+
+/* args is what stands behind the name, without spaces around it. */
+typedef int debug_fn(struct debugger *d, const char *args, struct err *err);
+
+struct debug_command {
+	const char *name;    /* "reverse-step", "info breakpoints" */
+	const char *aliases; /* separated by spaces: of the last word of the name */
+	enum debug_class class;
+	unsigned flags;
+	const char *args;
+	enum debug_complete complete;
+	debug_fn *run;
+	const char *doc;     /* a sentence, then more of them */
+	const char *example; /* lines that a test runs */
+};
+extern const struct debug_command debug_commands[];
+extern const int debug_commands_len;
+
+#define DEBUG_COMMAND(name, aliases, class, flags, args, complete, function, doc, example)         \
+	debug_fn function;
+#include "commands.def"
+#undef DEBUG_COMMAND
+
+/*
+ * The command that *line begins with, which then stands behind it and the spaces that follow; NULL
+ * with a sentence.
+ */
+const struct debug_command *command_lookup(const char **line, struct err *err);
+
+/* A count of at least 1 as the whole of args, 1 where there is none; ERR_USAGE. */
+int parse_count(const char *args, int64_t *n, struct err *err);
+
+/* Put lines before the next one: `source`, `commands`. */
+void queue_lines(struct debugger *d, const char *lines, const char *origin);
+
+#endif

@@ -1,0 +1,355 @@
+/*
+ * live.c -- a session as a target.
+ *
+ * One hook of its own asks the stopper: before an op, behind the last one, before a step of a
+ * stage.  What the session calls (pass, op) is a moment; between the last op of a pass and the
+ * first of the next stand the steps of the sampler, which the session walks by its cursor.
+ */
+#include "debug_impl.h"
+
+struct live {
+	struct target target;
+	struct debugger_options opt;
+	struct recorder recorder;
+	struct hook hook;
+	const struct stopper *stopper; /* NULL: nobody is asked */
+	const struct moment *until;    /* a step of a stage to pause before, whoever is asked */
+	struct moment at;              /* where the hook paused */
+	int result;                    /* of the stopper that paused */
+};
+
+static struct live *live_of(const struct target *t)
+{
+	return (struct live *)t;
+}
+
+static struct session *session_of(const struct target *t)
+{
+	return &live_of(t)->recorder.generation.session;
+}
+
+bool target_is_live(const struct target *t)
+{
+	return !strcmp(t->class->name, "live");
+}
+
+struct recorder *live_recorder(struct target *t)
+{
+	return &live_of(t)->recorder;
+}
+
+/* ---- the hook ------------------------------------------------------------------------------ */
+
+static struct moment moment_of_site(const struct live *l, const struct executor *ex,
+				    const struct site *at)
+{
+	const struct session *s = &l->recorder.generation.session;
+
+	if (at->kind == SITE_OP)
+		return (struct moment){ ex->bound_pass, at->op_index, 0,
+					op_depth_min(l->target.program, at->op_index) };
+	if (at->step->stage == STAGE_TOKENIZER)
+		return (struct moment){ -1, 0, s->stage.at, 0 };
+	return (struct moment){ s->executor.bound_pass, l->target.program->n_ops, s->stage.at, 0 };
+}
+
+static int pause_at(struct live *l, struct moment at, int result)
+{
+	l->at = at;
+	l->result = result;
+	return HOOK_PAUSE;
+}
+
+static int ask(struct live *l, struct moment at, struct err *err)
+{
+	int r;
+
+	if (l->opt.interrupted && *l->opt.interrupted)
+		return pause_at(l, at, TARGET_INTERRUPTED);
+	if (l->until && moment_compare(&at, l->until) >= 0)
+		return pause_at(l, at, TARGET_STOPPED);
+	if (!l->stopper)
+		return HOOK_CONTINUE;
+	r = l->stopper->ask(l->stopper->ctx, &at, err);
+	return r > 0 ? pause_at(l, at, TARGET_STOPPED) : r;
+}
+
+static bool wants(void *ctx, const struct site *at)
+{
+	const struct live *l = ctx;
+	const struct stopper *s = l->stopper;
+
+	if (l->opt.interrupted && *l->opt.interrupted)
+		return true;
+	if (at->kind == SITE_OP)
+		return s &&
+		       (s->ops[at->op_index] || (at->op_index == l->target.program->n_ops - 1 &&
+						 s->ops[l->target.program->n_ops]));
+	return l->until || (s && (at->step->stage == STAGE_TOKENIZER ? s->tokenizer : s->sampler));
+}
+
+static int before(void *ctx, struct executor *ex, const struct site *at, struct err *err)
+{
+	struct live *l = ctx;
+	struct moment m = moment_of_site(l, ex, at);
+
+	if (at->kind == SITE_OP && l->stopper && !l->stopper->ops[at->op_index] &&
+	    !(l->opt.interrupted && *l->opt.interrupted))
+		return HOOK_CONTINUE;
+	/* The end of the pass was asked when its last op had run. */
+	if (at->kind == SITE_STAGE && m.pass >= 0 && m.step == 0)
+		return HOOK_CONTINUE;
+	return ask(l, m, err);
+}
+
+static int after(void *ctx, struct executor *ex, const struct site *at, struct err *err)
+{
+	struct live *l = ctx;
+	int n_ops = l->target.program->n_ops;
+
+	if (at->kind != SITE_OP || at->op_index != n_ops - 1 || !l->stopper ||
+	    !l->stopper->ops[n_ops])
+		return HOOK_CONTINUE;
+	return ask(l, (struct moment){ ex->bound_pass, n_ops, 0, 0 }, err);
+}
+
+/* ---- going --------------------------------------------------------------------------------- */
+
+/* Where the session stands when nobody paused it: behind everything. */
+static struct moment moment_of_end(const struct live *l)
+{
+	const struct session *s = &l->recorder.generation.session;
+	int n_steps = s->n_generated > 0 ? s->stage.n : 0;
+
+	return (struct moment){ s->executor.pass - 1, l->target.program->n_ops, n_steps, 0 };
+}
+
+static void note_passes(struct live *l)
+{
+	int n = l->recorder.generation.session.n_marks;
+
+	if (n > l->target.n_passes)
+		l->target.n_passes = n;
+}
+
+static int live_run(struct target *t, const struct stopper *s, struct err *err)
+{
+	struct live *l = live_of(t);
+	int r;
+
+	l->stopper = s;
+	t->has_begun = true;
+	while ((r = generation_advance(&l->recorder.generation, err)) == SESSION_TOKEN)
+		;
+	l->stopper = NULL;
+	note_passes(l);
+	t->has_ended = r == SESSION_DONE;
+	if (r == SESSION_PAUSED)
+		t->now = l->at;
+	else if (r == SESSION_DONE)
+		t->now = moment_of_end(l);
+	if (r < 0)
+		return r;
+	return r == SESSION_PAUSED ? l->result : TARGET_ENDED;
+}
+
+/* To a step of the stage that the session stands before, or is in. */
+static int run_to_step(struct live *l, const struct moment *to, struct err *err)
+{
+	int r;
+
+	l->until = to;
+	while ((r = generation_advance(&l->recorder.generation, err)) == SESSION_TOKEN &&
+	       to->pass < 0)
+		;
+	l->until = NULL;
+	l->target.has_ended =
+		r == SESSION_DONE || l->recorder.generation.session.phase == PHASE_END;
+	return r < 0 ? r : 0;
+}
+
+static int live_go(struct target *t, const struct moment *to, struct err *err)
+{
+	struct live *l = live_of(t);
+	struct session *s = session_of(t);
+	struct session_time at = { to->pass, to->op };
+	int r;
+
+	t->has_begun = true;
+	t->has_ended = false;
+	if (to->pass < 0) {
+		r = session_rewind(s, -1, err);
+		if (r == 0)
+			r = run_to_step(l, to, err);
+	} else {
+		r = session_goto(s, at, err);
+		if (r == 0 && to->op == t->program->n_ops && to->step > 0)
+			r = run_to_step(l, to, err);
+	}
+	note_passes(l);
+	t->now = *to;
+	if (s->phase == PHASE_END) {
+		t->has_ended = true;
+		t->now = moment_of_end(l);
+	}
+	return r < 0 ? r : 0;
+}
+
+static int live_restart(struct target *t, struct err *err)
+{
+	struct live *l = live_of(t);
+
+	t->now = (struct moment){ -1, 0, 0, 0 };
+	t->has_begun = t->has_ended = false;
+	t->n_passes = 0;
+	return generation_set_prompt(&l->recorder.generation, &l->opt.prompt, err);
+}
+
+/* ---- facts --------------------------------------------------------------------------------- */
+
+static bool live_pass(const struct target *t, int pass, struct pass_info *info)
+{
+	const struct session *s = session_of(t);
+	const struct session_mark *m;
+
+	if (pass < 0 || pass >= s->n_marks)
+		return false;
+	m = &s->marks[pass];
+	*info = (struct pass_info){ .pos0 = m->pos0, .T = m->T };
+	info->is_prefill = m->phase == PHASE_PREFILL;
+	info->picks = s->opt.n > 0 && m->pos0 + m->T >= s->n_prompt;
+	return true;
+}
+
+static int live_cost(const struct target *t, const struct moment *to)
+{
+	const struct executor *ex = &session_of(t)->executor;
+	bool is_here = ex->state != EX_EMPTY && ex->bound_pass == to->pass;
+
+	if (to->pass < 0 || moment_compare(to, &t->now) >= 0)
+		return 0;
+	return is_here ? 0 : 1;
+}
+
+/* A rule of the sampler that is off is no step. */
+static int n_sampler_steps(const struct session *s, int pass)
+{
+	const struct sampler_options *o = &s->opt.sampler;
+	const struct session_mark *m = &s->marks[pass];
+	int n = 1;
+
+	for (int i = 0; i < s->n_forced; i++)
+		n += s->forced[i].pos == m->pos0 + m->T;
+	return o->temp > 0 ? n + 1 + (o->top_k > 0) + (o->top_p < 1) + (o->min_p > 0) : n;
+}
+
+static int live_n_steps(const struct target *t, enum stage stage, int pass)
+{
+	const struct session *s = session_of(t);
+	struct pass_info info;
+
+	if (stage == STAGE_TOKENIZER)
+		return (int)s->encoding.n_steps;
+	return live_pass(t, pass, &info) && info.picks ? n_sampler_steps(s, pass) : 0;
+}
+
+static bool live_step(const struct target *t, enum stage stage, int pass, int i,
+		      struct stage_step *step)
+{
+	const struct session *s = session_of(t);
+
+	(void)pass;
+	if (stage == STAGE_TOKENIZER) {
+		if (i < 0 || i >= s->encoding.n_steps)
+			return false;
+		*step = s->encoding.steps[i];
+		return true;
+	}
+	if (i < 0 || i >= s->stage.n || s->stage.steps != s->sampler_steps)
+		return false;
+	*step = s->sampler_steps[i];
+	return true;
+}
+
+static int64_t live_tokens(const struct target *t, const int32_t **ids, int64_t *n_prompt)
+{
+	const struct session *s = session_of(t);
+
+	*ids = s->tokens;
+	*n_prompt = s->n_prompt;
+	return s->n_tokens;
+}
+
+static void live_piece(const struct target *t, int32_t id, struct text *out)
+{
+	const struct session *s = session_of(t);
+
+	if (s->model->tokenizer)
+		tokenizer_token_bytes(s->model->tokenizer, id, out);
+}
+
+static int32_t live_token_id(const struct target *t, const char *bytes, size_t len)
+{
+	const struct session *s = session_of(t);
+	struct encoding e = { 0 };
+	struct err ignored = { 0 };
+	int32_t id = -1;
+
+	if (s->model->tokenizer &&
+	    tokenizer_encode(s->model->tokenizer, bytes, len, 0, &e, &ignored) == 0 && e.n == 1)
+		id = e.tokens[0].id;
+	encoding_release(&e);
+	return id;
+}
+
+static bool live_has(const struct target *t, value_id v)
+{
+	return executor_has(&session_of(t)->executor, v);
+}
+
+/* ---- life ---------------------------------------------------------------------------------- */
+
+static void live_free(struct target *t)
+{
+	recorder_release(&live_of(t)->recorder);
+	free(t);
+}
+
+static const struct target_class live_class = {
+	.name = "live",
+	.restart = live_restart,
+	.run = live_run,
+	.go = live_go,
+	.cost = live_cost,
+	.pass = live_pass,
+	.n_steps = live_n_steps,
+	.step = live_step,
+	.tokens = live_tokens,
+	.piece = live_piece,
+	.token_id = live_token_id,
+	.free = live_free,
+};
+
+struct target *live_new(struct model *m, const struct debugger_options *o, struct err *err)
+{
+	struct live *l = mem_calloc(1, sizeof(*l));
+	struct record_options record = o->record;
+
+	l->opt = *o;
+	l->target.class = &live_class;
+	l->target.program = &m->program;
+	l->target.has = live_has;
+	record.generation.session.executor.plan = PLAN_DEBUG;
+	record.generation.caller.interrupted = NULL; /* Ctrl-C stops the program, not the session */
+	l->hook = (struct hook){
+		.wants = wants, .before = before, .after = after, .stages = STAGES_ALL, .ctx = l
+	};
+	if (recorder_open(&l->recorder, m, &record, err)) {
+		live_free(&l->target);
+		return NULL;
+	}
+	session_add_hook(&l->recorder.generation.session, &l->hook);
+	l->target.source = executor_source(&l->recorder.generation.session.executor);
+	l->target.now = (struct moment){ -1, 0, 0, 0 };
+	return &l->target;
+}

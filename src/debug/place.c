@@ -1,0 +1,226 @@
+/*
+ * place.c -- words for where one stands and what is there.
+ *
+ * The same moment is told in the same words, whatever way led to it.
+ */
+#include "debug_impl.h"
+
+#include "torchless/utf8.h"
+
+/* ---- values -------------------------------------------------------------------------------- */
+
+static int64_t bind_dim(int64_t dim, const struct pass_info *info)
+{
+	switch (dim) {
+	case DIM_T:
+		return info->T;
+	case DIM_S:
+		return info->pos0 + info->T;
+	default:
+		return dim;
+	}
+}
+
+void place_add_shape(const struct debugger *d, value_id v, struct text *out)
+{
+	const struct value *value = &d->program->values[v];
+	struct pass_info info;
+	char buf[128];
+
+	if (!d->target->class->pass(d->target, d->target->now.pass, &info)) {
+		text_adds(out, program_format_shape(value, buf, sizeof(buf)));
+		return;
+	}
+	text_addf(out, "%s[", dtype_table[value->t.dtype].name);
+	for (int i = 0; i < value->t.n_dims; i++)
+		if (value->t.shape[i] == DIM_R)
+			text_addf(out, "%sR", i ? ", " : "");
+		else
+			text_addf(out, "%s%lld", i ? ", " : "",
+				  (long long)bind_dim(value->t.shape[i], &info));
+	text_addc(out, ']');
+}
+
+void place_add_token(const struct debugger *d, int32_t id, struct text *out)
+{
+	struct text piece = { 0 };
+
+	d->target->class->piece(d->target, id, &piece);
+	text_addc(out, '\'');
+	text_add_visible(out, piece.data ? piece.data : "", piece.len);
+	text_addc(out, '\'');
+	text_release(&piece);
+}
+
+/* ---- modules ------------------------------------------------------------------------------- */
+
+static bool is_outside(const struct program *p, int module, value_id v)
+{
+	int op = p->values[v].op;
+
+	return op < p->modules[module].op_first || op >= p->modules[module].op_end;
+}
+
+int module_inputs(const struct program *p, int module, value_id *out, int n)
+{
+	const struct module *m = &p->modules[module];
+	int found = 0;
+
+	for (int i = m->op_first; i < m->op_end; i++)
+		for (int k = 0; k < p->ops[i].n_in; k++) {
+			value_id v = p->ops[i].in[k];
+			bool known =
+				p->values[v].storage == STORAGE_WEIGHT || !is_outside(p, module, v);
+
+			for (int j = 0; j < found && !known; j++)
+				known = out[j] == v;
+			if (!known && found < n)
+				out[found++] = v;
+		}
+	return found;
+}
+
+value_id module_output(const struct program *p, int module)
+{
+	const struct op *last = &p->ops[p->modules[module].op_end - 1];
+
+	return last->out[last->n_out - 1];
+}
+
+/* ---- where one stands ---------------------------------------------------------------------- */
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static const char *module_path(const struct program *p, int module)
+{
+	return *p->modules[module].path ? p->modules[module].path : p->modules[module].type;
+}
+
+static void say_op(struct debugger *d, const struct moment *m)
+{
+	const struct program *p = d->program;
+	const struct op *op = &p->ops[m->op];
+	struct text outs = { 0 };
+
+	for (int i = 0; i < op->n_out; i++) {
+		const char *colon = strrchr(p->values[op->out[i]].name, ':');
+
+		text_addf(&outs, "%s%s ", i ? ", " : "",
+			  colon ? colon + 1 : p->values[op->out[i]].name);
+		place_add_shape(d, op->out[i], &outs);
+	}
+	say(d, "%s  %s → %s", module_path(p, op->module), op_table[op->code].name, outs.data);
+	text_release(&outs);
+}
+
+static void say_call(struct debugger *d, int call)
+{
+	const struct module *m = &d->program->modules[call];
+
+	say(d, "%s  %s, %d ops", module_path(d->program, call), m->type, m->op_end - m->op_first);
+}
+
+static void say_bytes(struct debugger *d, struct bytes b)
+{
+	struct text t = { 0 };
+
+	text_add_visible(&t, b.data ? b.data : "", b.len);
+	say(d, "'%s'", t.data ? t.data : "");
+	text_release(&t);
+}
+
+/* "merge 't' + 'he' → 'the'", "pick 278 'the'". */
+static void say_step(struct debugger *d, const struct stage_step *s)
+{
+	say(d, "%s", s->rule);
+	if (s->stage == STAGE_SAMPLER && s->token_id >= 0) {
+		struct text t = { 0 };
+
+		place_add_token(d, (int32_t)s->token_id, &t);
+		say(d, " %lld %s", (long long)s->token_id, t.data);
+		text_release(&t);
+	} else if (s->stage == STAGE_SAMPLER) {
+		say(d, ", %lld left", (long long)s->rank);
+	} else {
+		if (s->left.data) {
+			say(d, " ");
+			say_bytes(d, s->left);
+		}
+		if (s->right.data) {
+			say(d, " + ");
+			say_bytes(d, s->right);
+		}
+		if (s->merged.data) {
+			say(d, " → ");
+			say_bytes(d, s->merged);
+		}
+	}
+}
+
+static void say_stage(struct debugger *d, const struct moment *m)
+{
+	enum stage stage = m->pass < 0 ? STAGE_TOKENIZER : STAGE_SAMPLER;
+	struct stage_step step;
+	int n = d->target->class->n_steps(d->target, stage, m->pass);
+
+	say(d, "%s", stage == STAGE_TOKENIZER ? "tokenizer" : "sampler");
+	if (n > 0 && d->target->class->step(d->target, stage, m->pass, m->step, &step)) {
+		say(d, ", step %d of %d: ", m->step, n);
+		say_step(d, &step);
+	} else if (m->step < n) {
+		say(d, ", step %d of %d", m->step, n);
+	}
+}
+
+void place_say(struct debugger *d)
+{
+	const struct moment *m = &d->target->now;
+	struct pass_info info;
+	char buf[48];
+	int call;
+
+	if (!d->target->has_begun) {
+		say(d, "The program is not being run.\n");
+		return;
+	}
+	say_styled(d, UI_BOLD, "%s", moment_format(m, buf, sizeof(buf)));
+	say(d, "  ");
+	if (d->target->has_ended) {
+		say(d, "the end of the generation\n");
+		return;
+	}
+	if (m->pass < 0 || m->op == d->program->n_ops) {
+		say_stage(d, m);
+		say(d, "\n");
+		return;
+	}
+	call = moment_call(d->program, m);
+	if (call >= 0)
+		say_call(d, call);
+	else
+		say_op(d, m);
+	d->target->class->pass(d->target, m->pass, &info);
+	say_styled(d, UI_DIM, "   %s · op %d of %d · %s:%d", info.is_prefill ? "prefill" : "decode",
+		   m->op, d->program->n_ops, base_name(d->program->ops[m->op].file),
+		   d->program->ops[m->op].line);
+	say(d, "\n");
+}
+
+int debugger_frame(const struct debugger *d)
+{
+	int m = moment_module(d->program, &d->target->now);
+
+	for (int i = 0; i < d->frames_up && d->program->modules[m].parent >= 0; i++)
+		m = d->program->modules[m].parent;
+	return m;
+}
+
+int debugger_here(const struct debugger *d)
+{
+	return d->left_module >= 0 ? d->left_module : debugger_frame(d);
+}

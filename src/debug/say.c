@@ -1,0 +1,55 @@
+/* say.c -- what a command says, on its way to the front end. */
+#include "debug_impl.h"
+
+#include <stdarg.h>
+
+static void add_formatted(struct text *t, const char *fmt, va_list args)
+{
+	va_list again;
+	int n;
+
+	va_copy(again, args);
+	n = vsnprintf(NULL, 0, fmt, again);
+	va_end(again);
+	if (n > 0) {
+		char *s = mem_calloc((size_t)n + 1, 1);
+
+		vsnprintf(s, (size_t)n + 1, fmt, args);
+		text_add(t, s, (size_t)n);
+		free(s);
+	}
+}
+
+void say(struct debugger *d, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	add_formatted(&d->out, fmt, args);
+	va_end(args);
+}
+
+void say_styled(struct debugger *d, enum ui_style style, const char *fmt, ...)
+{
+	struct text t = { 0 };
+	va_list args;
+
+	va_start(args, fmt);
+	add_formatted(&t, fmt, args);
+	va_end(args);
+	ui_add_styled(&d->out, d->opt.ui, style, t.data ? t.data : "", t.len);
+	text_release(&t);
+}
+
+void say_flush(struct debugger *d)
+{
+	if (d->out.len > 0 && d->opt.write)
+		d->opt.write(d->opt.ctx, d->out.data, d->out.len);
+	text_clear(&d->out);
+}
+
+bool say_ask(struct debugger *d, const char *question)
+{
+	say_flush(d);
+	return d->is_script || !d->opt.ask || d->opt.ask(d->opt.ctx, question);
+}
