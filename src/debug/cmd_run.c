@@ -34,8 +34,10 @@ static int restart(struct debugger *d, struct err *err)
 
 int cmd_run_program(struct debugger *d, const char *args, struct err *err)
 {
+	const struct destination nowhere = { 0 };
+
 	(void)args;
-	return restart(d, err) ? err->code : travel_forward(d, NULL, -1, err);
+	return restart(d, err) ? err->code : travel_forward(d, &nowhere, err);
 }
 
 static struct moment first_op(const struct debugger *d)
@@ -78,9 +80,10 @@ static int move(struct debugger *d, const char *args, move_fn *to, struct err *e
 	int r = parse_count(args, &n, err);
 
 	for (int64_t i = 0; i < n && r == 0; i++) {
-		struct moment goal = to(d->program, &d->target->now);
+		struct destination there = { .has_goal = true };
 
-		r = travel_forward(d, &goal, -1, err);
+		there.goal = to(d->program, &d->target->now);
+		r = travel_forward(d, &there, err);
 		if (is_over(d))
 			break;
 	}
@@ -104,21 +107,23 @@ int cmd_stepi(struct debugger *d, const char *args, struct err *err)
 
 int cmd_finish(struct debugger *d, const char *args, struct err *err)
 {
-	int module = debugger_frame(d);
-	struct moment goal = moment_finish(d->program, &d->target->now, module);
+	struct destination to = { .has_goal = true, .leaves = true };
 
 	if (*args)
 		return err_set(err, ERR_USAGE, "finish takes nothing behind it");
-	return travel_forward(d, &goal, module, err);
+	to.left_module = debugger_frame(d);
+	to.goal = moment_finish(d->program, &d->target->now, to.left_module);
+	return travel_forward(d, &to, err);
 }
 
 int cmd_continue(struct debugger *d, const char *args, struct err *err)
 {
+	const struct destination nowhere = { 0 };
 	int64_t n;
 	int r = parse_count(args, &n, err);
 
 	for (int64_t i = 0; i < n && r == 0; i++) {
-		r = travel_forward(d, NULL, -1, err);
+		r = travel_forward(d, &nowhere, err);
 		if (d->target->has_ended)
 			break;
 	}

@@ -4,6 +4,7 @@
  *	say.c          what a command says, on its way to the front end
  *	moment.c       the order of moments: what comes next, what came before, in which module
  *	live.c         a session as a target        recorded.c    a recording as one
+ *	target.c       what both have in common       trail.c  where one has been
  *	place.c        words for where one stands and what is there
  *	names.c        what a name means at a stop: the names of expressions
  *	location.c     "layers.*.mlp", "token 5", "mistral.c:104": where a breakpoint lies
@@ -126,11 +127,32 @@ struct target {
 	int n_passes;                                    /* that have begun once, now or later */
 };
 
+/*
+ * From the first moment of a pass to the last one of what came before it: the sampler's last step,
+ * the end of a pass, or the tokenizer's last step.  False at the beginning.
+ */
+bool target_back_pass(const struct target *t, struct moment *m);
+
 /* A session of the model; NULL on failure. */
 struct target *live_new(struct model *m, const struct debugger_options *o, struct err *err);
 /* Of a live target. */
 struct recorder *live_recorder(struct target *t);
 bool target_is_live(const struct target *t);
+
+/* ---- where one has been: trail.c ------------------------------------------------------------ */
+
+struct trail *trail_new(void);
+void trail_free(struct trail *t); /* NULL is fine */
+/* One stands here now.  Going back and forward over the trail adds nothing to it. */
+void trail_add(struct trail *t, const struct moment *m);
+void trail_clear(struct trail *t);
+/* The stop before or behind (by = -1, 1) the one where one is; false when there is none. */
+bool trail_move(struct trail *t, int by, struct moment *m);
+/* A name for a moment; NULL forgets it.  The moment of a name, NULL when there is none. */
+void trail_mark(struct trail *t, const char *name, const struct moment *m);
+const struct moment *trail_find(const struct trail *t, const char *name);
+/* The i-th name and its moment, NULL past the last. */
+const char *trail_name(const struct trail *t, int i, const struct moment **m);
 
 /* ---- the debugger -------------------------------------------------------------------------- */
 
@@ -185,6 +207,8 @@ void place_say(struct debugger *d);
 void place_add_shape(const struct debugger *d, value_id v, struct text *out);
 /* Append a token as people read it: ' Paris', escaped. */
 void place_add_token(const struct debugger *d, int32_t id, struct text *out);
+/* "model.layers.3.self_attn → f32[6, 576] mean …": what a module that was left has made. */
+void place_say_output(struct debugger *d, int module);
 /* What a module reads and makes: its values from outside, and what others see of it.  Into out[n].
  */
 int module_inputs(const struct program *p, int module, value_id *out, int n);
@@ -266,13 +290,19 @@ void breakpoints_forget(struct debugger *d, const struct moment *at);
 
 /* ---- time ---------------------------------------------------------------------------------- */
 
-/*
- * On until `goal` (NULL: no goal), a breakpoint or the end; tells why and where, and displays.
- * `to` says which module was left, when that was the aim (-1).
- */
-int travel_forward(struct debugger *d, const struct moment *goal, int left_module, struct err *err);
-/* The same back: to the latest stop before now, but not before `goal`. */
-int travel_back(struct debugger *d, const struct moment *goal, struct err *err);
+/* Where a command wants to come to; a breakpoint may stop it before. */
+struct destination {
+	bool has_goal;
+	struct moment goal;              /* the first moment that is not before it */
+	const struct location *location; /* or that lies here; NULL: none */
+	bool leaves;                     /* arriving there is leaving left_module */
+	int left_module;
+};
+
+/* On until there, a breakpoint or the end; tells why and where. */
+int travel_forward(struct debugger *d, const struct destination *to, struct err *err);
+/* Back to the goal, or to the beginning, or to the latest stop behind it. */
+int travel_back(struct debugger *d, const struct destination *to, struct err *err);
 /* Straight to a moment, asking no breakpoint. */
 int travel_to(struct debugger *d, const struct moment *to, struct err *err);
 

@@ -9,6 +9,7 @@ struct debugger *debugger_new(struct model *m, const struct debugger_options *o,
 	d->left_module = -1;
 	d->target = live_new(m, &d->opt, err);
 	d->breakpoints = breakpoints_new();
+	d->trail = trail_new();
 	if (!d->target) {
 		debugger_free(d);
 		return NULL;
@@ -22,6 +23,7 @@ void debugger_free(struct debugger *d)
 	if (!d)
 		return;
 	breakpoints_free(d->breakpoints);
+	trail_free(d->trail);
 	if (d->target)
 		d->target->class->free(d->target);
 	text_release(&d->out);

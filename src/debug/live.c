@@ -28,11 +28,6 @@ static struct session *session_of(const struct target *t)
 	return &live_of(t)->recorder.generation.session;
 }
 
-bool target_is_live(const struct target *t)
-{
-	return !strcmp(t->class->name, "live");
-}
-
 struct recorder *live_recorder(struct target *t)
 {
 	return &live_of(t)->recorder;

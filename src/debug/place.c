@@ -211,6 +211,27 @@ void place_say(struct debugger *d)
 	say(d, "\n");
 }
 
+void place_say_output(struct debugger *d, int module)
+{
+	value_id v = module_output(d->program, module);
+	struct err ignored = { 0 };
+	struct array *a =
+		d->target->source.read(d->target->source.ctx, d->program->values[v].name, &ignored);
+	struct text t = { 0 };
+
+	if (!a)
+		return;
+	text_addf(&t, "%s → ", module_path(d->program, module));
+	if (a->numel > 0) {
+		struct tensor tensor = tensor_make(DTYPE_F32, a->n_dims, a->shape, a->data);
+
+		ui_add_tensor(&t, d->opt.ui, &tensor);
+	}
+	say(d, "%s\n", t.data);
+	text_release(&t);
+	array_release(a);
+}
+
 int debugger_frame(const struct debugger *d)
 {
 	int m = moment_module(d->program, &d->target->now);
