@@ -14,7 +14,9 @@
  * no values, and nothing of a pass that was forgotten is shown again.
  *
  * Edits are a log.  Those of values are applied whenever the op that computes the value runs (or a
- * lazy value is computed), those of weights to a private copy, until they are removed.
+ * lazy value is computed), in the order they were added; those of weights to a private copy, until
+ * they are removed.  What else the op makes of an edited output follows it: the rows that a norm
+ * divides by an edited rms, and multiplies by its weight.
  */
 #ifndef TORCHLESS_EXECUTOR_H
 #define TORCHLESS_EXECUTOR_H
@@ -29,23 +31,62 @@ enum plan { PLAN_RUN, PLAN_DEBUG };
 /* What is happening: no pass, one that has begun, one that came to its end. */
 enum executor_state { EX_EMPTY, EX_IN_PASS, EX_DONE };
 
-enum edit_kind { EDIT_ZERO, EDIT_SET, EDIT_SCALE, EDIT_ADD, EDIT_REPLACE };
-extern const char *const edit_kind_names[]; /* "zero", "set", "scale", "add", "replace" */
+enum edit_kind {
+	EDIT_ZERO,
+	EDIT_SET,
+	EDIT_SCALE,
+	EDIT_ADD,
+	EDIT_REPLACE, /* by numbers that the edit holds */
+	/*
+	 * By the mean over the positions of the pass, all of them, at the same other indices: along
+	 * pos and kv_pos, and along q of a relation.  A pass of one token is its own mean.
+	 */
+	EDIT_MEAN,
+	EDIT_COPY,    /* by another part of the value, as it was before this edit */
+	EDIT_COMPUTE, /* by what a function makes of it, whenever it is computed */
+	EDIT_KINDS
+};
+extern const char *const edit_kind_names[]; /* "zero", …, "replace", "mean", "copy", "compute" */
+
+struct edit;
+struct executor;
+
+/* What an edit covers in the pass that is there: rows along each axis, counted from 0. */
+struct edit_part {
+	int n_dims;
+	int64_t start[TENSOR_MAX_DIMS], stop[TENSOR_MAX_DIMS];
+	int64_t pos0; /* the absolute position of row 0, on the axes that count positions */
+};
+
+/*
+ * Make of the n numbers x, the part as it was computed, in C order, what they are to be.  It may
+ * read what the executor has so far (executor_fetch), the value itself among it as it is before
+ * this edit, and moves nothing.  A negative ERR_* ends the op: it will run again from its inputs.
+ * Asked once for each time that the op runs; of a relation once a pass, when it is read first.
+ */
+typedef int edit_fn(void *ctx, struct executor *ex, const struct edit *e,
+		    const struct edit_part *part, float *x, int64_t n, struct err *err);
 
 /*
  * A change of a value or of a weight.  A value changes in the passes [pass_from, pass_to] whenever
- * it is computed; a weight changes for all of them, so its edit has the passes 0 to -1.
+ * it is computed; a weight changes for all of them, so its edit has the passes 0 to -1, and is
+ * neither a mean nor computed.
  */
 struct edit {
 	value_id value;
 	enum edit_kind kind;
-	float arg;              /* SET, SCALE, ADD */
-	struct selection sel;   /* which elements, by absolute position; of a weight by index */
-	int pass_from, pass_to; /* inclusive; pass_to < 0: for ever */
-	const float *data;      /* REPLACE: what the part becomes, f32 in C order */
-	int64_t n_data;         /* elements of data */
-	const char *source;     /* where it comes from, for people; or NULL */
-	int id;                 /* given by executor_add_edit() */
+	float arg;                  /* SET, SCALE, ADD */
+	struct selection sel;       /* which elements, by absolute position; of a weight by index */
+	int pass_from, pass_to;     /* inclusive; pass_to < 0: for ever */
+	struct selection from;      /* COPY: as many elements along each axis, in the same pass */
+	const float *data;          /* REPLACE: what the part becomes, f32 in C order */
+	int64_t n_data;             /* elements of data */
+	edit_fn *compute;           /* COMPUTE */
+	void *ctx;                  /* of compute; the caller's until the edit is in the log */
+	void (*release)(void *ctx); /* asked when it leaves the log; NULL: nothing is to be done */
+	const char *source;         /* where it comes from, for people; or NULL */
+	int id;                     /* given by executor_add_edit() */
+	float *made; /* the executor's own: of a relation, what it became in this pass */
 };
 
 struct executor_options {
@@ -93,7 +134,9 @@ struct executor {
 	struct edit *edits; /* in the order they were added */
 	int n_edits, last_edit_id;
 	size_t cap_edits;
-	void **edited_weights; /* value -> the private copy of an edited weight, else NULL */
+	void **edited_weights;   /* value -> the private copy of an edited weight, else NULL */
+	bool in_edits;           /* the op at pc has run, and its edits are being applied */
+	struct lazy_frame *lazy; /* relations whose edits are being applied */
 };
 
 enum executor_status { EXECUTOR_DONE = 0, EXECUTOR_PAUSED = 1 };
@@ -182,17 +225,24 @@ bool executor_has(const struct executor *ex, value_id v);
 int64_t executor_pos0(const struct executor *ex, value_id v);
 
 /*
+ * The part of the value that the edit covers in the pass that is there; false: none of it, or there
+ * is no pass.
+ */
+bool executor_edit_part(const struct executor *ex, const struct edit *e, struct edit_part *part);
+
+/*
  * Log an edit, whose data and source are copied, and return its id: 1, 2, …, each given once.  Of a
  * value it takes effect when its op runs next; of a weight at once, in a copy of this executor's
  * own (its tied twin included) that keeps the weight's type, so numbers are rounded to it.  A
  * session goes back to where it matters first: session_add_edit().  ERR_USAGE when it does not fit
- * the value, ERR_MEMORY.
+ * the value, ERR_MEMORY; then ctx stays the caller's.
  */
 int executor_add_edit(struct executor *ex, const struct edit *e, struct err *err);
 
 /*
  * Whether the edit has as many numbers as a pass over T tokens from pos0 on, with R rows of logits,
- * has elements for them: ERR_USAGE.  executor_begin() asks it of the log.
+ * has elements for them, and what it copies lies in that pass: ERR_USAGE.  executor_begin() asks it
+ * of the log.
  */
 int executor_check_edit(const struct executor *ex, const struct edit *e, int64_t pos0, int64_t T,
 			int64_t R, struct err *err);

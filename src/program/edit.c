@@ -1,45 +1,22 @@
 /*
- * edit.c -- the log of edits, and applying it.
+ * edit.c -- the log of edits: what may stand in it, and the weights that it changes.
  *
  * An edit stands in the log until it is removed.  One of a value is applied each time the value is
- * computed: after the op for a stored value, to the rows of each head for a lazy one.  One of a
- * weight is applied to a private copy, made anew from the checkpoint's bytes and what the log says
- * of it whenever that changes: the file's memory is never written.
+ * computed (edit_apply.c).  One of a weight is applied to a private copy, made anew from the
+ * checkpoint's bytes and what the log says of it whenever that changes: the file's memory is never
+ * written.
  */
 #include "executor_impl.h"
 
 #include "torchless/mem.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-const char *const edit_kind_names[] = { "zero", "set", "scale", "add", "replace" };
-
-/* ---- which --------------------------------------------------------------------------------- */
-
-static bool covers(const struct edit *e, int pass)
-{
-	return pass >= e->pass_from && (e->pass_to < 0 || pass <= e->pass_to);
-}
-
-static bool in_force(const struct executor *ex, const struct edit *e, value_id v)
-{
-	return e->value == v && covers(e, ex->bound_pass);
-}
-
-bool edits_touch(const struct executor *ex, value_id v)
-{
-	return executor_edit_in_force(ex, v) != NULL;
-}
-
-const struct edit *executor_edit_in_force(const struct executor *ex, value_id v)
-{
-	for (int i = ex->n_edits - 1; i >= 0; i--)
-		if (in_force(ex, &ex->edits[i], v))
-			return &ex->edits[i];
-	return NULL;
-}
+const char *const edit_kind_names[] = { "zero",    "set",  "scale", "add",
+					"replace", "mean", "copy",  "compute" };
 
 const struct edit *executor_edit(const struct executor *ex, int id)
 {
@@ -47,163 +24,6 @@ const struct edit *executor_edit(const struct executor *ex, int id)
 		if (ex->edits[i].id == id)
 			return &ex->edits[i];
 	return NULL;
-}
-
-static const char *axes_of(const struct executor *ex, value_id v)
-{
-	return value_axes(&ex->program->values[v]);
-}
-
-/* ---- changing numbers ---------------------------------------------------------------------- */
-
-/* An edit on its way through a tensor: `at` counts the elements it has changed. */
-struct change {
-	const struct edit *edit;
-	enum dtype dtype; /* of the elements: f32, or a weight's f16 or bf16 */
-	int64_t at;
-};
-
-static float changed(const struct change *c, int64_t i, float x)
-{
-	switch (c->edit->kind) {
-	case EDIT_ZERO:
-		return 0.0f;
-	case EDIT_SET:
-		return c->edit->arg;
-	case EDIT_SCALE:
-		return x * c->edit->arg;
-	case EDIT_ADD:
-		return x + c->edit->arg;
-	case EDIT_REPLACE:
-		return c->edit->data[c->at + i];
-	}
-	assert(!"unknown kind of edit");
-	return x;
-}
-
-static void change_half(uint16_t *h, const struct change *c, int64_t i)
-{
-	if (c->dtype == DTYPE_F16)
-		*h = f32_to_f16(changed(c, i, f16_to_f32(*h)));
-	else
-		*h = f32_to_bf16(changed(c, i, bf16_to_f32(*h)));
-}
-
-/* n elements that lie one after the other; data of a file may be unaligned, so memcpy. */
-static void change_run(char *x, int64_t n, struct change *c)
-{
-	for (int64_t i = 0; i < n; i++) {
-		uint16_t h;
-		float f;
-
-		if (c->dtype == DTYPE_F32) {
-			memcpy(&f, x + i * (int64_t)sizeof(f), sizeof(f));
-			f = changed(c, i, f);
-			memcpy(x + i * (int64_t)sizeof(f), &f, sizeof(f));
-		} else {
-			memcpy(&h, x + i * (int64_t)sizeof(h), sizeof(h));
-			change_half(&h, c, i);
-			memcpy(x + i * (int64_t)sizeof(h), &h, sizeof(h));
-		}
-	}
-	c->at += n;
-}
-
-/* Walk the box [start, stop) of a contiguous tensor, a run of the last axis at a time. */
-static void change_box(char *x, const int64_t *shape, const int64_t *start, const int64_t *stop,
-		       int n_dims, struct change *c)
-{
-	int64_t inner = dtype_table[c->dtype].block_bytes;
-
-	for (int i = 1; i < n_dims; i++)
-		inner *= shape[i];
-	if (n_dims == 1) {
-		change_run(x + start[0] * inner, stop[0] - start[0], c);
-		return;
-	}
-	for (int64_t i = start[0]; i < stop[0]; i++)
-		change_box(x + i * inner, shape + 1, start + 1, stop + 1, n_dims - 1, c);
-}
-
-static int64_t box_numel(const int64_t *start, const int64_t *stop, int n_dims)
-{
-	int64_t n = 1;
-
-	for (int i = 0; i < n_dims; i++)
-		n *= stop[i] - start[i];
-	return n;
-}
-
-/* ---- values -------------------------------------------------------------------------------- */
-
-static void apply_to_rows(struct executor *ex, value_id v, const struct tensor *t)
-{
-	for (int i = 0; i < ex->n_edits; i++) {
-		int64_t start[TENSOR_MAX_DIMS], stop[TENSOR_MAX_DIMS];
-		struct change c = { &ex->edits[i], DTYPE_F32, 0 };
-
-		if (in_force(ex, c.edit, v) &&
-		    selection_resolve(&c.edit->sel, axes_of(ex, v), t->shape, t->n_dims,
-				      executor_pos0(ex, v), start, stop))
-			change_box(t->data, t->shape, start, stop, t->n_dims, &c);
-	}
-}
-
-/* Where a ring wraps, the rows of a pass lie in two pieces: change what was appended, and append.
- */
-static void apply_to_ring(struct executor *ex, value_id v)
-{
-	const struct value *value = &ex->program->values[v];
-	const struct tensor *x = &ex->tensors[ex->program->ops[value->op].in[0]];
-	struct tensor rows = *x;
-
-	rows.data = mem_calloc((size_t)tensor_numel(x), sizeof(float));
-	memcpy(rows.data, x->data, (size_t)tensor_numel(x) * sizeof(float));
-	apply_to_rows(ex, v, &rows);
-	kv_cache_append(&ex->caches[ex->cache_of[v]], rows.data, ex->pos0, ex->T);
-	free(rows.data);
-}
-
-void edits_apply(struct executor *ex, value_id v)
-{
-	const struct tensor *t = &ex->tensors[v];
-
-	if (!edits_touch(ex, v))
-		return;
-	switch (ex->program->values[v].storage) {
-	case STORAGE_OWN:
-		apply_to_rows(ex, v, t);
-		return;
-	case STORAGE_CACHE:
-		if (t->data)
-			apply_to_rows(ex, v, t);
-		else
-			apply_to_ring(ex, v);
-		return;
-	case STORAGE_LAZY: /* when it is computed */
-	case STORAGE_VIEW: /* what it views is edited */
-	case STORAGE_WEIGHT:
-	case STORAGE_INPUT:
-		return;
-	}
-}
-
-void edits_apply_head(struct executor *ex, value_id v, int64_t head, float *rows)
-{
-	const struct tensor *t = &ex->tensors[v];
-
-	for (int i = 0; i < ex->n_edits; i++) {
-		int64_t start[TENSOR_MAX_DIMS], stop[TENSOR_MAX_DIMS];
-		struct change c = { &ex->edits[i], DTYPE_F32, 0 };
-
-		if (!in_force(ex, c.edit, v) ||
-		    !selection_resolve(&c.edit->sel, axes_of(ex, v), t->shape, t->n_dims, ex->pos0,
-				       start, stop) ||
-		    head < start[0] || head >= stop[0])
-			continue;
-		c.at = (head - start[0]) * box_numel(start + 1, stop + 1, t->n_dims - 1);
-		change_box((char *)rows, t->shape + 1, start + 1, stop + 1, t->n_dims - 1, &c);
-	}
 }
 
 /* ---- weights ------------------------------------------------------------------------------- */
@@ -214,17 +34,14 @@ static value_id first_of(const struct program *p, value_id v)
 	return p->values[v].tied_to >= 0 ? p->values[v].tied_to : v;
 }
 
-static void apply_to_weight(const struct executor *ex, struct tensor *t, value_id first)
+static int apply_to_weight(struct executor *ex, const struct tensor *t, value_id first,
+			   struct err *err)
 {
-	for (int i = 0; i < ex->n_edits; i++) {
-		struct change c = { &ex->edits[i], t->dtype, 0 };
-		int64_t start[TENSOR_MAX_DIMS], stop[TENSOR_MAX_DIMS];
-
-		if (first_of(ex->program, c.edit->value) == first &&
-		    selection_resolve(&c.edit->sel, axes_of(ex, c.edit->value), t->shape, t->n_dims,
-				      0, start, stop))
-			change_box(t->data, t->shape, start, stop, t->n_dims, &c);
-	}
+	for (int i = 0; i < ex->n_edits; i++)
+		if (first_of(ex->program, ex->edits[i].value) == first &&
+		    edits_apply_one(ex, &ex->edits[i], t, err))
+			return err->code;
+	return 0;
 }
 
 static bool is_edited(const struct executor *ex, value_id first)
@@ -251,7 +68,10 @@ static int remake_weight(struct executor *ex, value_id v, struct err *err)
 				       p->values[first].name);
 		memcpy(copy, t.data, (size_t)tensor_bytes(&t));
 		t.data = copy;
-		apply_to_weight(ex, &t, first);
+		if (apply_to_weight(ex, &t, first, err)) {
+			free(copy);
+			return err->code;
+		}
 	}
 	free(ex->edited_weights[first]);
 	ex->edited_weights[first] = copy;
@@ -263,39 +83,88 @@ static int remake_weight(struct executor *ex, value_id v, struct err *err)
 
 /* ---- the log ------------------------------------------------------------------------------- */
 
+/* "[2, 10]" of a part. */
+static const char *format_part(const struct edit_part *p, char *buf, size_t size)
+{
+	size_t at = (size_t)snprintf(buf, size, "[");
+
+	for (int i = 0; i < p->n_dims && at < size; i++)
+		at += (size_t)snprintf(buf + at, size - at, "%s%lld", i ? ", " : "",
+				       (long long)(p->stop[i] - p->start[i]));
+	if (at < size)
+		snprintf(buf + at, size - at, "]");
+	return buf;
+}
+
+static bool same_sizes(const struct edit_part *a, const struct edit_part *b)
+{
+	for (int i = 0; i < a->n_dims; i++)
+		if (a->stop[i] - a->start[i] != b->stop[i] - b->start[i])
+			return false;
+	return true;
+}
+
+static bool find_part(const struct selection *sel, const struct value *v, const int64_t *shape,
+		      int64_t pos0, struct edit_part *p)
+{
+	*p = (struct edit_part){ .n_dims = v->t.n_dims, .pos0 = pos0 };
+	return selection_resolve(sel, value_axes(v), shape, v->t.n_dims, pos0, p->start, p->stop);
+}
+
+/* Whether what an edit copies is there where the part is that it becomes, and fits. */
+static int check_copy(const struct value *v, const struct edit *e, const int64_t *shape,
+		      int64_t pos0, const struct edit_part *part, struct err *err)
+{
+	struct text from = { 0 };
+	struct edit_part source;
+	char ours[64], theirs[64];
+	bool is_there = find_part(&e->from, v, shape, pos0, &source);
+
+	if (is_there && same_sizes(part, &source))
+		return 0;
+	selection_format(&e->from, value_axes(v), &from);
+	if (is_there)
+		err_set(err, ERR_USAGE,
+			"%s%s has the shape %s, and the part that it is to become %s", v->name,
+			from.data ? from.data : "", format_part(&source, theirs, sizeof(theirs)),
+			format_part(part, ours, sizeof(ours)));
+	else
+		err_set(err, ERR_USAGE,
+			"%s%s is to be copied in a pass that has positions %lld to %lld and not it",
+			v->name, from.data ? from.data : "", (long long)pos0,
+			(long long)(pos0 + shape[v->storage == STORAGE_LAZY ? 1 : 0] - 1));
+	text_release(&from);
+	return err->code;
+}
+
 static int check_weight(const struct value *v, const struct edit *e, struct err *err)
 {
-	int64_t start[TENSOR_MAX_DIMS], stop[TENSOR_MAX_DIMS];
-	int64_t n =
-		selection_resolve(&e->sel, value_axes(v), v->t.shape, v->t.n_dims, 0, start, stop)
-			? box_numel(start, stop, v->t.n_dims)
-			: 0;
+	struct edit_part part;
+	bool is_there = find_part(&e->sel, v, v->t.shape, 0, &part);
+	int64_t n = is_there ? edits_numel(&part) : 0;
 
 	if (e->pass_from != 0 || e->pass_to >= 0)
 		return err_set(err, ERR_USAGE, "%s is a weight: it changes for all passes or none",
 			       v->name);
+	if (e->kind == EDIT_MEAN)
+		return err_set(err, ERR_USAGE,
+			       "%s is a weight: it has no positions to take the mean of", v->name);
+	if (e->kind == EDIT_COMPUTE)
+		return err_set(err, ERR_USAGE, "%s is a weight: no op computes it", v->name);
 	if (e->kind == EDIT_REPLACE && n != e->n_data)
 		return err_set(err, ERR_USAGE,
 			       "%s: %lld numbers are to replace %lld elements of the weight",
 			       v->name, (long long)e->n_data, (long long)n);
+	if (e->kind == EDIT_COPY && is_there)
+		return check_copy(v, e, v->t.shape, 0, &part, err);
 	return 0;
 }
 
-static int check_data(const struct executor *ex, const struct edit *e, int64_t pos0, int64_t T,
-		      int64_t R, struct err *err)
+static int check_data(const struct value *v, const struct edit *e, const struct edit_part *part,
+		      int64_t T, struct err *err)
 {
-	const struct value *v = &ex->program->values[e->value];
-	int64_t shape[TENSOR_MAX_DIMS], start[TENSOR_MAX_DIMS], stop[TENSOR_MAX_DIMS], n;
+	int64_t n = edits_numel(part);
 
-	for (int i = 0; i < v->t.n_dims; i++)
-		shape[i] = plan_bind_dim(v->t.shape[i], T, pos0 + T, R);
-	if (v->storage == STORAGE_CACHE)
-		shape[0] = T;
-	if (v->t.shape[0] == DIM_R)
-		pos0 += T - R;
-	if (!selection_resolve(&e->sel, value_axes(v), shape, v->t.n_dims, pos0, start, stop))
-		return 0;
-	n = box_numel(start, stop, v->t.n_dims);
 	if (n == e->n_data)
 		return 0;
 	return err_set(
@@ -307,9 +176,22 @@ static int check_data(const struct executor *ex, const struct edit *e, int64_t p
 int executor_check_edit(const struct executor *ex, const struct edit *e, int64_t pos0, int64_t T,
 			int64_t R, struct err *err)
 {
-	if (e->kind != EDIT_REPLACE || ex->program->values[e->value].storage == STORAGE_WEIGHT)
+	const struct value *v = &ex->program->values[e->value];
+	int64_t shape[TENSOR_MAX_DIMS];
+	struct edit_part part;
+
+	if ((e->kind != EDIT_REPLACE && e->kind != EDIT_COPY) || v->storage == STORAGE_WEIGHT)
 		return 0;
-	return check_data(ex, e, pos0, T, R, err);
+	for (int i = 0; i < v->t.n_dims; i++)
+		shape[i] = plan_bind_dim(v->t.shape[i], T, pos0 + T, R);
+	if (v->storage == STORAGE_CACHE)
+		shape[0] = T;
+	if (v->t.shape[0] == DIM_R)
+		pos0 += T - R;
+	if (!find_part(&e->sel, v, shape, pos0, &part))
+		return 0;
+	return e->kind == EDIT_COPY ? check_copy(v, e, shape, pos0, &part, err)
+				    : check_data(v, e, &part, T, err);
 }
 
 int edits_check(const struct executor *ex, int pass, int64_t pos0, int64_t T, int64_t R,
@@ -318,10 +200,17 @@ int edits_check(const struct executor *ex, int pass, int64_t pos0, int64_t T, in
 	for (int i = 0; i < ex->n_edits; i++) {
 		const struct edit *e = &ex->edits[i];
 
-		if (covers(e, pass) && executor_check_edit(ex, e, pos0, T, R, err))
+		if (edits_cover(e, pass) && executor_check_edit(ex, e, pos0, T, R, err))
 			return err->code;
 	}
 	return 0;
+}
+
+static int check_selections(const struct value *v, const struct edit *e, struct err *err)
+{
+	if (selection_check(&e->sel, v, err))
+		return err->code;
+	return e->kind == EDIT_COPY ? selection_check(&e->from, v, err) : 0;
 }
 
 static int check_edit(const struct executor *ex, const struct edit *e, struct err *err)
@@ -329,10 +218,10 @@ static int check_edit(const struct executor *ex, const struct edit *e, struct er
 	const struct value *v = &ex->program->values[e->value];
 
 	assert(e->value >= 0 && e->value < ex->program->n_values &&
-	       (e->kind != EDIT_REPLACE || e->data));
+	       (e->kind != EDIT_REPLACE || e->data) && (e->kind != EDIT_COMPUTE || e->compute));
 	switch (v->storage) {
 	case STORAGE_WEIGHT:
-		return selection_check(&e->sel, v, err) ? err->code : check_weight(v, e, err);
+		return check_selections(v, e, err) ? err->code : check_weight(v, e, err);
 	case STORAGE_INPUT:
 		return err_set(err, ERR_USAGE, "%s is an input of the program: no op computes it",
 			       v->name);
@@ -344,15 +233,18 @@ static int check_edit(const struct executor *ex, const struct edit *e, struct er
 	case STORAGE_LAZY:
 		break;
 	}
-	if (selection_check(&e->sel, v, err))
+	if (check_selections(v, e, err))
 		return err->code;
-	return ex->state != EX_EMPTY && covers(e, ex->bound_pass)
+	return ex->state != EX_EMPTY && edits_cover(e, ex->bound_pass)
 		       ? executor_check_edit(ex, e, ex->pos0, ex->T, ex->R, err)
 		       : 0;
 }
 
 static void free_edit(struct edit *e)
 {
+	if (e->release)
+		e->release(e->ctx);
+	free(e->made);
 	free((float *)e->data);
 	free((char *)e->source);
 }
@@ -366,6 +258,7 @@ static void append(struct executor *ex, const struct edit *e)
 	*mine = *e;
 	mine->id = ++ex->last_edit_id;
 	mine->data = NULL;
+	mine->made = NULL;
 	if (e->kind == EDIT_REPLACE) {
 		float *data = mem_calloc((size_t)e->n_data + 1, sizeof(*data));
 
@@ -379,10 +272,12 @@ int executor_add_edit(struct executor *ex, const struct edit *e, struct err *err
 {
 	if (check_edit(ex, e, err))
 		return err->code;
+	edits_forget_made(ex);
 	append(ex, e);
 	if (ex->program->values[e->value].storage == STORAGE_WEIGHT &&
 	    remake_weight(ex, e->value, err)) {
-		free_edit(&ex->edits[--ex->n_edits]);
+		ex->edits[--ex->n_edits].release = NULL; /* its ctx stays the caller's */
+		free_edit(&ex->edits[ex->n_edits]);
 		return err->code;
 	}
 	return ex->last_edit_id;
@@ -409,6 +304,7 @@ int executor_remove_edit(struct executor *ex, int id, struct err *err)
 		return err->code;
 	}
 	free_edit(&removed);
+	edits_forget_made(ex);
 	return 0;
 }
 

@@ -204,11 +204,28 @@ int executor_begin(struct executor *ex, const int32_t *ids, int64_t n, bool all_
 	ex->bound_pass = ex->pass;
 	ex->state = EX_IN_PASS;
 	ex->resumed = false;
+	edits_forget_made(ex);
 	values_bind(ex);
 	return hooks_around(ex, true, err);
 }
 
 /* ---- the loop ------------------------------------------------------------------------------- */
+
+static int apply_edits(struct executor *ex, const struct op *op, struct err *err)
+{
+	int r = 0;
+
+	ex->in_edits = true;
+	for (int i = 0; i < op->n_out && r == 0; i++) {
+		if (!edits_touch(ex, op->out[i]))
+			continue;
+		r = edits_apply(ex, op->out[i], err);
+		if (r == 0)
+			ops_follow(ex, op, i);
+	}
+	ex->in_edits = false;
+	return r;
+}
 
 static int compute(struct executor *ex, const struct op *op, struct err *err)
 {
@@ -218,9 +235,7 @@ static int compute(struct executor *ex, const struct op *op, struct err *err)
 #endif
 	if (ops_run(ex, op, err))
 		return err->code;
-	for (int i = 0; ex->n_edits > 0 && i < op->n_out; i++)
-		edits_apply(ex, op->out[i]);
-	return 0;
+	return ex->n_edits > 0 ? apply_edits(ex, op, err) : 0;
 }
 
 /* Whether a hook may look at the clock. */
@@ -321,6 +336,7 @@ int executor_seek(struct executor *ex, int pc, struct err *err)
 	}
 	ex->pc = pc;
 	ex->resumed = false;
+	edits_forget_made(ex);
 	return hook_rewind(ex->hooks, ex, ex->bound_pass, pc, err);
 }
 
@@ -359,6 +375,7 @@ int executor_truncate(struct executor *ex, int64_t n, int pass, struct err *err)
 		ex->kept_from = n;
 	ex->pass = pass;
 	ex->state = EX_EMPTY;
+	edits_forget_made(ex);
 	return hook_rewind(ex->hooks, ex, pass, -1, err);
 }
 
@@ -368,6 +385,7 @@ void executor_restart(struct executor *ex)
 	ex->pass = ex->bound_pass = ex->pc = 0;
 	ex->state = EX_EMPTY;
 	ex->resumed = false;
+	edits_forget_made(ex);
 }
 
 int64_t executor_positions(const struct executor *ex)

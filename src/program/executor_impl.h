@@ -6,7 +6,8 @@
  *	plan.c       where the buffers of a pass lie
  *	kv_cache.c   rows that live across passes
  *	values.c     which values are there, where, and which are dead
- *	edit.c       the log of edits, applied to values and to weights
+ *	edit_apply.c what edits make of numbers
+ *	edit.c       the log of edits, and the weights that it changes
  *	lazy.c       the lazy values: scores, mask, softmax, and mix that consumes them
  *	ops.c        one function per op
  *	look.c       values as numbers, for whoever watches
@@ -72,20 +73,39 @@ void values_poison(struct executor *ex, int pc);
 bool values_alive(const struct executor *ex, const struct op *op);
 #endif
 
-/* ---- edit.c --------------------------------------------------------------------------------- */
+/* ---- edit_apply.c --------------------------------------------------------------------------- */
 
-/* Apply the edits of a stored value to it, which has just been computed. */
-void edits_apply(struct executor *ex, value_id v);
-
-/* Apply the edits of a lazy value to the rows of one head. */
-void edits_apply_head(struct executor *ex, value_id v, int64_t head, float *rows);
+/* Whether the edit is of that pass. */
+bool edits_cover(const struct edit *e, int pass);
 
 /* Whether any edit of `v` is in force in this pass. */
 bool edits_touch(const struct executor *ex, value_id v);
 
+/* Elements of a part. */
+int64_t edits_numel(const struct edit_part *p);
+
+/* Apply an edit, or all of a value that are in force, to `t`: its elements in C order. */
+int edits_apply_one(struct executor *ex, struct edit *e, const struct tensor *t, struct err *err);
+int edits_apply_to(struct executor *ex, value_id v, const struct tensor *t, struct err *err);
+
+/* Apply the edits of a stored value to it, which has just been computed. */
+int edits_apply(struct executor *ex, value_id v, struct err *err);
+
+/* Apply the edits of a lazy value, which are made, to the rows of one head. */
+int edits_apply_head(struct executor *ex, value_id v, int64_t head, float *rows, struct err *err);
+
+/*
+ * Whether what needs more than one head of the lazy value was made in this pass; forget it where
+ * something that it may depend on changes.
+ */
+bool edits_are_made(const struct executor *ex, value_id v);
+void edits_forget_made(struct executor *ex);
+
+/* ---- edit.c --------------------------------------------------------------------------------- */
+
 /*
  * Whether pass `pass` over T tokens from pos0 on has as many elements as each edit in force has
- * numbers for: ERR_USAGE.
+ * numbers for, and what it copies: ERR_USAGE.
  */
 int edits_check(const struct executor *ex, int pass, int64_t pos0, int64_t T, int64_t R,
 		struct err *err);
@@ -95,14 +115,18 @@ void edits_release(struct executor *ex);
 
 /* ---- lazy.c --------------------------------------------------------------------------------- */
 
-/* Rows [T, S] of one head of a lazy value, edits included. */
-void lazy_fetch_head(struct executor *ex, value_id v, int64_t head, float *rows);
+/* Rows [i1 - i0, T, S] of heads [i0, i1) of a lazy value, edits included. */
+int lazy_fetch(struct executor *ex, value_id v, int64_t i0, int64_t i1, float *rows,
+	       struct err *err);
 
-/* The MIX op: z from q and the caches.  ERR_MEMORY. */
+/* The MIX op: z from q and the caches.  ERR_MEMORY, or what an edit's function says. */
 int lazy_mix(struct executor *ex, const struct op *op, struct err *err);
 
 /* ---- ops.c ---------------------------------------------------------------------------------- */
 
 int ops_run(struct executor *ex, const struct op *op, struct err *err);
+
+/* Output i was edited: make those behind it follow, where the op makes them of it. */
+void ops_follow(struct executor *ex, const struct op *op, int i);
 
 #endif

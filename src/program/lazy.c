@@ -5,6 +5,11 @@
  * reads them, a head at a time; and attention itself consumes them tile by tile.  Both ways call
  * the same kernels on the same rows, hence the same bits.  When an edit touches one of them,
  * attention takes the first way too, so that the edit has its effect downstream.
+ *
+ * An edit that needs more than one head, a copy or a function, is made of all of them when the
+ * value is first read in a pass, and then put into each head as numbers that replace others.  While
+ * a function is asked, the relation that it makes is there as it is so far; what comes of it is
+ * not.
  */
 #include "executor_impl.h"
 
@@ -82,28 +87,144 @@ static void mask_rows(const struct attention *a, float *rows, int64_t S)
 	}
 }
 
+/* ---- one head ------------------------------------------------------------------------------- */
+
 /* Rows [T, S] of one head of the value the chain ends in, with the edits of each step. */
-static void chain_rows(struct executor *ex, const struct chain *c, int64_t head, float *rows)
+static int chain_rows(struct executor *ex, const struct chain *c, int64_t head, float *rows,
+		      struct err *err)
 {
 	attention_scores_head(ex->opt.kernels, ex->opt.pool, &c->a, head, rows, ex->S);
 	if (edits_touch(ex, c->scores->out[0])) {
-		edits_apply_head(ex, c->scores->out[0], head, rows);
+		if (edits_apply_head(ex, c->scores->out[0], head, rows, err))
+			return err->code;
 		if (c->mask)
 			mask_rows(&c->a, rows, ex->S);
 	}
-	if (c->mask)
-		edits_apply_head(ex, c->mask->out[0], head, rows);
+	if (c->mask && edits_apply_head(ex, c->mask->out[0], head, rows, err))
+		return err->code;
 	if (!c->softmax)
-		return;
+		return 0;
 	attention_softmax_rows(ex->opt.kernels, ex->opt.pool, rows, ex->T, ex->S);
-	edits_apply_head(ex, c->softmax->out[0], head, rows);
+	return edits_apply_head(ex, c->softmax->out[0], head, rows, err);
 }
 
-void lazy_fetch_head(struct executor *ex, value_id v, int64_t head, float *rows)
+/* ---- all heads, for edits that need them ---------------------------------------------------- */
+
+/* A relation whose edits are being applied, as it is so far; those around it are `outer`. */
+struct lazy_frame {
+	value_id value;
+	const struct op *scores; /* the chain it belongs to */
+	const float *data;       /* [H, T, S] */
+	struct lazy_frame *outer;
+};
+
+/* The edits of one step, on all heads. */
+static int apply_step(struct executor *ex, const struct chain *c, const struct op *op, float *all,
+		      struct err *err)
+{
+	value_id v = op->out[0];
+	struct lazy_frame frame = { v, c->scores, all, ex->lazy };
+	struct tensor t = ex->tensors[v];
+	int r;
+
+	t.data = all;
+	ex->lazy = &frame;
+	r = edits_apply_to(ex, v, &t, err);
+	ex->lazy = frame.outer;
+	return r;
+}
+
+static int chain_all(struct executor *ex, const struct chain *c, float *all, struct err *err)
+{
+	int64_t H = c->a.n_heads, size = ex->T * ex->S;
+
+	for (int64_t h = 0; h < H; h++)
+		attention_scores_head(ex->opt.kernels, ex->opt.pool, &c->a, h, all + h * size,
+				      ex->S);
+	if (apply_step(ex, c, c->scores, all, err))
+		return err->code;
+	for (int64_t h = 0; c->mask && h < H; h++)
+		mask_rows(&c->a, all + h * size, ex->S);
+	if (c->mask && apply_step(ex, c, c->mask, all, err))
+		return err->code;
+	if (!c->softmax)
+		return 0;
+	attention_softmax_rows(ex->opt.kernels, ex->opt.pool, all, H * ex->T, ex->S);
+	return apply_step(ex, c, c->softmax, all, err);
+}
+
+static bool is_made(const struct executor *ex, const struct chain *c)
+{
+	return edits_are_made(ex, c->scores->out[0]) &&
+	       (!c->mask || edits_are_made(ex, c->mask->out[0])) &&
+	       (!c->softmax || edits_are_made(ex, c->softmax->out[0]));
+}
+
+/* n * T * S floats, from free(); NULL and ERR_MEMORY. */
+static float *room_for_heads(const struct executor *ex, int64_t n, struct err *err)
+{
+	int64_t bytes;
+	float *rows = NULL;
+
+	if (mem_mul(ex->T, ex->S, &bytes) && mem_mul(bytes, n * (int64_t)sizeof(*rows), &bytes))
+		rows = mem_try_aligned((size_t)bytes);
+	if (!rows)
+		err_set(err, ERR_MEMORY,
+			"%s of the edited attention needs %lld x %lld x %lld floats: too much memory",
+			n == 1 ? "one head" : "every head", (long long)n, (long long)ex->T,
+			(long long)ex->S);
+	return rows;
+}
+
+/* Have the edits of the chain that need all heads made, once a pass. */
+static int make_edits(struct executor *ex, const struct chain *c, struct err *err)
+{
+	float *all;
+	int r;
+
+	if (is_made(ex, c))
+		return 0;
+	all = room_for_heads(ex, c->a.n_heads, err);
+	if (!all)
+		return err->code;
+	r = chain_all(ex, c, all, err);
+	free(all);
+	return r;
+}
+
+/* ---- reading ------------------------------------------------------------------------------- */
+
+/* The innermost frame of the chain that these scores begin, NULL: none of it is being made. */
+static const struct lazy_frame *frame_of(const struct executor *ex, const struct op *scores)
+{
+	const struct lazy_frame *f = ex->lazy;
+
+	while (f && f->scores != scores)
+		f = f->outer;
+	return f;
+}
+
+int lazy_fetch(struct executor *ex, value_id v, int64_t i0, int64_t i1, float *rows,
+	       struct err *err)
 {
 	struct chain c = chain_to(ex, v);
+	const struct lazy_frame *made = frame_of(ex, c.scores);
+	int64_t size = ex->T * ex->S;
 
-	chain_rows(ex, &c, head, rows);
+	if (made && made->value == v) {
+		memcpy(rows, made->data + i0 * size, (size_t)((i1 - i0) * size) * sizeof(*rows));
+		return 0;
+	}
+	if (made && ex->program->values[v].op > ex->program->values[made->value].op)
+		return err_set(err, ERR_USAGE,
+			       "%s is not there: %s, of which it comes, is being made",
+			       ex->program->values[v].name, ex->program->values[made->value].name);
+	if (i0 < i1 && make_edits(ex, &c, err))
+		return err->code;
+	for (int64_t i = i0; i < i1; i++)
+		if (chain_rows(ex, &c, i, rows + (i - i0) * size, err))
+			return err->code;
+	return 0;
 }
 
 static bool chain_edited(const struct executor *ex, const struct chain *c)
@@ -116,22 +237,21 @@ static bool chain_edited(const struct executor *ex, const struct chain *c)
 /* z with every row of the relation made whole: only while an edit touches it. */
 static int mix_edited(struct executor *ex, const struct chain *c, float *z, struct err *err)
 {
-	int64_t bytes;
-	float *rows = NULL;
+	float *rows;
+	int r = make_edits(ex, c, err);
 
-	if (mem_mul(ex->T, ex->S, &bytes) && mem_mul(bytes, (int64_t)sizeof(*rows), &bytes))
-		rows = mem_try_aligned((size_t)bytes);
+	if (r)
+		return r;
+	rows = room_for_heads(ex, 1, err);
 	if (!rows)
-		return err_set(
-			err, ERR_MEMORY,
-			"one head of the edited attention needs %lld x %lld floats: too much memory",
-			(long long)ex->T, (long long)ex->S);
-	for (int64_t h = 0; h < c->a.n_heads; h++) {
-		chain_rows(ex, c, h, rows);
-		attention_mix_head(ex->opt.kernels, ex->opt.pool, z, &c->a, h, rows, ex->S);
+		return err->code;
+	for (int64_t h = 0; h < c->a.n_heads && r == 0; h++) {
+		r = chain_rows(ex, c, h, rows, err);
+		if (r == 0)
+			attention_mix_head(ex->opt.kernels, ex->opt.pool, z, &c->a, h, rows, ex->S);
 	}
 	free(rows);
-	return 0;
+	return r;
 }
 
 int lazy_mix(struct executor *ex, const struct op *op, struct err *err)

@@ -25,11 +25,8 @@ int executor_fetch(struct executor *ex, value_id v, int64_t i0, int64_t i1, floa
 		return not_there(ex, v, err);
 	assert(i0 >= 0 && i0 <= i1 && i1 <= t.shape[0]);
 	row = t.shape[0] > 0 ? tensor_numel(&t) / t.shape[0] : 0;
-	if (ex->program->values[v].storage == STORAGE_LAZY) {
-		for (int64_t i = i0; i < i1; i++)
-			lazy_fetch_head(ex, v, i, dst + (i - i0) * row);
-		return 0;
-	}
+	if (ex->program->values[v].storage == STORAGE_LAZY)
+		return lazy_fetch(ex, v, i0, i1, dst, err);
 	for (int64_t i = i0; i < i1; i++)
 		if (t.dtype == DTYPE_I32)
 			for (int64_t k = 0; k < row; k++)

@@ -57,6 +57,31 @@ static void run_rmsnorm(struct executor *ex, const struct op *op)
 				 x->shape[0]);
 }
 
+/* normed = x / rms and out = normed * w, in the very steps of the kernels. */
+static void follow_norm(struct executor *ex, const struct op *op, bool rms_is_edited)
+{
+	const struct tensor *x = input(ex, op, 0), *w = input(ex, op, 1);
+	const float *rms = output(ex, op, 0)->data;
+
+	for (int64_t t = 0; t < x->shape[0]; t++) {
+		const float *row = tensor_row(x, t);
+		float *normed = tensor_row(output(ex, op, 1), t);
+		float *out = tensor_row(output(ex, op, 2), t);
+
+		for (int64_t d = 0; d < w->shape[0]; d++) {
+			if (rms_is_edited)
+				normed[d] = row[d] / rms[t];
+			out[d] = normed[d] * tensor_get(w, d);
+		}
+	}
+}
+
+void ops_follow(struct executor *ex, const struct op *op, int i)
+{
+	if (op->code == OP_RMSNORM && i < 2)
+		follow_norm(ex, op, i == 0);
+}
+
 static void run_linear(struct executor *ex, const struct op *op)
 {
 	const struct tensor *x = input(ex, op, 0);

@@ -90,7 +90,7 @@ bool executor_has(const struct executor *ex, value_id v)
 		return false;
 	if (value->storage == STORAGE_INPUT)
 		return true;
-	if (value->op >= ex->pc)
+	if (value->op >= ex->pc + ex->in_edits)
 		return false;
 	if (value->storage == STORAGE_CACHE)
 		return ex->tensors[v].data != NULL;

@@ -31,13 +31,29 @@ int64_t edits_row(const struct trace_writer *w, const struct executor *ex, value
 	return e ? row_of(w, e->id) : -1;
 }
 
+/* How the table names the kinds. */
+static const char *const kind_names[EDIT_KINDS] = {
+	[EDIT_ZERO] = "zero",       [EDIT_SET] = "set",         [EDIT_SCALE] = "scale",
+	[EDIT_ADD] = "add",         [EDIT_MEAN] = "mean",       [EDIT_COPY] = "graft",
+	[EDIT_REPLACE] = "replace", [EDIT_COMPUTE] = "replace",
+};
+
+static void add_selection(struct text *t, const struct selection *sel, const char *axes)
+{
+	struct text s = { 0 };
+
+	selection_format(sel, axes, &s);
+	text_add_json(t, s.data ? s.data : "", s.len);
+	text_release(&s);
+}
+
 /* {"value": 0.5, "source": "..."}: its number, and where it comes from. */
-static void add_args(struct text *t, const struct edit *e)
+static void add_args(struct text *t, const struct edit *e, const char *axes)
 {
 	const char *separator = "";
 
 	text_addc(t, '{');
-	if (e->kind != EDIT_ZERO && e->kind != EDIT_REPLACE) {
+	if (e->kind == EDIT_SET || e->kind == EDIT_SCALE || e->kind == EDIT_ADD) {
 		if (isfinite(e->arg))
 			text_addf(t, "\"value\": %.9g", (double)e->arg);
 		else
@@ -46,6 +62,15 @@ static void add_args(struct text *t, const struct edit *e)
 	}
 	if (e->kind == EDIT_REPLACE) {
 		text_addf(t, "\"n\": %lld", (long long)e->n_data);
+		separator = ", ";
+	}
+	if (e->kind == EDIT_COPY) {
+		text_adds(t, "\"from\": ");
+		add_selection(t, &e->from, axes);
+		separator = ", ";
+	}
+	if (e->kind == EDIT_COMPUTE) {
+		text_adds(t, "\"computed\": true");
 		separator = ", ";
 	}
 	if (e->source) {
@@ -74,7 +99,7 @@ static int insert_edit(struct trace_writer *w, const struct edit *e, int64_t row
 	if (ret)
 		return ret;
 	selection_format(&e->sel, value_axes(v), &sel);
-	add_args(&args, e);
+	add_args(&args, e, value_axes(v));
 	stmt_int(s, ":id", row_id);
 	stmt_int(s, ":run", w->run_id);
 	if (is_weight) {
@@ -85,7 +110,7 @@ static int insert_edit(struct trace_writer *w, const struct edit *e, int64_t row
 		stmt_int(s, ":to", e->pass_to < 0 ? -1 : e->pass_to);
 	}
 	stmt_text(s, ":sel", sel.data ? sel.data : "");
-	stmt_text(s, ":kind", edit_kind_names[e->kind]);
+	stmt_text(s, ":kind", kind_names[e->kind]);
 	stmt_text(s, ":args", args.data);
 	ret = stmt_run(&w->db, s, err);
 	text_release(&sel);
