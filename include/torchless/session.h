@@ -172,6 +172,29 @@ int session_add_edit(struct session *s, const struct edit *e, struct err *err);
 int session_remove_edit(struct session *s, int id, struct err *err);
 
 /*
+ * Ban a token, or allow it again.  A ban is an edit: the token's logit is -inf in the row that a
+ * token is picked from, so a greedy pick, the sampler's candidates and whoever reads the logits all
+ * know it, and so does a recording.  It goes back to where it matters.  A forced token follows all
+ * the same.  The id of the edit, 0 for one that was taken out, or ERR_USAGE for an id outside the
+ * vocabulary.
+ */
+int session_ban(struct session *s, int32_t id, bool on, struct err *err);
+
+/* The same for the token at position `pos` >= n_prompt only. */
+int session_ban_at(struct session *s, int64_t pos, int32_t id, bool on, struct err *err);
+
+/*
+ * The edit that bans a token at `pos`, -1 for wherever one is picked, 0: none; and whether an edit
+ * is such a one.
+ */
+int session_banned_at(const struct session *s, int64_t pos, int32_t id);
+bool session_edit_is_ban(const struct session *s, const struct edit *e, int64_t *pos, int32_t *id);
+
+/* model_lens() with the weights as this session's edits have them. */
+int session_lens(const struct session *s, const float *x, int64_t n, float *logits,
+		 struct err *err);
+
+/*
  * Wrap one user message in the model's chat template: ChatML, Mistral [INST] and Llama 3 are
  * recognised; ERR_USAGE names any other.  The result includes BOS text where the template does, so
  * encode it with *special as returned.

@@ -5,7 +5,7 @@
  */
 #include "torchless/kernels.h"
 #include "torchless/mem.h"
-#include "torchless/model.h"
+#include "torchless/session.h"
 
 #include <stdlib.h>
 
@@ -14,12 +14,19 @@ static const struct op *producer(const struct program *p, value_id v)
 	return v >= 0 && p->values[v].op >= 0 ? &p->ops[p->values[v].op] : NULL;
 }
 
-int model_lens(const struct model *m, const struct kernels *k, struct threads *pool, const float *x,
-	       int64_t n, float *logits, struct err *err)
+static struct tensor weight(const struct program *p, const struct executor *ex, value_id v)
+{
+	return ex ? executor_tensor(ex, v) : p->values[v].t;
+}
+
+/* With the weights of `ex`, NULL: with those of the checkpoint. */
+static int lens(const struct model *m, const struct executor *ex, const struct kernels *k,
+		struct threads *pool, const float *x, int64_t n, float *logits, struct err *err)
 {
 	const struct program *p = &m->program;
 	const struct op *linear = producer(p, p->logits); /* from the logits backwards */
 	const struct op *norm = linear ? producer(p, linear->in[0]) : NULL;
+	struct tensor scale, head;
 	float *normed;
 
 	if (norm && norm->code == OP_TAIL)
@@ -32,8 +39,22 @@ int model_lens(const struct model *m, const struct kernels *k, struct threads *p
 	if (!normed)
 		return err_set(err, ERR_MEMORY, "out of memory: %lld rows of %d numbers take more",
 			       (long long)n, (int)m->config->d_model);
-	k->rmsnorm(pool, NULL, NULL, normed, x, &p->values[norm->in[1]].t, norm->eps, n);
-	k->linear(pool, logits, normed, &p->values[linear->in[1]].t, n);
+	scale = weight(p, ex, norm->in[1]);
+	head = weight(p, ex, linear->in[1]);
+	k->rmsnorm(pool, NULL, NULL, normed, x, &scale, norm->eps, n);
+	k->linear(pool, logits, normed, &head, n);
 	free(normed);
 	return 0;
+}
+
+int model_lens(const struct model *m, const struct kernels *k, struct threads *pool, const float *x,
+	       int64_t n, float *logits, struct err *err)
+{
+	return lens(m, NULL, k, pool, x, n, logits, err);
+}
+
+int session_lens(const struct session *s, const float *x, int64_t n, float *logits, struct err *err)
+{
+	return lens(s->model, &s->executor, s->executor.opt.kernels, s->opt.executor.pool, x, n,
+		    logits, err);
 }

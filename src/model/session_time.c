@@ -1,5 +1,6 @@
 /*
- * session_time.c -- time that goes back, and the facts that make it: edits, forced tokens.
+ * session_time.c -- time that goes back, and the facts that make it: edits, forced and banned
+ * tokens.
  *
  * The one idea: of a pass that is gone nothing is kept but where it began.  Whatever happened since
  * is a function of that, of the edits and of the forced tokens, so it is run again, pass by pass,
@@ -9,6 +10,8 @@
 
 #include "torchless/mem.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 struct session_time session_now(const struct session *s)
@@ -260,6 +263,17 @@ static int check_edit(const struct session *s, const struct edit *e, struct err 
 	return 0;
 }
 
+/* Out of the log again; what the edit's function works on stays its caller's. */
+static void take_back(struct session *s, int id)
+{
+	struct err ignored = { 0 };
+
+	for (int i = 0; i < s->executor.n_edits; i++)
+		if (s->executor.edits[i].id == id)
+			s->executor.edits[i].release = NULL;
+	executor_remove_edit(&s->executor, id, &ignored);
+}
+
 int session_add_edit(struct session *s, const struct edit *e, struct err *err)
 {
 	int id = check_edit(s, e, err) ? err->code : executor_add_edit(&s->executor, e, err);
@@ -267,9 +281,7 @@ int session_add_edit(struct session *s, const struct edit *e, struct err *err)
 	if (id < 0)
 		return id;
 	if (go_to_edit(s, e, err)) {
-		struct err ignored = { 0 };
-
-		executor_remove_edit(&s->executor, id, &ignored);
+		take_back(s, id);
 		return err->code;
 	}
 	return id;
@@ -285,4 +297,88 @@ int session_remove_edit(struct session *s, int id, struct err *err)
 	if (executor_remove_edit(&s->executor, id, err))
 		return err->code;
 	return go_to_edit(s, &removed, err);
+}
+
+/* ---- banned tokens ------------------------------------------------------------------------- */
+
+/* The last row of a pass is the one that a token is picked from. */
+#define LAST_ROW (-1)
+
+/* The logit of `id` in the row at position `pos`: its edit is the ban. */
+static struct edit ban_of(const struct session *s, int64_t pos, int32_t id)
+{
+	struct edit e = {
+		.value = s->model->program.logits, .kind = EDIT_SET, .arg = -INFINITY, .pass_to = -1
+	};
+
+	e.sel.n_axes = 2;
+	e.sel.axis[0] = (struct axis_range){ .single = true,
+					     .start = pos,
+					     .stop = pos == LAST_ROW ? INT64_MAX : pos + 1 };
+	e.sel.axis[1] = (struct axis_range){ .single = true, .start = id, .stop = id + 1 };
+	return e;
+}
+
+bool session_edit_is_ban(const struct session *s, const struct edit *e, int64_t *pos, int32_t *id)
+{
+	const struct axis_range *row = &e->sel.axis[0], *token = &e->sel.axis[1];
+
+	if (e->value != s->model->program.logits || e->kind != EDIT_SET || e->arg != -INFINITY ||
+	    e->sel.n_axes != 2 || !row->single || !token->single || row->start < LAST_ROW ||
+	    token->start < 0 || e->pass_from > 0 || e->pass_to >= 0)
+		return false;
+	*pos = row->start == LAST_ROW ? -1 : row->start + 1;
+	*id = (int32_t)token->start;
+	return true;
+}
+
+int session_banned_at(const struct session *s, int64_t pos, int32_t id)
+{
+	for (int i = 0; i < s->executor.n_edits; i++) {
+		int64_t at;
+		int32_t banned;
+
+		if (session_edit_is_ban(s, &s->executor.edits[i], &at, &banned) && banned == id &&
+		    at == pos)
+			return s->executor.edits[i].id;
+	}
+	return 0;
+}
+
+/* Ban or allow again; pos -1: wherever a token is picked. */
+static int set_ban(struct session *s, int64_t pos, int32_t id, bool on, struct err *err)
+{
+	int64_t n_vocab = s->model->config->n_vocab;
+	int is_banned = session_banned_at(s, pos, id);
+	char source[48];
+	struct edit e;
+
+	if (id < 0 || id >= n_vocab)
+		return err_set(err, ERR_USAGE, "token id %d is outside the vocabulary of %lld",
+			       (int)id, (long long)n_vocab);
+	if (!on)
+		return is_banned ? session_remove_edit(s, is_banned, err) : 0;
+	if (is_banned)
+		return is_banned;
+	e = ban_of(s, pos < 0 ? LAST_ROW : pos - 1, id);
+	if (pos < 0)
+		snprintf(source, sizeof(source), "ban %d", (int)id);
+	else
+		snprintf(source, sizeof(source), "ban %d at %lld", (int)id, (long long)pos);
+	e.source = source;
+	return session_add_edit(s, &e, err);
+}
+
+int session_ban(struct session *s, int32_t id, bool on, struct err *err)
+{
+	return set_ban(s, -1, id, on, err);
+}
+
+int session_ban_at(struct session *s, int64_t pos, int32_t id, bool on, struct err *err)
+{
+	if (pos < s->n_prompt || pos < 1)
+		return err_set(err, ERR_USAGE,
+			       "position %lld lies in the prompt: only what follows can be banned",
+			       (long long)pos);
+	return set_ban(s, pos, id, on, err);
 }

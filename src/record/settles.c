@@ -43,8 +43,7 @@ void settling_find(struct settling *s, const struct recorder *r, bool at_any_cos
 	if (n == 0 || r->scores.n_next == 0 || !(at_any_cost || is_worth_it(r)))
 		return;
 	logits = mem_calloc((size_t)(n * n_vocab), sizeof(*logits));
-	if (model_lens(m, session->executor.opt.kernels, session->opt.executor.pool,
-		       r->profile.stream, n, logits, &ignored)) {
+	if (session_lens(session, r->profile.stream, n, logits, &ignored)) {
 		free(logits);
 		return;
 	}

@@ -45,6 +45,7 @@ enum move_kind {
 	MOVE_EDIT_WEIGHT,
 	MOVE_REVERT,
 	MOVE_FORCE,
+	MOVE_BAN,
 	MOVE_FLUSH,
 	MOVE_TOKENIZER,
 	MOVE_PROMPT,
@@ -78,10 +79,10 @@ static inline uint32_t walk_random(uint64_t *state)
 
 /* How often each kind of move is made. */
 static const int walk_weights[MOVE_KINDS] = {
-	[MOVE_ADVANCE] = 6, [MOVE_OPS] = 4,   [MOVE_BACK_OPS] = 4, [MOVE_BACK_PASSES] = 4,
-	[MOVE_GOTO] = 5,    [MOVE_EDIT] = 4,  [MOVE_REVERT] = 2,   [MOVE_EDIT_WEIGHT] = 1,
-	[MOVE_FORCE] = 3,   [MOVE_FLUSH] = 1, [MOVE_PROMPT] = 1,   [MOVE_TOKENIZER] = 1,
-	[MOVE_FAIL] = 2,
+	[MOVE_ADVANCE] = 6,   [MOVE_OPS] = 4,  [MOVE_BACK_OPS] = 4, [MOVE_BACK_PASSES] = 4,
+	[MOVE_GOTO] = 5,      [MOVE_EDIT] = 4, [MOVE_REVERT] = 2,   [MOVE_EDIT_WEIGHT] = 1,
+	[MOVE_FORCE] = 3,     [MOVE_BAN] = 1,  [MOVE_FLUSH] = 1,    [MOVE_PROMPT] = 1,
+	[MOVE_TOKENIZER] = 1, [MOVE_FAIL] = 2,
 };
 
 static inline enum move_kind walk_kind(uint32_t x)
@@ -141,10 +142,10 @@ static inline struct walk walk_make(uint64_t seed, const struct walk_setup *setu
 
 /* ---- saying it ------------------------------------------------------------------------------- */
 
-static const char *const walk_names[MOVE_KINDS] = {
-	"advance", "ops",   "back ops", "back passes", "goto",   "edit", "edit weight",
-	"revert",  "force", "flush",    "tokenizer",   "prompt", "fail"
-};
+static const char *const walk_names[MOVE_KINDS] = { "advance", "ops",  "back ops",    "back passes",
+						    "goto",    "edit", "edit weight", "revert",
+						    "force",   "ban",  "flush",       "tokenizer",
+						    "prompt",  "fail" };
 
 static inline void walk_describe(const struct walk *w, struct text *t)
 {
@@ -169,7 +170,8 @@ struct walk_run {
 	bool is_picked;    /* a token was picked after the end of the pass */
 	bool is_untouched; /* not even the tokenizer's steps were announced */
 	struct edit edits[WALK_MOVES];
-	float numbers[WALK_MOVES]; /* what an edit's data points to */
+	float numbers[WALK_MOVES]; /* what an edit's data points to, and its source */
+	char sources[WALK_MOVES][32];
 	int n_edits;
 	struct session_forced forced[WALK_MOVES];
 	int n_forced;
@@ -347,7 +349,8 @@ static inline void walk_keep_facts(struct walker *w)
 	run->n_edits = ex->n_edits;
 	for (int i = 0; i < run->n_edits; i++) { /* what the log points to goes with the edit */
 		run->edits[i] = ex->edits[i];
-		run->edits[i].source = walk_source;
+		snprintf(run->sources[i], sizeof(run->sources[i]), "%s", ex->edits[i].source);
+		run->edits[i].source = run->sources[i];
 		if (run->edits[i].data)
 			run->numbers[i] = run->edits[i].data[0];
 		run->edits[i].data = &run->numbers[i];
@@ -362,18 +365,45 @@ static inline int walk_end_run(struct walker *w)
 	return w->walk->records ? recorder_end_run(&w->r, 0, &w->err) : 0;
 }
 
+/* What a computed edit makes of a part. */
+static inline int walk_compute(void *ctx, struct executor *ex, const struct edit *e,
+			       const struct edit_part *part, float *x, int64_t n, struct err *err)
+{
+	(void)ctx, (void)ex, (void)e, (void)err;
+	for (int64_t i = 0; i < n; i++)
+		x[i] = 0.75f * x[n - 1 - i] + 0.1f * (float)((part->pos0 + i) % 3);
+	return 0;
+}
+
+/* The second of something becomes the first, where a pass always has two: not of positions. */
+static inline void walk_choose_copy(const struct program *p, struct edit *e)
+{
+	int i = e->sel.n_axes - 1;
+
+	while (i >= 0 && p->values[e->value].t.shape[i] < 2)
+		i--;
+	for (int k = 0; k < e->sel.n_axes; k++)
+		e->sel.axis[k] = (struct axis_range){ .whole = true, .stop = INT64_MAX };
+	e->from = e->sel;
+	if (i < 0)
+		return;
+	e->sel.axis[i] = (struct axis_range){ .single = true, .start = 0, .stop = 1 };
+	e->from.axis[i] = (struct axis_range){ .single = true, .start = 1, .stop = 2 };
+}
+
 /* An edit of some value or weight, by numbers. */
 static inline struct edit walk_edit(const struct session *s, const struct move *m)
 {
 	const struct program *p = &s->model->program;
 	bool wants_weight = m->kind == MOVE_EDIT_WEIGHT;
 	static const float number = 2.5f;
-	struct edit e = { .kind = (enum edit_kind)(m->b % 5),
+	struct edit e = { .kind = (enum edit_kind)(m->b % EDIT_KINDS),
 			  .arg = 0.5f + (float)(m->b % 7) / 4,
 			  .pass_to = -1,
 			  .source = walk_source,
 			  .data = &number,
-			  .n_data = 1 };
+			  .n_data = 1,
+			  .compute = walk_compute };
 	value_id v = (value_id)(m->a % (uint32_t)p->n_values);
 
 	while (wants_weight ? p->values[v].storage != STORAGE_WEIGHT : !p->values[v].point)
@@ -388,6 +418,8 @@ static inline struct edit walk_edit(const struct session *s, const struct move *
 		    (m->c % 3 == 0 && i == (int)(m->c % (uint32_t)e.sel.n_axes)))
 			e.sel.axis[i] =
 				(struct axis_range){ .single = true, .start = 0, .stop = 1 };
+	if (e.kind == EDIT_COPY)
+		walk_choose_copy(p, &e);
 	if (wants_weight)
 		return e;
 	e.pass_from = (int)(m->c / 3 % (uint32_t)(s->n_marks + 2));
@@ -412,6 +444,14 @@ static inline int walk_goto(struct walker *w, int64_t pass, int64_t op)
 	if (pass < 0 || op < 0)
 		pass = op = 0;
 	return session_goto(w->s, (struct session_time){ (int)pass, (int)op }, &w->err);
+}
+
+/* A token of the vocabulary: the one that was generated last, where there is one, or any. */
+static inline int32_t walk_token(const struct walker *w, uint32_t x)
+{
+	if (x % 2 && w->s->n_tokens > w->s->n_prompt)
+		return w->s->tokens[w->s->n_tokens - 1];
+	return (int32_t)(x / 2 % (uint32_t)w->setup->model->config->n_vocab);
 }
 
 static inline int walk_move(struct walker *w, const struct move *m)
@@ -443,11 +483,13 @@ static inline int walk_move(struct walker *w, const struct move *m)
 		return session_remove_edit(w->s, ex->edits[m->a % (uint32_t)ex->n_edits].id,
 					   &w->err);
 	case MOVE_FORCE:
-		return session_force_at(
-			w->s, w->s->n_prompt + m->a % 4,
-			m->b % 4 ? (int32_t)(m->c % (uint32_t)w->setup->model->config->n_vocab)
-				 : -1,
-			&w->err);
+		return session_force_at(w->s, w->s->n_prompt + m->a % 4,
+					m->b % 4 ? walk_token(w, m->c) : -1, &w->err);
+	case MOVE_BAN:
+		if (m->a % 2)
+			return session_ban(w->s, walk_token(w, m->c), m->b % 4 > 0, &w->err);
+		return session_ban_at(w->s, w->s->n_prompt + m->a / 2 % 4, walk_token(w, m->c),
+				      m->b % 4 > 0, &w->err);
 	case MOVE_FLUSH:
 		return w->r.writer ? trace_writer_flush(w->r.writer, &w->err) : 0;
 	case MOVE_TOKENIZER:
