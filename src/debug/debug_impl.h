@@ -194,6 +194,8 @@ int debugger_begin(struct debugger *d, struct err *err);
 void say(struct debugger *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void say_styled(struct debugger *d, enum ui_style style, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/* A table with aligned columns, as wide as the front end is. */
+void say_table(struct debugger *d, struct ui_table *t);
 /* Hand what was said to the front end now. */
 void say_flush(struct debugger *d);
 /* Ask the person; yes where nobody can be asked. */

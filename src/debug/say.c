@@ -41,6 +41,21 @@ void say_styled(struct debugger *d, enum ui_style style, const char *fmt, ...)
 	text_release(&t);
 }
 
+void say_table(struct debugger *d, struct ui_table *t)
+{
+	struct ui ui = *d->opt.ui;
+	char *data = NULL;
+	size_t len = 0;
+
+	ui.out = open_memstream(&data, &len);
+	if (!ui.out)
+		return;
+	ui_table_print(t, &ui, UI_TABLE_LINES);
+	fclose(ui.out);
+	text_add(&d->out, data, len);
+	free(data);
+}
+
 void say_flush(struct debugger *d)
 {
 	if (d->out.len > 0 && d->opt.write)
