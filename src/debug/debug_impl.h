@@ -7,6 +7,7 @@
  *	target.c       what both have in common       trail.c  where one has been
  *	place.c        words for where one stands and what is there
  *	names.c        what a name means at a stop: the names of expressions
+ *	paths.c        which modules and points a path means
  *	location.c     "layers.*.mlp", "token 5", "mistral.c:104": where a breakpoint lies
  *	breakpoint.c   breakpoints, watchpoints, catchpoints, and whether one is hit
  *	travel.c       time: forward and back until something stops it
@@ -239,20 +240,37 @@ const struct expression_names *debugger_names(struct debugger *d);
 
 /* ---- locations: location.c ----------------------------------------------------------------- */
 
+/* A place in a pass that a path names. */
+struct spot {
+	int op;       /* the first op of the module, or the op that computes the point */
+	int module;   /* which is entered; -1: an op or a point */
+	int depth;    /* where one stands before the op */
+	value_id out; /* what it makes */
+};
+
 struct location {
 	enum {
 		LOCATION_OPS,
-		LOCATION_TOKENIZER,
-		LOCATION_SAMPLER,
+		LOCATION_TOKENIZER, /* before its first step */
+		LOCATION_SAMPLER,   /* the same: the end of every pass that a token is picked from */
 		LOCATION_TOKEN,
 		LOCATION_MOMENT
 	} kind;
-	int *depth;    /* LOCATION_OPS: [n_ops], where one stands before the op, -1: not before this
-			  one */
+	int *depth;    /* LOCATION_OPS: [n_ops + 1], where one stands before the op, -1: not before
+			  this one */
+	struct spot *spots; /* LOCATION_OPS: the same by what was named, in the order of ops */
+	int n_spots;
+	size_t cap_spots;
 	int64_t token; /* LOCATION_TOKEN: the first op of the pass that holds the position */
 	struct moment moment; /* LOCATION_MOMENT */
-	struct text text;     /* as it is shown */
+	struct text text;     /* as it is shown, which reads back as the same wherever one stands */
+	struct text note;     /* what else is to be said of it: "line 96 has no op: ..."; or nothing */
 };
+
+/* Of paths.c: add what a path means, or a module, or an op. */
+int paths_find(struct debugger *d, const char *path, struct location *l, struct err *err);
+void location_add_module(struct location *l, const struct program *p, int module);
+void location_add_op(struct location *l, const struct program *p, int op);
 
 /*
  * Read "layers.*.mlp", "/re/", "L3.attn.pattern", "mistral.c:104", "tokenizer", "sampler",
