@@ -16,6 +16,7 @@ struct live {
 	const struct moment *until;    /* a step of a stage to pause before, whoever is asked */
 	struct moment at;              /* where the hook paused */
 	int result;                    /* of the stopper that paused */
+	bool has_prompt;               /* the session was given it */
 };
 
 static struct live *live_of(const struct target *t)
@@ -127,11 +128,33 @@ static void note_passes(struct live *l)
 		l->target.n_passes = n;
 }
 
+static int live_restart(struct target *t, struct err *err)
+{
+	struct live *l = live_of(t);
+
+	t->now = (struct moment){ -1, 0, 0, 0 };
+	t->has_begun = t->has_ended = false;
+	t->n_passes = 0;
+	l->has_prompt = false;
+	if (generation_set_prompt(&l->recorder.generation, &l->opt.prompt, err))
+		return err->code;
+	l->has_prompt = true;
+	return 0;
+}
+
+/* Whoever goes anywhere begins with the prompt. */
+static int begin(struct live *l, struct err *err)
+{
+	return l->has_prompt ? 0 : live_restart(&l->target, err);
+}
+
 static int live_run(struct target *t, const struct stopper *s, struct err *err)
 {
 	struct live *l = live_of(t);
 	int r;
 
+	if (begin(l, err))
+		return err->code;
 	l->stopper = s;
 	t->has_begun = true;
 	while ((r = generation_advance(&l->recorder.generation, err)) == SESSION_TOKEN)
@@ -170,6 +193,8 @@ static int live_go(struct target *t, const struct moment *to, struct err *err)
 	struct session_time at = { to->pass, to->op };
 	int r;
 
+	if (begin(l, err))
+		return err->code;
 	t->has_begun = true;
 	t->has_ended = false;
 	if (to->pass < 0) {
@@ -188,16 +213,6 @@ static int live_go(struct target *t, const struct moment *to, struct err *err)
 		t->now = moment_of_end(l);
 	}
 	return r < 0 ? r : 0;
-}
-
-static int live_restart(struct target *t, struct err *err)
-{
-	struct live *l = live_of(t);
-
-	t->now = (struct moment){ -1, 0, 0, 0 };
-	t->has_begun = t->has_ended = false;
-	t->n_passes = 0;
-	return generation_set_prompt(&l->recorder.generation, &l->opt.prompt, err);
 }
 
 /* ---- facts --------------------------------------------------------------------------------- */
