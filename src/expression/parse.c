@@ -1,0 +1,747 @@
+/*
+ * parse.c -- text to instructions.
+ *
+ *	expression := unary { OPERATOR unary }           by the levels of the table below
+ *	unary      := { "-" | "!" } primary { "[" index { "," index } "]" }
+ *	index      := [NAME "="] ( expression | range ) | "..."
+ *	range      := [expression] ":" [expression] [":" [expression]]
+ *	primary    := NUMBER | TEXT | "$"... | NAME "(" [argument { "," argument }] ")"
+ *	            | PATH | "(" expression ")"
+ *	argument   := [NAME "="] expression
+ *
+ * Instructions are written as their operands end, so what stands in the list is the order of
+ * evaluation.  Each nesting counts against a limit: no text is deeper than the stack.
+ */
+#include "expression_impl.h"
+
+#include "torchless/utf8.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What is known of a value before it is there. */
+enum known { KNOWN_NUMBER, KNOWN_TEXT, KNOWN_TENSOR, KNOWN_NOTHING };
+
+struct parser {
+	struct expression *e;
+	const struct expression_names *names;
+	struct scan *s;
+	struct err *err;
+};
+
+static int parse_expression(struct parser *p, int level, enum known *known);
+
+static int deeper(struct parser *p)
+{
+	if (p->s->depth >= EXPRESSION_MAX_DEPTH)
+		return err_set(p->err, ERR_USAGE, "nested deeper than %d levels",
+			       EXPRESSION_MAX_DEPTH);
+	p->s->depth++;
+	return 0;
+}
+
+/* A sentence about what stands at `at`. */
+static int fail_at(struct parser *p, size_t at)
+{
+	p->s->at = at;
+	return p->err->code;
+}
+
+static size_t emit(struct parser *p, struct step *step, int effect)
+{
+	step->end = p->s->at;
+	return code_step(p->e, step, effect);
+}
+
+/* ---- operators ----------------------------------------------------------------------------- */
+
+static const struct binary {
+	const char *sign;
+	enum operator_id op;
+	int level;
+} binaries[] = {
+	{ "||", OP_OR, 1 }, { "&&", OP_AND, 2 },   { "==", OP_EQ, 3 }, { "!=", OP_NE, 3 },
+	{ "<=", OP_LE, 3 }, { ">=", OP_GE, 3 },    { "<", OP_LT, 3 },  { ">", OP_GT, 3 },
+	{ "+", OP_ADD, 4 }, { "-", OP_SUB, 4 },    { "*", OP_MUL, 5 }, { "/", OP_DIV, 5 },
+	{ "%", OP_MOD, 5 }, { "@", OP_MATMUL, 5 },
+};
+
+#define LEVEL_COMPARISON 3
+#define LEVEL_HIGHEST    6
+
+/* Whether the sign before stands here again. */
+static bool is_twice(const struct scan *s)
+{
+	return s->text[s->at] == s->text[s->at - 1];
+}
+
+/* The operator that stands here, of that level or a higher one; past it. */
+static const struct binary *take_binary(struct parser *p, int level)
+{
+	size_t before = p->s->at;
+
+	for (size_t i = 0; i < sizeof(binaries) / sizeof(*binaries); i++) {
+		if (!scan_take(p->s, binaries[i].sign))
+			continue;
+		/* ** and // are none of ours. */
+		if (binaries[i].level >= level && (binaries[i].level < 5 || !is_twice(p->s)))
+			return &binaries[i];
+		break;
+	}
+	p->s->at = before;
+	return NULL;
+}
+
+/* What is no operator but looks like one. */
+static int check_no_operator(struct parser *p)
+{
+	static const struct {
+		const char *sign, *sentence;
+	} wrong[] = {
+		{ "=", "= assigns, which an expression does not: == compares" },
+		{ "&", "and is &&" },
+		{ "|", "or is ||" },
+		{ "**", "there is no power: x * x, sqrt(x), exp(x)" },
+		{ "^", "there is no power: x * x, sqrt(x), exp(x)" },
+		{ "//", "there is no whole division: /" },
+	};
+
+	scan_space(p->s);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		size_t len = strlen(wrong[i].sign);
+		const char *text = p->s->text + p->s->at;
+
+		if (!strncmp(text, wrong[i].sign, len) &&
+		    (len > 1 || !text[1] || text[1] != text[0]) && strncmp(text, "==", 2) != 0)
+			return err_set(p->err, ERR_USAGE, "%s", wrong[i].sentence);
+	}
+	return 0;
+}
+
+static int check_texts(struct parser *p, const struct binary *b, enum known left, enum known right,
+		       size_t at)
+{
+	bool text = left == KNOWN_TEXT || right == KNOWN_TEXT;
+	bool other = (left != KNOWN_TEXT && left != KNOWN_NOTHING) ||
+		     (right != KNOWN_TEXT && right != KNOWN_NOTHING);
+
+	if (!text || (!other && (b->op == OP_EQ || b->op == OP_NE)))
+		return 0;
+	err_set(p->err, ERR_USAGE, "%s means nothing with a text%s", b->sign,
+		b->op == OP_EQ || b->op == OP_NE ? " and what is none" : "");
+	return fail_at(p, at);
+}
+
+/* The right side of an operator, and the operator. */
+static int parse_right(struct parser *p, const struct binary *b, size_t start, enum known *left)
+{
+	struct step step = { .kind = STEP_BINARY, .op = b->op, .start = start };
+	struct step decide = { .kind = STEP_DECIDE, .op = b->op, .start = start };
+	bool decides = b->op == OP_AND || b->op == OP_OR;
+	enum known right = KNOWN_NOTHING;
+	size_t sign = p->s->at - strlen(b->sign), at = 0;
+
+	if (decides)
+		at = emit(p, &decide, 0);
+	scan_space(p->s);
+	step.at = p->s->at;
+	if (parse_expression(p, b->level + 1, &right) || check_texts(p, b, *left, right, sign))
+		return p->err->code;
+	emit(p, &step, -1);
+	if (decides)
+		p->e->steps[at].n = (int)p->e->n_steps;
+	if (*left != KNOWN_NUMBER || right != KNOWN_NUMBER)
+		*left = *left == KNOWN_TENSOR || right == KNOWN_TENSOR ? KNOWN_TENSOR
+								       : KNOWN_NOTHING;
+	if (*left == KNOWN_TENSOR && decides)
+		*left = KNOWN_NOTHING;
+	return 0;
+}
+
+/* ---- indices ------------------------------------------------------------------------------- */
+
+static bool at_end_of_bound(struct parser *p)
+{
+	scan_space(p->s);
+	return p->s->text[p->s->at] && strchr(":,]", p->s->text[p->s->at]);
+}
+
+static int parse_bound(struct parser *p)
+{
+	enum known known = KNOWN_NOTHING;
+	size_t at = p->s->at;
+
+	if (parse_expression(p, 1, &known))
+		return p->err->code;
+	if (known != KNOWN_TEXT)
+		return 0;
+	err_set(p->err, ERR_USAGE, "an index is a whole number, not a text");
+	return fail_at(p, at);
+}
+
+/* "2", "0:4", ":", "::2" into the item. */
+static int parse_range(struct parser *p, struct item *item)
+{
+	for (int i = 0;; i++) {
+		if (!at_end_of_bound(p)) {
+			if (parse_bound(p))
+				return p->err->code;
+			item->has[i] = true;
+		}
+		if (i == 2 || !scan_take(p->s, ":")) {
+			item->single = i == 0 && item->has[0];
+			item->has[0] = item->has[0] && !item->single;
+			if (i == 0 && !item->single)
+				return scan_unexpected(p->s, "an index", p->err);
+			return 0;
+		}
+	}
+}
+
+static int parse_item(struct parser *p, struct item *item)
+{
+	scan_space(p->s);
+	item->at = p->s->at;
+	if (scan_take(p->s, "...")) {
+		item->all = true;
+		return 0;
+	}
+	if (scan_take(p->s, "*"))
+		return err_set(p->err, ERR_USAGE, "all of an axis is :");
+	scan_key(p->s, item->axis, sizeof(item->axis));
+	return parse_range(p, item);
+}
+
+/* Behind "[": the items, then "]". */
+static int parse_items(struct parser *p, struct item items[TENSOR_MAX_DIMS + 1], int *n)
+{
+	bool all = false, was = p->s->in_index;
+
+	*n = 0;
+	p->s->in_index = true;
+	do {
+		if (*n > TENSOR_MAX_DIMS)
+			return err_set(p->err, ERR_USAGE, "a tensor has at most %d axes",
+				       TENSOR_MAX_DIMS);
+		items[*n] = (struct item){ 0 };
+		if (parse_item(p, &items[*n]))
+			return p->err->code;
+		if (items[*n].all && all) {
+			err_set(p->err, ERR_USAGE, "... may stand once");
+			return fail_at(p, items[*n].at);
+		}
+		all |= items[*n].all;
+		++*n;
+	} while (scan_take(p->s, ","));
+	p->s->in_index = was;
+	if (scan_take(p->s, "]"))
+		return 0;
+	return check_no_operator(p) ? p->err->code : scan_unexpected(p->s, "']' or ','", p->err);
+}
+
+/* The index at "[", behind what `step` pushes or reads; axes are looked up where they are known. */
+static int parse_index(struct parser *p, struct step *step, const struct array *head)
+{
+	struct item items[TENSOR_MAX_DIMS + 1];
+	int axes[TENSOR_MAX_DIMS], n = 0;
+	size_t at = 0;
+
+	if (deeper(p))
+		return p->err->code;
+	p->s->at++;
+	if (parse_items(p, items, &n))
+		return p->err->code;
+	p->s->depth--;
+	if (head && head->n_dims >= 0 && part_axes(head, items, n, axes, &at, p->err))
+		return fail_at(p, at);
+	step->n = n;
+	step->first = (int)p->e->n_items;
+	for (int i = 0; i < n; i++)
+		code_item(p->e, &items[i]);
+	return 0;
+}
+
+static bool at_bracket(struct parser *p)
+{
+	scan_space(p->s);
+	return p->s->text[p->s->at] == '[';
+}
+
+/* ---- functions ----------------------------------------------------------------------------- */
+
+struct function {
+	const struct array_function *array;
+	const struct expression_function *own;
+	const char *name, *args, *params;
+	int min_args;
+};
+
+static const struct expression_function *own_function(const struct parser *p, const char *name)
+{
+	const struct expression_function *f = p->names ? p->names->functions : NULL;
+
+	while (f && f->name && strcmp(f->name, name) != 0)
+		f++;
+	return f && f->name ? f : NULL;
+}
+
+static int no_function(struct parser *p, const char *name)
+{
+	const struct expression_function *f = p->names ? p->names->functions : NULL;
+	struct text_nearest near = { .name = name, .distance = text_too_far(name) };
+
+	for (int i = 0; i < array_functions_len; i++)
+		text_nearest_offer(&near, array_functions[i].name);
+	for (; f && f->name; f++)
+		text_nearest_offer(&near, f->name);
+	if (near.best)
+		return err_set(p->err, ERR_USAGE, "there is no function '%s': did you mean %s?",
+			       name, near.best);
+	return err_set(p->err, ERR_USAGE, "there is no function '%s'", name);
+}
+
+static int find_function(struct parser *p, size_t len, struct function *f)
+{
+	char name[48];
+
+	*f = (struct function){ 0 };
+	snprintf(name, sizeof(name), "%.*s", (int)len, p->s->text + p->s->at);
+	f->own = own_function(p, name);
+	f->array = f->own ? NULL : array_function_find(name);
+	if (f->own)
+		*f = (struct function){ NULL,         f->own,         f->own->name,
+					f->own->args, f->own->params, f->own->min_args };
+	else if (f->array)
+		*f = (struct function){ f->array,         NULL,
+					f->array->name,   f->array->args,
+					f->array->params, f->array->min_args };
+	return f->own || f->array ? 0 : no_function(p, name);
+}
+
+static int wrong_arguments(struct parser *p, const struct function *f)
+{
+	return err_set(p->err, ERR_USAGE, "%s takes other arguments: %s%s", f->name, f->name,
+		       f->args);
+}
+
+/* The place of an argument in "(t[, bins[, lo]])", -1 where none is called so. */
+static int argument_place(const char *args, const char *key)
+{
+	static const char ends[] = "()[], ";
+	int place = 0;
+
+	for (const char *at = args + strspn(args, ends); *at; at += strspn(at, ends)) {
+		size_t len = strcspn(at, ends);
+
+		if (len == strlen(key) && !memcmp(at, key, len))
+			return place;
+		at += len;
+		place++;
+	}
+	return -1;
+}
+
+/* "axis=": the argument must be the next. */
+static int parse_key(struct parser *p, const struct function *f, int i)
+{
+	size_t at = p->s->at;
+	char key[32];
+
+	if (!scan_key(p->s, key, sizeof(key)) || argument_place(f->args, key) == i)
+		return 0;
+	if (argument_place(f->args, key) >= 0)
+		err_set(p->err, ERR_USAGE, "%s stands elsewhere: %s%s", key, f->name, f->args);
+	else
+		err_set(p->err, ERR_USAGE, "%s has no %s: %s%s", f->name, key, f->name, f->args);
+	return fail_at(p, at);
+}
+
+static void push_text(struct parser *p, const char *text, size_t len, size_t start)
+{
+	struct step step = { .kind = STEP_TEXT, .start = start, .at = start };
+
+	step.word = code_word(p->e, STEP_TEXT, text, len);
+	emit(p, &step, 1);
+}
+
+/* "L0.attn.z" where a tensor is due. */
+static int parse_quoted_path(struct parser *p, size_t at)
+{
+	struct step step = { .kind = STEP_READ, .start = at, .at = at };
+	struct text text = { 0 };
+	struct array head;
+	int ret = scan_text(p->s, &text, p->err);
+
+	if (!ret && p->names && p->names->find &&
+	    p->names->find(p->names->ctx, text.data, &head, p->err) < 0)
+		ret = fail_at(p, at);
+	if (!ret) {
+		step.word = code_word(p->e, STEP_READ, text.data, strlen(text.data));
+		emit(p, &step, 1);
+	}
+	text_release(&text);
+	return ret;
+}
+
+/* Whether the text in quotes that begins here is the whole argument. */
+static bool is_quoted(struct parser *p)
+{
+	struct scan ahead = *p->s;
+	struct text text = { 0 };
+	struct err unused = { 0 };
+	bool whole = false;
+
+	if (strchr("\"'", p->s->text[p->s->at]) && p->s->text[p->s->at]) {
+		whole = !scan_text(&ahead, &text, &unused);
+		scan_space(&ahead);
+		whole = whole && ahead.text[ahead.at] && strchr(",)", ahead.text[ahead.at]);
+	}
+	text_release(&text);
+	return whole;
+}
+
+static int check_argument(struct parser *p, char letter, enum known known, size_t at)
+{
+	const char *expected = NULL;
+
+	if (known == KNOWN_TEXT && strchr("there", letter))
+		expected = letter == 'r' ? "a number" : "a tensor";
+	else if (known == KNOWN_TEXT && strchr("in", letter))
+		expected = "a number";
+	else if (known == KNOWN_NUMBER && letter == 's')
+		expected = "a text";
+	if (!expected)
+		return 0;
+	err_set(p->err, ERR_USAGE, "%s is expected here, not %s", expected,
+		known == KNOWN_TEXT ? "a text" : "a number");
+	return fail_at(p, at);
+}
+
+/* An argument of that letter; its head is enough for some. */
+static int parse_argument(struct parser *p, char letter)
+{
+	enum known known = KNOWN_NOTHING;
+	size_t len = 0, at, before = p->e->n_steps;
+
+	scan_space(p->s);
+	at = p->s->at;
+	if (letter == 'x' && scan_word_before(p->s, ",)", &len)) {
+		p->s->at += len;
+		push_text(p, p->s->text + at, len, at);
+		return 0;
+	}
+	if (strchr("the", letter) && is_quoted(p)) {
+		if (parse_quoted_path(p, at))
+			return p->err->code;
+	} else if (parse_expression(p, 1, &known) || check_argument(p, letter, known, at)) {
+		return p->err->code;
+	}
+	if (letter == 'h' && p->e->n_steps > before &&
+	    p->e->steps[p->e->n_steps - 1].kind == STEP_READ)
+		p->e->steps[p->e->n_steps - 1].head_only = true;
+	return 0;
+}
+
+static int parse_arguments(struct parser *p, const struct function *f, struct item *args, int *n)
+{
+	int max = (int)strlen(f->params);
+
+	for (*n = 0; !(*n == 0 && scan_take(p->s, ")"));) {
+		scan_space(p->s);
+		args[*n] = (struct item){ .at = p->s->at };
+		if (*n == max)
+			return wrong_arguments(p, f);
+		if (parse_key(p, f, *n) || parse_argument(p, f->params[*n]))
+			return p->err->code;
+		++*n;
+		if (scan_take(p->s, ")"))
+			return 0;
+		if (!scan_take(p->s, ","))
+			return check_no_operator(p) ? p->err->code
+						    : scan_unexpected(p->s, "',' or ')'", p->err);
+	}
+	return 0;
+}
+
+/* At the name of a function, which is `len` bytes long and has "(" behind it. */
+static int parse_call(struct parser *p, size_t len)
+{
+	struct step step = { .kind = STEP_CALL, .start = p->s->at, .at = p->s->at };
+	struct item args[ARRAY_MAX_ARGS];
+	bool was = p->s->in_index;
+	struct function f;
+
+	if (find_function(p, len, &f) || deeper(p))
+		return p->err->code;
+	p->s->at += len;
+	scan_take(p->s, "(");
+	p->s->in_index = false;
+	if (parse_arguments(p, &f, args, &step.n))
+		return p->err->code;
+	p->s->in_index = was;
+	p->s->depth--;
+	if (step.n < f.min_args) {
+		wrong_arguments(p, &f);
+		return fail_at(p, step.at);
+	}
+	step.own = f.own;
+	step.array = f.array;
+	step.first = (int)p->e->n_items;
+	for (int i = 0; i < step.n; i++)
+		code_item(p->e, &args[i]);
+	emit(p, &step, 1 - step.n);
+	return 0;
+}
+
+/* ---- primaries ----------------------------------------------------------------------------- */
+
+static int push_number(struct parser *p, const struct array_value *v, size_t start)
+{
+	struct step step = { .kind = STEP_NUMBER, .start = start, .at = start };
+
+	step.number = v->kind;
+	step.whole = v->whole;
+	step.real = v->real;
+	emit(p, &step, 1);
+	return 0;
+}
+
+static int parse_number(struct parser *p)
+{
+	size_t start = p->s->at;
+	struct array_value v;
+
+	return scan_number(p->s, &v, p->err) ? p->err->code : push_number(p, &v, start);
+}
+
+static int parse_text(struct parser *p)
+{
+	struct text text = { 0 };
+	size_t start = p->s->at;
+	int ret = scan_text(p->s, &text, p->err);
+
+	if (!ret)
+		push_text(p, text.data, strlen(text.data), start);
+	text_release(&text);
+	return ret;
+}
+
+static int parse_parentheses(struct parser *p, enum known *known)
+{
+	size_t open = p->s->at;
+	bool was = p->s->in_index;
+
+	if (deeper(p))
+		return p->err->code;
+	p->s->at++;
+	p->s->in_index = false;
+	if (parse_expression(p, 1, known))
+		return p->err->code;
+	p->s->in_index = was;
+	p->s->depth--;
+	if (scan_take(p->s, ")"))
+		return 0;
+	if (check_no_operator(p))
+		return p->err->code;
+	scan_space(p->s);
+	if (p->s->text[p->s->at])
+		return scan_unexpected(p->s, "')'", p->err);
+	err_set(p->err, ERR_USAGE, "this parenthesis is not closed");
+	return fail_at(p, open);
+}
+
+static void push_variable(struct parser *p, const char *name, size_t len, size_t start)
+{
+	struct step step = { .kind = STEP_VARIABLE, .start = start, .at = start };
+
+	step.word = code_word(p->e, STEP_VARIABLE, name, len);
+	emit(p, &step, 1);
+}
+
+/* "$", "$3", "$$", "$$2", "$name". */
+static int parse_dollar(struct parser *p)
+{
+	const char *text = p->s->text + p->s->at;
+	size_t len = 1 + (text[1] == '$'), start = p->s->at;
+
+	if (scan_is_letter(text[len]) && len == 1)
+		len += scan_word(p->s, start + 1);
+	else
+		len += strspn(text + len, "0123456789");
+	p->s->at += len;
+	push_variable(p, text, len, start);
+	return 0;
+}
+
+static bool is_constant(struct parser *p, size_t len, struct array_value *v)
+{
+	const char *text = p->s->text + p->s->at;
+
+	*v = (struct array_value){ .kind = ARRAY_REAL };
+	if (len != 3 || (strncmp(text, "nan", 3) != 0 && strncmp(text, "inf", 3) != 0))
+		return false;
+	if (text[3] && strchr(".:[", text[3]))
+		return false;
+	v->real = strncmp(text, "nan", 3) ? (double)INFINITY : (double)NAN;
+	return true;
+}
+
+static int parse_path(struct parser *p, enum known *known)
+{
+	struct step step = { .kind = STEP_READ, .start = p->s->at, .at = p->s->at };
+	struct path path;
+
+	if (path_scan(p->s, p->names, &path, p->err) < 0)
+		return p->err->code;
+	if (path.is_variable) {
+		push_variable(p, path.text, strlen(path.text), step.start);
+		return 0;
+	}
+	*known = KNOWN_TENSOR;
+	step.word = code_word(p->e, STEP_READ, path.text, strlen(path.text));
+	if (at_bracket(p) && parse_index(p, &step, &path.head))
+		return p->err->code;
+	emit(p, &step, 1 - part_n_operands(p->e->items + step.first, step.n));
+	return 0;
+}
+
+static int parse_word(struct parser *p, enum known *known)
+{
+	size_t start = p->s->at, len = 0;
+	struct array_value constant;
+
+	if (scan_word_before(p->s, "(", &len))
+		return parse_call(p, len);
+	if (!is_constant(p, len, &constant))
+		return parse_path(p, known);
+	*known = KNOWN_NUMBER;
+	p->s->at += len;
+	return push_number(p, &constant, start);
+}
+
+static int parse_primary(struct parser *p, enum known *known)
+{
+	const char *text;
+
+	scan_space(p->s);
+	text = p->s->text + p->s->at;
+	*known = KNOWN_NOTHING;
+	if (scan_is_digit(*text) || (*text == '.' && scan_is_digit(text[1]))) {
+		*known = KNOWN_NUMBER;
+		return parse_number(p);
+	}
+	if (*text == '"' || *text == '\'') {
+		*known = KNOWN_TEXT;
+		return parse_text(p);
+	}
+	if (*text == '(')
+		return parse_parentheses(p, known);
+	if (*text == '$')
+		return parse_dollar(p);
+	if (*text == '*' || !strncmp(text, ".*", 2))
+		return err_set(p->err, ERR_USAGE,
+			       "an expression names one tensor: * is for breakpoints");
+	if (scan_is_letter(*text))
+		return parse_word(p, known);
+	if ((*text == '.' && text[1] != '.') ||
+	    (*text == ':' && !p->s->in_index && scan_is_letter(text[1])))
+		return parse_path(p, known);
+	return check_no_operator(p) ? p->err->code : scan_unexpected(p->s, "a value", p->err);
+}
+
+static int parse_postfix(struct parser *p, enum known *known)
+{
+	size_t start, open;
+
+	scan_space(p->s);
+	start = p->s->at;
+	if (parse_primary(p, known))
+		return p->err->code;
+	while (at_bracket(p)) {
+		struct step step = { .kind = STEP_PART, .start = start, .at = start };
+
+		open = p->s->at;
+		if (*known == KNOWN_NUMBER || *known == KNOWN_TEXT) {
+			err_set(p->err, ERR_USAGE, "%s has no axes",
+				*known == KNOWN_TEXT ? "a text" : "a number");
+			return fail_at(p, open);
+		}
+		if (parse_index(p, &step, NULL))
+			return p->err->code;
+		emit(p, &step, -part_n_operands(p->e->items + step.first, step.n));
+	}
+	return 0;
+}
+
+static int parse_unary(struct parser *p, enum known *known)
+{
+	struct step step = { .kind = STEP_UNARY };
+
+	scan_space(p->s);
+	step.start = step.at = p->s->at;
+	if (p->s->text[p->s->at] == '-')
+		step.op = OP_NEGATE;
+	else if (p->s->text[p->s->at] == '!' && p->s->text[p->s->at + 1] != '=')
+		step.op = OP_NOT;
+	else
+		return parse_postfix(p, known);
+	if (deeper(p))
+		return p->err->code;
+	p->s->at++;
+	if (parse_unary(p, known))
+		return p->err->code;
+	p->s->depth--;
+	if (*known == KNOWN_TEXT) {
+		err_set(p->err, ERR_USAGE, "%s means nothing before a text",
+			step.op == OP_NOT ? "!" : "-");
+		return fail_at(p, step.at);
+	}
+	emit(p, &step, 0);
+	return 0;
+}
+
+static int parse_expression(struct parser *p, int level, enum known *known)
+{
+	const struct binary *b;
+	bool compared = false;
+	size_t start;
+
+	scan_space(p->s);
+	start = p->s->at;
+	if (level >= LEVEL_HIGHEST)
+		return parse_unary(p, known);
+	if (parse_unary(p, known))
+		return p->err->code;
+	/* Operators of higher levels are taken by the right sides of lower ones. */
+	for (int lowest = LEVEL_HIGHEST; lowest >= level; lowest--) {
+		while ((b = take_binary(p, lowest)) != NULL) {
+			if (b->level == LEVEL_COMPARISON && compared) {
+				err_set(p->err, ERR_USAGE,
+					"comparisons do not chain: write a < b && b < c");
+				return fail_at(p, p->s->at - strlen(b->sign));
+			}
+			compared |= b->level == LEVEL_COMPARISON;
+			if (parse_right(p, b, start, known))
+				return p->err->code;
+		}
+	}
+	return 0;
+}
+
+int parse(struct expression *e, const struct expression_names *names, struct scan *s,
+	  struct err *err)
+{
+	struct parser p = { e, names, s, err };
+	enum known known = KNOWN_NOTHING;
+
+	scan_space(s);
+	if (!s->text[s->at])
+		return err_set(err, ERR_USAGE, "an expression is expected");
+	if (parse_expression(&p, 1, &known))
+		return err->code;
+	scan_space(s);
+	if (!s->text[s->at])
+		return 0;
+	return check_no_operator(&p) ? err->code : scan_unexpected(s, "an operator", err);
+}
