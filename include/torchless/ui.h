@@ -19,17 +19,25 @@
 
 enum ui_color { UI_COLOR_AUTO, UI_COLOR_ALWAYS, UI_COLOR_NEVER };
 
+/* How many colours there are; styles need 16. */
+enum ui_depth { UI_DEPTH_NONE, UI_DEPTH_16, UI_DEPTH_256, UI_DEPTH_24BIT };
+
 struct ui {
 	FILE *out;
 	bool is_terminal;
 	bool color;
 	bool utf8; /* by the locale */
 	int width; /* columns; 0: unlimited, no terminal */
+	enum ui_depth depth;
 };
 
 /*
  * What `out` can show.  Colour follows `color`; AUTO means a terminal, unless NO_COLOR is set or
  * TERM is dumb.  $COLUMNS stands in for a terminal that does not tell its width.
+ *
+ * How many colours is told by the environment, on a pipe too when colour is asked for, since it
+ * ends on the same terminal: COLORTERM truecolor or 24bit, or a TERM of a terminal known for it,
+ * is 24-bit; a TERM with 256color is 256; any other, and none, is 16.
  */
 void ui_init(struct ui *ui, FILE *out, enum ui_color color);
 
@@ -43,10 +51,10 @@ void ui_add_styled(struct text *t, const struct ui *ui, enum ui_style style, con
 		   size_t len);
 
 /*
- * Write to ui->out, the last gate before a terminal: of control characters it gets line feeds, tabs
- * and the sequences of enum ui_style; any other, what is no UTF-8 and what turns the direction of
- * text is escaped, wherever it came from.  Anything else than a terminal gets the bytes as they
- * are. False when they could not be written (errno).
+ * Write to ui->out, the last gate before a terminal: of control characters it gets line feeds,
+ * tabs, the sequences of enum ui_style and those that pictures are painted with (sgr.h); any other,
+ * what is no UTF-8 and what turns the direction of text is escaped, wherever it came from. Anything
+ * else than a terminal gets the bytes as they are. False when they could not be written (errno).
  */
 bool ui_write(const struct ui *ui, const void *data, size_t len);
 

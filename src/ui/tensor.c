@@ -2,7 +2,7 @@
  * tensor.c -- a tensor on one line: what it is, its statistics, how its values are spread.
  */
 #include "torchless/stats.h"
-#include "torchless/ui.h"
+#include "torchless/ui_tensor.h"
 
 #include <math.h>
 #include <string.h>
@@ -58,16 +58,20 @@ static void add_count(struct text *out, int64_t n, const char *what)
 		text_addf(out, ", %s %s", ui_format_count(n, number, sizeof(number)), what);
 }
 
-static void add_statistics(struct text *out, const struct ui *ui, const struct tensor *t, int64_t n)
+/* `a` is what says the index of the largest; NULL: nobody asks. */
+static void add_statistics(struct text *out, const struct ui *ui, const struct tensor *t, int64_t n,
+			   const struct array *a)
 {
 	struct stats s = measure(t, n);
-	char mean[32], std[32], absmax[32];
+	char mean[32], std[32], absmax[32], index[128];
 
 	if (isfinite(s.absmax))
 		text_addf(out, " mean %s std %s absmax %s",
 			  ui_format_number(s.mean, mean, sizeof(mean)),
 			  ui_format_number(s.std, std, sizeof(std)),
 			  ui_format_number(s.absmax, absmax, sizeof(absmax)));
+	if (isfinite(s.absmax) && a)
+		text_addf(out, " at [%s]", array_index(a, s.absmax_at, index, sizeof(index)));
 	add_count(out, s.n_nan, "NaN");
 	add_count(out, s.n_pinf, "+inf");
 	add_count(out, s.n_ninf, "-inf");
@@ -75,12 +79,13 @@ static void add_statistics(struct text *out, const struct ui *ui, const struct t
 		add_histogram(out, ui, t, n, &s);
 }
 
-void ui_add_tensor(struct text *out, const struct ui *ui, const struct tensor *t)
+static void add_line(struct text *out, const struct ui *ui, const struct tensor *t,
+		     const struct array *a)
 {
 	int64_t n = tensor_numel(t);
 	char number[32];
 
-	text_adds(out, dtype_table[t->dtype].name);
+	text_adds(out, dtype_table[a ? a->dtype : t->dtype].name);
 	text_addc(out, '[');
 	for (int i = 0; i < t->n_dims; i++)
 		text_addf(out, "%s%lld", i ? "," : "", (long long)t->shape[i]);
@@ -88,9 +93,21 @@ void ui_add_tensor(struct text *out, const struct ui *ui, const struct tensor *t
 	if (!t->data || !has_elements(t))
 		return;
 	if (n > FEW) {
-		add_statistics(out, ui, t, n);
+		add_statistics(out, ui, t, n, a);
 		return;
 	}
 	for (int64_t i = 0; i < n; i++)
 		text_addf(out, " %s", ui_format_number(tensor_get(t, i), number, sizeof(number)));
+}
+
+void ui_add_tensor(struct text *out, const struct ui *ui, const struct tensor *t)
+{
+	add_line(out, ui, t, NULL);
+}
+
+void ui_add_array_line(struct text *out, const struct ui *ui, const struct array *a)
+{
+	struct tensor t = tensor_make(DTYPE_F32, a->n_dims, a->shape, a->data);
+
+	add_line(out, ui, &t, a);
 }

@@ -5,6 +5,7 @@
  * their decimal point wherever the program runs.
  */
 #include "torchless/ui.h"
+#include "sgr.h"
 #include "torchless/utf8.h"
 
 #include <ctype.h>
@@ -46,6 +47,27 @@ void ui_resize(struct ui *ui)
 		ui->width = terminal_width(fileno(ui->out));
 }
 
+static bool contains_one_of(const char *s, const char *const *words)
+{
+	for (; s && *words; words++)
+		if (strstr(s, *words))
+			return true;
+	return false;
+}
+
+static enum ui_depth depth_of_environment(void)
+{
+	static const char *const told[] = { "truecolor", "24bit", NULL };
+	static const char *const known[] = { "truecolor", "-direct", "kitty",   "alacritty",
+					     "foot",      "wezterm", "ghostty", NULL };
+	static const char *const has_256[] = { "256color", NULL };
+	const char *term = getenv("TERM");
+
+	if (contains_one_of(getenv("COLORTERM"), told) || contains_one_of(term, known))
+		return UI_DEPTH_24BIT;
+	return contains_one_of(term, has_256) ? UI_DEPTH_256 : UI_DEPTH_16;
+}
+
 void ui_init(struct ui *ui, FILE *out, enum ui_color color)
 {
 	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
@@ -56,6 +78,7 @@ void ui_init(struct ui *ui, FILE *out, enum ui_color color)
 	ui->color = color == UI_COLOR_ALWAYS ||
 		    (color == UI_COLOR_AUTO && ui->is_terminal && !(no_color && *no_color) &&
 		     term && strcmp(term, "dumb") != 0);
+	ui->depth = ui->color ? depth_of_environment() : UI_DEPTH_NONE;
 }
 
 /* What this room itself sends to a terminal besides text. */
@@ -91,7 +114,7 @@ static size_t own_sequence(const char *s, size_t len)
 		if (n && n <= len && !memcmp(s, code, n))
 			return n;
 	}
-	return 0;
+	return sgr_length(s, len);
 }
 
 /* How many bytes at s[0..len) may go to a terminal as they are. */
@@ -118,7 +141,7 @@ static size_t harmless_bytes(const char *s, size_t len)
 /*
  * Whoever makes a line escapes the names in it, since only he knows what is his and what a
  * stranger's, and how wide it will be.  This is the net below: a caller that forgets, or is yet to
- * be written, can make a line ugly, and at worst bold.
+ * be written, can make a line ugly, and at worst coloured.
  */
 bool ui_write(const struct ui *ui, const void *data, size_t len)
 {
