@@ -3,10 +3,10 @@
  *
  * Each function appends whole lines to `t` for what `ui` can show: 24-bit colour, 256 colours, 16,
  * shades, ASCII.  Each says in words what the picture says in colours (the scale, the least and the
- * greatest, what is not finite), and what was left out or pooled.  What is written is bounded by the
- * options, never by the size of the tensor; elements are read once or twice.  Indices are absolute
- * where an axis counts positions (array.h).  Names and labels may be a stranger's bytes: they are
- * escaped, and clipped by the columns that they take.  Print with ui_write().
+ * greatest, what is not finite), and what was left out or pooled.  What is written is bounded by
+ * the options, never by the size of the tensor; elements are read once or twice.  Indices are
+ * absolute where an axis counts positions (array.h).  Names and labels may be a stranger's bytes:
+ * they are escaped, and clipped by the columns that they take.  Print with ui_write().
  *
  * A stream without a width (a pipe) is taken to be 80 columns wide.  Every `o` may be NULL, and an
  * option that is 0 is the default.

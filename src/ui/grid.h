@@ -20,9 +20,9 @@ enum { CELL_ABSENT, CELL_MINUS_INF, CELL_ZERO };
 
 static inline float cell_value(uint32_t cell)
 {
-	uint32_t bits = cell == CELL_MINUS_INF ? 0xff800000u :
-			cell == CELL_ZERO      ? 0 :
-						 cell >> 1 | cell << 31;
+	uint32_t bits = cell == CELL_MINUS_INF ? 0xff800000u
+			: cell == CELL_ZERO    ? 0
+					       : cell >> 1 | cell << 31;
 	float value;
 
 	memcpy(&value, &bits, sizeof(value));

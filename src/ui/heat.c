@@ -131,9 +131,10 @@ static void plan_numbers(struct heat *h)
 	if (!h->o->numbers || h->half || is_pooled(h) || h->grid.columns * 3 > h->room)
 		return;
 	for (int64_t i = 0; i < n; i++) {
-		int len = h->cells[i] == CELL_ABSENT ?
-				  0 :
-				  (int)strlen(heat_number(h, h->cells[i], number, sizeof(number)));
+		int len =
+			h->cells[i] == CELL_ABSENT
+				? 0
+				: (int)strlen(heat_number(h, h->cells[i], number, sizeof(number)));
 
 		widest = len > widest ? len : widest;
 	}

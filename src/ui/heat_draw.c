@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum {
-	COLOR_NAN = SGR_RGB(230, 0, 90), /* in neither map; +inf has it too */
+	COLOR_NAN = SGR_RGB(230, 0, 90),  /* in neither map; +inf has it too */
 	COLOR_MASK = SGR_RGB(96, 96, 96), /* -inf, by which masks are made */
 };
 
@@ -146,22 +146,31 @@ static void draw_cell(const struct heat *h, struct brush *b, uint32_t cell)
 	}
 }
 
-/* Two rows a line: the upper one is the letter's colour, the lower one what is behind it. */
+/* The mark that is shown of two: what is rarer and worse comes first. */
+static char worse_mark(char a, char b)
+{
+	static const char order[] = "!^v";
+
+	for (const char *mark = order; *mark; mark++)
+		if (a == *mark || b == *mark)
+			return *mark;
+	return 0;
+}
+
+/*
+ * Two rows a line: the upper one is the letter's colour, the lower one what is behind it.  A mark
+ * takes both.
+ */
 static void draw_halves(const struct heat *h, struct brush *b, uint32_t upper, uint32_t lower)
 {
 	char up = upper ? mark_of(cell_value(upper)) : 0;
-	char down = lower ? mark_of(cell_value(lower)) : 0;
-	int color;
+	char mark = worse_mark(up, lower ? mark_of(cell_value(lower)) : 0);
 
-	/* A mark takes both halves: of a mask and a number it is the number that is shown. */
-	if (up == 'v' && lower && !down)
-		up = 0;
-	if (down == 'v' && upper && !up)
-		down = 0;
-	if (up || down) {
-		color = color_of(h, cell_value(up && up != 'v' ? upper : down ? lower : upper));
+	if (mark) {
+		int color = color_of(h, cell_value(mark == up ? upper : lower));
+
 		brush_set(b, sgr_text_on(color), color);
-		text_addc(b->t, up && up != 'v' ? up : down ? down : up);
+		text_addc(b->t, mark);
 	} else if (upper && lower) {
 		brush_set(b, color_of(h, cell_value(upper)), color_of(h, cell_value(lower)));
 		text_adds(b->t, "▀");
@@ -193,10 +202,10 @@ void heat_draw_line(const struct heat *h, struct text *t, int block, int y)
 int heat_draw_scale(const struct heat *h, struct text *t)
 {
 	struct brush b = BRUSH(t, h->ui->depth);
-	int n = is_painted(h)			 ? 16 :
-		h->map == UI_MAP_DIVERGING	 ? 2 * N_FILLS - 1 :
-		h->ui->utf8			 ? N_FILLS :
-						   N_RAMP;
+	int n = is_painted(h)                ? 16
+		: h->map == UI_MAP_DIVERGING ? 2 * N_FILLS - 1
+		: h->ui->utf8                ? N_FILLS
+					     : N_RAMP;
 
 	for (int i = 0; i < n; i++) {
 		double p = (double)i / (n - 1);

@@ -44,8 +44,7 @@ static void count(struct histogram *h, const float *x, int64_t n)
 		else if (value > h->hi)
 			h->above++;
 		else if (h->hi > h->lo)
-			h->counts[(int)fmin(h->n_bins - 1,
-					    (value / 2 - h->lo / 2) * per_bin)]++;
+			h->counts[(int)fmin(h->n_bins - 1, (value / 2 - h->lo / 2) * per_bin)]++;
 		else
 			h->counts[0]++;
 	}
@@ -111,7 +110,8 @@ static void add_summary(struct text *t, const struct ui *ui, const struct histog
 	if (isnan(s->min))
 		notes_addf(&n, "nothing is finite");
 	else
-		notes_addf(&n, "min %s max %s mean %s std %s", ui_format_number(s->min, a, sizeof(a)),
+		notes_addf(&n, "min %s max %s mean %s std %s",
+			   ui_format_number(s->min, a, sizeof(a)),
 			   ui_format_number(s->max, b, sizeof(b)),
 			   ui_format_number(s->mean, c, sizeof(c)),
 			   ui_format_number(s->std, d, sizeof(d)));

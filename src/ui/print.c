@@ -218,8 +218,7 @@ static void plan_columns(struct print *p)
 	if (has_column_labels(p) && p->cell < 6)
 		p->cell = 6;
 	if (!p->all && p->columns.n > per_line(p))
-		p->columns =
-			first_and_last(p->columns.n, per_line(p) > 3 ? per_line(p) - 1 : 2);
+		p->columns = first_and_last(p->columns.n, per_line(p) > 3 ? per_line(p) - 1 : 2);
 }
 
 /* ---- writing ------------------------------------------------------------------------------ */
@@ -277,9 +276,9 @@ static void add_row(const struct print *p, struct text *t, int64_t block, int64_
 /* One matrix, group after group of its columns. */
 static void add_matrix(const struct print *p, struct text *t, int64_t block)
 {
-	int64_t n = span_len(&p->columns), step = span_len(&p->columns) < p->columns.n ?
-							  n : /* it fits with its dots */
-							  per_line(p);
+	int64_t n = span_len(&p->columns),
+		step = span_len(&p->columns) < p->columns.n ? n : /* it fits with its dots */
+			       per_line(p);
 
 	for (int64_t from = 0; from < n; from += step) {
 		int64_t to = int64_min(n, from + step);

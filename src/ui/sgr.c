@@ -29,8 +29,8 @@ size_t sgr_length(const char *s, size_t len)
 		const char *begin, *ends; /* after each number */
 	} forms[] = {
 		{ "\033[38;2;", ";;m" }, { "\033[48;2;", ";;m" }, { "\033[38;5;", "m" },
-		{ "\033[48;5;", "m" },   { "\033[39m", "" },	  { "\033[49m", "" },
-		{ "\033[33m", "" },	 { "\033[34m", "" },	  { "\033[35m", "" },
+		{ "\033[48;5;", "m" },   { "\033[39m", "" },      { "\033[49m", "" },
+		{ "\033[33m", "" },      { "\033[34m", "" },      { "\033[35m", "" },
 		{ "\033[36m", "" },
 	};
 
@@ -55,7 +55,7 @@ size_t sgr_length(const char *s, size_t len)
  * them sRGB components are interpolated, which is never further than 6 of 255 from the original.
  */
 static const unsigned char viridis[9][3] = {
-	{ 68, 1, 84 },	  { 71, 44, 122 }, { 59, 81, 139 },  { 44, 113, 142 }, { 33, 144, 141 },
+	{ 68, 1, 84 },    { 71, 44, 122 }, { 59, 81, 139 },  { 44, 113, 142 }, { 33, 144, 141 },
 	{ 39, 173, 129 }, { 92, 200, 99 }, { 170, 220, 50 }, { 253, 231, 37 },
 };
 
@@ -66,8 +66,8 @@ static const unsigned char viridis[9][3] = {
  * sRGB holds; interpolated in sRGB.
  */
 static const unsigned char blue_orange[9][3] = {
-	{ 175, 213, 254 }, { 3, 149, 254 }, { 4, 101, 175 }, { 29, 63, 96 },	{ 27, 27, 27 },
-	{ 86, 52, 14 },	   { 142, 83, 0 },  { 207, 124, 0 }, { 255, 196, 138 },
+	{ 175, 213, 254 }, { 3, 149, 254 }, { 4, 101, 175 }, { 29, 63, 96 },    { 27, 27, 27 },
+	{ 86, 52, 14 },    { 142, 83, 0 },  { 207, 124, 0 }, { 255, 196, 138 },
 };
 
 static int between(const unsigned char stops[9][3], double p)
@@ -162,8 +162,7 @@ static void add_color(struct text *t, int ground, int color)
 	else if (color < SGR_RGB(0, 0, 0))
 		text_addf(t, "\033[%d8;5;%dm", ground, color - FIRST_OF_256);
 	else
-		text_addf(t, "\033[%d8;2;%d;%d;%dm", ground, red(color), green(color),
-			  blue(color));
+		text_addf(t, "\033[%d8;2;%d;%d;%dm", ground, red(color), green(color), blue(color));
 }
 
 void brush_set_back(struct brush *b, int bg)

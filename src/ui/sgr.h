@@ -1,9 +1,9 @@
 /*
  * sgr.h -- colours as numbers, the maps of values to them, and the sequences a terminal gets.
  *
- * From the ground up: sgr.c, grid.c, ui.c, frame.c, then the pictures: heat.c, hist.c, topk.c, print.c.
- * Each sequence sets one thing ("\033[38;2;r;g;bm"), so that the gate of ui_write() can know
- * them all: what a picture paints with, and nothing that moves, erases, asks or names.
+ * From the ground up: sgr.c, grid.c, ui.c, frame.c, then the pictures: heat.c, hist.c, topk.c,
+ * print.c. Each sequence sets one thing ("\033[38;2;r;g;bm"), so that the gate of ui_write() can
+ * know them all: what a picture paints with, and nothing that moves, erases, asks or names.
  */
 #ifndef UI_SGR_H
 #define UI_SGR_H
@@ -14,8 +14,8 @@
  * A colour: SGR_NONE the terminal's own; below 8 one of the 16 (of which pictures use five); else
  * SGR_RGB(r, g, b).
  */
-#define SGR_NONE           (-1)
-#define SGR_RGB(r, g, b)   (0x1000000 | (r) << 16 | (g) << 8 | (b))
+#define SGR_NONE         (-1)
+#define SGR_RGB(r, g, b) (0x1000000 | (r) << 16 | (g) << 8 | (b))
 enum { SGR_YELLOW = 3, SGR_BLUE = 4, SGR_MAGENTA = 5, SGR_CYAN = 6 };
 
 /* The length of the sequence that sets or takes away a colour at s[0..len); 0: there is none. */

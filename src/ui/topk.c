@@ -126,8 +126,7 @@ static void fill_columns(struct columns *c, const struct ui *ui, const struct ar
 	for (int i = 0; i < n; i++) {
 		text_addf(&c->index[i], "[%s]", array_index(a, top[i].at, buf, sizeof(buf)));
 		add_labels(&c->label[i], ui, a, labels, top[i].at);
-		text_adds(&c->number[i],
-			  ui_format_number((double)top[i].value, buf, sizeof(buf)));
+		text_adds(&c->number[i], ui_format_number((double)top[i].value, buf, sizeof(buf)));
 		c->index_width = widest(&c->index[i], c->index_width);
 		c->label_width = widest(&c->label[i], c->label_width);
 		c->number_width = widest(&c->number[i], c->number_width);
