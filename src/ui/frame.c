@@ -63,6 +63,7 @@ void frame_add_label(struct text *t, const struct ui *ui, const struct array *a,
 		     const struct ui_labels *labels, int axis, int64_t row, int width)
 {
 	const char *label = NULL;
+	char number[32];
 	int64_t index;
 
 	if (axis < 0)
@@ -70,10 +71,14 @@ void frame_add_label(struct text *t, const struct ui *ui, const struct array *a,
 	index = a->base[axis] + row;
 	if (labels && labels->label)
 		label = labels->label(labels->ctx, axis, index);
-	if (label)
-		ui_add_clipped(t, ui, label, strlen(label), width);
-	else
-		text_addf(t, "%lld", (long long)index);
+	if (!label) {
+		snprintf(number, sizeof(number), "%lld", (long long)index);
+		label = number;
+	}
+	/* The space that a token begins with would take the place of a letter. */
+	if (label[strspn(label, " ")])
+		label += strspn(label, " ");
+	ui_add_clipped(t, ui, label, strlen(label), width);
 }
 
 int frame_label_width(const struct ui *ui, const struct array *a, const struct ui_labels *labels,

@@ -10,7 +10,7 @@
 /* What a stream without a width is taken for. */
 int frame_width(const struct ui *ui);
 
-/* "…" and "×" and their like, where they can be shown. */
+/* "…" where it can be shown. */
 const char *frame_dots(const struct ui *ui);
 
 void frame_pad(struct text *t, int n);
@@ -22,13 +22,13 @@ void frame_add_shape(struct text *t, const struct array *a);
 void frame_add_axis(struct text *t, const struct array *a, int axis);
 
 /*
- * Append what stands beside row `row` of an axis, at most `width` columns of it, on the right of
- * them when `right`.  Axis -1, of an array of too few: nothing.
+ * Append what stands beside row `row` of an axis, at most `width` columns of it, without the spaces
+ * it begins with.  Axis -1, of an array of too few: nothing.
  */
 void frame_add_label(struct text *t, const struct ui *ui, const struct array *a,
 		     const struct ui_labels *labels, int axis, int64_t row, int width);
 
-/* How wide labels of rows 0, step, 2*step... are, at most `most`; the last row is looked at too. */
+/* How wide labels of rows 0, step, 2*step... are, at most `most`. */
 int frame_label_width(const struct ui *ui, const struct array *a, const struct ui_labels *labels,
 		      int axis, int64_t step, int most);
 
@@ -48,9 +48,7 @@ void notes_end(struct notes *n);
 /* "2 NaN", "1 +inf", "3 -inf", with the marks of a heat map behind them when `marked`. */
 void notes_add_counts(struct notes *n, const struct stats *s, bool marked);
 
-/*
- * Whether there is something to show; else a line that says what is not.
- */
+/* Whether there is something to show; if not, a line says so. */
 bool frame_has_elements(struct text *t, const struct array *a);
 
 #endif

@@ -121,6 +121,16 @@ static bool is_pooled(const struct heat *h)
 	return h->grid.rows < h->grid.n_rows || h->grid.columns < h->grid.n_columns;
 }
 
+/* Whether columns have names, one each. */
+static bool has_labels(const struct heat *h)
+{
+	const struct ui_labels *labels = h->o->labels;
+
+	return labels && labels->label && h->column_axis >= 0 &&
+	       h->grid.columns == h->grid.n_columns &&
+	       labels->label(labels->ctx, h->column_axis, h->a->base[h->column_axis]);
+}
+
 /* Numbers are written where all of them fit as they are. */
 static void plan_numbers(struct heat *h)
 {
@@ -142,7 +152,7 @@ static void plan_numbers(struct heat *h)
 		return;
 	h->numbers = true;
 	h->cell_width = widest + 1;
-	while (h->cell_width < MAX_NUMBER && h->n_shown == 1 &&
+	while (h->cell_width < MAX_NUMBER && h->n_shown == 1 && has_labels(h) &&
 	       h->grid.columns * (h->cell_width + 1) <= h->room)
 		h->cell_width++; /* for the labels above them */
 }
@@ -280,13 +290,16 @@ static void add_stacked(const struct heat *h, struct text *t, int y, int height)
 	text_release(&label);
 }
 
-static bool has_labels(const struct heat *h)
+/* Whether there is room above each column for what it is called. */
+static bool has_wide_cells(const struct heat *h)
 {
-	const struct ui_labels *labels = h->o->labels;
+	char buf[32];
 
-	return labels && labels->label && h->column_axis >= 0 &&
-	       h->grid.columns == h->grid.n_columns &&
-	       labels->label(labels->ctx, h->column_axis, h->a->base[h->column_axis]);
+	if (has_labels(h))
+		return h->cell_width >= 4;
+	return h->cell_width >
+	       (int)strlen(ui_format_count(h->a->base[h->column_axis] + h->grid.n_columns, buf,
+					   sizeof(buf)));
 }
 
 /* How many lines stand above the pictures, and one of them. */
@@ -297,7 +310,7 @@ static int head_height(const struct heat *h)
 
 	if (h->column_axis < 0)
 		return 0;
-	if (h->cell_width >= 4 || !has_labels(h))
+	if (has_wide_cells(h) || !has_labels(h))
 		return 1;
 	for (int c = 0; c < h->grid.columns; c++) {
 		int n;
@@ -312,7 +325,7 @@ static int head_height(const struct heat *h)
 
 static void add_head(const struct heat *h, struct text *t, int y, int height)
 {
-	if (h->cell_width >= 4)
+	if (has_wide_cells(h))
 		add_labels(h, t);
 	else if (has_labels(h))
 		add_stacked(h, t, y, height);

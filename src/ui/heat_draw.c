@@ -64,17 +64,23 @@ static int color_of(const struct heat *h, float x)
 
 /* ---- shades ------------------------------------------------------------------------------- */
 
+/* Blank means that there is no element where it can be meant so. */
+static const char *sequential_shade_at(const struct heat *h, double p)
+{
+	int n = h->ui->utf8 ? N_FILLS : N_RAMP, level = (int)fmin(n - 1, p * n);
+
+	if (h->ui->utf8)
+		return level == 0 && h->grid.causal ? "·" : fills[level];
+	return ramp_ascii[level == 0 && h->grid.causal ? 1 : level];
+}
+
 static const char *shade_at(const struct heat *h, double p)
 {
 	bool utf8 = h->ui->utf8, negative = p < 0.5;
 	int level;
 
-	if (h->map == UI_MAP_SEQUENTIAL) {
-		int n = utf8 ? N_FILLS : N_RAMP;
-
-		level = (int)fmin(n - 1, p * n);
-		return utf8 ? fills[level] : ramp_ascii[level];
-	}
+	if (h->map == UI_MAP_SEQUENTIAL)
+		return sequential_shade_at(h, p);
 	level = (int)fmin(N_FILLS - 1, fabs(2 * p - 1) * N_FILLS);
 	if (negative)
 		return utf8 ? lines[level] : lines_ascii[level];

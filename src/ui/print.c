@@ -207,18 +207,31 @@ static int widest_row_label(const struct print *p)
 	return widest;
 }
 
-/* Columns are measured before they are chosen: no more than a line can hold from either end. */
-static void plan_columns(struct print *p)
+static void plan_cell(struct print *p)
 {
-	p->label = widest_row_label(p);
-	p->columns = first_and_last(p->columns.n, p->all ? p->columns.n : p->width);
 	p->cell = widest_number(p);
 	if (p->column_axis >= 0 && p->n_leading + (p->row_axis >= 0) > 0)
 		p->cell = p->cell > index_width(p) ? p->cell : index_width(p);
 	if (has_column_labels(p) && p->cell < 6)
 		p->cell = 6;
-	if (!p->all && p->columns.n > per_line(p))
-		p->columns = first_and_last(p->columns.n, per_line(p) > 3 ? per_line(p) - 1 : 2);
+}
+
+/*
+ * Columns are measured before they are chosen, no more than a line can hold, and those that are
+ * chosen once more.
+ */
+static void plan_columns(struct print *p)
+{
+	p->label = widest_row_label(p);
+	p->columns = first_and_last(p->columns.n, p->all ? p->columns.n : 1 + p->width / 2);
+	plan_cell(p);
+	if (!p->all && p->columns.n > per_line(p)) {
+		int gap = 1 + utf8_width(frame_dots(p->ui), strlen(frame_dots(p->ui)));
+		int n = (p->width - p->label - gap) / (p->cell + 1);
+
+		p->columns = first_and_last(p->columns.n, n > 1 ? n : 1);
+		plan_cell(p);
+	}
 }
 
 /* ---- writing ------------------------------------------------------------------------------ */
