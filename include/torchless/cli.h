@@ -113,6 +113,7 @@ struct option_value {
 	double d;
 	const char *s;     /* as given */
 	const char **list; /* LIST */
+	int *order;        /* LIST: where each stood among all options that were given */
 	int n;
 };
 
@@ -160,7 +161,8 @@ struct invocation {
 	struct option_value option[OPT_COUNT];
 	const char **args; /* positional arguments after the command */
 	int n_args;
-	int argc; /* the whole command line, for the recording */
+	int n_given; /* options */
+	int argc;    /* the whole command line, for the recording */
 	char **argv;
 
 	struct ui out, err; /* what stdout and stderr can show */
@@ -169,6 +171,7 @@ struct invocation {
 	struct model model;
 	bool model_is_ours; /* the one that comes with the program: none was named */
 	struct text stdin_text;
+	int exit_status; /* of a command that did not fail: 0, unless it was told another */
 };
 
 /*

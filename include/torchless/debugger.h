@@ -70,8 +70,23 @@ const char *debugger_prompt(const struct debugger *d, char *buf, size_t size);
 /* What `quit N` asked for. */
 int debugger_exit_status(const struct debugger *d);
 
-/* Whether the program stopped somewhere else than at an end of time or where it was sent. */
+/* Whether a breakpoint, a watchpoint or a catchpoint has stopped the program since it was opened.
+ */
 bool debugger_has_stopped(const struct debugger *d);
+
+/*
+ * There are no more lines, or Ctrl-C took back what was being typed: a list of commands without its
+ * `end` is given up.  ERR_USAGE when there was one.
+ */
+int debugger_end_lines(struct debugger *d, struct err *err);
+
+/* What `set` says and the front end follows. */
+struct debugger_settings {
+	bool confirm;    /* ask before what cannot be taken back */
+	bool pagination; /* stop when the screen is full */
+	bool history;    /* keep what is typed */
+};
+const struct debugger_settings *debugger_settings(const struct debugger *d);
 
 /* The candidates for the line at the cursor. */
 void debugger_complete(struct debugger *d, const char *before, const char *after,

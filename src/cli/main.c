@@ -54,7 +54,7 @@ int main(int argc, char **argv)
 {
 	struct err err = { 0 };
 	struct invocation in;
-	int r;
+	int r, status;
 
 	install_signals();
 	r = invocation_parse(&in, argc, argv, &err);
@@ -64,8 +64,9 @@ int main(int argc, char **argv)
 		r = flush_out(&err);
 	else
 		fflush(stdout); /* what was printed before the failure comes before its sentence */
+	status = r ? err_exit_status(r) : in.exit_status;
 	invocation_release(&in);
 	if (r)
 		fprintf(stderr, "torchless: %s\n", err.message);
-	return err_exit_status(r);
+	return status;
 }

@@ -19,8 +19,10 @@ void invocation_release(struct invocation *in)
 	model_close(&in->model);
 	threads_free(in->pool);
 	text_release(&in->stdin_text);
-	for (int id = 0; id < OPT_COUNT; id++)
+	for (int id = 0; id < OPT_COUNT; id++) {
 		free(in->option[id].list);
+		free(in->option[id].order);
+	}
 	free(in->args);
 	*in = (struct invocation){ 0 };
 }

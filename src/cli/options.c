@@ -237,6 +237,7 @@ static int set_value(struct invocation *in, enum option_id id, const char *text,
 
 	v->is_set = true;
 	v->s = text;
+	in->n_given++;
 	switch (option_table[id].kind) {
 	case OPTION_INT:
 	case OPTION_REAL:
@@ -249,6 +250,8 @@ static int set_value(struct invocation *in, enum option_id id, const char *text,
 		if (!*text)
 			return bad_value(id, text, option_table[id].arg, err);
 		v->list = mem_realloc(v->list, (size_t)v->n + 1, sizeof(*v->list));
+		v->order = mem_realloc(v->order, (size_t)v->n + 1, sizeof(*v->order));
+		v->order[v->n] = in->n_given;
 		v->list[v->n++] = text;
 		return 0;
 	case OPTION_TEXT:

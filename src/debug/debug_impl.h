@@ -2,6 +2,7 @@
  * debug_impl.h -- what the files of src/debug share.
  *
  *	say.c          what a command says, on its way to the front end
+ *	lines.c        lines that wait to be run, and who takes them instead
  *	moment.c       the order of moments: what comes next, what came before, in which module
  *	live.c         a session as a target        recorded.c    a recording as one
  *	target.c       what both have in common       trail.c  where one has been
@@ -157,18 +158,32 @@ const char *trail_name(const struct trail *t, int i, const struct moment **m);
 
 /* ---- the debugger -------------------------------------------------------------------------- */
 
+/* The front end's ui is followed, but for what `set width` and `set color` say. */
+struct settings_kept {
+	const struct ui *front; /* as given */
+	struct ui ui;           /* what opt.ui points to */
+	int width;              /* -1: the front end's */
+	enum ui_color color;
+};
+
 struct debugger {
 	struct debugger_options opt;
 	struct target *target;
 	const struct program *program;
 	struct text out; /* said and not yet written */
 
-	int left_module; /* what `.` means after finish: the module just left; else -1 */
-	int frames_up;   /* `up` and `down`: frames above the one where it stopped */
-	bool has_stopped;
+	int left_module;   /* what `.` means after finish: the module just left; else -1 */
+	int frames_up;     /* `up` and `down`: frames above the one where it stopped */
+	bool has_stopped;  /* the last way ended at a breakpoint, a watch, a catch, or Ctrl-C */
+	bool stopped_once; /* one did */
 	bool quit;
 	int exit_status;
 	bool is_script; /* the command that runs was not typed: nobody is asked */
+	bool is_repeat; /* an empty line runs it again: what goes on, goes on from where it was */
+
+	struct debugger_settings settings;
+	struct settings_kept kept; /* what the front end said, before the settings */
+	struct text prompt_text;   /* of `run PROMPT` and `set args` */
 
 	struct breakpoints *breakpoints; /* breakpoint.c */
 	struct trail *trail;             /* cmd_time.c: where one has been, bookmarks */
@@ -176,9 +191,8 @@ struct debugger {
 	struct changes *changes;         /* cmd_edit.c: edits, hooks, branches, baselines */
 	struct questions *questions;     /* cmd_sql.c: the recording so far */
 
-	/* Lines to run before the next one is asked for, first to last, and whose they are. */
-	struct line_queue *queue; /* command.c */
-	struct text last_typed;
+	struct line_queue *queue; /* lines.c */
+	struct text last_typed;   /* what an empty line repeats; "": nothing */
 };
 
 /* The module `.` means. */
@@ -201,6 +215,38 @@ void say_table(struct debugger *d, struct ui_table *t);
 void say_flush(struct debugger *d);
 /* Ask the person; yes where nobody can be asked. */
 bool say_ask(struct debugger *d, const char *question);
+
+/* ---- lines --------------------------------------------------------------------------------- */
+
+/*
+ * Run lines before the next one is asked for: `source`, the commands of a breakpoint.  `origin` is
+ * the file that they are from, whose name and line errors begin with; NULL: nobody asks.  The
+ * first that fails forgets the others.  Both are copied.
+ */
+void queue_lines(struct debugger *d, const char *lines, const char *origin);
+
+/*
+ * Hand the lines that follow, whoever they are from, to `take` instead of running them, until it
+ * returns 1 (that was the last) or ERR_*; the prompt is ">" meanwhile.  line NULL: there will be no
+ * more, what was begun is given up.
+ */
+typedef int take_fn(struct debugger *d, void *ctx, const char *line, struct err *err);
+void take_lines(struct debugger *d, take_fn *take, void *ctx);
+
+/*
+ * For command.c: how deep files are nested; whether somebody takes lines; the next line, borrowed
+ * until the next call, NULL: none or (some are left) too deep; and no more lines.
+ */
+struct line_queue *lines_new(void);
+void lines_free(struct line_queue *q); /* NULL is fine */
+int lines_depth(const struct line_queue *q);
+bool lines_taken(const struct line_queue *q);
+int lines_take(struct debugger *d, const char *line, struct err *err);
+const char *lines_next(struct line_queue *q);
+bool lines_left(const struct line_queue *q);
+void lines_forget(struct debugger *d);
+/* Put "FILE:LINE: " before the sentence of what the line got last failed with. */
+void lines_wrap(const struct line_queue *q, struct err *err);
 
 /* ---- places -------------------------------------------------------------------------------- */
 
@@ -388,8 +434,5 @@ const struct debug_command *command_lookup(const char **line, struct err *err);
 
 /* A count of at least 1 as the whole of args, 1 where there is none; ERR_USAGE. */
 int parse_count(const char *args, int64_t *n, struct err *err);
-
-/* Put lines before the next one: `source`, `commands`. */
-void queue_lines(struct debugger *d, const char *lines, const char *origin);
 
 #endif

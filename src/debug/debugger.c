@@ -7,6 +7,15 @@ struct debugger *debugger_new(struct model *m, const struct debugger_options *o,
 
 	d->opt = *o;
 	d->left_module = -1;
+	d->settings = (struct debugger_settings){ true, true, true };
+	d->kept.front = o->ui;
+	d->kept.width = -1;
+	if (o->ui) {
+		d->kept.ui = *o->ui;
+		d->opt.ui = &d->kept.ui;
+	}
+	d->queue = lines_new();
+	text_adds(&d->last_typed, "");
 	d->target = live_new(m, &d->opt, err);
 	d->breakpoints = breakpoints_new();
 	d->trail = trail_new();
@@ -26,8 +35,10 @@ void debugger_free(struct debugger *d)
 	trail_free(d->trail);
 	if (d->target)
 		d->target->class->free(d->target);
+	lines_free(d->queue);
 	text_release(&d->out);
 	text_release(&d->last_typed);
+	text_release(&d->prompt_text);
 	free(d);
 }
 
@@ -35,7 +46,9 @@ const char *debugger_prompt(const struct debugger *d, char *buf, size_t size)
 {
 	char at[48];
 
-	if (!d->target->has_begun)
+	if (lines_taken(d->queue))
+		snprintf(buf, size, ">");
+	else if (!d->target->has_begun)
 		snprintf(buf, size, "(tl) ");
 	else
 		snprintf(buf, size, "(tl %s) ", moment_format(&d->target->now, at, sizeof(at)));
@@ -49,5 +62,10 @@ int debugger_exit_status(const struct debugger *d)
 
 bool debugger_has_stopped(const struct debugger *d)
 {
-	return d->has_stopped;
+	return d->stopped_once;
+}
+
+const struct debugger_settings *debugger_settings(const struct debugger *d)
+{
+	return &d->settings;
 }

@@ -66,5 +66,6 @@ void say_flush(struct debugger *d)
 bool say_ask(struct debugger *d, const char *question)
 {
 	say_flush(d);
-	return d->is_script || !d->opt.ask || d->opt.ask(d->opt.ctx, question);
+	return d->is_script || !d->settings.confirm || !d->opt.ask ||
+	       d->opt.ask(d->opt.ctx, question);
 }

@@ -1,59 +1,121 @@
 /*
- * cmd_debug.c -- `torchless debug`: options, the debugger, and lines for it.
+ * cmd_debug.c -- `torchless debug`: options, the debugger, and where its lines are from.
  */
 #include "../generate.h"
-#include "torchless/debugger.h"
+#include "front_end.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-struct front_end {
-	struct invocation *in;
-	struct debugger *debugger;
-	struct err failed; /* writing */
-};
-
-static void write_said(void *ctx, const char *data, size_t len)
+static bool is_stdin(const struct invocation *in)
 {
-	struct front_end *f = ctx;
-
-	if (!f->failed.code)
-		write_out(data, len, &f->failed);
+	return in->n_args > 0 && !strcmp(in->args[0], "-");
 }
 
-static int open_debugger(struct front_end *f, struct err *err)
+static int check_options(const struct invocation *in, struct err *err)
+{
+	bool has_commands = option_on(in, OPT_EXECUTE) || option_on(in, OPT_EXECUTE_FILE);
+
+	if (options_exclusive(in, 1ull << OPT_BATCH | 1ull << OPT_TUI, err))
+		return err->code;
+	if (option_on(in, OPT_TUI))
+		return err_set(err, ERR_TOOL, "this torchless has no full-screen view");
+	if (!option_on(in, OPT_BATCH) && option_on(in, OPT_KEEP_GOING))
+		return err_set(err, ERR_USAGE, "--keep-going goes with --batch");
+	if (option_on(in, OPT_TRACE) && in->n_args > 0)
+		return err_set(err, ERR_USAGE,
+			       "%s has its own prompt: leave '%.60s' out, or leave -t out",
+			       option_text(in, OPT_TRACE, ""), in->args[0]);
+	if (is_stdin(in) && !has_commands && !option_on(in, OPT_BATCH))
+		return err_set(err, ERR_USAGE,
+			       "the prompt is read from standard input, so commands are not: "
+			       "give them by -x or -ex");
+	return 0;
+}
+
+static int open_live(struct front_end *f, struct debugger_options *o, struct err *err)
 {
 	struct invocation *in = f->in;
-	struct debugger_options o = {
-		.ui = &in->out, .write = write_said, .ctx = f, .interrupted = &interrupted
-	};
 
-	if (generate_open(in, true, err))
+	if (generate_open(in, !option_on(in, OPT_PROMPT_IDS), err))
 		return err->code;
-	o.record.generation = generate_options(in, 16);
-	o.record.path = "trace.db";
-	o.record.generation.session.all_logits = true;
-	if (in->n_args > 0 && generate_prompt(in, &o.prompt, err))
+	o->record.generation = generate_options(in, 16);
+	o->record.path = "trace.db";
+	o->record.generation.session.all_logits = true;
+	if (in->n_args > 0 && generate_prompt(in, &o->prompt, err))
 		return err->code;
-	f->debugger = debugger_new(&in->model, &o, err);
+	return 0;
+}
+
+static int open_debugger(struct front_end *f, struct debugger_options *o, struct err *err)
+{
+	*o = (struct debugger_options){
+		.ui = &f->in->out,
+		.write = front_write,
+		.ask = front_ask,
+		.ctx = f,
+		.interrupted = &interrupted,
+		.recording = option_text(f->in, OPT_TRACE, NULL),
+	};
+	if (!o->recording && open_live(f, o, err))
+		return err->code;
+	f->debugger = debugger_new(o->recording ? NULL : &f->in->model, o, err);
 	return f->debugger ? 0 : err->code;
 }
 
-static int run_lines(struct front_end *f, const struct option_value *lines, struct err *err)
+/* What the batch amounts to, when nothing ended it. */
+static int conclude(const struct front_end *f, struct err *err)
 {
-	int r = 0;
+	if (f->n_failed > 1)
+		return err_set(err, f->first_failure, "%d commands failed", f->n_failed);
+	if (f->n_failed > 0)
+		return err_set(err, f->first_failure, "a command failed");
+	if (debugger_exit_status(f->debugger))
+		f->in->exit_status = debugger_exit_status(f->debugger);
+	else if (option_on(f->in, OPT_FAIL_ON_STOP) && debugger_has_stopped(f->debugger))
+		return err_set(err, ERR_NO, "the program stopped on its way");
+	return 0;
+}
 
-	for (int i = 0; i < lines->n && r == 0; i++)
-		r = debugger_line(f->debugger, lines->list[i], LINE_SCRIPT, err);
-	return r < 0 ? r : f->failed.code ? f->failed.code : 0;
+/* Ctrl-C ends the commands that a person gave, and not the session. */
+static int run_scripts(struct front_end *f, struct err *err)
+{
+	int r = f->is_person ? front_init(f, err) : 0;
+
+	if (!r && !f->quit)
+		r = front_scripts(f, err);
+	if (r != ERR_INTERRUPTED || !f->is_person)
+		return r;
+	interrupted = 0;
+	return 0;
+}
+
+static int run(struct front_end *f, struct err *err)
+{
+	int r = run_scripts(f, err);
+
+	if (!r && !f->quit && !option_on(f->in, OPT_BATCH))
+		r = front_shell(f, err);
+	/* What was told to a person is no outcome. */
+	if (f->is_person)
+		f->n_failed = 0;
+	return r ? r : conclude(f, err);
 }
 
 int cmd_debug(struct invocation *in, struct err *err)
 {
 	struct front_end f = { .in = in };
-	int r = open_debugger(&f, err);
+	struct debugger_options o = { .write = front_write };
+	int r;
 
-	if (r == 0)
-		r = run_lines(&f, &in->option[OPT_EXECUTE], err);
+	f.is_person = !option_on(in, OPT_BATCH) && isatty(STDIN_FILENO);
+	r = check_options(in, err);
+	if (!r)
+		r = open_debugger(&f, &o, err);
+	if (!r)
+		r = run(&f, err);
 	debugger_free(f.debugger);
+	free((void *)o.prompt.ids);
 	return r;
 }
