@@ -36,7 +36,8 @@ int cmd_run_program(struct debugger *d, const char *args, struct err *err)
 {
 	const struct destination nowhere = { 0 };
 
-	(void)args;
+	if (*args && debugger_set_prompt(d, args, err))
+		return err->code;
 	return restart(d, err) ? err->code : travel_forward(d, &nowhere, err);
 }
 
@@ -49,7 +50,8 @@ int cmd_start(struct debugger *d, const char *args, struct err *err)
 {
 	struct moment to = first_op(d);
 
-	(void)args;
+	if (*args && debugger_set_prompt(d, args, err))
+		return err->code;
 	return restart(d, err) ? err->code : travel_to(d, &to, err);
 }
 

@@ -130,6 +130,9 @@ static int refuse(const struct debug_command *of, int word, const char *s, size_
 	if (m->n > 1)
 		return err_set(err, ERR_USAGE, "Ambiguous command \"%.*s\": %s", (int)len, s,
 			       m->names.data);
+	if (len == 0 && !of)
+		return err_set(err, ERR_USAGE, "Undefined command: \"%.*s\".  Try \"help\"",
+			       (int)strcspn(s, " \t"), s);
 	near = nearest(of, word, s, len);
 	if (near && !strchr(near, ' '))
 		return err_set(err, ERR_USAGE, "Undefined command: \"%.*s\"; did you mean \"%s\"?",

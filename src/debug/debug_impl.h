@@ -140,6 +140,9 @@ struct target *live_new(struct model *m, const struct debugger_options *o, struc
 /* Of a live target. */
 struct recorder *live_recorder(struct target *t);
 bool target_is_live(const struct target *t);
+/* The prompt of the next run, of a live target: borrowed; another one, which is copied. */
+const struct prompt *live_prompt(const struct target *t);
+void live_set_prompt(struct target *t, const char *text, size_t len);
 
 /* ---- where one has been: trail.c ------------------------------------------------------------ */
 
@@ -183,7 +186,7 @@ struct debugger {
 
 	struct debugger_settings settings;
 	struct settings_kept kept; /* what the front end said, before the settings */
-	struct text prompt_text;   /* of `run PROMPT` and `set args` */
+	int list_size;             /* lines that `list` shows; 0: all */
 
 	struct breakpoints *breakpoints; /* breakpoint.c */
 	struct trail *trail;             /* cmd_time.c: where one has been, bookmarks */
@@ -203,6 +206,9 @@ int debugger_frame(const struct debugger *d);
 
 /* Begin at the first op when nothing has begun: for commands that look at something. */
 int debugger_begin(struct debugger *d, struct err *err);
+
+/* The prompt of the next run, as somebody types it: perhaps in quotes. */
+int debugger_set_prompt(struct debugger *d, const char *text, struct err *err);
 
 /* ---- saying -------------------------------------------------------------------------------- */
 

@@ -10,6 +10,7 @@ struct debugger *debugger_new(struct model *m, const struct debugger_options *o,
 	d->settings = (struct debugger_settings){ true, true, true };
 	d->kept.front = o->ui;
 	d->kept.width = -1;
+	d->list_size = 10;
 	if (o->ui) {
 		d->kept.ui = *o->ui;
 		d->opt.ui = &d->kept.ui;
@@ -38,7 +39,6 @@ void debugger_free(struct debugger *d)
 	lines_free(d->queue);
 	text_release(&d->out);
 	text_release(&d->last_typed);
-	text_release(&d->prompt_text);
 	free(d);
 }
 

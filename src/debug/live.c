@@ -17,6 +17,7 @@ struct live {
 	struct moment at;              /* where the hook paused */
 	int result;                    /* of the stopper that paused */
 	bool has_prompt;               /* the session was given it */
+	struct text prompt, next; /* of the run that is there and the one to come, when set here */
 };
 
 static struct live *live_of(const struct target *t)
@@ -128,18 +129,40 @@ static void note_passes(struct live *l)
 		l->target.n_passes = n;
 }
 
-static int live_restart(struct target *t, struct err *err)
+const struct prompt *live_prompt(const struct target *t)
+{
+	return &live_of(t)->opt.prompt;
+}
+
+void live_set_prompt(struct target *t, const char *text, size_t len)
 {
 	struct live *l = live_of(t);
 
+	text_clear(&l->next);
+	text_add(&l->next, text, len);
+	l->opt.prompt = (struct prompt){ .text = { l->next.data, len }, .n = -1 };
+}
+
+static int live_restart(struct target *t, struct err *err)
+{
+	struct live *l = live_of(t);
+	int r;
+
+	if (!l->opt.prompt.text.data && !l->opt.prompt.ids)
+		return err_set(err, ERR_USAGE, "there is no prompt yet: \"run PROMPT\" gives one");
 	t->now = (struct moment){ -1, 0, 0, 0 };
 	t->has_begun = t->has_ended = false;
 	t->n_passes = 0;
 	l->has_prompt = false;
-	if (generation_set_prompt(&l->recorder.generation, &l->opt.prompt, err))
-		return err->code;
-	l->has_prompt = true;
-	return 0;
+	r = generation_set_prompt(&l->recorder.generation, &l->opt.prompt, err);
+	/* The session borrows its prompt: the one before is let go now that it has another. */
+	if (l->next.data) {
+		text_release(&l->prompt);
+		l->prompt = l->next;
+		l->next = (struct text){ 0 };
+	}
+	l->has_prompt = r == 0;
+	return r;
 }
 
 /* Whoever goes anywhere begins with the prompt. */
@@ -322,6 +345,8 @@ static bool live_has(const struct target *t, value_id v)
 static void live_free(struct target *t)
 {
 	recorder_release(&live_of(t)->recorder);
+	text_release(&live_of(t)->prompt);
+	text_release(&live_of(t)->next);
 	free(t);
 }
 
