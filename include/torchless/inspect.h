@@ -28,6 +28,19 @@ struct inspect_options {
 int recording_add_functions(struct recording *rec, const struct inspect_options *o,
 			    struct err *err);
 
+/*
+ * Tensors of a recording without SQL, as its functions find them: the source's names are those of
+ * points, where run= and pass= say which one (the newest run, the first stored value), and
+ * weight:NAME, which opens the checkpoint that the recording was made with.  The options are as
+ * above, but that `live` is not asked.  Every tensor is found within ten seconds, or
+ * ERR_INTERRUPTED. Free it before the recording.
+ */
+struct recording_tensors;
+struct recording_tensors *recording_tensors_new(struct recording *rec,
+						const struct inspect_options *o);
+void recording_tensors_free(struct recording_tensors *t); /* NULL is fine */
+struct array_source recording_tensors_source(struct recording_tensors *t);
+
 /* What a user is told about a function. */
 struct sql_function {
 	const char *name;    /* "t_topk" */

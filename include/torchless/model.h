@@ -21,6 +21,15 @@ int model_open(struct model *m, const char *path, unsigned parts, struct err *er
 void model_close(struct model *m);
 
 /*
+ * The program of a model that is not there, from its config.json alone: weights without data, no
+ * tokenizer.  It cannot run; who reads a recording gets the names, shapes and source lines that the
+ * model had.  `what` names the text in errors.  ERR_FORMAT as config_parse(), and for more layers
+ * than MODEL_OUTLINE_LAYERS.
+ */
+#define MODEL_OUTLINE_LAYERS 1024
+int model_outline(struct model *m, const char *config_json, const char *what, struct err *err);
+
+/*
  * The logit lens: logits f32[n, n_vocab] of residual streams x f32[n, d_model], of any layer, by
  * the model's final norm and LM head.  Kernels add in another order for few rows than for many.
  * ERR_FORMAT when the program ends in something else; ERR_MEMORY.

@@ -21,6 +21,12 @@
 int points_match(const struct program *p, const char *pattern, bool *wanted, struct err *err);
 
 /*
+ * The one value of that name: a point under any of its names, a weight, an input.  ERR_USAGE with
+ * the nearest names when there is none, or how many there are.
+ */
+value_id points_find(const struct program *p, const char *name, struct err *err);
+
+/*
  * The other way: append canonical patterns that name exactly the points of wanted[p->n_values], a
  * range of layers each ("model.layers.[4-7].mlp:act_mul"), `separator` between them; "*" for all.
  */

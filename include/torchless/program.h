@@ -138,6 +138,13 @@ void program_leave(struct program *p);
 
 /* Declare a weight (t.data set) or an input; weights that share data are tied. */
 value_id program_weight(struct program *p, const char *name, struct tensor t);
+
+/*
+ * Declare a weight [rows, cols], or [rows] when cols is 0, without data: the program is there to be
+ * read and cannot run.  Weights of one name are tied.
+ */
+value_id program_outline(struct program *p, const char *name, enum dtype dtype, int64_t rows,
+			 int64_t cols);
 value_id program_input(struct program *p, const char *name, struct tensor t);
 
 /*
@@ -178,6 +185,9 @@ bool program_module_inside(const struct program *p, int m, int ancestor);
 
 /* "f32[T, 9, 64]": like tensor_format() but knows the symbols. */
 const char *program_format_shape(const struct value *v, char *buf, size_t size);
+
+/* Elements of a row of axis 0; 1 for a negative id. */
+int64_t program_row(const struct program *p, value_id v);
 
 /* Number of points (values with `point` set). */
 int program_count_points(const struct program *p);

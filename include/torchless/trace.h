@@ -283,6 +283,13 @@ struct recording *recording_open_within(const char *path, const struct recording
 void recording_allow(struct recording *r, int64_t max_ns);
 
 /*
+ * Call `look`, which asks on the recording's connection, with ns nanoseconds for all that it asks.
+ * What it returns, with the sentence of the limit where one was reached.
+ */
+int recording_within(struct recording *r, int64_t ns, int (*look)(void *ctx, struct err *err),
+		     void *ctx, struct err *err);
+
+/*
  * From another thread: whether what is asked did not heed its limit for `ns` nanoseconds, as a
  * function may that SQLite cannot stop; then the error that it should have ended with, else 0.
  */

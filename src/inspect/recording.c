@@ -1,5 +1,13 @@
-/* recording.c -- the functions on a recording that the program opened, under its limits. */
+/*
+ * recording.c -- a recording that the program opened, under its limits: SQL functions on it, and
+ * its tensors without SQL.
+ */
 #include "inspect_impl.h"
+
+#include "torchless/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 static bool is_over(void *ctx)
 {
@@ -16,4 +24,124 @@ int recording_add_functions(struct recording *rec, const struct inspect_options 
 	const struct inspect_host host = { rec, is_over, share };
 
 	return inspect_register(recording_handle(rec), o, &host, err);
+}
+
+/* ---- tensors without SQL -------------------------------------------------------------------- */
+
+struct recording_tensors {
+	struct inspect *in;
+	struct recording *rec;
+};
+
+#define LOOKUP_NS 10000000000ll
+
+/* What is asked for: a head, or an array. */
+struct look {
+	struct recording_tensors *t;
+	const char *text;
+	struct array *head;
+	struct array *read;
+};
+
+/* "weight:lm_head.weight[0:4]": the name, and the selection behind it. */
+static bool split_weight(const char *text, struct text *name, const char **sel)
+{
+	size_t prefix = sizeof(WEIGHT_PREFIX) - 1, len;
+
+	if (strncmp(text, WEIGHT_PREFIX, prefix) != 0)
+		return false;
+	len = strcspn(text + prefix, "[");
+	text_adds(name, "");
+	text_add(name, text + prefix, len);
+	*sel = text + prefix + len;
+	return true;
+}
+
+static struct array *read_weight(struct inspect *in, const char *name, const char *sel,
+				 struct err *err)
+{
+	struct array *whole = inspect_weight(in, name, err), *part;
+
+	if (!whole || !*sel)
+		return whole;
+	part = array_select(whole, sel, err);
+	array_release(whole);
+	return part;
+}
+
+static int find_weight(struct inspect *in, const char *name, const char *sel, struct array *head,
+		       struct err *err)
+{
+	struct array_part part;
+	struct array whole;
+	int has = inspect_weight_head(in, name, &whole, err);
+
+	if (has)
+		return has;
+	has = array_find_part(&whole, sel, &part, err);
+	if (has > 0)
+		array_describe_part(&whole, &part, head);
+	return has == 0 ? array_no_part(&whole, sel, err) : has < 0 ? has : 0;
+}
+
+static int look(void *ctx, struct err *err)
+{
+	struct look *l = ctx;
+	struct inspect *in = l->t->in;
+	struct array_source stored = inspect_stored(in);
+	struct text name = { 0 };
+	const char *sel = "";
+	bool is_weight = split_weight(l->text, &name, &sel);
+	int ret = 0;
+
+	inspect_refresh(in);
+	if (l->head)
+		ret = is_weight ? find_weight(in, name.data, sel, l->head, err)
+				: stored.find(stored.ctx, l->text, l->head, err);
+	else
+		l->read = is_weight ? read_weight(in, name.data, sel, err)
+				    : stored.read(stored.ctx, l->text, err);
+	text_release(&name);
+	return l->head ? ret : l->read ? 0 : err->code;
+}
+
+static int find_tensor(void *ctx, const char *text, struct array *head, struct err *err)
+{
+	struct recording_tensors *t = ctx;
+	struct look l = { .t = t, .text = text, .head = head };
+
+	return recording_within(t->rec, LOOKUP_NS, look, &l, err);
+}
+
+static struct array *read_tensor(void *ctx, const char *text, struct err *err)
+{
+	struct recording_tensors *t = ctx;
+	struct look l = { .t = t, .text = text };
+
+	recording_within(t->rec, LOOKUP_NS, look, &l, err);
+	return l.read;
+}
+
+struct recording_tensors *recording_tensors_new(struct recording *rec,
+						const struct inspect_options *o)
+{
+	struct recording_tensors *t = mem_calloc(1, sizeof(*t));
+
+	t->rec = rec;
+	t->in = inspect_new(recording_handle(rec), o);
+	t->in->host = (struct inspect_host){ rec, is_over, share };
+	return t;
+}
+
+void recording_tensors_free(struct recording_tensors *t)
+{
+	if (!t)
+		return;
+	inspect_unref(t->in);
+	free(t);
+}
+
+struct array_source recording_tensors_source(struct recording_tensors *t)
+{
+	return (struct array_source){ find_tensor, read_tensor, t };
 }

@@ -6,9 +6,7 @@
  * by the debugger can be pasted into PyTorch.  Llama differs from Mistral in the names of its
  * classes and in having no sliding window.
  *
- * A failed emit returns a negative id and every later emit passes it on, so the code needs one
- * check at the end instead of one a line.
- *
+ * A failed emit returns a negative id and every later emit passes it on: one check at the end.
  * Source: transformers, models/mistral/modeling_mistral.py; Jiang et al., "Mistral 7B" (2023).
  */
 #include "torchless/model.h"
@@ -34,7 +32,7 @@ static value_id check(struct build *b, value_id id)
 }
 
 /* Declare weight `name`, whose first dimension the configuration's `key` fixes to `rows`. */
-static value_id declare(struct build *b, const char *name, int64_t rows, const char *key)
+static value_id declare(struct build *b, const char *name, int64_t rows, int64_t k, const char *key)
 {
 	const struct safetensors *file = NULL;
 	const struct safetensor *t = checkpoint_find(b->ck, name, &file);
@@ -42,6 +40,8 @@ static value_id declare(struct build *b, const char *name, int64_t rows, const c
 
 	if (b->failed)
 		return b->failed;
+	if (!b->ck->n_files)
+		return program_outline(b->p, name, b->ck->weight_dtype, rows, k);
 	if (!t)
 		return err_set(b->err, ERR_FORMAT, "%s has no tensor %s", b->ck->path, name);
 	b->file = file->path;
@@ -56,25 +56,25 @@ static value_id declare(struct build *b, const char *name, int64_t rows, const c
 }
 
 /* The weight of a child of the current module: "norm" inside "model" is model.norm.weight. */
-static value_id weight(struct build *b, const char *module, int64_t rows, const char *key)
+static value_id weight(struct build *b, const char *child, int64_t rows, int64_t k, const char *key)
 {
 	const char *scope = b->p->modules[b->p->scope].path;
 	char name[160];
 
-	snprintf(name, sizeof(name), "%s%s%s.weight", scope, *scope ? "." : "", module);
-	return check(b, declare(b, name, rows, key));
+	snprintf(name, sizeof(name), "%s%s%s.weight", scope, *scope ? "." : "", child);
+	return check(b, declare(b, name, rows, k, key));
 }
 
 /* Macros, so that the file and line an op remembers are those of the model and not of a helper. */
 #define emit(b, ...) check((b), program_emit((b)->p, (b)->err, __VA_ARGS__))
 
 /* y = x W^T with W [rows, K]; the output is viewed by heads where there are any. */
-#define linear(b, name, x, rows, key, n_heads_)                                                    \
+#define linear(b, name, x, rows, key, h)                                                           \
 	emit(b, .code = OP_LINEAR, .module = (name), .type = "Linear",                             \
-	     .in = { (x), weight(b, name, rows, key) }, .heads = (n_heads_))
+	     .in = { (x), weight(b, name, rows, program_row((b)->p, x), key) }, .heads = (h))
 #define rmsnorm(b, name, x)                                                                        \
 	emit(b, .code = OP_RMSNORM, .module = (name), .type = config_class((b)->c, "RMSNorm"),     \
-	     .in = { (x), weight(b, name, (b)->c->d_model, "hidden_size") },                       \
+	     .in = { (x), weight(b, name, (b)->c->d_model, 0, "hidden_size") },                    \
 	     .eps = (float)(b)->c->rms_norm_eps)
 /* An op of the current module itself, whose output is the point `name`. */
 #define compute(b, opcode, name, ...) emit(b, .code = (opcode), .point = (name), __VA_ARGS__)
@@ -155,7 +155,7 @@ static value_id layer(struct build *b, int index, value_id x, struct rotation ro
 static value_id decoder(struct build *b, const float *inv_freq)
 {
 	const struct config *c = b->c;
-	int64_t F = c->head_dim / 2;
+	int64_t F = c->head_dim / 2, D = c->d_model;
 	value_id freq =
 		program_input(b->p, "inv_freq", tensor_make(DTYPE_F32, 1, &F, (void *)inv_freq));
 	struct rotation rot;
@@ -163,7 +163,7 @@ static value_id decoder(struct build *b, const float *inv_freq)
 
 	program_enter(b->p, config_class(c, "Model"), "model");
 	x = emit(b, .code = OP_EMBEDDING, .module = "embed_tokens", .type = "Embedding",
-		 .in = { weight(b, "embed_tokens", c->n_vocab, "vocab_size"), b->p->ids });
+		 .in = { weight(b, "embed_tokens", c->n_vocab, D, "vocab_size"), b->p->ids });
 	rot.sin = emit(b, .code = OP_ROTARY, .module = "rotary_emb",
 		       .type = config_class(c, "RotaryEmbedding"), .in = { freq, b->p->positions },
 		       .factor = 1.0f);
@@ -182,7 +182,7 @@ static value_id lm_head(struct build *b, value_id x)
 	value_id last = compute(b, OP_TAIL, "last", .in = { x });
 
 	return emit(b, .code = OP_LINEAR, .module = "lm_head", .type = "Linear",
-		    .in = { last, declare(b, name, b->c->n_vocab, "vocab_size") });
+		    .in = { last, declare(b, name, b->c->n_vocab, b->c->d_model, "vocab_size") });
 }
 
 int mistral_build(struct program *p, const struct checkpoint *ck, const float *inv_freq,

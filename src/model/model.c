@@ -5,6 +5,7 @@
 #include "torchless/mem.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static int build_tokenizer(struct model *m, struct err *err)
 {
@@ -40,6 +41,40 @@ int model_open(struct model *m, const char *path, unsigned parts, struct err *er
 	if (parts & CHECKPOINT_TOKENIZER)
 		rc = build_tokenizer(m, err);
 	if (!rc && parts & CHECKPOINT_WEIGHTS)
+		rc = build_program(m, err);
+	if (rc)
+		model_close(m);
+	return rc;
+}
+
+static int read_config(struct model *m, const char *config_json, const char *what, struct err *err)
+{
+	cJSON *json = json_parse(config_json, strlen(config_json), what, err);
+	int rc;
+
+	if (!json)
+		return err->code;
+	rc = config_parse(&m->checkpoint.config, json, NULL, what, err);
+	cJSON_Delete(json);
+	if (rc)
+		return rc;
+	if (m->checkpoint.config.n_layers > MODEL_OUTLINE_LAYERS)
+		return err_set(err, ERR_FORMAT, "%s: %lld layers are more than the %d of a model",
+			       what, (long long)m->checkpoint.config.n_layers,
+			       MODEL_OUTLINE_LAYERS);
+	return 0;
+}
+
+int model_outline(struct model *m, const char *config_json, const char *what, struct err *err)
+{
+	int rc;
+
+	*m = (struct model){ 0 };
+	m->checkpoint.path = mem_strdup(what);
+	m->config = &m->checkpoint.config;
+	m->checkpoint.weight_dtype = DTYPE_BF16;
+	rc = read_config(m, config_json, what, err);
+	if (!rc)
 		rc = build_program(m, err);
 	if (rc)
 		model_close(m);

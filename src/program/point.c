@@ -321,6 +321,25 @@ int points_match(const struct program *p, const char *pattern, bool *wanted, str
 		       pattern, near.name[0], near.name[1], near.name[2]);
 }
 
+value_id points_find(const struct program *p, const char *name, struct err *err)
+{
+	value_id v = program_find(p, name);
+	bool *wanted;
+	int n;
+
+	if (v >= 0)
+		return v;
+	wanted = mem_calloc((size_t)p->n_values, sizeof(*wanted));
+	n = points_match(p, name, wanted, err);
+	for (v = 0; n > 0 && !wanted[v];)
+		v++;
+	free(wanted);
+	if (n > 1)
+		return err_set(err, ERR_USAGE, "'%.80s' names %d points: a tensor is one of them",
+			       name, n);
+	return n == 1 ? v : err->code;
+}
+
 /* ---- the other way: canonical patterns ------------------------------------------------------ */
 
 /* The layers first..last of one kind of point, or the lone point of that kind. */

@@ -152,6 +152,14 @@ static value_id add_value(struct program *p, struct value v)
 	return p->n_values++;
 }
 
+/* Of a program without weights only the names can tell. */
+static bool is_same_weight(const struct value *v, const char *name, const struct tensor *t)
+{
+	if (!t->data)
+		return !strcmp(v->name, name);
+	return v->t.data == t->data && tensor_numel(&v->t) > 0;
+}
+
 value_id program_weight(struct program *p, const char *name, struct tensor t)
 {
 	struct value v = { .name = mem_strdup(name), .storage = STORAGE_WEIGHT, .t = t };
@@ -159,8 +167,8 @@ value_id program_weight(struct program *p, const char *name, struct tensor t)
 	value_id id;
 
 	for (int i = 0; i < p->n_values && tied < 0; i++)
-		if (p->values[i].storage == STORAGE_WEIGHT && p->values[i].t.data == t.data &&
-		    tensor_numel(&p->values[i].t) > 0)
+		if (p->values[i].storage == STORAGE_WEIGHT &&
+		    is_same_weight(&p->values[i], name, &t))
 			tied = i;
 	id = add_value(p, v);
 	p->values[id].tied_to = tied;
@@ -168,10 +176,27 @@ value_id program_weight(struct program *p, const char *name, struct tensor t)
 	return id;
 }
 
+value_id program_outline(struct program *p, const char *name, enum dtype dtype, int64_t rows,
+			 int64_t cols)
+{
+	const int64_t shape[] = { rows, cols };
+
+	return program_weight(p, name, tensor_make(dtype, cols ? 2 : 1, shape, NULL));
+}
+
 value_id program_input(struct program *p, const char *name, struct tensor t)
 {
 	return add_value(
 		p, (struct value){ .name = mem_strdup(name), .storage = STORAGE_INPUT, .t = t });
+}
+
+int64_t program_row(const struct program *p, value_id v)
+{
+	int64_t n = 1;
+
+	for (int i = 1; v >= 0 && i < p->values[v].t.n_dims; i++)
+		n *= p->values[v].t.shape[i];
+	return n;
 }
 
 static char *join_name(const char *module, const char *point)

@@ -14,23 +14,6 @@
 
 /* ---- which value --------------------------------------------------------------------------- */
 
-/* The one point that a name of another spelling means. */
-static int match_one(const struct program *p, const char *name, value_id *v, struct err *err)
-{
-	bool *wanted = mem_calloc((size_t)p->n_values, sizeof(*wanted));
-	int n = points_match(p, name, wanted, err);
-
-	for (*v = 0; n > 0 && !wanted[*v];)
-		++*v;
-	free(wanted);
-	if (n == 1)
-		return 0;
-	if (n > 1)
-		return err_set(err, ERR_USAGE, "'%.80s' names %d points: a tensor is one of them",
-			       name, n);
-	return err->code;
-}
-
 /* What a text names, and the selection behind it; n->sel is to be released in any case. */
 static int resolve(const struct executor *ex, const char *text, struct array_name *n, value_id *v,
 		   struct err *err)
@@ -41,8 +24,8 @@ static int resolve(const struct executor *ex, const char *text, struct array_nam
 		return err_set(err, ERR_USAGE,
 			       "'%.80s' asks for what is recorded, not for what is computed now",
 			       text);
-	*v = program_find(ex->program, n->point);
-	return *v < 0 ? match_one(ex->program, n->point, v, err) : 0;
+	*v = points_find(ex->program, n->point, err);
+	return *v < 0 ? *v : 0;
 }
 
 /* ---- what it is ---------------------------------------------------------------------------- */

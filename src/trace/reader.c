@@ -121,6 +121,22 @@ bool recording_is_over(struct recording *r)
 	return limits_reached(&r->limits);
 }
 
+int recording_within(struct recording *r, int64_t ns, int (*look)(void *ctx, struct err *err),
+		     void *ctx, struct err *err)
+{
+	struct limits_scope outer;
+	int ret;
+
+	limits_enter(&r->limits, LIMIT_LOOKUP, ns, 0, &outer);
+	limits_watch(&r->limits);
+	ret = look(ctx, err);
+	limits_unwatch(&r->limits);
+	if (ret == ERR_INTERRUPTED && r->limits.stop)
+		ret = limits_fail(&r->limits, r->limits.stop, err);
+	limits_leave(&r->limits, &outer);
+	return ret;
+}
+
 int recording_deaf(struct recording *r, int64_t ns, struct err *err)
 {
 	enum limit which = limits_overdue(&r->limits, ns);
