@@ -36,9 +36,10 @@ enum line_origin { LINE_TYPED, LINE_SCRIPT };
 struct debugger_options {
 	/* Of a session that is live: its generation, and how it is recorded when it is. */
 	struct record_options record;
-	struct prompt prompt;  /* borrowed; without text and ids there is none yet */
-	const char *recording; /* or the recording to look at; NULL: live */
-	const struct ui *ui;   /* what the front end can show; it may change between commands */
+	struct prompt prompt;        /* borrowed; without text and ids there is none yet */
+	const char *recording;       /* or the recording to look at; NULL: live */
+	const char *recording_model; /* where its checkpoint is, for weights; NULL: as it says */
+	const struct ui *ui; /* what the front end can show; it may change between commands */
 
 	/* Output as it is made, and a question with its answer (NULL: yes, as in a batch). */
 	void (*write)(void *ctx, const char *data, size_t len);

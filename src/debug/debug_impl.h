@@ -4,7 +4,10 @@
  *	say.c          what a command says, on its way to the front end
  *	lines.c        lines that wait to be run, and who takes them instead
  *	moment.c       the order of moments: what comes next, what came before, in which module
- *	live.c         a session as a target        recorded.c    a recording as one
+ *	live.c         a session as a target
+ *	recorded_load.c    a run of a recording, read and checked
+ *	recorded_source.c  its values by name, as of a moment
+ *	recorded.c     a recording as a target
  *	target.c       what both have in common       trail.c  where one has been
  *	place.c        words for where one stands and what is there
  *	names.c        what a name means at a stop: the names of expressions
@@ -24,6 +27,7 @@
 #include "torchless/debugger.h"
 #include "torchless/executor_source.h"
 #include "torchless/mem.h"
+#include "torchless/stats.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,6 +120,11 @@ struct target_class {
 	void (*piece)(const struct target *t, int32_t id, struct text *out);
 	/* The token of exactly these bytes, or what they tokenize to alone; -1: none. */
 	int32_t (*token_id)(const struct target *t, const char *bytes, size_t len);
+	/*
+	 * What is known of a value that was computed by now and whose elements may not be there;
+	 * NULL where the elements of every such value are.
+	 */
+	bool (*stats)(const struct target *t, value_id v, struct stats *stats);
 	void (*free)(struct target *t);
 };
 
@@ -143,6 +152,17 @@ bool target_is_live(const struct target *t);
 /* The prompt of the next run, of a live target: borrowed; another one, which is copied. */
 const struct prompt *live_prompt(const struct target *t);
 void live_set_prompt(struct target *t, const char *text, size_t len);
+
+/*
+ * The newest run of the recording at o->recording, without its model; NULL on failure.  Names, ops
+ * and source lines are those of the model that made it; a value is there (`has`) when it was
+ * captured.
+ */
+struct target *recorded_new(const struct debugger_options *o, struct err *err);
+/* Of a recorded target: its recording, the run that is stepped through, and another one instead. */
+struct recording *recorded_recording(struct target *t);
+int64_t recorded_run_id(const struct target *t);
+int recorded_use_run(struct target *t, int64_t run, struct err *err);
 
 /* ---- where one has been: trail.c ------------------------------------------------------------ */
 

@@ -17,7 +17,7 @@ struct debugger *debugger_new(struct model *m, const struct debugger_options *o,
 	}
 	d->queue = lines_new();
 	text_adds(&d->last_typed, "");
-	d->target = live_new(m, &d->opt, err);
+	d->target = o->recording ? recorded_new(&d->opt, err) : live_new(m, &d->opt, err);
 	d->breakpoints = breakpoints_new();
 	d->trail = trail_new();
 	if (!d->target) {

@@ -57,6 +57,7 @@ static int open_debugger(struct front_end *f, struct debugger_options *o, struct
 		.ctx = f,
 		.interrupted = &interrupted,
 		.recording = option_text(f->in, OPT_TRACE, NULL),
+		.recording_model = option_text(f->in, OPT_MODEL, NULL),
 	};
 	if (!o->recording && open_live(f, o, err))
 		return err->code;
