@@ -282,6 +282,8 @@ void place_say(struct debugger *d);
 void place_add_shape(const struct debugger *d, value_id v, struct text *out);
 /* Append a token as people read it: ' Paris', escaped. */
 void place_add_token(const struct debugger *d, int32_t id, struct text *out);
+/* Append "mean 0.12 std 1.3 absmax 5.2, 3 NaN": of a value whose elements are not there. */
+void place_add_stats(const struct stats *s, struct text *out);
 /* "model.layers.3.self_attn → f32[6, 576] mean …": what a module that was left has made. */
 void place_say_output(struct debugger *d, int module);
 /* What a module reads and makes: its values from outside, and what others see of it.  Into out[n].
@@ -324,19 +326,19 @@ struct location {
 	enum {
 		LOCATION_OPS,
 		LOCATION_TOKENIZER, /* before its first step */
-		LOCATION_SAMPLER,   /* the same: the end of every pass that a token is picked from */
+		LOCATION_SAMPLER, /* the same: the end of every pass that a token is picked from */
 		LOCATION_TOKEN,
 		LOCATION_MOMENT
 	} kind;
-	int *depth;    /* LOCATION_OPS: [n_ops + 1], where one stands before the op, -1: not before
-			  this one */
+	int *depth; /* LOCATION_OPS: [n_ops + 1], where one stands before the op, -1: not before
+		       this one */
 	struct spot *spots; /* LOCATION_OPS: the same by what was named, in the order of ops */
 	int n_spots;
 	size_t cap_spots;
-	int64_t token; /* LOCATION_TOKEN: the first op of the pass that holds the position */
+	int64_t token;        /* LOCATION_TOKEN: the first op of the pass that holds the position */
 	struct moment moment; /* LOCATION_MOMENT */
 	struct text text;     /* as it is shown, which reads back as the same wherever one stands */
-	struct text note;     /* what else is to be said of it: "line 96 has no op: ..."; or nothing */
+	struct text note; /* what else is to be said of it: "line 96 has no op: ..."; or nothing */
 };
 
 /* Of paths.c: add what a path means, or a module, or an op. */

@@ -211,25 +211,55 @@ void place_say(struct debugger *d)
 	say(d, "\n");
 }
 
-void place_say_output(struct debugger *d, int module)
+static void add_count(struct text *out, int64_t n, const char *what)
 {
-	value_id v = module_output(d->program, module);
+	if (n)
+		text_addf(out, ", %lld %s", (long long)n, what);
+}
+
+void place_add_stats(const struct stats *s, struct text *out)
+{
+	char mean[32], std[32], absmax[32];
+
+	text_addf(out, "mean %s std %s absmax %s", ui_format_number(s->mean, mean, sizeof(mean)),
+		  ui_format_number(s->std, std, sizeof(std)),
+		  ui_format_number(s->absmax, absmax, sizeof(absmax)));
+	add_count(out, s->n_nan, "NaN");
+	add_count(out, s->n_pinf, "+inf");
+	add_count(out, s->n_ninf, "-inf");
+}
+
+/* A value by all its elements, or by what is known of them. */
+static bool add_value(struct debugger *d, value_id v, struct text *out)
+{
 	struct err ignored = { 0 };
 	struct array *a =
 		d->target->source.read(d->target->source.ctx, d->program->values[v].name, &ignored);
-	struct text t = { 0 };
+	struct stats stats;
+	bool has_stats = d->target->class->stats && d->target->class->stats(d->target, v, &stats) &&
+			 (!a || a->numel != stats.numel);
 
-	if (!a)
-		return;
-	text_addf(&t, "%s → ", module_path(d->program, module));
-	if (a->numel > 0) {
+	if (has_stats) {
+		place_add_shape(d, v, out);
+		text_addc(out, ' ');
+		place_add_stats(&stats, out);
+	} else if (a && a->numel > 0) {
 		struct tensor tensor = tensor_make(DTYPE_F32, a->n_dims, a->shape, a->data);
 
-		ui_add_tensor(&t, d->opt.ui, &tensor);
+		ui_add_tensor(out, d->opt.ui, &tensor);
 	}
-	say(d, "%s\n", t.data);
-	text_release(&t);
 	array_release(a);
+	return a || has_stats;
+}
+
+void place_say_output(struct debugger *d, int module)
+{
+	struct text t = { 0 };
+
+	text_addf(&t, "%s → ", module_path(d->program, module));
+	if (add_value(d, module_output(d->program, module), &t))
+		say(d, "%s\n", t.data);
+	text_release(&t);
 }
 
 int debugger_frame(const struct debugger *d)
