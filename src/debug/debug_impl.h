@@ -1,6 +1,7 @@
 /*
  * debug_impl.h -- what the files of src/debug share.
  *
+ *	table.c        the table of commands, and which of them a word is
  *	say.c          what a command says, on its way to the front end
  *	lines.c        lines that wait to be run, and who takes them instead
  *	moment.c       the order of moments: what comes next, what came before, in which module
@@ -16,7 +17,7 @@
  *	breakpoint.c   breakpoints, watchpoints, catchpoints, and whether one is hit
  *	travel.c       time: forward and back until something stops it
  *	cmd_*.c        the commands, a subject a file
- *	command.c      the roof: the table of commands, and a line on its way to one
+ *	command.c      the roof: a line on its way to its command
  *	debugger.c     life
  *
  * A file calls those above it in this list and none below.
@@ -442,7 +443,6 @@ struct debug_command {
 	unsigned flags;
 	const char *args;
 	enum debug_complete complete;
-	debug_fn *run;
 	const char *doc;     /* a sentence, then more of them */
 	const char *example; /* lines that a test runs */
 };
