@@ -17,7 +17,18 @@ static bool has_elements(const struct tensor *t)
 	       t->dtype == DTYPE_F64;
 }
 
-static struct stats measure(const struct tensor *t, int64_t n)
+/* Elements at..at+len as f32: those of an array as they lie, others in `block`. */
+static const float *elements(const struct tensor *t, const struct array *a, int64_t at, int64_t len,
+			     float block[BLOCK])
+{
+	if (a)
+		return a->data + at;
+	for (int64_t i = 0; i < len; i++)
+		block[i] = (float)tensor_get(t, at + i);
+	return block;
+}
+
+static struct stats measure(const struct tensor *t, const struct array *a, int64_t n)
 {
 	struct stats_sum sum;
 	float block[BLOCK];
@@ -26,25 +37,29 @@ static struct stats measure(const struct tensor *t, int64_t n)
 	for (int64_t at = 0; at < n; at += BLOCK) {
 		int64_t len = n - at < BLOCK ? n - at : BLOCK;
 
-		for (int64_t i = 0; i < len; i++)
-			block[i] = (float)tensor_get(t, at + i);
-		stats_sum_add(&sum, block, len, at);
+		stats_sum_add(&sum, elements(t, a, at, len, block), len, at);
 	}
 	return stats_finish(&sum);
 }
 
-static void add_histogram(struct text *out, const struct ui *ui, const struct tensor *t, int64_t n,
-			  const struct stats *s)
+static void add_histogram(struct text *out, const struct ui *ui, const struct tensor *t,
+			  const struct array *a, int64_t n, const struct stats *s)
 {
 	double bins[BINS] = { 0 };
+	float block[BLOCK];
 
 	if (!(s->max > s->min))
 		return;
-	for (int64_t i = 0; i < n; i++) {
-		double x = tensor_get(t, i);
+	for (int64_t at = 0; at < n; at += BLOCK) {
+		int64_t len = n - at < BLOCK ? n - at : BLOCK;
+		const float *x = elements(t, a, at, len, block);
 
-		if (isfinite(x))
-			bins[(int)fmin(BINS - 1, (x - s->min) / (s->max - s->min) * BINS)]++;
+		for (int64_t i = 0; i < len; i++)
+			if (isfinite(x[i])) {
+				int bin = (int)(((double)x[i] - s->min) / (s->max - s->min) * BINS);
+
+				bins[bin < BINS ? bin : BINS - 1]++;
+			}
 	}
 	text_addc(out, ' ');
 	ui_add_spark(out, ui, bins, BINS);
@@ -58,11 +73,11 @@ static void add_count(struct text *out, int64_t n, const char *what)
 		text_addf(out, ", %s %s", ui_format_count(n, number, sizeof(number)), what);
 }
 
-/* `a` is what says the index of the largest; NULL: nobody asks. */
+/* `a` is the array whose elements these are, which says where the largest is; NULL: none. */
 static void add_statistics(struct text *out, const struct ui *ui, const struct tensor *t, int64_t n,
 			   const struct array *a)
 {
-	struct stats s = measure(t, n);
+	struct stats s = measure(t, a, n);
 	char mean[32], std[32], absmax[32], index[128];
 
 	if (isfinite(s.absmax))
@@ -76,7 +91,7 @@ static void add_statistics(struct text *out, const struct ui *ui, const struct t
 	add_count(out, s.n_pinf, "+inf");
 	add_count(out, s.n_ninf, "-inf");
 	if (isfinite(s.absmax))
-		add_histogram(out, ui, t, n, &s);
+		add_histogram(out, ui, t, a, n, &s);
 }
 
 static void add_line(struct text *out, const struct ui *ui, const struct tensor *t,

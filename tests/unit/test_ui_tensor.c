@@ -461,16 +461,17 @@ Test(ui_tensor, anything_is_readable_anywhere, .timeout = 120)
 	for (size_t s = 0; s < sizeof(shapes) / sizeof(shapes[0]); s++) {
 		struct array *a = array_of(shapes[s], "", NULL);
 
-		for (int n = 0; n < 26 * 10; n += 1 + (a->numel > 300) * 6) {
+		for (int n = 0; n < 26 * 4; n += 1 + (a->numel > 300) * 4) {
 			struct ui ui = { .is_terminal = true,
 					 .depth = (enum ui_depth)(n % 4),
-					 .utf8 = n % 3 != 0,
-					 .width = widths[n % 6] };
+					 .utf8 = n % 5 != 0,
+					 .width = widths[n / 4 % 6] };
+			int kind = (7 * n + n / 26) % 26;
 
-			fill(a, n % 26);
-			a->dtype = n % 5 == 0 ? DTYPE_BF16 : n % 5 == 1 ? DTYPE_F16 : DTYPE_F32;
+			fill(a, kind);
+			a->dtype = n % 7 == 0 ? DTYPE_BF16 : n % 7 == 1 ? DTYPE_F16 : DTYPE_F32;
 			snprintf(what, sizeof(what), "[%s] kind %d depth %d width %d", shapes[s],
-				 n % 26, n % 4, ui.width);
+				 kind, n % 4, ui.width);
 			check_all(a, &ui, what);
 		}
 		array_release(a);
