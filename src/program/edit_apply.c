@@ -376,7 +376,8 @@ static int apply_to_head(struct executor *ex, const struct edit *e, const struct
 		put(rows, &p, e->made + at);
 	} else if (e->kind == EDIT_MEAN) {
 		mean = room_for(ex, e, n, err);
-		if (!mean || make_mean(ex, e, rows, &p, position_axis(ex, e->value) - 1, mean, err)) {
+		if (!mean ||
+		    make_mean(ex, e, rows, &p, position_axis(ex, e->value) - 1, mean, err)) {
 			free(mean);
 			return err->code;
 		}

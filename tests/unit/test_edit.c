@@ -70,9 +70,8 @@ static value_id find(const struct fixture *f, const char *name)
 
 static void select_part(struct fixture *f, value_id v, const char *text, struct selection *sel)
 {
-	cr_assert_eq(
-		selection_parse(sel, text, value_axes(&f->model.program.values[v]), &f->err), 0,
-		"%s", f->err.message);
+	cr_assert_eq(selection_parse(sel, text, value_axes(&f->model.program.values[v]), &f->err),
+		     0, "%s", f->err.message);
 }
 
 /* Add an edit of a part; of a copy `from` is another. */
@@ -98,9 +97,9 @@ static float *value_at_end(struct fixture *f, const char *name)
 	struct tensor t;
 	float *x;
 
-	cr_assert_eq(session_goto(&f->s, (struct session_time){ 0, f->model.program.n_ops },
-				  &f->err),
-		     0, "%s", f->err.message);
+	cr_assert_eq(
+		session_goto(&f->s, (struct session_time){ 0, f->model.program.n_ops }, &f->err), 0,
+		"%s", f->err.message);
 	t = executor_tensor(&f->s.executor, v);
 	x = mem_calloc((size_t)tensor_numel(&t), sizeof(*x));
 	cr_assert_eq(executor_fetch(&f->s.executor, v, 0, t.shape[0], x, &f->err), 0, "%s",
@@ -131,8 +130,8 @@ Test(edit_mean, takes_all_positions_of_the_pass_and_changes_the_part)
 		for (int t = 0; t < N; t++)
 			sum += (double)before[t * D + d];
 		for (int t = 0; t < N; t++) {
-			float want = t >= 2 && t < 5 && d >= 3 ? (float)(sum / N)
-							       : before[t * D + d];
+			float want =
+				t >= 2 && t < 5 && d >= 3 ? (float)(sum / N) : before[t * D + d];
 
 			cr_assert_eq(after[t * D + d], want, "[%d, %d]", t, d);
 		}
@@ -263,9 +262,8 @@ Test(edit_copy, reaches_what_comes_of_the_relation)
 	z = value_at_end(&f, ATTN "z");
 	open_fixture(&g);
 	need(add(&g,
-		 (struct edit){ .kind = EDIT_REPLACE,
-				.data = pattern + N * N,
-				.n_data = (int64_t)N * N },
+		 (struct edit){
+			 .kind = EDIT_REPLACE, .data = pattern + N * N, .n_data = (int64_t)N * N },
 		 ATTN "pattern", "[head=2]", NULL),
 	     &g);
 	mixed = value_at_end(&g, ATTN "z");
@@ -342,8 +340,8 @@ struct asked {
 	struct err why;
 };
 
-static int halve(void *ctx, struct executor *ex, const struct edit *e,
-		 const struct edit_part *part, float *x, int64_t n, struct err *err)
+static int halve(void *ctx, struct executor *ex, const struct edit *e, const struct edit_part *part,
+		 float *x, int64_t n, struct err *err)
 {
 	struct asked *a = ctx;
 	float row[4096];
@@ -372,9 +370,7 @@ static void let_go(void *ctx)
 
 static struct edit halving(struct asked *a)
 {
-	return (struct edit){
-		.kind = EDIT_COMPUTE, .compute = halve, .release = let_go, .ctx = a
-	};
+	return (struct edit){ .kind = EDIT_COMPUTE, .compute = halve, .release = let_go, .ctx = a };
 }
 
 /* What a function makes of a part is what a simple edit makes of it. */
@@ -524,9 +520,8 @@ Test(edit_compute, keeps_what_it_works_on_its_callers_where_it_is_refused)
 	open_fixture(&f);
 	cr_expect_eq(add(&f, halving(&a), LAYER "mlp.up_proj.weight", NULL, NULL), ERR_USAGE);
 	cr_expect(strstr(f.err.message, "no op computes it"), "%s", f.err.message);
-	cr_expect_eq(
-		add(&f, (struct edit){ .kind = EDIT_MEAN }, "model.norm.weight", NULL, NULL),
-		ERR_USAGE);
+	cr_expect_eq(add(&f, (struct edit){ .kind = EDIT_MEAN }, "model.norm.weight", NULL, NULL),
+		     ERR_USAGE);
 	cr_expect(strstr(f.err.message, "no positions"), "%s", f.err.message);
 	cr_expect_eq(add(&f, halving(&a), ATTN "z", "[head=9]", NULL), ERR_USAGE);
 	cr_expect_eq(a.released, 0);
