@@ -14,6 +14,7 @@
 #define TORCHLESS_RECORD_H
 
 #include "torchless/generation.h"
+#include "torchless/recipe.h"
 #include "torchless/trace.h"
 
 #define RECORD_TOP    20  /* candidates recorded at a position of the prompt */
@@ -51,8 +52,11 @@ struct record_options {
 	int n_capture;
 	const char *const *zero; /* NAME[SELECTION]: values that become 0 in every run */
 	int n_zero;
-	int64_t budget;          /* the most bytes of dumps; 0: no limit */
-	const char *budget_text; /* how warnings call it; NULL: by its size */
+	const char *const *edits; /* files of edits, see recipe.h: in force in every run */
+	int n_edits;
+	const struct recipe_expressions *expressions; /* of those files; NULL: none is known */
+	int64_t budget;                               /* the most bytes of dumps; 0: no limit */
+	const char *budget_text;                      /* how warnings call it; NULL: by its size */
 	bool stop_on_nan, stop_on_inf;
 	bool redact; /* keep no text and no pieces; then argv must not hold the prompt */
 
@@ -126,6 +130,7 @@ struct recorder {
 	struct value_stop stop;
 	struct capture_policy capture;
 	struct text capture_json;    /* its meaning for the model */
+	struct recipes recipes;      /* opt.edits */
 	struct trace_writer *writer; /* NULL before the file is created and after it is closed */
 	struct trace_totals totals;  /* once it is closed */
 
@@ -149,6 +154,9 @@ struct recorder {
 int recorder_open(struct recorder *r, struct model *m, const struct record_options *o,
 		  struct err *err);
 void recorder_release(struct recorder *r);
+
+/* generation_set_prompt(), and the tokens forced that opt.edits force. */
+int recorder_set_prompt(struct recorder *r, const struct prompt *p, struct err *err);
 
 /* Add the hooks: before the prompt is set, so that the steps of the tokenizer are made. */
 void recorder_listen(struct recorder *r);

@@ -6,6 +6,7 @@
  */
 #include "generate.h"
 
+#include "torchless/recipe.h"
 #include "torchless/utf8.h"
 
 #include <string.h>
@@ -136,16 +137,29 @@ static int open_generation(struct generation *g, struct invocation *in, struct e
 	return r;
 }
 
-int cmd_run(struct invocation *in, struct err *err)
+/* The tokens that --edits forces are forced once the prompt is there. */
+static int set_prompt(struct generation *g, struct invocation *in, const struct recipes *edits,
+		      struct err *err)
 {
 	struct prompt prompt = { 0 };
+	int r = generate_prompt(in, &prompt, err);
+
+	if (r == 0)
+		r = generation_set_prompt(g, &prompt, err);
+	return r ? r : recipes_force(edits, &g->session, err);
+}
+
+int cmd_run(struct invocation *in, struct err *err)
+{
 	struct generation g = { 0 };
+	struct recipes edits = { 0 };
 	int r = open_generation(&g, in, err);
 
 	if (r == 0)
-		r = generate_prompt(in, &prompt, err);
+		r = recipes_open(&edits, &g.session, in->option[OPT_EDITS].list,
+				 in->option[OPT_EDITS].n, NULL, err);
 	if (r == 0)
-		r = generation_set_prompt(&g, &prompt, err);
+		r = set_prompt(&g, in, &edits, err);
 	if (r == 0)
 		generation_warn(&g);
 	if (r == 0)
@@ -155,5 +169,6 @@ int cmd_run(struct invocation *in, struct err *err)
 	if (r == 0 && !option_on(in, OPT_QUIET))
 		print_speed(&g);
 	generation_release(&g);
+	recipes_release(&edits);
 	return r;
 }

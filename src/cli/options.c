@@ -66,6 +66,9 @@ const struct option option_table[OPT_COUNT] = {
 	[OPT_ZERO] = { "zero", "POINT[SEL]", 0, OPTION_LIST, .complete = COMPLETE_POINT,
 		       .help = "set a point, or the part of it that SEL picks, to zero in every "
 			       "pass; may be given several times" },
+	[OPT_EDITS] = { "edits", "FILE.jsonl", 0, OPTION_LIST, .complete = COMPLETE_FILE,
+			.help = "make the edits of a file, a JSON object a line; may be given "
+				"several times" },
 	[OPT_CAPTURE] = { "capture", "PATTERN[@SEL][=KIND]", 0, OPTION_LIST,
 			  .complete = COMPLETE_POINT,
 			  .help = "keep the numbers of the points that PATTERN names, at the "

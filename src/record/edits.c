@@ -1,5 +1,5 @@
 /*
- * edits.c -- the values that a recording sets to zero, from their texts.
+ * edits.c -- what a recording edits: values set to zero, from their texts, and files of edits.
  *
  * They are read once, when the model is there.  The executor's log holds them from then on, and the
  * recording follows the log.
@@ -40,10 +40,18 @@ static int read_zero(struct recorder *r, const char *text, struct err *err)
 	return result < 0 ? err_wrap(err, "--zero %s", text) : 0;
 }
 
-int recorder_add_zeros(struct recorder *r, struct err *err)
+int recorder_add_edits(struct recorder *r, struct err *err)
 {
 	for (int i = 0; i < r->opt.n_zero; i++)
 		if (read_zero(r, r->opt.zero[i], err))
 			return err->code;
-	return 0;
+	return recipes_open(&r->recipes, &r->generation.session, r->opt.edits, r->opt.n_edits,
+			    r->opt.expressions, err);
+}
+
+int recorder_set_prompt(struct recorder *r, const struct prompt *p, struct err *err)
+{
+	if (generation_set_prompt(&r->generation, p, err))
+		return err->code;
+	return recipes_force(&r->recipes, &r->generation.session, err);
 }

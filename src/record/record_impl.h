@@ -13,10 +13,22 @@
 struct trace_options recorder_trace_options(const struct recorder *r);
 void recorder_describe_model(struct recorder *r, struct trace_model *m);
 
-/* ---- edits.c: what is zeroed --------------------------------------------------------------- */
+/* ---- numbers.c: from elsewhere --------------------------------------------------------------- */
 
-/* Put opt.zero in force; ERR_USAGE says which is wrong. */
-int recorder_add_zeros(struct recorder *r, struct err *err);
+/* edit_replace_by() of value `v`; ex NULL: before there is an executor. */
+int numbers_replace(struct edit *e, const struct value *v, const struct executor *ex,
+		    const struct array *numbers, struct err *err);
+
+/*
+ * The shape of an edit's data into shape[], its single indices left out; returns how many sizes.
+ * Where more than one is not known it is one for all numbers.
+ */
+int numbers_shape(const struct edit *e, const struct executor *ex, int64_t *shape);
+
+/* ---- edits.c: what is edited --------------------------------------------------------------- */
+
+/* Put opt.zero and opt.edits in force; the sentence says which is wrong. */
+int recorder_add_edits(struct recorder *r, struct err *err);
 
 /* ---- stop.c: at the first value that holds NaN or infinity --------------------------------- */
 

@@ -362,7 +362,7 @@ int recorder_open(struct recorder *r, struct model *m, const struct record_optio
 			return err->code;
 	if (generation_init(&r->generation, m, &o->generation, err) ||
 	    capture_policy_describe(&r->capture, &m->program, &r->capture_json, err) ||
-	    recorder_add_zeros(r, err))
+	    recorder_add_edits(r, err))
 		return err->code;
 	profile_init(&r->profile, &r->generation.session, &r->progress);
 	r->profile.caller = &r->opt.generation.caller;
@@ -385,6 +385,7 @@ void recorder_release(struct recorder *r)
 
 	trace_writer_close(r->writer, &ignored);
 	generation_release(&r->generation);
+	recipes_release(&r->recipes);
 	profile_release(&r->profile);
 	capture_policy_release(&r->capture);
 	text_release(&r->capture_json);

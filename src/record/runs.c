@@ -57,7 +57,7 @@ static int set_prompt(struct record_runs *runs, int64_t i, struct err *err)
 	if (!p->prompt.text.data && g->opt.chat)
 		result = err_set(err, ERR_USAGE, "--chat wraps text, and this line has ids");
 	else
-		result = generation_set_prompt(g, &p->prompt, err);
+		result = recorder_set_prompt(runs->recorder, &p->prompt, err);
 	if (result && err->code != ERR_INTERRUPTED)
 		err_wrap(err, "%s:%lld", runs->prompts->file, (long long)p->line);
 	return result;
@@ -155,17 +155,35 @@ static void add_number(struct record_runs *runs, const char *name, double x)
 	add_setting(runs, name, &t);
 }
 
+static void add_list(struct text *t, const char *const *words, int n)
+{
+	text_addc(t, '[');
+	for (int i = 0; i < n; i++) {
+		text_adds(t, i ? ", " : "");
+		text_add_json(t, words[i], strlen(words[i]));
+	}
+	text_addc(t, ']');
+}
+
 static void add_words(struct record_runs *runs, const char *name, const char *const *words, int n)
 {
 	struct text t = { 0 };
 
-	text_addc(&t, '[');
-	for (int i = 0; i < n; i++) {
-		text_adds(&t, i ? ", " : "");
-		text_add_json(&t, words[i], strlen(words[i]));
-	}
-	text_addc(&t, ']');
+	add_list(&t, words, n);
 	add_setting(runs, name, &t);
+}
+
+/* What is zeroed; behind it, where there are files of edits, what they say. */
+static void add_edits(struct record_runs *runs)
+{
+	const struct recorder *r = runs->recorder;
+	struct text t = { 0 };
+
+	add_list(&t, r->opt.zero, r->opt.n_zero);
+	for (int i = 0; i < r->recipes.n; i++)
+		text_addf(&t, " --edits of hash %016llx",
+			  (unsigned long long)r->recipes.items[i].hash);
+	add_setting(runs, "--zero", &t);
 }
 
 static void add_word(struct record_runs *runs, const char *name, const char *word)
@@ -205,7 +223,7 @@ static void describe_settings(struct record_runs *runs)
 	add_word(runs, "--logits", s->all_logits ? "all" : "last");
 	add_word(runs, "--chat", g->opt.chat ? "on" : "off");
 	add_word(runs, "--redact", o->redact ? "on" : "off");
-	add_words(runs, "--zero", o->zero, o->n_zero);
+	add_edits(runs);
 	add_words(runs, "--capture", o->capture, o->n_capture);
 	add_number(runs, "--budget", (double)o->budget);
 	add_word(runs, "kernels", g->session.executor.opt.kernels->isa);
@@ -254,7 +272,7 @@ static int record_one(struct record_runs *runs, int64_t i, struct err *err)
 	const struct record_prompt *p = &runs->prompts->items[i];
 	struct recorder *r = runs->recorder;
 	const struct session *s = &r->generation.session;
-	int result = generation_set_prompt(&r->generation, &p->prompt, err);
+	int result = recorder_set_prompt(r, &p->prompt, err);
 
 	if (result == 0)
 		result = recorder_run(r, p, err);

@@ -64,7 +64,7 @@ static int trace_one(struct trace_command *c, struct err *err)
 		result = generate_prompt(c->in, &p.prompt, err);
 	if (result == 0) {
 		recorder_listen(r);
-		result = generation_set_prompt(&r->generation, &p.prompt, err);
+		result = recorder_set_prompt(r, &p.prompt, err);
 	}
 	if (result == 0)
 		result = record_one(c, &p, err);

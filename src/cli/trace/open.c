@@ -28,6 +28,8 @@ static struct record_options record_options(struct trace_command *c)
 		.n_capture = in->option[OPT_CAPTURE].n,
 		.zero = in->option[OPT_ZERO].list,
 		.n_zero = in->option[OPT_ZERO].n,
+		.edits = in->option[OPT_EDITS].list,
+		.n_edits = in->option[OPT_EDITS].n,
 		.budget = option_int(in, OPT_BUDGET, 0),
 		.budget_text = option_text(in, OPT_BUDGET, NULL),
 		.stop_on_nan = stops && on_nan,
