@@ -211,6 +211,7 @@ struct debugger {
 
 	struct breakpoints *breakpoints; /* breakpoint.c */
 	struct trail *trail;             /* cmd_time.c: where one has been, bookmarks */
+	struct names *names;             /* names.c: names that were resolved */
 	struct values *values;           /* cmd_print.c: $1, $2, …, displays */
 	struct changes *changes;         /* cmd_edit.c: edits, hooks, branches, baselines */
 	struct questions *questions;     /* cmd_sql.c: the recording so far */
@@ -300,6 +301,21 @@ value_id module_output(const struct program *p, int module);
  * with the candidates.
  */
 int name_resolve(struct debugger *d, const char *path, value_id *v, struct err *err);
+
+/*
+ * What `in` and `out` mean: the inputs of the module just left or selected, of the one at whose
+ * entry one stands, of the module or op that comes next (of an op the weights last); into out[n],
+ * how many.  The output of the module just left, or of the op that ran last; -1: none in this pass.
+ * Both go by target->now, left_module and frames_up.
+ */
+int name_inputs(const struct debugger *d, value_id *out, int n);
+value_id name_output(const struct debugger *d);
+
+/* ERR_USAGE: the value was not computed yet, and how one gets behind the op that does. */
+int name_missing(const struct debugger *d, value_id v, struct err *err);
+
+struct names *names_new(void);
+void names_free(struct names *n); /* NULL is fine */
 
 /*
  * Evaluate an expression as of now.  An error is told with the line and a caret below the place.

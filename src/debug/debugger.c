@@ -20,6 +20,7 @@ struct debugger *debugger_new(struct model *m, const struct debugger_options *o,
 	d->target = o->recording ? recorded_new(&d->opt, err) : live_new(m, &d->opt, err);
 	d->breakpoints = breakpoints_new();
 	d->trail = trail_new();
+	d->names = names_new();
 	if (!d->target) {
 		debugger_free(d);
 		return NULL;
@@ -34,6 +35,7 @@ void debugger_free(struct debugger *d)
 		return;
 	breakpoints_free(d->breakpoints);
 	trail_free(d->trail);
+	names_free(d->names);
 	if (d->target)
 		d->target->class->free(d->target);
 	lines_free(d->queue);
