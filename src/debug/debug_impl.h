@@ -14,7 +14,8 @@
  *	names.c        what a name means at a stop: the names of expressions
  *	paths.c        which modules and points a path means
  *	location.c     "layers.*.mlp", "token 5", "mistral.c:104": where a breakpoint lies
- *	breakpoint.c   breakpoints, watchpoints, catchpoints, and whether one is hit
+ *	condition.c, breakpoint.c, break_*.c, watch.c, catch.c, survey.c
+ *	               breakpoints, watchpoints, catchpoints, and whether one is hit: break_impl.h
  *	travel.c       time: forward and back until something stops it
  *	cmd_*.c        the commands, a subject a file
  *	command.c      the roof: a line on its way to its command
@@ -218,6 +219,9 @@ struct debugger {
 
 	struct line_queue *queue; /* lines.c */
 	struct text last_typed;   /* what an empty line repeats; "": nothing */
+
+	/* Whether a question in SQL is answered by a number that is not 0; NULL: nobody answers. */
+	int (*sql_truth)(struct debugger *d, const char *sql, bool *truth, struct err *err);
 };
 
 /* The module `.` means. */
@@ -382,10 +386,13 @@ void breakpoints_free(struct breakpoints *b); /* NULL is fine */
 void breakpoints_mark(struct debugger *d, struct stopper *s);
 
 /*
- * One arrived at a moment, going forward: 1 when something stops here (its depth is set, and why
- * was said), 0, or ERR_*.  at_goal: one stops here anyway, so conditions are not asked.
+ * Around a way forward: it begins, and one stands again.  One that is on its way asks at every
+ * moment that was marked: 1 when something stops here (its depth is set, and why was said), 0, or
+ * ERR_*.  at_goal: one stops here anyway, so conditions are not asked.
  */
+void breakpoints_depart(struct debugger *d);
 int breakpoints_ask(struct debugger *d, struct moment *at, bool at_goal, struct err *err);
+void breakpoints_arrive(struct debugger *d);
 
 /*
  * The same on a way back, in which nothing runs.  turn: it begins, at target->now.  ask_back: the
@@ -396,8 +403,26 @@ int breakpoints_ask(struct debugger *d, struct moment *at, bool at_goal, struct 
 void breakpoints_turn(struct debugger *d);
 int breakpoints_ask_back(struct debugger *d, struct moment *at, struct err *err);
 
+/*
+ * Of the stop on the way just made: the module it is behind of, which `.` means (-1), and whether
+ * its commands begin with `silent`, so that nothing is said.  Then, when all was said: queue its
+ * commands, and tell of a condition that failed, which in a script is a failure.
+ */
+int breakpoints_left_module(const struct debugger *d);
+bool breakpoints_are_silent(const struct debugger *d);
+int breakpoints_end(struct debugger *d, struct err *err);
+
+/*
+ * Before a way forward or back: what is not known of the hits that ignore counts count, because
+ * one went straight to where one stands, is found out.
+ */
+int breakpoints_ready(struct debugger *d, struct err *err);
+
 /* An edit changed what happens from `at` on: forget what is remembered of it. */
 void breakpoints_forget(struct debugger *d, const struct moment *at);
+
+/* The number that was given last, $bpnum; 0: none. */
+int breakpoints_last(const struct debugger *d);
 
 /* ---- time ---------------------------------------------------------------------------------- */
 

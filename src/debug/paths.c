@@ -158,7 +158,9 @@ static void add_plain(const char *path, struct text *out)
 {
 	for (const char *s = path; *s; s++) {
 		size_t len = strcspn(s, "]");
-		bool is_part = *s == '[' && s > path && isalnum((unsigned char)s[-1]) && s[len];
+		bool is_layer = s == path + 1 && *path == 'L'; /* "L[4-7].mlp" */
+		bool is_part = *s == '[' && s > path && isalnum((unsigned char)s[-1]) &&
+			       !is_layer && s[len];
 
 		if (!is_part) {
 			text_addc(out, *s);
@@ -336,7 +338,7 @@ static int found_nothing(const struct program *p, const char *said, const char *
 
 /* ---- all of it ----------------------------------------------------------------------------- */
 
-/* "." and ".mlp": 0 found, ERR_USAGE, -1 is for neither. */
+/* "." and ".mlp". */
 static int match_here(struct search *s, const char *path, struct err *err)
 {
 	int here = debugger_here(s->d);
@@ -352,7 +354,8 @@ static int match_here(struct search *s, const char *path, struct err *err)
 		       *name ? name : s->p->modules[here].type);
 }
 
-static int match_all(struct search *s, const char *plain, const char *full, struct err *err)
+static int match_all(struct search *s, const char *said, const char *plain, const char *full,
+		     struct err *err)
 {
 	bool is_glob = strpbrk(plain, "*?[") != NULL;
 	int n = match_modules(s, plain, path_matches);
@@ -369,7 +372,7 @@ static int match_all(struct search *s, const char *plain, const char *full, stru
 		n = match_end(s, full, err);
 	if (n < 0)
 		return n;
-	return n > 0 ? 0 : found_nothing(s->p, plain, full, err);
+	return n > 0 ? 0 : found_nothing(s->p, said, full, err);
 }
 
 int paths_find(struct debugger *d, const char *path, struct location *l, struct err *err)
@@ -388,7 +391,7 @@ int paths_find(struct debugger *d, const char *path, struct location *l, struct 
 	}
 	add_plain(path, &plain);
 	add_long(plain.data ? plain.data : "", &full);
-	r = match_all(&s, plain.data, full.data, err);
+	r = match_all(&s, path, plain.data, full.data, err);
 	text_release(&plain);
 	text_release(&full);
 	return r;

@@ -20,9 +20,10 @@ static void stand(struct debugger *d, int left_module)
 {
 	d->left_module = left_module;
 	d->frames_up = 0;
-	if (left_module >= 0)
+	if (left_module >= 0 && !breakpoints_are_silent(d))
 		place_say_output(d, left_module);
-	place_say(d);
+	if (!breakpoints_are_silent(d))
+		place_say(d);
 	trail_add(d->trail, &d->target->now);
 }
 
@@ -144,14 +145,18 @@ int travel_forward(struct debugger *d, const struct destination *to, struct err 
 		return 0;
 	}
 	j.has_departed = d->target->has_begun;
+	if (breakpoints_ready(d, err))
+		return err->code;
+	breakpoints_depart(d);
 	r = run(&j, err);
 	if (r < 0)
 		return r;
+	breakpoints_arrive(d);
 	if (r == TARGET_INTERRUPTED)
 		say(d, "Interrupted.\n");
 	d->has_stopped = r == TARGET_INTERRUPTED || (r == TARGET_STOPPED && !j.arrived);
-	stand(d, j.arrived && to->leaves ? to->left_module : -1);
-	return 0;
+	stand(d, j.arrived && to->leaves ? to->left_module : breakpoints_left_module(d));
+	return breakpoints_end(d, err);
 }
 
 /* ---- to a moment --------------------------------------------------------------------------- */
@@ -175,6 +180,7 @@ int travel_to(struct debugger *d, const struct moment *to, struct err *err)
 	int r;
 
 	d->has_stopped = false;
+	breakpoints_depart(d);
 	r = go(d, to, err);
 	if (r < 0)
 		return r;
@@ -270,8 +276,8 @@ static int arrive_back(struct debugger *d, int why, struct moment *stop,
 	d->has_stopped = why != 0;
 	if (moment_compare(stop, &d->target->now) != 0 && go(d, stop, err))
 		return err->code;
-	stand(d, -1);
-	return 0;
+	stand(d, breakpoints_left_module(d));
+	return breakpoints_end(d, err);
 }
 
 int travel_back(struct debugger *d, const struct destination *to, struct err *err)
@@ -280,6 +286,8 @@ int travel_back(struct debugger *d, const struct destination *to, struct err *er
 	struct moment stop;
 	int r;
 
+	if (breakpoints_ready(d, err))
+		return err->code;
 	s.ops = mem_calloc((size_t)d->program->n_ops + 1, 1);
 	breakpoints_mark(d, &s);
 	breakpoints_turn(d);
