@@ -167,6 +167,7 @@ typedef int array_fn(struct array_value *args, int n, struct array_value *result
  * into, and the kind in which the function gets it:
  *
  *	t  a tensor; h  one of which only the head is looked at (data may be NULL)
+ *	e  a tensor, whose elements are looked at one by one, or a number as it is
  *	i  a number cut to a whole one; r  a number
  *	n  an index: a whole number, or the text of what is none, for the sentence
  *	x  an axis: a whole number, or a name

@@ -120,6 +120,28 @@ COMPARISON(cos, pair_cosine)
 COMPARISON(nmse, pair_nmse)
 COMPARISON(maxabs, pair_max_abs)
 
+/* By the names of trace_diff's columns. */
+int array_fn_diff(struct array_value *args, int n, struct array_value *result, struct err *err)
+{
+	const struct array *a = args[0].array, *b = args[1].array;
+	struct pair_sums sums = { .max_at = -1 };
+	struct text out = { 0 };
+	char index[96];
+
+	(void)n;
+	if (same_shape(a, b, err))
+		return err->code;
+	pair_add(&sums, a->data, b->data, a->numel, 0);
+	text_adds(&out, "{\"nmse\":");
+	json_number(&out, pair_nmse(&sums));
+	text_adds(&out, ",\"cosine\":");
+	json_number(&out, pair_cosine(&sums));
+	text_adds(&out, ",\"max_abs\":");
+	json_number(&out, sums.max_abs);
+	text_addf(&out, ",\"max_at\":\"%s\"}", array_index(a, sums.max_at, index, sizeof(index)));
+	return result_text(result, &out);
+}
+
 /* Σ p ln(p/q); +inf where q excludes what p allows, NaN when one is no distribution. */
 static double kl(const float *p, const float *q, int64_t n)
 {

@@ -1,6 +1,6 @@
 /*
  * functions.c -- the one table of functions over arrays; they stand beside what they are made of,
- * in elements.c, reduce.c, compare.c, topk.c and render.c.
+ * in elements.c, map.c, reduce.c, order.c, compare.c, topk.c and render.c.
  */
 #include "functions.h"
 

@@ -66,6 +66,7 @@ STATISTIC(min)
 STATISTIC(max)
 STATISTIC(l2)
 STATISTIC(absmax)
+#define of_norm of_l2
 
 static double of_sum(const float *x, int64_t n, int64_t base)
 {
@@ -75,13 +76,72 @@ static double of_sum(const float *x, int64_t n, int64_t base)
 	return s.mean * (double)(n - s.n_nan - s.n_pinf - s.n_ninf);
 }
 
-/* The index of the first largest; a NaN is never it. */
+static double of_absmean(const float *x, int64_t n, int64_t base)
+{
+	double sum = 0;
+	int64_t i, finite = 0;
+
+	(void)base;
+	for (i = 0; i < n; i++) {
+		sum += isfinite(x[i]) ? fabs((double)x[i]) : 0;
+		finite += isfinite(x[i]) != 0;
+	}
+	return finite ? sum / (double)finite : NAN;
+}
+
+static double of_nan(const float *x, int64_t n, int64_t base)
+{
+	(void)base;
+	return (double)stats_of(x, n).n_nan;
+}
+
+static double of_inf(const float *x, int64_t n, int64_t base)
+{
+	struct stats s = stats_of(x, n);
+
+	(void)base;
+	return (double)(s.n_pinf + s.n_ninf);
+}
+
+/* A NaN is not 0. */
+static double of_count(const float *x, int64_t n, int64_t base)
+{
+	int64_t i, count = 0;
+
+	(void)base;
+	for (i = 0; i < n; i++)
+		count += x[i] != 0;
+	return (double)count;
+}
+
+static double of_any(const float *x, int64_t n, int64_t base)
+{
+	return of_count(x, n, base) > 0;
+}
+
+static double of_all(const float *x, int64_t n, int64_t base)
+{
+	return of_count(x, n, base) == (double)n;
+}
+
+/* The index of the first largest, or smallest; a NaN is never it. */
 static double of_argmax(const float *x, int64_t n, int64_t base)
 {
 	int64_t i, best = -1;
 
 	for (i = 0; i < n; i++) {
 		if (!isnan(x[i]) && (best < 0 || x[i] > x[best]))
+			best = i;
+	}
+	return best < 0 ? NAN : (double)(base + best);
+}
+
+static double of_argmin(const float *x, int64_t n, int64_t base)
+{
+	int64_t i, best = -1;
+
+	for (i = 0; i < n; i++) {
+		if (!isnan(x[i]) && (best < 0 || x[i] < x[best]))
 			best = i;
 	}
 	return best < 0 ? NAN : (double)(base + best);
@@ -116,22 +176,40 @@ REDUCTION(min, false)
 REDUCTION(max, false)
 REDUCTION(l2, false)
 REDUCTION(absmax, false)
+REDUCTION(norm, false)
+REDUCTION(absmean, false)
 REDUCTION(sum, false)
 REDUCTION(entropy, true)
 
-/* Over all elements the index is a whole number, which a REAL column would not say. */
-int array_fn_argmax(struct array_value *args, int n, struct array_value *result, struct err *err)
+/* Over all elements an index or a count is a whole number, which a REAL column would not say. */
+static int reduce_to_whole(struct array_value *args, int n, reduce_fn *fn,
+			   struct array_value *result, struct err *err)
 {
 	const struct array *a = args[0].array;
-	double at;
+	double x;
 
 	if (n > 1)
-		return reduce(args, n, false, of_argmax, result, err);
-	at = of_argmax(a->data, a->numel, a->n_dims == 1 ? a->base[0] : 0);
-	if (!isnan(at))
-		*result = (struct array_value){ .kind = ARRAY_WHOLE, .whole = (int64_t)at };
+		return reduce(args, n, false, fn, result, err);
+	x = fn(a->data, a->numel, a->n_dims == 1 ? a->base[0] : 0);
+	if (!isnan(x))
+		*result = (struct array_value){ .kind = ARRAY_WHOLE, .whole = (int64_t)x };
 	return 0;
 }
+
+#define WHOLE(name)                                                                                \
+	int array_fn_##name(struct array_value *args, int n, struct array_value *result,           \
+			    struct err *err)                                                       \
+	{                                                                                          \
+		return reduce_to_whole(args, n, of_##name, result, err);                           \
+	}
+
+WHOLE(nan)
+WHOLE(inf)
+WHOLE(count)
+WHOLE(any)
+WHOLE(all)
+WHOLE(argmax)
+WHOLE(argmin)
 
 /* Softmax of n elements that are `step` apart; f64, the largest taken off first. */
 static void softmax(const float *x, float *out, int64_t n, int64_t step)

@@ -1,5 +1,5 @@
 /*
- * render.c -- an array as text: JSON, a histogram, a line of bars.
+ * render.c -- an array as text: JSON, a histogram, a line of bars, a line of statistics.
  */
 #include "functions.h"
 
@@ -185,5 +185,58 @@ int array_fn_spark(struct array_value *args, int n, struct array_value *result, 
 		means[i] = stats_of(a->data + from, to - from).mean;
 	}
 	add_bars(&out, means, width);
+	return result_text(result, &out);
+}
+
+/* ---- a line of statistics ------------------------------------------------------------------ */
+
+#define STATS_BINS 8
+
+static void add_extent(struct text *out, const struct array *a, const struct stats *s)
+{
+	char index[96];
+
+	text_addf(out, " min %.4g max %.4g mean %.4g std %.4g l2 %.4g absmax %.4g", s->min, s->max,
+		  s->mean, s->std, s->l2, s->absmax);
+	array_index(a, s->absmax_at, index, sizeof(index));
+	text_addf(out, index[0] ? " at %s" : "%s", index);
+}
+
+static void add_spread(struct text *out, const struct array *a, const struct stats *s)
+{
+	struct histogram h = { .lo = s->min, .hi = s->max, .n_bins = STATS_BINS };
+	int64_t counts[STATS_BINS] = { 0 };
+	double bars[STATS_BINS];
+
+	h.counts = counts;
+	count(&h, a->data, a->numel);
+	for (int i = 0; i < STATS_BINS; i++)
+		bars[i] = (double)counts[i];
+	text_addc(out, ' ');
+	add_bars(out, bars, STATS_BINS);
+}
+
+int array_fn_stats(struct array_value *args, int n, struct array_value *result, struct err *err)
+{
+	const struct array *a = args[0].array;
+	struct stats s = stats_of(a->data, a->numel);
+	const struct {
+		int64_t n;
+		const char *what;
+	} odd[] = { { s.n_nan, "NaN" }, { s.n_pinf, "+inf" }, { s.n_ninf, "-inf" } };
+	struct text out = { 0 };
+
+	(void)n, (void)err;
+	text_addf(&out, "%s[", dtype_table[a->dtype].name);
+	for (int i = 0; i < a->n_dims; i++)
+		text_addf(&out, "%s%lld", i ? "," : "", (long long)a->shape[i]);
+	text_addc(&out, ']');
+	if (isfinite(s.absmax))
+		add_extent(&out, a, &s);
+	for (int i = 0; i < 3; i++)
+		if (odd[i].n)
+			text_addf(&out, ", %lld %s", (long long)odd[i].n, odd[i].what);
+	if (s.max > s.min && isfinite(s.max - s.min))
+		add_spread(&out, a, &s);
 	return result_text(result, &out);
 }

@@ -40,7 +40,7 @@ static int set_argument(struct inspect *in, char param, struct array_value *v, s
 		     (param == 'n' && sqlite3_value_numeric_type(arg) == SQLITE_INTEGER) ||
 		     (param == 'x' && sqlite3_value_type(arg) == SQLITE_INTEGER);
 
-	if (param == 't')
+	if (param == 't' || param == 'e') /* a number is the id of a value */
 		return set_array(in, v, arg, err);
 	if (param == 'h')
 		return set_head(in, v, arg, err);

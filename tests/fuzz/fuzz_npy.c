@@ -54,13 +54,13 @@ static struct array_value value_for(char letter, bool other, const struct argume
 {
 	struct array_value v = { .kind = ARRAY_WHOLE, .whole = a->number };
 
-	if (letter == 't' || letter == 'h') {
+	if (letter == 't' || letter == 'h' || (letter == 'e' && !other)) {
 		v.kind = ARRAY_TENSOR;
 		v.array = array_ref(a->array);
 	} else if (letter == 's' || ((letter == 'x' || letter == 'n') && other)) {
 		v.kind = ARRAY_TEXT;
 		text_adds(&v.text, a->text);
-	} else if (letter == 'r') {
+	} else if (letter == 'r' || letter == 'e') {
 		v.kind = ARRAY_REAL;
 		v.real = other ? strtod(a->text, NULL) : (double)a->number;
 	}

@@ -169,7 +169,13 @@ def softmax(x, axis):
 REDUCTIONS = {"t_mean": finite(np.ma.mean), "t_std": finite(np.ma.std), "t_min": finite(np.ma.min),
               "t_max": finite(np.ma.max), "t_sum": finite(np.ma.sum),
               "t_l2": finite(lambda x, axis: np.ma.sqrt((x * x).sum(axis))),
+              "t_norm": finite(lambda x, axis: np.ma.sqrt((x * x).sum(axis))),
+              "t_absmean": finite(lambda x, axis: np.ma.abs(x).mean(axis)),
               "t_absmax": finite(lambda x, axis: np.ma.abs(x).max(axis))}
+COUNTS = {"t_nan": lambda x, axis: np.isnan(x).sum(axis), "t_inf": lambda x, axis: np.isinf(x).sum(axis),
+          "t_count": np.count_nonzero, "t_any": lambda x, axis: np.any(x, axis).astype(int),
+          "t_all": lambda x, axis: np.all(x, axis).astype(int)}
+MAPS = {"t_abs": np.abs, "t_sqrt": np.sqrt, "t_exp": np.exp, "t_log": np.log}
 
 
 def first_position(name, axes, axis):
@@ -211,6 +217,36 @@ class Scalars(unittest.TestCase):
         for function, of in REDUCTIONS.items():
             with self.subTest(function):
                 self.over_axes(function, of)
+
+    def test_counts_are_numpys(self):
+        """All elements and every axis; what is not finite counts."""
+        for function, of in COUNTS.items():
+            with self.subTest(function):
+                self.over_axes(function, of)
+
+    def test_elements_are_numpys(self):
+        """One by one."""
+        for function, of in MAPS.items():
+            with self.subTest(function), np.errstate(all="ignore"):
+                self.same([(f"{function}({sql})", of(x.astype("<f4"))) for sql, x, _ in tensors() if x is not None])
+
+    def test_orders_are_numpys(self):
+        """Sorted along each axis, NaN last; axes reversed."""
+        self.over_axes("t_sort", np.sort, whole=False)
+        self.same([(f"t_sort({sql})", np.sort(x)) for sql, x, _ in tensors() if x is not None])
+        self.same([(f"t_transpose({sql})", x.T) for sql, x, _ in tensors() if x is not None])
+
+    def test_argmin_counts_positions(self):
+        """As argmax of the negative."""
+        cases = []
+        for sql, x, axes in tensors():
+            if x is None or np.isnan(x).any():
+                continue
+            if x.ndim > 1:
+                cases.append((f"t_argmin({sql})", float(arg_max(-x.astype(float).reshape(-1), 0))))
+            for i in range(x.ndim):
+                cases.append((f"t_argmin({sql}, {i})", arg_max(-x.astype(float), i) + first_position(sql, axes, i)))
+        self.same(cases)
 
     def test_argmax_counts_positions(self):
         """A flat index over all, an absolute one along an axis of positions."""
@@ -321,6 +357,28 @@ class Texts(unittest.TestCase):
         self.assertEqual(a["counts"], np.histogram(x, 20)[0].tolist())
         self.assertEqual(b["counts"], np.histogram(x, 7, (-.5, 1))[0].tolist())
         self.assertEqual((b["below"], b["above"]), ((x < -.5).sum(), (x > 1).sum()))
+
+    def test_differences_are_numpys(self):
+        """The numbers of trace_diff, and where the largest difference is."""
+        a, b = (dumps[f"model.layers.{i}:out", 0].astype(np.float64) for i in (1, 2))
+        (row,) = rows("SELECT t_diff('L1.resid_post', 'L2.resid_post') d")
+        got = json.loads(row["d"])
+        self.assertAlmostEqual(got["nmse"], ((b - a) ** 2).sum() / (a * a).sum(), 7)
+        self.assertAlmostEqual(got["cosine"], (a * b).sum() / np.linalg.norm(a) / np.linalg.norm(b), 7)
+        at = np.unravel_index(np.abs(a - b).argmax(), a.shape)
+        self.assertEqual(got["max_at"], ",".join(map(str, at)))
+        self.assertAlmostEqual(got["max_abs"], abs(a - b)[at], 6)
+
+    def test_statistics_are_numpys(self):
+        """A line of them, and what is not finite."""
+        x = np.array([[np.nan, np.inf, -np.inf], [0, 3, -4]], "<f4")
+        (row,) = rows(f"SELECT t_stats({blob(x)}) s, t_stats({blob(x[0])}) none")
+        self.assertEqual(row["s"], "f32[2,3] min -4 max 3 mean -0.3333 std 2.867 l2 5 absmax 4 at 1,2, 1 NaN, 1 +inf, "
+                         "1 -inf \u2588\u2581\u2581\u2581\u2588\u2581\u2581\u2588")
+        self.assertEqual(row["none"], "f32[3], 1 NaN, 1 +inf, 1 -inf")
+        x = dumps[POINTS["L1.resid_post"][0], 0]
+        (row,) = rows("SELECT t_stats('L1.resid_post') s")
+        self.assertTrue(row["s"].startswith(f"f32[{x.shape[0]},{x.shape[1]}] min {x.min():.4g} max {x.max():.4g} "), row)
 
     def test_json_is_the_array(self):
         """Digits enough to read the same f32 again."""

@@ -165,6 +165,17 @@ Test(array, reduces)
 	GIVES("3 7 11", "max", NULL, -1, false);
 	GIVES("7 7 7 7", "argmax", "pos", NONE, false);
 	GIVES("3 3 3", "argmax", NULL, 1, false);
+	GIVES("22.4944", "norm", NULL, NONE, false);
+	GIVES("5.5", "absmean", NULL, NONE, false);
+	GIVES("0", "nan", NULL, NONE, false);
+	GIVES("0 0 0 0", "inf", "pos", NONE, false);
+	GIVES("11", "count", NULL, NONE, false);
+	GIVES("2 3 3 3", "count", "pos", NONE, false);
+	GIVES("1", "any", NULL, NONE, false);
+	GIVES("0", "all", NULL, NONE, false);
+	GIVES("0 1 1", "all", "d_model", NONE, false);
+	GIVES("0", "argmin", NULL, NONE, false);
+	GIVES("5 5 5 5", "argmin", "pos", NONE, false);
 	GIVES("", "mean", "head", NONE, false);
 	cr_expect(!strcmp(err.message, "'head' is no axis of x, which has [pos,d_model]"), "%s",
 		  err.message);
@@ -188,8 +199,48 @@ Test(array, keeps_the_axes_that_are_left)
 	array_value_release(&args[0]);
 }
 
+Test(array, maps_and_orders)
+{
+	GIVES("0 1 2 3 4 5 6 7 8 9 10 11", "abs", NULL, NONE, false);
+	GIVES("0 4 8 1 5 9 2 6 10 3 7 11", "transpose", NULL, NONE, false);
+	GIVES("0 1 2 3 4 5 6 7 8 9 10 11", "sort", "pos", NONE, false);
+}
+
+Test(array, reverses_axes_with_their_names)
+{
+	struct array_value arg = { .kind = ARRAY_TENSOR, .array = counting() }, result = { 0 };
+
+	cr_assert(array_function_find("transpose")->call(&arg, 1, &result, &err) == 0);
+	cr_expect(!strcmp(result.array->axes, "d_model,pos") && result.array->base[1] == 5);
+	array_value_release(&result);
+	array_value_release(&arg);
+}
+
+/* Many of them, with NaN and infinities among them. */
+Test(array, sorts_as_qsort_does)
+{
+	enum { N = 1000 };
+	struct array_value arg = { .kind = ARRAY_TENSOR }, result = { 0 };
+	int n_nan = 0;
+
+	arg.array = array_new(1, (int64_t[]){ N }, &err);
+	for (int i = 0; i < N; i++)
+		arg.array->data[i] = i % 50 == 3 ? NAN
+				     : i == 77   ? -INFINITY
+						 : (float)(i * 7919 % 331);
+	cr_assert(array_function_find("sort")->call(&arg, 1, &result, &err) == 0);
+	for (int i = 0; i < N; i++)
+		n_nan += isnan(result.array->data[i]);
+	cr_expect(n_nan == N / 50 && isinf(result.array->data[0]));
+	for (int i = 1; i < N - n_nan; i++)
+		cr_expect(result.array->data[i - 1] <= result.array->data[i]);
+	array_value_release(&result);
+	array_value_release(&arg);
+}
+
 Test(array, compares)
 {
+	GIVES("{\"nmse\":0,\"cosine\":1,\"max_abs\":0,\"max_at\":\"\"}", "diff", NULL, NONE, true);
 	GIVES("506", "dot", NULL, NONE, true);
 	GIVES("1", "cos", NULL, NONE, true);
 	GIVES("0", "nmse", NULL, NONE, true);
@@ -205,6 +256,8 @@ Test(array, shows)
 	GIVES("", "topk", NULL, 0, false);
 	cr_expect(!strcmp(err.message, "k is 0: expected 1 or more"));
 	GIVES("[[0,1,2,3],[4,5,6,7],[8,9,10,11]]", "json", NULL, NONE, false);
+	GIVES("f32[3,4] min 0 max 11 mean 5.5 std 3.452 l2 22.49 absmax 11 at 7,3 █▁█▁▁█▁█",
+	      "stats", NULL, NONE, false);
 	GIVES("▁▅█", "spark", NULL, 3, false);
 	GIVES("{\"lo\":0,\"hi\":11,\"counts\":[6,6],\"below\":0,\"above\":0,\"nan\":0}", "hist",
 	      NULL, 2, false);
@@ -219,7 +272,7 @@ Test(array, takes_no_more_arguments_than_there_is_room_for)
 
 		cr_expect(strlen(fn->params) <= ARRAY_MAX_ARGS, "%s", fn->name);
 		cr_expect(fn->min_args <= (int)strlen(fn->params), "%s", fn->name);
-		cr_expect(strspn(fn->params, "thirnxs") == strlen(fn->params), "%s", fn->name);
+		cr_expect(strspn(fn->params, "theirnxs") == strlen(fn->params), "%s", fn->name);
 		cr_expect(array_function_find(fn->name) == fn, "%s", fn->name);
 		cr_expect(strstr(fn->example, fn->name) != NULL, "%s", fn->name);
 	}
