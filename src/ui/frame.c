@@ -5,6 +5,7 @@
 
 #include "torchless/utf8.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,6 +26,17 @@ void frame_pad(struct text *t, int n)
 {
 	while (n-- > 0)
 		text_addc(t, ' ');
+}
+
+const char *frame_format_range(double x, double other, int n, char *buf, size_t size)
+{
+	double largest = fmax(fabs(x), fabs(other)), part = fabs(x / n - other / n);
+	int digits = 4;
+
+	if (part > 0)
+		digits = (int)fmin(17, fmax(4, ceil(log10(largest) - log10(part)) + 1));
+	snprintf(buf, size, "%.*g", digits, x);
+	return buf;
 }
 
 /* ---- what it is --------------------------------------------------------------------------- */

@@ -20,6 +20,7 @@
 #define MAX_LABEL   16 /* columns */
 #define MAX_STACKED 8  /* lines of labels that are written downwards */
 #define MAX_NUMBER  7  /* columns of a cell, of which numbers do not need as many */
+#define MIN_ROOM    24 /* of one of several pictures */
 #define GAP         2  /* between pictures */
 
 static int at_most(int wanted, int usual, int limit)
@@ -56,6 +57,16 @@ static void plan_axes(struct heat *h)
 	h->grid.window = int64_max(0, h->o->window);
 }
 
+/* For one of several pictures: three beside one another, two where that spares the pooling. */
+static int room_beside_others(int room, int64_t columns)
+{
+	int third = room / 3 - GAP, half = room / 2 - GAP;
+
+	if (columns > third && columns <= half)
+		return half;
+	return third > MIN_ROOM ? third : int_min(room, MIN_ROOM);
+}
+
 /* How many cells there are, and how large. */
 static void plan_cells(struct heat *h)
 {
@@ -75,7 +86,7 @@ static void plan_cells(struct heat *h)
 	room = width > 1 ? width : 1;
 	h->room = room;
 	if (h->n_shown > 1)
-		h->room = room / 3 - GAP > 24 ? room / 3 - GAP : int_min(room, 24);
+		h->room = room_beside_others(room, g->n_columns);
 	g->columns = int_min(g->n_columns, h->room);
 	h->cell_width = !h->half && h->room / g->columns > 1 ? 2 : 1;
 	h->across = room; /* until the width of a picture is known */
@@ -400,8 +411,8 @@ static void add_scale(const struct heat *h, struct notes *n)
 		notes_addf(n, "nothing is finite");
 		return;
 	}
-	ui_format_number(h->stats.min, min, sizeof(min));
-	ui_format_number(h->stats.max, max, sizeof(max));
+	frame_format_range(h->stats.min, h->stats.max, 1, min, sizeof(min));
+	frame_format_range(h->stats.max, h->stats.min, 1, max, sizeof(max));
 	if (!(h->hi > h->lo)) {
 		notes_addf(n, "all %s", min);
 		return;
@@ -410,9 +421,9 @@ static void add_scale(const struct heat *h, struct notes *n)
 		notes_addf(n, "min %s max %s", min, max);
 		return;
 	}
-	text_addf(&piece, "%s ", ui_format_number(h->lo, lo, sizeof(lo)));
+	text_addf(&piece, "%s ", frame_format_range(h->lo, h->hi, 1, lo, sizeof(lo)));
 	columns = heat_draw_scale(h, &piece);
-	text_addf(&piece, " %s", ui_format_number(h->hi, hi, sizeof(hi)));
+	text_addf(&piece, " %s", frame_format_range(h->hi, h->lo, 1, hi, sizeof(hi)));
 	notes_add(n, piece.data, piece.len, columns + (int)(strlen(lo) + strlen(hi)) + 2);
 	text_release(&piece);
 	notes_addf(n, "min %s max %s", min, max);

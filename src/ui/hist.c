@@ -29,6 +29,13 @@ static double edge(const struct histogram *h, int i)
 	return i == h->n_bins ? h->hi : h->lo + 2 * ((h->hi / 2 - h->lo / 2) * i / h->n_bins);
 }
 
+static const char *format_edge(const struct histogram *h, int i, char *buf, size_t size)
+{
+	double x = edge(h, i), other = fabs(x - h->lo) > fabs(x - h->hi) ? h->lo : h->hi;
+
+	return frame_format_range(x, other, (h->n_bins + 1) / 2, buf, size);
+}
+
 /* As numpy.histogram: bins are [a, b), the last one [a, b]. */
 static void count(struct histogram *h, const float *x, int64_t n)
 {
@@ -80,7 +87,7 @@ static void add_bins(struct text *t, const struct ui *ui, const struct histogram
 	char number[32], lo[32], hi[32];
 
 	for (int i = 0; i <= h->n_bins; i++) {
-		int len = (int)strlen(ui_format_number(edge(h, i), number, sizeof(number)));
+		int len = (int)strlen(format_edge(h, i, number, sizeof(number)));
 
 		edges = len > edges ? len : edges;
 	}
@@ -88,11 +95,9 @@ static void add_bins(struct text *t, const struct ui *ui, const struct histogram
 	room = frame_width(ui) - 2 * edges - counts - 8;
 	room = room < 4 ? 4 : room > MAX_BAR ? MAX_BAR : room;
 	for (int i = 0; i < h->n_bins; i++) {
-		text_addf(t, "[%*s, %*s%c  %*s  ", edges,
-			  ui_format_number(edge(h, i), lo, sizeof(lo)), edges,
-			  ui_format_number(edge(h, i + 1), hi, sizeof(hi)),
-			  i + 1 < h->n_bins ? ')' : ']', counts,
-			  ui_format_count(h->counts[i], number, sizeof(number)));
+		text_addf(t, "[%*s, %*s%c  %*s  ", edges, format_edge(h, i, lo, sizeof(lo)), edges,
+			  format_edge(h, i + 1, hi, sizeof(hi)), i + 1 < h->n_bins ? ')' : ']',
+			  counts, ui_format_count(h->counts[i], number, sizeof(number)));
 		add_bar(t, ui, length(h, h->counts[i]), room);
 		while (t->len && t->data[t->len - 1] == ' ')
 			t->data[--t->len] = '\0';

@@ -20,6 +20,7 @@ RAW = b"raw\x9b31m\x90\x9d\xff\x1b[Kend"
 
 DIRECTING = {0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)}
 STYLES = rb"\x1b\[(?:1|2|32|33|0)m"
+PAINT = rb"\x1b\[(?:[34]8;(?:2;\d{1,3};\d{1,3};\d{1,3}|5;\d{1,3})|[34]9|3[3-6])m"  # of pictures: for `also` of harm()
 BAR = rb"\r(?=(?:prefill|decode|runs) )|\r?\x1b\[K"  # progress, and how it is taken away
 
 

@@ -522,6 +522,26 @@ Test(ui_tensor, the_legend_is_honest)
 	array_release(a);
 }
 
+Test(ui_tensor, a_narrow_range_has_the_digits_that_it_needs)
+{
+	struct array *a = array_of("3", "", NUMBERS(1000, 1000.5f, 1001));
+	struct ui ui = { .width = 80 };
+	struct text t = { 0 };
+	char *said = heat_of(a, NULL);
+
+	HAS(said, "1000  ░▒▓█ 1001  min 1000 max 1001");
+	free(said);
+	a->data[2] = 1000.125f;
+	a->data[1] = 1000;
+	said = heat_of(a, NULL);
+	HAS(said, "min 1000 max 1000.1\n");
+	free(said);
+	ui_add_hist(&t, &ui, a, &(struct ui_hist_options){ .bins = 2 });
+	HAS(t.data, "[    1000, 1000.062)");
+	text_release(&t);
+	array_release(a);
+}
+
 Test(ui_tensor, pooling_keeps_what_matters_and_says_so)
 {
 	struct array *a = array_of("1,800", "pos,d", NULL);
