@@ -56,8 +56,10 @@ LIB  := $(BUILD)/libtorchless.a
 COMMANDS := $(shell sed -n 's/^COMMAND.\([a-z_]*\),.*/\1/p' include/torchless/commands.def)
 HELP := $(COMMANDS:%=src/cli/help/%.txt)
 SHELLS := $(wildcard src/cli/completion/*.in)
+# Modeling code, which the debugger shows as the source of the ops.
+SHOWN := src/model/mistral.c
 OBJS := $(SRCS:%.c=$(BUILD)/%.o) $(SQL:%.sql=$(BUILD)/%_sql.o) $(HELP:%.txt=$(BUILD)/%_txt.o) \
-        $(SHELLS:%.in=$(BUILD)/%_in.o)
+        $(SHELLS:%.in=$(BUILD)/%_in.o) $(SHOWN:%.c=$(BUILD)/%_source.o)
 MAIN := $(filter $(BUILD)/src/cli/%,$(OBJS))
 LIBOBJS := $(filter-out $(MAIN),$(OBJS))
 TESTS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*.c))
@@ -97,11 +99,17 @@ $(BUILD)/%_sql.c: %.sql scripts/embed-text
 $(BUILD)/%_in.c: %.in scripts/embed-text
 	@mkdir -p $(@D)
 	$(Q)scripts/embed-text $(notdir $*)_in < $< > $@.tmp && mv $@.tmp $@
+# mistral.c becomes `const char mistral_source[]`, beside what it is compiled to.
+$(SHOWN:%.c=$(BUILD)/%_source.c): $(BUILD)/%_source.c: %.c scripts/embed-text
+	@mkdir -p $(@D)
+	$(Q)scripts/embed-text $(notdir $*)_source < $< > $@.tmp && mv $@.tmp $@
 # src/cli/help/run.txt becomes the structure help_run of what `torchless run --help` says.
 $(HELP:%.txt=$(BUILD)/%_txt.c): $(BUILD)/%_txt.c: %.txt scripts/embed-help
 	@mkdir -p $(@D)
 	$(Q)scripts/embed-help $(notdir $*) < $< > $@.tmp && mv $@.tmp $@
 $(BUILD)/%_sql.o: $(BUILD)/%_sql.c $(BUILD)/flags
+	$(Q)$(CC) $(ALL_CFLAGS) -Wno-overlength-strings -c -o $@ $<
+$(BUILD)/%_source.o: $(BUILD)/%_source.c $(BUILD)/flags
 	$(Q)$(CC) $(ALL_CFLAGS) -Wno-overlength-strings -c -o $@ $<
 $(BUILD)/%_in.o: $(BUILD)/%_in.c $(BUILD)/flags
 	$(Q)$(CC) $(ALL_CFLAGS) -Wno-overlength-strings -c -o $@ $<

@@ -30,40 +30,6 @@ static const struct {
 
 /* ---- text in columns ----------------------------------------------------------------------- */
 
-static int screen_width(const struct debugger *d)
-{
-	return d->opt.ui && d->opt.ui->width > 0 ? d->opt.ui->width : 80;
-}
-
-/* Say text in lines that begin `indent` columns in; `at` columns of the first are there already. */
-static void say_wrapped(struct debugger *d, const char *text, int indent, int at)
-{
-	int width = screen_width(d) - 1, gap = 0;
-
-	width = width < indent + 20 ? indent + 20 : width;
-	while (*text) {
-		size_t len = strcspn(text, " \n");
-		int columns = utf8_width(text, len);
-
-		if (at > indent && at + gap + columns > width) {
-			say(d, "\n");
-			at = 0;
-		}
-		gap = at < indent ? indent - at : at > indent ? gap : 0;
-		say(d, "%*s%.*s", gap, "", (int)len, text);
-		at += gap + columns;
-		text += len;
-		gap = (int)strspn(text, " ");
-		text += gap;
-		if (*text == '\n') {
-			say(d, "\n");
-			text++;
-			at = gap = 0;
-		}
-	}
-	say(d, "\n");
-}
-
 static void say_entry(struct debugger *d, const char *name, const char *doc)
 {
 	const int indent = 22;

@@ -10,6 +10,7 @@
  *	recorded_source.c  its values by name, as of a moment
  *	recorded.c     a recording as a target
  *	target.c       what both have in common       trail.c  where one has been
+ *	source.c       the modeling code, as text
  *	place.c        words for where one stands and what is there
  *	names.c        what a name means at a stop: the names of expressions
  *	paths.c        which modules and points a path means
@@ -191,6 +192,14 @@ struct settings_kept {
 	enum ui_color color;
 };
 
+/* `list` goes on from where it was, unless one stands elsewhere by now. */
+struct list_at {
+	struct moment moment;
+	int frames_up;
+	bool is_ops;  /* it lists ops, not source */
+	int from, to; /* the lines or ops shown, to exclusive; to 0: none yet */
+};
+
 struct debugger {
 	struct debugger_options opt;
 	struct target *target;
@@ -209,6 +218,7 @@ struct debugger {
 	struct debugger_settings settings;
 	struct settings_kept kept; /* what the front end said, before the settings */
 	int list_size;             /* lines that `list` shows; 0: all */
+	struct list_at list;       /* what it showed last */
 
 	struct breakpoints *breakpoints; /* breakpoint.c */
 	struct trail *trail;             /* cmd_time.c: where one has been, bookmarks */
@@ -243,6 +253,13 @@ void say_styled(struct debugger *d, enum ui_style style, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* A table with aligned columns, as wide as the front end is. */
 void say_table(struct debugger *d, struct ui_table *t);
+/* Columns of a line: those of the front end, 80 where it has no end. */
+int say_width(const struct debugger *d);
+/*
+ * Text in lines that begin `indent` columns in and are broken at spaces; `at` columns of the first
+ * are there already.
+ */
+void say_wrapped(struct debugger *d, const char *text, int indent, int at);
 /* Hand what was said to the front end now. */
 void say_flush(struct debugger *d);
 /* Ask the person; yes where nobody can be asked. */
@@ -296,6 +313,17 @@ void place_say_output(struct debugger *d, int module);
  */
 int module_inputs(const struct program *p, int module, value_id *out, int n);
 value_id module_output(const struct program *p, int module);
+
+/* ---- source -------------------------------------------------------------------------------- */
+
+/* The text of a file of modeling code by its path or name; NULL when it is not carried along. */
+const char *source_text(const char *file);
+const char *source_name(const char *file); /* "mistral.c" */
+/* Its line n, from 1, without the end; NULL past the last. */
+const char *source_line(const char *text, int n, size_t *len);
+int source_n_lines(const char *text);
+/* The line where a function is defined, 0: nowhere. */
+int source_function(const char *text, const char *name);
 
 /* ---- names and expressions: names.c -------------------------------------------------------- */
 

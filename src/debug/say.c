@@ -1,6 +1,8 @@
 /* say.c -- what a command says, on its way to the front end. */
 #include "debug_impl.h"
 
+#include "torchless/utf8.h"
+
 #include <stdarg.h>
 
 static void add_formatted(struct text *t, const char *fmt, va_list args)
@@ -54,6 +56,39 @@ void say_table(struct debugger *d, struct ui_table *t)
 	fclose(ui.out);
 	text_add(&d->out, data, len);
 	free(data);
+}
+
+int say_width(const struct debugger *d)
+{
+	return d->opt.ui && d->opt.ui->width > 0 ? d->opt.ui->width : 80;
+}
+
+void say_wrapped(struct debugger *d, const char *text, int indent, int at)
+{
+	int width = say_width(d) - 1, gap = 0;
+
+	width = width < indent + 20 ? indent + 20 : width;
+	while (*text) {
+		size_t len = strcspn(text, " \n");
+		int columns = utf8_width(text, len);
+
+		if (at > indent && at + gap + columns > width) {
+			say(d, "\n");
+			at = 0;
+		}
+		gap = at < indent ? indent - at : at > indent ? gap : 0;
+		say(d, "%*s%.*s", gap, "", (int)len, text);
+		at += gap + columns;
+		text += len;
+		gap = (int)strspn(text, " ");
+		text += gap;
+		if (*text == '\n') {
+			say(d, "\n");
+			text++;
+			at = gap = 0;
+		}
+	}
+	say(d, "\n");
 }
 
 void say_flush(struct debugger *d)
