@@ -279,6 +279,12 @@ struct recording_limits {
 struct recording *recording_open_within(const char *path, const struct recording_limits *limits,
 					struct err *err);
 
+/*
+ * One in memory that holds nothing: its tables and views are empty, its saved queries and what is
+ * said of columns are there.
+ */
+struct recording *recording_open_empty(const struct recording_limits *limits, struct err *err);
+
 /* From now on all that is asked takes max_ns at most; 0: any time. */
 void recording_allow(struct recording *r, int64_t max_ns);
 

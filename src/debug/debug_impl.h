@@ -14,6 +14,7 @@
  *	place.c        words for where one stands and what is there
  *	names.c        what a name means at a stop: the names of expressions
  *	paths.c        which modules and points a path means
+ *	questions.c    SQL at a stop: which recording is asked; conditions that are SQL
  *	location.c     "layers.*.mlp", "token 5", "mistral.c:104": where a breakpoint lies
  *	condition.c, breakpoint.c, break_*.c, watch.c, catch.c, survey.c
  *	               breakpoints, watchpoints, catchpoints, and whether one is hit: break_impl.h
@@ -225,7 +226,7 @@ struct debugger {
 	struct names *names;             /* names.c: names that were resolved */
 	struct values *values;           /* cmd_print.c: $1, $2, …, displays */
 	struct changes *changes;         /* cmd_edit.c: edits, hooks, branches, baselines */
-	struct questions *questions;     /* cmd_sql.c: the recording so far */
+	struct questions *questions;     /* questions.c: the recording that SQL is asked of */
 
 	struct line_queue *queue; /* lines.c */
 	struct text last_typed;   /* what an empty line repeats; "": nothing */
@@ -360,6 +361,31 @@ struct array *evaluate_tensor(struct debugger *d, const char *text, struct err *
 /* The names of expressions here, for whoever parses once and evaluates often: conditions. */
 struct expression_names;
 const struct expression_names *debugger_names(struct debugger *d);
+
+/* ---- SQL: questions.c, cmd_sql.c ------------------------------------------------------------- */
+
+/*
+ * What SQL is asked of here, by the functions of `torchless query` with values as of now: the
+ * recording that is stepped through, or that the session writes (with all that happened by now), or
+ * one that is empty.  Borrowed until questions_close(), which whoever ends or begins a recording
+ * calls.  NULL and err.
+ */
+struct recording *questions_recording(struct debugger *d, struct err *err);
+void questions_close(struct debugger *d);
+void questions_free(struct debugger *d);
+/* Whether the one that was asked last holds anything. */
+bool questions_are_recorded(const struct debugger *d);
+
+/*
+ * A condition in SQL: 1 when the first column of its first row is true, 0 when not or without a
+ * row, ERR_*; within five seconds.  check only compiles it.
+ */
+int question_ask(struct debugger *d, const char *sql, struct err *err);
+int question_check(struct debugger *d, const char *sql, struct err *err);
+
+/* Run SQL and say its rows as `query` prints them; all: not only the first hundred of a box. */
+int say_query(struct debugger *d, struct recording *rec, const char *sql, const char *const *params,
+	      int n_params, bool all, struct err *err);
 
 /* ---- locations: location.c ----------------------------------------------------------------- */
 

@@ -33,6 +33,7 @@ void debugger_free(struct debugger *d)
 {
 	if (!d)
 		return;
+	questions_free(d);
 	breakpoints_free(d->breakpoints);
 	trail_free(d->trail);
 	names_free(d->names);

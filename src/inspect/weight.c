@@ -86,19 +86,48 @@ struct array *inspect_weight(struct inspect *in, const char *name, struct err *e
 	return t;
 }
 
+/* The weight as it is where one stands, edits included; false: it is not there. */
+static bool is_live(const struct inspect *in, const char *name, struct text *found)
+{
+	const struct array_source *live = in->opt.live;
+	struct err ignored = { 0 };
+	struct array head;
+	size_t len = strlen(name), suffix = sizeof(".weight") - 1;
+
+	if (!live)
+		return false;
+	text_adds(found, name);
+	if (len < suffix || strcmp(name + len - suffix, ".weight") != 0)
+		text_adds(found, ".weight");
+	return live->find(live->ctx, found->data, &head, &ignored) == 0;
+}
+
+/* The weight of the checkpoint that the recording was made with. */
+static int name_recorded(struct inspect *in, const char *name, struct text *found, struct err *err)
+{
+	const struct safetensor *w = find_weight(in, name, err);
+
+	if (!w)
+		return err->code;
+	text_clear(found);
+	text_addf(found, WEIGHT_PREFIX "%s", w->name);
+	return 0;
+}
+
 /* A reference that every function on tensors takes: nothing is read or copied here. */
 int scalar_weight(struct inspect *in, sqlite3_context *ctx, int n, sqlite3_value **args,
 		  struct err *err)
 {
 	const char *name = (const char *)sqlite3_value_text(args[0]);
-	const struct safetensor *w = find_weight(in, name ? name : "", err);
 	struct text reference = { 0 };
 
 	(void)n;
 	in->may_open = true;
-	if (!w)
+	if (!is_live(in, name ? name : "", &reference) &&
+	    name_recorded(in, name ? name : "", &reference, err)) {
+		text_release(&reference);
 		return err->code;
-	text_addf(&reference, WEIGHT_PREFIX "%s", w->name);
+	}
 	sqlite3_result_text(ctx, reference.data, -1, SQLITE_TRANSIENT);
 	text_release(&reference);
 	return 0;

@@ -83,6 +83,38 @@ struct recording *recording_open_within(const char *path, const struct recording
 	return r;
 }
 
+extern const char schema_sql[], indexes_sql[], schema_doc_sql[], saved_queries_sql[];
+
+static int make_empty(struct recording *r, struct err *err)
+{
+	const char *const scripts[] = { schema_sql, indexes_sql, schema_doc_sql,
+					saved_queries_sql };
+
+	if (db_open(&r->db, r->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY, err))
+		return err->code;
+	for (size_t i = 0; i < sizeof(scripts) / sizeof(*scripts); i++)
+		if (db_exec(&r->db, scripts[i], err))
+			return err->code;
+	guard(&r->db, r);
+	r->limits.handle = r->db.handle;
+	return db_exec(&r->db, "PRAGMA temp_store = MEMORY", err);
+}
+
+struct recording *recording_open_empty(const struct recording_limits *limits, struct err *err)
+{
+	struct recording *r = mem_calloc(1, sizeof(*r));
+
+	r->path = mem_strdup("nothing is recorded");
+	r->limits.interrupted = limits ? limits->interrupted : NULL;
+	recording_allow(r, limits ? limits->max_ns : 0);
+	if (make_empty(r, err)) {
+		recording_close(r);
+		return NULL;
+	}
+	r->authorizer.allows_all = false;
+	return r;
+}
+
 struct recording *recording_open(const char *path, struct err *err)
 {
 	return recording_open_within(path, NULL, err);

@@ -5,14 +5,13 @@
  * a tensor is shown by its statistics in every form; one that is text as text.
  */
 #include "query.h"
+#include "torchless/cells.h"
 #include "torchless/mem.h"
-#include "torchless/utf8.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_TEXT_BLOB 4096        /* a blob longer than this is never shown as text */
 #define MAX_HEX_BLOB  64          /* a longer one is not shown in hexadecimal */
 #define DEFAULT_ROWS  1000        /* of a box on a terminal */
 #define DEFAULT_WAIT  60          /* seconds without a row */
@@ -31,31 +30,10 @@ struct printer {
 
 /* ---- cells -------------------------------------------------------------------------------- */
 
-/* Pieces of tokens are blobs because they may be no UTF-8; most are plain text all the same. */
-static bool blob_is_text(struct bytes b)
-{
-	if (b.len > MAX_TEXT_BLOB)
-		return false;
-	for (size_t i = 0; i < b.len;) {
-		int n = utf8_decode(b.data + i, b.len - i, NULL);
-		unsigned char c = (unsigned char)b.data[i];
-
-		if (n == 0 || (c < 0x20 && !strchr("\n\t\r", c)) || c == 0 || c == 0x7f)
-			return false;
-		i += (size_t)n;
-	}
-	return true;
-}
-
 static void add_hex(struct text *t, struct bytes b)
 {
 	for (size_t i = 0; i < b.len; i++)
 		text_addf(t, "%02x", (unsigned char)b.data[i]);
-}
-
-static bool is_text(const struct cell *c)
-{
-	return c->type == CELL_TEXT || (c->type == CELL_BLOB && blob_is_text(c->s));
 }
 
 /* A double so that reading it gives the same one; `inf` and `-inf` are what they are. */
@@ -67,7 +45,7 @@ static void add_real(struct text *t, double x)
 		text_adds(t, isnan(x) ? "nan" : x > 0 ? "inf" : "-inf");
 }
 
-static void add_tensor(struct text *t, const struct printer *p, const struct query_tensor *q)
+static void add_tensor(struct text *t, const struct printer *p, const struct cell_tensor *q)
 {
 	if (q->chunk >= 0)
 		text_addf(t, "chunk %lld, rows of %lld: ", (long long)q->chunk,
@@ -81,12 +59,12 @@ static void add_plain(struct text *t, const struct printer *p, const struct rows
 {
 	bool for_people = p->set->form == QUERY_BOX || p->set->form == QUERY_RECORDS;
 	const struct cell *c = &cells[i];
-	struct query_tensor q;
+	struct cell_tensor q;
 	char number[40];
 
-	if (query_tensor_of(rows, cells, i, &q))
+	if (cell_tensor(rows, cells, i, &q))
 		add_tensor(t, p, &q);
-	else if (is_text(c))
+	else if (cell_is_text(c))
 		text_add(t, c->s.data ? c->s.data : "", c->s.len);
 	else if (c->type == CELL_INT)
 		text_addf(t, "%lld", (long long)c->i);
@@ -137,10 +115,10 @@ static void add_csv_cell(struct text *t, const struct printer *p, const struct r
 {
 	const struct cell *c = &cells[i];
 	struct text plain = { 0 };
-	struct query_tensor q;
+	struct cell_tensor q;
 
-	if (c->type == CELL_BLOB && c->s.len <= MAX_HEX_BLOB && !is_text(c) &&
-	    !query_tensor_of(rows, cells, i, &q)) {
+	if (c->type == CELL_BLOB && c->s.len <= MAX_HEX_BLOB && !cell_is_text(c) &&
+	    !cell_tensor(rows, cells, i, &q)) {
 		text_adds(t, "X'");
 		add_hex(t, c->s);
 		text_addc(t, '\'');
@@ -160,9 +138,9 @@ static void add_json_blob(struct text *t, const struct printer *p, const struct 
 {
 	const struct cell *c = &cells[i];
 	struct text summary = { 0 };
-	struct query_tensor q;
+	struct cell_tensor q;
 
-	if (query_tensor_of(rows, cells, i, &q)) {
+	if (cell_tensor(rows, cells, i, &q)) {
 		add_tensor(&summary, p, &q);
 		text_adds(t, "{\"tensor\": ");
 		text_add_json(t, summary.data, summary.len);
@@ -182,9 +160,9 @@ static void add_json_cell(struct text *t, const struct printer *p, const struct 
 			  const struct cell *cells, int i)
 {
 	const struct cell *c = &cells[i];
-	struct query_tensor q;
+	struct cell_tensor q;
 
-	if (is_text(c) && !query_tensor_of(rows, cells, i, &q))
+	if (cell_is_text(c) && !cell_tensor(rows, cells, i, &q))
 		text_add_json(t, c->s.data ? c->s.data : "", c->s.len);
 	else if (c->type == CELL_INT)
 		text_addf(t, "%lld", (long long)c->i);

@@ -5,6 +5,7 @@
 #define TORCHLESS_QUERY_H
 
 #include "torchless/cli.h"
+#include "torchless/saved_query.h"
 #include "torchless/trace.h"
 
 /* ---- output ------------------------------------------------------------------------------- */
@@ -67,45 +68,5 @@ void query_watch_free(struct query_watch *w); /* NULL is fine */
 
 /* name, doc and params of every saved query */
 extern const char query_list_sql[];
-
-/* A blob that is a tensor, or the rows of one that a chunk holds. */
-struct query_tensor {
-	struct tensor tensor;
-	int64_t chunk;      /* -1: all of it */
-	int64_t whole_rows; /* of axis 0, when it is a chunk */
-};
-
-/* Whether the cell i of a row is a tensor; it is a view of the cell's bytes. */
-bool query_tensor_of(const struct rows *rows, const struct cell *cells, int i,
-		     struct query_tensor *q);
-
-/* ---- parameters of saved queries ----------------------------------------------------------- */
-
-/* KEY=VALUE strings: what the saved query says by default, then what was given. */
-struct query_params {
-	char **list;
-	int n;
-};
-
-/*
- * The parameters of the saved query `name`: `defaults`, a JSON object, then `given`.  ERR_USAGE
- * for one that the query does not have.  Release them whatever happens.
- */
-int query_params_read(struct query_params *p, const char *name, const char *defaults,
-		      const char *const *given, int n_given, struct err *err);
-void query_params_release(struct query_params *p);
-
-/*
- * Ask the recording about each given value, in its table saved_param; ERR_USAGE with what a
- * parameter takes for one that it does not.
- */
-int query_params_refuse(const struct query_params *p, struct recording *rec,
-			const char *const *given, int n_given, struct err *err);
-
-/* ERR_USAGE for an argument that is no KEY=VALUE. */
-int query_params_check(const char *const *given, int n_given, struct err *err);
-
-/* A saved query is one word; SQL never is. */
-bool query_is_name(const char *s);
 
 #endif

@@ -1,7 +1,8 @@
 /*
  * params.c -- the parameters of saved queries: defaults and what was given.
  */
-#include "query.h"
+#include "torchless/saved_query.h"
+
 #include "torchless/json.h"
 #include "torchless/mem.h"
 
@@ -104,11 +105,9 @@ static int take_cell(void *ctx, const struct rows *rows, const struct cell *cell
 static int ask(struct recording *rec, const char *sql, const char *const *params, int n_params,
 	       struct text *answer, struct err *err)
 {
-	const struct query q = { .row = take_cell,
-				 .ctx = answer,
-				 .params = params,
-				 .n_params = n_params,
-				 .interrupted = &interrupted };
+	const struct query q = {
+		.row = take_cell, .ctx = answer, .params = params, .n_params = n_params
+	};
 
 	return recording_ask(rec, sql, &q, err);
 }

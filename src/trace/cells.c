@@ -1,13 +1,17 @@
 /*
- * blob.c -- which blobs of a result are tensors, and which tensors they are.
+ * cells.c -- which blobs of a result are tensors, and which tensors they are.
  *
  * A .npy says so itself.  Bytes of a payload are known by the columns beside them: whoever selects
  * dtype and shape with data, as `SELECT * FROM v_payload` does, sees a tensor.
  */
-#include "query.h"
+#include "torchless/cells.h"
+
 #include "torchless/array.h"
+#include "torchless/utf8.h"
 
 #include <string.h>
+
+#define MAX_TEXT_BLOB 4096 /* a blob longer than this is never shown as text */
 
 /* ---- payloads ------------------------------------------------------------------------------- */
 
@@ -31,7 +35,7 @@ static bool cell_string(const struct cell *c, char *buf, size_t size)
 
 /* A chunk holds whole rows of axis 0; the only one holds all of them. */
 static bool payload_tensor(const struct rows *rows, const struct cell *cells, struct bytes b,
-			   struct query_tensor *q)
+			   struct cell_tensor *q)
 {
 	char dtype[16], shape[128];
 	const struct cell *chunk = beside(rows, cells, "chunk");
@@ -68,13 +72,12 @@ static bool position_tensor(struct bytes b, struct tensor *t)
 	return true;
 }
 
-bool query_tensor_of(const struct rows *rows, const struct cell *cells, int i,
-		     struct query_tensor *q)
+bool cell_tensor(const struct rows *rows, const struct cell *cells, int i, struct cell_tensor *q)
 {
 	const struct cell *c = &cells[i];
 	struct err ignored = { 0 };
 
-	*q = (struct query_tensor){ .chunk = -1 };
+	*q = (struct cell_tensor){ .chunk = -1 };
 	if (c->type != CELL_BLOB)
 		return false;
 	if (npy_view(c->s.data, c->s.len, &q->tensor, &ignored) == 0)
@@ -82,4 +85,27 @@ bool query_tensor_of(const struct rows *rows, const struct cell *cells, int i,
 	if (!strcmp(rows->columns[i], "data"))
 		return payload_tensor(rows, cells, c->s, q);
 	return !strcmp(rows->columns[i], "pos_stats") && position_tensor(c->s, &q->tensor);
+}
+
+/* ---- text ------------------------------------------------------------------------------------ */
+
+/* Pieces of tokens are blobs because they may be no UTF-8; most are plain text all the same. */
+static bool blob_is_text(struct bytes b)
+{
+	if (b.len > MAX_TEXT_BLOB)
+		return false;
+	for (size_t i = 0; i < b.len;) {
+		int n = utf8_decode(b.data + i, b.len - i, NULL);
+		unsigned char c = (unsigned char)b.data[i];
+
+		if (n == 0 || (c < 0x20 && !strchr("\n\t\r", c)) || c == 0 || c == 0x7f)
+			return false;
+		i += (size_t)n;
+	}
+	return true;
+}
+
+bool cell_is_text(const struct cell *c)
+{
+	return c->type == CELL_TEXT || (c->type == CELL_BLOB && blob_is_text(c->s));
 }

@@ -1,0 +1,36 @@
+/*
+ * saved_query.h -- the parameters of a recording's saved queries.
+ */
+#ifndef TORCHLESS_SAVED_QUERY_H
+#define TORCHLESS_SAVED_QUERY_H
+
+#include "torchless/trace.h"
+
+/* KEY=VALUE strings: what the saved query says by default, then what was given. */
+struct query_params {
+	char **list;
+	int n;
+};
+
+/*
+ * The parameters of the saved query `name`: `defaults`, a JSON object, then `given`.  ERR_USAGE
+ * for one that the query does not have.  Release them whatever happens.
+ */
+int query_params_read(struct query_params *p, const char *name, const char *defaults,
+		      const char *const *given, int n_given, struct err *err);
+void query_params_release(struct query_params *p);
+
+/*
+ * Ask the recording about each given value, in its table saved_param; ERR_USAGE with what a
+ * parameter takes for one that it does not.
+ */
+int query_params_refuse(const struct query_params *p, struct recording *rec,
+			const char *const *given, int n_given, struct err *err);
+
+/* ERR_USAGE for an argument that is no KEY=VALUE. */
+int query_params_check(const char *const *given, int n_given, struct err *err);
+
+/* A saved query is one word; SQL never is. */
+bool query_is_name(const char *s);
+
+#endif
