@@ -8,7 +8,8 @@
 Each case records Hugging Face in float32 and in float64 (scripts/record_hf.py), torchless
 (torchless trace --capture '*'), and compares every point of prefill and decode (scripts/parity.py).
 The trained models, lessons/model and SmolLM2, also have to continue each prompt with the very text
-that Hugging Face generates. What a failed case recorded stays in build/parity.
+that Hugging Face generates. What a failed case recorded stays in build/parity. Then edits are held
+against PyTorch's hooks (scripts/parity_edits.py); `--only edits` runs them alone.
 Exit status: 0 all equal, 1 not, 3 something is missing.
 """
 
@@ -28,6 +29,7 @@ np, torch, transformers = need("numpy", "torch", "transformers", kind="reference
 
 import make_checkpoint  # noqa: E402
 import parity  # noqa: E402
+import parity_edits  # noqa: E402
 import record_hf  # noqa: E402
 from lib import compare  # noqa: E402
 
@@ -253,7 +255,7 @@ def case_lines(results):
         )
 
 
-def document(suite, command):
+def document(suite, edits, command):
     """docs/parity.md."""
     version = suite.engine.run("--version").decode().partition(" (")[0].strip()
     return "\n".join([
@@ -276,6 +278,7 @@ def document(suite, command):
         parity.markdown_table(kind_rows(suite.results)),
         "", "## By case", "",
         *case_lines(suite.results), "",
+        *edits.document(),
     ])
 
 
@@ -296,14 +299,16 @@ def main(argv):
     """Run the cases."""
     args = parse(argv)
     trained = ((TEACHING, OF_TEACHING), (args.model, OF_SMOLLM2))
-    names = [case.name for case in RANDOM + OF_TEACHING + OF_SMOLLM2]
+    names = [*(case.name for case in RANDOM + OF_TEACHING + OF_SMOLLM2), "edits"]
     for name in args.only or ():
         if name not in names:
             raise BadInput(f"there is no case {name}: one of {' '.join(names)}")
     wanted = lambda cases: [case for case in cases if not args.only or case.name in args.only]
     suite = Suite(Engine(args.torchless), args.quick)
     suite.total = len(wanted(RANDOM + OF_TEACHING + OF_SMOLLM2))
-    if wanted(OF_SMOLLM2) and not os.path.isdir(args.model):
+    edits = parity_edits.Edits(suite.engine, suite.say)
+    with_edits = not args.only or "edits" in args.only
+    if (wanted(OF_SMOLLM2) or (with_edits and not args.quick)) and not os.path.isdir(args.model):
         raise EnvironmentProblem(f"{args.model}: is not there: run scripts/fetch-smollm2")
     begin = time.monotonic()
     for case in wanted(RANDOM):
@@ -315,15 +320,19 @@ def main(argv):
         models = (model, record_hf.widened(model))
         for case in wanted(cases):
             suite.attempt(case, suite.real_case, directory, models, tokenizer)
+    for model in parity_edits.models_of(args.quick, os.path.abspath(args.model)):
+        if with_edits:
+            edits.run(model)
     print(parity.text_table(kind_rows(suite.results)))
     verdict = "all equal within tolerance"
-    if suite.failed:
-        verdict = f"FAILED: {', '.join(suite.failed)}"
-    print(f"\n{suite.total} cases, {time.monotonic() - begin:.0f} s: {verdict}")
-    if args.write and not suite.failed:
+    if suite.failed or edits.failed:
+        failed = suite.failed + [f"{len(edits.failed)} edits"] * bool(edits.failed)
+        verdict = f"FAILED: {', '.join(failed)}"
+    print(f"\n{suite.total} cases, {edits.n} edits, {time.monotonic() - begin:.0f} s: {verdict}")
+    if args.write and not suite.failed and not edits.failed:
         with open(args.write, "w", encoding="utf-8") as file:
-            file.write(document(suite, " ".join(["scripts/parity_suite.py", *argv])))
-    return 1 if suite.failed else 0
+            file.write(document(suite, edits, " ".join(["scripts/parity_suite.py", *argv])))
+    return 1 if suite.failed or edits.failed else 0
 
 
 if __name__ == "__main__":
