@@ -329,7 +329,7 @@ int cmd_info_session(struct debugger *d, const char *args, struct err *err)
 		return err_set(err, ERR_USAGE, "there is no session: this is a recording");
 	s = &live_recorder(d->target)->generation.session;
 	say(d, "model     %s, %s, %lld layers\n", s->model->checkpoint.path, s->model->config->arch,
-	    s->model->config->n_layers);
+	    (long long)s->model->config->n_layers);
 	say_prompt(d, live_prompt(d->target));
 	say(d, "generates %lld tokens at most\n", (long long)s->opt.n);
 	say_sampler(d, &s->opt.sampler);

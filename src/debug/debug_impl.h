@@ -13,6 +13,9 @@
  *	source.c       the modeling code, as text
  *	place.c        words for where one stands and what is there
  *	names.c        what a name means at a stop: the names of expressions
+ *	values.c       values that are kept: $1, $2, ..., $x
+ *	functions.c    functions of expressions that know the model
+ *	evaluate.c     expressions at a stop
  *	paths.c        which modules and points a path means
  *	questions.c    SQL at a stop: which recording is asked; conditions that are SQL
  *	location.c     "layers.*.mlp", "token 5", "mistral.c:104": where a breakpoint lies
@@ -224,7 +227,8 @@ struct debugger {
 	struct breakpoints *breakpoints; /* breakpoint.c */
 	struct trail *trail;             /* cmd_time.c: where one has been, bookmarks */
 	struct names *names;             /* names.c: names that were resolved */
-	struct values *values;           /* cmd_print.c: $1, $2, …, displays */
+	struct binding *binding;         /* evaluate.c */
+	struct values *values;           /* values.c: $1, $2, …, $x */
 	struct changes *changes;         /* cmd_edit.c: edits, hooks, branches, baselines */
 	struct questions *questions;     /* questions.c: the recording that SQL is asked of */
 
@@ -335,6 +339,9 @@ int source_function(const char *text, const char *name);
  */
 int name_resolve(struct debugger *d, const char *path, value_id *v, struct err *err);
 
+/* Whether a path could mean something somewhere: a condition is read before one is there. */
+bool name_exists(struct debugger *d, const char *path, struct err *err);
+
 /*
  * What `in` and `out` mean: the inputs of the module just left or selected, of the one at whose
  * entry one stands, of the module or op that comes next (of an op the weights last); into out[n],
@@ -350,17 +357,65 @@ int name_missing(const struct debugger *d, value_id v, struct err *err);
 struct names *names_new(void);
 void names_free(struct names *n); /* NULL is fine */
 
+/* ---- values that are kept: values.c -------------------------------------------------------- */
+
+struct array_value;
+struct values *values_new(void);
+void values_free(struct values *v); /* NULL is fine */
+
+/* A value with elements of its own; release it. */
+int value_copy(const struct array_value *from, struct array_value *to, struct err *err);
+
+/* Keep a copy as the next $N: its number, or ERR_MEMORY. */
+int values_keep(struct values *v, const struct array_value *value, struct err *err);
+/* The numbers of the first and the last that are there; one of them, NULL when it is not. */
+int values_first(const struct values *v);
+int values_last(const struct values *v);
+const struct array_value *values_at(const struct values *v, int number);
+
+/* Keep a copy as $name ("bpnum", without the $); ERR_MEMORY. */
+int values_set(struct values *v, const char *name, const struct array_value *value,
+	       struct err *err);
+void values_set_number(struct values *v, const char *name, int64_t number);
+/* The i-th name and its value, NULL past the last. */
+const char *values_name(const struct values *v, int i, const struct array_value **value);
+
+/* What "$", "$$", "$3", "$$2", "$name" mean: 1 and a copy, 0: no such word, ERR_USAGE: no value. */
+int values_find(const struct values *v, const char *name, struct array_value *value,
+		struct err *err);
+
+/* ---- expressions: functions.c, evaluate.c --------------------------------------------------- */
+
+/* Functions beyond those of array_functions.def; ends with a name NULL. */
+struct expression_function;
+const struct expression_function *debugger_functions(void);
+
 /*
  * Evaluate an expression as of now.  An error is told with the line and a caret below the place.
  * Release the result.
  */
-struct array_value;
 int evaluate(struct debugger *d, const char *text, struct array_value *result, struct err *err);
 /* The same where only a tensor will do; referenced for the caller. */
 struct array *evaluate_tensor(struct debugger *d, const char *text, struct err *err);
-/* The names of expressions here, for whoever parses once and evaluates often: conditions. */
+
+/*
+ * The names of expressions here, for whoever parses once and evaluates often: conditions.  What
+ * they mean goes by target->now, left_module and frames_up.  Those ahead are for parsing only: a
+ * name need mean nothing yet where one stands, and a value need not be there.
+ */
 struct expression_names;
 const struct expression_names *debugger_names(struct debugger *d);
+const struct expression_names *debugger_names_ahead(struct debugger *d);
+
+/* Evaluate what was parsed, until Ctrl-C; *at: the byte that is wrong, where something is. */
+struct expression;
+int evaluate_parsed(struct debugger *d, const struct expression *e, struct array_value *result,
+		    size_t *at, struct err *err);
+/* Whether the last that failed did because a name means nothing here, or a value is not there. */
+bool evaluate_saw_nothing(const struct debugger *d);
+
+struct binding *binding_new(struct debugger *d);
+void binding_free(struct binding *b); /* NULL is fine */
 
 /* ---- SQL: questions.c, cmd_sql.c ------------------------------------------------------------- */
 

@@ -21,6 +21,8 @@ struct debugger *debugger_new(struct model *m, const struct debugger_options *o,
 	d->breakpoints = breakpoints_new();
 	d->trail = trail_new();
 	d->names = names_new();
+	d->values = values_new();
+	d->binding = binding_new(d);
 	if (!d->target) {
 		debugger_free(d);
 		return NULL;
@@ -37,6 +39,8 @@ void debugger_free(struct debugger *d)
 	breakpoints_free(d->breakpoints);
 	trail_free(d->trail);
 	names_free(d->names);
+	values_free(d->values);
+	binding_free(d->binding);
 	if (d->target)
 		d->target->class->free(d->target);
 	lines_free(d->queue);

@@ -527,31 +527,57 @@ static int resolve_here(struct debugger *d, const char *path, struct err *err)
 	return err_set(err, ERR_USAGE, "nothing has run in this pass yet, which `out` could be of");
 }
 
+/* The value, -1: nothing is called so, ERR_USAGE: several things are. */
+static int find_name(struct debugger *d, const char *name, struct err *err)
+{
+	int here = debugger_here(d), r = resolve_here(d, name, err);
+
+	if (r != -1)
+		return r;
+	r = recall(d->names, name, here);
+	if (r >= 0)
+		return r;
+	r = *name == '.' || *name == ':' ? resolve_relative(d->program, here, name, err)
+					 : resolve_outward(d->program, here, name, err);
+	if (r >= 0)
+		remember(d->names, name, here, r);
+	return r;
+}
+
+static int spell_name(const char *path, char *name, size_t size, struct err *err)
+{
+	if (spell(path, name, size) && *name)
+		return 0;
+	return err_set(err, ERR_USAGE, "'%.40s%s' is no name", path,
+		       strlen(path) > 40 ? "..." : "");
+}
+
 int name_resolve(struct debugger *d, const char *path, value_id *v, struct err *err)
 {
 	char name[NAME_SIZE];
-	int here = debugger_here(d), r;
+	int r;
 
-	if (!spell(path, name, sizeof(name)) || !*name)
-		return err_set(err, ERR_USAGE, "'%.40s%s' is no name", path,
-			       strlen(path) > 40 ? "..." : "");
-	r = resolve_here(d, name, err);
-	if (r != -1) {
-		*v = r;
-		return r < 0 ? r : 0;
-	}
-	*v = recall(d->names, name, here);
-	if (*v >= 0)
-		return 0;
-	r = *name == '.' || *name == ':' ? resolve_relative(d->program, here, name, err)
-					 : resolve_outward(d->program, here, name, err);
+	*v = -1;
+	if (spell_name(path, name, sizeof(name), err))
+		return err->code;
+	r = find_name(d, name, err);
 	if (r == -1)
 		return refuse_unknown(d->program, name, err);
-	if (r < 0)
-		return r;
-	remember(d->names, name, here, r);
-	*v = r;
-	return 0;
+	*v = r < 0 ? -1 : r;
+	return r < 0 ? r : 0;
+}
+
+bool name_exists(struct debugger *d, const char *path, struct err *err)
+{
+	char name[NAME_SIZE];
+	struct err ignored = { 0 };
+
+	if (spell_name(path, name, sizeof(name), err))
+		return false;
+	if (*name == '.' || *name == ':' || find_name(d, name, &ignored) != -1)
+		return true;
+	refuse_unknown(d->program, name, err);
+	return false;
 }
 
 /* ---- a value that is not there ------------------------------------------------------------- */

@@ -273,7 +273,7 @@ static int run(struct machine *m)
 	return 0;
 }
 
-int evaluate(const struct expression *e, const struct expression_names *names,
+int code_run(const struct expression *e, const struct expression_names *names,
 	     const struct array_watch *watch, struct array_value *result, size_t *at,
 	     struct err *err)
 {

@@ -80,7 +80,7 @@ int expression_evaluate_at(const struct expression *e, const struct expression_n
 			   struct err *err)
 {
 	*result = (struct array_value){ 0 };
-	return evaluate(e, names, watch, result, at, err);
+	return code_run(e, names, watch, result, at, err);
 }
 
 int expression_evaluate(const struct expression *e, const struct expression_names *names,

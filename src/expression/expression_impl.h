@@ -205,7 +205,7 @@ int path_scan(struct scan *s, const struct expression_names *names, struct path 
 int parse(struct expression *e, const struct expression_names *names, struct scan *s,
 	  struct err *err);
 
-int evaluate(const struct expression *e, const struct expression_names *names,
+int code_run(const struct expression *e, const struct expression_names *names,
 	     const struct array_watch *watch, struct array_value *result, size_t *at,
 	     struct err *err);
 
