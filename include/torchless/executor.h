@@ -85,7 +85,7 @@ struct edit {
 	void *ctx;                  /* of compute; the caller's until the edit is in the log */
 	void (*release)(void *ctx); /* asked when it leaves the log; NULL: nothing is to be done */
 	const char *source;         /* where it comes from, for people; or NULL */
-	int id;                     /* given by executor_add_edit() */
+	int id;                     /* given by executor_add_edit() where it is 0 or taken */
 	float *made; /* the executor's own: of a relation, what it became in this pass */
 };
 
@@ -231,7 +231,8 @@ int64_t executor_pos0(const struct executor *ex, value_id v);
 bool executor_edit_part(const struct executor *ex, const struct edit *e, struct edit_part *part);
 
 /*
- * Log an edit, whose data and source are copied, and return its id: 1, 2, …, each given once.  Of a
+ * Log an edit, whose data and source are copied, and return its id: that of e where no other has
+ * it, or 1, 2, …, each given once.  Of a
  * value it takes effect when its op runs next; of a weight at once, in a copy of this executor's
  * own (its tied twin included) that keeps the weight's type, so numbers are rounded to it.  A
  * session goes back to where it matters first: session_add_edit().  ERR_USAGE when it does not fit

@@ -161,6 +161,9 @@ int session_force(struct session *s, int32_t id, struct err *err);
 /* The same for the token at position `pos` >= n_prompt, past (which goes back) or to come. */
 int session_force_at(struct session *s, int64_t pos, int32_t id, struct err *err);
 
+/* The token that is forced at a position, -1: none. */
+int32_t session_forced_at(const struct session *s, int64_t pos);
+
 /*
  * executor_add_edit() and executor_remove_edit(), and go back to the first op that runs otherwise
  * with the log as it is now, when it was run: to the op that computes the value in the first pass

@@ -51,6 +51,9 @@ void text_add_visible(struct text *t, const void *data, size_t len);
 /* The whole file; ERR_IO when it cannot be read, ERR_FORMAT when it is larger than max_bytes. */
 int text_read_file(struct text *t, const char *path, size_t max_bytes, struct err *err);
 
+/* Make `path` a file of these bytes, whole or as it was before: ERR_IO. */
+int text_write_file(const char *path, const void *data, size_t len, struct err *err);
+
 /* Levenshtein distance, at most 64 bytes of each are compared: for "did you mean". */
 int text_distance(const char *a, const char *b);
 

@@ -126,8 +126,7 @@ static int ask(struct debugger *d, struct breakpoint *b, const struct moment *at
 		const struct question *q = &b->questions[i];
 		bool holds = true;
 
-		if (b->condition &&
-		    condition_holds(d, b->condition, q, i, at, &holds, err))
+		if (b->condition && condition_holds(d, b->condition, q, i, at, &holds, err))
 			return err->code;
 		if (!holds)
 			continue;
@@ -223,8 +222,9 @@ static int read_format(const char **s, struct text *out, struct err *err)
 
 	text_adds(out, "");
 	if (*at++ != '"')
-		return err_set(err, ERR_USAGE, "dprintf LOCATION,\"FORMAT\",EXPRESSION...: the format "
-					       "stands in quotes");
+		return err_set(err, ERR_USAGE,
+			       "dprintf LOCATION,\"FORMAT\",EXPRESSION...: the format "
+			       "stands in quotes");
 	for (; *at && *at != '"'; at++) {
 		static const char named[] = "n\nt\t\\\\\"\"";
 		const char *c = NULL;
@@ -234,7 +234,8 @@ static int read_format(const char **s, struct text *out, struct err *err)
 			for (size_t i = 0; named[i] && !c; i += 2)
 				c = named[i] == *at ? &named[i + 1] : NULL;
 			if (!c)
-				return err_set(err, ERR_USAGE, "the format has no escape \\%c", *at);
+				return err_set(err, ERR_USAGE, "the format has no escape \\%c",
+					       *at);
 			text_addc(out, *c);
 		} else {
 			text_addc(out, *at);
@@ -276,14 +277,15 @@ static int check_format(const struct print *p, struct err *err)
 
 	while ((c = next_conversion(s, &from, &end)) != 0) {
 		if (!strchr("dioxXufFeEgGscp", c) || end - from > 24)
-			return err_set(err, ERR_USAGE, "the format has no conversion '%.24s'", from);
+			return err_set(err, ERR_USAGE, "the format has no conversion '%.24s'",
+				       from);
 		n++;
 		s = end;
 	}
-	return n == p->n_args ? 0
-			      : err_set(err, ERR_USAGE,
-					"the format wants %d expressions, and there are %d", n,
-					p->n_args);
+	return n == p->n_args
+		       ? 0
+		       : err_set(err, ERR_USAGE,
+				 "the format wants %d expressions, and there are %d", n, p->n_args);
 }
 
 /* The end of an expression: the comma that is in no brackets and no text. */

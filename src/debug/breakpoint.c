@@ -350,8 +350,9 @@ static void say_title(struct debugger *d, const struct stop *s)
 		if (last)
 			say(d, ", %d", b->number);
 		else
-			say(d, "%s %d", b->disposition == DELETE_WHEN_HIT ? "Temporary breakpoint"
-									   : b->class->title,
+			say(d, "%s %d",
+			    b->disposition == DELETE_WHEN_HIT ? "Temporary breakpoint"
+							      : b->class->title,
 			    b->number);
 		last = b;
 	}
@@ -386,7 +387,8 @@ static void leave_hit(struct debugger *d, const struct stop *s)
 		struct breakpoint *b = bs->list[s->hit[i]];
 		struct text commands = { 0 };
 
-		text_adds(&commands, b->commands.len ? b->commands.data + (is_quiet(b) ? 7 : 0) : "");
+		text_adds(&commands,
+			  b->commands.len ? b->commands.data + (is_quiet(b) ? 7 : 0) : "");
 		text_add(&commands, bs->commands.len ? bs->commands.data : "", bs->commands.len);
 		text_release(&bs->commands);
 		bs->commands = commands;

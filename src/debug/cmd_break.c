@@ -27,7 +27,8 @@ static size_t location_length(const char *s, bool to_comma)
 
 	if (*s == '/')
 		for (i = 1; s[i]; i++)
-			if (s[i] == '/' && s[i - 1] != '\\' && (!s[i + 1] || strchr(" \t,", s[i + 1])))
+			if (s[i] == '/' && s[i - 1] != '\\' &&
+			    (!s[i + 1] || strchr(" \t,", s[i + 1])))
 				break;
 	for (; s[i]; i++) {
 		if (to_comma && s[i] == ',')
@@ -120,8 +121,8 @@ static int read_list(const struct debugger *d, const char *s, bool *wanted, stru
 			last = read_number(d, &s);
 		}
 		if (first < 0 || last < first || (*s && !strchr(" \t,", *s)))
-			return err_set(err, ERR_USAGE,
-				       "'%.60s' is no list of numbers, as in 1 3-5", from);
+			return err_set(err, ERR_USAGE, "'%.60s' is no list of numbers, as in 1 3-5",
+				       from);
 		for (int i = 0; i < bs->n; i++)
 			if (bs->list[i]->number >= first && bs->list[i]->number <= last) {
 				wanted[i] = true;
@@ -134,7 +135,8 @@ static int read_list(const struct debugger *d, const char *s, bool *wanted, stru
 	return 0;
 }
 
-/* ---- setting them ------------------------------------------------------------------------------ */
+/* ---- setting them ------------------------------------------------------------------------------
+ */
 
 static void say_set(struct debugger *d, const struct breakpoint *b)
 {
@@ -218,9 +220,10 @@ int cmd_dprintf(struct debugger *d, const char *args, struct err *err)
 	int r;
 
 	if (*rest != ',')
-		return err_set(err, ERR_USAGE,
-			       "dprintf LOCATION,\"FORMAT\",EXPRESSION...: a comma is due behind the "
-			       "location");
+		return err_set(
+			err, ERR_USAGE,
+			"dprintf LOCATION,\"FORMAT\",EXPRESSION...: a comma is due behind the "
+			"location");
 	while (end > 0 && strchr(" \t", args[end - 1]))
 		end--;
 	where = mem_memdup(args, end);
@@ -236,7 +239,8 @@ int cmd_dprintf(struct debugger *d, const char *args, struct err *err)
 	return 0;
 }
 
-/* ---- changing them ----------------------------------------------------------------------------- */
+/* ---- changing them -----------------------------------------------------------------------------
+ */
 
 int cmd_condition(struct debugger *d, const char *args, struct err *err)
 {
@@ -369,7 +373,8 @@ int cmd_delete(struct debugger *d, const char *args, struct err *err)
 	return r;
 }
 
-/* ---- commands ---------------------------------------------------------------------------------- */
+/* ---- commands ----------------------------------------------------------------------------------
+ */
 
 /* Lines that are being typed, for these. */
 struct collecting {
@@ -381,12 +386,41 @@ struct collecting {
 static bool resumes(const char *line)
 {
 	static const char *const words[] = {
-		"run",		"r",	"start",	"continue", "c",       "fg",
-		"step",		"s",	"next",		"n",	    "stepi",   "si",
-		"ni",		"nexti", "finish",	"fin",	    "until",   "u",
-		"advance",	"adv",	"token",	"layer",    "goto",    "reverse-step",
-		"rs",		"rn",	"rsi",		"rc",	    "rf",      "reverse-next",
-		"reverse-stepi", "reverse-continue", "reverse-finish", "back", "forward",
+		"run",
+		"r",
+		"start",
+		"continue",
+		"c",
+		"fg",
+		"step",
+		"s",
+		"next",
+		"n",
+		"stepi",
+		"si",
+		"ni",
+		"nexti",
+		"finish",
+		"fin",
+		"until",
+		"u",
+		"advance",
+		"adv",
+		"token",
+		"layer",
+		"goto",
+		"reverse-step",
+		"rs",
+		"rn",
+		"rsi",
+		"rc",
+		"rf",
+		"reverse-next",
+		"reverse-stepi",
+		"reverse-continue",
+		"reverse-finish",
+		"back",
+		"forward",
 	};
 	size_t n = strcspn(line, " \t");
 
@@ -403,8 +437,7 @@ static void warn_of_resuming(struct debugger *d, const char *lines)
 		const char *next = lines + len + (lines[len] == '\n');
 
 		if (resumes(lines) && *next) {
-			say(d,
-			    "Warning: '%.*s' goes on; the lines behind it run where it stops.\n",
+			say(d, "Warning: '%.*s' goes on; the lines behind it run where it stops.\n",
 			    (int)len, lines);
 			return;
 		}
@@ -505,7 +538,8 @@ int cmd_commands(struct debugger *d, const char *args, struct err *err)
 	return 0;
 }
 
-/* ---- lists ------------------------------------------------------------------------------------- */
+/* ---- lists -------------------------------------------------------------------------------------
+ */
 
 typedef bool is_listed_fn(const struct breakpoint *b);
 
@@ -541,7 +575,8 @@ int cmd_info_breakpoints(struct debugger *d, const char *args, struct err *err)
 	return list(d, args, is_any, "No breakpoints, watchpoints or catchpoints.", err);
 }
 
-/* ---- keeping them ------------------------------------------------------------------------------ */
+/* ---- keeping them ------------------------------------------------------------------------------
+ */
 
 /* Beside the file first, so that it is there as a whole or as it was. */
 static int write_whole(const char *path, const struct text *t, struct err *err)

@@ -229,7 +229,7 @@ struct debugger {
 	struct names *names;             /* names.c: names that were resolved */
 	struct binding *binding;         /* evaluate.c */
 	struct values *values;           /* values.c: $1, $2, …, $x */
-	struct changes *changes;         /* cmd_edit.c: edits, hooks, branches, baselines */
+	struct changes *changes;         /* cmd_branch.c: branches, baselines */
 	struct questions *questions;     /* questions.c: the recording that SQL is asked of */
 
 	struct line_queue *queue; /* lines.c */
@@ -485,6 +485,10 @@ void location_release(struct location *l);
 /* Whether a moment lies there; then with the depth at which one stands. */
 bool location_has(const struct debugger *d, const struct location *l, struct moment *at);
 
+/* ---- branches: cmd_branch.c ----------------------------------------------------------------- */
+
+void changes_free(struct changes *c); /* NULL is fine */
+
 /* ---- breakpoints --------------------------------------------------------------------------- */
 
 struct breakpoints;
@@ -548,6 +552,8 @@ struct destination {
 int travel_forward(struct debugger *d, const struct destination *to, struct err *err);
 /* Back to the goal, or to the beginning, or to the latest stop behind it. */
 int travel_back(struct debugger *d, const struct destination *to, struct err *err);
+/* One stands where the target is now: say so. */
+void travel_stand(struct debugger *d);
 /* Straight to a moment, asking no breakpoint. */
 int travel_to(struct debugger *d, const struct moment *to, struct err *err);
 

@@ -38,6 +38,7 @@ void debugger_free(struct debugger *d)
 	questions_free(d);
 	breakpoints_free(d->breakpoints);
 	trail_free(d->trail);
+	changes_free(d->changes);
 	names_free(d->names);
 	values_free(d->values);
 	binding_free(d->binding);

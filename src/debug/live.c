@@ -321,18 +321,22 @@ static void live_piece(const struct target *t, int32_t id, struct text *out)
 		tokenizer_token_bytes(s->model->tokenizer, id, out);
 }
 
+/* As it stands in the vocabulary: what a tokenizer makes of a text alone may have a space before.
+ */
 static int32_t live_token_id(const struct target *t, const char *bytes, size_t len)
 {
-	const struct session *s = session_of(t);
-	struct encoding e = { 0 };
-	struct err ignored = { 0 };
-	int32_t id = -1;
+	const struct model *m = session_of(t)->model;
+	struct text piece = { 0 };
+	int32_t id, n = m->tokenizer ? (int32_t)m->config->n_vocab : 0;
 
-	if (s->model->tokenizer &&
-	    tokenizer_encode(s->model->tokenizer, bytes, len, 0, &e, &ignored) == 0 && e.n == 1)
-		id = e.tokens[0].id;
-	encoding_release(&e);
-	return id;
+	for (id = 0; id < n; id++) {
+		text_clear(&piece);
+		tokenizer_token_bytes(m->tokenizer, id, &piece);
+		if (piece.len == len && len > 0 && !memcmp(piece.data, bytes, len))
+			break;
+	}
+	text_release(&piece);
+	return id < n ? id : -1;
 }
 
 static bool live_has(const struct target *t, value_id v)

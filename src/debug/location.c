@@ -133,9 +133,10 @@ static int read_op(struct debugger *d, const char *text, struct location *l, str
 		return 0;
 	n = whole_number(s);
 	if (n < 0 || n > p->n_ops)
-		return err_set(err, ERR_USAGE,
-			       "there is no op %.60s: they are 0 to %d, and %d is the end of a pass", s,
-			       p->n_ops - 1, p->n_ops);
+		return err_set(
+			err, ERR_USAGE,
+			"there is no op %.60s: they are 0 to %d, and %d is the end of a pass", s,
+			p->n_ops - 1, p->n_ops);
 	if (n < p->n_ops) {
 		location_add_op(l, p, (int)n);
 	} else {
@@ -212,9 +213,10 @@ static int read_line(struct debugger *d, const char *text, struct location *l, s
 		return err_set(err, ERR_USAGE, "no op comes from '%.*s': the modeling file is %s",
 			       (int)(len < 60 ? len : 60), text, base_name(path));
 	if (!line)
-		return err_set(err, ERR_USAGE,
-			       "no op stands at line %lld of %s or behind it: the last is at line %d",
-			       (long long)asked, base_name(path), last);
+		return err_set(
+			err, ERR_USAGE,
+			"no op stands at line %lld of %s or behind it: the last is at line %d",
+			(long long)asked, base_name(path), last);
 	if (line != asked)
 		text_addf(&l->note, "Line %lld of %s has no op: line %d is the next that has.",
 			  (long long)asked, base_name(path), line);
@@ -269,8 +271,8 @@ static int regex_open(struct regex *r, const char *s, size_t len, struct err *er
 /* 1, 0 or ERR_USAGE when it takes too many steps. */
 static int regex_has(const struct regex *r, const char *name, struct err *err)
 {
-	int rc = pcre2_match(r->code, (PCRE2_SPTR)name, strlen(name), 0, PCRE2_NO_UTF_CHECK, r->data,
-			     r->context);
+	int rc = pcre2_match(r->code, (PCRE2_SPTR)name, strlen(name), 0, PCRE2_NO_UTF_CHECK,
+			     r->data, r->context);
 
 	if (rc >= 0)
 		return 1;
@@ -310,8 +312,8 @@ static int read_regex(struct debugger *d, const char *text, struct location *l, 
 	if (text[0] != '/')
 		return 0;
 	if (len < 2 || text[len - 1] != '/')
-		return err_set(err, ERR_USAGE, "a regular expression stands between slashes: /%.60s/",
-			       text + 1);
+		return err_set(err, ERR_USAGE,
+			       "a regular expression stands between slashes: /%.60s/", text + 1);
 	ret = regex_open(&r, text + 1, len - 2, err);
 	if (ret == 0)
 		ret = match_regex(d->program, &r, l, err);
@@ -388,8 +390,8 @@ bool location_has(const struct debugger *d, const struct location *l, struct mom
 		       d->target->class->pass(d->target, at->pass, &info) && info.picks;
 	case LOCATION_TOKEN:
 		if (at->pass < 0 || at->op != 0 || !is_first ||
-		    !d->target->class->pass(d->target, at->pass, &info) ||
-		    l->token < info.pos0 || l->token >= info.pos0 + info.T)
+		    !d->target->class->pass(d->target, at->pass, &info) || l->token < info.pos0 ||
+		    l->token >= info.pos0 + info.T)
 			return false;
 		at->depth = op_depth_max(d->program, 0);
 		return true;

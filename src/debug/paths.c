@@ -39,8 +39,8 @@ static void add_spot(struct location *l, struct spot spot)
 
 void location_add_module(struct location *l, const struct program *p, int module)
 {
-	add_spot(l, (struct spot){ p->modules[module].op_first, module,
-				   p->modules[module].depth, module_output(p, module) });
+	add_spot(l, (struct spot){ p->modules[module].op_first, module, p->modules[module].depth,
+				   module_output(p, module) });
 }
 
 void location_add_op(struct location *l, const struct program *p, int op)
@@ -187,8 +187,8 @@ static const struct {
 static void add_long(const char *path, struct text *out)
 {
 	char part[MAX_PATH];
-	bool is_layer = *path == 'L' && path[1] && (isdigit((unsigned char)path[1]) ||
-						     strchr("*[?", path[1]) != NULL);
+	bool is_layer = *path == 'L' && path[1] &&
+			(isdigit((unsigned char)path[1]) || strchr("*[?", path[1]) != NULL);
 
 	if (is_layer) {
 		text_adds(out, "layers.");
@@ -331,9 +331,10 @@ static int found_nothing(const struct program *p, const char *said, const char *
 		if (p->values[v].point && strchr(p->values[v].name, ':') &&
 		    !ends_with(p->values[v].name, "out"))
 			offer(&near, point_short_name(&p->values[v], buf, sizeof(buf)));
-	return err_set(err, ERR_USAGE,
-		       "no module, point or place is called '%.100s'; the nearest are %s, %s and %s",
-		       said, near.best[0], near.best[1], near.best[2]);
+	return err_set(
+		err, ERR_USAGE,
+		"no module, point or place is called '%.100s'; the nearest are %s, %s and %s", said,
+		near.best[0], near.best[1], near.best[2]);
 }
 
 /* ---- all of it ----------------------------------------------------------------------------- */

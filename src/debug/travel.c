@@ -27,6 +27,11 @@ static void stand(struct debugger *d, int left_module)
 	trail_add(d->trail, &d->target->now);
 }
 
+void travel_stand(struct debugger *d)
+{
+	stand(d, -1);
+}
+
 /* ---- forward ------------------------------------------------------------------------------- */
 
 struct journey {

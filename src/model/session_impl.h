@@ -30,7 +30,5 @@ int session_begin_pass(struct session *s, struct err *err);
 /* The pass that has begun is done: the phase that follows. */
 void session_end_pass(struct session *s);
 
-/* The id forced at a position, -1: none. */
-int32_t session_forced_at(const struct session *s, int64_t pos);
 
 #endif

@@ -254,9 +254,11 @@ static void append(struct executor *ex, const struct edit *e)
 	struct edit *mine;
 
 	ex->edits = mem_grow(ex->edits, (size_t)ex->n_edits, &ex->cap_edits, sizeof(*e));
-	mine = &ex->edits[ex->n_edits++];
+	mine = &ex->edits[ex->n_edits];
 	*mine = *e;
-	mine->id = ++ex->last_edit_id;
+	/* One that was in the log before comes back under its name. */
+	mine->id = e->id > 0 && !executor_edit(ex, e->id) ? e->id : ex->last_edit_id + 1;
+	ex->last_edit_id = mine->id > ex->last_edit_id ? mine->id : ex->last_edit_id;
 	mine->data = NULL;
 	mine->made = NULL;
 	if (e->kind == EDIT_REPLACE) {
@@ -266,6 +268,7 @@ static void append(struct executor *ex, const struct edit *e)
 		mine->data = data;
 	}
 	mine->source = e->source ? mem_strdup(e->source) : NULL;
+	ex->n_edits++;
 }
 
 int executor_add_edit(struct executor *ex, const struct edit *e, struct err *err)
@@ -280,7 +283,7 @@ int executor_add_edit(struct executor *ex, const struct edit *e, struct err *err
 		free_edit(&ex->edits[ex->n_edits]);
 		return err->code;
 	}
-	return ex->last_edit_id;
+	return ex->edits[ex->n_edits - 1].id;
 }
 
 int executor_remove_edit(struct executor *ex, int id, struct err *err)
