@@ -28,15 +28,13 @@ void frame_pad(struct text *t, int n)
 		text_addc(t, ' ');
 }
 
-const char *frame_format_range(double x, double other, int n, char *buf, size_t size)
+int frame_digits(double lo, double hi, int n)
 {
-	double largest = fmax(fabs(x), fabs(other)), part = fabs(x / n - other / n);
-	int digits = 4;
+	double largest = fmax(fabs(lo), fabs(hi)), part = fabs(hi / n - lo / n);
 
-	if (part > 0)
-		digits = (int)fmin(17, fmax(4, ceil(log10(largest) - log10(part)) + 1));
-	snprintf(buf, size, "%.*g", digits, x);
-	return buf;
+	if (!(part > 0))
+		return 4;
+	return (int)fmin(17, fmax(4, ceil(log10(largest) - log10(part)) + 1));
 }
 
 /* ---- what it is --------------------------------------------------------------------------- */

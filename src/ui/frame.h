@@ -15,11 +15,8 @@ const char *frame_dots(const struct ui *ui);
 
 void frame_pad(struct text *t, int n);
 
-/*
- * x with four digits, or as many as it takes to tell it from its neighbour when a range that ends
- * at `other` is cut into n parts.  Returns buf.
- */
-const char *frame_format_range(double x, double other, int n, char *buf, size_t size);
+/* Four digits, or as many as it takes to tell the edges of n parts of a range from each other. */
+int frame_digits(double lo, double hi, int n);
 
 /* "f32[6,128]" */
 void frame_add_shape(struct text *t, const struct array *a);

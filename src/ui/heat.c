@@ -11,6 +11,7 @@
 #include "torchless/utf8.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -405,14 +406,16 @@ static void add_scale(const struct heat *h, struct notes *n)
 {
 	struct text piece = { 0 };
 	char lo[32], hi[32], min[32], max[32];
-	int columns;
+	int columns, digits = frame_digits(h->stats.min, h->stats.max, 1);
 
 	if (isnan(h->stats.min)) {
 		notes_addf(n, "nothing is finite");
 		return;
 	}
-	frame_format_range(h->stats.min, h->stats.max, 1, min, sizeof(min));
-	frame_format_range(h->stats.max, h->stats.min, 1, max, sizeof(max));
+	snprintf(min, sizeof(min), "%.*g", digits, h->stats.min);
+	snprintf(max, sizeof(max), "%.*g", digits, h->stats.max);
+	snprintf(lo, sizeof(lo), "%.*g", digits, h->lo);
+	snprintf(hi, sizeof(hi), "%.*g", digits, h->hi);
 	if (!(h->hi > h->lo)) {
 		notes_addf(n, "all %s", min);
 		return;
@@ -421,9 +424,9 @@ static void add_scale(const struct heat *h, struct notes *n)
 		notes_addf(n, "min %s max %s", min, max);
 		return;
 	}
-	text_addf(&piece, "%s ", frame_format_range(h->lo, h->hi, 1, lo, sizeof(lo)));
+	text_addf(&piece, "%s ", lo);
 	columns = heat_draw_scale(h, &piece);
-	text_addf(&piece, " %s", frame_format_range(h->hi, h->lo, 1, hi, sizeof(hi)));
+	text_addf(&piece, " %s", hi);
 	notes_add(n, piece.data, piece.len, columns + (int)(strlen(lo) + strlen(hi)) + 2);
 	text_release(&piece);
 	notes_addf(n, "min %s max %s", min, max);

@@ -31,9 +31,8 @@ static double edge(const struct histogram *h, int i)
 
 static const char *format_edge(const struct histogram *h, int i, char *buf, size_t size)
 {
-	double x = edge(h, i), other = fabs(x - h->lo) > fabs(x - h->hi) ? h->lo : h->hi;
-
-	return frame_format_range(x, other, (h->n_bins + 1) / 2, buf, size);
+	snprintf(buf, size, "%.*g", frame_digits(h->lo, h->hi, h->n_bins), edge(h, i));
+	return buf;
 }
 
 /* As numpy.histogram: bins are [a, b), the last one [a, b]. */

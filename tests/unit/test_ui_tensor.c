@@ -537,7 +537,8 @@ Test(ui_tensor, a_narrow_range_has_the_digits_that_it_needs)
 	HAS(said, "min 1000 max 1000.1\n");
 	free(said);
 	ui_add_hist(&t, &ui, a, &(struct ui_hist_options){ .bins = 2 });
-	HAS(t.data, "[    1000, 1000.062)");
+	HAS(t.data, "[   1000, 1000.06)  2");
+	HAS(t.data, "[1000.06, 1000.12]  1");
 	text_release(&t);
 	array_release(a);
 }
