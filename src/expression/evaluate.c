@@ -43,7 +43,7 @@ static void name_result(struct machine *m, const struct step *s, struct array_va
 	size_t len = s->end - s->start;
 	struct array *a = v->array;
 
-	if (v->kind != ARRAY_TENSOR || a->refs > 1 || a->borrowed)
+	if (v->kind != ARRAY_TENSOR || a->refs > 1)
 		return;
 	if (len >= sizeof(a->name)) {
 		len = utf8_complete(m->e->text + s->start, sizeof(a->name) - 4);

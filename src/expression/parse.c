@@ -100,11 +100,11 @@ static int check_no_operator(struct parser *p)
 		const char *sign, *sentence;
 	} wrong[] = {
 		{ "=", "= assigns, which an expression does not: == compares" },
-		{ "&", "and is &&" },
-		{ "|", "or is ||" },
-		{ "**", "there is no power: x * x, sqrt(x), exp(x)" },
-		{ "^", "there is no power: x * x, sqrt(x), exp(x)" },
-		{ "//", "there is no whole division: /" },
+		{ "&", "& is no operator: && means and" },
+		{ "|", "| is no operator: || means or" },
+		{ "**", "** is no operator: x * x, sqrt(x) and exp(x) are there" },
+		{ "^", "^ is no operator: x * x, sqrt(x) and exp(x) are there" },
+		{ "//", "// is no operator: / divides" },
 	};
 
 	scan_space(p->s);
@@ -426,7 +426,8 @@ static int parse_argument(struct parser *p, char letter)
 
 	scan_space(p->s);
 	at = p->s->at;
-	if (letter == 'x' && scan_word_before(p->s, ",)", &len)) {
+	if (letter == 'x' &&
+	    (scan_word_before(p->s, ",)", &len) || (len && !p->s->text[at + len]))) {
 		p->s->at += len;
 		push_text(p, p->s->text + at, len, at);
 		return 0;

@@ -148,7 +148,7 @@ static int find(struct scan *s, const struct expression_names *names, const stru
 		struct path *path, struct err *err)
 {
 	static const char *const forms[] = { "%s[%s]", "%s.%s" };
-	struct err numbered = { 0 }, *plain = err;
+	struct err numbered = { 0 };
 	int ret = ERR_USAGE;
 
 	for (int i = 0; i < 2 && p->number[0] && ret == ERR_USAGE; i++) {
@@ -157,7 +157,7 @@ static int find(struct scan *s, const struct expression_names *names, const stru
 		snprintf(path->text, sizeof(path->text), i ? forms[1] : forms[0], p->text,
 			 p->number);
 		ret = names->find(names->ctx, path->text, &path->head, &ours);
-		if (ret < 0)
+		if (ret < 0 && (i == 0 || !ends_in(p->text, "in")))
 			numbered = ours;
 	}
 	if (p->number[0] && ret >= 0)
@@ -168,8 +168,8 @@ static int find(struct scan *s, const struct expression_names *names, const stru
 		return ret < 0 ? ret : 0;
 	}
 	snprintf(path->text, sizeof(path->text), "%s", p->text);
-	ret = names->find(names->ctx, path->text, &path->head, plain);
-	if (ret == ERR_USAGE && p->number[0] && counts_modules(p->text))
+	ret = names->find(names->ctx, path->text, &path->head, err);
+	if (ret == ERR_USAGE && p->number[0] && (counts_modules(p->text) || ends_in(p->text, "in")))
 		*err = numbered;
 	if (ret < 0)
 		return ret;

@@ -226,6 +226,18 @@ def shell_seeds():
         yield line.encode()
 
 
+def expression_seeds():
+    """What the unit test gives values to and refuses, and every function."""
+    text = pathlib.Path("tests/unit/test_expression.c").read_text()
+    for expression in re.findall(r'^\t\{ "((?:[^"\\]|\\.)*)",', text, re.M):
+        yield re.sub(r"\\(.)", r"\1", expression).encode()
+    for name, params in re.findall(r'^ARRAY\((\w+), "[^"]*", \d, "(\w+)"',
+                                   pathlib.Path("include/torchless/array_functions.def").read_text(), re.M):
+        values = {"t": "out", "h": "out", "e": "out", "s": '"[5]"', "x": "pos"}
+        for n in range(1, len(params) + 1):
+            yield f"{name}({', '.join(values.get(p, '1') for p in params[:n])})".encode()
+
+
 def edits_seeds():
     """A question each, with two cells that change."""
     for question in range(0, 240, 2):
@@ -241,7 +253,7 @@ def bytes_seeds():
 
 
 TARGETS = {
-    "capture": capture_seeds, "chat": chat_seeds, "config": config_seeds, "index": index_seeds, "npy": npy_seeds,
+    "capture": capture_seeds, "chat": chat_seeds, "config": config_seeds, "expression": expression_seeds, "index": index_seeds, "npy": npy_seeds,
     "prompts": prompts_seeds, "recording_bytes": bytes_seeds, "recording_columns": edits_seeds,
     "safetensors": safetensors_seeds, "resume": edits_seeds, "shell": shell_seeds, "sql": sql_seeds, "tokenizer": tokenizer_seeds,
 }

@@ -41,6 +41,7 @@ TARGETS = {
     "recording_columns": "a recording with changed cells",
     "resume": "`--resume` of a recording with changed cells",
     "recording_bytes": "a recording and its log with changed bytes",
+    "expression": "expressions over tensors",
     "sql": "a user's SQL with every function",
     "tokenizer": "tokenizer.json, texts",
     "safetensors": ".safetensors, packed models",

@@ -90,8 +90,8 @@ static inline float names_element(const struct names_tensor *t, int64_t i)
 	return t->first + t->step * (float)i;
 }
 
-/* How many elements were handed out so far. */
-static int64_t names_read_elements;
+/* How many elements were handed out so far, and how many may be at once. */
+static int64_t names_read_elements, names_read_limit = INT64_MAX;
 
 /* The elements of a part, axis by axis. */
 static inline float *names_fill(float *out, const struct names_tensor *t,
@@ -123,6 +123,12 @@ static inline struct array *names_read(void *ctx, const char *path, const char *
 	if (has <= 0)
 		return NULL;
 	array_describe_part(&whole, &p, &head);
+	if (!*selection)
+		head = whole;
+	if (head.numel > names_read_limit) {
+		err_set(err, ERR_MEMORY, "%s has too many elements for this test", path);
+		return NULL;
+	}
 	a = array_new(head.n_dims, head.shape, err);
 	if (!a)
 		return NULL;
