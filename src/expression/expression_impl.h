@@ -45,6 +45,9 @@ int scan_number(struct scan *s, struct array_value *v, struct err *err);
 /* A text in quotes; ERR_USAGE. */
 int scan_text(struct scan *s, struct text *out, struct err *err);
 
+/* Whether a whole text in quotes stands here, and behind it one of the characters in `ends`. */
+bool scan_is_text_before(const struct scan *s, const char *ends);
+
 /* ERR_USAGE: `what` was expected, and what is here instead. */
 int scan_unexpected(struct scan *s, const char *what, struct err *err);
 
@@ -125,11 +128,17 @@ void code_free(struct expression *e);
 /* The word of that kind: the one that is there, or a new one. */
 int code_word(struct expression *e, enum step_kind kind, const char *text, size_t len);
 
-/* The last of consecutive items; its index. */
-int code_item(struct expression *e, const struct item *item);
+/* Room for n consecutive items; the index of the first.  They move when others are made. */
+int code_items(struct expression *e, int n);
 
 /* Append; `effect` is how much higher the stack is then.  Its index. */
 size_t code_step(struct expression *e, const struct step *step, int effect);
+
+/* The simple ones, made where the parser's frames, which are many, need no room for them. */
+size_t code_operator(struct expression *e, enum step_kind kind, enum operator_id op, size_t start,
+		     size_t at, size_t end);
+void code_push(struct expression *e, enum step_kind kind, int word, size_t start, size_t end);
+void code_number(struct expression *e, const struct array_value *v, size_t start, size_t end);
 
 /* ---- what instructions do ------------------------------------------------------------------ */
 
@@ -196,6 +205,9 @@ struct path {
 	bool is_variable;
 	struct array head; /* n_dims -1: not known */
 };
+
+/* Whether there is such a tensor: ERR_USAGE. */
+int path_check(const struct expression_names *names, const char *path, struct err *err);
 
 /* What stands here, which begins as a path does; past it. */
 int path_scan(struct scan *s, const struct expression_names *names, struct path *path,

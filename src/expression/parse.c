@@ -14,10 +14,11 @@
  */
 #include "expression_impl.h"
 
-#include "torchless/utf8.h"
+#include "torchless/mem.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What is known of a value before it is there. */
@@ -136,21 +137,19 @@ static int check_texts(struct parser *p, const struct binary *b, enum known left
 /* The right side of an operator, and the operator. */
 static int parse_right(struct parser *p, const struct binary *b, size_t start, enum known *left)
 {
-	struct step step = { .kind = STEP_BINARY, .op = b->op, .start = start };
-	struct step decide = { .kind = STEP_DECIDE, .op = b->op, .start = start };
 	bool decides = b->op == OP_AND || b->op == OP_OR;
 	enum known right = KNOWN_NOTHING;
-	size_t sign = p->s->at - strlen(b->sign), at = 0;
+	size_t sign = p->s->at - strlen(b->sign), decide = 0, side;
 
 	if (decides)
-		at = emit(p, &decide, 0);
+		decide = code_operator(p->e, STEP_DECIDE, b->op, start, sign, p->s->at);
 	scan_space(p->s);
-	step.at = p->s->at;
+	side = p->s->at;
 	if (parse_expression(p, b->level + 1, &right) || check_texts(p, b, *left, right, sign))
 		return p->err->code;
-	emit(p, &step, -1);
+	code_operator(p->e, STEP_BINARY, b->op, start, side, p->s->at);
 	if (decides)
-		p->e->steps[at].n = (int)p->e->n_steps;
+		p->e->steps[decide].n = (int)p->e->n_steps;
 	if (*left != KNOWN_NUMBER || right != KNOWN_NUMBER)
 		*left = *left == KNOWN_TENSOR || right == KNOWN_TENSOR ? KNOWN_TENSOR
 								       : KNOWN_NOTHING;
@@ -213,25 +212,41 @@ static int parse_item(struct parser *p, struct item *item)
 	return parse_range(p, item);
 }
 
-/* Behind "[": the items, then "]". */
-static int parse_items(struct parser *p, struct item items[TENSOR_MAX_DIMS + 1], int *n)
+/* Item i of those from `first` on; it moves when another is made. */
+static struct item *item_at(struct parser *p, int first, int i)
 {
-	bool all = false, was = p->s->in_index;
+	return &p->e->items[first + i];
+}
 
-	*n = 0;
+/* The next item of an index, with its number n. */
+static int parse_next_item(struct parser *p, int first, int n)
+{
+	struct item item = { 0 };
+
+	if (n > TENSOR_MAX_DIMS)
+		return err_set(p->err, ERR_USAGE, "a tensor has at most %d axes", TENSOR_MAX_DIMS);
+	if (parse_item(p, &item))
+		return p->err->code;
+	for (int i = 0; item.all && i < n; i++) {
+		if (!item_at(p, first, i)->all)
+			continue;
+		err_set(p->err, ERR_USAGE, "... may stand once");
+		return fail_at(p, item.at);
+	}
+	*item_at(p, first, n) = item;
+	return 0;
+}
+
+/* Behind "[": the items, then "]". */
+static int parse_items(struct parser *p, int first, int *n)
+{
+	bool was = p->s->in_index;
+
 	p->s->in_index = true;
+	*n = 0;
 	do {
-		if (*n > TENSOR_MAX_DIMS)
-			return err_set(p->err, ERR_USAGE, "a tensor has at most %d axes",
-				       TENSOR_MAX_DIMS);
-		items[*n] = (struct item){ 0 };
-		if (parse_item(p, &items[*n]))
+		if (parse_next_item(p, first, *n))
 			return p->err->code;
-		if (items[*n].all && all) {
-			err_set(p->err, ERR_USAGE, "... may stand once");
-			return fail_at(p, items[*n].at);
-		}
-		all |= items[*n].all;
 		++*n;
 	} while (scan_take(p->s, ","));
 	p->s->in_index = was;
@@ -243,22 +258,19 @@ static int parse_items(struct parser *p, struct item items[TENSOR_MAX_DIMS + 1],
 /* The index at "[", behind what `step` pushes or reads; axes are looked up where they are known. */
 static int parse_index(struct parser *p, struct step *step, const struct array *head)
 {
-	struct item items[TENSOR_MAX_DIMS + 1];
-	int axes[TENSOR_MAX_DIMS], n = 0;
+	int axes[TENSOR_MAX_DIMS];
 	size_t at = 0;
 
 	if (deeper(p))
 		return p->err->code;
 	p->s->at++;
-	if (parse_items(p, items, &n))
+	step->first = code_items(p->e, TENSOR_MAX_DIMS + 1);
+	if (parse_items(p, step->first, &step->n))
 		return p->err->code;
 	p->s->depth--;
-	if (head && head->n_dims >= 0 && part_axes(head, items, n, axes, &at, p->err))
+	if (head && head->n_dims >= 0 &&
+	    part_axes(head, item_at(p, step->first, 0), step->n, axes, &at, p->err))
 		return fail_at(p, at);
-	step->n = n;
-	step->first = (int)p->e->n_items;
-	for (int i = 0; i < n; i++)
-		code_item(p->e, &items[i]);
 	return 0;
 }
 
@@ -359,46 +371,22 @@ static int parse_key(struct parser *p, const struct function *f, int i)
 
 static void push_text(struct parser *p, const char *text, size_t len, size_t start)
 {
-	struct step step = { .kind = STEP_TEXT, .start = start, .at = start };
-
-	step.word = code_word(p->e, STEP_TEXT, text, len);
-	emit(p, &step, 1);
+	code_push(p->e, STEP_TEXT, code_word(p->e, STEP_TEXT, text, len), start, p->s->at);
 }
 
 /* "L0.attn.z" where a tensor is due. */
 static int parse_quoted_path(struct parser *p, size_t at)
 {
-	struct step step = { .kind = STEP_READ, .start = at, .at = at };
 	struct text text = { 0 };
-	struct array head;
 	int ret = scan_text(p->s, &text, p->err);
 
-	if (!ret && p->names && p->names->find &&
-	    p->names->find(p->names->ctx, text.data, &head, p->err) < 0)
+	if (!ret && path_check(p->names, text.data, p->err) < 0)
 		ret = fail_at(p, at);
-	if (!ret) {
-		step.word = code_word(p->e, STEP_READ, text.data, strlen(text.data));
-		emit(p, &step, 1);
-	}
+	if (!ret)
+		code_push(p->e, STEP_READ, code_word(p->e, STEP_READ, text.data, strlen(text.data)),
+			  at, p->s->at);
 	text_release(&text);
 	return ret;
-}
-
-/* Whether the text in quotes that begins here is the whole argument. */
-static bool is_quoted(struct parser *p)
-{
-	struct scan ahead = *p->s;
-	struct text text = { 0 };
-	struct err unused = { 0 };
-	bool whole = false;
-
-	if (strchr("\"'", p->s->text[p->s->at]) && p->s->text[p->s->at]) {
-		whole = !scan_text(&ahead, &text, &unused);
-		scan_space(&ahead);
-		whole = whole && ahead.text[ahead.at] && strchr(",)", ahead.text[ahead.at]);
-	}
-	text_release(&text);
-	return whole;
 }
 
 static int check_argument(struct parser *p, char letter, enum known known, size_t at)
@@ -432,7 +420,7 @@ static int parse_argument(struct parser *p, char letter)
 		push_text(p, p->s->text + at, len, at);
 		return 0;
 	}
-	if (strchr("the", letter) && is_quoted(p)) {
+	if (strchr("the", letter) && scan_is_text_before(p->s, ",)")) {
 		if (parse_quoted_path(p, at))
 			return p->err->code;
 	} else if (parse_expression(p, 1, &known) || check_argument(p, letter, known, at)) {
@@ -444,32 +432,32 @@ static int parse_argument(struct parser *p, char letter)
 	return 0;
 }
 
-static int parse_arguments(struct parser *p, const struct function *f, struct item *args, int *n)
+static int parse_arguments(struct parser *p, const struct function *f, struct step *step)
 {
 	int max = (int)strlen(f->params);
 
-	for (*n = 0; !(*n == 0 && scan_take(p->s, ")"));) {
+	if (scan_take(p->s, ")"))
+		return 0;
+	for (;;) {
 		scan_space(p->s);
-		args[*n] = (struct item){ .at = p->s->at };
-		if (*n == max)
+		if (step->n == max)
 			return wrong_arguments(p, f);
-		if (parse_key(p, f, *n) || parse_argument(p, f->params[*n]))
+		item_at(p, step->first, step->n)->at = p->s->at;
+		if (parse_key(p, f, step->n) || parse_argument(p, f->params[step->n]))
 			return p->err->code;
-		++*n;
+		step->n++;
 		if (scan_take(p->s, ")"))
 			return 0;
 		if (!scan_take(p->s, ","))
 			return check_no_operator(p) ? p->err->code
 						    : scan_unexpected(p->s, "',' or ')'", p->err);
 	}
-	return 0;
 }
 
 /* At the name of a function, which is `len` bytes long and has "(" behind it. */
 static int parse_call(struct parser *p, size_t len)
 {
 	struct step step = { .kind = STEP_CALL, .start = p->s->at, .at = p->s->at };
-	struct item args[ARRAY_MAX_ARGS];
 	bool was = p->s->in_index;
 	struct function f;
 
@@ -478,7 +466,10 @@ static int parse_call(struct parser *p, size_t len)
 	p->s->at += len;
 	scan_take(p->s, "(");
 	p->s->in_index = false;
-	if (parse_arguments(p, &f, args, &step.n))
+	step.own = f.own;
+	step.array = f.array;
+	step.first = code_items(p->e, ARRAY_MAX_ARGS);
+	if (parse_arguments(p, &f, &step))
 		return p->err->code;
 	p->s->in_index = was;
 	p->s->depth--;
@@ -486,34 +477,21 @@ static int parse_call(struct parser *p, size_t len)
 		wrong_arguments(p, &f);
 		return fail_at(p, step.at);
 	}
-	step.own = f.own;
-	step.array = f.array;
-	step.first = (int)p->e->n_items;
-	for (int i = 0; i < step.n; i++)
-		code_item(p->e, &args[i]);
 	emit(p, &step, 1 - step.n);
 	return 0;
 }
 
 /* ---- primaries ----------------------------------------------------------------------------- */
 
-static int push_number(struct parser *p, const struct array_value *v, size_t start)
-{
-	struct step step = { .kind = STEP_NUMBER, .start = start, .at = start };
-
-	step.number = v->kind;
-	step.whole = v->whole;
-	step.real = v->real;
-	emit(p, &step, 1);
-	return 0;
-}
-
 static int parse_number(struct parser *p)
 {
 	size_t start = p->s->at;
 	struct array_value v;
 
-	return scan_number(p->s, &v, p->err) ? p->err->code : push_number(p, &v, start);
+	if (scan_number(p->s, &v, p->err))
+		return p->err->code;
+	code_number(p->e, &v, start, p->s->at);
+	return 0;
 }
 
 static int parse_text(struct parser *p)
@@ -554,10 +532,9 @@ static int parse_parentheses(struct parser *p, enum known *known)
 
 static void push_variable(struct parser *p, const char *name, size_t len, size_t start)
 {
-	struct step step = { .kind = STEP_VARIABLE, .start = start, .at = start };
+	int word = code_word(p->e, STEP_VARIABLE, name, len);
 
-	step.word = code_word(p->e, STEP_VARIABLE, name, len);
-	emit(p, &step, 1);
+	code_push(p->e, STEP_VARIABLE, word, start, p->s->at);
 }
 
 /* "$", "$3", "$$", "$$2", "$name". */
@@ -588,23 +565,31 @@ static bool is_constant(struct parser *p, size_t len, struct array_value *v)
 	return true;
 }
 
-static int parse_path(struct parser *p, enum known *known)
+static int parse_found(struct parser *p, struct step *step, const struct path *path,
+		       enum known *known)
 {
-	struct step step = { .kind = STEP_READ, .start = p->s->at, .at = p->s->at };
-	struct path path;
-
-	if (path_scan(p->s, p->names, &path, p->err) < 0)
-		return p->err->code;
-	if (path.is_variable) {
-		push_variable(p, path.text, strlen(path.text), step.start);
+	if (path->is_variable) {
+		push_variable(p, path->text, strlen(path->text), step->start);
 		return 0;
 	}
 	*known = KNOWN_TENSOR;
-	step.word = code_word(p->e, STEP_READ, path.text, strlen(path.text));
-	if (at_bracket(p) && parse_index(p, &step, &path.head))
+	step->word = code_word(p->e, STEP_READ, path->text, strlen(path->text));
+	if (at_bracket(p) && parse_index(p, step, &path->head))
 		return p->err->code;
-	emit(p, &step, 1 - part_n_operands(p->e->items + step.first, step.n));
+	emit(p, step, 1 - part_n_operands(p->e->items + step->first, step->n));
 	return 0;
+}
+
+static int parse_path(struct parser *p, enum known *known)
+{
+	struct step step = { .kind = STEP_READ, .start = p->s->at, .at = p->s->at };
+	struct path *path = mem_calloc(1, sizeof(*path)); /* too large for what calls itself */
+	int ret = path_scan(p->s, p->names, path, p->err);
+
+	if (ret >= 0)
+		ret = parse_found(p, &step, path, known);
+	free(path);
+	return ret;
 }
 
 static int parse_word(struct parser *p, enum known *known)
@@ -618,7 +603,8 @@ static int parse_word(struct parser *p, enum known *known)
 		return parse_path(p, known);
 	*known = KNOWN_NUMBER;
 	p->s->at += len;
-	return push_number(p, &constant, start);
+	code_number(p->e, &constant, start, p->s->at);
+	return 0;
 }
 
 static int parse_primary(struct parser *p, enum known *known)
@@ -677,14 +663,15 @@ static int parse_postfix(struct parser *p, enum known *known)
 
 static int parse_unary(struct parser *p, enum known *known)
 {
-	struct step step = { .kind = STEP_UNARY };
+	enum operator_id op;
+	size_t start;
 
 	scan_space(p->s);
-	step.start = step.at = p->s->at;
-	if (p->s->text[p->s->at] == '-')
-		step.op = OP_NEGATE;
-	else if (p->s->text[p->s->at] == '!' && p->s->text[p->s->at + 1] != '=')
-		step.op = OP_NOT;
+	start = p->s->at;
+	if (p->s->text[start] == '-')
+		op = OP_NEGATE;
+	else if (p->s->text[start] == '!' && p->s->text[start + 1] != '=')
+		op = OP_NOT;
 	else
 		return parse_postfix(p, known);
 	if (deeper(p))
@@ -695,10 +682,10 @@ static int parse_unary(struct parser *p, enum known *known)
 	p->s->depth--;
 	if (*known == KNOWN_TEXT) {
 		err_set(p->err, ERR_USAGE, "%s means nothing before a text",
-			step.op == OP_NOT ? "!" : "-");
-		return fail_at(p, step.at);
+			op == OP_NOT ? "!" : "-");
+		return fail_at(p, start);
 	}
-	emit(p, &step, 0);
+	code_operator(p->e, STEP_UNARY, op, start, start, p->s->at);
 	return 0;
 }
 

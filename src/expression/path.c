@@ -215,3 +215,10 @@ int path_scan(struct scan *s, const struct expression_names *names, struct path 
 	guess(s, &p, path);
 	return 0;
 }
+
+int path_check(const struct expression_names *names, const char *path, struct err *err)
+{
+	struct array head;
+
+	return names && names->find ? names->find(names->ctx, path, &head, err) : 0;
+}

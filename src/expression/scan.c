@@ -182,6 +182,20 @@ int scan_text(struct scan *s, struct text *out, struct err *err)
 	return 0;
 }
 
+bool scan_is_text_before(const struct scan *s, const char *ends)
+{
+	const char *at = s->text + s->at;
+	char quote = *at;
+
+	if (quote != '"' && quote != '\'')
+		return false;
+	for (at++; *at && *at != quote; at++)
+		at += *at == '\\' && at[1];
+	at += *at == quote;
+	at += strspn(at, " \t\r\n");
+	return *at && strchr(ends, *at);
+}
+
 /* ---- what is wrong ------------------------------------------------------------------------- */
 
 /* What stands here, for a sentence: a name, a number, or one character. */

@@ -4,9 +4,17 @@
 #include "support/names.h"
 
 #include <criterion/criterion.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Sanitizers make frames larger. */
+#if defined(__SANITIZE_ADDRESS__) || !defined(NDEBUG)
+#define STACK ((size_t)1 << 20)
+#else
+#define STACK ((size_t)128 << 10)
+#endif
 
 /* ---- values as text -------------------------------------------------------------------------- */
 
@@ -580,6 +588,56 @@ Test(expression, takes_long_chains)
 	free(text);
 	free(nested);
 	text_release(&whole);
+}
+
+/* What takes the most of the stack at every level, on a thread that has little of it. */
+static void *parse_deep(void *text)
+{
+	struct err err = { 0 };
+	struct expression *e = expression_parse(text, &names_table, &err);
+	struct array_value v = { 0 };
+	bool done = e && !expression_evaluate(e, &names_table, NULL, &v, &err);
+
+	array_value_release(&v);
+	expression_free(e);
+	return done ? text : NULL;
+}
+
+static void *on_a_small_stack(void *(*function)(void *), void *arg)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	void *result = NULL;
+
+	cr_assert(!pthread_attr_init(&attr) && !pthread_attr_setstacksize(&attr, STACK));
+	cr_assert(!pthread_create(&thread, &attr, function, arg));
+	cr_assert(!pthread_join(thread, &result));
+	pthread_attr_destroy(&attr);
+	return result;
+}
+
+Test(expression, needs_little_stack)
+{
+	static const struct {
+		const char *open, *close;
+		size_t n;
+	} pieces[] = {
+		{ "0||1&&1==1+1*(", ")", 64 },         { "0||1&&1==1+1*mean(", ")", 64 },
+		{ "0||1&&1==1+1*v[0*(", ")]", 32 },    { "0||1&&1==1+1*-(", ")", 32 },
+		{ "0||1&&1==1+1*mean(v*(", "))", 32 }, { "0||1&&1==1+1*v[0*mean(", ")]", 32 },
+	};
+
+	for (size_t i = 0; i < sizeof(pieces) / sizeof(*pieces); i++) {
+		char *open = repeated("", pieces[i].open, "1", pieces[i].n);
+		char *close = repeated("", pieces[i].close, "", pieces[i].n);
+		struct text text = { 0 };
+
+		text_addf(&text, "%s%s", open, close);
+		cr_expect(on_a_small_stack(parse_deep, text.data) != NULL, "%s", pieces[i].open);
+		text_release(&text);
+		free(open);
+		free(close);
+	}
 }
 
 static bool over_after(void *ctx)
