@@ -26,6 +26,8 @@
 #include "torchless/point.h"
 #include "torchless/program.h"
 
+#include <signal.h>
+
 enum plan { PLAN_RUN, PLAN_DEBUG };
 
 /* What is happening: no pass, one that has begun, one that came to its end. */
@@ -95,6 +97,12 @@ struct executor_options {
 	enum plan plan;
 	bool ring;     /* keep only window + chunk positions where the model has a window */
 	int64_t chunk; /* the most tokens a pass may have, > 0 */
+	/*
+	 * With PLAN_DEBUG and a pool: once it is not 0 the op that runs is given up within a few
+	 * blocks, ERR_INTERRUPTED with pc before it, and is run from its beginning when called
+	 * again.  NULL: ops run to their end.
+	 */
+	const volatile sig_atomic_t *interrupted;
 };
 
 struct executor {

@@ -10,6 +10,7 @@
 
 #include "torchless/err.h"
 
+#include <signal.h>
 #include <stdint.h>
 
 struct threads;
@@ -29,5 +30,11 @@ int threads_count(const struct threads *pool);
  */
 void threads_for(struct threads *pool, int64_t n, void (*body)(void *ctx, int64_t i, int worker),
 		 void *ctx);
+
+/*
+ * From now on a loop ends early once *flag is not 0, before its next items; NULL: no loop does.
+ * Whoever asks for it throws away what such a loop has left half done.  Not during a loop.
+ */
+void threads_interrupt(struct threads *pool, const volatile sig_atomic_t *flag);
 
 #endif

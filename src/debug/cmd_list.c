@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <limits.h>
 
+#define TAB 4 /* columns: a terminal of 80 is narrow for code that is indented by 8 */
+
 /* ---- where one stands ---------------------------------------------------------------------- */
 
 static bool is_in_pass(const struct debugger *d)
@@ -55,7 +57,7 @@ static void say_line(struct debugger *d, const char *text, int n, int current)
 
 	text_addf(&line, "%4d %s  ", n, !is_current ? " " : utf8 ? "→" : ">");
 	for (size_t i = 0, column = 0; i < len; i++) {
-		int spaces = s[i] == '\t' ? (int)(8 - column % 8) : 0;
+		int spaces = s[i] == '\t' ? (int)(TAB - column % TAB) : 0;
 
 		if (spaces)
 			text_addf(&line, "%*s", spaces, "");

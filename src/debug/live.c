@@ -171,6 +171,17 @@ static int begin(struct live *l, struct err *err)
 	return l->has_prompt ? 0 : live_restart(&l->target, err);
 }
 
+/* Ctrl-C came while an op ran, or it failed: one stands before it. */
+static struct moment moment_of_failure(const struct live *l)
+{
+	struct session_time at = session_now(&l->recorder.generation.session);
+	const struct program *p = l->target.program;
+
+	if (at.pass < 0)
+		return (struct moment){ -1, 0, at.op, 0 };
+	return (struct moment){ at.pass, at.op, 0, op_depth_max(p, at.op) };
+}
+
 static int live_run(struct target *t, const struct stopper *s, struct err *err)
 {
 	struct live *l = live_of(t);
@@ -189,6 +200,10 @@ static int live_run(struct target *t, const struct stopper *s, struct err *err)
 		t->now = l->at;
 	else if (r == SESSION_DONE)
 		t->now = moment_of_end(l);
+	if (r < 0)
+		t->now = moment_of_failure(l);
+	if (r == ERR_INTERRUPTED)
+		return TARGET_INTERRUPTED;
 	if (r < 0)
 		return r;
 	return r == SESSION_PAUSED ? l->result : TARGET_ENDED;
@@ -234,6 +249,8 @@ static int live_go(struct target *t, const struct moment *to, struct err *err)
 	if (s->phase == PHASE_END) {
 		t->has_ended = true;
 		t->now = moment_of_end(l);
+	} else if (r < 0) {
+		t->now = moment_of_failure(l);
 	}
 	return r < 0 ? r : 0;
 }
@@ -379,6 +396,7 @@ struct target *live_new(struct model *m, const struct debugger_options *o, struc
 	l->target.program = &m->program;
 	l->target.has = live_has;
 	record.generation.session.executor.plan = PLAN_DEBUG;
+	record.generation.session.executor.interrupted = o->interrupted;
 	record.generation.caller.interrupted = NULL; /* Ctrl-C stops the program, not the session */
 	l->hook = (struct hook){
 		.wants = wants, .before = before, .after = after, .stages = STAGES_ALL, .ctx = l

@@ -49,6 +49,7 @@ struct threads {
 	void *ctx;
 	int64_t n_items;
 	_Atomic int64_t next;
+	const volatile sig_atomic_t *interrupted; /* NULL: nothing ends a loop early */
 
 	/* Sleeping and waking. */
 	pthread_mutex_t lock;
@@ -69,6 +70,11 @@ static void spin_pause(void)
 #endif
 }
 
+static bool is_interrupted(const struct threads *pool)
+{
+	return pool->interrupted && *pool->interrupted;
+}
+
 static void work(struct threads *pool, int worker)
 {
 	int64_t n = pool->n_items;
@@ -76,7 +82,7 @@ static void work(struct threads *pool, int worker)
 	for (;;) {
 		int64_t i = atomic_fetch_add_explicit(&pool->next, 1, memory_order_relaxed);
 
-		if (i >= n)
+		if (i >= n || is_interrupted(pool))
 			return;
 		pool->body(pool->ctx, i, worker);
 	}
@@ -175,7 +181,7 @@ void threads_for(struct threads *pool, int64_t n, void (*body)(void *ctx, int64_
 		 void *ctx)
 {
 	if (!pool || pool->n == 1 || n <= 1) {
-		for (int64_t i = 0; i < n; i++)
+		for (int64_t i = 0; i < n && !(pool && is_interrupted(pool)); i++)
 			body(ctx, i, 0);
 		return;
 	}
@@ -250,6 +256,12 @@ void threads_free(struct threads *pool)
 	pthread_cond_destroy(&pool->published);
 	pthread_mutex_destroy(&pool->lock);
 	free(pool);
+}
+
+void threads_interrupt(struct threads *pool, const volatile sig_atomic_t *flag)
+{
+	if (pool)
+		pool->interrupted = flag;
 }
 
 int threads_count(const struct threads *pool)

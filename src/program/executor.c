@@ -227,13 +227,35 @@ static int apply_edits(struct executor *ex, const struct op *op, struct err *err
 	return r;
 }
 
+/*
+ * What an op writes is a function of values that it does not write, so one that was given up is run
+ * again; only in the plan that lets no value lie where another one was.
+ */
+static int run_op(struct executor *ex, const struct op *op, struct err *err)
+{
+	const volatile sig_atomic_t *interrupted =
+		ex->opt.plan == PLAN_DEBUG ? ex->opt.interrupted : NULL;
+	int r;
+
+	if (!interrupted)
+		return ops_run(ex, op, err);
+	threads_interrupt(ex->opt.pool, interrupted);
+	r = ops_run(ex, op, err);
+	threads_interrupt(ex->opt.pool, NULL);
+	if (r == 0 && *interrupted) {
+		ex->resumed = true; /* the hooks were asked before it began */
+		r = err_set(err, ERR_INTERRUPTED, "interrupted");
+	}
+	return r;
+}
+
 static int compute(struct executor *ex, const struct op *op, struct err *err)
 {
 #ifndef NDEBUG
 	values_poison(ex, ex->pc);
 	assert(values_alive(ex, op));
 #endif
-	if (ops_run(ex, op, err))
+	if (run_op(ex, op, err))
 		return err->code;
 	return ex->n_edits > 0 ? apply_edits(ex, op, err) : 0;
 }

@@ -10,7 +10,9 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <math.h>
+#include <signal.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <time.h>
 
 #define N_TOKENS 23
@@ -1114,5 +1116,93 @@ Test(executor, a_weight_of_a_type_that_no_kernel_reads_is_refused_by_name)
 	cr_assert(eq(int, executor_init(&f.ex, &f.model.program, &f.opt, &f.err), ERR_FORMAT));
 	cr_assert(ne(ptr, strstr(f.err.message, "model.layers.1.mlp.up_proj.weight is u8"), NULL),
 		  "%s", f.err.message);
+	close_tiny(&f);
+}
+
+/* ---- an op that is given up ---------------------------------------------------------------- */
+
+static volatile sig_atomic_t flag;
+
+static void raise_at_five(void *ctx, int64_t i, int worker)
+{
+	_Atomic int *n = ctx;
+
+	(void)worker;
+	(*n)++;
+	if (i == 5)
+		flag = 1;
+}
+
+/* However many items a loop has, those who work at it end with the ones that they are at. */
+Test(executor, a_loop_ends_early)
+{
+	struct err err = { 0 };
+
+	for (int n_threads = 1; n_threads <= 3; n_threads++) {
+		struct threads *pool = threads_new(n_threads, &err);
+		_Atomic int n = 0;
+
+		flag = 0;
+		threads_interrupt(pool, &flag);
+		threads_for(pool, 1 << 30, raise_at_five, &n);
+		cr_expect(n < 1 << 29, "%d items after the flag was raised", (int)n);
+		threads_interrupt(pool, NULL);
+		n = 0;
+		threads_for(pool, 1000, raise_at_five, &n);
+		cr_expect(eq(int, n, 1000));
+		threads_free(pool);
+	}
+}
+
+static void raise_now(int number)
+{
+	(void)number;
+	flag = 1;
+}
+
+static void every(long us)
+{
+	struct itimerval t = { { 0, us }, { 0, us } };
+
+	setitimer(ITIMER_REAL, &t, NULL);
+}
+
+/* A flag that is raised again and again at any time leaves no half of an op behind. */
+Test(executor, an_op_that_is_given_up_is_run_again)
+{
+	struct executor_options o = { .kernels = &kernels_ref, .plan = PLAN_DEBUG, .chunk = 512 };
+	struct sigaction action = { .sa_handler = raise_now };
+	struct fixture f;
+	float *straight = run_with(tiny_default, o, NULL), *interrupted;
+	int n_given_up = 0;
+
+	open_tiny(&f, tiny_default);
+	f.opt = o;
+	f.opt.pool = threads_new(2, &f.err);
+	f.opt.interrupted = &flag;
+	start(&f);
+	sigaction(SIGALRM, &action, NULL);
+	for (int at = 0; at < N_TOKENS; at += at < 20 ? 20 : 1) {
+		int r = EXECUTOR_PAUSED, pc = 0, n_tries = 0;
+
+		cr_assert(eq(int, executor_begin(&f.ex, f.ids + at, at < 20 ? 20 : 1, true, &f.err),
+			     0));
+		while (r != EXECUTOR_DONE) {
+			/* Once an op for certain, and then whenever it happens. */
+			flag = f.ex.pc >= pc;
+			n_tries = flag ? 0 : n_tries + 1;
+			pc = f.ex.pc + 1;
+			every(50 + 50 * n_tries);
+			r = executor_step(&f.ex, &f.err);
+			every(0);
+			n_given_up += r == ERR_INTERRUPTED;
+			cr_assert(r >= 0 || r == ERR_INTERRUPTED, "%s", f.err.message);
+		}
+	}
+	flag = 0;
+	cr_expect(gt(int, n_given_up, 100));
+	interrupted = last_logits(&f);
+	expect_same_bits(straight, interrupted, "ops that were given up");
+	threads_free(f.opt.pool);
 	close_tiny(&f);
 }
