@@ -12,7 +12,7 @@
 
 static struct question question_before(const struct spot *s)
 {
-	return (struct question){ s->op, s->depth, -1, s };
+	return (struct question){ s->op, s->depth, -1, s, false };
 }
 
 static struct question question_behind(const struct program *p, const struct spot *s)
@@ -21,7 +21,7 @@ static struct question question_behind(const struct program *p, const struct spo
 	bool is_left = s->module >= 0 || module_is_op(p, module);
 	int op = s->module >= 0 ? p->modules[module].op_end : s->op + 1;
 
-	return (struct question){ op, op_depth_min(p, op), is_left ? module : -1, s };
+	return (struct question){ op, op_depth_min(p, op), is_left ? module : -1, s, false };
 }
 
 static int compare_questions(const void *a, const void *b)
@@ -76,7 +76,7 @@ struct question *location_questions(const struct debugger *d, const struct locat
 	if (l->n_spots == 0) {
 		int op = lone_op(d, l);
 
-		q[0] = (struct question){ op, op < 0 ? 0 : op_depth_max(p, op), -1, NULL };
+		q[0] = (struct question){ op, op < 0 ? 0 : op_depth_max(p, op), -1, NULL, false };
 		*n = 1;
 		return q;
 	}
@@ -288,8 +288,7 @@ static int check_format(const struct print *p, struct err *err)
 				 "the format wants %d expressions, and there are %d", n, p->n_args);
 }
 
-/* The end of an expression: the comma that is in no brackets and no text. */
-static size_t argument_length(const char *s)
+size_t argument_length(const char *s)
 {
 	int depth = 0;
 	char quote = 0;

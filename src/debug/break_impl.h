@@ -1,12 +1,14 @@
 /*
  * break_impl.h -- what the files of breakpoints share.
  *
- *	condition.c    an expression that is asked at ops: parsed once, its names resolved once an
- *op breakpoint.c   the list of them: who is asked where, hits, ignore counts break_at.c     those
- *that lie at a location: break, tbreak, dprintf watch.c        those that see a value change, or be
- *read catch.c        those that look at every value, or at every token survey.c       what would
- *have stopped, over passes that are run again break_words.c  as tables, and as lines that set them
- *again cmd_break.c    the commands
+ *	condition.c    an expression that is asked at ops: parsed once, its names resolved once an op
+ *	breakpoint.c   the list of them: who is asked where, hits, ignore counts
+ *	break_at.c     those that lie at a location: break, tbreak, dprintf
+ *	survey.c       what would have stopped, over passes that are run again
+ *	watch.c        those that see a value change, or be read
+ *	catch.c        those that look at every value, or at every token
+ *	break_words.c  as tables, and as lines that set them again
+ *	cmd_break.c, cmd_hits.c  the commands
  *
  * A file calls those above it and none below.
  */
@@ -21,8 +23,9 @@
 /* Where something is asked: before `op` (-1: in the tokenizer), standing so deep. */
 struct question {
 	int op, depth;
-	int left_module;         /* what `.` means there, when it was just left; else -1 */
+	int left_module; /* what `.` means there, when it was just left; else -1 */
 	const struct spot *spot; /* NULL: none */
+	bool is_here;            /* names mean what they mean where the debugger stands */
 };
 
 /* An expression that is asked at questions; their number is their place in the list. */
@@ -77,6 +80,10 @@ struct break_class {
 	void (*mark)(struct debugger *d, const struct breakpoint *b, struct stopper *s);
 	int (*ask)(struct debugger *d, struct breakpoint *b, const struct moment *at, bool is_back,
 		   struct answer *a, struct err *err);
+	/* Find out what it must know before a way; NULL: nothing. */
+	int (*ready)(struct debugger *d, struct breakpoint *b, struct err *err);
+	/* The generation has ended; NULL: it does not matter. */
+	void (*at_end)(struct debugger *d, struct breakpoint *b);
 	/* More about a stop, behind its title; or what it does instead of stopping. */
 	void (*say)(struct debugger *d, struct breakpoint *b, const struct moment *at);
 	/* What it is, for a table. */
@@ -95,11 +102,10 @@ struct breakpoint {
 	bool enabled;
 	enum disposition disposition;
 
-	/* Where it is asked, in the order of ops, and the first question of each op (-1 .. n_ops).
-	 */
+	/* Where it is asked, in the order of ops, and the first question of each op (-1 .. n_ops). */
 	struct question *questions;
 	int n_questions;
-	int *first_question;         /* [n_ops + 3]: of op i at i + 1 */
+	int *first_question; /* [n_ops + 3]: of op i at i + 1 */
 	struct condition *condition; /* NULL: none */
 	struct location location;    /* of those that lie at one */
 
@@ -129,7 +135,7 @@ struct breakpoints {
 	int left_module;
 	struct err failed;
 	const struct asking *asking; /* condition.c: while one is evaluated */
-	void *collecting;            /* cmd_break.c: commands that are being typed */
+	void *collecting; /* cmd_break.c: commands that are being typed */
 };
 
 /* Add one of the class, enabled, without a number yet where `number` < 0. */
@@ -175,6 +181,22 @@ struct breakpoint *break_at(struct debugger *d, struct location *l, const char *
 /* The same, and print a line there: "fmt", then expressions, commas between. */
 struct breakpoint *break_printf_at(struct debugger *d, struct location *l, const char *args,
 				   struct err *err);
+
+/* The length of an expression: up to the comma that is in no brackets and no text. */
+size_t argument_length(const char *s);
+
+/* ---- those that look at values: watch.c, catch.c ------------------------------------------- */
+
+enum watch_kind { WATCH_WRITES, WATCH_READS, WATCH_BOTH };
+
+/* Each NULL on failure; without a condition where it is NULL. */
+struct breakpoint *break_watch(struct debugger *d, const char *text, const char *condition,
+			       enum watch_kind kind, bool first, struct err *err);
+bool breakpoint_is_watch(const struct breakpoint *b);
+
+/* "nan", "inf", "absmax > X", "token \"TEXT\"", then perhaps the values that are looked at. */
+struct breakpoint *break_catch(struct debugger *d, const char *text, const char *condition,
+			       struct err *err);
 
 /* ---- surveys ------------------------------------------------------------------------------- */
 

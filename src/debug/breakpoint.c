@@ -257,7 +257,7 @@ static void fail(struct debugger *d, struct breakpoint *b, const struct moment *
 
 	b->enabled = false;
 	bs->failed = *err;
-	err_wrap(&bs->failed, "%s %d is disabled, for at %s it failed", b->class->title, b->number,
+	err_wrap(&bs->failed, "%s %d failed at %s and is disabled", b->class->title, b->number,
 		 moment_format(at, buf, sizeof(buf)));
 }
 
@@ -481,6 +481,16 @@ int breakpoints_ask_back(struct debugger *d, struct moment *at, struct err *err)
 	}
 	free(s.hit);
 	return r;
+}
+
+void breakpoints_say_end(struct debugger *d)
+{
+	for (int i = 0; i < d->breakpoints->n; i++) {
+		struct breakpoint *b = d->breakpoints->list[i];
+
+		if (b->enabled && b->class->at_end)
+			b->class->at_end(d, b);
+	}
 }
 
 /* ---- what a stop leaves -------------------------------------------------------------------- */

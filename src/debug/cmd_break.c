@@ -77,7 +77,7 @@ static int read_number(const struct debugger *d, const char **s)
 
 static int no_such(const struct debugger *d, int number, struct err *err)
 {
-	if (d->breakpoints->n == 0)
+	if (d->breakpoints->last_number == 0)
 		return err_set(err, ERR_USAGE, "there is no breakpoint %d: none is set", number);
 	return err_set(err, ERR_USAGE, "there is no breakpoint %d: `info breakpoints` lists them",
 		       number);
@@ -145,7 +145,9 @@ static void say_set(struct debugger *d, const struct breakpoint *b)
 
 	text_adds(&what, "");
 	b->class->what(d, b, &what);
-	if (l->n_spots == 1)
+	if (!l->text.len)
+		say(d, "%s %d: %s\n", b->class->title, b->number, what.data);
+	else if (l->n_spots == 1)
 		say(d, "%s %d at op %d: %s.\n",
 		    b->disposition == DELETE_WHEN_HIT ? "Temporary breakpoint" : b->class->title,
 		    b->number, l->spots[0].op, what.data);
@@ -190,6 +192,75 @@ int cmd_tbreak(struct debugger *d, const char *args, struct err *err)
 	return set(d, args, DELETE_WHEN_HIT, err);
 }
 
+/* "EXPR if COND": the last ` if ` that is in no text. */
+static char *split_expression(const char *args, const char **condition)
+{
+	size_t len = strlen(args);
+	char quote = 0;
+
+	*condition = NULL;
+	for (size_t i = 0; args[i]; i++) {
+		if (quote) {
+			quote = args[i] == quote ? 0 : quote;
+		} else if (strchr("\"'", args[i])) {
+			quote = args[i];
+		} else if (i > 0 && strchr(" \t", args[i - 1]) && is_if(args + i)) {
+			*condition = args + i + 2 + strspn(args + i + 2, " \t");
+			len = i;
+		}
+	}
+	while (len > 0 && strchr(" \t", args[len - 1]))
+		len--;
+	return mem_memdup(args, len);
+}
+
+static int watch(struct debugger *d, const char *args, enum watch_kind kind, struct err *err)
+{
+	bool first = !strncmp(args, "-i", 2) && (!args[2] || strchr(" \t", args[2]));
+	const char *condition;
+	struct breakpoint *b;
+	char *text;
+
+	args += first ? 2 + strspn(args + 2, " \t") : 0;
+	if (!*args)
+		return err_set(err, ERR_USAGE, "watch wants an expression");
+	text = split_expression(args, &condition);
+	b = break_watch(d, text, condition, kind, first, err);
+	free(text);
+	if (!b)
+		return err->code;
+	say_set(d, b);
+	return 0;
+}
+
+int cmd_watch(struct debugger *d, const char *args, struct err *err)
+{
+	return watch(d, args, WATCH_WRITES, err);
+}
+
+int cmd_rwatch(struct debugger *d, const char *args, struct err *err)
+{
+	return watch(d, args, WATCH_READS, err);
+}
+
+int cmd_awatch(struct debugger *d, const char *args, struct err *err)
+{
+	return watch(d, args, WATCH_BOTH, err);
+}
+
+int cmd_catch(struct debugger *d, const char *args, struct err *err)
+{
+	const char *condition;
+	char *text = split_expression(args, &condition);
+	struct breakpoint *b = break_catch(d, text, condition, err);
+
+	free(text);
+	if (!b)
+		return err->code;
+	say_set(d, b);
+	return 0;
+}
+
 int cmd_rbreak(struct debugger *d, const char *args, struct err *err)
 {
 	size_t len = location_length(args, false), end = len;
@@ -208,6 +279,26 @@ int cmd_rbreak(struct debugger *d, const char *args, struct err *err)
 	r = set(d, t.data, KEEP, err);
 	text_release(&t);
 	return r;
+}
+
+static int tell_past(void *ctx, const struct answer *a, struct err *err)
+{
+	struct debugger *d = ctx;
+	struct breakpoint *b = d->breakpoints->list[d->breakpoints->n - 1];
+
+	(void)err;
+	b->class->say(d, b, &a->at);
+	return 0;
+}
+
+/* What it would have printed up to now. */
+static int say_past(struct debugger *d, struct breakpoint *b, struct err *err)
+{
+	const struct moment now = d->target->now;
+
+	if (!d->target->has_begun || now.pass < 0)
+		return 0;
+	return survey(d, b, NULL, &now, tell_past, d, err);
 }
 
 int cmd_dprintf(struct debugger *d, const char *args, struct err *err)
@@ -236,7 +327,7 @@ int cmd_dprintf(struct debugger *d, const char *args, struct err *err)
 	if (!b)
 		return err->code;
 	say_set(d, b);
-	return 0;
+	return say_past(d, b, err);
 }
 
 /* ---- changing them -----------------------------------------------------------------------------
@@ -351,6 +442,12 @@ int cmd_disable(struct debugger *d, const char *args, struct err *err)
 	return each(d, without_word(args), disable, err);
 }
 
+/* Those that somebody set. */
+static int n_user(const struct breakpoints *bs)
+{
+	return bs->n > 0 && bs->list[0]->number == 0 ? bs->n - 1 : bs->n;
+}
+
 int cmd_delete(struct debugger *d, const char *args, struct err *err)
 {
 	struct breakpoints *bs = d->breakpoints;
@@ -359,7 +456,9 @@ int cmd_delete(struct debugger *d, const char *args, struct err *err)
 
 	args = without_word(args);
 	r = read_list(d, args, wanted, err);
-	if (r == 0 && !*args && bs->n > 0 && !say_ask(d, "Delete all breakpoints?"))
+	if (r == 0 && !*args)
+		wanted[0] &= bs->n > 0 && bs->list[0]->number > 0;
+	if (r == 0 && !*args && n_user(bs) > 0 && !say_ask(d, "Delete all breakpoints?"))
 		memset(wanted, false, (size_t)bs->n);
 	for (int i = 0; r == 0 && i < bs->n; i++)
 		if (wanted[i])
@@ -511,7 +610,7 @@ int cmd_commands(struct debugger *d, const char *args, struct err *err)
 	bool *wanted;
 	int r = 0;
 
-	if (bs->n == 0)
+	if (!*args && n_user(bs) == 0)
 		return err_set(err, ERR_USAGE, "no breakpoint is set that could have commands");
 	wanted = mem_calloc((size_t)bs->n, sizeof(*wanted));
 	if (*args)
@@ -543,10 +642,10 @@ int cmd_commands(struct debugger *d, const char *args, struct err *err)
 
 typedef bool is_listed_fn(const struct breakpoint *b);
 
+/* The one that is there by itself is shown when there is something to tell. */
 static bool is_any(const struct breakpoint *b)
 {
-	(void)b;
-	return true;
+	return b->number > 0 || b->n_hits > 0 || !b->enabled || b->condition || b->commands.len;
 }
 
 static int list(struct debugger *d, const char *args, is_listed_fn *is_listed, const char *none,
@@ -572,7 +671,12 @@ static int list(struct debugger *d, const char *args, is_listed_fn *is_listed, c
 
 int cmd_info_breakpoints(struct debugger *d, const char *args, struct err *err)
 {
-	return list(d, args, is_any, "No breakpoints, watchpoints or catchpoints.", err);
+	return list(d, args, is_any, "No breakpoints or watchpoints; a NaN stops by itself.", err);
+}
+
+int cmd_info_watch(struct debugger *d, const char *args, struct err *err)
+{
+	return list(d, args, breakpoint_is_watch, "No watchpoints.", err);
 }
 
 /* ---- keeping them ------------------------------------------------------------------------------
@@ -608,12 +712,13 @@ int cmd_save_breakpoints(struct debugger *d, const char *args, struct err *err)
 
 	if (!*args)
 		return err_set(err, ERR_USAGE, "save breakpoints wants the name of a file");
-	if (d->breakpoints->n == 0) {
+	if (n_user(d->breakpoints) == 0) {
 		say(d, "Nothing to save.\n");
 		return 0;
 	}
 	for (int i = 0; i < d->breakpoints->n; i++)
-		breakpoint_add_lines(d->breakpoints->list[i], &t);
+		if (d->breakpoints->list[i]->number > 0)
+			breakpoint_add_lines(d->breakpoints->list[i], &t);
 	r = write_whole(args, &t, err);
 	if (r == 0)
 		say(d, "Saved to file '%s'.\n", args);

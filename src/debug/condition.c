@@ -33,6 +33,8 @@ static struct stand stand_at(struct debugger *d, const struct question *q, const
 {
 	struct stand was = { d->target->now, d->left_module, d->frames_up };
 
+	if (q->is_here)
+		return was;
 	d->target->now = *at;
 	d->target->now.depth = q->depth;
 	d->left_module = q->left_module;
@@ -77,6 +79,8 @@ static int resolve(struct debugger *d, const struct question *q, const char *pat
 		return r;
 	if (d->program->values[*v].op < q->op || d->program->values[*v].op < 0)
 		return 0;
+	if (q->op < 0)
+		return err_set(err, ERR_USAGE, "there are no tensors in the tokenizer");
 	return err_set(err, ERR_USAGE, "%s is not computed yet where this is asked, before op %d",
 		       d->program->values[*v].name, q->op);
 }

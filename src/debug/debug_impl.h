@@ -495,6 +495,9 @@ struct breakpoints;
 struct breakpoints *breakpoints_new(void);
 void breakpoints_free(struct breakpoints *b); /* NULL is fine */
 
+/* Set the one that is there by itself, number 0: a NaN stops. */
+void breakpoints_guard(struct debugger *d);
+
 /* Mark where a breakpoint, a watchpoint or a catchpoint wants to be asked. */
 void breakpoints_mark(struct debugger *d, struct stopper *s);
 
@@ -506,6 +509,8 @@ void breakpoints_mark(struct debugger *d, struct stopper *s);
 void breakpoints_depart(struct debugger *d);
 int breakpoints_ask(struct debugger *d, struct moment *at, bool at_goal, struct err *err);
 void breakpoints_arrive(struct debugger *d);
+/* The generation has ended: what they have to say of that. */
+void breakpoints_say_end(struct debugger *d);
 
 /*
  * The same on a way back, in which nothing runs.  turn: it begins, at target->now.  ask_back: the

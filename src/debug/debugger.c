@@ -28,6 +28,7 @@ struct debugger *debugger_new(struct model *m, const struct debugger_options *o,
 		return NULL;
 	}
 	d->program = d->target->program;
+	breakpoints_guard(d);
 	return d;
 }
 

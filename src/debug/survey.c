@@ -84,6 +84,8 @@ int breakpoints_ready(struct debugger *d, struct err *err)
 	for (int i = 0; d->target->has_begun && i < d->breakpoints->n; i++) {
 		struct breakpoint *b = d->breakpoints->list[i];
 
+		if (b->enabled && b->class->ready && b->class->ready(d, b, err))
+			return err->code;
 		if (!b->enabled || site_compare(&now, &b->known_to) <= 0 ||
 		    breakpoint_ignores_at(b, &b->known_to) == 0)
 			continue;

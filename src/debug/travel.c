@@ -157,6 +157,8 @@ int travel_forward(struct debugger *d, const struct destination *to, struct err 
 	if (r < 0)
 		return r;
 	breakpoints_arrive(d);
+	if (r == TARGET_ENDED)
+		breakpoints_say_end(d);
 	if (r == TARGET_INTERRUPTED)
 		say(d, "Interrupted.\n");
 	d->has_stopped = r == TARGET_INTERRUPTED || (r == TARGET_STOPPED && !j.arrived);
