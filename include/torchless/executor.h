@@ -239,6 +239,12 @@ int64_t executor_pos0(const struct executor *ex, value_id v);
 bool executor_edit_part(const struct executor *ex, const struct edit *e, struct edit_part *part);
 
 /*
+ * What the KV cache holds of a value of storage CACHE, those of earlier passes included: valid until
+ * the next pass begins.
+ */
+struct kv_view executor_cache(const struct executor *ex, value_id v);
+
+/*
  * Log an edit, whose data and source are copied, and return its id: that of e where no other has
  * it, or 1, 2, …, each given once.  Of a
  * value it takes effect when its op runs next; of a weight at once, in a copy of this executor's

@@ -16,12 +16,14 @@
  *	values.c       values that are kept: $1, $2, ..., $x
  *	functions.c    functions of expressions that know the model
  *	evaluate.c     expressions at a stop
- *	paths.c        which modules and points a path means
+ *	paths.c        which modules and points a path means       regex.c   names like /these/
  *	questions.c    SQL at a stop: which recording is asked; conditions that are SQL
  *	location.c     "layers.*.mlp", "token 5", "mistral.c:104": where a breakpoint lies
  *	condition.c, breakpoint.c, break_*.c, watch.c, catch.c, survey.c
  *	               breakpoints, watchpoints, catchpoints, and whether one is hit: break_impl.h
  *	travel.c       time: forward and back until something stops it
+ *	look.c, predictions.c, unedited.c
+ *	               what the commands that look at something share: look.h
  *	cmd_*.c        the commands, a subject a file
  *	command.c      the roof: a line on its way to its command
  *	debugger.c     life

@@ -119,6 +119,14 @@ const float *executor_logits(const struct executor *ex, int64_t r)
 	return tensor_row(&ex->tensors[ex->program->logits], r);
 }
 
+struct kv_view executor_cache(const struct executor *ex, value_id v)
+{
+	int64_t end = executor_has(ex, v) ? ex->pos0 + ex->T : ex->n_positions;
+
+	assert(ex->cache_of[v] >= 0);
+	return kv_cache_view(&ex->caches[ex->cache_of[v]], end);
+}
+
 /* ---- dead values: in builds with asserts ------------------------------------------------------
  */
 
