@@ -135,6 +135,8 @@ struct recorder {
 	struct trace_totals totals;  /* once it is closed */
 
 	/* The rest is the recorder's own. */
+	int64_t parent; /* of the branch that begins; 0: it is none */
+	int fork_pass, fork_op;
 	char *model_file;  /* the absolute path of the model, NULL: not asked for yet */
 	struct text piece; /* the one asked for last */
 	uint8_t weights_hash[16], tokenizer_hash[16];
@@ -160,6 +162,13 @@ int recorder_set_prompt(struct recorder *r, const struct prompt *p, struct err *
 
 /* Add the hooks: before the prompt is set, so that the steps of the tokenizer are made. */
 void recorder_listen(struct recorder *r);
+void recorder_unlisten(struct recorder *r); /* once the file is closed */
+
+/*
+ * Capture also what `text` says: PATTERN[@SEL][=KIND].  Before the file is created, or while it is
+ * written, from then on; ERR_USAGE and nothing has changed.
+ */
+int recorder_capture(struct recorder *r, const char *text, struct err *err);
 
 /* Note the shape of the run that r->generation is set to: before create, for each there will be. */
 void recorder_expect(struct recorder *r);
@@ -184,6 +193,14 @@ int recorder_run(struct recorder *r, const struct record_prompt *p, struct err *
  */
 int recorder_begin_run(struct recorder *r, const struct record_prompt *p, struct err *err);
 int recorder_end_run(struct recorder *r, int result, struct err *err);
+
+/*
+ * Begin a run that is a branch of the one that ended last, from before op `op` of its pass `pass`.
+ * Between the two the session was rewound to before its first pass, so that the branch is recorded
+ * whole.
+ */
+int recorder_begin_branch(struct recorder *r, const struct record_prompt *p, int pass, int op,
+			  struct err *err);
 
 /* Close the file and fill r->totals; `result` and err of the runs are kept when they failed. */
 int recorder_close(struct recorder *r, int result, struct err *err);

@@ -87,6 +87,11 @@ struct trace_run {
 	const char *prompt;  /* NULL: none or redacted */
 	size_t prompt_len;
 	bool redact;
+
+	/* Of a branch: the run that it goes on from, before op fork_op of pass fork_pass; 0: none.
+	 */
+	int64_t parent;
+	int fork_pass, fork_op;
 };
 
 enum token_source { TOKEN_BOS, TOKEN_PROMPT, TOKEN_GENERATED, TOKEN_FORCED };
@@ -170,6 +175,17 @@ int trace_writer_resume(const char *path, const struct program *p, const struct 
  */
 int trace_writer_begin_run(struct trace_writer *w, const struct trace_run *run, struct err *err);
 struct hook *trace_writer_hook(struct trace_writer *w);
+
+/* The row in `run` of the one that began last: the parent of a branch. */
+int64_t trace_writer_run(const struct trace_writer *w);
+
+/*
+ * Capture by these rules from now on, and have the run's options say so.  What was recorded stays
+ * as it is: who wants it whole goes back and runs again.  ERR_USAGE when a pattern names nothing,
+ * and nothing has changed; the policy must outlive the writer.
+ */
+int trace_writer_capture(struct trace_writer *w, const struct capture_policy *policy,
+			 const char *opts_json, struct err *err);
 
 /* Record a token at a position, and what the model thought of it (NAN, -1 when unknown). */
 int trace_writer_token(struct trace_writer *w, int64_t pos, int32_t id, int64_t start, int64_t end,

@@ -113,6 +113,8 @@ int debugger_line(struct debugger *d, const char *line, enum line_origin origin,
 		r = run_queue(d, err);
 	if (r || d->quit)
 		lines_forget(d);
+	if (!r && target_is_live(d->target))
+		r = live_flush(d->target, err);
 	say_flush(d);
 	if (r < 0)
 		return r;

@@ -5,6 +5,7 @@
  *	say.c          what a command says, on its way to the front end
  *	lines.c        lines that wait to be run, and who takes them instead
  *	moment.c       the order of moments: what comes next, what came before, in which module
+ *	writing.c      the recording that a session writes as it goes
  *	live.c         a session as a target
  *	recorded_load.c    a run of a recording, read and checked
  *	recorded_source.c  its values by name, as of a moment
@@ -158,6 +159,25 @@ struct target *live_new(struct model *m, const struct debugger_options *o, struc
 /* Of a live target. */
 struct recorder *live_recorder(struct target *t);
 bool target_is_live(const struct target *t);
+
+/*
+ * Of a live target: write a recording from its beginning on, for which what happened is run again
+ * and one comes back to where one stands; close it; capture `text` too ("POINT[@SEL][=KIND]", what
+ * happened is run again where it is written); have the file hold all until now, whatever was taken
+ * back not.
+ */
+int live_record(struct target *t, const char *path, struct err *err);
+int live_record_off(struct target *t, struct err *err);
+bool live_is_recording(const struct target *t);
+int live_capture(struct target *t, const char *text, struct err *err);
+int live_flush(struct target *t, struct err *err);
+
+/*
+ * Keep what the recording holds as a branch of its own, and go to `at` in another one, which has
+ * the way there, its parent and where it forked (run.parent_run_id, fork_value_id, opts.fork).
+ * Edits are each branch's own (`edit`).  Without a recording it goes there.
+ */
+int live_branch(struct target *t, const struct moment *at, struct err *err);
 /* The prompt of the next run, of a live target: borrowed; another one, which is copied. */
 const struct prompt *live_prompt(const struct target *t);
 void live_set_prompt(struct target *t, const char *text, size_t len);

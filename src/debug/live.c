@@ -5,12 +5,13 @@
  * stage.  What the session calls (pass, op) is a moment; between the last op of a pass and the
  * first of the next stand the steps of the sampler, which the session walks by its cursor.
  */
-#include "debug_impl.h"
+#include "writing.h"
 
 struct live {
 	struct target target;
 	struct debugger_options opt;
 	struct recorder recorder;
+	struct writing writing;
 	struct hook hook;
 	const struct stopper *stopper; /* NULL: nobody is asked */
 	const struct moment *until;    /* a step of a stage to pause before, whoever is asked */
@@ -150,6 +151,8 @@ static int live_restart(struct target *t, struct err *err)
 
 	if (!l->opt.prompt.text.data && !l->opt.prompt.ids)
 		return err_set(err, ERR_USAGE, "there is no prompt yet: \"run PROMPT\" gives one");
+	if (writing_restart(&l->writing, !l->next.data, t->has_ended, err))
+		return err->code;
 	t->now = (struct moment){ -1, 0, 0, 0 };
 	t->has_begun = t->has_ended = false;
 	t->n_passes = 0;
@@ -162,7 +165,7 @@ static int live_restart(struct target *t, struct err *err)
 		l->next = (struct text){ 0 };
 	}
 	l->has_prompt = r == 0;
-	return r;
+	return r ? r : writing_restarted(&l->writing, err);
 }
 
 /* Whoever goes anywhere begins with the prompt. */
@@ -375,10 +378,88 @@ static bool live_has(const struct target *t, value_id v)
 	return executor_has(&session_of(t)->executor, v);
 }
 
+/* ---- recording ----------------------------------------------------------------------------- */
+
+bool live_is_recording(const struct target *t)
+{
+	return writing_is_on(&live_of(t)->writing);
+}
+
+/* To before everything, where what happens again is recorded from the first step on. */
+static int to_beginning(struct target *t, struct err *err)
+{
+	return live_of(t)->has_prompt ? session_rewind(session_of(t), -1, err) : 0;
+}
+
+static int come_back(struct target *t, const struct moment *to, bool had_begun, struct err *err)
+{
+	struct moment at = *to;
+	int r = had_begun ? live_go(t, &at, err) : 0;
+
+	if (r == 0 && had_begun)
+		t->now.depth = to->depth;
+	return r;
+}
+
+int live_record(struct target *t, const char *path, struct err *err)
+{
+	struct live *l = live_of(t);
+	struct moment now = t->now;
+	bool had_begun = t->has_begun;
+
+	if (writing_open(&l->writing, path, err))
+		return err->code;
+	if (!l->has_prompt)
+		return 0;
+	if (to_beginning(t, err) || writing_begin_run(&l->writing, err))
+		return err->code;
+	return come_back(t, &now, had_begun, err);
+}
+
+int live_record_off(struct target *t, struct err *err)
+{
+	return writing_close(&live_of(t)->writing, t->has_ended, err);
+}
+
+int live_capture(struct target *t, const char *text, struct err *err)
+{
+	struct live *l = live_of(t);
+	struct moment now = t->now;
+	bool had_begun = t->has_begun;
+
+	if (recorder_capture(&l->recorder, text, err))
+		return err->code;
+	if (!l->writing.in_run || !had_begun)
+		return 0;
+	return to_beginning(t, err) ? err->code : come_back(t, &now, had_begun, err);
+}
+
+int live_branch(struct target *t, const struct moment *at, struct err *err)
+{
+	struct live *l = live_of(t);
+	struct moment to = *at;
+
+	if (!l->writing.in_run)
+		return live_go(t, &to, err);
+	if (writing_end_run(&l->writing, t->has_ended, err) || to_beginning(t, err) ||
+	    writing_branch(&l->writing, at, err))
+		return err->code;
+	return come_back(t, &to, true, err);
+}
+
+int live_flush(struct target *t, struct err *err)
+{
+	return writing_flush(&live_of(t)->writing, &t->now, err);
+}
+
 /* ---- life ---------------------------------------------------------------------------------- */
 
 static void live_free(struct target *t)
 {
+	struct err ignored = { 0 };
+
+	writing_close(&live_of(t)->writing, t->has_ended, &ignored);
+	writing_release(&live_of(t)->writing);
 	recorder_release(&live_of(t)->recorder);
 	text_release(&live_of(t)->prompt);
 	text_release(&live_of(t)->next);
@@ -406,6 +487,7 @@ struct target *live_new(struct model *m, const struct debugger_options *o, struc
 	struct record_options record = o->record;
 
 	l->opt = *o;
+	l->writing = (struct writing){ .recorder = &l->recorder, .prompt = &l->opt.prompt };
 	l->target.class = &live_class;
 	l->target.program = &m->program;
 	l->target.has = live_has;

@@ -213,6 +213,9 @@ static void add_options(struct text *t, const struct recorder *r)
 		o->generation.chat ? "true" : "false", r->capture_json.data);
 	if (o->budget > 0)
 		text_addf(t, ", \"budget\": %lld", (long long)o->budget);
+	if (r->parent)
+		text_addf(t, ", \"fork\": {\"run\": %lld, \"pass\": %d, \"op\": %d}",
+			  (long long)r->parent, r->fork_pass, r->fork_op);
 	text_addc(t, '}');
 }
 
@@ -242,6 +245,9 @@ static int begin_run(struct recorder *r, const struct record_prompt *p, struct e
 		.prompt = p->prompt.text.data,
 		.prompt_len = p->prompt.text.len,
 		.redact = r->opt.redact,
+		.parent = r->parent,
+		.fork_pass = r->fork_pass,
+		.fork_op = r->fork_op,
 	};
 	result = trace_writer_begin_run(r->writer, &run, err);
 	text_release(&build);
@@ -257,7 +263,7 @@ static const char *run_status(int result)
 	return result == ERR_NO || result == ERR_INTERRUPTED ? "stopped" : "error";
 }
 
-int recorder_begin_run(struct recorder *r, const struct record_prompt *p, struct err *err)
+static int start_run(struct recorder *r, const struct record_prompt *p, struct err *err)
 {
 	if (begin_run(r, p, err))
 		return err->code;
@@ -266,6 +272,21 @@ int recorder_begin_run(struct recorder *r, const struct record_prompt *p, struct
 	if (scores_record_prompt(&r->scores, err))
 		return recorder_end_run(r, err->code, err);
 	return 0;
+}
+
+int recorder_begin_run(struct recorder *r, const struct record_prompt *p, struct err *err)
+{
+	r->parent = 0;
+	return start_run(r, p, err);
+}
+
+int recorder_begin_branch(struct recorder *r, const struct record_prompt *p, int pass, int op,
+			  struct err *err)
+{
+	r->parent = trace_writer_run(r->writer);
+	r->fork_pass = pass;
+	r->fork_op = op;
+	return start_run(r, p, err);
 }
 
 int recorder_end_run(struct recorder *r, int result, struct err *err)
@@ -377,6 +398,38 @@ void recorder_listen(struct recorder *r)
 	session_add_hook(&r->generation.session, &r->scores.hook);
 	if (r->opt.stop_on_nan || r->opt.stop_on_inf)
 		session_add_hook(&r->generation.session, &r->stop.hook);
+}
+
+void recorder_unlisten(struct recorder *r)
+{
+	session_remove_hook(&r->generation.session, &r->profile.hook);
+	session_remove_hook(&r->generation.session, &r->scores.hook);
+	session_remove_hook(&r->generation.session, &r->stop.hook);
+}
+
+int recorder_capture(struct recorder *r, const char *text, struct err *err)
+{
+	const struct program *p = &r->generation.session.model->program;
+	struct text json = { 0 }, options = { 0 };
+	int result = capture_policy_add(&r->capture, text, err);
+
+	if (result)
+		return result;
+	result = capture_policy_describe(&r->capture, p, &json, err);
+	if (!result) {
+		struct text before = r->capture_json;
+
+		r->capture_json = json;
+		json = before;
+		add_options(&options, r);
+		if (r->writer)
+			result = trace_writer_capture(r->writer, &r->capture, options.data, err);
+	} else {
+		free(r->capture.rules[--r->capture.n_rules].pattern);
+	}
+	text_release(&json);
+	text_release(&options);
+	return result;
 }
 
 void recorder_release(struct recorder *r)

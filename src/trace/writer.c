@@ -219,6 +219,15 @@ static const char *describe_host(char *buf, size_t size)
 	return buf;
 }
 
+/* The point that is computed first from an op on; 0 when there is none. */
+static int64_t first_point(const struct trace_writer *w, int op)
+{
+	for (int v = 0; v < w->program->n_values; v++)
+		if (w->point_ids[v] && w->program->values[v].op >= op)
+			return w->point_ids[v];
+	return 0;
+}
+
 static int insert_run(struct trace_writer *w, const struct trace_run *run, struct err *err)
 {
 	struct stmt s = { 0 };
@@ -227,14 +236,17 @@ static int insert_run(struct trace_writer *w, const struct trace_run *run, struc
 	int ret;
 
 	sqlite3_randomness(sizeof(uuid), uuid);
-	if (stmt_ready(&w->db, &s,
-		       "INSERT INTO run(uuid, model_id, role, engine, engine_commit, build, host, "
-		       "dtype_weight, dtype_compute, dtype_kv, n_threads, seed, sampler, opts, "
-		       "line, line_id, prompt, prompt_redacted, started_ns) "
-		       "VALUES(:uuid, 1, 'engine', :engine, :commit, :build, :host, :weight, 0, 0, "
-		       ":threads, :seed, :sampler, :opts, nullif(:line, 0), "
-		       "json_extract(:line_id, '$'), :prompt, :redacted, :started)",
-		       err))
+	if (stmt_ready(
+		    &w->db, &s,
+		    "INSERT INTO run(uuid, model_id, role, engine, engine_commit, build, host, "
+		    "dtype_weight, dtype_compute, dtype_kv, n_threads, seed, sampler, opts, "
+		    "line, line_id, prompt, prompt_redacted, started_ns, parent_run_id, "
+		    "fork_value_id) VALUES(:uuid, 1, 'engine', :engine, :commit, :build, :host, :weight, 0, 0, "
+		    ":threads, :seed, :sampler, :opts, nullif(:line, 0), "
+		    "json_extract(:line_id, '$'), :prompt, :redacted, :started, "
+		    "nullif(:parent, 0), (SELECT v.id FROM pass p JOIN value v ON v.pass_id = p.id "
+		    "WHERE p.run_id = :parent AND p.idx = :fork_pass AND v.point_id = :fork_point))",
+		    err))
 		return err->code;
 	stmt_blob(&s, ":uuid", uuid, sizeof(uuid));
 	stmt_text(&s, ":engine", run->engine);
@@ -252,6 +264,9 @@ static int insert_run(struct trace_writer *w, const struct trace_run *run, struc
 		stmt_text_len(&s, ":prompt", run->prompt, run->prompt_len);
 	stmt_int(&s, ":redacted", run->redact);
 	stmt_int(&s, ":started", clock_unix_ns());
+	stmt_int(&s, ":parent", run->parent);
+	stmt_int(&s, ":fork_pass", run->fork_pass);
+	stmt_int(&s, ":fork_point", first_point(w, run->fork_op));
 	ret = stmt_run(&w->db, &s, err);
 	w->run_id = sqlite3_last_insert_rowid(w->db.handle);
 	sqlite3_finalize(s.handle);
@@ -308,6 +323,41 @@ int trace_writer_begin_run(struct trace_writer *w, const struct trace_run *run, 
 	w->begin = writer_now(w);
 	w->in_run = true;
 	return 0;
+}
+
+int64_t trace_writer_run(const struct trace_writer *w)
+{
+	return w->run_id;
+}
+
+static int update_options(struct trace_writer *w, const char *opts_json, struct err *err)
+{
+	struct stmt s = { 0 };
+	int ret;
+
+	if (writer_begin(w, err) ||
+	    stmt_ready(&w->db, &s, "UPDATE run SET opts = :opts WHERE id = :id", err))
+		return err->code;
+	stmt_text(&s, ":opts", opts_json);
+	stmt_int(&s, ":id", w->run_id);
+	ret = stmt_run(&w->db, &s, err);
+	sqlite3_finalize(s.handle);
+	return ret;
+}
+
+int trace_writer_capture(struct trace_writer *w, const struct capture_policy *policy,
+			 const char *opts_json, struct err *err)
+{
+	struct capture *captures = mem_calloc((size_t)w->program->n_values + 1, sizeof(*captures));
+
+	if (capture_policy_apply(policy, w->program, captures, err)) {
+		free(captures);
+		return err->code;
+	}
+	free(w->captures);
+	w->captures = captures;
+	w->opt.capture = policy;
+	return w->in_run ? update_options(w, opts_json, err) : 0;
 }
 
 static int insert_recording_time(struct trace_writer *w, int64_t ts, struct err *err)

@@ -41,7 +41,11 @@ static int open_live(struct front_end *f, struct debugger_options *o, struct err
 	if (generate_open(in, !option_on(in, OPT_PROMPT_IDS), err))
 		return err->code;
 	o->record.generation = generate_options(in, 16);
+	snprintf(f->engine, sizeof(f->engine), "torchless %s", version_number);
 	o->record.path = "trace.db";
+	o->record.engine = f->engine;
+	o->record.commit = version_commit;
+	o->record.compiler = version_compiler;
 	o->record.generation.session.all_logits = true;
 	if (in->n_args > 0 && generate_prompt(in, &o->prompt, err))
 		return err->code;
