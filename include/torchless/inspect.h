@@ -19,6 +19,7 @@ struct inspect_options {
 	const struct kernels *kernels; /* NULL: the fastest */
 	/* Asked for a tensor by name before the recording: an executor at a stop.  NULL: none. */
 	const struct array_source *live;
+	bool live_only; /* names are asked of nobody else: the recording holds nothing by now */
 };
 
 /*

@@ -281,6 +281,8 @@ int condition_new(struct debugger *d, const char *text, const struct question *q
 		r = c->e ? resolve_all(d, c, q, n, err) : err->code;
 	} else if (!d->sql_truth) {
 		r = err_set(err, ERR_USAGE, "conditions in SQL need a session that is recorded");
+	} else {
+		r = question_check(d, sql_of(text), err);
 	}
 	if (r) {
 		condition_free(c);

@@ -18,6 +18,8 @@
  *	functions.c    functions of expressions that know the model
  *	evaluate.c     expressions at a stop
  *	paths.c        which modules and points a path means       regex.c   names like /these/
+ *	paths.c        which modules and points a path means
+ *	reference.c    tensors of other recordings and of .npy files
  *	questions.c    SQL at a stop: which recording is asked; conditions that are SQL
  *	location.c     "layers.*.mlp", "token 5", "mistral.c:104": where a breakpoint lies
  *	condition.c, breakpoint.c, break_*.c, watch.c, catch.c, survey.c
@@ -252,6 +254,7 @@ struct debugger {
 	struct binding *binding;         /* evaluate.c */
 	struct values *values;           /* values.c: $1, $2, …, $x */
 	struct changes *changes;         /* cmd_branch.c: branches, baselines */
+	struct references *references;   /* reference.c: other recordings that were asked */
 	struct questions *questions;     /* questions.c: the recording that SQL is asked of */
 
 	struct line_queue *queue; /* lines.c */
@@ -439,6 +442,30 @@ bool evaluate_saw_nothing(const struct debugger *d);
 struct binding *binding_new(struct debugger *d);
 void binding_free(struct binding *b); /* NULL is fine */
 
+/* ---- other tensors: reference.c, cmd_diff.c --------------------------------------------------- */
+
+struct array_value;
+void references_free(struct references *r); /* NULL is fine */
+/* A recording by its file, which stays open; borrowed until others are asked for.  NULL and err. */
+struct recording *reference_recording(struct debugger *d, const char *path, struct err *err);
+/*
+ * A point of its newest run, with an optional selection; of pass `pass`, or -1: where it was stored
+ * first.  The array of a .npy.  Referenced for the caller; NULL and err.
+ */
+struct array *reference_tensor(struct debugger *d, const char *path, const char *point,
+			       int64_t pass, struct err *err);
+struct array *reference_npy(const char *path, struct err *err);
+/* The same as functions of expressions: recording(file, point[, pass]) "ssi", npy(file) "s". */
+int fn_recording(void *ctx, struct array_value *args, int n, struct array_value *result,
+		 struct err *err);
+int fn_npy(void *ctx, struct array_value *args, int n, struct array_value *result,
+	   struct err *err);
+/*
+ * Compare what this pass has computed with the same pass of a recording's newest run, and say the
+ * first point that differs by more than `tolerance` (nmse; 0: 1e-5).
+ */
+int diff_reference(struct debugger *d, const char *path, double tolerance, struct err *err);
+
 /* ---- SQL: questions.c, cmd_sql.c ------------------------------------------------------------- */
 
 /*
@@ -454,10 +481,10 @@ void questions_free(struct debugger *d);
 bool questions_are_recorded(const struct debugger *d);
 
 /*
- * A condition in SQL: 1 when the first column of its first row is true, 0 when not or without a
- * row, ERR_*; within five seconds.  check only compiles it.
+ * A condition in SQL: whether the first column of its first row is true, without a row it is not;
+ * within five seconds.  check only compiles it.
  */
-int question_ask(struct debugger *d, const char *sql, struct err *err);
+int question_truth(struct debugger *d, const char *sql, bool *truth, struct err *err);
 int question_check(struct debugger *d, const char *sql, struct err *err);
 
 /* Run SQL and say its rows as `query` prints them; all: not only the first hundred of a box. */

@@ -18,6 +18,7 @@ struct debugger *debugger_new(struct model *m, const struct debugger_options *o,
 	d->queue = lines_new();
 	text_adds(&d->last_typed, "");
 	d->target = o->recording ? recorded_new(&d->opt, err) : live_new(m, &d->opt, err);
+	d->sql_truth = question_truth;
 	d->breakpoints = breakpoints_new();
 	d->trail = trail_new();
 	d->names = names_new();
@@ -37,6 +38,7 @@ void debugger_free(struct debugger *d)
 	if (!d)
 		return;
 	questions_free(d);
+	references_free(d->references);
 	breakpoints_free(d->breakpoints);
 	trail_free(d->trail);
 	changes_free(d->changes);

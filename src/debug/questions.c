@@ -56,6 +56,8 @@ static int open_recording(struct debugger *d, struct questions *q, struct err *e
 	else
 		q->own = q->asked = recording_open_empty(&limits, err);
 	q->is_empty = is_live && !live_recorder(d->target)->writer;
+	/* What a recorded target does not have by now has not happened. */
+	o.live_only = !is_live || q->is_empty;
 	return q->asked ? recording_add_functions(q->asked, &o, err) : err->code;
 }
 
@@ -118,12 +120,10 @@ static int ask(struct debugger *d, const char *sql, bool *answer, struct err *er
 	return rec ? recording_query(rec, sql, &q, err) : err->code;
 }
 
-int question_ask(struct debugger *d, const char *sql, struct err *err)
+int question_truth(struct debugger *d, const char *sql, bool *truth, struct err *err)
 {
-	bool answer = false;
-	int r = ask(d, sql, &answer, err);
-
-	return r < 0 ? r : answer;
+	*truth = false;
+	return ask(d, sql, truth, err);
 }
 
 int question_check(struct debugger *d, const char *sql, struct err *err)

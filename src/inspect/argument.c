@@ -33,7 +33,8 @@ static int list_sources(struct inspect *in, struct array_source list[2])
 
 	if (in->opt.live)
 		list[n++] = *in->opt.live;
-	list[n++] = inspect_stored(in);
+	if (!n || !in->opt.live_only)
+		list[n++] = inspect_stored(in);
 	return n;
 }
 
