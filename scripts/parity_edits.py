@@ -51,6 +51,8 @@ LEFT_OUT = (
      "taken of key 0, which all queries see, the copy between heads"),
     ("mean", "`*:scores`, `*:scores_masked` with a window", "no key is seen by every query"),
     ("mean", "weights", "they have no positions"),
+    ("all", "weights of f16 and bf16",
+     "compared, rounded to the checkpoint's type on both sides, as a hook on such a model would"),
     ("hooks (EDIT_COMPUTE)", "all", "a function makes numbers, which then replace others: `replace`"),
 )
 
@@ -154,6 +156,7 @@ class Subject:
         self.model = record_hf.load(directory)
         self.wide = None  # made when it is needed
         config = self.model.config
+        self.dtype = config.torch_dtype  # of the checkpoint: an edited weight stays of that type
         ids = np.random.default_rng(len(name)).integers(4, config.vocab_size, N_PROMPT + 1).tolist()
         self.passes = [[config.bos_token_id or 1, *ids[1:N_PROMPT]], ids[N_PROMPT:]]
         self.n_layers = config.num_hidden_layers
@@ -181,7 +184,7 @@ class Subject:
         """Hugging Face's values."""
         if not edit.point.endswith(".weight"):
             return Patched(model, edit).run(self.passes, widest)
-        with edited_weight(model, edit.point, edit):
+        with edited_weight(model, edit.point, edit, self.dtype):
             return Patched(model).run(self.passes, widest)
 
     def truth(self, edit):

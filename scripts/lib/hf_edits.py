@@ -250,12 +250,12 @@ class Patched:
 
 
 @contextlib.contextmanager
-def edited_weight(model, name, edit):
-    """The weight NAME of the model as the edit makes it, for a while."""
+def edited_weight(model, name, edit, dtype):
+    """The weight NAME of the model as the edit makes it in the checkpoint's DTYPE, for a while."""
     weight = model.get_parameter(name)
     axes = ("row", "col")[2 - weight.dim() :]
     before = weight.data
-    weight.data = change(before, edit, axes, 0)
+    weight.data = change(before.to(dtype), edit, axes, 0).to(before.dtype)
     try:
         yield
     finally:
