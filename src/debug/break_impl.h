@@ -1,14 +1,12 @@
 /*
  * break_impl.h -- what the files of breakpoints share.
  *
- *	condition.c    an expression that is asked at ops: parsed once, its names resolved once an op
- *	breakpoint.c   the list of them: who is asked where, hits, ignore counts
- *	break_at.c     those that lie at a location: break, tbreak, dprintf
- *	survey.c       what would have stopped, over passes that are run again
- *	watch.c        those that see a value change, or be read
- *	catch.c        those that look at every value, or at every token
- *	break_words.c  as tables, and as lines that set them again
- *	cmd_break.c, cmd_hits.c  the commands
+ *	condition.c    an expression that is asked at ops: parsed once, its names resolved once an
+ *op breakpoint.c   the list of them: who is asked where, hits, ignore counts break_at.c     those
+ *that lie at a location: break, tbreak, dprintf survey.c       what would have stopped, over passes
+ *that are run again watch.c        those that see a value change, or be read catch.c        those
+ *that look at every value, or at every token break_words.c  as tables, and as lines that set them
+ *again cmd_break.c, cmd_hits.c  the commands
  *
  * A file calls those above it and none below.
  */
@@ -23,7 +21,7 @@
 /* Where something is asked: before `op` (-1: in the tokenizer), standing so deep. */
 struct question {
 	int op, depth;
-	int left_module; /* what `.` means there, when it was just left; else -1 */
+	int left_module;         /* what `.` means there, when it was just left; else -1 */
 	const struct spot *spot; /* NULL: none */
 	bool is_here;            /* names mean what they mean where the debugger stands */
 };
@@ -102,10 +100,11 @@ struct breakpoint {
 	bool enabled;
 	enum disposition disposition;
 
-	/* Where it is asked, in the order of ops, and the first question of each op (-1 .. n_ops). */
+	/* Where it is asked, in the order of ops, and the first question of each op (-1 .. n_ops).
+	 */
 	struct question *questions;
 	int n_questions;
-	int *first_question; /* [n_ops + 3]: of op i at i + 1 */
+	int *first_question;         /* [n_ops + 3]: of op i at i + 1 */
 	struct condition *condition; /* NULL: none */
 	struct location location;    /* of those that lie at one */
 
@@ -135,7 +134,7 @@ struct breakpoints {
 	int left_module;
 	struct err failed;
 	const struct asking *asking; /* condition.c: while one is evaluated */
-	void *collecting; /* cmd_break.c: commands that are being typed */
+	void *collecting;            /* cmd_break.c: commands that are being typed */
 };
 
 /* Add one of the class, enabled, without a number yet where `number` < 0. */

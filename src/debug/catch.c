@@ -15,7 +15,8 @@
 
 enum fault { FAULT_NAN, FAULT_INF, FAULT_ABSMAX, CATCH_TOKEN };
 
-struct catch {
+struct catch
+{
 	enum fault fault;
 	double limit;   /* FAULT_ABSMAX */
 	int32_t token;  /* CATCH_TOKEN */
@@ -63,8 +64,9 @@ static bool is_wrong(const struct catch *c, const float *x, int64_t n)
 
 	if (c->fault == FAULT_NAN || most < BITS_INF) {
 		memcpy(&largest, &most, sizeof(largest));
-		return c->fault == FAULT_NAN ? most > BITS_INF
-					     : c->fault == FAULT_ABSMAX && (double)largest > c->limit;
+		return c->fault == FAULT_NAN
+			       ? most > BITS_INF
+			       : c->fault == FAULT_ABSMAX && (double)largest > c->limit;
 	}
 	for (int64_t i = 0; i < n; i++) /* a NaN may hide what is looked for */
 		if (is_wrong_element(c, x[i]))
@@ -335,11 +337,11 @@ static void set_questions(struct debugger *d, struct breakpoint *b)
 			is_looked_at |= c->looks_at[p->ops[op].out[k]] &&
 					p->values[p->ops[op].out[k]].storage != STORAGE_LAZY;
 		if (is_looked_at)
-			q[n++] = (struct question){
-				op + 1, op_depth_min(p, op + 1),
-				module_is_op(p, p->ops[op].module) ? p->ops[op].module : -1, NULL,
-				false
-			};
+			q[n++] = (struct question){ op + 1, op_depth_min(p, op + 1),
+						    module_is_op(p, p->ops[op].module)
+							    ? p->ops[op].module
+							    : -1,
+						    NULL, false };
 	}
 	breakpoint_set_questions(d, b, q, n);
 }
@@ -375,7 +377,8 @@ static int read_token(struct debugger *d, const char **s, int32_t *id, struct er
 		return 0;
 	}
 	if (*at != '"')
-		return err_set(err, ERR_USAGE, "catch token wants its text in quotes, or its number");
+		return err_set(err, ERR_USAGE,
+			       "catch token wants its text in quotes, or its number");
 	text_adds(&bytes, "");
 	for (at++; *at && *at != '"'; at++) {
 		if (*at == '\\' && at[1])
@@ -387,8 +390,8 @@ static int read_token(struct debugger *d, const char **s, int32_t *id, struct er
 	if (!*at)
 		err_set(err, ERR_USAGE, "the text of the token has no closing quote");
 	else if (*id < 0)
-		err_set(err, ERR_USAGE, "'%.60s' is no token by itself: `tokenize` shows which it is",
-			bytes.data);
+		err_set(err, ERR_USAGE,
+			"'%.60s' is no token by itself: `tokenize` shows which it is", bytes.data);
 	text_release(&bytes);
 	return *id < 0 ? ERR_USAGE : 0;
 }
@@ -424,7 +427,8 @@ static int read_fault(struct debugger *d, struct catch *c, const char **s, struc
 			return err->code;
 	} else {
 		return err_set(err, ERR_USAGE,
-			       "'%.40s' cannot be caught: nan, inf, absmax > X, token \"TEXT\"", *s);
+			       "'%.40s' cannot be caught: nan, inf, absmax > X, token \"TEXT\"",
+			       *s);
 	}
 	*s = at + strspn(at, " \t");
 	return 0;
@@ -442,7 +446,8 @@ static int read_glob(struct debugger *d, struct catch *c, const char *glob, stru
 	if (!*glob)
 		return 0;
 	if (c->fault == CATCH_TOKEN)
-		return err_set(err, ERR_USAGE, "'%.60s' is too much: a token is in no module", glob);
+		return err_set(err, ERR_USAGE, "'%.60s' is too much: a token is in no module",
+			       glob);
 	if (location_parse(d, glob, &l, err))
 		return err->code;
 	for (int i = 0; i < l.n_spots; i++)
@@ -450,11 +455,11 @@ static int read_glob(struct debugger *d, struct catch *c, const char *glob, stru
 			const struct spot *s = &l.spots[i];
 			int op = p->values[v].op;
 
-			c->looks_at[v] |= op >= 0 && (s->module >= 0
-							      ? op >= p->modules[s->module].op_first &&
-									op < p->modules[s->module]
-										     .op_end
-							      : op == s->op);
+			c->looks_at[v] |=
+				op >= 0 &&
+				(s->module >= 0 ? op >= p->modules[s->module].op_first &&
+							  op < p->modules[s->module].op_end
+						: op == s->op);
 		}
 	if (l.n_spots == 0)
 		err_set(err, ERR_USAGE, "'%.60s' names no values", glob);

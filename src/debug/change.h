@@ -32,6 +32,8 @@ bool array_fits(const int64_t *n, int n_dims, const struct array *a);
 
 /* Make `e` an edit by an expression, which the log then owns. */
 int hooked_edit(struct debugger *d, const char *text, struct edit *e, struct err *err);
+/* Whether it failed when it was asked, and is asked no more. */
+bool hooked_is_disabled(const struct edit *e);
 /* One more who holds e->ctx and will ask e->release; nothing for other edits. */
 void hooked_ref(const struct edit *e);
 

@@ -300,6 +300,10 @@ int cmd_hook(struct debugger *d, const char *args, struct err *err)
 			       "hook wants an assignment: hook L0.attn.z[head=2] = 0");
 	if (part_parse(d, args, (size_t)(eq - args), &part, err))
 		return err->code;
+	if (d->program->values[part.value].op < 0)
+		return err_set(err, ERR_USAGE,
+			       "%s is computed by no op: `set` changes it for all passes",
+			       d->program->values[part.value].name);
 	e.value = part.value;
 	e.sel = part.sel;
 	if (is_constant(eq + 1, &x)) {
@@ -525,7 +529,8 @@ int cmd_info_edits(struct debugger *d, const char *args, struct err *err)
 		ui_table_cellf(&table, "%d", e->id);
 		ui_table_cellf(&table, "%s", passes.data);
 		ui_table_cellf(&table, "%s", what.data);
-		ui_table_cellf(&table, "%s", e->source ? e->source : edit_kind_names[e->kind]);
+		ui_table_cellf(&table, "%s%s", e->source ? e->source : edit_kind_names[e->kind],
+			       hooked_is_disabled(e) ? " (disabled: it failed)" : "");
 		text_release(&passes);
 		text_release(&what);
 	}

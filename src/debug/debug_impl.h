@@ -255,6 +255,7 @@ struct debugger {
 	struct values *values;           /* values.c: $1, $2, …, $x */
 	struct changes *changes;         /* cmd_branch.c: branches, baselines */
 	struct references *references;   /* reference.c: other recordings that were asked */
+	struct hooked *hook_asked;       /* hooked.c: whose names are asked for */
 	struct questions *questions;     /* questions.c: the recording that SQL is asked of */
 
 	struct line_queue *queue; /* lines.c */
@@ -442,7 +443,8 @@ bool evaluate_saw_nothing(const struct debugger *d);
 struct binding *binding_new(struct debugger *d);
 void binding_free(struct binding *b); /* NULL is fine */
 
-/* ---- other tensors: reference.c, cmd_diff.c --------------------------------------------------- */
+/* ---- other tensors: reference.c, cmd_diff.c ---------------------------------------------------
+ */
 
 struct array_value;
 void references_free(struct references *r); /* NULL is fine */
@@ -458,8 +460,7 @@ struct array *reference_npy(const char *path, struct err *err);
 /* The same as functions of expressions: recording(file, point[, pass]) "ssi", npy(file) "s". */
 int fn_recording(void *ctx, struct array_value *args, int n, struct array_value *result,
 		 struct err *err);
-int fn_npy(void *ctx, struct array_value *args, int n, struct array_value *result,
-	   struct err *err);
+int fn_npy(void *ctx, struct array_value *args, int n, struct array_value *result, struct err *err);
 /*
  * Compare what this pass has computed with the same pass of a recording's newest run, and say the
  * first point that differs by more than `tolerance` (nmse; 0: 1e-5).

@@ -35,11 +35,22 @@ bool array_fits(const int64_t *n, int n_dims, const struct array *a)
 	return true;
 }
 
-/* An expression that is asked whenever the value is computed. */
+/*
+ * An expression that is asked whenever the value is computed, wherever one stands then: what its
+ * paths mean was settled when it was typed.
+ */
 struct hooked {
 	int refs;
+	bool is_disabled; /* it failed */
 	struct debugger *d;
+	value_id value;
 	struct expression *expression;
+	struct expression_names names;
+	struct meant {
+		char *path;
+		value_id value;
+	} * meant;
+	size_t n, cap;
 };
 
 static void release_hooked(void *ctx)
@@ -49,35 +60,135 @@ static void release_hooked(void *ctx)
 	if (--h->refs > 0)
 		return;
 	expression_free(h->expression);
+	for (size_t i = 0; i < h->n; i++)
+		free(h->meant[i].path);
+	free(h->meant);
 	free(h);
 }
 
+static const struct meant *find_meant(const struct hooked *h, const char *path)
+{
+	for (size_t i = 0; i < h->n; i++)
+		if (!strcmp(h->meant[i].path, path))
+			return &h->meant[i];
+	return NULL;
+}
+
+/* `out` is the value that is edited, as it was computed; `in[k]` what that was computed from. */
+static bool names_own(const struct hooked *h, const char *path, value_id *v)
+{
+	const struct program *p = h->d->program;
+	int k = 0, end = 0;
+
+	if (!strcmp(path, "out")) {
+		*v = h->value;
+		return true;
+	}
+	if (strcmp(path, "in") != 0 && (sscanf(path, "in.%d%n", &k, &end) != 1 || path[end]) &&
+	    (sscanf(path, "in[%d]%n", &k, &end) != 1 || path[end]))
+		return false;
+	if (k < 0 || k >= p->ops[p->values[h->value].op].n_in)
+		return false;
+	*v = p->ops[p->values[h->value].op].in[k];
+	return true;
+}
+
+/* While it is parsed: a value need not be there yet. */
+static int find_first(void *ctx, const char *path, struct array *head, struct err *err)
+{
+	struct debugger *d = ctx;
+	struct hooked *h = d->hook_asked;
+	const struct expression_names *ahead = debugger_names_ahead(d);
+	value_id v;
+
+	if (!names_own(h, path, &v) && name_resolve(d, path, &v, err))
+		return err->code;
+	if (ahead->find(ahead->ctx, d->program->values[v].name, head, err))
+		return err->code;
+	if (!find_meant(h, path)) {
+		h->meant = mem_grow(h->meant, h->n, &h->cap, sizeof(*h->meant));
+		h->meant[h->n++] = (struct meant){ mem_strdup(path), v };
+	}
+	return 0;
+}
+
+/* While it is evaluated. */
+static const char *name_of(const struct hooked *h, const char *path, struct err *err)
+{
+	const struct meant *m = find_meant(h, path);
+
+	if (m)
+		return h->d->program->values[m->value].name;
+	err_set(err, ERR_USAGE, "'%.80s' was no value when the hook was typed", path);
+	return NULL;
+}
+
+static int find_meant_head(void *ctx, const char *path, struct array *head, struct err *err)
+{
+	struct debugger *d = ctx;
+	const char *name = name_of(d->hook_asked, path, err);
+
+	return name ? d->target->source.find(d->target->source.ctx, name, head, err) : err->code;
+}
+
+static struct array *read_meant(void *ctx, const char *path, const char *selection, struct err *err)
+{
+	struct debugger *d = ctx;
+	const char *name = name_of(d->hook_asked, path, err);
+	struct text whole = { 0 };
+	struct array *a;
+
+	if (!name)
+		return NULL;
+	text_addf(&whole, "%s%s", name, selection);
+	a = d->target->source.read(d->target->source.ctx, whole.data, err);
+	text_release(&whole);
+	return a;
+}
+
+/* Make the part what the expression is. */
+static int assign(const struct hooked *h, const struct edit_part *part, float *x, int64_t n,
+		  struct err *err)
+{
+	struct array_value v = { 0 };
+	int64_t sizes[TENSOR_MAX_DIMS];
+	double number;
+	int r = expression_evaluate(h->expression, &h->names, NULL, &v, err);
+
+	for (int i = 0; i < part->n_dims; i++)
+		sizes[i] = part->stop[i] - part->start[i];
+	if (r == 0 && number_of_value(&v, &number))
+		for (int64_t i = 0; i < n; i++)
+			x[i] = (float)number;
+	else if (r == 0 && v.kind == ARRAY_TENSOR && v.array->numel > 0 &&
+		 array_fits(sizes, part->n_dims, v.array))
+		for (int64_t i = 0; i < n; i++)
+			x[i] = v.array->data[i % v.array->numel];
+	else if (r == 0)
+		r = err_set(err, ERR_SHAPE, "what it is set to does not fit");
+	array_value_release(&v);
+	return r;
+}
+
+/* One that fails is told once, and does nothing from then on. */
 static int compute_hooked(void *ctx, struct executor *ex, const struct edit *e,
 			  const struct edit_part *part, float *x, int64_t n, struct err *err)
 {
 	struct hooked *h = ctx;
-	struct array_value v = { 0 };
-	double number;
-	int64_t sizes[TENSOR_MAX_DIMS];
-	int r = expression_evaluate(h->expression, debugger_names(h->d), NULL, &v, err);
 
-	(void)ex;
-	if (r)
-		return err_wrap(err, "hook %s", e->source);
-	for (int i = 0; i < part->n_dims; i++)
-		sizes[i] = part->stop[i] - part->start[i];
-	if (number_of_value(&v, &number))
-		for (int64_t i = 0; i < n; i++)
-			x[i] = (float)number;
-	else if (v.kind == ARRAY_TENSOR && v.array->numel > 0 &&
-		 array_fits(sizes, part->n_dims, v.array))
-		for (int64_t i = 0; i < n; i++)
-			x[i] = v.array->data[i % v.array->numel];
-	else
-		r = err_set(err, ERR_SHAPE, "hook %s: what it is set to does not fit in pass %d",
-			    e->source, h->d->target->now.pass);
-	array_value_release(&v);
-	return r;
+	if (h->is_disabled)
+		return 0;
+	h->d->hook_asked = h;
+	if (assign(h, part, x, n, err) == 0)
+		return 0;
+	h->is_disabled = true;
+	return err_wrap(err, "edit %d, %s, failed in pass %d and is disabled", e->id, e->source,
+			ex->bound_pass);
+}
+
+bool hooked_is_disabled(const struct edit *e)
+{
+	return e->release == release_hooked && ((const struct hooked *)e->ctx)->is_disabled;
 }
 
 int hooked_edit(struct debugger *d, const char *text, struct edit *e, struct err *err)
@@ -86,11 +197,17 @@ int hooked_edit(struct debugger *d, const char *text, struct edit *e, struct err
 
 	h->refs = 1;
 	h->d = d;
-	h->expression = expression_parse(text + strspn(text, " \t"), debugger_names(d), err);
+	h->value = e->value;
+	h->names = *debugger_names_ahead(d);
+	h->names.find = find_first;
+	d->hook_asked = h;
+	h->expression = expression_parse(text + strspn(text, " \t"), &h->names, err);
 	if (!h->expression) {
 		release_hooked(h);
 		return err->code;
 	}
+	h->names.find = find_meant_head;
+	h->names.read = read_meant;
 	e->kind = EDIT_COMPUTE;
 	e->compute = compute_hooked;
 	e->ctx = h;

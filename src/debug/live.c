@@ -227,6 +227,19 @@ static int run_to_step(struct live *l, const struct moment *to, struct err *err)
 	return r < 0 ? r : 0;
 }
 
+static int check_step(const struct target *t, const struct moment *to, struct err *err)
+{
+	int64_t n = session_of(t)->encoding.n_steps;
+
+	if (to->pass >= 0 || to->step < n)
+		return 0;
+	if (n == 0)
+		return err_set(err, ERR_USAGE,
+			       "the prompt is token ids: the tokenizer did nothing");
+	return err_set(err, ERR_USAGE, "the tokenizer's steps count from 0 to %lld",
+		       (long long)n - 1);
+}
+
 static int live_go(struct target *t, const struct moment *to, struct err *err)
 {
 	struct live *l = live_of(t);
@@ -234,7 +247,7 @@ static int live_go(struct target *t, const struct moment *to, struct err *err)
 	struct session_time at = { to->pass, to->op };
 	int r;
 
-	if (begin(l, err))
+	if (begin(l, err) || check_step(t, to, err))
 		return err->code;
 	t->has_begun = true;
 	t->has_ended = false;

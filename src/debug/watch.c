@@ -24,7 +24,7 @@ struct watch {
 	bool writes, reads; /* what stops */
 	bool first;         /* the first value of all is a change */
 	struct condition *e;
-	int op; /* before it, the value is there */
+	int op;            /* before it, the value is there */
 	struct seen *seen; /* by pass */
 	int n_seen;
 	size_t cap_seen;
@@ -89,8 +89,8 @@ static XXH128_hash_t hash_value(const struct array_value *v)
 }
 
 /* Look at the value of a pass, where the target stands behind it. */
-static int look(struct debugger *d, struct breakpoint *b, const struct moment *at, struct seen **out,
-		struct err *err)
+static int look(struct debugger *d, struct breakpoint *b, const struct moment *at,
+		struct seen **out, struct err *err)
 {
 	struct watch *w = b->own;
 	struct array_value v = { 0 };
@@ -242,7 +242,10 @@ static void line(const struct breakpoint *b, struct text *out)
 {
 	const struct watch *w = b->own;
 
-	text_addf(out, "%s %s%s", !w->reads ? "watch" : w->writes ? "awatch" : "rwatch",
+	text_addf(out, "%s %s%s",
+		  !w->reads   ? "watch"
+		  : w->writes ? "awatch"
+			      : "rwatch",
 		  w->first ? "-i " : "", w->e->text);
 	if (b->condition)
 		text_addf(out, " if %s", b->condition->text);
@@ -327,11 +330,10 @@ static int set_questions(struct debugger *d, struct breakpoint *b, const struct 
 
 	for (int op = w->op; op <= p->n_ops; op++)
 		if ((w->writes && op == w->op) || (w->reads && op_reads(p, w->e, op)))
-			q[n++] = (struct question){
-				op, op == w->op && w->writes ? op_depth_min(p, op)
-							     : op_depth_max(p, op),
-				-1, NULL, false
-			};
+			q[n++] = (struct question){ op,
+						    op == w->op && w->writes ? op_depth_min(p, op)
+									     : op_depth_max(p, op),
+						    -1, NULL, false };
 	if (n == 0)
 		free(q);
 	else
@@ -346,8 +348,8 @@ static int set_up(struct debugger *d, struct breakpoint *b, const char *text, co
 	struct question here = { d->program->n_ops, 0, -1, NULL, true };
 
 	if (has_empty_slice(text))
-		return err_set(err, ERR_USAGE, "'%.80s' has a slice that is empty: it cannot change",
-			       text);
+		return err_set(err, ERR_USAGE,
+			       "'%.80s' has a slice that is empty: it cannot change", text);
 	if (condition_new(d, text, &here, 1, &w->e, err))
 		return err->code;
 	w->op = op_behind(d->program, w->e);
