@@ -175,11 +175,18 @@ static int compute_hooked(void *ctx, struct executor *ex, const struct edit *e,
 			  const struct edit_part *part, float *x, int64_t n, struct err *err)
 {
 	struct hooked *h = ctx;
+	struct target *t = h->d->target;
+	const struct moment stands = t->now;
+	int r;
 
 	if (h->is_disabled)
 		return 0;
+	/* pass, op and pos are those of the op that runs, not of where one stands. */
+	t->now = (struct moment){ ex->bound_pass, t->program->values[e->value].op, 0, 0 };
 	h->d->hook_asked = h;
-	if (assign(h, part, x, n, err) == 0)
+	r = assign(h, part, x, n, err);
+	t->now = stands;
+	if (r == 0)
 		return 0;
 	h->is_disabled = true;
 	return err_wrap(err, "edit %d, %s, failed in pass %d and is disabled", e->id, e->source,
@@ -189,6 +196,22 @@ static int compute_hooked(void *ctx, struct executor *ex, const struct edit *e,
 bool hooked_is_disabled(const struct edit *e)
 {
 	return e->release == release_hooked && ((const struct hooked *)e->ctx)->is_disabled;
+}
+
+/* What it is made of must be there when it is made. */
+static int check_order(const struct hooked *h, struct err *err)
+{
+	const struct value *values = h->d->program->values, *own = &values[h->value];
+
+	for (size_t i = 0; i < h->n; i++) {
+		const struct value *v = &values[h->meant[i].value];
+
+		if (v->op > own->op)
+			return err_set(err, ERR_USAGE,
+				       "%s is computed by op %d, behind op %d, which computes %s",
+				       v->name, v->op, own->op, own->name);
+	}
+	return 0;
 }
 
 int hooked_edit(struct debugger *d, const char *text, struct edit *e, struct err *err)
@@ -203,6 +226,10 @@ int hooked_edit(struct debugger *d, const char *text, struct edit *e, struct err
 	d->hook_asked = h;
 	h->expression = expression_parse(text + strspn(text, " \t"), &h->names, err);
 	if (!h->expression) {
+		release_hooked(h);
+		return err->code;
+	}
+	if (check_order(h, err)) {
 		release_hooked(h);
 		return err->code;
 	}

@@ -237,6 +237,8 @@ static int give_facts(struct debugger *d, const struct debugger *from, struct er
 	for (int i = 0; i < b.n_edits && r == 0; i++) {
 		struct edit e = b.edits[i];
 
+		if (hooked_is_disabled(&e))
+			continue;
 		/* An expression is asked of the debugger that it was typed to. */
 		if (e.kind == EDIT_COMPUTE && hooked_edit(d, strchr(e.source, '=') + 1, &e, err))
 			return err->code;
