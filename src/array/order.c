@@ -54,8 +54,12 @@ static int sort_axis(const struct array *a, int axis, struct array *out,
 {
 	int64_t n = axis >= 0 ? a->shape[axis] : 1, inner = 1;
 	float *row = array_numbers(n, err), *other = row ? array_numbers(n, err) : NULL;
-	int ret = other ? 0 : err->code;
+	int ret = 0;
 
+	if (!other) {
+		free(row);
+		return err->code;
+	}
 	for (int i = axis + 1; i < a->n_dims; i++)
 		inner *= a->shape[i];
 	for (int64_t i = 0; !ret && n > 0 && i < a->numel / n; i++) {

@@ -126,7 +126,7 @@ static int do_read(struct machine *m, const struct step *s)
 	const char *path = m->e->words[s->word].text;
 	int n = part_n_operands(items, s->n);
 	struct array_value v = { .kind = ARRAY_TENSOR };
-	struct array head;
+	struct array head = { 0 };
 	struct part p;
 
 	if (find_head(m, path, &head) ||

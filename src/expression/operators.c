@@ -187,7 +187,7 @@ static int n_dims_of(const struct array_value *v)
 static int64_t size_of(const struct array_value *v, int i, int n)
 {
 	i -= n - n_dims_of(v);
-	return i < 0 ? 1 : v->array->shape[i];
+	return v->kind != ARRAY_TENSOR || i < 0 ? 1 : v->array->shape[i];
 }
 
 static int broadcast(const struct array_value *a, const struct array_value *b, int *n_dims,
@@ -208,7 +208,8 @@ static int broadcast(const struct array_value *a, const struct array_value *b, i
 
 static struct side side_of(const struct array_value *v, int n_dims)
 {
-	struct side s = { .lead = n_dims - n_dims_of(v) };
+	int lead = n_dims - n_dims_of(v);
+	struct side s = { .lead = lead };
 	int64_t stride = 1;
 
 	if (v->kind != ARRAY_TENSOR) {
@@ -217,8 +218,8 @@ static struct side side_of(const struct array_value *v, int n_dims)
 	}
 	s.array = v->array;
 	s.data = v->array->data;
-	for (int i = n_dims - 1; i >= s.lead; i--) {
-		int64_t size = v->array->shape[i - s.lead];
+	for (int i = n_dims - 1; i >= lead; i--) {
+		int64_t size = v->array->shape[i - lead];
 
 		s.stride[i] = size == 1 ? 0 : stride;
 		stride *= size;

@@ -313,22 +313,19 @@ static int no_function(struct parser *p, const char *name)
 	return err_set(p->err, ERR_USAGE, "there is no function '%s'", name);
 }
 
-static int find_function(struct parser *p, size_t len, struct function *f)
+static bool find_function(struct parser *p, const char *name, struct function *f)
 {
-	char name[48];
+	const struct expression_function *own = own_function(p, name);
+	const struct array_function *array = own ? NULL : array_function_find(name);
 
-	*f = (struct function){ 0 };
-	snprintf(name, sizeof(name), "%.*s", (int)len, p->s->text + p->s->at);
-	f->own = own_function(p, name);
-	f->array = f->own ? NULL : array_function_find(name);
-	if (f->own)
-		*f = (struct function){ NULL,         f->own,         f->own->name,
-					f->own->args, f->own->params, f->own->min_args };
-	else if (f->array)
-		*f = (struct function){ f->array,         NULL,
-					f->array->name,   f->array->args,
-					f->array->params, f->array->min_args };
-	return f->own || f->array ? 0 : no_function(p, name);
+	if (own)
+		*f =
+			(struct function){ NULL,      own,         own->name,
+					   own->args, own->params, own->min_args };
+	else if (array)
+		*f = (struct function){ array,       NULL,          array->name,
+					array->args, array->params, array->min_args };
+	return own || array;
 }
 
 static int wrong_arguments(struct parser *p, const struct function *f)
@@ -460,8 +457,12 @@ static int parse_call(struct parser *p, size_t len)
 	struct step step = { .kind = STEP_CALL, .start = p->s->at, .at = p->s->at };
 	bool was = p->s->in_index;
 	struct function f;
+	char name[48];
 
-	if (find_function(p, len, &f) || deeper(p))
+	snprintf(name, sizeof(name), "%.*s", (int)len, p->s->text + p->s->at);
+	if (!find_function(p, name, &f))
+		return no_function(p, name);
+	if (deeper(p))
 		return p->err->code;
 	p->s->at += len;
 	scan_take(p->s, "(");
