@@ -137,7 +137,7 @@ int cmd_switch(struct debugger *d, const char *args, struct err *err)
 	r = branch_apply(d, &to, &at, err);
 	if (r == 0) {
 		set_current(c, to.name);
-		travel_stand(d);
+		r = travel_stand(d, err);
 	}
 	branch_release(&to);
 	return r;
@@ -443,7 +443,7 @@ int cmd_load_edits(struct debugger *d, const char *args, struct err *err)
 		r = d->target->class->go(d->target, &was, err);
 	if (r == 0) {
 		say(d, "%d edits from %s.\n", recipe.n, args);
-		travel_stand(d);
+		r = travel_stand(d, err);
 	}
 	recipe_release(&recipe);
 	return r;

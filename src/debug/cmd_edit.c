@@ -167,6 +167,10 @@ int cmd_set(struct debugger *d, const char *args, struct err *err)
 	struct part part;
 	int r;
 
+	if (*args == '$')
+		return set_variable(d, args, err);
+	if (debugger_begin(d, err))
+		return err->code;
 	if (!eq)
 		return err_set(err, ERR_USAGE,
 			       "set wants an assignment: set layers[0].mlp.act_fn[0:8] = 0");

@@ -17,8 +17,9 @@
  *	values.c       values that are kept: $1, $2, ..., $x
  *	functions.c    functions of expressions that know the model
  *	evaluate.c     expressions at a stop
+ *	show.c         how a value looks              describe.c  what it is
+ *	examine.c      elements one after the other   display.c   expressions shown at every stop
  *	paths.c        which modules and points a path means       regex.c   names like /these/
- *	paths.c        which modules and points a path means
  *	reference.c    tensors of other recordings and of .npy files
  *	questions.c    SQL at a stop: which recording is asked; conditions that are SQL
  *	location.c     "layers.*.mlp", "token 5", "mistral.c:104": where a breakpoint lies
@@ -256,6 +257,8 @@ struct debugger {
 	struct changes *changes;         /* cmd_branch.c: branches, baselines */
 	struct references *references;   /* reference.c: other recordings that were asked */
 	struct hooked *hook_asked;       /* hooked.c: whose names are asked for */
+	struct displays *displays;       /* display.c */
+	struct examined *examined;       /* examine.c: what x shows */
 	struct questions *questions;     /* questions.c: the recording that SQL is asked of */
 
 	struct line_queue *queue; /* lines.c */
@@ -410,6 +413,9 @@ const char *values_name(const struct values *v, int i, const struct array_value 
 int values_find(const struct values *v, const char *name, struct array_value *value,
 		struct err *err);
 
+/* Set $name by "$name = EXPRESSION". */
+int set_variable(struct debugger *d, const char *args, struct err *err);
+
 /* ---- expressions: functions.c, evaluate.c --------------------------------------------------- */
 
 /* Functions beyond those of array_functions.def; ends with a name NULL. */
@@ -466,6 +472,58 @@ int fn_npy(void *ctx, struct array_value *args, int n, struct array_value *resul
  * first point that differs by more than `tolerance` (nmse; 0: 1e-5).
  */
 int diff_reference(struct debugger *d, const char *path, double tolerance, struct err *err);
+
+/* ---- how values look: show.c, describe.c, examine.c, display.c ------------------------------ */
+
+/* Of "/20k": 0 where nothing is said. */
+struct print_format {
+	int64_t count;
+	char letter; /* g f e d x b c of elements, s statistics, h heat map, k the largest */
+};
+
+/*
+ * Read "/FMT" at *args, which then stands behind it and the spaces that follow; with_units: gdb's
+ * sizes b h w g may stand there, and say nothing.  ERR_USAGE.
+ */
+int print_format_parse(const char **args, bool with_units, struct print_format *f, struct err *err);
+
+/*
+ * Append a value with a line feed; a text that says so (whole is not 0) in quotes.  Tensors are a
+ * line of statistics and their elements, axes of positions and of the vocabulary with tokens.
+ */
+void show_value(const struct debugger *d, const struct array_value *v, const struct print_format *f,
+		struct text *out);
+/* Append one element of that type. */
+void show_number(const struct debugger *d, double x, enum dtype dtype, char letter,
+		 struct text *out);
+
+/* Say what an expression or a value is, in full with where it comes from. */
+int say_what_is(struct debugger *d, const char *text, bool in_full, struct err *err);
+void say_what_value_is(struct debugger *d, value_id v, bool in_full);
+
+/* Say elements from the one on that the text names; "": from the one on behind the last. */
+struct examined *examined_new(void);
+void examined_free(struct examined *x); /* NULL is fine */
+int examine(struct debugger *d, const char *text, const struct print_format *f, struct err *err);
+/* The element shown last, counted in C order, -1: none; and what it is. */
+int64_t examined_last(const struct debugger *d, double *value);
+
+/* Displays have the numbers 1, 2, ... */
+struct displays *displays_new(void);
+void displays_free(struct displays *s); /* NULL is fine */
+int displays_add(struct debugger *d, const char *text, const struct print_format *f,
+		 struct err *err);
+enum display_change { DISPLAY_DELETE, DISPLAY_ENABLE, DISPLAY_DISABLE };
+int displays_change(struct debugger *d, int number, enum display_change what, struct err *err);
+int displays_number(const struct displays *s, int i); /* 0 past the last */
+void displays_list(struct debugger *d);
+
+/*
+ * Say all that are enabled, at a stop.  One that fails is disabled, which is the error; one whose
+ * value is not there where one stands says that and waits.
+ */
+int displays_show(struct debugger *d, struct err *err);
+int displays_show_one(struct debugger *d, int number, struct err *err);
 
 /* ---- SQL: questions.c, cmd_sql.c ------------------------------------------------------------- */
 
@@ -608,7 +666,7 @@ int travel_forward(struct debugger *d, const struct destination *to, struct err 
 /* Back to the goal, or to the beginning, or to the latest stop behind it. */
 int travel_back(struct debugger *d, const struct destination *to, struct err *err);
 /* One stands where the target is now: say so. */
-void travel_stand(struct debugger *d);
+int travel_stand(struct debugger *d, struct err *err);
 /* Straight to a moment, asking no breakpoint. */
 int travel_to(struct debugger *d, const struct moment *to, struct err *err);
 

@@ -23,6 +23,8 @@ struct debugger *debugger_new(struct model *m, const struct debugger_options *o,
 	d->trail = trail_new();
 	d->names = names_new();
 	d->values = values_new();
+	d->displays = displays_new();
+	d->examined = examined_new();
 	d->binding = binding_new(d);
 	if (!d->target) {
 		debugger_free(d);
@@ -44,6 +46,8 @@ void debugger_free(struct debugger *d)
 	changes_free(d->changes);
 	names_free(d->names);
 	values_free(d->values);
+	displays_free(d->displays);
+	examined_free(d->examined);
 	binding_free(d->binding);
 	if (d->target)
 		d->target->class->free(d->target);

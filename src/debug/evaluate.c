@@ -144,7 +144,7 @@ static int var_prompt(struct debugger *d, struct array_value *value, struct err 
 
 	(void)err;
 	d->target->class->tokens(d->target, &ids, &n_prompt);
-	*value = (struct array_value){ .kind = ARRAY_TEXT };
+	*value = (struct array_value){ .kind = ARRAY_TEXT, .whole = 1 };
 	text_adds(&value->text, "");
 	for (int64_t i = 0; i < n_prompt; i++)
 		d->target->class->piece(d->target, ids[i], &value->text);

@@ -19,6 +19,7 @@ static int fn_tok(void *ctx, struct array_value *args, int n, struct array_value
 	if (args[0].whole < 0 || args[0].whole > INT32_MAX)
 		return err_set(err, ERR_USAGE, "there is no token %lld", (long long)args[0].whole);
 	result->kind = ARRAY_TEXT;
+	result->whole = 1; /* see show_value() */
 	text_adds(&result->text, "");
 	d->target->class->piece(d->target, (int32_t)args[0].whole, &result->text);
 	return 0;
@@ -48,6 +49,7 @@ static int fn_text(void *ctx, struct array_value *args, int n, struct array_valu
 
 	(void)n;
 	result->kind = ARRAY_TEXT;
+	result->whole = 1; /* see show_value() */
 	text_adds(&result->text, "");
 	for (int64_t i = 0; i < a->numel; i++) {
 		double id = (double)a->data[i];
@@ -149,6 +151,9 @@ static const struct expression_function functions[] = {
 	{ "lens", "(layer)", 1, "i", fn_lens,
 	  "The logits that the end of the model makes of the last position after a layer.",
 	  "advance layers.1\nprint tok(argmax(lens(0)))" },
+	{ "recording", "(file, point[, pass])", 2, "ssi", fn_recording,
+	  "A tensor of another recording, of its newest run.", "" },
+	{ "npy", "(file)", 1, "s", fn_npy, "The tensor in a .npy file.", "" },
 	{ 0 },
 };
 

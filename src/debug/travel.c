@@ -16,7 +16,7 @@ static bool is_interrupted(const struct debugger *d)
 }
 
 /* Say why it stopped, if that is not said yet, and where; from here on this is where one is. */
-static void stand(struct debugger *d, int left_module)
+static int stand(struct debugger *d, int left_module, struct err *err)
 {
 	d->left_module = left_module;
 	d->frames_up = 0;
@@ -25,11 +25,27 @@ static void stand(struct debugger *d, int left_module)
 	if (!breakpoints_are_silent(d))
 		place_say(d);
 	trail_add(d->trail, &d->target->now);
+	return breakpoints_are_silent(d) ? 0 : displays_show(d, err);
 }
 
-void travel_stand(struct debugger *d)
+/* The same where a breakpoint may have stopped it, whose commands come next whatever is shown. */
+static int stand_and_end(struct debugger *d, int left_module, struct err *err)
 {
-	stand(d, -1);
+	struct err shown = { 0 };
+	int r;
+
+	stand(d, left_module, &shown);
+	r = breakpoints_end(d, err);
+	if (r == 0 && shown.code) {
+		*err = shown;
+		r = shown.code;
+	}
+	return r;
+}
+
+int travel_stand(struct debugger *d, struct err *err)
+{
+	return stand(d, -1, err);
 }
 
 /* ---- forward ------------------------------------------------------------------------------- */
@@ -146,8 +162,7 @@ int travel_forward(struct debugger *d, const struct destination *to, struct err 
 	}
 	if (is_deeper_here(d, to)) {
 		d->target->now = to->goal;
-		stand(d, -1);
-		return 0;
+		return stand(d, -1, err);
 	}
 	j.has_departed = d->target->has_begun;
 	if (breakpoints_ready(d, err))
@@ -162,8 +177,8 @@ int travel_forward(struct debugger *d, const struct destination *to, struct err 
 	if (r == TARGET_INTERRUPTED)
 		say(d, "Interrupted.\n");
 	d->has_stopped = r == TARGET_INTERRUPTED || (r == TARGET_STOPPED && !j.arrived);
-	stand(d, j.arrived && to->leaves ? to->left_module : breakpoints_left_module(d));
-	return breakpoints_end(d, err);
+	return stand_and_end(
+		d, j.arrived && to->leaves ? to->left_module : breakpoints_left_module(d), err);
 }
 
 /* ---- to a moment --------------------------------------------------------------------------- */
@@ -191,8 +206,7 @@ int travel_to(struct debugger *d, const struct moment *to, struct err *err)
 	r = go(d, to, err);
 	if (r < 0)
 		return r;
-	stand(d, -1);
-	return 0;
+	return stand(d, -1, err);
 }
 
 /* ---- back ---------------------------------------------------------------------------------- */
@@ -283,8 +297,7 @@ static int arrive_back(struct debugger *d, int why, struct moment *stop,
 	d->has_stopped = why != 0;
 	if (moment_compare(stop, &d->target->now) != 0 && go(d, stop, err))
 		return err->code;
-	stand(d, breakpoints_left_module(d));
-	return breakpoints_end(d, err);
+	return stand_and_end(d, breakpoints_left_module(d), err);
 }
 
 int travel_back(struct debugger *d, const struct destination *to, struct err *err)
