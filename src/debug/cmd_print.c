@@ -144,10 +144,24 @@ int set_variable(struct debugger *d, const char *args, struct err *err)
 
 #define N_SHOWN 10
 
+/* On one line, tensors by their statistics. */
 static void say_short(struct debugger *d, const char *name, const struct array_value *v)
 {
-	say(d, "%s = ", name);
-	say_value(d, v, &(struct print_format){ .letter = v->kind == ARRAY_TENSOR ? 's' : 0 });
+	int width = d->opt.ui && d->opt.ui->width > 0 ? d->opt.ui->width : 80;
+	struct text t = { 0 };
+
+	text_addf(&t, "%s = ", name);
+	show_value(d, v, &(struct print_format){ .letter = v->array ? 's' : 0 }, &t);
+	if (v->kind == ARRAY_TEXT) {
+		struct text clipped = { 0 };
+
+		ui_add_clipped(&clipped, d->opt.ui, t.data, t.len - 1, width);
+		say(d, "%s\n", clipped.data);
+		text_release(&clipped);
+	} else {
+		say(d, "%s", t.data);
+	}
+	text_release(&t);
 }
 
 int cmd_info_values(struct debugger *d, const char *args, struct err *err)

@@ -109,8 +109,12 @@ static int show_one(struct debugger *d, struct display *one, struct err *err)
 	int r = evaluate_parsed(d, one->expression, &v, &at, err);
 
 	if (r == 0) {
+		struct print_format f = one->format;
+
+		if (!f.letter && v.kind == ARRAY_TENSOR)
+			f.letter = 's';
 		say_head(d, one, " = ");
-		show_value(d, &v, &one->format, &t);
+		show_value(d, &v, &f, &t);
 		say(d, "%s", t.data);
 		text_release(&t);
 		array_value_release(&v);
@@ -125,7 +129,7 @@ static int show_one(struct debugger *d, struct display *one, struct err *err)
 	if (r == ERR_INTERRUPTED)
 		return r;
 	one->is_off = true;
-	return err_wrap(err, "display %d, which is disabled now", one->number);
+	return r;
 }
 
 int displays_show_one(struct debugger *d, int number, struct err *err)
@@ -142,9 +146,13 @@ int displays_show(struct debugger *d, struct err *err)
 	for (int i = 0; i < d->displays->n; i++) {
 		struct err e = { 0 };
 
-		if (!d->displays->list[i].is_off && show_one(d, &d->displays->list[i], &e) &&
-		    !first.code)
-			first = e;
+		struct display *one = &d->displays->list[i];
+
+		if (one->is_off || !show_one(d, one, &e) || first.code)
+			continue;
+		first = e;
+		if (one->is_off)
+			err_wrap(&first, "display %d, which is disabled now", one->number);
 	}
 	if (first.code)
 		*err = first;

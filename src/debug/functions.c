@@ -32,7 +32,7 @@ static int fn_tok_id(void *ctx, struct array_value *args, int n, struct array_va
 	const struct text *t = &args[0].text;
 
 	(void)n;
-	result->whole = d->target->class->token_id(d->target, t->data ? t->data : "", t->len);
+	result->whole = target_token_id(d->target, t->data ? t->data : "", t->len);
 	result->kind = ARRAY_WHOLE;
 	if (result->whole < 0)
 		return err_set(err, ERR_USAGE,

@@ -393,7 +393,7 @@ static int of_module(const struct program *p, int m, bool outward, const char *p
 {
 	const char *word = last_word(path);
 	value_id in[MAX_INPUTS];
-	char stem[NAME_SIZE];
+	char stem[NAME_SIZE], whole[2 * NAME_SIZE];
 	int module, k;
 
 	if (!is_input(word, &k) && strcmp(word, "out") != 0)
@@ -402,6 +402,9 @@ static int of_module(const struct program *p, int m, bool outward, const char *p
 	module = find_module(p, m, outward, stem);
 	if (module < 0)
 		return -1;
+	snprintf(whole, sizeof(whole), "%s:%s", p->modules[module].path, word);
+	if (program_find(p, whole) >= 0)
+		return program_find(p, whole);
 	if (!strcmp(word, "out"))
 		return module_output(p, module);
 	return one_input(p, in, module_inputs(p, module, in, MAX_INPUTS), k, err);
@@ -482,9 +485,9 @@ static int resolve_relative(const struct program *p, int here, const char *path,
 	path += *path == ':';
 	if (!*path)
 		return module_output(p, here);
-	r = look_from(p, here, false, path, err);
+	r = of_module(p, here, false, path, err);
 	if (r == -1)
-		r = of_module(p, here, false, path, err);
+		r = look_from(p, here, false, path, err);
 	if (r == -1 && unfold(path, whole, sizeof(whole)))
 		r = look_from(p, here, false, whole, err);
 	return r;
@@ -502,9 +505,9 @@ static int resolve_outward(const struct program *p, int here, const char *path, 
 		return module_output(p, m);
 	if (!strcmp(path, "logits"))
 		return p->logits;
-	r = look_from(p, here, true, path, err);
+	r = of_module(p, here, true, path, err);
 	if (r == -1)
-		r = of_module(p, here, true, path, err);
+		r = look_from(p, here, true, path, err);
 	if (r == -1)
 		r = foreign(p, path);
 	if (r == -1 && unfold(path, whole, sizeof(whole)))

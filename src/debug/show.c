@@ -56,9 +56,9 @@ int print_format_parse(const char **args, bool with_units, struct print_format *
 	}
 	for (; *s && !isspace((unsigned char)*s); s++) {
 		/* gdb's sizes: an element has its own. */
-		if (with_units && strchr("bhwg", *s) && (*s != 'g' || f->letter))
+		if (with_units && (strchr("bhw", *s) || (*s == 'g' && f->letter)))
 			continue;
-		if (f->letter)
+		if (f->letter && !(with_units && f->letter == 'g'))
 			return err_set(err, ERR_USAGE, "one letter says how, and '%.20s' has more",
 				       *args);
 		if (set_letter(f, *s, err))

@@ -19,3 +19,20 @@ bool target_back_pass(const struct target *t, struct moment *m)
 			      0 };
 	return true;
 }
+
+int32_t target_token_id(const struct target *t, const char *bytes, size_t len)
+{
+	const struct value *logits = &t->program->values[t->program->logits];
+	int64_t n = logits->t.n_dims > 0 ? logits->t.shape[logits->t.n_dims - 1] : 0;
+	struct text piece = { 0 };
+	int32_t found = -1;
+
+	for (int32_t id = 0; id < n && found < 0; id++) {
+		text_clear(&piece);
+		t->class->piece(t, id, &piece);
+		if (piece.len == len && len > 0 && !memcmp(piece.data, bytes, len))
+			found = id;
+	}
+	text_release(&piece);
+	return found >= 0 ? found : t->class->token_id(t, bytes, len);
+}
