@@ -155,7 +155,7 @@ static void say_parts(struct debugger *d, struct attribution *a, int K)
 		  fabs(a->rest) > 0.01 * (1 + fabs(a->logit))
 			  ? "  the norm or the logits themselves were edited"
 			  : "");
-	text_addf(&t, "  %-22s%+9.3f  %s; the final norm divides by %.4g\n", "sum", a->logit,
+	text_addf(&t, "  %-22s%+9.3f  %s; the rms is %.4g\n", "sum", a->logit,
 		  a->has_logit ? "the logit of the pass" : "the pass has no logit of it", a->rms);
 	look_say(d, &t);
 }

@@ -245,7 +245,7 @@ static int step_back(struct origin *o, struct text *out, struct err *err)
 		o->value = op->in[0];
 		return 0;
 	}
-	if (!o->d->target->has(o->d->target, o->value))
+	if (!look_is_computed(o->d, o->value))
 		return err_set(err, ERR_USAGE, "%s is not computed yet: op %d will write it",
 			       p->values[o->value].name, p->values[o->value].op);
 	add_step(o, op, out);

@@ -78,7 +78,7 @@ static int read_states(struct lens *l, struct array *x, struct err *err)
 		struct state *s = &l->states[i];
 		struct array *a;
 
-		if (!l->d->target->has(l->d->target, s->value)) {
+		if (!look_is_computed(l->d, s->value)) {
 			text_adds(&s->why, "not computed yet");
 			continue;
 		}

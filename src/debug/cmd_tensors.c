@@ -27,7 +27,7 @@ enum sort_key { SORT_OP, SORT_NAME, SORT_BYTES, SORT_MEAN, SORT_STD, SORT_ABSMAX
 struct listing {
 	struct debugger *d;
 	struct entry *entries;
-	size_t n, cap;
+	size_t n, cap, n_lost; /* lost: computed, and no numbers were kept */
 	struct regex name;
 	bool has_name;
 	const char *filter; /* NULL: none */
@@ -81,13 +81,15 @@ static int find_values(struct listing *l, struct err *err)
 	for (value_id v = 0; v < p->n_values; v++) {
 		int has;
 
-		if (p->values[v].op < 0 || !l->d->target->has(l->d->target, v))
+		if (p->values[v].op < 0 || !look_is_computed(l->d, v))
 			continue;
 		has = is_called(l, &p->values[v], err);
 		if (has < 0)
 			return has;
-		if (has)
+		if (has && l->d->target->has(l->d->target, v))
 			add_value(l, v);
+		else
+			l->n_lost += has != 0;
 	}
 	return 0;
 }
@@ -130,6 +132,7 @@ static int parse_filter(struct listing *l, const char *filter, struct err *err)
 	l->names.find = find_x;
 	l->names.read = read_x;
 	l->names.variable = NULL;
+	l->names.functions = NULL; /* they have a ctx of their own */
 	l->names.ctx = l;
 	l->x = array_new(1, &one, err);
 	if (l->x)
@@ -296,8 +299,11 @@ static int show(struct listing *l, int64_t most, struct err *err)
 
 	for (size_t i = 0; i < l->n; i++)
 		bytes += l->entries[i].bytes;
-	say(l->d, "%zu value%s of this pass, %s\n", l->n, l->n == 1 ? "" : "s",
+	say(l->d, "%zu value%s of this pass, %s", l->n, l->n == 1 ? "" : "s",
 	    mem_format_bytes(bytes, buf, sizeof(buf)));
+	if (l->n_lost)
+		say(l->d, "; the numbers of %zu more were not kept", l->n_lost);
+	say(l->d, "\n");
 	if (n > 0)
 		say_styled(l->d, UI_DIM, "   op  %-*s %-16s %9s %9s %9s", NAME_COLUMNS, "value",
 			   "shape", "mean", "std", "absmax");

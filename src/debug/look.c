@@ -443,6 +443,14 @@ void look_reader_init(struct look_reader *l, struct debugger *d)
 				 .watch = &l->watch };
 }
 
+bool look_is_computed(const struct debugger *d, value_id v)
+{
+	struct pass_info info;
+	struct err ignored;
+
+	return !look_pass(d, &info, &ignored) && d->program->values[v].op < d->target->now.op;
+}
+
 struct array *look_read(struct debugger *d, value_id v, const char *selection, struct err *err)
 {
 	const struct array_source *source = &d->target->source;

@@ -109,6 +109,8 @@ struct look_reader {
 	struct readout r;
 };
 void look_reader_init(struct look_reader *l, struct debugger *d);
+/* Whether the op that makes a value has run in this pass; a recording need not have kept it. */
+bool look_is_computed(const struct debugger *d, value_id v);
 /* A value, or a part of it, as an array referenced for the caller. */
 struct array *look_read(struct debugger *d, value_id v, const char *selection, struct err *err);
 
