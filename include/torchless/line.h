@@ -19,7 +19,8 @@ struct candidates {
 	int n, n_more; /* those that are kept, a few thousand, and how many came after them */
 	size_t cap;
 	size_t start;
-	size_t common; /* bytes that all of them begin with, kept or not */
+	size_t common;  /* bytes that all of them begin with, kept or not */
+	bool has_range; /* one of them stands for several, and is shown and never put in */
 };
 /* Each is kept once; what is no UTF-8, holds control characters or has over 1024 bytes is left out.
  */

@@ -148,25 +148,6 @@ static bool help_subcommands(struct debugger *d, const char *stem, size_t len)
 	return any;
 }
 
-/* The first word of a command by its beginning, for "help info". */
-static const char *find_stem(const char *word, size_t *len)
-{
-	const char *found = NULL;
-
-	for (int i = 0; i < debug_commands_len; i++) {
-		const char *name = debug_commands[i].name;
-		size_t n = strcspn(name, " ");
-
-		if (!name[n] || strncmp(name, word, strlen(word)) != 0)
-			continue;
-		if (found && (n != *len || strncmp(found, name, n) != 0))
-			return NULL;
-		found = name;
-		*len = n;
-	}
-	return found;
-}
-
 int cmd_help_on(struct debugger *d, const char *args, struct err *err)
 {
 	const struct debug_command *c;
@@ -187,7 +168,7 @@ int cmd_help_on(struct debugger *d, const char *args, struct err *err)
 		return 0;
 	}
 	c = command_lookup(&rest, err);
-	stem = c ? NULL : find_stem(args, &len);
+	stem = c ? NULL : command_stem(args, &len);
 	if (stem) {
 		say(d, "%.*s is followed by one of:\n", (int)len, stem);
 		help_subcommands(d, stem, len);

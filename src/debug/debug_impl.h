@@ -732,6 +732,9 @@ extern const int debug_commands_len;
  */
 const struct debug_command *command_lookup(const char **line, struct err *err);
 
+/* The first word of commands of several, by its beginning: "info"; NULL: none, or more than one. */
+const char *command_stem(const char *word, size_t *len);
+
 /* A count of at least 1 as the whole of args, 1 where there is none; ERR_USAGE. */
 int parse_count(const char *args, int64_t *n, struct err *err);
 

@@ -188,3 +188,21 @@ const struct debug_command *command_lookup(const char **line, struct err *err)
 		}
 	}
 }
+
+const char *command_stem(const char *word, size_t *len)
+{
+	const char *found = NULL;
+
+	for (int i = 0; i < debug_commands_len; i++) {
+		const char *name = debug_commands[i].name;
+		size_t n = strcspn(name, " ");
+
+		if (!name[n] || strncmp(name, word, strlen(word)) != 0)
+			continue;
+		if (found && (n != *len || strncmp(found, name, n) != 0))
+			return NULL;
+		found = name;
+		*len = n;
+	}
+	return found;
+}

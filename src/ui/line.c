@@ -138,7 +138,7 @@ static unsigned char offer(const struct line_reader *r, const struct candidates 
 	const char *word = before + c->start;
 	char *text;
 
-	if (c->n > 1 && len <= typed) {
+	if ((c->n > 1 || c->has_range) && len <= typed) {
 		show(r, c);
 		return CC_REDISPLAY;
 	}
