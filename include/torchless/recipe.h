@@ -22,11 +22,11 @@
  * force     -           pos, id                         the token at a position
  * ban       -           id, perhaps pos                 never that token
  *
- * `point` is any name of points, globs too, or the name of a weight; `select`, `from` as everywhere;
- * `passes` are the first and the last, null for ever; `value` is a number or "inf", "-inf", "nan";
- * `npy` a file in the recipe's folder or below; `source` says where it comes from, to people.
- * Numbers are f32, little-endian, in C order, as base64.  Nothing is guessed: a key or a kind that
- * is none, one too many, numbers that do not fit are a sentence with file and line.
+ * `point` is any name of points, globs too, or the name of a weight; `select`, `from` as
+ *everywhere; `passes` are the first and the last, null for ever; `value` is a number or "inf",
+ *"-inf", "nan"; `npy` a file in the recipe's folder or below; `source` says where it comes from, to
+ *people. Numbers are f32, little-endian, in C order, as base64.  Nothing is guessed: a key or a
+ *kind that is none, one too many, numbers that do not fit are a sentence with file and line.
  */
 #ifndef TORCHLESS_RECIPE_H
 #define TORCHLESS_RECIPE_H
@@ -41,9 +41,9 @@ struct recipe_item {
 	enum recipe_fact fact;
 	struct edit edit;      /* EDIT; numbers and texts are the recipe's */
 	struct array *numbers; /* of one that replaces, else NULL */
-	char *expr;   /* of one that is computed, whose source it is as well, else NULL */
-	char *source; /* else NULL */
-	int64_t pos;  /* BAN, -1: everywhere; FORCE */
+	char *expr;            /* of one that is computed, whose source it is as well, else NULL */
+	char *source;          /* else NULL */
+	int64_t pos;           /* BAN, -1: everywhere; FORCE */
 	int32_t id;
 	int64_t line;
 };
@@ -76,6 +76,14 @@ struct recipe_expressions {
 		    struct err *err);
 	void *ctx;
 };
+
+/*
+ * Where no debugger stands: an expression (expression.h) is evaluated whenever the value is
+ * computed and gives a number, or a tensor of the part's shape or of its last sizes.  It sees
+ * `out`, the part as it is so far without its single indices, in[k], what the op reads, names from
+ * its module outward, whole names, and `pass`.
+ */
+extern const struct recipe_expressions recipe_plain_expressions;
 
 /*
  * Put its edits in force, going back to where they matter; what was added before one that is

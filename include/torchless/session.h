@@ -193,6 +193,9 @@ int session_ban_at(struct session *s, int64_t pos, int32_t id, bool on, struct e
 int session_banned_at(const struct session *s, int64_t pos, int32_t id);
 bool session_edit_is_ban(const struct session *s, const struct edit *e, int64_t *pos, int32_t *id);
 
+/* From here on keep every value of a pass (PLAN_DEBUG); when a pass was run already, no change. */
+void session_keep_values(struct session *s);
+
 /* model_lens() with the weights as this session's edits have them. */
 int session_lens(const struct session *s, const float *x, int64_t n, float *logits,
 		 struct err *err);

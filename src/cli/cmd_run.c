@@ -157,7 +157,7 @@ int cmd_run(struct invocation *in, struct err *err)
 
 	if (r == 0)
 		r = recipes_open(&edits, &g.session, in->option[OPT_EDITS].list,
-				 in->option[OPT_EDITS].n, NULL, err);
+				 in->option[OPT_EDITS].n, &recipe_plain_expressions, err);
 	if (r == 0)
 		r = set_prompt(&g, in, &edits, err);
 	if (r == 0)

@@ -53,6 +53,13 @@ void session_remove_hook(struct session *s, const struct hook *hook)
 	s->executor.hooks = s->hooks;
 }
 
+/* Memory is laid out when the first pass begins. */
+void session_keep_values(struct session *s)
+{
+	if (s->executor.planned_T == 0)
+		s->opt.executor.plan = s->executor.opt.plan = PLAN_DEBUG;
+}
+
 int session_interrupted(const struct session *s, struct err *err)
 {
 	return s->opt.interrupted && *s->opt.interrupted

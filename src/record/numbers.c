@@ -98,7 +98,8 @@ int numbers_shape(const struct edit *e, const struct executor *ex, int64_t *shap
 		known *= s.size[i] == UNKNOWN ? 1 : s.size[i];
 	for (int i = 0; i < s.n && !is_open(&s); i++)
 		if (!s.is_single[i])
-			shape[n++] = s.size[i] == UNKNOWN ? e->n_data / (known ? known : 1) : s.size[i];
+			shape[n++] =
+				s.size[i] == UNKNOWN ? e->n_data / (known ? known : 1) : s.size[i];
 	if (n == 0)
 		shape[n++] = e->n_data;
 	return n;
@@ -150,9 +151,9 @@ int numbers_replace(struct edit *e, const struct value *v, const struct executor
 
 	if (selection_check(&e->sel, v, err))
 		return err->code;
-	if (numbers->numel == 0 || !(fits(&s, numbers, true) || fits(&s, numbers, false) ||
-				     (numbers->n_dims == 1 && is_open(&s)) ||
-				     (numbers->numel == 1 && is_one(&s))))
+	if (numbers->numel == 0 ||
+	    !(fits(&s, numbers, true) || fits(&s, numbers, false) ||
+	      (numbers->n_dims == 1 && is_open(&s)) || (numbers->numel == 1 && is_one(&s))))
 		return no_fit(e, v, &s, numbers, err);
 	e->kind = EDIT_REPLACE;
 	e->data = numbers->data;

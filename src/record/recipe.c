@@ -38,10 +38,10 @@ enum key {
 };
 
 static const char *const key_names[KEYS] = { "point", "select", "kind", "value", "from", "data",
-					     "npy",   "passes", "expr", "pos",	 "id",	 "source" };
+					     "npy",   "passes", "expr", "pos",   "id",   "source" };
 
 #define BIT(key) (1u << (key))
-#define OF_EDIT	 (BIT(KEY_SELECT) | BIT(KEY_PASSES) | BIT(KEY_SOURCE))
+#define OF_EDIT  (BIT(KEY_SELECT) | BIT(KEY_PASSES) | BIT(KEY_SOURCE))
 
 static const struct kind {
 	const char *name;
@@ -186,8 +186,8 @@ static int get_number(const struct line *l, float *out, struct err *err)
 			return 0;
 		}
 	if (!cJSON_IsNumber(item) || isinf((float)item->valuedouble))
-		return wrong(item, KEY_VALUE, "a number that an f32 holds, or \"inf\", \"-inf\" or \"nan\"",
-			     err);
+		return wrong(item, KEY_VALUE,
+			     "a number that an f32 holds, or \"inf\", \"-inf\" or \"nan\"", err);
 	*out = (float)item->valuedouble;
 	return 0;
 }
@@ -313,8 +313,8 @@ static int get_numbers(const struct line *l, struct array **a, struct err *err)
 	*a = l->at[KEY_DATA] ? get_data(l, err) : get_npy(l, err);
 	if (!*a)
 		return err->code;
-	l->recipe->hash = XXH3_64bits_withSeed(
-		(*a)->data, (size_t)(*a)->numel * sizeof(float), l->recipe->hash);
+	l->recipe->hash = XXH3_64bits_withSeed((*a)->data, (size_t)(*a)->numel * sizeof(float),
+					       l->recipe->hash);
 	return 0;
 }
 

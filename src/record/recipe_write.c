@@ -6,8 +6,8 @@
 #include <string.h>
 
 static const char *const kind_names[EDIT_KINDS] = {
-	[EDIT_ZERO] = "zero",	    [EDIT_SET] = "set",	  [EDIT_SCALE] = "scale",
-	[EDIT_ADD] = "add",	    [EDIT_MEAN] = "mean", [EDIT_COPY] = "copy",
+	[EDIT_ZERO] = "zero",       [EDIT_SET] = "set",      [EDIT_SCALE] = "scale",
+	[EDIT_ADD] = "add",         [EDIT_MEAN] = "mean",    [EDIT_COPY] = "copy",
 	[EDIT_REPLACE] = "replace", [EDIT_COMPUTE] = "expr",
 };
 

@@ -64,6 +64,15 @@ try "$T" run -q -m "$m" -n 3 --json --edits recipes/all.jsonl --edits zero.jsonl
 is "run --edits" 0 "$status"
 has "picks what trace picks" "\"tokens\": \[$(cat tokens)\]" "$out"
 
+# An expression is evaluated where the value is computed, of what is there by then.
+echo '{"point": "L1.resid_post", "select": "[d_model=0:4]", "kind": "expr", "expr": "L0.resid_post[d_model=0:4] * 2 + out * 0"}' > expr.jsonl
+try "$T" trace -q -m "$m" -n 2 --capture '*' --edits expr.jsonl -o expr.db "$p"
+is "an expression" 0 "$status"
+is "is what the value becomes, in each pass" "1|1" "$("$T" query -t expr.db "SELECT t_nmse('L0.resid_post[pass=0, d_model=0:4]', 'L1.resid_post[pass=0, d_model=0:4]') || '|' || t_nmse('L0.resid_post[pass=1, d_model=0:4]', 'L1.resid_post[pass=1, d_model=0:4]')" | sed 's/\.0//g')"
+is "and says so" 'replace|{"computed": true, "source": "L0.resid_post[d_model=0:4] * 2 + out * 0"}' "$(sql expr.db "SELECT kind, args FROM edit")"
+echo '{"point": "L1.resid_post", "kind": "expr", "expr": "L0.resid_post *"}' > bad.jsonl
+refuses "an expression that is none" 2 'bad.jsonl:1: column 16: ' "$T" trace -m "$m" -o expr.db --edits bad.jsonl "$p"
+
 # A file that is wrong is refused with its line, and nothing is touched.
 before=$(cksum < all.db)
 printf '\n{"point": "L0.attn.z", "kind": "zro"}\n' > bad.jsonl

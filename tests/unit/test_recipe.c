@@ -64,12 +64,16 @@ static int parse(struct fixture *f, const char *text)
 Test(base64, is_that_of_the_rfc)
 {
 	static const char *const pairs[][2] = {
-		{ "", "" },	      { "f", "Zg==" },	       { "fo", "Zm8=" },
-		{ "foo", "Zm9v" },    { "foob", "Zm9vYg==" }, { "fooba", "Zm9vYmE=" },
+		{ "", "" },
+		{ "f", "Zg==" },
+		{ "fo", "Zm8=" },
+		{ "foo", "Zm9v" },
+		{ "foob", "Zm9vYg==" },
+		{ "fooba", "Zm9vYmE=" },
 		{ "foobar", "Zm9vYmFy" },
 	};
-	static const char *const bad[] = { "Z",	  "Zg",	   "Zg=",      "Zg==Zg==", "Z===",
-					   "====", "Zh==", "Zm9=",     "Zm 9", "Zm9-",
+	static const char *const bad[] = { "Z",    "Zg",   "Zg=",   "Zg==Zg==", "Z===",
+					   "====", "Zh==", "Zm9=",  "Zm 9",     "Zm9-",
 					   "=m9v", "Zm=v", "Zg==\n" };
 	struct text t = { 0 };
 
@@ -101,7 +105,8 @@ Test(recipe, says_what_is_wrong_and_where)
 		{ "{\"kind\": \"zero\", \"kind\": \"set\"}", "\"kind\" stands there twice" },
 		{ "{\"kind\": \"zero\", \"point\": \"L0.attn.z\", \"value\": 1}",
 		  "\"value\" has no meaning for kind \"zero\"" },
-		{ "{\"kind\": \"zero\", \"point\": \"L0.attn.zz\"}", "no point is called 'L0.attn.zz'" },
+		{ "{\"kind\": \"zero\", \"point\": \"L0.attn.zz\"}",
+		  "no point is called 'L0.attn.zz'" },
 		{ "{\"kind\": \"zero\", \"point\": 4}", "\"point\" is to be text, not 4" },
 		{ "{\"kind\": \"zero\", \"point\": null}", "\"point\" is to be text, not null" },
 		{ "{\"kind\": \"zero\", \"point\": \"L0.attn.z\", \"select\": \"[head=6]\"}",
@@ -110,7 +115,8 @@ Test(recipe, says_what_is_wrong_and_where)
 		  "is no selection" },
 		{ "{\"kind\": \"set\", \"point\": \"L0.attn.z\", \"value\": 1e39}",
 		  "a number that an f32 holds" },
-		{ "{\"kind\": \"set\", \"point\": \"L0.attn.z\", \"value\": \"inft\"}", "not \"inft\"" },
+		{ "{\"kind\": \"set\", \"point\": \"L0.attn.z\", \"value\": \"inft\"}",
+		  "not \"inft\"" },
 		{ "{\"kind\": \"zero\", \"point\": \"L0.attn.z\", \"passes\": 1}",
 		  "\"passes\" is to be [FIRST, LAST]" },
 		{ "{\"kind\": \"zero\", \"point\": \"L0.attn.z\", \"passes\": [3, 2]}",
@@ -119,7 +125,8 @@ Test(recipe, says_what_is_wrong_and_where)
 		  "a whole number from 0" },
 		{ "{\"kind\": \"zero\", \"point\": \"model.norm.weight\", \"passes\": [1, null]}",
 		  "is a weight" },
-		{ "{\"kind\": \"copy\", \"point\": \"L0.attn.z\"}", "kind \"copy\" needs \"from\"" },
+		{ "{\"kind\": \"copy\", \"point\": \"L0.attn.z\"}",
+		  "kind \"copy\" needs \"from\"" },
 		{ "{\"kind\": \"replace\", \"point\": \"L0.attn.z\"}", "needs one of \"data\"" },
 		{ "{\"kind\": \"replace\", \"point\": \"L0.attn.z\", \"data\": 1, \"npy\": \"x\"}",
 		  "needs one of \"data\"" },
@@ -324,8 +331,8 @@ Test(recipe, leaves_what_an_expression_says_to_others)
 	cr_assert(strstr(f.err.message, "r.jsonl:2: model.norm.weight"), "%s", f.err.message);
 	cr_assert_eq(n_released, 1); /* of the one that was refused */
 	cr_assert_eq(session_advance(&f.s, &f.err), SESSION_TOKEN, "%s", f.err.message);
-	t = executor_tensor(&f.s.executor, program_find(&f.model.program,
-							 "model.layers.0.mlp.down_proj:out"));
+	t = executor_tensor(&f.s.executor,
+			    program_find(&f.model.program, "model.layers.0.mlp.down_proj:out"));
 	cr_assert_eq(*(float *)t.data, 2.5f);
 	recipe_write(&f.s, &written);
 	cr_assert(strstr(written.data, "\"kind\": \"expr\", \"passes\": [0, 0], \"expr\": \"2.5\""),
@@ -333,6 +340,69 @@ Test(recipe, leaves_what_an_expression_says_to_others)
 	text_release(&written);
 	close_fixture(&f);
 	cr_assert_eq(n_released, 2);
+}
+
+/* One that has no debugger: the first generated token's logits, or the sentence. */
+static int with_expression(struct fixture *f, const char *rest, float *logits)
+{
+	struct text line = { 0 };
+	struct session s;
+	int r;
+
+	text_addf(&line, "{\"kind\": \"expr\", %s}", rest);
+	cr_assert_eq(parse(f, line.data), 0, "%s", f->err.message);
+	start(f, &s);
+	s.opt.executor.plan = s.executor.opt.plan = PLAN_RUN;
+	f->err.message[0] = '\0';
+	r = recipe_apply_edits(&f->recipe, &s, &recipe_plain_expressions, NULL, &f->err);
+	if (r == 0)
+		r = session_advance(&s, &f->err);
+	if (r == SESSION_TOKEN)
+		memcpy(logits, executor_logits(&s.executor, 0), 101 * sizeof(float));
+	session_release(&s);
+	text_release(&line);
+	return r;
+}
+
+Test(recipe, has_expressions_of_what_is_there_by_then)
+{
+	static const char *const same[][2] = {
+		{ "\"point\": \"L1.mlp.act_mul\", \"expr\": \"out * 1\"",
+		  "\"point\": \"L1.mlp.act_mul\", \"expr\": \"in[0] * in[1]\"" },
+		{ "\"point\": \"L1.attn.pattern\", \"expr\": \"softmax(scores_masked)\"",
+		  "\"point\": \"L1.attn.pattern\", \"expr\": \".pattern\"" },
+		{ "\"point\": \"L1.attn.z\", \"select\": \"[head=2]\", \"expr\": \"0\"",
+		  "\"point\": \"L1.attn.z\", \"select\": \"[head=2]\", \"expr\": \"out - out + pass\"" },
+		{ "\"point\": \"L1.resid_post\", \"expr\": \"L0.resid_post\"",
+		  "\"point\": \"L1.resid_post\", \"expr\": \"model.layers[0]\"" },
+		{ "\"point\": \"L1.resid_mid\", \"expr\": \"out[pos=2]\"",
+		  "\"point\": \"L1.resid_mid\", \"expr\": \"resid_mid[2]\"" },
+	};
+	static const char *const wrong[][2] = {
+		{ "\"point\": \"L1.mlp\", \"expr\": \"out *\"", "r.jsonl:1: column 6" },
+		{ "\"point\": \"L1.mlp\", \"expr\": \"nothing\"", "r.jsonl:1: no point is called" },
+		{ "\"point\": \"L1.mlp\", \"expr\": \"lm_head\"", "was not computed yet" },
+		{ "\"point\": \"L1.mlp\", \"expr\": \"out[0:2]\"",
+		  "model.layers.1.mlp.down_proj:out = out[0:2]: it gives [2, 33], and the part is [7, 33]" },
+		{ "\"point\": \"L1.mlp\", \"expr\": \"'a'\"", "no number and no tensor" },
+	};
+	struct fixture f;
+	float a[101], b[101];
+
+	open_fixture(&f);
+	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
+		cr_expect_eq(with_expression(&f, same[i][0], a), SESSION_TOKEN, "%s: %s",
+			     same[i][0], f.err.message);
+		cr_expect_eq(with_expression(&f, same[i][1], b), SESSION_TOKEN, "%s: %s",
+			     same[i][1], f.err.message);
+		for (int k = 0; k < 101; k++)
+			cr_expect_float_eq(a[k], b[k], 1e-5, "%s", same[i][0]);
+	}
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		cr_expect_lt(with_expression(&f, wrong[i][0], a), 0, "%s", wrong[i][0]);
+		cr_expect(strstr(f.err.message, wrong[i][1]), "%s: %s", wrong[i][0], f.err.message);
+	}
+	close_fixture(&f);
 }
 
 /* ---- numbers from elsewhere ------------------------------------------------------------------ */
@@ -395,9 +465,9 @@ Test(numbers, come_from_where_tensors_are_found_by_name)
 	cr_assert_eq(session_advance(&f.s, &f.err), SESSION_TOKEN);
 	source = executor_source(&f.s.executor);
 	e = edit_of(&f, "model.layers.1:out", "[pos=2]");
-	cr_assert_eq(edit_replace_from(&e, &f.s.executor, &source, "L0.resid_post[pos=4]", &a,
-				       &f.err),
-		     0, "%s", f.err.message);
+	cr_assert_eq(
+		edit_replace_from(&e, &f.s.executor, &source, "L0.resid_post[pos=4]", &a, &f.err),
+		0, "%s", f.err.message);
 	cr_assert(e.kind == EDIT_REPLACE && e.n_data == 33 && e.data == a->data);
 	array_release(a);
 	cr_assert_eq(edit_replace_from(&e, &f.s.executor, &source, "L0.attn.z[pos=4]", &a, &f.err),

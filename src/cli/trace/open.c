@@ -30,6 +30,7 @@ static struct record_options record_options(struct trace_command *c)
 		.n_zero = in->option[OPT_ZERO].n,
 		.edits = in->option[OPT_EDITS].list,
 		.n_edits = in->option[OPT_EDITS].n,
+		.expressions = &recipe_plain_expressions,
 		.budget = option_int(in, OPT_BUDGET, 0),
 		.budget_text = option_text(in, OPT_BUDGET, NULL),
 		.stop_on_nan = stops && on_nan,
