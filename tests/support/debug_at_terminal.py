@@ -1,0 +1,137 @@
+"""debug_at_terminal.py -- `torchless debug` in a tmux, as a person types: debug_at_terminal.py TORCHLESS DIRECTORY."""
+import os
+import shlex
+import subprocess
+import sys
+import time
+
+torchless, directory = sys.argv[1], sys.argv[2]
+failures = 0
+history = os.path.join(os.environ["XDG_STATE_HOME"], "torchless/debug_history")
+
+
+class Terminal:
+    """A tmux of its own with a program in it."""
+
+    def __init__(self, name, command, columns=100, rows=30):
+        self.name, self.tmux = name, ["tmux", "-L", f"torchless-{os.getpid()}-{name}", "-f", "/dev/null"]
+        self.ended = os.path.join(directory, name + ".status")
+        # Ctrl-C reaches the shell too, which must outlive it, and the program must not ignore it.
+        line = f"trap : INT; cd {shlex.quote(directory)} && {command}; echo $? > {shlex.quote(self.ended)}; sleep 1000"
+        subprocess.run([*self.tmux, "new-session", "-d", "-x", str(columns), "-y", str(rows), "sh", "-c", line], check=True)
+
+    def type(self, *keys):
+        for key in keys:
+            subprocess.run([*self.tmux, "send-keys", key], check=True)
+
+    def screen(self):
+        return subprocess.run([*self.tmux, "capture-pane", "-p"], check=True, capture_output=True, text=True).stdout.rstrip()
+
+    def expect(self, what, holds, seconds=60):
+        global failures
+        end = time.monotonic() + seconds
+        while not holds(self.screen()):
+            if time.monotonic() > end:
+                print(f"debug_shell: {self.name}: {what}:\n{self.screen()}")
+                failures += 1
+                return
+            time.sleep(0.05)
+
+    def shows(self, text):
+        self.expect(f"'{text}' is not shown", lambda screen: text in screen)
+
+    def ends(self, text):
+        self.expect(f"'{text}' is not last", lambda screen: screen.endswith(text))
+
+    def status(self, expected):
+        self.expect(f"it does not end with {expected}", lambda _: os.path.exists(self.ended) and open(self.ended).read().strip() == str(expected))
+
+    def close(self):
+        subprocess.run([*self.tmux, "kill-server"], capture_output=True)
+
+
+def first_steps():
+    t = Terminal("steps", f"{torchless} debug 'Once upon a'")
+    t.ends("(tl)")
+    t.type("start", "Enter"), t.ends("(tl 0.0)")
+    t.type("Enter"), t.ends("(tl 0.0)\n(tl 0.0)")  # start is not repeated
+    t.type("stepi", "Enter"), t.ends("(tl 0.1)")
+    t.type("Enter"), t.ends("(tl 0.2)")  # stepi is
+    t.type("run", "Enter"), t.ends("(y or n)")
+    t.type("n", "Enter"), t.shows("not restarted"), t.ends("(tl 0.2)")
+    t.type("run", "Enter"), t.ends("(y or n)")
+    t.type("C-d"), t.ends("(tl 0.2)")  # the end of input is no yes
+    t.type("nonsense", "C-c"), t.ends("(tl 0.2)")
+    t.type("finsh", "Enter"), t.shows('did you mean "finish"'), t.ends("(tl 0.2)")
+    t.type("break layers.1", "Enter"), t.shows("Breakpoint 1")
+    t.type("commands", "Enter"), t.ends(">")
+    t.type("echo x", "C-c"), t.ends("(tl 0.2)")  # takes the list back
+    t.type("b layers.", "Tab"), t.shows("layers.{0..4}")
+    t.type("3.ml", "Tab"), t.ends("b layers.3.mlp")
+    t.type("C-c")
+    t.type("set confirm off", "Enter", "run", "Enter"), t.shows("Breakpoint 1\n0.23  model.layers.1")
+    t.type("quit 5", "Enter"), t.status(5)
+    t.close()
+
+
+def kept():
+    """What was typed is there in the next session, for its owner alone; scripts are not repeated."""
+    t = Terminal("kept", f"{torchless} debug -ex start -ex stepi 'Once upon a'")
+    t.ends("(tl 0.1)")
+    t.type("Enter"), t.ends("(tl 0.1)\n(tl 0.1)")
+    t.type("Up"), t.ends("quit 5")
+    t.type("C-c", "C-d"), t.status(0)
+    t.close()
+    if os.stat(history).st_mode & 0o77 or "stepi\n" not in open(history).read():
+        print("debug_shell: the history is not kept, or for others too")
+        sys.exit(1)
+
+
+def init_file():
+    config = os.path.join(os.environ["XDG_CONFIG_HOME"], "torchless")
+    os.makedirs(config, exist_ok=True)
+    with open(os.path.join(config, "init"), "w") as f:
+        f.write("echo INIT\\n\nset history off\nnonsense\necho BEHIND\\n\n")
+    t = Terminal("init", f"{torchless} debug -ex 'echo LATER\\n' 'Once upon a'")
+    t.shows("init:3: Undefined command"), t.shows("INIT"), t.shows("LATER"), t.ends("(tl)")
+    t.expect("the file goes on behind a failure", lambda screen: "BEHIND" not in screen)
+    t.type("echo unkept", "Enter"), t.ends("(tl)")
+    t.type("C-d"), t.status(0)
+    t.close()
+    os.remove(os.path.join(config, "init"))
+    if "unkept" in open(history).read():
+        print("debug_shell: `set history off` keeps")
+        sys.exit(1)
+
+
+def pages():
+    """What is longer than the screen goes through the pager, but not before the first prompt."""
+    pager = os.path.join(directory, "pager")
+    with open(pager, "w") as f:
+        f.write("#!/bin/sh\nhead -3\necho PAGED\n")
+    os.chmod(pager, 0o755)
+    t = Terminal("pages", f"PAGER={shlex.quote(pager)} {torchless} debug -ex 'help all' 'Once upon a'", rows=20)
+    t.ends("(tl)"), t.expect("before the prompt", lambda screen: "PAGED" not in screen)
+    t.type("help all", "Enter"), t.shows("PAGED"), t.ends("(tl)")
+    t.type("C-l", "help step", "Enter"), t.shows("step [N]")
+    t.type("set pagination off", "Enter", "help all", "Enter"), t.ends("(tl)")
+    t.type("q", "Enter"), t.status(0)
+    t.close()
+
+
+def interrupted():
+    """Ctrl-C stops what runs, the session stands, and again at the next command."""
+    t = Terminal("interrupted", f"{torchless} debug -n 100000 --temp 1 'Once upon a'")
+    t.ends("(tl)")
+    for _ in range(2):
+        t.type("set confirm off", "Enter", "run", "Enter")
+        time.sleep(0.3)
+        t.type("C-c"), t.expect("it does not stop", lambda screen: screen.split("\n")[-1].startswith("(tl ") and not screen.endswith("(tl)"))
+        t.type("stepi", "Enter", "C-l")
+    t.type("q", "Enter"), t.status(0)
+    t.close()
+
+
+for story in (first_steps, kept, init_file, pages, interrupted):
+    story()
+sys.exit(failures > 0)
