@@ -281,7 +281,7 @@ int debugger_frame(const struct debugger *d);
 int debugger_begin(struct debugger *d, struct err *err);
 
 /* The prompt of the next run, as somebody types it: perhaps in quotes. */
-int debugger_set_prompt(struct debugger *d, const char *text, struct err *err);
+int debugger_set_prompt(struct debugger *d, const char *args, struct err *err);
 
 /* ---- saying -------------------------------------------------------------------------------- */
 
