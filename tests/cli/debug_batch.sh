@@ -88,7 +88,7 @@ batch -ex 'help info' && has "help of a word before others" "^info program " "$o
 batch -ex 'apropos MODULE' && has "apropos" "^finish, fin " "$out"
 refuses "no help" 2 'did you mean "finish"' "$T" debug --batch -ex 'help finsih' "Once"
 refuses "no shell" 2 "runs no other programs" "$T" debug --batch -ex 'shell ls' "Once"
-batch -ex 'complete rev' && is "complete" "reverse-step reverse-next reverse-stepi reverse-finish reverse-continue" "$(paste -sd' ' "$out")"
+batch -ex 'complete reverse-' && is "complete" "reverse-step reverse-next reverse-stepi reverse-finish reverse-continue" "$(paste -sd' ' "$out")"
 batch -ex 'complete b layers.' && is "layers are a range" "b layers.{0..4}" "$(cat "$out")"
 batch -ex 'complete b layers.3.ml' && is "a component at a time" "b layers.3.mlp" "$(cat "$out")"
 batch -ex 'complete set col' && is "a second word" "set color" "$(cat "$out")"
