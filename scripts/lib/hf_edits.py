@@ -83,8 +83,9 @@ class EditedCache(transformers.DynamicCache):
         super().update(key_states, value_states, layer_idx, cache_kwargs)
         path, pos0 = f"model.layers.{layer_idx}.self_attn", self.patched.pos0
         for name, rows in (("k_cache", self.key_cache), ("v_cache", self.value_cache)):
-            fresh = rows[layer_idx][:, :, pos0:]
-            fresh.copy_(self.patched.heads_first(f"{path}:{name}", fresh))
+            old, fresh = rows[layer_idx][:, :, :pos0], rows[layer_idx][:, :, pos0:]
+            rows[layer_idx] = torch.cat(
+                [old, self.patched.heads_first(f"{path}:{name}", fresh)], dim=2)
         return self.key_cache[layer_idx], self.value_cache[layer_idx]
 
 

@@ -177,7 +177,7 @@ int executor_check_edit(const struct executor *ex, const struct edit *e, int64_t
 			int64_t R, struct err *err)
 {
 	const struct value *v = &ex->program->values[e->value];
-	int64_t shape[TENSOR_MAX_DIMS];
+	int64_t shape[TENSOR_MAX_DIMS] = { 0 };
 	struct edit_part part;
 
 	if ((e->kind != EDIT_REPLACE && e->kind != EDIT_COPY) || v->storage == STORAGE_WEIGHT)

@@ -10,6 +10,7 @@
 #include "torchless/json.h"
 #include "torchless/mem.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -127,7 +128,10 @@ static int read_kind(struct line *l, struct err *err)
 
 static int check_keys(const struct line *l, struct err *err)
 {
-	unsigned takes = l->kind->needs | l->kind->takes | BIT(KEY_KIND);
+	unsigned takes;
+
+	assert(l->kind); /* read_kind() has found it */
+	takes = l->kind->needs | l->kind->takes | BIT(KEY_KIND);
 
 	for (int k = 0; k < KEYS; k++) {
 		if (l->at[k] && !(takes & BIT(k)))
@@ -410,6 +414,12 @@ static int add_edits(struct line *l, struct err *err)
 	return r;
 }
 
+static int add_facts(struct line *l, struct err *err)
+{
+	assert(l->kind);
+	return l->kind->fact == RECIPE_EDIT ? add_edits(l, err) : add_token(l, err);
+}
+
 static int read_line(struct line *l, const char *text, size_t len, const char *what,
 		     struct err *err)
 {
@@ -423,7 +433,7 @@ static int read_line(struct line *l, const char *text, size_t len, const char *w
 			r = err_set(err, ERR_FORMAT, "a line with \\u0000 cannot be read");
 	if (r == 0 && !(r = read_keys(l, object, err)) && !(r = read_kind(l, err)) &&
 	    !(r = check_keys(l, err)))
-		r = l->kind->fact == RECIPE_EDIT ? add_edits(l, err) : add_token(l, err);
+		r = add_facts(l, err);
 	cJSON_Delete(object);
 	return r ? err_wrap(err, "%s", what) : 0;
 }
