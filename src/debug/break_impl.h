@@ -1,6 +1,7 @@
 /*
  * break_impl.h -- what the files of breakpoints share.
  *
+ *	question.c     where a location is asked about: before what it names, or behind it
  *	condition.c    an expression that is asked at ops: parsed once, its names resolved once an
  *op breakpoint.c   the list of them: who is asked where, hits, ignore counts break_at.c     those
  *that lie at a location: break, tbreak, dprintf survey.c       what would have stopped, over passes
@@ -16,7 +17,7 @@
 #include "debug_impl.h"
 #include "torchless/expression.h"
 
-/* ---- conditions ---------------------------------------------------------------------------- */
+/* ---- questions and conditions -------------------------------------------------------------- */
 
 /* Where something is asked: before `op` (-1: in the tokenizer), standing so deep. */
 struct question {
@@ -25,6 +26,13 @@ struct question {
 	const struct spot *spot; /* NULL: none */
 	bool is_here;            /* names mean what they mean where the debugger stands */
 };
+
+/*
+ * The questions of a location, in the order of ops, for free(): behind what it names when `out` is
+ * asked for.  The location must outlive them.
+ */
+struct question *location_questions(const struct debugger *d, const struct location *l, bool behind,
+				    int *n);
 
 /* An expression that is asked at questions; their number is their place in the list. */
 struct condition {
@@ -166,10 +174,6 @@ int site_compare(const struct moment *a, const struct moment *b);
 /* ---- those at a location: break_at.c ------------------------------------------------------- */
 
 extern const struct break_class break_at_location, break_printf;
-
-/* The questions of a location: behind what it names when `out` is asked for. */
-struct question *location_questions(const struct debugger *d, const struct location *l, bool behind,
-				    int *n);
 
 /*
  * Set a breakpoint at a location, which it takes over in any case; text NULL: without a condition.

@@ -21,7 +21,7 @@ int site_compare(const struct moment *a, const struct moment *b)
 	return moment_compare(&x, &y);
 }
 
-/* ---- life ---------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 struct breakpoints *breakpoints_new(void)
 {
@@ -94,7 +94,7 @@ int breakpoints_last(const struct debugger *d)
 	return d->breakpoints->last_number;
 }
 
-/* ---- questions ----------------------------------------------------------------------------- */
+/* ---- questions ------------------------------------------------------------------------------- */
 
 void breakpoint_set_questions(struct debugger *d, struct breakpoint *b, struct question *q, int n)
 {
@@ -124,7 +124,7 @@ int breakpoint_questions(const struct breakpoint *b, const struct moment *at, in
 	return b->first_question[i + 1] - *first;
 }
 
-/* ---- hits ---------------------------------------------------------------------------------- */
+/* ---- hits ------------------------------------------------------------------------------------ */
 
 /* How many hits lie before or, when `inclusive`, at a moment. */
 static int hits_until(const struct breakpoint *b, const struct moment *at, bool inclusive)
@@ -227,7 +227,7 @@ void breakpoints_forget(struct debugger *d, const struct moment *at)
 	}
 }
 
-/* ---- where they are asked ------------------------------------------------------------------ */
+/* ---- where they are asked -------------------------------------------------------------------- */
 
 void breakpoints_mark(struct debugger *d, struct stopper *s)
 {
@@ -239,7 +239,7 @@ void breakpoints_mark(struct debugger *d, struct stopper *s)
 	}
 }
 
-/* ---- stops --------------------------------------------------------------------------------- */
+/* ---- stops ----------------------------------------------------------------------------------- */
 
 /* What is hit at a moment, by the place in the list. */
 struct stop {
@@ -415,7 +415,7 @@ int breakpoints_ask(struct debugger *d, struct moment *at, bool at_goal, struct 
 	return r;
 }
 
-/* ---- ways ---------------------------------------------------------------------------------- */
+/* ---- ways ------------------------------------------------------------------------------------ */
 
 static void forget_stop(struct breakpoints *bs)
 {
@@ -493,7 +493,7 @@ void breakpoints_say_end(struct debugger *d)
 	}
 }
 
-/* ---- what a stop leaves -------------------------------------------------------------------- */
+/* ---- what a stop leaves ---------------------------------------------------------------------- */
 
 int breakpoints_left_module(const struct debugger *d)
 {

@@ -25,7 +25,7 @@ struct catch
 	bool is_guard;  /* the one that is there by itself: one stop a generation */
 };
 
-/* ---- is it wrong? -------------------------------------------------------------------------- */
+/* ---- is it wrong? ---------------------------------------------------------------------------- */
 
 /* The bits of |x|, which are ordered as the magnitudes are: above infinity are the NaNs. */
 #define BITS_INF 0x7f800000u
@@ -74,7 +74,7 @@ static bool is_wrong(const struct catch *c, const float *x, int64_t n)
 	return false;
 }
 
-/* ---- values -------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 /* The elements of a value that is there, in one run; *a is to be released.  False: none. */
 static bool read_value(const struct debugger *d, value_id v, struct tensor *t, struct array **a)
@@ -125,7 +125,7 @@ static value_id wrong_output(const struct debugger *d, const struct catch *c, in
 	return wrong;
 }
 
-/* ---- asking -------------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 /* Whether it was there before in this generation. */
 static bool was_caught(const struct breakpoint *b, int pass)
@@ -179,7 +179,7 @@ static void mark(struct debugger *d, const struct breakpoint *b, struct stopper 
 		s->ops[b->questions[i].op] = 1;
 }
 
-/* ---- saying -------------------------------------------------------------------------------- */
+/* ---- saying ---------------------------------------------------------------------------------- */
 
 /* "head 2, q 0, k 1": where element `at` is. */
 static void add_index(const struct debugger *d, value_id v, const struct tensor *t, int64_t at,
@@ -319,7 +319,7 @@ static const struct break_class catch_class = {
 	.release = release,
 };
 
-/* ---- setting one --------------------------------------------------------------------------- */
+/* ---- setting one ----------------------------------------------------------------------------- */
 
 static void set_questions(struct debugger *d, struct breakpoint *b)
 {

@@ -135,8 +135,7 @@ static int read_list(const struct debugger *d, const char *s, bool *wanted, stru
 	return 0;
 }
 
-/* ---- setting them ------------------------------------------------------------------------------
- */
+/* ---- setting them ---------------------------------------------------------------------------- */
 
 static void say_set(struct debugger *d, const struct breakpoint *b)
 {
@@ -330,8 +329,7 @@ int cmd_dprintf(struct debugger *d, const char *args, struct err *err)
 	return say_past(d, b, err);
 }
 
-/* ---- changing them -----------------------------------------------------------------------------
- */
+/* ---- changing them --------------------------------------------------------------------------- */
 
 int cmd_condition(struct debugger *d, const char *args, struct err *err)
 {
@@ -472,8 +470,7 @@ int cmd_delete(struct debugger *d, const char *args, struct err *err)
 	return r;
 }
 
-/* ---- commands ----------------------------------------------------------------------------------
- */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 /* Lines that are being typed, for these. */
 struct collecting {
@@ -637,8 +634,7 @@ int cmd_commands(struct debugger *d, const char *args, struct err *err)
 	return 0;
 }
 
-/* ---- lists -------------------------------------------------------------------------------------
- */
+/* ---- lists ----------------------------------------------------------------------------------- */
 
 typedef bool is_listed_fn(const struct breakpoint *b);
 
@@ -679,8 +675,7 @@ int cmd_info_watch(struct debugger *d, const char *args, struct err *err)
 	return list(d, args, breakpoint_is_watch, "No watchpoints.", err);
 }
 
-/* ---- keeping them ------------------------------------------------------------------------------
- */
+/* ---- keeping them ---------------------------------------------------------------------------- */
 
 /* Beside the file first, so that it is there as a whole or as it was. */
 static int write_whole(const char *path, const struct text *t, struct err *err)

@@ -70,7 +70,7 @@ static int tell(void *ctx, const struct answer *a, struct err *err)
 	return ret;
 }
 
-/* ---- reading the line ---------------------------------------------------------------------- */
+/* ---- reading the line ------------------------------------------------------------------------ */
 
 /* The end of "LOC": of "token 5" and "op 131" behind the number, of "/re/" behind the slash. */
 static size_t location_end(const char *s)
@@ -122,7 +122,7 @@ static int prepare(struct hit_rows *r, struct err *err)
 	return 0;
 }
 
-/* ---- the command --------------------------------------------------------------------------- */
+/* ---- the command ----------------------------------------------------------------------------- */
 
 static int show(struct hit_rows *r, bool all, struct err *err)
 {

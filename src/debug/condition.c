@@ -21,7 +21,7 @@ struct asking {
 	struct err blind; /* why the last could not see */
 };
 
-/* ---- standing there ------------------------------------------------------------------------ */
+/* ---- standing there -------------------------------------------------------------------------- */
 
 /* Where the debugger stood before it was put somewhere else, to ask what names mean there. */
 struct stand {
@@ -85,7 +85,7 @@ static int resolve(struct debugger *d, const struct question *q, const char *pat
 		       d->program->values[*v].name, q->op);
 }
 
-/* ---- heads --------------------------------------------------------------------------------- */
+/* ---- heads ----------------------------------------------------------------------------------- */
 
 static void describe(const struct debugger *d, value_id v, const struct tensor *t, int64_t pos0,
 		     struct array *head)
@@ -126,7 +126,7 @@ static struct executor *executor_of(const struct debugger *d)
 	return &live_recorder(d->target)->generation.session.executor;
 }
 
-/* ---- the names of an expression ------------------------------------------------------------- */
+/* ---- the names of an expression -------------------------------------------------------------- */
 
 static int check_path(struct asking *a, const char *path, struct array *head, struct err *err)
 {
@@ -219,7 +219,7 @@ static struct expression_names names_of(struct debugger *d)
 					  .ctx = d };
 }
 
-/* ---- making one ---------------------------------------------------------------------------- */
+/* ---- making one ------------------------------------------------------------------------------ */
 
 bool condition_uses_out(const char *text)
 {
@@ -302,7 +302,7 @@ void condition_free(struct condition *c)
 	free(c);
 }
 
-/* ---- asking -------------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 bool condition_sees(const struct condition *c, int i)
 {
@@ -363,7 +363,7 @@ int condition_holds(struct debugger *d, const struct condition *c, const struct 
 	return r;
 }
 
-/* ---- values in a line ---------------------------------------------------------------------- */
+/* ---- values in a line ------------------------------------------------------------------------ */
 
 #define LINE_ELEMENTS 6
 

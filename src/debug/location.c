@@ -11,7 +11,7 @@
 #include <ctype.h>
 #include <errno.h>
 
-/* ---- ops ----------------------------------------------------------------------------------- */
+/* ---- ops ------------------------------------------------------------------------------------- */
 
 static int compare_spots(const void *a, const void *b)
 {
@@ -311,7 +311,7 @@ void location_release(struct location *l)
 	*l = (struct location){ 0 };
 }
 
-/* ---- asking -------------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 bool location_has(const struct debugger *d, const struct location *l, struct moment *at)
 {

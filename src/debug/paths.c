@@ -23,7 +23,7 @@ struct search {
 	struct location *l;
 };
 
-/* ---- spots --------------------------------------------------------------------------------- */
+/* ---- spots ----------------------------------------------------------------------------------- */
 
 static void add_spot(struct location *l, struct spot spot)
 {
@@ -58,7 +58,7 @@ static void add_value(struct location *l, const struct program *p, value_id v)
 		add_spot(l, (struct spot){ op, -1, op_depth_max(p, op), v });
 }
 
-/* ---- a pattern against a path -------------------------------------------------------------- */
+/* ---- a pattern against a path ---------------------------------------------------------------- */
 
 /* The part of a path at *s, up to a dot outside of brackets; *s moves behind the dot. */
 static bool next_part(const char **s, char *part, size_t size)
@@ -151,7 +151,7 @@ static int match_points(struct search *s, const char *pattern)
 	return n > 0 ? n : 0;
 }
 
-/* ---- spellings ----------------------------------------------------------------------------- */
+/* ---- spellings ------------------------------------------------------------------------------- */
 
 /* "layers[3].mlp" as "layers.3.mlp": brackets behind a name are one of its parts. */
 static void add_plain(const char *path, struct text *out)
@@ -204,7 +204,7 @@ static void add_long(const char *path, struct text *out)
 	}
 }
 
-/* ---- from where one stands ----------------------------------------------------------------- */
+/* ---- from where one stands ------------------------------------------------------------------- */
 
 /* "name" in a module: one inside of it, or a point of its own. */
 static int match_in(struct search *s, int module, const char *name)
@@ -276,7 +276,7 @@ static int match_end(struct search *s, const char *name, struct err *err)
 		       name, n, without_model(last), layer + 7 + strspn(layer + 7, "0123456789"));
 }
 
-/* ---- nothing ------------------------------------------------------------------------------- */
+/* ---- nothing --------------------------------------------------------------------------------- */
 
 #define N_NEAR 3
 
@@ -337,7 +337,7 @@ static int found_nothing(const struct program *p, const char *said, const char *
 		near.best[0], near.best[1], near.best[2]);
 }
 
-/* ---- all of it ----------------------------------------------------------------------------- */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 /* "." and ".mlp". */
 static int match_here(struct search *s, const char *path, struct err *err)

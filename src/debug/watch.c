@@ -30,7 +30,7 @@ struct watch {
 	size_t cap_seen;
 };
 
-/* ---- what was seen ------------------------------------------------------------------------- */
+/* ---- what was seen --------------------------------------------------------------------------- */
 
 static struct seen *find_seen(const struct watch *w, int pass)
 {
@@ -114,7 +114,7 @@ static int look(struct debugger *d, struct breakpoint *b, const struct moment *a
 	return 0;
 }
 
-/* ---- asking -------------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 /* See to it that the value of a pass is known, which may be one that has to be run again. */
 static int learn(struct debugger *d, struct breakpoint *b, int pass, struct err *err)
@@ -208,7 +208,7 @@ static int ready(struct debugger *d, struct breakpoint *b, struct err *err)
 	return learn(d, b, is_there ? now->pass : now->pass - 1, err);
 }
 
-/* ---- saying -------------------------------------------------------------------------------- */
+/* ---- saying ---------------------------------------------------------------------------------- */
 
 static const char *title(const struct watch *w)
 {
@@ -288,7 +288,7 @@ bool breakpoint_is_watch(const struct breakpoint *b)
 	return b->class == &watch_class;
 }
 
-/* ---- setting one --------------------------------------------------------------------------- */
+/* ---- setting one ----------------------------------------------------------------------------- */
 
 /* The op before which all that it reads is there; 0 when nothing of it is computed. */
 static int op_behind(const struct program *p, const struct condition *e)

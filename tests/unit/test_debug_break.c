@@ -51,8 +51,14 @@ static struct location parse(const char *text)
 Test(debug_break, one_module_has_many_spellings)
 {
 	static const char *const same[] = {
-		"model.layers.1.self_attn", "layers.1.self_attn", "layers[1].self_attn", "L1.attn",
-		"L1.self_attn",		    "layers.[1-1].self_attn", "self_attn", ".",
+		"model.layers.1.self_attn",
+		"layers.1.self_attn",
+		"layers[1].self_attn",
+		"L1.attn",
+		"L1.self_attn",
+		"layers.[1-1].self_attn",
+		"self_attn",
+		".",
 	};
 
 	stopped_do(&s, "advance layers.1.self_attn");
@@ -71,10 +77,18 @@ Test(debug_break, locations_name_so_many_places)
 		const char *text;
 		int n;
 	} places[] = {
-		{ "layers.*.mlp", 2 },	   { "layers.*", 2 },	{ "L*.mlp", 2 },
-		{ "L[0-1].mlp", 2 },	   { "*.mlp", 2 },	{ "layers[*].self_attn", 2 },
-		{ "/mlp$/", 2 },	   { "L1.attn.pattern", 1 }, { "*.self_attn:pattern", 2 },
-		{ "blocks.*.attn.hook_z", 2 }, { "norm", 1 },	{ "op 3", 1 },
+		{ "layers.*.mlp", 2 },
+		{ "layers.*", 2 },
+		{ "L*.mlp", 2 },
+		{ "L[0-1].mlp", 2 },
+		{ "*.mlp", 2 },
+		{ "layers[*].self_attn", 2 },
+		{ "/mlp$/", 2 },
+		{ "L1.attn.pattern", 1 },
+		{ "*.self_attn:pattern", 2 },
+		{ "blocks.*.attn.hook_z", 2 },
+		{ "norm", 1 },
+		{ "op 3", 1 },
 		{ "mistral.c:110", 2 },
 	};
 
@@ -142,8 +156,7 @@ Test(debug_break, out_is_asked_behind)
 	stopped_do(&s, "break layers.1.mlp if absmax(out) >= 0");
 	stopped_do(&s, "run");
 	cr_assert_eq(s.d->left_module, program_find_module(s.d->program, "model.layers.1.mlp"));
-	cr_assert_eq(s.d->target->now.op,
-		     s.d->program->modules[s.d->left_module].op_end);
+	cr_assert_eq(s.d->target->now.op, s.d->program->modules[s.d->left_module].op_end);
 }
 
 Test(debug_break, conditions_are_checked_when_they_are_set)
@@ -294,9 +307,8 @@ static char *why(const char *said)
 
 	text_adds(&t, "");
 	for (; *said; said += strcspn(said, "\n"), said += *said == '\n') {
-		static const char *const kinds[] = { "Breakpoint", "Watch", "Access",
-						     "Read",	   "Catch", "Old",
-						     "New",	   "Value" };
+		static const char *const kinds[] = { "Breakpoint", "Watch", "Access", "Read",
+						     "Catch",      "Old",   "New",    "Value" };
 
 		for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 			if (!strncmp(said, kinds[i], strlen(kinds[i])))
