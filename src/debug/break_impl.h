@@ -68,6 +68,9 @@ int condition_holds(struct debugger *d, const struct condition *c, const struct 
 /* Append a value in a line: a number, or a tensor's shape and its first elements. */
 void value_add_line(const struct array_value *v, struct text *out);
 
+/* Say a line, cut to the width of the front end. */
+void say_clipped(struct debugger *d, const struct text *line);
+
 /* ---- breakpoints --------------------------------------------------------------------------- */
 
 struct breakpoint;

@@ -6,19 +6,6 @@
 /* Rows of a breakpoint of many places that are shown. */
 #define SHOWN_PLACES 5
 
-static void say_clipped(struct debugger *d, const struct text *line)
-{
-	int width = d->opt.ui && d->opt.ui->width > 0 ? d->opt.ui->width : 80;
-	struct text t = { 0 };
-
-	if (d->opt.ui)
-		ui_add_clipped(&t, d->opt.ui, line->data, line->len, width);
-	else
-		text_add(&t, line->data, line->len);
-	say(d, "%s\n", t.data ? t.data : "");
-	text_release(&t);
-}
-
 /* "op 24", "<MULTIPLE>", "token 5". */
 static void add_address(const struct breakpoint *b, struct text *out)
 {

@@ -211,7 +211,7 @@ static void say_tensor(struct debugger *d, const char *what, value_id v)
 	} else {
 		text_adds(&line, "(computed when it is read)");
 	}
-	say(d, "%s\n", line.data);
+	say_clipped(d, &line);
 	text_release(&line);
 }
 

@@ -365,7 +365,7 @@ int condition_holds(struct debugger *d, const struct condition *c, const struct 
 
 /* ---- values in a line ------------------------------------------------------------------------ */
 
-#define LINE_ELEMENTS 6
+#define LINE_ELEMENTS 4
 
 static void add_array(const struct array *a, struct text *out)
 {
@@ -402,4 +402,13 @@ void value_add_line(const struct array_value *v, struct text *out)
 			add_array(v->array, out);
 		return;
 	}
+}
+
+void say_clipped(struct debugger *d, const struct text *line)
+{
+	struct text t = { 0 };
+
+	ui_add_clipped(&t, d->opt.ui, line->data, line->len, say_width(d));
+	say(d, "%s\n", t.data ? t.data : "");
+	text_release(&t);
 }

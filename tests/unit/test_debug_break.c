@@ -418,6 +418,14 @@ static void walk(unsigned seed)
 	}
 	go_on(&forth, "continue", "continue");
 	cr_assert(s.d->target->has_ended, "seed %u", seed);
+	if (next_random(&r, 3) == 0) { /* another past: what was seen of it is forgotten */
+		stopped_do(&s, next_random(&r, 2) ? "zero layers.0.mlp" : "scale L1.attn.z 2");
+		way_release(&forth);
+		go_on(&forth, "continue", "continue");
+		stopped_do(&s, "revert");
+		way_release(&forth);
+		go_on(&forth, "continue", "continue");
+	}
 	go_on(&back, "reverse-continue", "reverse-continue");
 	are_reverse(&forth, &back, forth.n, seed);
 	go_on(&again, "continue", "continue");
