@@ -78,7 +78,8 @@ static void check_lines(const char *command, const char *said)
 		size_t len = strcspn(said, "\n");
 		int width = utf8_width(said, len);
 
-		cr_assert_leq(width, 80, "%s: %d columns in '%.*s'", command, width, (int)len, said);
+		cr_assert_leq(width, 80, "%s: %d columns in '%.*s'", command, width, (int)len,
+			      said);
 		cr_assert(len == 0 || said[len - 1] != ' ', "%s: '%.*s'", command, (int)len, said);
 		cr_assert_eq(said[len], '\n', "%s: the last line has no end", command);
 		said += len + 1;
@@ -112,8 +113,8 @@ Test(debug_look, lines_fit_and_time_stands)
 /* Whatever there is where one stands, a command answers or says what is missing. */
 Test(debug_look, everywhere_an_answer_or_a_sentence)
 {
-	static const char *const places[] = { "start", "goto 0.12", "goto 0.30", "goto 1.0",
-					      "goto 2.25", "continue" };
+	static const char *const places[] = { "start",    "goto 0.12", "goto 0.30",
+					      "goto 1.0", "goto 2.25", "continue" };
 
 	for (size_t i = 0; i < N_COMMANDS; i++) {
 		struct err err = { 0 };
@@ -137,14 +138,13 @@ Test(debug_look, everywhere_an_answer_or_a_sentence)
 static void edit(const char *point, enum edit_kind kind, float arg)
 {
 	struct session *session = &live_recorder(s.d->target)->generation.session;
-	struct edit e = { .value = program_find(s.d->program, point),
-			  .kind = kind,
-			  .arg = arg,
-			  .pass_to = -1 };
+	struct edit e = {
+		.value = program_find(s.d->program, point), .kind = kind, .arg = arg, .pass_to = -1
+	};
 
 	cr_assert_geq(e.value, 0, "%s", point);
-	cr_assert_eq(selection_parse(&e.sel, "", value_axes(&s.d->program->values[e.value]), &s.err),
-		     0);
+	cr_assert_eq(
+		selection_parse(&e.sel, "", value_axes(&s.d->program->values[e.value]), &s.err), 0);
 	cr_assert_gt(session_add_edit(session, &e, &s.err), 0, "%s", s.err.message);
 }
 
@@ -213,8 +213,8 @@ Test(debug_look, the_last_layer_answers_as_the_logits)
 
 Test(debug_look, what_is_interrupted_says_so)
 {
-	static const char *const long_ones[] = { "lens", "attrib", "tensors -s std", "origin lm_head",
-						 "tokens", "logits --diff" };
+	static const char *const long_ones[] = { "lens",           "attrib", "tensors -s std",
+						 "origin lm_head", "tokens", "logits --diff" };
 	volatile sig_atomic_t interrupted = 0;
 
 	stopped_do(&s, "start");
@@ -291,9 +291,9 @@ Test(debug_look, options_stand_anywhere_but_in_quotes_and_brackets)
 	struct look_option o[] = { { .name = "--map", .takes = "a map" }, { .name = "-r" }, { 0 } };
 	struct text rest = { 0 };
 
-	cr_assert_eq(look_options("x[a -r] --map div - y '-r' \"--map\" -r (b --map)", o, &rest,
-				  &s.err),
-		     0);
+	cr_assert_eq(
+		look_options("x[a -r] --map div - y '-r' \"--map\" -r (b --map)", o, &rest, &s.err),
+		0);
 	cr_assert_str_eq(rest.data, "x[a -r] - y '-r' \"--map\" (b --map)");
 	cr_assert(o[0].given && o[1].given);
 	cr_assert_str_eq(o[0].word.data, "div");
@@ -307,10 +307,14 @@ Test(debug_look, numbers_are_cut_off_expressions_only_where_they_are_none)
 		const char *text, *rest;
 		int64_t n;
 	} cases[] = {
-		{ "x 10", "x", 10 },	     { "x - 10", "x - 10", -1 },
-		{ "x[0, 10]", "x[0, 10]", -1 }, { "x * 10", "x * 10", -1 },
-		{ "10", "10", -1 },	     { "x[1]  7", "x[1]", 7 },
-		{ "x 1.5", "x 1.5", -1 },    { "max(x, 10)", "max(x, 10)", -1 },
+		{ "x 10", "x", 10 },
+		{ "x - 10", "x - 10", -1 },
+		{ "x[0, 10]", "x[0, 10]", -1 },
+		{ "x * 10", "x * 10", -1 },
+		{ "10", "10", -1 },
+		{ "x[1]  7", "x[1]", 7 },
+		{ "x 1.5", "x 1.5", -1 },
+		{ "max(x, 10)", "max(x, 10)", -1 },
 		{ "x 'a 10", "x 'a 10", -1 },
 	};
 
