@@ -5,6 +5,7 @@
 
 #include "torchless/numbers.h"
 
+#include <assert.h>
 #include <math.h>
 
 /* ---- the streams --------------------------------------------------------------------------- */
@@ -105,8 +106,11 @@ static int compute(struct lens *l, struct err *err)
 	const struct program *p = l->d->program;
 	int64_t D = p->values[l->states[0].value].t.shape[1];
 	struct array *x = array_new(2, (int64_t[]){ l->n, D }, err);
-	int ret = x ? read_states(l, x, err) : err->code;
+	int ret;
 
+	if (!x)
+		return ERR_MEMORY;
+	ret = read_states(l, x, err);
 	if (!ret && x->shape[0] > 0) {
 		l->logits = readout_logits(&l->reader.r, x, err);
 		ret = l->logits ? 0 : err->code;
@@ -122,6 +126,7 @@ static int compute(struct lens *l, struct err *err)
 
 static const float *row_of(const struct lens *l, int i)
 {
+	assert(l->logits && l->states[i].row >= 0);
 	return l->logits->data + l->states[i].row * l->logits->shape[1];
 }
 

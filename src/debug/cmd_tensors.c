@@ -311,7 +311,7 @@ static int show(struct listing *l, int64_t most, struct err *err)
 		say_styled(l->d, UI_DIM, " %9s  op", "bytes");
 	if (n > 0)
 		say(l->d, "\n");
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && l->entries; i++) {
 		bool holds;
 
 		if (!l->entries[i].measured) {

@@ -212,7 +212,7 @@ int look_pass(const struct debugger *d, struct pass_info *info, struct err *err)
 
 int look_position(const struct debugger *d, const char *text, int64_t *pos, struct err *err)
 {
-	struct pass_info info;
+	struct pass_info info = { 0 };
 	int64_t last;
 
 	if (look_pass(d, &info, err))

@@ -119,10 +119,10 @@ static int project_back(struct attributing *g, value_id weight, int64_t K, doubl
 	char part[64];
 
 	for (int64_t i = 0; i < g->end.D; i += step) {
-		int64_t n = int64_min(step, g->end.D - i);
+		int64_t n = int64_min(step, g->end.D - i), end = i + n;
 		struct array *w;
 
-		snprintf(part, sizeof(part), "[%lld:%lld]", (long long)i, (long long)(i + n));
+		snprintf(part, sizeof(part), "[%lld:%lld]", (long long)i, (long long)end);
 		w = readout_read(g->r, weight, part, n * K, err);
 		if (!w)
 			return err->code;

@@ -24,6 +24,7 @@ const struct op *readout_producer(const struct program *p, value_id v)
 
 int readout_find_end(const struct program *p, struct readout_end *e, struct err *err)
 {
+	*e = (struct readout_end){ .stream = -1 };
 	e->head = readout_producer(p, p->logits);
 	e->norm = e->head ? readout_producer(p, e->head->in[0]) : NULL;
 	if (e->norm && e->norm->code == OP_TAIL)
@@ -41,7 +42,7 @@ int readout_find_end(const struct program *p, struct readout_end *e, struct err 
 int readout_streams(const struct program *p, value_id *out, int n, struct err *err)
 {
 	const struct op *op;
-	struct readout_end e;
+	struct readout_end e = { 0 };
 	int found = 1, at;
 
 	if (readout_find_end(p, &e, err))
@@ -50,11 +51,9 @@ int readout_streams(const struct program *p, value_id *out, int n, struct err *e
 	     v = op->in[0])
 		found++;
 	at = found;
-	for (value_id v = e.stream; at > 0; v = op->in[0]) {
-		op = readout_producer(p, v);
+	for (value_id v = e.stream; at > 0; v = at > 0 ? readout_producer(p, v)->in[0] : -1)
 		if (--at < n)
 			out[at] = v;
-	}
 	return found;
 }
 
@@ -111,13 +110,13 @@ static int apply_norm(const struct readout *r, const struct readout_end *e, cons
 static int apply_rows(const struct readout *r, const struct readout_end *e, const float *normed,
 		      int64_t v0, int64_t n, struct array *logits, struct err *err)
 {
-	int64_t rows = logits->shape[0], shape[2] = { n, e->D };
+	int64_t rows = logits->shape[0], shape[2] = { n, e->D }, end = v0 + n;
 	struct array *w;
 	struct tensor t;
 	float *y;
 	char part[64];
 
-	snprintf(part, sizeof(part), "[%lld:%lld]", (long long)v0, (long long)(v0 + n));
+	snprintf(part, sizeof(part), "[%lld:%lld]", (long long)v0, (long long)end);
 	w = readout_read(r, e->head->in[1], part, n * e->D, err);
 	y = w ? array_numbers(rows * n, err) : NULL;
 	if (y) {
@@ -133,7 +132,7 @@ static int apply_rows(const struct readout *r, const struct readout_end *e, cons
 
 struct array *readout_logits(const struct readout *r, const struct array *x, struct err *err)
 {
-	struct readout_end e;
+	struct readout_end e = { 0 };
 	struct array *logits;
 	float *normed;
 	int64_t step;
@@ -148,7 +147,7 @@ struct array *readout_logits(const struct readout *r, const struct array *x, str
 	}
 	logits = array_new(2, (int64_t[]){ x->shape[0], e.V }, err);
 	normed = logits ? array_numbers(x->numel, err) : NULL;
-	ret = normed ? apply_norm(r, &e, x, normed, err) : err->code;
+	ret = normed ? apply_norm(r, &e, x, normed, err) : ERR_MEMORY;
 	step = readout_chunk(e.D);
 	for (int64_t v = 0; v < e.V && ret == 0; v += step)
 		ret = apply_rows(r, &e, normed, v, int64_min(step, e.V - v), logits, err);

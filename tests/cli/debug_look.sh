@@ -344,18 +344,23 @@ for c in "$@"; do
 	shift
 done
 "$T" debug --batch -t "$work/t.db" -ex start -ex 'goto 0.110' "$@" 2>&1 | tail -n +3 >"$work/recorded"
-cmp -s "$work/live" "$work/recorded" || {
+# It holds the texts of the tokens that it met: of others it shows the ids.
+for f in live recorded; do
+	sed "s/'[^']*' *//g" "$work/$f" >"$work/$f.plain"
+done
+cmp -s "$work/live.plain" "$work/recorded.plain" || {
 	fail "a recording shows something else than its session"
-	diff "$work/live" "$work/recorded" | head -n 20
+	diff "$work/live.plain" "$work/recorded.plain" | head -n 20
 }
 
 # What was not captured names what would have kept it.
 try "$T" trace -q -o "$work/few.db" --capture L1.resid_post "$prompt"
 try "$T" debug --batch -t "$work/few.db" -ex start -ex 'goto 0.110' -ex lens
 has "a layer that is there" "^L1 .*%" "$out"
-has "a layer that is not" "^L0 .*not recorded" "$out"
-refuses "attrib of what is not recorded" 2 "record with --capture" \
-	"$T" debug --batch -q -t "$work/few.db" -ex 'goto 0.110' -ex "attrib 5"
+has "a state that is not" "^embed .*not recorded" "$out"
+try "$T" debug --batch -t "$work/few.db" -ex 'goto 0.110' -ex "attrib 5"
+is "attrib of what is not recorded" 2 "$status"
+has "attrib of what is not recorded" "record with --capture" "$err"
 
 # ---- without UTF-8, wide, in colour --------------------------------------------------------
 
