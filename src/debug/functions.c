@@ -19,7 +19,6 @@ static int fn_tok(void *ctx, struct array_value *args, int n, struct array_value
 	if (args[0].whole < 0 || args[0].whole > INT32_MAX)
 		return err_set(err, ERR_USAGE, "there is no token %lld", (long long)args[0].whole);
 	result->kind = ARRAY_TEXT;
-	result->whole = 1; /* see show_value() */
 	text_adds(&result->text, "");
 	d->target->class->piece(d->target, (int32_t)args[0].whole, &result->text);
 	return 0;
@@ -32,7 +31,7 @@ static int fn_tok_id(void *ctx, struct array_value *args, int n, struct array_va
 	const struct text *t = &args[0].text;
 
 	(void)n;
-	result->whole = target_token_id(d->target, t->data ? t->data : "", t->len);
+	result->whole = d->target->class->token_id(d->target, t->data ? t->data : "", t->len);
 	result->kind = ARRAY_WHOLE;
 	if (result->whole < 0)
 		return err_set(err, ERR_USAGE,
@@ -49,7 +48,6 @@ static int fn_text(void *ctx, struct array_value *args, int n, struct array_valu
 
 	(void)n;
 	result->kind = ARRAY_TEXT;
-	result->whole = 1; /* see show_value() */
 	text_adds(&result->text, "");
 	for (int64_t i = 0; i < a->numel; i++) {
 		double id = (double)a->data[i];
@@ -152,8 +150,10 @@ static const struct expression_function functions[] = {
 	  "The logits that the end of the model makes of the last position after a layer.",
 	  "advance layers.1\nprint tok(argmax(lens(0)))" },
 	{ "recording", "(file, point[, pass])", 2, "ssi", fn_recording,
-	  "A tensor of another recording, of its newest run.", "" },
-	{ "npy", "(file)", 1, "s", fn_npy, "The tensor in a .npy file.", "" },
+	  "A point of another recording's newest run.",
+	  "record on example.db\nfinish\nrecord off\n"
+	  "print shape(recording('example.db', 'model.layers.0'))" },
+	{ "npy", "(file)", 1, "s", fn_npy, "The array in a .npy.", "print npy('missing.npy')" },
 	{ 0 },
 };
 

@@ -319,19 +319,26 @@ static int live_n_steps(const struct target *t, enum stage stage, int pass)
 	return live_pass(t, pass, &info) && info.picks ? n_sampler_steps(s, pass) : 0;
 }
 
+/* Whether the steps that are there are those of the pass: before the first nothing is picked. */
+static bool has_picked(const struct session *s, int pass)
+{
+	return s->stage.steps == s->sampler_steps && s->executor.state != EX_EMPTY &&
+	       s->executor.bound_pass == pass &&
+	       (s->in_pick || s->n_tokens > s->marks[pass].n_tokens);
+}
+
 static bool live_step(const struct target *t, enum stage stage, int pass, int i,
 		      struct stage_step *step)
 {
 	const struct session *s = session_of(t);
 
-	(void)pass;
 	if (stage == STAGE_TOKENIZER) {
 		if (i < 0 || i >= s->encoding.n_steps)
 			return false;
 		*step = s->encoding.steps[i];
 		return true;
 	}
-	if (i < 0 || i >= s->stage.n || s->stage.steps != s->sampler_steps)
+	if (i < 0 || i >= s->stage.n || !has_picked(s, pass))
 		return false;
 	*step = s->sampler_steps[i];
 	return true;
