@@ -14,6 +14,7 @@
 /* What reads a tensor wants a program that runs; 1 + 1 does not. */
 static int begin_for(struct debugger *d, const char *text, struct err *err)
 {
+	static const char *const of_a_run[] = { "token", "pos", "tokens", "prompt" };
 	struct err ignored = { 0 };
 	struct expression *e;
 	bool reads;
@@ -21,10 +22,11 @@ static int begin_for(struct debugger *d, const char *text, struct err *err)
 	if (d->target->has_begun)
 		return 0;
 	e = expression_parse(text, debugger_names_ahead(d), &ignored);
-	reads = !e || expression_n_paths(e) > 0 || strchr(text, '(') ||
-		expression_uses(e, "token") || expression_uses(e, "pos");
+	reads = e && (expression_n_paths(e) > 0 || strstr(text, "lens"));
+	for (size_t i = 0; e && i < sizeof(of_a_run) / sizeof(of_a_run[0]); i++)
+		reads |= expression_uses(e, of_a_run[i]);
 	expression_free(e);
-	return reads && ignored.code == 0 ? debugger_begin(d, err) : 0;
+	return reads ? debugger_begin(d, err) : 0;
 }
 
 static void say_value(struct debugger *d, const struct array_value *v, const struct print_format *f)
@@ -131,7 +133,9 @@ int set_variable(struct debugger *d, const char *args, struct err *err)
 			err, ERR_USAGE,
 			"a variable is set by `set $name = EXPRESSION`; values $1, $2, ... stay");
 	}
-	r = evaluate(d, args, &v, err);
+	r = begin_for(d, args, err);
+	if (r == 0)
+		r = evaluate(d, args, &v, err);
 	if (r == 0) {
 		r = values_set(d->values, name.data, &v, err);
 		array_value_release(&v);

@@ -199,6 +199,22 @@ static void show_ids(const struct debugger *d, const struct array *a, struct tex
 		text_addf(out, "  … %lld more: take a part, [64:]\n", (long long)(a->numel - n));
 }
 
+/* Ids and positions: statistics of them say nothing. */
+static void show_integers(const struct debugger *d, const struct array *a, struct text *out)
+{
+	text_addf(out, "%s[", dtype_table[a->dtype].name);
+	for (int i = 0; i < a->n_dims; i++)
+		text_addf(out, "%s%lld", i ? "," : "", (long long)a->shape[i]);
+	text_adds(out, a->n_dims == 1 && a->numel <= 16 ? "] " : "]\n");
+	ui_add_array(out, d->opt.ui, a,
+		     &(struct ui_print_options){ .format = 'd', .max_rows = 24 });
+}
+
+static bool is_integer(enum dtype t)
+{
+	return t == DTYPE_I32 || t == DTYPE_I64 || t == DTYPE_U8;
+}
+
 static void show_tensor(const struct debugger *d, const struct array *a,
 			const struct print_format *f, struct text *out)
 {
@@ -207,17 +223,17 @@ static void show_tensor(const struct debugger *d, const struct array *a,
 	const struct ui *ui = d->opt.ui;
 	size_t before = out->len;
 
+	if (!f->letter && is_integer(a->dtype) && a->numel > 0) {
+		show_integers(d, a, out);
+		return;
+	}
 	ui_add_array_line(out, ui, a);
-	if (f->letter == 's' || a->numel == 0) {
-		text_addc(out, '\n');
-		return;
-	}
-	/* The line has all of them, if they are few. */
-	if (!f->letter && a->n_dims <= 1 && a->numel <= 8 && !memchr(out->data + before, ' ', 1)) {
-		text_addc(out, '\n');
-		return;
-	}
 	text_addc(out, '\n');
+	if (f->letter == 's' || a->numel == 0)
+		return;
+	/* The line has all of them, if they are few. */
+	if (!f->letter && !strstr(out->data + before, " mean "))
+		return;
 	if (f->letter == 'c')
 		show_ids(d, a, out);
 	else if (f->letter == 'h' || f->letter == 'k')
