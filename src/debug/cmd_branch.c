@@ -382,6 +382,11 @@ int cmd_diff(struct debugger *d, const char *args, struct err *err)
 	char name[80] = "", other[80] = "now", rest[8] = "";
 	int n = sscanf(args, "%79s %79s %7s", name, other, rest);
 
+	if (!strncmp(args, "-t", 2))
+		return diff_recording(d, args, err);
+	if (!target_is_live(d->target))
+		return err_set(err, ERR_USAGE,
+			       "a recording is compared with another one: diff -t FILE");
 	if (n < 1)
 		return diff_without_edits(d, err);
 	if (n > 2)

@@ -383,7 +383,7 @@ int diff_reference(struct debugger *d, const char *path, double tolerance, struc
 	return r;
 }
 
-int cmd_diff(struct debugger *d, const char *args, struct err *err)
+int diff_recording(struct debugger *d, const char *args, struct err *err)
 {
 	char *path, *end;
 	size_t len;

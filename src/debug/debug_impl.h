@@ -596,6 +596,9 @@ void location_release(struct location *l);
 /* Whether a moment lies there; then with the depth at which one stands. */
 bool location_has(const struct debugger *d, const struct location *l, struct moment *at);
 
+/* "-t FILE [NMSE]": the first value by now that differs from a recording; cmd_diff.c. */
+int diff_recording(struct debugger *d, const char *args, struct err *err);
+
 /* ---- branches: cmd_branch.c ----------------------------------------------------------------- */
 
 void changes_free(struct changes *c); /* NULL is fine */
