@@ -7,6 +7,8 @@
 
 #include "torchless/utf8.h"
 
+#include <limits.h>
+
 /* ---- values -------------------------------------------------------------------------------- */
 
 static int64_t bind_dim(int64_t dim, const struct pass_info *info)
@@ -101,28 +103,48 @@ static const char *module_path(const struct program *p, int module)
 	return *p->modules[module].path ? p->modules[module].path : p->modules[module].type;
 }
 
-static void say_op(struct debugger *d, const struct moment *m)
+/* "→" and "·" where they can be shown; what is piped is UTF-8. */
+static const char *arrow(const struct debugger *d)
 {
-	const struct program *p = d->program;
-	const struct op *op = &p->ops[m->op];
-	struct text outs = { 0 };
-
-	for (int i = 0; i < op->n_out; i++) {
-		const char *colon = strrchr(p->values[op->out[i]].name, ':');
-
-		text_addf(&outs, "%s%s ", i ? ", " : "",
-			  colon ? colon + 1 : p->values[op->out[i]].name);
-		place_add_shape(d, op->out[i], &outs);
-	}
-	say(d, "%s  %s → %s", module_path(p, op->module), op_table[op->code].name, outs.data);
-	text_release(&outs);
+	return d->opt.ui->utf8 || !d->opt.ui->is_terminal ? "→" : "->";
 }
 
-static void say_call(struct debugger *d, int call)
+static const char *dot(const struct debugger *d)
+{
+	return d->opt.ui->utf8 || !d->opt.ui->is_terminal ? "·" : "-";
+}
+
+/* "out[4,128]": activations are f32. */
+static void add_output(const struct debugger *d, value_id v, struct text *out)
+{
+	const char *name = d->program->values[v].name, *colon = strrchr(name, ':');
+	struct text shape = { 0 };
+
+	place_add_shape(d, v, &shape);
+	text_adds(out, colon ? colon + 1 : name);
+	for (const char *c = strchr(shape.data, '['); c && *c; c++)
+		if (*c != ' ')
+			text_addc(out, *c);
+	text_release(&shape);
+}
+
+/* All that an op makes, or the last of it, which is what the others lead to. */
+static void add_op(const struct debugger *d, const struct op *op, bool whole, struct text *out)
+{
+	text_addf(out, "%s  %s %s ", module_path(d->program, op->module), op_table[op->code].name,
+		  arrow(d));
+	for (int i = whole ? 0 : op->n_out - 1; i < op->n_out; i++) {
+		add_output(d, op->out[i], out);
+		text_adds(out, i + 1 < op->n_out ? ", " : "");
+	}
+}
+
+static void add_call(const struct debugger *d, int call, struct text *out)
 {
 	const struct module *m = &d->program->modules[call];
 
-	say(d, "%s  %s, %d ops", module_path(d->program, call), m->type, m->op_end - m->op_first);
+	text_addf(out, "%s  %s, %d ops", module_path(d->program, call), m->type,
+		  m->op_end - m->op_first);
 }
 
 static void say_bytes(struct debugger *d, struct bytes b)
@@ -177,12 +199,55 @@ static void say_stage(struct debugger *d, const struct moment *m)
 	}
 }
 
+/* What is known of an op besides, the first and last for the widest screens only. */
+static void add_besides(const struct debugger *d, const struct moment *m, int how_much,
+			struct text *out)
+{
+	const struct op *op = &d->program->ops[m->op];
+	struct pass_info info;
+
+	text_clear(out);
+	if (how_much == 0 || !d->target->class->pass(d->target, m->pass, &info))
+		return;
+	text_addf(out, "   %s", info.is_prefill ? "prefill" : "decode");
+	if (how_much > 2)
+		text_addf(out, " %s op %d of %d", dot(d), m->op, d->program->n_ops);
+	if (how_much > 1)
+		text_addf(out, " %s %s:%d", dot(d), base_name(op->file), op->line);
+}
+
+/* The op or call that comes next, as much of it as one line has room for behind `used` columns. */
+static void say_site(struct debugger *d, const struct moment *m, int used)
+{
+	int width = d->opt.ui->width > 0 ? d->opt.ui->width - used : INT_MAX;
+	int call = moment_call(d->program, m), how_much = 3;
+	struct text site = { 0 }, besides = { 0 };
+
+	if (call >= 0)
+		add_call(d, call, &site);
+	else
+		add_op(d, &d->program->ops[m->op], true, &site);
+	if (call < 0 && utf8_width(site.data, site.len) > width) {
+		text_clear(&site);
+		add_op(d, &d->program->ops[m->op], false, &site);
+	}
+	do
+		add_besides(d, m, how_much, &besides);
+	while (how_much-- > 0 &&
+	       utf8_width(site.data, site.len) +
+			       utf8_width(besides.data ? besides.data : "", besides.len) >
+		       width);
+	say(d, "%s", site.data);
+	say_styled(d, UI_DIM, "%s", besides.data ? besides.data : "");
+	say(d, "\n");
+	text_release(&site);
+	text_release(&besides);
+}
+
 void place_say(struct debugger *d)
 {
 	const struct moment *m = &d->target->now;
-	struct pass_info info;
 	char buf[48];
-	int call;
 
 	if (!d->target->has_begun) {
 		say(d, "The program is not being run.\n");
@@ -199,16 +264,7 @@ void place_say(struct debugger *d)
 		say(d, "\n");
 		return;
 	}
-	call = moment_call(d->program, m);
-	if (call >= 0)
-		say_call(d, call);
-	else
-		say_op(d, m);
-	d->target->class->pass(d->target, m->pass, &info);
-	say_styled(d, UI_DIM, "   %s · op %d of %d · %s:%d", info.is_prefill ? "prefill" : "decode",
-		   m->op, d->program->n_ops, base_name(d->program->ops[m->op].file),
-		   d->program->ops[m->op].line);
-	say(d, "\n");
+	say_site(d, m, (int)strlen(buf) + 2);
 }
 
 static void add_count(struct text *out, int64_t n, const char *what)
