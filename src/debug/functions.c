@@ -104,7 +104,7 @@ static struct array *last_residual(struct debugger *d, int64_t layer, struct err
 		name_missing(d, v, err);
 		return NULL;
 	}
-	strcat(name, "[-1]");
+	snprintf(name, sizeof(name), "model.layers.%d:out[-1]", (int)layer);
 	return d->target->source.read(d->target->source.ctx, name, err);
 }
 

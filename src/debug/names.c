@@ -324,7 +324,7 @@ static bool is_input(const char *word, int *k)
 	*k = -1;
 	if (strncmp(word, "in", 2) != 0)
 		return false;
-	if (!word[2])
+	if (word[2] == '\0')
 		return true;
 	if ((word[2] != '.' && word[2] != ':') || !isdigit((unsigned char)word[3]))
 		return false;
@@ -393,7 +393,7 @@ static int of_module(const struct program *p, int m, bool outward, const char *p
 {
 	const char *word = last_word(path);
 	value_id in[MAX_INPUTS];
-	char stem[NAME_SIZE], whole[2 * NAME_SIZE];
+	char stem[NAME_SIZE] = "", whole[2 * NAME_SIZE];
 	int module, k;
 
 	if (!is_input(word, &k) && strcmp(word, "out") != 0)
@@ -473,7 +473,7 @@ static int foreign(const struct program *p, const char *path)
 /* In the module of `.`, or with a dot more in one around it. */
 static int resolve_relative(const struct program *p, int here, const char *path, struct err *err)
 {
-	char whole[NAME_SIZE];
+	char whole[NAME_SIZE] = "";
 	int r;
 
 	if (*path == '.')
@@ -495,7 +495,7 @@ static int resolve_relative(const struct program *p, int here, const char *path,
 
 static int resolve_outward(const struct program *p, int here, const char *path, struct err *err)
 {
-	char whole[NAME_SIZE];
+	char whole[NAME_SIZE] = "";
 	int m, r = program_find(p, path);
 
 	if (r >= 0)
@@ -557,7 +557,7 @@ static int spell_name(const char *path, char *name, size_t size, struct err *err
 
 int name_resolve(struct debugger *d, const char *path, value_id *v, struct err *err)
 {
-	char name[NAME_SIZE];
+	char name[NAME_SIZE] = "";
 	int r;
 
 	*v = -1;
@@ -572,7 +572,7 @@ int name_resolve(struct debugger *d, const char *path, value_id *v, struct err *
 
 bool name_exists(struct debugger *d, const char *path, struct err *err)
 {
-	char name[NAME_SIZE];
+	char name[NAME_SIZE] = "";
 	struct err ignored = { 0 };
 
 	if (spell_name(path, name, sizeof(name), err))
