@@ -111,7 +111,7 @@ static void say_queries(struct debugger *d, const struct array *a)
 		int n = largest(a->data + q * S, S, most, at);
 		int32_t id = look_token_at(d, a->base[0] + q);
 
-		text_addf(&t, "%6lld ", (long long)(a->base[0] + q));
+		text_addf(&t, "%6lld ", (long long)a->base[0] + (long long)q);
 		if (id >= 0)
 			look_add_token(d, id, 10, &t);
 		for (int i = 0; i < n && a->data[q * S + at[i]] > 0; i++) {

@@ -9,6 +9,7 @@
 #include "torchless/mem.h"
 #include "torchless/numbers.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,7 @@ int readout_find_end(const struct program *p, struct readout_end *e, struct err 
 		return err_set(
 			err, ERR_FORMAT,
 			"the model does not end in a norm and a linear layer, which a lens needs");
+	assert(e->norm->n_in == 2 && e->head->n_in == 2);
 	e->stream = e->norm->in[0];
 	e->V = p->values[e->head->in[1]].t.shape[0];
 	e->D = p->values[e->head->in[1]].t.shape[1];
@@ -95,9 +97,11 @@ int64_t readout_chunk(int64_t K)
 static int apply_norm(const struct readout *r, const struct readout_end *e, const struct array *x,
 		      float *normed, struct err *err)
 {
-	struct array *w = readout_read(r, e->norm->in[1], "", e->D, err);
+	struct array *w;
 	struct tensor t;
 
+	assert(e->norm);
+	w = readout_read(r, e->norm->in[1], "", e->D, err);
 	if (!w)
 		return err->code;
 	t = tensor_make(DTYPE_F32, 1, &e->D, w->data);
