@@ -19,6 +19,7 @@ static int fn_tok(void *ctx, struct array_value *args, int n, struct array_value
 	if (args[0].whole < 0 || args[0].whole > INT32_MAX)
 		return err_set(err, ERR_USAGE, "there is no token %lld", (long long)args[0].whole);
 	result->kind = ARRAY_TEXT;
+	result->whole = 1; /* see show_value() */
 	text_adds(&result->text, "");
 	d->target->class->piece(d->target, (int32_t)args[0].whole, &result->text);
 	return 0;
@@ -31,7 +32,7 @@ static int fn_tok_id(void *ctx, struct array_value *args, int n, struct array_va
 	const struct text *t = &args[0].text;
 
 	(void)n;
-	result->whole = d->target->class->token_id(d->target, t->data ? t->data : "", t->len);
+	result->whole = target_token_id(d->target, t->data ? t->data : "", t->len);
 	result->kind = ARRAY_WHOLE;
 	if (result->whole < 0)
 		return err_set(err, ERR_USAGE,
@@ -48,6 +49,7 @@ static int fn_text(void *ctx, struct array_value *args, int n, struct array_valu
 
 	(void)n;
 	result->kind = ARRAY_TEXT;
+	result->whole = 1; /* see show_value() */
 	text_adds(&result->text, "");
 	for (int64_t i = 0; i < a->numel; i++) {
 		double id = (double)a->data[i];

@@ -63,7 +63,7 @@ has "a product of numbers is none" 'output|@' "$err"
 
 session "types" start 'whatis layers[0].self_attn.pattern' 'ptype L0.attn.pattern'
 shows "types" <<'END'
-0.0  model.embed_tokens  embedding → out f32[9, 128]   prefill · op 0 of 110 · mistral.c:165
+0.0  model.embed_tokens  embedding → out[9,128]   prefill · op 0 of 110 · mistral.c:165
 type = f32[4, 9, 9]  head, q, k
 type = f32[4, 9, 9]  head, q, k
   name            model.layers.0.self_attn:pattern
@@ -80,7 +80,7 @@ END
 
 session "carets" start 'print pattern' 'p in[0][99]' 'p 1/0' 'p foo(1)' 'p layers[7]' 'p L3.attn.pattern' 'p tok('
 shows "carets" <<'END'
-0.0  model.embed_tokens  embedding → out f32[9, 128]   prefill · op 0 of 110 · mistral.c:165
+0.0  model.embed_tokens  embedding → out[9,128]   prefill · op 0 of 110 · mistral.c:165
   pattern
   ^
   in[0][99]
