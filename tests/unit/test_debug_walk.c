@@ -314,6 +314,8 @@ static bool holds(struct walk_model *m, uint64_t seed, bool records, struct type
 	}
 	debugger_free(a);
 	debugger_free(b);
+	if (good && records)
+		good = walk_same_recording(path[0], path[1], false, log);
 	for (int i = 0; i < 2 && records; i++)
 		unlink(path[i]);
 	return good;
@@ -374,4 +376,33 @@ Test(debug_walk, on_a_tiny_model)
 		     false);
 	model_close(&m);
 	tiny_remove(dir);
+}
+
+Test(debug_walk, recorded)
+{
+	struct tiny t = tiny_default;
+	struct err err = { 0 };
+	struct model m;
+	char dir[64];
+
+	t.window = 0;
+	tiny_write(&t, dir, sizeof(dir));
+	cr_assert_eq(model_open(&m, dir, CHECKPOINT_CONFIG | CHECKPOINT_WEIGHTS, &err), 0, "%s",
+		     err.message);
+	expect_walks(&(struct walk_model){ .model = &m }, 10001,
+		     (int)number("DEBUG_WALKS", WALKS) / 2, true);
+	model_close(&m);
+	tiny_remove(dir);
+}
+
+/* With steps of a tokenizer and of a sampler, and a model that says something. */
+Test(debug_walk, on_the_teaching_model)
+{
+	struct err err = { 0 };
+	struct model m;
+
+	cr_assert_eq(model_open(&m, "lessons/model", CHECKPOINT_ALL, &err), 0, "%s", err.message);
+	expect_walks(&(struct walk_model){ .model = &m, .text = "Lily put the ball in the box." },
+		     20001, (int)number("DEBUG_WALKS", WALKS) / 10, false);
+	model_close(&m);
 }
