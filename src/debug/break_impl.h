@@ -51,7 +51,7 @@ bool condition_uses_out(const char *text);
  * it asks for.
  */
 int condition_new(struct debugger *d, const char *text, const struct question *q, int n,
-		  struct condition **c, struct err *err);
+		  struct condition **out, struct err *err);
 void condition_free(struct condition *c); /* NULL is fine */
 
 /* Whether what it asks for is there at question i. */

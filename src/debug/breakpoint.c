@@ -64,7 +64,7 @@ struct breakpoint *breakpoint_add(struct debugger *d, const struct break_class *
 	b->number = ++bs->last_number;
 	b->enabled = true;
 	b->ignore_from = b->known_to = d->target->now;
-	bs->list = mem_grow(bs->list, (size_t)bs->n, &bs->cap, sizeof(*bs->list));
+	bs->list = mem_grow(bs->list, (size_t)bs->n, &bs->cap, sizeof(void *));
 	bs->list[bs->n++] = b;
 	return b;
 }

@@ -265,9 +265,9 @@ static int match_end(struct search *s, const char *name, struct err *err)
 			if (n++ == 0)
 				add_value(s->l, p, v);
 		}
-	if (n <= 1)
+	if (n <= 1 || !last)
 		return n;
-	layer = strstr(last, "layers.");
+	layer = last ? strstr(last, "layers.") : NULL;
 	if (!layer)
 		return err_set(err, ERR_USAGE, "'%.100s' means %d things: %s is one of them", name,
 			       n, without_model(last));
@@ -390,8 +390,10 @@ int paths_find(struct debugger *d, const char *path, struct location *l, struct 
 		location_add_module(l, d->program, 0);
 		return 0;
 	}
+	text_adds(&plain, "");
+	text_adds(&full, "");
 	add_plain(path, &plain);
-	add_long(plain.data ? plain.data : "", &full);
+	add_long(plain.data, &full);
 	r = match_all(&s, path, plain.data, full.data, err);
 	text_release(&plain);
 	text_release(&full);
