@@ -163,11 +163,11 @@ static struct array *same_part(struct comparison *c, value_id v, const struct ar
 
 	for (int i = 0; i < ref->n_dims && *axis; i++) {
 		size_t len = strcspn(axis, ",");
+		long long first = ref->base[i], n = ref->shape[i];
 
 		if (axis_counts_positions(ref->axes, i))
 			text_addf(&sel, "%s%.*s=%lld:%lld", sel.len ? ", " : "", (int)len, axis,
-				  (long long)ref->base[i],
-				  (long long)(ref->base[i] + ref->shape[i]));
+				  first, first + n);
 		axis += len + (axis[len] == ',');
 	}
 	text_adds(&name, c->d->program->values[v].name);
