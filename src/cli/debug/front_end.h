@@ -17,7 +17,7 @@
 struct front_end {
 	struct invocation *in;
 	struct debugger *debugger;
-	char engine[64]; /* who records */
+	char engine[64];            /* who records */
 	struct line_reader *reader; /* NULL in a batch */
 	bool is_person;             /* who types at a terminal and sees what is printed */
 	bool has_prompted;
