@@ -96,6 +96,7 @@ static void choose_name(struct changes *c, char *buf, size_t size)
 
 int cmd_fork(struct debugger *d, const char *args, struct err *err)
 {
+	const struct moment now = d->target->now;
 	struct changes *c = changes_of(d);
 	char name[80], buf[48];
 
@@ -110,6 +111,9 @@ int cmd_fork(struct debugger *d, const char *args, struct err *err)
 	snprintf(name, sizeof(name), "%s", args);
 	if (!*args)
 		choose_name(c, name, sizeof(name));
+	/* What is recorded of it stays, and another run begins with the way here. */
+	if (live_branch(d->target, &now, err))
+		return err->code;
 	say(d, "%s is kept; from %s on this is %s.\n", c->current,
 	    moment_format(&d->target->now, buf, sizeof(buf)), name);
 	set_current(c, name);
@@ -134,7 +138,9 @@ int cmd_switch(struct debugger *d, const char *args, struct err *err)
 	*b = c->branches[--c->n_branches];
 	at = to.at;
 	keep_branch(d, c->current);
-	r = branch_apply(d, &to, &at, err);
+	r = live_branch(d->target, &d->target->now, err);
+	if (r == 0)
+		r = branch_apply(d, &to, &at, err);
 	if (r == 0) {
 		set_current(c, to.name);
 		r = travel_stand(d, err);

@@ -98,6 +98,8 @@ static int forward_to(struct debugger *d, const char *args, bool within, struct 
 
 	if (r)
 		return r;
+	if (l.note.len)
+		say(d, "%s\n", l.note.data);
 	to.location = &l;
 	if (within && d->target->has_begun) {
 		to.has_goal = true;
@@ -228,6 +230,8 @@ static int find_place(struct debugger *d, const char *text, struct moment *to, s
 	if (location_parse(d, text, &l, err))
 		return err->code;
 	r = 0;
+	if (l.note.len)
+		say(d, "%s\n", l.note.data);
 	if (l.kind == LOCATION_MOMENT) {
 		*to = l.moment;
 	} else if (l.kind == LOCATION_TOKEN) {
