@@ -1,38 +1,37 @@
 /*
- * debug_impl.h -- what the files of src/debug share.
+ * debug_impl.h -- what the files of src/debug share.  From the ground up:
  *
- *	table.c        the table of commands, and which of them a word is
+ *	target/        what is looked at, and its time
+ *	  moment.c       the order of moments: what comes next, what came before, in which module
+ *	  writing.c      the recording that a session writes as it goes
+ *	  live.c         a session as a target
+ *	  recorded_load.c, recorded_source.c, recorded.c
+ *	                 a recording as one: read and checked, its values by name, its time
+ *	  reference.c    tensors of other recordings and of .npy files
+ *	  target.c       what all targets have in common       trail.c  where one has been
  *	say.c          what a command says, on its way to the front end
- *	lines.c        lines that wait to be run, and who takes them instead
- *	moment.c       the order of moments: what comes next, what came before, in which module
- *	writing.c      the recording that a session writes as it goes
- *	live.c         a session as a target
- *	recorded_load.c    a run of a recording, read and checked
- *	recorded_source.c  its values by name, as of a moment
- *	recorded.c     a recording as a target
- *	target.c       what both have in common       trail.c  where one has been
  *	source.c       the modeling code, as text
  *	place.c        words for where one stands and what is there
- *	names.c        what a name means at a stop: the names of expressions
- *	values.c       values that are kept: $1, $2, ..., $x
- *	functions.c    functions of expressions that know the model
- *	evaluate.c     expressions at a stop
- *	show.c         how a value looks              describe.c  what it is
- *	examine.c      elements one after the other   display.c   expressions shown at every stop
- *	paths.c        which modules and points a path means       regex.c   names like /these/
- *	reference.c    tensors of other recordings and of .npy files
+ *	names/         what a name means at a stop
+ *	  names.c        of a value                  values.c     kept: $1, $2, ..., $x
+ *	  functions.c    that know the model         evaluate.c   expressions
+ *	look/          how things look
+ *	  show.c, describe.c, examine.c, display.c   values, what they are, elements, at every stop
+ *	  look.c, predictions.c                      what the looking commands share: look.h
  *	questions.c    SQL at a stop: which recording is asked; conditions that are SQL
- *	location.c     "layers.*.mlp", "token 5", "mistral.c:104": where a breakpoint lies
- *	condition.c, breakpoint.c, break_*.c, watch.c, catch.c, survey.c
- *	               breakpoints, watchpoints, catchpoints, and whether one is hit: break_impl.h
+ *	lines.c        lines that wait to be run, and who takes them instead
+ *	stops/         where and whether one stops: break_impl.h
+ *	  paths.c, regex.c, location.c               "layers.*.mlp", "token 5", "mistral.c:104"
+ *	  condition.c, breakpoint.c, break_*.c, watch.c, catch.c, survey.c
  *	travel.c       time: forward and back until something stops it
- *	look.c, predictions.c, unedited.c
- *	               what the commands that look at something share: look.h
- *	cmd_*.c        the commands, a subject a file
+ *	change/        edits, what was before them, and where one stands after: change.h
+ *	table.c        the table of commands, commands.def, and which of them a word is
+ *	complete.c     what may stand at the cursor
+ *	commands/      what the commands do, a subject a file
  *	command.c      the roof: a line on its way to its command
  *	debugger.c     life
  *
- * A file calls those above it in this list and none below.
+ * A file or folder calls those above it in this list and none below.
  */
 #ifndef DEBUG_IMPL_H
 #define DEBUG_IMPL_H

@@ -1,5 +1,5 @@
 /* Breakpoints: where they lie, when they stop, and that the way back stops as the way forward. */
-#include "debug/break_impl.h"
+#include "debug/stops/break_impl.h"
 #include "support/stopped.h"
 
 static struct stopped s;

@@ -1,5 +1,5 @@
 /* Commands that look: everywhere, with NaN, in every width, and what they leave alone. */
-#include "debug/look.h"
+#include "debug/look/look.h"
 #include "support/stopped.h"
 #include "torchless/utf8.h"
 

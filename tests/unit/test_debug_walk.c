@@ -9,7 +9,7 @@
  *
  * DEBUG_WALKS=N walks N; WALK_SEED=S DEBUG_WALKS=1 one of them again, with its lines.
  */
-#include "debug/change.h"
+#include "debug/change/change.h"
 #include "support/walk.h"
 
 #include <criterion/criterion.h>
