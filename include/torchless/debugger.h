@@ -56,6 +56,9 @@ struct debugger_options {
 struct debugger *debugger_new(struct model *m, const struct debugger_options *o, struct err *err);
 void debugger_free(struct debugger *d); /* NULL is fine */
 
+/* End what the session writes, before it is freed: ERR_IO when a recording could not be closed. */
+int debugger_close(struct debugger *d, struct err *err);
+
 enum debugger_status { DEBUGGER_READY, DEBUGGER_QUIT };
 
 /*

@@ -344,7 +344,7 @@ void place_add_token(const struct debugger *d, int32_t id, struct text *out);
 /* Append "mean 0.12 std 1.3 absmax 5.2, 3 NaN": of a value whose elements are not there. */
 void place_add_stats(const struct stats *s, struct text *out);
 /* "model.layers.3.self_attn → f32[6, 576] mean …": what a module that was left has made. */
-void place_say_output(struct debugger *d, int module);
+int place_say_output(struct debugger *d, int module, struct err *err);
 /* What a module reads and makes: its values from outside, and what others see of it.  Into out[n].
  */
 int module_inputs(const struct program *p, int module, value_id *out, int n);

@@ -35,6 +35,14 @@ struct debugger *debugger_new(struct model *m, const struct debugger_options *o,
 	return d;
 }
 
+int debugger_close(struct debugger *d, struct err *err)
+{
+	if (!target_is_live(d->target) || !live_is_recording(d->target))
+		return 0;
+	questions_close(d);
+	return live_record_off(d->target, err);
+}
+
 void debugger_free(struct debugger *d)
 {
 	if (!d)

@@ -286,11 +286,10 @@ void place_add_stats(const struct stats *s, struct text *out)
 }
 
 /* A value by all its elements, or by what is known of them. */
-static bool add_value(struct debugger *d, value_id v, struct text *out)
+static bool add_value(struct debugger *d, value_id v, struct text *out, struct err *err)
 {
-	struct err ignored = { 0 };
 	struct array *a =
-		d->target->source.read(d->target->source.ctx, d->program->values[v].name, &ignored);
+		d->target->source.read(d->target->source.ctx, d->program->values[v].name, err);
 	struct stats stats;
 	bool has_stats = d->target->class->stats && d->target->class->stats(d->target, v, &stats) &&
 			 (!a || a->numel != stats.numel);
@@ -305,17 +304,23 @@ static bool add_value(struct debugger *d, value_id v, struct text *out)
 		ui_add_tensor(out, d->opt.ui, &tensor);
 	}
 	array_release(a);
+	if (has_stats)
+		*err = (struct err){ 0 };
 	return a || has_stats;
 }
 
-void place_say_output(struct debugger *d, int module)
+int place_say_output(struct debugger *d, int module, struct err *err)
 {
+	struct err why = { 0 };
 	struct text t = { 0 };
 
-	text_addf(&t, "%s → ", module_path(d->program, module));
-	if (add_value(d, module_output(d->program, module), &t))
+	text_addf(&t, "%s %s ", module_path(d->program, module), arrow(d));
+	if (add_value(d, module_output(d->program, module), &t, &why))
 		say(d, "%s\n", t.data);
+	else if (why.code != ERR_USAGE)
+		*err = why;
 	text_release(&t);
+	return why.code == ERR_USAGE ? 0 : why.code;
 }
 
 int debugger_frame(const struct debugger *d)

@@ -18,14 +18,17 @@ static bool is_interrupted(const struct debugger *d)
 /* Say why it stopped, if that is not said yet, and where; from here on this is where one is. */
 static int stand(struct debugger *d, int left_module, struct err *err)
 {
+	bool is_silent = breakpoints_are_silent(d);
+	int r = 0;
+
 	d->left_module = left_module;
 	d->frames_up = 0;
-	if (left_module >= 0 && !breakpoints_are_silent(d))
-		place_say_output(d, left_module);
-	if (!breakpoints_are_silent(d))
+	if (left_module >= 0 && !is_silent)
+		r = place_say_output(d, left_module, err);
+	if (!is_silent)
 		place_say(d);
 	trail_add(d->trail, &d->target->now);
-	return breakpoints_are_silent(d) ? 0 : displays_show(d, err);
+	return r || is_silent ? r : displays_show(d, err);
 }
 
 /* The same where a breakpoint may have stopped it, whose commands come next whatever is shown. */

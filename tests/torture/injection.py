@@ -42,22 +42,25 @@ ACTIONS = {
 }
 SHORT_OF_MEMORY = re.compile("out of memory|annot allocate memory|cannot start thread")
 PROMPTS = ["--prompts", "p.jsonl"]
+STEPS = ["-ex", "break layers.1.mlp", "-ex", "run", "-ex", "tokens", "-ex", "finish", "-ex", "reverse-step", "-ex", "continue"]
 TRACE = ["trace", "-q", "-m", "MODEL", "-j", "1", "--capture", "L0.attn.*", "-n", "2"]
 
 
 class Surface:
     """files: {name here: name among the seeds}; o: the recording it makes; again: what must work afterwards;
-    silent: it says nothing on stderr, and of its lines only those that it can."""
+    silent: it says nothing on stderr, and of its lines only those that it can; partial: it may stop inside a pass."""
 
-    def __init__(self, name, args, files=(), o=None, old=None, again=None, stdin=None, kills=False, silent=False):
+    def __init__(self, name, args, files=(), o=None, old=None, again=None, stdin=None, kills=False, silent=False, partial=False):
         self.name, self.args, self.o, self.old, self.again, self.stdin = name, args, o, old, again, stdin
-        self.files, self.kills, self.silent = dict(files), kills, silent
+        self.files, self.kills, self.silent, self.partial = dict(files), kills, silent, partial
 
 
 def surfaces():
     p, half = {"p.jsonl": "p.jsonl"}, {"b.db": "half.db", "b.db-wal": "half.db-wal"}
     one, many = TRACE + ["-o", "a.db", "The model"], TRACE + PROMPTS + ["-o", "b.db"]
     query = ["query", "-m", "MODEL", "-t", "q.db"]
+    debug = ["debug", "--batch", "-m", "MODEL", "-j", "1", "-n", "2"]
+    record = debug + ["-ex", "record on a.db"] + STEPS + ["The model"]
     q = {"q.db": "one.db"}
     return [
         Surface("run", ["run", "-q", "-m", "MODEL", "-n", "4", "-j", "1", "The model"]),
@@ -81,6 +84,9 @@ def surfaces():
         Surface("completion queries", ["completion", "queries", "--", "q.db"], q, silent=True),
         Surface("completion parameters", ["completion", "parameters", "--", "q.db", "residual"], q, silent=True),
         Surface("completion points", ["completion", "points", "--", "MODEL"], silent=True),
+        Surface("debug", debug + STEPS + ["The model"]),
+        Surface("debug record", record, o="a.db", again=record, partial=True),
+        Surface("debug -t", ["debug", "--batch", "-t", "q.db", *STEPS, "-ex", "sql SELECT count(*) FROM v_value"], q),
         Surface("help", ["help", "trace"]),
     ]
 
@@ -177,7 +183,7 @@ def check_files(case, surface, base, folder, ended):
     elif base.finds and not (made and base.finds.ok.items() <= made.ok.items()):
         raise Broken("finished runs are lost")
     if made and not (base.old and made.uuids == base.old.uuids):
-        wrong = made.strays(base.made)
+        wrong = made.strays(base.made, surface.partial)
         if wrong:
             raise Broken(f"{surface.o} {wrong}")
 

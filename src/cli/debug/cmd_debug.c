@@ -108,6 +108,18 @@ static int run(struct front_end *f, struct err *err)
 	return r ? r : conclude(f, err);
 }
 
+/* How it went stands before how it ended. */
+static int close_debugger(struct debugger *d, int r, struct err *err)
+{
+	struct err late = { 0 };
+
+	if (debugger_close(d, &late) && !r) {
+		*err = late;
+		r = late.code;
+	}
+	return r;
+}
+
 int cmd_debug(struct invocation *in, struct err *err)
 {
 	struct front_end f = { .in = in };
@@ -120,6 +132,8 @@ int cmd_debug(struct invocation *in, struct err *err)
 		r = open_debugger(&f, &o, err);
 	if (!r)
 		r = run(&f, err);
+	if (f.debugger)
+		r = close_debugger(f.debugger, r, err);
 	debugger_free(f.debugger);
 	free((void *)o.prompt.ids);
 	return r;
