@@ -194,6 +194,9 @@ int recorder_run(struct recorder *r, const struct record_prompt *p, struct err *
 int recorder_begin_run(struct recorder *r, const struct record_prompt *p, struct err *err);
 int recorder_end_run(struct recorder *r, int result, struct err *err);
 
+/* End it where it stands, which is no failure: its own error. */
+int recorder_stop_run(struct recorder *r, struct err *err);
+
 /*
  * Begin a run that is a branch of the one that ended last, from before op `op` of its pass `pass`.
  * Between the two the session was rewound to before its first pass, so that the branch is recorded

@@ -289,16 +289,28 @@ int recorder_begin_branch(struct recorder *r, const struct record_prompt *p, int
 	return start_run(r, p, err);
 }
 
-int recorder_end_run(struct recorder *r, int result, struct err *err)
+static int end_run(struct recorder *r, const char *status, struct err *err)
 {
-	struct err late = { 0 }, ignored = { 0 };
+	struct err ignored = { 0 };
 
 	/* What was edited since the last pass; a recording that failed says so when it is ended. */
 	trace_writer_edits(r->writer, &r->generation.session.executor, &ignored);
-	if (trace_writer_end_run(r->writer, run_status(result), &late) == 0 || result)
+	return trace_writer_end_run(r->writer, status, err);
+}
+
+int recorder_end_run(struct recorder *r, int result, struct err *err)
+{
+	struct err late = { 0 };
+
+	if (end_run(r, run_status(result), &late) == 0 || result)
 		return result;
 	*err = late;
 	return late.code;
+}
+
+int recorder_stop_run(struct recorder *r, struct err *err)
+{
+	return end_run(r, run_status(ERR_INTERRUPTED), err);
 }
 
 /* The only hook that pauses is the one that stops at a value. */

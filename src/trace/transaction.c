@@ -12,13 +12,21 @@
 
 /* ---- transactions ---------------------------------------------------------------------------- */
 
+/* SQLite ends a transaction that it cannot write by taking it back. */
+static void note_rollback(struct trace_writer *w)
+{
+	if (!w->in_transaction || !sqlite3_get_autocommit(w->db.handle))
+		return;
+	w->in_transaction = false;
+	w->was_rolled_back = true;
+}
+
 int writer_result(struct trace_writer *w, int ret, struct err *err)
 {
 	if (ret >= 0 || w->failed.code)
 		return ret;
 	w->failed = *err;
-	w->was_rolled_back = w->in_transaction && sqlite3_get_autocommit(w->db.handle);
-	w->in_transaction = w->in_transaction && !w->was_rolled_back;
+	note_rollback(w);
 	return ret;
 }
 
@@ -46,9 +54,12 @@ int writer_commit(struct trace_writer *w, struct err *err)
 
 	if (!w->in_transaction)
 		return 0;
-	w->in_transaction = false;
 	w->transaction_bytes = 0;
 	ret = db_exec(&w->db, "COMMIT", err);
+	if (ret)
+		note_rollback(w);
+	else
+		w->in_transaction = false;
 	w->totals.writing_ns += clock_thread_ns() - started;
 	return ret;
 }

@@ -34,13 +34,11 @@ int writing_begin_run(struct writing *w, struct err *err)
 
 int writing_end_run(struct writing *w, bool has_ended, struct err *err)
 {
-	int status = has_ended ? 0 : ERR_INTERRUPTED, r;
-
 	if (!w->in_run)
 		return 0;
 	w->in_run = false;
-	r = recorder_end_run(w->recorder, status, err);
-	return r == status ? 0 : r;
+	return has_ended ? recorder_end_run(w->recorder, 0, err)
+			 : recorder_stop_run(w->recorder, err);
 }
 
 int writing_open(struct writing *w, const char *path, struct err *err)
