@@ -122,8 +122,7 @@ static int squared_distance(int color, int r, int g, int b)
 	return dr * dr + dg * dg + db * db;
 }
 
-/* The nearest of the 6x6x6 cube and the 24 greys, as xterm numbers them. */
-static int nearest_of_256(int color)
+int sgr_nearest_256(int color)
 {
 	static const int levels[6] = { 0, 95, 135, 175, 215, 255 };
 	int c[3] = { red(color), green(color), blue(color) }, at[3], grey;
@@ -148,7 +147,7 @@ static int nearest_of_256(int color)
 static int available(enum ui_depth depth, int color)
 {
 	if (depth == UI_DEPTH_256 && color >= SGR_RGB(0, 0, 0))
-		return FIRST_OF_256 + nearest_of_256(color);
+		return FIRST_OF_256 + sgr_nearest_256(color);
 	return color;
 }
 

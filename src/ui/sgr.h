@@ -1,9 +1,10 @@
 /*
  * sgr.h -- colours as numbers, the maps of values to them, and the sequences a terminal gets.
  *
- * From the ground up: sgr.c, grid.c, ui.c, frame.c, then the pictures: heat.c, hist.c, topk.c,
- * print.c. Each sequence sets one thing ("\033[38;2;r;g;bm"), so that the gate of ui_write() can
- * know them all: what a picture paints with, and nothing that moves, erases, asks or names.
+ * From the ground up: sgr.c, grid.c, ui.c, cells.c, frame.c, then the pictures: heat.c, hist.c,
+ * topk.c, print.c. Each sequence sets one thing ("\033[38;2;r;g;bm"), so that the gate of
+ * ui_write() can know them all: what a picture paints with, and nothing that moves, erases, asks or
+ * names.
  */
 #ifndef UI_SGR_H
 #define UI_SGR_H
@@ -25,6 +26,9 @@ size_t sgr_length(const char *s, size_t len);
 int sgr_sequential(double p);
 int sgr_diverging(double p);
 
+/* The nearest of the 6x6x6 cube and the 24 greys, as xterm numbers them, to an SGR_RGB. */
+int sgr_nearest_256(int color);
+
 /* Black or white, whichever is read more easily on a colour. */
 int sgr_text_on(int color);
 
@@ -42,6 +46,9 @@ struct brush {
 	{                                                                                          \
 		text, depth, SGR_NONE, SGR_NONE                                                    \
 	}
+
+/* Of ui.c: the length of a sequence at s[0..len) that this room sends: a style, a colour; 0. */
+size_t ui_sequence(const char *s, size_t len);
 
 /* Change the colours, if they are not these and the stream has any.  Backgrounds need 256. */
 void brush_set(struct brush *b, int fg, int bg);

@@ -104,8 +104,7 @@ void ui_add_styled(struct text *t, const struct ui *ui, enum ui_style style, con
 
 /* ---- the gate ----------------------------------------------------------------------------- */
 
-/* The length of the sequence of ours that begins at s; 0: none does. */
-static size_t own_sequence(const char *s, size_t len)
+size_t ui_sequence(const char *s, size_t len)
 {
 	for (int i = 0; i <= UI_STYLE_COUNT; i++) {
 		const char *code = i < UI_STYLE_COUNT ? style_codes[i] : style_end;
@@ -127,7 +126,7 @@ static size_t harmless_bytes(const char *s, size_t len)
 		size_t n = (size_t)utf8_decode(s + i, len - i, &cp);
 
 		if (s[i] == '\033')
-			n = own_sequence(s + i, len - i);
+			n = ui_sequence(s + i, len - i);
 		else if (s[i] != '\n' && s[i] != '\t' &&
 			 (utf8_is_control(cp) || utf8_is_directing(cp)))
 			n = 0;
