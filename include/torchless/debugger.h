@@ -13,6 +13,7 @@
 
 #include "torchless/line.h"
 #include "torchless/record.h"
+#include "torchless/text.h"
 #include "torchless/ui.h"
 
 struct debugger;
@@ -86,14 +87,110 @@ int debugger_end_lines(struct debugger *d, struct err *err);
 
 /* What `set` says and the front end follows. */
 struct debugger_settings {
-	bool confirm;    /* ask before what cannot be taken back */
-	bool pagination; /* stop when the screen is full */
-	bool history;    /* keep what is typed */
+	bool confirm;     /* ask before what cannot be taken back */
+	bool pagination;  /* stop when the screen is full */
+	bool history;     /* keep what is typed */
+	bool full_screen; /* `tui`: show panes where there is a terminal for them */
 };
 const struct debugger_settings *debugger_settings(const struct debugger *d);
 
 /* The candidates for the line at the cursor. */
 void debugger_complete(struct debugger *d, const char *before, const char *after,
 		       struct candidates *c);
+
+/* ---- what a screen shows: view.c ------------------------------------------------------------ */
+
+/*
+ * What stands where, for a front end that shows it beside what commands say.  Nothing here moves
+ * time, changes or says anything; texts are escaped and appended.  It is the same for a session and
+ * a recording.  After every line that was run, ask anew.
+ */
+struct debugger_view;
+struct debugger_view *debugger_view_new(struct debugger *d);
+void debugger_view_free(struct debugger_view *v); /* NULL is fine */
+
+/* A line was run: what is remembered of what has changed is forgotten. */
+void debugger_view_refresh(struct debugger_view *v);
+
+struct debugger_state {
+	struct moment now;
+	bool has_begun, has_ended, is_live;
+	const char *phase; /* "prefill", "decode", "tokenizer", "sampler", "end"; "" before */
+	int n_ops, n_layers, layer; /* layer -1: in none of them */
+	int64_t pos0, T;            /* the positions of the pass; T 0: there is none */
+	int64_t n_tokens, n_prompt; /* that exist by now, and those of the prompt among them */
+	int n_breakpoints;          /* that were set and are enabled */
+	int n_edits;                /* in force */
+	int row;                    /* of the program, where one stands; -1 */
+	const char *file; /* the modeling code there, as it is called; NULL: it has no text */
+	int line;
+};
+void debugger_view_state(const struct debugger_view *v, struct debugger_state *s);
+
+/* The name of the model or of the recording. */
+void debugger_view_name(const struct debugger_view *v, struct text *out);
+
+enum debugger_row_kind { ROW_TOKENIZER, ROW_MODULE, ROW_OP, ROW_SAMPLER };
+/* Not known, or not kept; not computed yet; computed; computed, with NaN or infinite elements. */
+enum debugger_mark { MARK_NONE, MARK_AHEAD, MARK_COMPUTED, MARK_FAULT };
+
+/*
+ * A row of the program: the tokenizer, then every op below the modules around it that have several,
+ * then the sampler.  Begins as { 0 }; the texts are the caller's to release.
+ */
+struct debugger_row {
+	enum debugger_row_kind kind;
+	int op;    /* of a module its first; -1: neither */
+	int depth; /* to indent by, from 0 */
+	bool is_current, is_edited;
+	enum debugger_mark mark;
+	int breakpoint; /* the number of one that lies here; 0: none */
+	bool breakpoint_is_enabled;
+	struct text name;     /* "q_proj", "self_attn" */
+	struct text what;     /* "linear f32[7, 4, 32]" */
+	struct text location; /* what `break` takes */
+};
+int debugger_view_n_rows(const struct debugger_view *v);
+void debugger_view_row(struct debugger_view *v, int i, struct debugger_row *row);
+void debugger_row_release(struct debugger_row *row);
+
+/* The modeling code, NULL where there is none, and a line of it, from 1, as a row without texts
+ * but its location. */
+const char *debugger_view_source(const struct debugger_view *v);
+void debugger_view_source_row(struct debugger_view *v, int line, struct debugger_row *row);
+
+/* A token at a position, and a token by its number. */
+void debugger_view_token(const struct debugger_view *v, int64_t pos, struct text *out);
+void debugger_view_piece(const struct debugger_view *v, int32_t id, struct text *out);
+
+/*
+ * The likeliest tokens after the last position of the pass, at most k, by its logits or by what the
+ * head makes of the last layer that is there, which `from` names.  How many; 0: nothing is there.
+ */
+struct debugger_candidate {
+	int32_t id;
+	double p;
+};
+int debugger_view_candidates(struct debugger_view *v, int k, struct debugger_candidate *c,
+			     struct text *from);
+
+enum debugger_picture { PICTURE_HEAT, PICTURE_HIST, PICTURE_NUMBERS, PICTURE_COUNT };
+struct debugger_look {
+	int row; /* whose output; -1: what was made last */
+	enum debugger_picture picture;
+	int64_t block; /* of several matrices (heads), the one that is shown */
+	double zoom;   /* of the scale: 1 as the values need, 2 up to half of them */
+	int lines;
+	const struct ui *ui; /* as wide as there is room */
+};
+/* What a picture shows. */
+struct debugger_seen {
+	struct text name;        /* "model.layers.0.self_attn:pattern[head=1]" */
+	struct text line;        /* its statistics */
+	int64_t block, n_blocks; /* n_blocks 0: no elements are there, what was added is why */
+};
+/* Append a tensor as lines; ERR_USAGE: it is not there, and why. */
+int debugger_view_tensor(struct debugger_view *v, const struct debugger_look *look,
+			 struct debugger_seen *seen, struct text *out, struct err *err);
 
 #endif

@@ -28,6 +28,7 @@
  *	table.c        the table of commands, commands.def, and which of them a word is
  *	complete.c     what may stand at the cursor
  *	commands/      what the commands do, a subject a file
+ *	view/          what stands where, for a screen: view.h
  *	command.c      the roof: a line on its way to its command
  *	debugger.c     life
  *

@@ -7,7 +7,8 @@ struct debugger *debugger_new(struct model *m, const struct debugger_options *o,
 
 	d->opt = *o;
 	d->left_module = -1;
-	d->settings = (struct debugger_settings){ true, true, true };
+	d->settings =
+		(struct debugger_settings){ .confirm = true, .pagination = true, .history = true };
 	d->kept.front = o->ui;
 	d->kept.width = -1;
 	d->list_size = 10;

@@ -388,6 +388,53 @@ struct array *look_logits(struct debugger *d, int64_t pos, struct err *err)
 	return row;
 }
 
+value_id look_latest_value(const struct debugger *d)
+{
+	const struct program *p = d->program;
+	struct err ignored = { 0 };
+	int n = readout_streams(p, NULL, 0, &ignored);
+	value_id *streams, latest = -1;
+
+	if (d->target->has(d->target, p->logits))
+		return p->logits;
+	if (n <= 0)
+		return -1;
+	streams = mem_calloc((size_t)n, sizeof(*streams));
+	readout_streams(p, streams, n, &ignored);
+	for (int i = 0; i < n; i++)
+		if (d->target->has(d->target, streams[i]))
+			latest = streams[i];
+	free(streams);
+	return latest;
+}
+
+struct array *look_latest(struct debugger *d, int64_t pos, int *layer, struct err *err)
+{
+	value_id latest = look_latest_value(d);
+	struct lens l = { .d = d, .pos = pos };
+	struct array *row = NULL;
+
+	*layer = latest >= 0 ? d->program->values[latest].layer : -1;
+	if (latest == d->program->logits) {
+		*layer = d->program->n_layers;
+		return look_logits(d, pos, err);
+	}
+	if (latest < 0) {
+		err_set(err, ERR_USAGE, "nothing of this pass is there yet");
+		return NULL;
+	}
+	look_reader_init(&l.reader, d);
+	l.states = mem_calloc(1, sizeof(*l.states));
+	l.states[0] = (struct state){ .value = latest, .row = -1 };
+	l.n = 1;
+	if (!compute(&l, err) && l.logits)
+		row = array_ref(l.logits);
+	else if (!err->code)
+		err_set(err, ERR_USAGE, "%s", l.states[0].why.data);
+	release(&l);
+	return row;
+}
+
 static int say_logits(struct debugger *d, int64_t K, int64_t pos, struct err *err)
 {
 	struct array *row = look_logits(d, pos, err);

@@ -38,6 +38,17 @@ int cmd_set_history(struct debugger *d, const char *args, struct err *err)
 	return set_switch(&d->settings.history, args, err);
 }
 
+int cmd_tui(struct debugger *d, const char *args, struct err *err)
+{
+	bool disable = !strcmp(args, "disable");
+
+	if (*args && !disable && strcmp(args, "enable") != 0)
+		return err_set(err, ERR_USAGE, "\"enable\" or \"disable\" expected, not \"%.60s\"",
+			       args);
+	d->settings.full_screen = !disable;
+	return 0;
+}
+
 /* A number from `least` on; 0 and "unlimited" are 0. */
 static int set_number(int *to, const char *args, int least, struct err *err)
 {

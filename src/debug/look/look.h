@@ -143,6 +143,14 @@ int logits_say_diff(struct debugger *d, const struct array *before, const struct
 struct array *look_logits(struct debugger *d, int64_t pos, struct err *err);
 
 /*
+ * The same as far as one can tell by now: by the head of the last layer that is there, into *layer
+ * (-1: the embedding; n_layers: these are the logits).
+ */
+struct array *look_latest(struct debugger *d, int64_t pos, int *layer, struct err *err);
+/* The value that look_latest() would read, -1: none is there. */
+value_id look_latest_value(const struct debugger *d);
+
+/*
  * The same of a model that nobody edited, which reads the same tokens in the same passes: they are
  * run again on the side.  ERR_USAGE without a model, ERR_MEMORY, ERR_INTERRUPTED.
  */
