@@ -10,7 +10,7 @@ BUILD    := build/$(MODE)
 Q        := $(if $(V),,@)
 PREFIX   ?= /usr/local
 PYTHON   ?= .venv/bin/python
-PKGS     := sqlite3 libcjson libpcre2-8 libedit libxxhash
+PKGS     := sqlite3 libcjson libpcre2-8 libedit libxxhash ncursesw
 TESTPKGS := criterion
 
 # No -ffast-math: a debugger must be able to see a NaN.  No contraction: the reference kernels
@@ -36,7 +36,9 @@ ifndef CFLAGS_$(MODE)
 $(error unknown MODE=$(MODE): one of release debug asan tsan coverage fuzz)
 endif
 
-ALL_CFLAGS := $(CPPFLAGS) $(CFLAGS) $(CFLAGS_$(MODE)) $(shell pkg-config --cflags $(PKGS))
+# ncurses would have us ask for an older POSIX than we do.
+PKGCFLAGS  := $(filter-out -D_XOPEN_SOURCE=% -D_DEFAULT_SOURCE,$(shell pkg-config --cflags $(PKGS)))
+ALL_CFLAGS := $(CPPFLAGS) $(CFLAGS) $(CFLAGS_$(MODE)) $(PKGCFLAGS)
 LIBS       := $(LDLIBS) $(shell pkg-config --libs $(PKGS)) -lm
 
 # src/kernels/<isa>.c and <isa>_*.c are compiled only where they can run, with the flags that their
@@ -323,6 +325,12 @@ docs: all
 	$(Q)scripts/recording-doc > docs/recording.md.tmp && mv docs/recording.md.tmp docs/recording.md
 	$(Q)scripts/shown README.md
 
+## tui-capture: write docs/images/debug-tui.svg, what `torchless debug --tui` looks like (needs tmux)
+.PHONY: tui-capture
+tui-capture: all
+	@mkdir -p docs/images
+	$(Q)scripts/tui-capture docs/images/debug-tui.svg
+
 ## man: write the manual pages into build/MODE/man
 .PHONY: man
 MAN_PAGES := torchless.1 $(COMMANDS:%=torchless-%.1)
@@ -402,7 +410,7 @@ lint: $(LINTED)
 .PHONY: $(LINTED)
 $(LINTED): lint-%: $(BUILD)/version.h
 	@echo "  LINT  $*"
-	$(Q)clang-tidy --quiet $* -- $(CPPFLAGS) -I$(BUILD) -std=c11 -DSQLITE_CORE $(call isa_flags,$*) $(shell pkg-config --cflags $(PKGS)) 2>/dev/null
+	$(Q)clang-tidy --quiet $* -- $(CPPFLAGS) -I$(BUILD) -std=c11 -DSQLITE_CORE $(call isa_flags,$*) $(PKGCFLAGS) 2>/dev/null
 
 ## clean: remove every build
 .PHONY: clean

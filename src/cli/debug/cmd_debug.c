@@ -19,8 +19,8 @@ static int check_options(const struct invocation *in, struct err *err)
 
 	if (options_exclusive(in, 1ull << OPT_BATCH | 1ull << OPT_TUI, err))
 		return err->code;
-	if (option_on(in, OPT_TUI))
-		return err_set(err, ERR_TOOL, "this torchless has no full-screen view");
+	if (option_on(in, OPT_TUI) && screen_check(err))
+		return err->code;
 	if (!option_on(in, OPT_BATCH) && option_on(in, OPT_KEEP_GOING))
 		return err_set(err, ERR_USAGE, "--keep-going goes with --batch");
 	if (option_on(in, OPT_TRACE) && in->n_args > 0)
@@ -98,7 +98,8 @@ static int run_scripts(struct front_end *f, struct err *err)
 
 static int run(struct front_end *f, struct err *err)
 {
-	int r = run_scripts(f, err);
+	bool has_screen = option_on(f->in, OPT_TUI);
+	int r = has_screen ? front_tui(f, run_scripts, err) : run_scripts(f, err);
 
 	if (!r && !f->quit && !option_on(f->in, OPT_BATCH))
 		r = front_shell(f, err);

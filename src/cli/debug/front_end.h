@@ -4,6 +4,7 @@
  *
  *	output.c      what is said, a page at a time where somebody reads it; sentences of failures
  *	batch.c       the commands of -x and -ex
+ *	tui*.c        the full-screen view: tui.h
  *	shell.c       a person at a terminal, or lines from a pipe
  *	cmd_debug.c   options, and which of them it is
  */
@@ -14,12 +15,21 @@
 #include "torchless/debugger.h"
 #include "torchless/line.h"
 
+/* Where a person reads and is asked when it is not line by line. */
+struct front_screen {
+	void (*write)(void *ctx, const char *data, size_t len);
+	bool (*ask)(void *ctx, const char *question);
+	void (*report)(void *ctx, const struct err *err);
+	void *ctx;
+};
+
 struct front_end {
 	struct invocation *in;
 	struct debugger *debugger;
-	char engine[64];            /* who records */
-	struct line_reader *reader; /* NULL in a batch */
-	bool is_person;             /* who types at a terminal and sees what is printed */
+	char engine[64];                   /* who records */
+	struct line_reader *reader;        /* NULL in a batch */
+	const struct front_screen *screen; /* NULL: lines on stdout and stderr */
+	bool is_person;                    /* who types at a terminal and sees what is printed */
 	bool has_prompted;
 	bool quit;
 	struct err failed; /* writing: the session cannot go on */
@@ -50,6 +60,15 @@ int front_scripts(struct front_end *f, struct err *err);
 
 /* Run a file of commands, whose failures are told with its name and the line. */
 int front_file(struct front_end *f, const char *path, struct err *err);
+
+/* ---- the full-screen view: tui.c, tui_screen.c ------------------------------------------------
+ */
+
+/* ERR_TOOL: this terminal cannot. */
+int screen_check(struct err *err);
+/* Until one quits, or `tui disable`.  `scripts` run first, within it; NULL: none. */
+int front_tui(struct front_end *f, int (*scripts)(struct front_end *f, struct err *err),
+	      struct err *err);
 
 /* ---- shell.c ------------------------------------------------------------------------------- */
 

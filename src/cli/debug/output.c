@@ -23,6 +23,10 @@ void front_write(void *ctx, const char *data, size_t len)
 
 	if (f->failed.code)
 		return;
+	if (f->screen) {
+		f->screen->write(f->screen->ctx, data, len);
+		return;
+	}
 	if (!is_paged(f)) {
 		write_out(data, len, &f->failed);
 		return;
@@ -34,6 +38,10 @@ void front_write(void *ctx, const char *data, size_t len)
 
 void front_report(struct front_end *f, const struct err *err)
 {
+	if (f->screen) {
+		f->screen->report(f->screen->ctx, err);
+		return;
+	}
 	if (flush_out(&f->failed))
 		return;
 	fprintf(stderr, "torchless: %s\n", err->message);
@@ -47,6 +55,8 @@ bool front_ask(void *ctx, const char *question)
 	struct err ignored = { 0 };
 	bool answered = false, yes = true;
 
+	if (f->screen)
+		return f->screen->ask(f->screen->ctx, question);
 	if (!f->reader || !f->is_person)
 		return true;
 	/* A prompt is one line. */
@@ -85,7 +95,8 @@ static int run_line(struct front_end *f, const char *line, enum line_origin orig
 	struct sigaction before;
 	int r;
 
-	if (!f->is_person)
+	/* A screen has handlers of its own, which give the terminal back. */
+	if (!f->is_person || f->screen)
 		return debugger_line(f->debugger, line, origin, err);
 	sigaction(SIGINT, &action, &before);
 	r = debugger_line(f->debugger, line, origin, err);

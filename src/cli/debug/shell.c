@@ -99,6 +99,19 @@ static int at_end(struct front_end *f, struct err *err)
 	return f->is_person ? 0 : err->code;
 }
 
+/* `tui`: the same session with panes, until one leaves them. */
+static void show_screen(struct front_end *f)
+{
+	struct err err = { 0 };
+
+	if (front_tui(f, NULL, &err)) {
+		front_report(f, &err);
+		if (f->n_failed++ == 0)
+			f->first_failure = err.code;
+	}
+	debugger_line(f->debugger, "tui disable", LINE_SCRIPT, &err);
+}
+
 static int read_lines(struct front_end *f, struct err *err)
 {
 	struct text line = { 0 };
@@ -123,6 +136,8 @@ static int read_lines(struct front_end *f, struct err *err)
 		else {
 			remember(f, line.data);
 			r = take_line(f, &line, err);
+			if (!r && debugger_settings(f->debugger)->full_screen)
+				show_screen(f);
 		}
 	}
 	text_release(&line);
