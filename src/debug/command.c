@@ -118,6 +118,8 @@ int debugger_line(struct debugger *d, const char *line, enum line_origin origin,
 	say_flush(d);
 	if (r < 0)
 		return r;
+	/* What a display was told, and said, is no failure of the line. */
+	*err = (struct err){ 0 };
 	return d->quit ? DEBUGGER_QUIT : DEBUGGER_READY;
 }
 

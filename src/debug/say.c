@@ -22,13 +22,43 @@ static void add_formatted(struct text *t, const char *fmt, va_list args)
 	}
 }
 
+/* The length of a colour, ESC [ 1 ; 31 m, at s; 0: something else. */
+static size_t color_length(const char *s)
+{
+	size_t n = s[0] == '\x1b' && s[1] == '[' ? 2 + strspn(s + 2, "0123456789;") : 0;
+
+	return n > 0 && s[n] == 'm' ? n + 1 : 0;
+}
+
+/* Whatever a string came from: lines stay, and colours where there are any; the rest is escaped. */
+static void add_shown(struct debugger *d, const char *s)
+{
+	bool has_colors = d->opt.ui && d->opt.ui->color;
+
+	while (*s) {
+		size_t n = strcspn(s, "\n\t\x1b"), stays = s[n] == '\n' || s[n] == '\t';
+
+		text_add_visible(&d->out, s, n);
+		s += n;
+		if (*s == '\x1b' && has_colors)
+			stays = color_length(s);
+		text_add(&d->out, s, stays);
+		s += stays;
+		if (*s == '\x1b' && !stays)
+			text_add_visible(&d->out, s++, 1);
+	}
+}
+
 void say(struct debugger *d, const char *fmt, ...)
 {
+	struct text t = { 0 };
 	va_list args;
 
 	va_start(args, fmt);
-	add_formatted(&d->out, fmt, args);
+	add_formatted(&t, fmt, args);
 	va_end(args);
+	add_shown(d, t.data ? t.data : "");
+	text_release(&t);
 }
 
 void say_styled(struct debugger *d, enum ui_style style, const char *fmt, ...)

@@ -20,6 +20,8 @@ const struct debug_command debug_commands[] = {
 };
 const int debug_commands_len = (int)(sizeof(debug_commands) / sizeof(debug_commands[0]));
 
+#define MAX_SHOWN 60 /* bytes of a word that is none */
+
 /* ---- which command ------------------------------------------------------------------------- */
 
 /* The word at s, up to a space, and in a command's name up to what can only be its arguments. */
@@ -108,6 +110,17 @@ static void find_word(const struct debug_command *of, int word, const char *s, s
 	}
 }
 
+/* Of what is no word at all; not in the middle of a character. */
+static int first_length(const char *s)
+{
+	size_t n = strcspn(s, " \t");
+
+	n = n < MAX_SHOWN ? n : MAX_SHOWN;
+	while (n > 1 && (s[n] & 0xc0) == 0x80)
+		n--;
+	return (int)n;
+}
+
 static const char *nearest(const struct debug_command *of, int word, const char *s, size_t len)
 {
 	char *copy = mem_memdup(s, len);
@@ -127,15 +140,18 @@ static const char *nearest(const struct debug_command *of, int word, const char 
 static int refuse(const struct debug_command *of, int word, const char *s, size_t len,
 		  const struct meaning *m, struct err *err)
 {
-	const char *near;
+	const char *near = NULL;
 	size_t n;
 
+	if (len > MAX_SHOWN)
+		return err_set(err, ERR_USAGE, "Undefined command: \"%.*s...\".  Try \"help\"",
+			       MAX_SHOWN, s);
 	if (m->n > 1)
 		return err_set(err, ERR_USAGE, "Ambiguous command \"%.*s\": %s", (int)len, s,
 			       m->names.data);
 	if (len == 0 && !of)
 		return err_set(err, ERR_USAGE, "Undefined command: \"%.*s\".  Try \"help\"",
-			       (int)strcspn(s, " \t"), s);
+			       first_length(s), s);
 	near = nearest(of, word, s, len);
 	if (near && !strchr(near, ' '))
 		return err_set(err, ERR_USAGE, "Undefined command: \"%.*s\"; did you mean \"%s\"?",
@@ -171,7 +187,7 @@ const struct debug_command *command_lookup(const char **line, struct err *err)
 		if (m.n != 1) {
 			if (!whole && len == 0 && stem)
 				err_set(err, ERR_USAGE,
-					"\"%s\" is one of several: try \"help %.*s\"", *line,
+					"\"%.60s\" is one of several: try \"help %.*s\"", *line,
 					(int)strcspn(stem->name, " "), stem->name);
 			else if (!whole)
 				refuse(stem, word, s, len, &m, err);

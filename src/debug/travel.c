@@ -66,6 +66,18 @@ static bool same_site(const struct moment *a, const struct moment *b)
 	return a->pass == b->pass && a->op == b->op && a->step == b->step;
 }
 
+/* The depth of a goal at the site where one arrived, which may be behind it. */
+static int depth_at(const struct program *p, const struct moment *at, int depth)
+{
+	int least, most;
+
+	if (at->pass < 0 || at->op >= p->n_ops)
+		return 0;
+	least = op_depth_min(p, at->op);
+	most = op_depth_max(p, at->op);
+	return depth < least ? least : depth > most ? most : depth;
+}
+
 /* Whether one has come as far as the goal; then one stands where it says. */
 static bool reaches_goal(const struct journey *j, struct moment *at)
 {
@@ -73,8 +85,7 @@ static bool reaches_goal(const struct journey *j, struct moment *at)
 
 	if (!j->to->has_goal || moment_compare(&innermost, &j->to->goal) < 0)
 		return false;
-	if (same_site(at, &j->to->goal))
-		at->depth = j->to->goal.depth;
+	at->depth = depth_at(j->d->program, at, j->to->goal.depth);
 	return true;
 }
 

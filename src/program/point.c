@@ -15,7 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NAME_SIZE 160
+#define NAME_SIZE   160
+#define MAX_PATTERN 1024 /* bytes; what is longer takes time to compare and matches nothing */
 
 /* ---- spellings ----------------------------------------------------------------------------- */
 
@@ -307,6 +308,9 @@ int points_match(const struct program *p, const char *pattern, bool *wanted, str
 	struct nearest near = { .program = p, .pattern = pattern };
 	struct match m = { .pattern = pattern };
 
+	if (strlen(pattern) > MAX_PATTERN)
+		return err_set(err, ERR_USAGE, "'%.60s...' is longer than any name of points",
+			       pattern);
 	m.wanted = mem_calloc((size_t)p->n_values, sizeof(*m.wanted));
 	match_pattern(p, &m);
 	for (int i = 0; i < p->n_values; i++)

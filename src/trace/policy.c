@@ -35,7 +35,7 @@ static int parse_kind(struct capture_rule *r, const char *name, const char *text
 		}
 	}
 	return err_set(err, ERR_USAGE,
-		       "--capture %s: \"%s\" is none of f32, f16, bf16, stats and hash", text,
+		       "--capture %.200s: \"%s\" is none of f32, f16, bf16, stats and hash", text,
 		       name);
 }
 
@@ -81,9 +81,10 @@ static int parse_selection(struct capture_rule *r, const char *sel, const char *
 	}
 	ok = strchr(sel, ':') ? parse_slice(r, sel) : parse_number(sel, strlen(sel), &r->first);
 	if (!ok)
-		return err_set(err, ERR_USAGE,
-			       "--capture %s: \"@%s\" selects no positions; use @last, @3 or @3:7",
-			       text, sel);
+		return err_set(
+			err, ERR_USAGE,
+			"--capture %.200s: \"@%s\" selects no positions; use @last, @3 or @3:7",
+			text, sel);
 	if (!strchr(sel, ':'))
 		r->last = r->first;
 	return 0;
@@ -113,10 +114,10 @@ static int parse_rule(struct capture_rule *r, char *pattern, const char *text, s
 			return ret;
 	}
 	if (!*pattern)
-		return err_set(err, ERR_USAGE, "--capture %s: names no point", text);
+		return err_set(err, ERR_USAGE, "--capture %.200s: names no point", text);
 	if (at && r->kind != CAPTURE_DUMP)
 		return err_set(err, ERR_USAGE,
-			       "--capture %s: @%s selects what to dump, but =%s dumps nothing",
+			       "--capture %.200s: @%s selects what to dump, but =%s dumps nothing",
 			       text, at + 1, equals + 1);
 	return 0;
 }
@@ -194,10 +195,10 @@ static int no_match(const char *pattern, struct err *err)
 		if (text_distance(capture_sets[i].name, pattern) <= 2)
 			return err_set(
 				err, ERR_USAGE,
-				"--capture %s: names no point and no set; did you mean '%s'?",
+				"--capture %.200s: names no point and no set; did you mean '%s'?",
 				pattern, capture_sets[i].name);
 	}
-	return err_wrap(err, "--capture %s", pattern);
+	return err_wrap(err, "--capture %.200s", pattern);
 }
 
 int capture_rule_match(const struct capture_rule *r, const struct program *p, bool *wanted,

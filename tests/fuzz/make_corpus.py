@@ -238,6 +238,31 @@ def expression_seeds():
             yield f"{name}({', '.join(values.get(p, '1') for p in params[:n])})".encode()
 
 
+def debug_examples():
+    """The example of every command of the debugger: lines of a session."""
+    text = pathlib.Path("src/debug/commands.def").read_text()
+    for command in re.split(r"^DEBUG_COMMAND", text, flags=re.M)[1:]:
+        example = re.search(r',\s*"((?:[^"\\]|\\.)*)"\)\s*(?:/\*.*)?$', command.strip().split("\n\n")[0])
+        if example and example[1]:
+            yield example[1].replace("\\n", "\n").replace('\\"', '"').replace("\\\\", "\\")
+
+
+def debug_lines():
+    """What unit tests give a debugger to do."""
+    for path in sorted(pathlib.Path("tests/unit").glob("test_debug_*.c")):
+        for call in re.findall(r'stopped_(?:do|fail)\(&?\w+, "((?:[^"\\]|\\.)*)"\)', path.read_text()):
+            yield re.sub(r"\\(.)", r"\1", call)
+
+
+def debug_seeds():
+    """Examples after a byte that chooses what is debugged, and lines of tests, some at a time."""
+    for number, example in enumerate(debug_examples()):
+        yield bytes([number * 37 % 256]) + example.replace("layers.3", "layers.1").encode() + b"\n"
+    lines = list(debug_lines())
+    for first in range(0, len(lines), 6):
+        yield bytes([first % 256 & ~1]) + "\n".join(["start", *lines[first:first + 6]]).encode() + b"\n"
+
+
 def edits_seeds():
     """A question each, with two cells that change."""
     for question in range(0, 240, 2):
@@ -253,7 +278,8 @@ def bytes_seeds():
 
 
 TARGETS = {
-    "capture": capture_seeds, "chat": chat_seeds, "config": config_seeds, "expression": expression_seeds, "index": index_seeds, "npy": npy_seeds,
+    "capture": capture_seeds, "chat": chat_seeds, "config": config_seeds, "debug_line": debug_seeds,
+    "debug_session": debug_seeds, "expression": expression_seeds, "index": index_seeds, "npy": npy_seeds,
     "prompts": prompts_seeds, "recording_bytes": bytes_seeds, "recording_columns": edits_seeds,
     "safetensors": safetensors_seeds, "resume": edits_seeds, "shell": shell_seeds, "sql": sql_seeds, "tokenizer": tokenizer_seeds,
 }

@@ -48,6 +48,8 @@ TARGETS = {
     "chat": "tokenizer_config.json, chat templates",
     "index": "shards and their index",
     "capture": "`--capture`, `--zero`, selections",
+    "debug_line": "lines of the debugger: commands, locations, completion",
+    "debug_session": "sessions of the debugger, live and recorded",
     "shell": "lines of the shell, completion",
 }
 
@@ -111,7 +113,8 @@ class Target:
         found = self.build / "found"
         found.mkdir(parents=True, exist_ok=True)
         began = time.monotonic()
-        limits = [f"-max_total_time={max(int(seconds), 1)}", f"-artifact_prefix={found}/{self.name}-"]
+        # Some targets work in a folder of their own, and die there.
+        limits = [f"-max_total_time={max(int(seconds), 1)}", f"-artifact_prefix={found.resolve()}/{self.name}-"]
         if executions:
             limits.append(f"-runs={executions}")
         status, log = self.execute(self.command(*limits, *self.folders()))

@@ -412,3 +412,26 @@ Test(debug_recorded, a_damaged_recording_is_a_sentence)
 	cr_assert(n_opened > 10 && n_opened < n, "%d of %d opened", n_opened, n);
 	text_release(&whole);
 }
+
+Test(debug_recorded, what_changes_a_model_wants_one)
+{
+	static const char *const lines[] = {
+		"set L0.attn.z[head=0] = 0",
+		"set var L0.attn.z = 0",
+		"set model.norm.weight = 1",
+		"zero L0.mlp",
+		"hook L0.mlp = 0",
+		"patch L0.mlp from L1.mlp",
+		"run ab",
+		"fork other",
+		"save edits edits.jsonl",
+	};
+
+	finish_recording();
+	stopped_do(&p.rec, "goto 0.20");
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		cr_expect(strstr(stopped_fail(&p.rec, lines[i]), "recording"), "%s: %s", lines[i],
+			  p.rec.err.message);
+	stopped_do(&p.rec, "set $x = 2");
+	cr_expect(strstr(stopped_do(&p.rec, "print $x"), "= 2"));
+}

@@ -169,6 +169,8 @@ int cmd_set(struct debugger *d, const char *args, struct err *err)
 
 	if (*args == '$')
 		return set_variable(d, args, err);
+	if (!target_is_live(d->target))
+		return err_set(err, ERR_USAGE, "set wants a model: this is a recording");
 	if (debugger_begin(d, err))
 		return err->code;
 	if (!eq)

@@ -212,7 +212,7 @@ int cmd_apropos(struct debugger *d, const char *args, struct err *err)
 		n++;
 	}
 	if (n == 0)
-		say(d, "No command is about \"%s\".\n", args);
+		say(d, "No command is about \"%.60s\".\n", args);
 	return 0;
 }
 
@@ -255,6 +255,7 @@ int cmd_source(struct debugger *d, const char *args, struct err *err)
 int cmd_echo(struct debugger *d, const char *args, struct err *err)
 {
 	static const char from[] = "nt\\\"", to[] = "\n\t\\\"";
+	struct text t = { 0 };
 
 	(void)err;
 	for (; *args; args++) {
@@ -265,8 +266,10 @@ int cmd_echo(struct debugger *d, const char *args, struct err *err)
 			break;
 		if (escape)
 			args++;
-		say(d, "%c", escape ? to[escape - from] : *args);
+		text_addc(&t, escape ? to[escape - from] : *args);
 	}
+	say(d, "%s", t.data ? t.data : "");
+	text_release(&t);
 	return 0;
 }
 

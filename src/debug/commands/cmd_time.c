@@ -217,6 +217,21 @@ static int find_in_pass(const struct debugger *d, const struct location *l, stru
 	return err_set(err, ERR_USAGE, "%s is nowhere in pass %d", l->text.data, pass);
 }
 
+/* The sampler of this pass, or of the first one behind it that picks a token. */
+static int find_sampler(const struct debugger *d, struct moment *to, struct err *err)
+{
+	struct pass_info info;
+	int pass = d->target->now.pass > 0 ? d->target->now.pass : 0;
+
+	for (; d->target->class->pass(d->target, pass, &info); pass++)
+		if (info.picks) {
+			*to = (struct moment){ pass, d->program->n_ops, 0, 0 };
+			return 0;
+		}
+	return err_set(err, ERR_USAGE,
+		       "no token was picked from here on yet: `advance sampler` runs there");
+}
+
 static int find_place(struct debugger *d, const char *text, struct moment *to, struct err *err)
 {
 	const struct moment *mark = trail_find(d->trail, text);
@@ -243,6 +258,8 @@ static int find_place(struct debugger *d, const char *text, struct moment *to, s
 				    (long long)l.token, (long long)l.token);
 	} else if (l.kind == LOCATION_TOKENIZER) {
 		*to = (struct moment){ -1, 0, 0, 0 };
+	} else if (l.kind == LOCATION_SAMPLER) {
+		r = find_sampler(d, to, err);
 	} else {
 		r = find_in_pass(d, &l, to, err);
 	}

@@ -7,6 +7,8 @@
  */
 #include "writing.h"
 
+#include <assert.h>
+
 struct live {
 	struct target target;
 	struct debugger_options opt;
@@ -33,6 +35,7 @@ static struct session *session_of(const struct target *t)
 
 struct recorder *live_recorder(struct target *t)
 {
+	assert(target_is_live(t));
 	return &live_of(t)->recorder;
 }
 

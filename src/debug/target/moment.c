@@ -118,10 +118,13 @@ struct moment moment_stepi(const struct program *p, const struct moment *m)
 {
 	struct moment to;
 
-	if (!is_in_pass(p, m))
-		return next_of_stage(m);
-	to = at_op(p, m, m->op + 1);
-	to.depth = op_depth_max(p, to.op);
+	if (is_in_pass(p, m)) {
+		to = at_op(p, m, m->op + 1);
+		to.depth = op_depth_max(p, to.op);
+	} else {
+		to = next_of_stage(m);
+		to.depth = INT_MAX; /* whatever op is behind the stage, one stands inside */
+	}
 	return to;
 }
 
