@@ -207,10 +207,11 @@ asan:
 	$(Q)ASAN_OPTIONS=abort_on_error=1:detect_leaks=1 TEST_SECONDS=900 WALKS=1000 \
 		$(MAKE) MODE=$@ unit cli-tests
 
-## walks: a thousand random walks through time on each model, see tests/support/walk.h
+## walks: a thousand random walks through time on each model, see tests/support/walk.h; and by the debugger's commands
 .PHONY: walks
-walks: all $(BUILD)/tests/unit/test_walk
+walks: all $(BUILD)/tests/unit/test_walk $(BUILD)/tests/unit/test_debug_walk
 	$(RUN_LONG) env WALKS=1000 $(BUILD)/tests/unit/test_walk
+	$(RUN_LONG) env DEBUG_WALKS=1000 $(BUILD)/tests/unit/test_debug_walk
 
 ## tsan: the thread tests under ThreadSanitizer (plain programs: Criterion aborts under it)
 .PHONY: tsan

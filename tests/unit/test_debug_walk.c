@@ -150,6 +150,10 @@ static void make_line(const struct debugger *d, uint64_t *state, struct text *ou
 {
 	const char *s = lines[walk_random(state) % N_LINES];
 
+	/* A branch is a run of its own in a recording, which a straight way has not. */
+	if (live_is_recording(d->target) && (!strncmp(s, "fork", 4) || !strncmp(s, "switch", 6)))
+		s = "tokens";
+
 	text_clear(out);
 	for (; *s; s++) {
 		uint32_t x = walk_random(state);

@@ -188,6 +188,17 @@ static struct moment moment_of_failure(const struct live *l)
 	return (struct moment){ at.pass, at.op, 0, op_depth_max(p, at.op) };
 }
 
+/* Behind its last op a pass is over, however one came there. */
+static int end_pass(struct live *l, struct err *err)
+{
+	struct session *s = &l->recorder.generation.session;
+	struct session_time end = { l->at.pass, l->target.program->n_ops };
+
+	if (l->at.pass < 0 || l->at.op < end.op || s->executor.state != EX_IN_PASS)
+		return 0;
+	return session_goto(s, end, err);
+}
+
 static int live_run(struct target *t, const struct stopper *s, struct err *err)
 {
 	struct live *l = live_of(t);
@@ -204,7 +215,9 @@ static int live_run(struct target *t, const struct stopper *s, struct err *err)
 	t->has_ended = r == SESSION_DONE;
 	if (r == SESSION_PAUSED)
 		t->now = l->at;
-	else if (r == SESSION_DONE)
+	if (r == SESSION_PAUSED && end_pass(l, err))
+		r = err->code;
+	if (r == SESSION_DONE)
 		t->now = moment_of_end(l);
 	if (r < 0)
 		t->now = moment_of_failure(l);
