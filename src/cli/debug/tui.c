@@ -254,7 +254,8 @@ static void press(struct tui *t, int key, bool waited)
 		if (key == KEY_OF_INTERRUPT)
 			debugger_end_lines(t->f->debugger, &ignored);
 		tui_type(t, key);
-	} else if (begins_line(key) && ((waited && screen_pasted(key)) || !act(t, key))) {
+	} else if (begins_line(key) &&
+		   ((waited && screen_pasted("snfcSNFCbhvgG+-.?q")) || !act(t, key))) {
 		begin_typing(t, false);
 		tui_type(t, key);
 	} else if (!begins_line(key)) {

@@ -62,10 +62,10 @@ int screen_key(int milliseconds, bool *waited);
 /* Whether there is more to be read, so that drawing can wait. */
 bool screen_has_input(void);
 /*
- * Whether another character comes at once behind one: then they were pasted or sent, not typed. The
- * same one again is a key that is held down.
+ * Whether other characters than `keys` come at once behind one: then it is a line that was pasted
+ * or sent, and not keys that were pressed while something was running.
  */
-bool screen_pasted(int key);
+bool screen_pasted(const char *keys);
 
 /* ---- lines that were said: tui_scrollback.c ------------------------------------------------- */
 

@@ -26,6 +26,7 @@
 #include <unistd.h>
 #include <wchar.h>
 
+#define PEEKED   16
 #define PASTE_MS 1 /* between characters that nobody typed */
 
 static struct {
@@ -188,6 +189,7 @@ static void prepare_bytes(void)
 int screen_check(struct err *err)
 {
 	const char *term = getenv("TERM");
+	bool moves;
 	int found = 0;
 
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
@@ -198,7 +200,9 @@ int screen_check(struct err *err)
 		return err_set(err, ERR_TOOL,
 			       "the full-screen view does not know the terminal '%.60s' (TERM)",
 			       term ? term : "");
-	if (!cursor_address || !clear_screen)
+	moves = cursor_address && clear_screen;
+	del_curterm(cur_term);
+	if (!moves)
 		return err_set(err, ERR_TOOL,
 			       "the full-screen view needs a terminal that can move its cursor, "
 			       "which '%.60s' (TERM) cannot",
@@ -530,16 +534,19 @@ int screen_key(int milliseconds, bool *waited)
 	return with_alt(key);
 }
 
-bool screen_pasted(int key)
+bool screen_pasted(const char *keys)
 {
-	bool is_gone;
-	wint_t next;
-	int r = await(PASTE_MS, &is_gone) ? get_wch(&next) : ERR;
+	wint_t next[PEEKED] = { 0 };
+	bool is_gone, is_line = false;
+	int n = 0, r = await(PASTE_MS, &is_gone) ? get_wch(&next[0]) : ERR;
 
+	while (r == OK && ++n < PEEKED)
+		r = get_wch(&next[n]);
 	if (r == KEY_CODE_YES)
-		ungetch((int)next);
-	if (r != OK)
-		return false;
-	unget_wch((wchar_t)next);
-	return (int)next != key;
+		ungetch((int)next[n]);
+	while (n-- > 0) {
+		is_line = is_line || next[n] > 0x7f || !strchr(keys, (int)next[n]);
+		unget_wch((wchar_t)next[n]);
+	}
+	return is_line;
 }
