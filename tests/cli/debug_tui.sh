@@ -11,8 +11,9 @@ refuses 'with --batch' 2 '--batch|--tui' "$T" debug --tui --batch x
 python3 - "$T" "$root/build/test-models/window" "$root/lessons/model" "$work" <<'PY' || failures=1
 import os, re, signal, subprocess, sys
 
-from screen import Screen
+from screen import SECONDS, Screen
 from terminal import BRIEF, on_terminal
+from until import until
 
 torchless, window, teaching, work = sys.argv[1:]
 os.chdir(work)
@@ -145,15 +146,21 @@ with opened() as s:
     ends(s, 5, "quit")
 
 # ---- colours ------------------------------------------------------------------------------------
-def painted(**more):
+def painted(holds=lambda shown: True, **more):
     with opened("-ex", "break layers.1.self_attn", "-ex", "run", **more) as s:
         s.see("Breakpoint 1")
         s.see("─▶" if "LC_ALL" not in dict(more.get("env", ())) else "-->")
         s.see("by layer 0")
+        # What is finer than curses' colours comes after the rest.
+        try:
+            until("the colours", lambda: holds(s.painted()), seconds=SECONDS)
+        except AssertionError:
+            pass
         return s.painted()
 
-shown = painted(env={"COLORTERM": "truecolor"}.items(), columns=200, rows=50)
-check("24-bit", shown.count("\x1b[38;2;") + shown.count(";48;2;") + shown.count("48;2;") > 100, shown[:500])
+fine = lambda shown: shown.count("38;2;") + shown.count("48;2;") > 100
+shown = painted(fine, env={"COLORTERM": "truecolor"}.items(), columns=200, rows=50)
+check("24-bit", fine(shown), shown[:500])
 shown = painted()
 check("256", "38;5;" in shown and "8;2;" not in shown, shown[:500])
 shown = painted(env={"NO_COLOR": "1"}.items())
