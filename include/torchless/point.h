@@ -16,7 +16,7 @@
 
 /*
  * Mark in wanted[p->n_values] every point that `pattern` names and return how many; ERR_USAGE with
- * the nearest names when there is none.
+ * the nearest names when there is none; err may be NULL, and finding those takes long.
  */
 int points_match(const struct program *p, const char *pattern, bool *wanted, struct err *err);
 

@@ -59,13 +59,12 @@ static value_id stream_of_name(const struct program *p, const value_id *streams,
 	long layer = strtol(name, &end, 10);
 	bool *wanted;
 	value_id found = -1;
-	struct err ignored;
 
 	*residual = *name >= '0' && *name <= '9' && !*end;
 	if (*residual)
 		return read_by_layer(p, streams, n_streams, layer);
 	wanted = mem_calloc((size_t)p->n_values, sizeof(*wanted));
-	if (points_match(p, name, wanted, &ignored) == 1)
+	if (points_match(p, name, wanted, NULL) == 1)
 		for (int i = 0; i < n_streams; i++)
 			if (wanted[streams[i]])
 				found = streams[i];

@@ -309,8 +309,9 @@ int points_match(const struct program *p, const char *pattern, bool *wanted, str
 	struct match m = { .pattern = pattern };
 
 	if (strlen(pattern) > MAX_PATTERN)
-		return err_set(err, ERR_USAGE, "'%.60s...' is longer than any name of points",
-			       pattern);
+		return err ? err_set(err, ERR_USAGE, "'%.60s...' is longer than any name of points",
+				     pattern)
+			   : ERR_USAGE;
 	m.wanted = mem_calloc((size_t)p->n_values, sizeof(*m.wanted));
 	match_pattern(p, &m);
 	for (int i = 0; i < p->n_values; i++)
@@ -318,6 +319,8 @@ int points_match(const struct program *p, const char *pattern, bool *wanted, str
 	free(m.wanted);
 	if (m.n > 0)
 		return m.n;
+	if (!err)
+		return ERR_USAGE;
 	each_name(p, OWN | FOREIGN, rank_name, &near);
 	return err_set(err, ERR_USAGE,
 		       "no point is called '%s'; the nearest are %s, %s and %s "

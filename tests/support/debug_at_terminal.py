@@ -66,6 +66,8 @@ def first_steps():
     t.type("break layers.1", "Enter"), t.shows("Breakpoint 1")
     t.type("commands", "Enter"), t.ends(">")
     t.type("echo x", "C-c"), t.ends("(tl 0.2)")  # takes the list back
+    t.type("commands", "Enter"), t.ends(">")
+    t.type("C-d"), t.shows('has no "end"'), t.ends("(tl 0.2)")  # gives the list up, not the session
     t.type("b layers.", "Tab"), t.shows("layers.{0..4}")
     t.type("3.ml", "Tab"), t.ends("b layers.3.mlp")
     t.type("C-c")

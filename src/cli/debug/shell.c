@@ -90,13 +90,18 @@ static int cancel(struct front_end *f, struct err *err)
 	return 0;
 }
 
-static int at_end(struct front_end *f, struct err *err)
+/* Ctrl-D in a list of commands gives that up, and a person stays; *is_over: nobody does. */
+static int at_end(struct front_end *f, bool *is_over, struct err *err)
 {
+	int r;
+
 	if (f->is_person)
 		fputs("\n", stderr);
-	if (!debugger_end_lines(f->debugger, err))
-		return 0;
-	return f->is_person ? 0 : err->code;
+	r = debugger_end_lines(f->debugger, err);
+	*is_over = !r || !f->is_person;
+	if (!*is_over)
+		front_report(f, err);
+	return f->is_person ? f->failed.code : r;
 }
 
 /* `tui`: the same session with panes, until one leaves them. */
@@ -116,21 +121,20 @@ static int read_lines(struct front_end *f, struct err *err)
 {
 	struct text line = { 0 };
 	char prompt[64];
+	bool is_over = false;
 	int r = 0;
 
-	while (!r && !f->quit) {
+	while (!r && !f->quit && !is_over) {
 		int got;
 
 		debugger_prompt(f->debugger, prompt, sizeof(prompt));
 		f->has_prompted = true;
 		got = line_read(f->reader, prompt, &line, err);
 		ui_resize(&f->in->out);
-		if (got == LINE_END) {
-			r = at_end(f, err);
-			break;
-		}
 		if (got < 0)
 			r = got;
+		else if (got == LINE_END)
+			r = at_end(f, &is_over, err);
 		else if (got == LINE_CANCELLED)
 			r = cancel(f, err);
 		else {

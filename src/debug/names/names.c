@@ -460,9 +460,8 @@ static int refuse_unknown(const struct program *p, const char *path, struct err 
 static int foreign(const struct program *p, const char *path)
 {
 	bool *wanted = mem_calloc((size_t)p->n_values, sizeof(*wanted));
-	struct err ignored = { 0 };
 	value_id v = 0;
-	int n = strpbrk(path, "*?[") ? 0 : points_match(p, path, wanted, &ignored);
+	int n = strpbrk(path, "*?[") ? 0 : points_match(p, path, wanted, NULL);
 
 	while (n == 1 && !wanted[v])
 		v++;

@@ -141,8 +141,7 @@ static int match_modules(struct search *s, const char *pattern, match_fn *matche
 static int match_points(struct search *s, const char *pattern)
 {
 	bool *wanted = mem_calloc((size_t)s->p->n_values, sizeof(*wanted));
-	struct err ignored = { 0 };
-	int n = points_match(s->p, pattern, wanted, &ignored);
+	int n = points_match(s->p, pattern, wanted, NULL);
 
 	for (int v = 0; n > 0 && v < s->p->n_values; v++)
 		if (wanted[v])
