@@ -104,7 +104,7 @@ static struct breakpoint *read_breakpoint(const struct debugger *d, const char *
  * "1 3-5, 7", "breakpoints" before it left out: wanted[i] of the list; all of them where there is
  * nothing.
  */
-static int read_list(const struct debugger *d, const char *s, bool *wanted, struct err *err)
+int breakpoints_read_list(const struct debugger *d, const char *s, bool *wanted, struct err *err)
 {
 	const struct breakpoints *bs = d->breakpoints;
 
@@ -375,7 +375,7 @@ typedef void each_fn(struct debugger *d, struct breakpoint *b);
 static int each(struct debugger *d, const char *args, each_fn *fn, struct err *err)
 {
 	bool *wanted = mem_calloc((size_t)d->breakpoints->n + 1, sizeof(*wanted));
-	int r = read_list(d, args, wanted, err);
+	int r = breakpoints_read_list(d, args, wanted, err);
 
 	for (int i = d->breakpoints->n - 1; r == 0 && i >= 0; i--)
 		if (wanted[i])
@@ -441,7 +441,7 @@ int cmd_disable(struct debugger *d, const char *args, struct err *err)
 }
 
 /* Those that somebody set. */
-static int n_user(const struct breakpoints *bs)
+int breakpoints_count(const struct breakpoints *bs)
 {
 	return bs->n > 0 && bs->list[0]->number == 0 ? bs->n - 1 : bs->n;
 }
@@ -453,10 +453,10 @@ int cmd_delete(struct debugger *d, const char *args, struct err *err)
 	int r, n = 0;
 
 	args = without_word(args);
-	r = read_list(d, args, wanted, err);
+	r = breakpoints_read_list(d, args, wanted, err);
 	if (r == 0 && !*args)
 		wanted[0] &= bs->n > 0 && bs->list[0]->number > 0;
-	if (r == 0 && !*args && n_user(bs) > 0 && !say_ask(d, "Delete all breakpoints?"))
+	if (r == 0 && !*args && breakpoints_count(bs) > 0 && !say_ask(d, "Delete all breakpoints?"))
 		memset(wanted, false, (size_t)bs->n);
 	for (int i = 0; r == 0 && i < bs->n; i++)
 		if (wanted[i])
@@ -607,11 +607,11 @@ int cmd_commands(struct debugger *d, const char *args, struct err *err)
 	bool *wanted;
 	int r = 0;
 
-	if (!*args && n_user(bs) == 0)
+	if (!*args && breakpoints_count(bs) == 0)
 		return err_set(err, ERR_USAGE, "no breakpoint is set that could have commands");
 	wanted = mem_calloc((size_t)bs->n, sizeof(*wanted));
 	if (*args)
-		r = read_list(d, args, wanted, err);
+		r = breakpoints_read_list(d, args, wanted, err);
 	else
 		wanted[bs->n - 1] = true;
 	if (r) {
@@ -632,91 +632,4 @@ int cmd_commands(struct debugger *d, const char *args, struct err *err)
 	}
 	take_lines(d, take, c);
 	return 0;
-}
-
-/* ---- lists ----------------------------------------------------------------------------------- */
-
-typedef bool is_listed_fn(const struct breakpoint *b);
-
-/* The one that is there by itself is shown when there is something to tell. */
-static bool is_any(const struct breakpoint *b)
-{
-	return b->number > 0 || b->n_hits > 0 || !b->enabled || b->condition || b->commands.len;
-}
-
-static int list(struct debugger *d, const char *args, is_listed_fn *is_listed, const char *none,
-		struct err *err)
-{
-	bool *wanted = mem_calloc((size_t)d->breakpoints->n + 1, sizeof(*wanted));
-	int n = 0, r = read_list(d, args, wanted, err);
-
-	for (int i = 0; r == 0 && i < d->breakpoints->n; i++) {
-		const struct breakpoint *b = d->breakpoints->list[i];
-
-		if (!wanted[i] || !is_listed(b))
-			continue;
-		if (n++ == 0)
-			breakpoint_say_heading(d);
-		breakpoint_say(d, b);
-	}
-	if (r == 0 && n == 0)
-		say(d, "%s\n", none);
-	free(wanted);
-	return r;
-}
-
-int cmd_info_breakpoints(struct debugger *d, const char *args, struct err *err)
-{
-	return list(d, args, is_any, "No breakpoints or watchpoints; a NaN stops by itself.", err);
-}
-
-int cmd_info_watch(struct debugger *d, const char *args, struct err *err)
-{
-	return list(d, args, breakpoint_is_watch, "No watchpoints.", err);
-}
-
-/* ---- keeping them ---------------------------------------------------------------------------- */
-
-/* Beside the file first, so that it is there as a whole or as it was. */
-static int write_whole(const char *path, const struct text *t, struct err *err)
-{
-	struct text beside = { 0 };
-	FILE *f = NULL;
-	bool ok;
-	int fd;
-
-	text_addf(&beside, "%s.XXXXXX", path);
-	fd = mkstemp(beside.data);
-	if (fd >= 0)
-		f = fdopen(fd, "w");
-	ok = f && fwrite(t->data, 1, t->len, f) == t->len && fflush(f) == 0 && fsync(fd) == 0;
-	ok = f && fclose(f) == 0 && ok && rename(beside.data, path) == 0;
-	if (!ok) {
-		err_set(err, ERR_IO, "%.200s: %s", path, strerror(errno));
-		if (fd >= 0)
-			unlink(beside.data);
-	}
-	text_release(&beside);
-	return ok ? 0 : err->code;
-}
-
-int cmd_save_breakpoints(struct debugger *d, const char *args, struct err *err)
-{
-	struct text t = { 0 };
-	int r;
-
-	if (!*args)
-		return err_set(err, ERR_USAGE, "save breakpoints wants the name of a file");
-	if (n_user(d->breakpoints) == 0) {
-		say(d, "Nothing to save.\n");
-		return 0;
-	}
-	for (int i = 0; i < d->breakpoints->n; i++)
-		if (d->breakpoints->list[i]->number > 0)
-			breakpoint_add_lines(d->breakpoints->list[i], &t);
-	r = write_whole(args, &t, err);
-	if (r == 0)
-		say(d, "Saved to file '%s'.\n", args);
-	text_release(&t);
-	return r;
 }

@@ -222,4 +222,12 @@ void breakpoint_say_heading(struct debugger *d);
 void breakpoint_say(struct debugger *d, const struct breakpoint *b);
 void breakpoint_add_lines(const struct breakpoint *b, struct text *out);
 
+/* ---- what their commands share: cmd_break.c -------------------------------------------------- */
+
+/* Mark the breakpoints that a list means: "1 3-5 $bpnum"; all of them where it is empty. ERR_USAGE.
+ */
+int breakpoints_read_list(const struct debugger *d, const char *s, bool *wanted, struct err *err);
+/* How many a person has set. */
+int breakpoints_count(const struct breakpoints *bs);
+
 #endif
