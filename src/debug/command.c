@@ -99,7 +99,8 @@ static void follow_ui(struct debugger *d)
 		k->ui.color = k->color == UI_COLOR_ALWAYS;
 }
 
-int debugger_line(struct debugger *d, const char *line, enum line_origin origin, struct err *err)
+/* A line and what it asked for: ERR_*, or 0, whatever is in err then. */
+static int run_whole(struct debugger *d, const char *line, enum line_origin origin, struct err *err)
 {
 	int r;
 
@@ -116,10 +117,18 @@ int debugger_line(struct debugger *d, const char *line, enum line_origin origin,
 	if (!r && target_is_live(d->target))
 		r = live_flush(d->target, err);
 	say_flush(d);
-	if (r < 0)
-		return r;
+	return r;
+}
+
+int debugger_line(struct debugger *d, const char *line, enum line_origin origin, struct err *err)
+{
 	/* What a display was told, and said, is no failure of the line. */
-	*err = (struct err){ 0 };
+	struct err failed = { 0 };
+
+	if (run_whole(d, line, origin, &failed) < 0) {
+		*err = failed;
+		return err->code;
+	}
 	return d->quit ? DEBUGGER_QUIT : DEBUGGER_READY;
 }
 
