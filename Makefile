@@ -365,7 +365,7 @@ uninstall:
 	$(Q)$(RM) $(INSTALLED:%=$(DESTDIR)$(PREFIX)/%)
 	$(Q)rmdir $(DESTDIR)$(PREFIX)/share/torchless/model $(DESTDIR)$(PREFIX)/share/torchless 2>/dev/null || true
 
-## bench: what share of the machine is used, what recording costs, how long one waits (minutes; BENCHFLAGS=--json for JSON lines)
+## bench: what share of the machine is used, what recording and the debugger cost, how long one waits (minutes; BENCHFLAGS=--json for JSON lines)
 .PHONY: bench benches
 benches: $(BENCHES)
 bench: all benches

@@ -25,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ROUNDS 5
+#define ROUNDS 2
 #define N_LONG 500 /* tokens of the long prompt */
 #define AT_ALL "break /./ if max(out) > 1e30"
 
@@ -227,7 +227,7 @@ static const struct wait waits[] = {
 
 static double longest(struct bench *b, const struct wait *w)
 {
-	int n = b->model.program.n_ops - 1;
+	int n = b->model.program.n_ops;
 	double *t = mem_calloc((size_t)n, sizeof(*t)), most = 0;
 
 	for (int round = 0; round < b->rounds; round++) {
@@ -279,10 +279,8 @@ static const char *const commands[] = {
 	"attn",
 	"kv",
 	"tokens",
-	"hits 1",
-	"diff",
 	"list",
-	"info b",
+	"info breakpoints",
 	"backtrace",
 	"stats L1.resid_post",
 	"heat L1.attn.pattern[head=0]",
@@ -299,6 +297,7 @@ static void measure_commands(struct bench *b)
 	line(d, "disable 1");
 	line(d, "start");
 	line(d, "finish");
+	line(d, "stepi");
 	for (size_t i = 0; i < N_COMMANDS; i++)
 		report(b, commands[i], line(d, commands[i]), 1000);
 	debugger_free(d);
@@ -345,28 +344,48 @@ static void *ring(void *ctx)
 	return NULL;
 }
 
-/* Milliseconds from Ctrl-C to the prompt, at so many moments of a long prompt; the longest. */
+/* Milliseconds from Ctrl-C to the prompt, of a command that takes longer; 0 of one that does not.
+ */
+static double interrupt(struct bench *b, struct debugger *d, const char *command, int after_ms)
+{
+	struct alarm a = { b, after_ms, 0 };
+	struct err ignored = { 0 };
+	pthread_t thread;
+	int64_t end;
+
+	pthread_create(&thread, NULL, ring, &a);
+	debugger_line(d, command, LINE_SCRIPT, &ignored);
+	end = clock_ns();
+	pthread_join(thread, NULL);
+	b->interrupted = 0;
+	return end > a.rang_ns ? 1e-6 * (double)(end - a.rang_ns) : 0;
+}
+
+static const char *const long_commands[] = { "lens all", "hits 1", "diff", "baseline save x" };
+#define N_LONG_COMMANDS (sizeof(long_commands) / sizeof(long_commands[0]))
+
 static void measure_interrupts(struct bench *b)
 {
+	struct debugger *d = open_debugger(b, N_LONG, 1);
 	double most = 0;
+	char last[32], what[64];
 
-	for (int after = 20; after < 500; after += 60) {
-		struct debugger *d = open_debugger(b, N_LONG, 1);
-		struct alarm a = { b, after, 0 };
-		struct err err = { 0 };
-		pthread_t thread;
-		int64_t end;
-
-		pthread_create(&thread, NULL, ring, &a);
-		debugger_line(d, "run", LINE_SCRIPT, &err);
-		end = clock_ns();
-		pthread_join(thread, NULL);
-		b->interrupted = 0;
-		if (end > a.rang_ns)
-			most = fmax(most, 1e-6 * (double)(end - a.rang_ns));
-		debugger_free(d);
-	}
+	snprintf(last, sizeof(last), "goto 0.%d", b->model.program.n_ops);
+	for (int after = 20; after < 500; after += 60)
+		most = fmax(most, interrupt(b, d, "run", after));
 	report(b, "Ctrl-C in a prompt of 500, the longest (wall)", most, 50);
+	line(d, "break op 3");
+	line(d, "disable 1");
+	for (size_t i = 0; i < N_LONG_COMMANDS; i++) {
+		most = 0;
+		for (int after = 15; after < 1000; after *= 4) {
+			line(d, last); /* Ctrl-C may have come on the way back to it */
+			most = fmax(most, interrupt(b, d, long_commands[i], after));
+		}
+		snprintf(what, sizeof(what), "Ctrl-C in %s (wall)", long_commands[i]);
+		report(b, what, most, 0);
+	}
+	debugger_free(d);
 }
 
 /* ---------------------------------------------------------------------------------------------- */

@@ -7,6 +7,8 @@
  */
 #include "change.h"
 
+#include "../look/look.h"
+
 static struct session *session_of(struct debugger *d)
 {
 	return &live_recorder(d->target)->generation.session;
@@ -35,7 +37,9 @@ int baseline_take(struct debugger *d, const char *name, struct baseline *b, stru
 
 		if (!is_compared(d, v))
 			continue;
-		a = d->target->source.read(d->target->source.ctx, p->values[v].name, err);
+		a = look_interrupted(d, err)
+			    ? NULL
+			    : d->target->source.read(d->target->source.ctx, p->values[v].name, err);
 		if (!a) {
 			baseline_release(b, p->n_values);
 			return err->code;
@@ -71,6 +75,10 @@ int baseline_without_edits(struct debugger *d, struct baseline *b, struct err *e
 	int r;
 
 	branch_take(d, "now", &now);
+	if (now.n_edits == 0 && now.n_forced == 0) { /* what is there is what there would be */
+		branch_release(&now);
+		return baseline_take(d, "without edits", b, err);
+	}
 	r = branch_apply(d, &none, &was, err);
 	if (r == 0)
 		r = baseline_take(d, "without edits", b, err);
