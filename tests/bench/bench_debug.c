@@ -113,11 +113,11 @@ static void report(const struct bench *b, const char *what, double x, double lim
 	char most[32] = "";
 
 	if (limit > 0)
-		snprintf(most, sizeof(most), "%.4g%s", limit, x <= limit ? "" : "  missed");
+		snprintf(most, sizeof(most), "%10.4g%s", limit, x <= limit ? "" : "  missed");
 	if (b->json)
 		printf("{\"case\":\"%s\",\"measured\":%.4f,\"limit\":%.4g}\n", what, x, limit);
 	else
-		printf("%-52s%10.2f%10s\n", what, x, most);
+		printf("%-52s%10.2f%s\n", what, x, most);
 	fflush(stdout);
 }
 
