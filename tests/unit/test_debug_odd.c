@@ -95,8 +95,7 @@ Test(debug_odd, back_by_ops_stands_where_forward_by_ops_stood)
 		end = strchr(line, '\n');
 		while (begin > forward.data && begin[-1] != '\n')
 			begin--;
-		cr_assert(end - line == at - begin &&
-				  !strncmp(line, begin, (size_t)(end - line)),
+		cr_assert(end - line == at - begin && !strncmp(line, begin, (size_t)(end - line)),
 			  "%.*s and %.*s", (int)(end - line), line, (int)(at - begin), begin);
 		at = begin - 1;
 	}

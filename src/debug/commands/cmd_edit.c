@@ -436,7 +436,7 @@ int cmd_force(struct debugger *d, const char *args, struct err *err)
 	const struct moment was = d->target->now;
 	struct text token = { 0 };
 	int64_t pos;
-	int32_t id;
+	int32_t id = -1;
 
 	if (parse_where(d, args, &pos, &id, "force wants a token: force ' the', force 12 ' the'",
 			err) ||
