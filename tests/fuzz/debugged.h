@@ -135,7 +135,9 @@ static inline void debugged_check_said(const struct debugged *g)
 	for (size_t i = 0, n; i < g->said.len; i += n) {
 		const char *s = g->said.data + i;
 
-		n = *s == '\n' || *s == '\t' ? 1 : *s == '\x1b' ? debugged_color(s, g->said.len - i) : 0;
+		n = *s == '\n' || *s == '\t' ? 1
+		    : *s == '\x1b'           ? debugged_color(s, g->said.len - i)
+					     : 0;
 		if (n > 0) {
 			require_shown(g->said.data + from, i - from);
 			from = i + n;
