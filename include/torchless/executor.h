@@ -239,8 +239,8 @@ int64_t executor_pos0(const struct executor *ex, value_id v);
 bool executor_edit_part(const struct executor *ex, const struct edit *e, struct edit_part *part);
 
 /*
- * What the KV cache holds of a value of storage CACHE, those of earlier passes included: valid until
- * the next pass begins.
+ * What the KV cache holds of a value of storage CACHE, those of earlier passes included: valid
+ * until the next pass begins.
  */
 struct kv_view executor_cache(const struct executor *ex, value_id v);
 

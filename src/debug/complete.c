@@ -3,8 +3,8 @@
  *
  * Paths are completed a component at a time.  Layers are shown as a range, which is never put in.
  */
-#include "stops/break_impl.h"
 #include "debug_impl.h"
+#include "stops/break_impl.h"
 
 #include "torchless/array.h"
 #include "torchless/expression.h"

@@ -30,5 +30,4 @@ int session_begin_pass(struct session *s, struct err *err);
 /* The pass that has begun is done: the phase that follows. */
 void session_end_pass(struct session *s);
 
-
 #endif
