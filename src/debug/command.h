@@ -21,6 +21,7 @@ enum {
 	NEEDS_PROGRAM = 1, /* begins it where it has not begun */
 	NO_REPEAT = 2,     /* an empty line does not repeat it */
 	LIVE_ONLY = 4,     /* wants a model, not a recording */
+	ALONE = 8,         /* what stands behind it must be a subcommand */
 };
 
 /* What may stand behind a command. */
@@ -68,5 +69,8 @@ const char *command_stem(const char *word, size_t *len);
 
 /* A count of at least 1 as the whole of args, 1 where there is none; ERR_USAGE. */
 int parse_count(const char *args, int64_t *n, struct err *err);
+
+/* Say what help has to say of "functions", "expressions", "locations"; false for other words. */
+bool say_topic(struct debugger *d, const char *name);
 
 #endif

@@ -26,6 +26,7 @@
  *	travel.c       time: forward and back until something stops it
  *	change/        edits, what was before them, and where one stands after: change.h
  *	table.c        the table of commands, commands.def, and which of them a word is
+ *	gdb_words.def  what gdb calls otherwise, for table.c
  *	complete.c     what may stand at the cursor
  *	commands/      what the commands do, a subject a file
  *	view/          what stands where, for a screen: view.h
@@ -128,6 +129,8 @@ int say_width(const struct debugger *d);
  * are there already.
  */
 void say_wrapped(struct debugger *d, const char *text, int indent, int at);
+/* A name, and in a column beside it, or in the lines below, what it is. */
+void say_entry(struct debugger *d, const char *name, const char *doc);
 /* Hand what was said to the front end now. */
 void say_flush(struct debugger *d);
 /* Ask the person; yes where nobody can be asked. */
@@ -173,6 +176,9 @@ void place_say(struct debugger *d);
 void place_add_shape(const struct debugger *d, value_id v, struct text *out);
 /* Append a token as people read it: ' Paris', escaped. */
 void place_add_token(const struct debugger *d, int32_t id, struct text *out);
+/* Append a value by all its elements, or by what is known of them; false and err where nothing is.
+ */
+bool place_add_value(struct debugger *d, value_id v, struct text *out, struct err *err);
 /* Append "mean 0.12 std 1.3 absmax 5.2, 3 NaN": of a value whose elements are not there. */
 void place_add_stats(const struct stats *s, struct text *out);
 /* "model.layers.3.self_attn → f32[6, 576] mean …": what a module that was left has made. */

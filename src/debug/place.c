@@ -285,8 +285,7 @@ void place_add_stats(const struct stats *s, struct text *out)
 	add_count(out, s->n_ninf, "-inf");
 }
 
-/* A value by all its elements, or by what is known of them. */
-static bool add_value(struct debugger *d, value_id v, struct text *out, struct err *err)
+bool place_add_value(struct debugger *d, value_id v, struct text *out, struct err *err)
 {
 	struct array *a =
 		d->target->source.read(d->target->source.ctx, d->program->values[v].name, err);
@@ -315,7 +314,7 @@ int place_say_output(struct debugger *d, int module, struct err *err)
 	struct text t = { 0 };
 
 	text_addf(&t, "%s %s ", module_path(d->program, module), arrow(d));
-	if (add_value(d, module_output(d->program, module), &t, &why))
+	if (place_add_value(d, module_output(d->program, module), &t, &why))
 		say(d, "%s\n", t.data);
 	else if (why.code != ERR_USAGE)
 		*err = why;

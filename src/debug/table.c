@@ -137,6 +137,35 @@ static const char *nearest(const struct debug_command *of, int word, const char 
 	return best.best;
 }
 
+/* What users of gdb type: "info", the word without its dot; the dot is behind what must be typed.
+ */
+static const struct {
+	const char *command, *sentence;
+} gdb_words[] = {
+#define GDB_WORD(command, sentence) { command, sentence },
+#include "gdb_words.def"
+#undef GDB_WORD
+};
+
+static const char *gdb_sentence(const struct debug_command *of, const char *s, size_t len)
+{
+	for (size_t i = 0; i < sizeof(gdb_words) / sizeof(gdb_words[0]); i++) {
+		const char *command = gdb_words[i].command, *word = command;
+		bool is_info = !strncmp(command, "info ", 5);
+		size_t least, rest;
+
+		if (is_info != (of != NULL) || (of && strncmp(of->name, "info", 4) != 0))
+			continue;
+		word += is_info ? 5 : 0;
+		least = strcspn(word, ".");
+		rest = strlen(word + least + 1);
+		if (len >= least && len <= least + rest && !strncmp(word, s, least) &&
+		    !strncmp(word + least + 1, s + least, len - least))
+			return gdb_words[i].sentence;
+	}
+	return NULL;
+}
+
 static int refuse(const struct debug_command *of, int word, const char *s, size_t len,
 		  const struct meaning *m, struct err *err)
 {
@@ -149,6 +178,12 @@ static int refuse(const struct debug_command *of, int word, const char *s, size_
 	if (m->n > 1)
 		return err_set(err, ERR_USAGE, "Ambiguous command \"%.*s\": %s", (int)len, s,
 			       m->names.data);
+	if (*s == '!' && !of)
+		return err_set(
+			err, ERR_USAGE,
+			"the debugger runs no other programs: use another terminal, or Ctrl-Z");
+	if (gdb_sentence(of, s, len))
+		return err_set(err, ERR_USAGE, "%s", gdb_sentence(of, s, len));
 	if (len == 0 && !of)
 		return err_set(err, ERR_USAGE, "Undefined command: \"%.*s\".  Try \"help\"",
 			       first_length(s), s);
@@ -185,6 +220,8 @@ const struct debug_command *command_lookup(const char **line, struct err *err)
 		if (len > 0)
 			find_word(stem, word, s, len, &m);
 		if (m.n != 1) {
+			if (whole && (whole->flags & ALONE) && len > 0)
+				whole = NULL;
 			if (!whole && len == 0 && stem)
 				err_set(err, ERR_USAGE,
 					"\"%.60s\" is one of several: try \"help %.*s\"", *line,

@@ -135,7 +135,7 @@ Test(debug_print, elements_lie_one_after_the_other)
 Test(debug_print, displays_are_shown_where_one_stops)
 {
 	says("display op", "1: op = 0\n");
-	has("display layers.0.self_attn.pattern", "was not computed yet");
+	has("display layers.0.self_attn.pattern", "was not computed\n    yet");
 	has("stepi", "1: op = 1\n");
 	has("advance layers.0.mlp", "2: layers.0.self_attn.pattern = f32[6,5,5]");
 	has("info display", "1: op\n");

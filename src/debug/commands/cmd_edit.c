@@ -174,8 +174,9 @@ int cmd_set(struct debugger *d, const char *args, struct err *err)
 	if (debugger_begin(d, err))
 		return err->code;
 	if (!eq)
-		return err_set(err, ERR_USAGE,
-			       "set wants an assignment: set layers[0].mlp.act_fn[0:8] = 0");
+		return err_set(
+			err, ERR_USAGE,
+			"set wants an assignment, as in set layers[0].mlp.act_fn[0:8] = 0, or a setting: `show` lists them");
 	if (part_parse(d, args, (size_t)(eq - args), &part, err))
 		return err->code;
 	text_addf(&how, "set %s", args);

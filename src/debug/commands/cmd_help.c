@@ -28,21 +28,6 @@ static const struct {
 };
 #define N_CLASSES ((int)(sizeof(class_table) / sizeof(class_table[0])))
 
-/* ---- text in columns ----------------------------------------------------------------------- */
-
-static void say_entry(struct debugger *d, const char *name, const char *doc)
-{
-	const int indent = 22;
-	int at = utf8_width(name, strlen(name));
-
-	say_styled(d, UI_BOLD, "%s", name);
-	if (at > indent - 2) {
-		say(d, "\n");
-		at = 0;
-	}
-	say_wrapped(d, doc, indent, at);
-}
-
 /* ---- help ---------------------------------------------------------------------------------- */
 
 /* The first sentence of a command's doc. */
@@ -82,6 +67,9 @@ static void help_overview(struct debugger *d)
 	say_entry(d, "help CLASS", "lists the commands of one");
 	say_entry(d, "help COMMAND", "explains a command");
 	say_entry(d, "help all", "lists every command");
+	say_entry(
+		d, "help functions",
+		"lists what expressions can call; `help expressions` and `help locations` explain what stands behind commands");
 	say_entry(d, "apropos WORD", "searches what is said of them");
 }
 
@@ -167,8 +155,12 @@ int cmd_help_on(struct debugger *d, const char *args, struct err *err)
 		help_class(d, find_class(args));
 		return 0;
 	}
+	if (say_topic(d, args))
+		return 0;
 	c = command_lookup(&rest, err);
-	stem = c ? NULL : command_stem(args, &len);
+	stem = c && (c->flags & ALONE) ? command_stem(c->name, &len)
+	       : c                     ? NULL
+				       : command_stem(args, &len);
 	if (stem) {
 		say(d, "%.*s is followed by one of:\n", (int)len, stem);
 		help_subcommands(d, stem, len);

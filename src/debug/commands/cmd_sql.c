@@ -299,6 +299,10 @@ int cmd_runs(struct debugger *d, const char *args, struct err *err)
 
 	if (!rec)
 		return err->code;
+	if (!*args && !questions_are_recorded(d)) {
+		say(d, "Nothing is recorded: `record on` begins.\n");
+		return 0;
+	}
 	if (!*args)
 		return say_query(d, rec, runs_sql, NULL, 0, false, err);
 	if (target_is_live(d->target))

@@ -91,6 +91,9 @@ static int say_frames(struct debugger *d, const char *args, struct err *err)
 	char *end;
 	long asked;
 
+	/* gdb's `full` shows what a frame holds, too: `info locals` does here. */
+	if (!strncmp(args, "full", 4) && (!args[4] || args[4] == ' '))
+		args += 4 + strspn(args + 4, " ");
 	errno = 0;
 	asked = *args ? strtol(args, &end, 10) : 0;
 	if (*args && (errno || end == args || *end || asked == 0))

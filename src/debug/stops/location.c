@@ -197,12 +197,14 @@ static int read_line(struct debugger *d, const char *text, struct location *l, s
 {
 	const struct program *p = d->program;
 	const char *colon = strrchr(text, ':'), *path = p->ops[0].file;
-	int64_t asked = colon ? whole_number(colon + 1) : -1;
-	size_t len = colon ? (size_t)(colon - text) : 0;
+	int64_t asked = whole_number(colon ? colon + 1 : text);
+	size_t len = colon ? (size_t)(colon - text) : strlen(path);
 	int line, last;
 
 	if (asked < 0)
 		return 0;
+	/* A number alone is a line of the file that there is. */
+	text = colon ? text : path;
 	line = line_with_op(p, text, len, asked, &last, &path);
 	if (!last)
 		return err_set(err, ERR_USAGE, "no op comes from '%.*s': the modeling file is %s",
@@ -291,6 +293,7 @@ int location_parse(struct debugger *d, const char *text, struct location *l, str
 	int r = 0;
 
 	*l = (struct location){ .token = -1 };
+	text += *text == '*' && isdigit((unsigned char)text[1]); /* gdb's *ADDRESS */
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]) && r == 0; i++)
 		r = ways[i](d, text, l, err);
 	if (r < 0) {

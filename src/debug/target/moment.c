@@ -130,7 +130,10 @@ struct moment moment_stepi(const struct program *p, const struct moment *m)
 
 struct moment moment_finish(const struct program *p, const struct moment *m, int module)
 {
-	return is_in_pass(p, m) ? at_op(p, m, p->modules[module].op_end) : next_of_stage(m);
+	/* A stage is left for the pass behind it. */
+	if (!is_in_pass(p, m))
+		return (struct moment){ m->pass + 1, 0, 0, op_depth_min(p, 0) };
+	return at_op(p, m, p->modules[module].op_end);
 }
 
 /* ---- back ---------------------------------------------------------------------------------- */
