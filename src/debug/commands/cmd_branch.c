@@ -422,8 +422,9 @@ int cmd_save_edits(struct debugger *d, const char *args, struct err *err)
 	text_release(&recipe);
 	if (r == 0)
 		say(d,
-		    "%d edits and %d forced tokens are in %s; `torchless trace --edits` runs them anywhere.\n",
-		    s->executor.n_edits, s->n_forced, args);
+		    "%d edit%s and %d forced token%s are in %s; `torchless trace --edits` runs them anywhere.\n",
+		    s->executor.n_edits, s->executor.n_edits == 1 ? "" : "s", s->n_forced,
+		    s->n_forced == 1 ? "" : "s", args);
 	return r;
 }
 

@@ -28,8 +28,10 @@ struct comparison {
 	double tolerance;
 	struct ref_value *ref; /* [n_values] */
 	int64_t pos0, T;       /* of the reference's pass; T 0: there is none */
-	const int32_t *ids;
-	int64_t differs_at; /* a position whose token is another; -1: none */
+	const int32_t *ids;    /* here */
+	int64_t n_ids;
+	int64_t differs_at; /* the first position whose token is another; -1: none */
+	int32_t other;      /* the reference's token there */
 	struct diff_row {
 		value_id v;
 		bool by_elements, is_whole, is_other;
@@ -63,10 +65,14 @@ static int take_token(void *ctx, const struct rows *rows, const struct cell *cel
 	int64_t pos = cells[0].type == CELL_INT ? cells[0].i : -1;
 
 	(void)rows;
-	if (pos < c->pos0 || pos >= c->pos0 + c->T || c->differs_at >= 0)
+	if (pos < 0 || pos >= c->n_ids || c->differs_at >= 0)
 		return 0;
-	if (cells[1].type != CELL_INT || cells[1].i != c->ids[pos])
+	if (cells[1].type != CELL_INT || cells[1].i != c->ids[pos]) {
 		c->differs_at = pos;
+		c->other = cells[1].type == CELL_INT && cells[1].i >= 0 && cells[1].i <= INT32_MAX
+				   ? (int32_t)cells[1].i
+				   : -1;
+	}
 	return 0;
 }
 
@@ -128,13 +134,51 @@ static int read_reference(struct comparison *c)
 	return r;
 }
 
+/* "' box' there, ' bag' here". */
+static void add_tokens(const struct comparison *c, struct text *out)
+{
+	if (c->other >= 0)
+		place_add_token(c->d, c->other, out);
+	else
+		text_adds(out, "no token");
+	text_adds(out, " there, ");
+	place_add_token(c->d, c->ids[c->differs_at], out);
+	text_adds(out, " here");
+}
+
+/* The texts part before what this pass computes: it is said which pass picked the other token. */
+static int refuse_text(const struct comparison *c)
+{
+	const struct target *t = c->d->target;
+	struct text tokens = { 0 };
+	struct pass_info info;
+	int picked = -1;
+
+	for (int i = 0; i < t->n_passes; i++)
+		if (t->class->pass(t, i, &info) && info.pos0 + info.T == c->differs_at)
+			picked = i;
+	add_tokens(c, &tokens);
+	if (picked >= 0)
+		text_addf(&tokens, "; pass %d picked it: `goto %d.%d`", picked, picked,
+			  t->program->n_ops);
+	err_set(c->err, ERR_USAGE,
+		"the text of %s is another: the tokens differ first at position %lld, %s", c->path,
+		(long long)c->differs_at, tokens.data);
+	text_release(&tokens);
+	return c->err->code;
+}
+
 /* Numbers of other tokens, or of another part of the text, are other numbers. */
 static int check_pass(const struct comparison *c)
 {
 	struct pass_info info;
 	int pass = c->d->target->now.pass;
 
-	if (!c->d->target->class->pass(c->d->target, pass, &info) || !c->T)
+	if (!c->d->target->class->pass(c->d->target, pass, &info))
+		return err_set(c->err, ERR_USAGE, "no pass has begun: there is nothing to compare");
+	if (c->differs_at >= 0 && c->differs_at < info.pos0 + info.T)
+		return refuse_text(c);
+	if (!c->T)
 		return err_set(c->err, ERR_USAGE, "%s has no pass %d", c->path, pass);
 	if (info.pos0 != c->pos0 || info.T != c->T)
 		return err_set(c->err, ERR_USAGE,
@@ -142,11 +186,6 @@ static int check_pass(const struct comparison *c)
 			       "from %lld on",
 			       pass, c->path, (long long)c->T, (long long)c->pos0,
 			       (long long)info.T, (long long)info.pos0);
-	if (c->differs_at >= 0)
-		return err_set(c->err, ERR_USAGE,
-			       "the text of %s is another: the tokens differ first at position "
-			       "%lld",
-			       c->path, (long long)c->differs_at);
 	return 0;
 }
 
@@ -334,10 +373,23 @@ static void say_rows(struct comparison *c)
 		say(c->d, "… %d more of this pass\n", c->n_rows - c->first - BEHIND - 1);
 }
 
+/* The token behind this pass is another: it need not be the fault of a point. */
+static void say_picked(struct comparison *c)
+{
+	struct text tokens = { 0 };
+
+	if (c->differs_at != c->pos0 + c->T)
+		return;
+	add_tokens(c, &tokens);
+	say(c->d, "The token that this pass picks is another: %s.\n", tokens.data);
+	text_release(&tokens);
+}
+
 static void say_result(struct comparison *c)
 {
 	char tolerance[32];
 
+	say_picked(c);
 	ui_format_number(c->tolerance, tolerance, sizeof(tolerance));
 	if (c->first >= 0) {
 		const struct value *v = &c->d->program->values[c->rows[c->first].v];
@@ -368,7 +420,7 @@ int diff_reference(struct debugger *d, const char *path, double tolerance, struc
 
 	if (d->target->now.pass < 0)
 		return err_set(err, ERR_USAGE, "no pass has begun: there is nothing to compare");
-	d->target->class->tokens(d->target, &c.ids, &n_prompt);
+	c.n_ids = d->target->class->tokens(d->target, &c.ids, &n_prompt);
 	c.ref = mem_calloc(n, sizeof(*c.ref));
 	c.rows = mem_calloc(n, sizeof(*c.rows));
 	r = read_reference(&c);

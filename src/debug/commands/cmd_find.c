@@ -1,5 +1,7 @@
 /*
  * cmd_find.c -- where a value comes from: the op that wrote it (last), and what that read (origin).
+ *
+ * Of numbers the larger term of a sum is followed, of a NaN whichever input has one.
  */
 #include "../look/look.h"
 
@@ -103,6 +105,7 @@ struct origin {
 	struct debugger *d;
 	value_id value;
 	struct text part; /* of the value, as far as it can be followed */
+	bool is_bad;      /* not all of it is finite: what is not is followed */
 };
 
 struct term {
@@ -232,6 +235,114 @@ static void add_step(struct origin *o, const struct op *op, struct text *out)
 	text_release(&line);
 }
 
+/* ---- origin of what is not finite -------------------------------------------------------------
+ */
+
+struct badness {
+	int64_t n_nan, n_inf, numel, at; /* the first that is bad, counted in C order */
+	bool is_known;
+};
+
+/* What of the value is not finite; of the positions of its own, where it has the part's. */
+static struct badness badness_of(const struct origin *o, value_id v, const char *part)
+{
+	struct badness b = { .at = -1 };
+	struct err ignored = { 0 };
+	struct array *a = look_read(o->d, v, part, &ignored);
+
+	for (int64_t i = 0; a && i < a->numel; i++) {
+		bool bad = !isfinite(a->data[i]);
+
+		b.n_nan += isnan(a->data[i]) != 0;
+		b.n_inf += bad && !isnan(a->data[i]);
+		b.at = bad && b.at < 0 ? i : b.at;
+	}
+	b.is_known = a != NULL;
+	b.numel = a ? a->numel : 0;
+	array_release(a);
+	return b;
+}
+
+/* "[17,40]" of an element counted in C order; nothing where the shape depends on the pass. */
+static void add_index(const struct value *v, int64_t at, struct text *out)
+{
+	int64_t index[TENSOR_MAX_DIMS];
+
+	for (int i = v->t.n_dims - 1; i >= 0; i--) {
+		if (v->t.shape[i] <= 0 && i > 0)
+			return;
+		index[i] = i > 0 ? at % v->t.shape[i] : at;
+		at = i > 0 ? at / v->t.shape[i] : 0;
+	}
+	for (int i = 0; i < v->t.n_dims; i++)
+		text_addf(out, "%s%lld", i ? "," : "[", (long long)index[i]);
+	text_addc(out, ']');
+}
+
+static void add_badness(const struct origin *o, value_id v, const struct badness *b, bool followed,
+			struct text *out)
+{
+	const struct value *value = &o->d->program->values[v];
+	char name[192];
+
+	text_adds(out, "         ");
+	look_add_column(o->d, point_short_name(value, name, sizeof(name)), 24, out);
+	if (!b->is_known)
+		text_adds(out, "  not kept");
+	else if (!b->n_nan && !b->n_inf)
+		text_adds(out, "  all finite");
+	else
+		text_addf(out, "  %lld of %lld are %s, the first at ",
+			  (long long)(b->n_nan ? b->n_nan : b->n_inf), (long long)b->numel,
+			  b->n_nan ? "NaN" : "infinite");
+	if (b->n_nan || b->n_inf)
+		add_index(value, b->at, out);
+	text_addf(out, "%s\n", followed ? look_sign(o->d, "  ←", "  <-") : "");
+}
+
+/* Through views to what holds the elements. */
+static value_id behind_views(const struct program *p, value_id v)
+{
+	while (p->values[v].op >= 0 &&
+	       op_table[p->ops[p->values[v].op].code].storage == STORAGE_VIEW)
+		v = p->ops[p->values[v].op].in[0];
+	return v;
+}
+
+/* On to the input that has a NaN, or else an infinity; where none has, it began here: 1. */
+static int follow_bad(struct origin *o, const struct op *op, struct text *out)
+{
+	const struct program *p = o->d->program;
+	struct badness in[OP_MAX_INPUTS];
+	int next = -1;
+
+	for (int k = 0; k < op->n_in; k++) {
+		in[k] = badness_of(o, op->in[k], "");
+		if (in[k].n_nan ? next < 0 || !in[next].n_nan : in[k].n_inf && next < 0)
+			next = k;
+	}
+	for (int k = 0; k < op->n_in; k++)
+		add_badness(o, op->in[k], &in[k], k == next, out);
+	if (next < 0) {
+		text_addf(out, "It began in op %d: what it reads is finite.\n",
+			  p->values[o->value].op);
+		return 1;
+	}
+	o->value = behind_views(p, op->in[next]);
+	if (p->values[o->value].op < 0) {
+		text_addf(out, "It began in %s %s.\n",
+			  p->values[o->value].storage == STORAGE_WEIGHT ? "the weight"
+									: "the input",
+			  p->values[o->value].name);
+		return 1;
+	}
+	text_clear(&o->part);
+	return 0;
+}
+
+/* ---- origin, op by op -------------------------------------------------------------------------
+ */
+
 /* One op back; 1: there is nothing before it. */
 static int step_back(struct origin *o, struct text *out, struct err *err)
 {
@@ -249,6 +360,8 @@ static int step_back(struct origin *o, struct text *out, struct err *err)
 		return err_set(err, ERR_USAGE, "%s is not computed yet: op %d will write it",
 			       p->values[o->value].name, p->values[o->value].op);
 	add_step(o, op, out);
+	if (o->is_bad)
+		return follow_bad(o, op, out);
 	if (op->code == OP_ADD)
 		return say_sum(o, op, out, err);
 	if (op->code == OP_EMBEDDING || op->code == OP_ROTARY)
@@ -289,6 +402,8 @@ int cmd_origin(struct debugger *d, const char *args, struct err *err)
 	if (!ret) {
 		a = look_read(d, m.value, m.part.data, err);
 		ret = a ? 0 : err->code;
+		for (int64_t i = 0; a && !o.is_bad && i < a->numel; i++)
+			o.is_bad = isnan(a->data[i]);
 	}
 	array_release(a);
 	if (!ret && d->program->values[m.value].op < 0)

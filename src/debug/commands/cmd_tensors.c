@@ -299,8 +299,11 @@ static int show(struct listing *l, int64_t most, struct err *err)
 
 	for (size_t i = 0; i < l->n; i++)
 		bytes += l->entries[i].bytes;
-	say(l->d, "%zu value%s of this pass, %s", l->n, l->n == 1 ? "" : "s",
-	    mem_format_bytes(bytes, buf, sizeof(buf)));
+	if (l->n)
+		say(l->d, "%zu value%s of this pass, %s", l->n, l->n == 1 ? "" : "s",
+		    mem_format_bytes(bytes, buf, sizeof(buf)));
+	else
+		say(l->d, "No value of this pass is one of those");
 	if (l->n_lost)
 		say(l->d, "; the numbers of %zu more were not kept", l->n_lost);
 	say(l->d, "\n");
