@@ -319,11 +319,13 @@ smollm2:
 teach:
 	$(Q)PYTHON=$(PYTHON) scripts/teach/again build/teach
 
-## docs: write docs/cli.md, docs/recording.md and what README.md shows of the terminal again
+## docs: write docs/cli.md, docs/recording.md, the debugger's tables and what README.md shows of the terminal again
 .PHONY: docs
 docs: all
 	$(Q)./torchless help --markdown > docs/cli.md.tmp && mv docs/cli.md.tmp docs/cli.md
 	$(Q)scripts/recording-doc > docs/recording.md.tmp && mv docs/recording.md.tmp docs/recording.md
+	$(Q)scripts/debugger-doc commands > docs/debugger-commands.md.tmp && mv docs/debugger-commands.md.tmp docs/debugger-commands.md
+	$(Q)scripts/debugger-doc expressions > docs/expressions.md.tmp && mv docs/expressions.md.tmp docs/expressions.md
 	$(Q)scripts/shown README.md
 
 ## tui-capture: write docs/images/debug-tui.svg, what `torchless debug --tui` looks like (needs tmux)
@@ -331,6 +333,11 @@ docs: all
 tui-capture: all
 	@mkdir -p docs/images
 	$(Q)scripts/tui-capture docs/images/debug-tui.svg
+
+## stories: play the debugger's stories in terminals and compare with docs/debugger.md and the golden transcripts (WRITE=1 writes them)
+.PHONY: stories
+stories: all
+	$(Q)$(PYTHON) scripts/stories $(if $(WRITE),--write) $(STORY)
 
 ## man: write the manual pages into build/MODE/man
 .PHONY: man
