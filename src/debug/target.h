@@ -122,6 +122,10 @@ bool target_back_pass(const struct target *t, struct moment *m);
 /* The token of exactly these bytes, else the one that they are tokenized to alone; -1: none. */
 int32_t target_token_id(const struct target *t, const char *bytes, size_t len);
 
+/* A part of a value by its canonical name, as of now; referenced for the caller. */
+struct array *target_read(const struct target *t, const char *name, const char *selection,
+			  struct err *err);
+
 /* A session of the model; NULL on failure. */
 struct target *live_new(struct model *m, const struct debugger_options *o, struct err *err);
 /* Of a live target. */

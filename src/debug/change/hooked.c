@@ -135,15 +135,8 @@ static struct array *read_meant(void *ctx, const char *path, const char *selecti
 {
 	struct debugger *d = ctx;
 	const char *name = name_of(d->hook_asked, path, err);
-	struct text whole = { 0 };
-	struct array *a;
 
-	if (!name)
-		return NULL;
-	text_addf(&whole, "%s%s", name, selection);
-	a = d->target->source.read(d->target->source.ctx, whole.data, err);
-	text_release(&whole);
-	return a;
+	return name ? target_read(d->target, name, selection, err) : NULL;
 }
 
 /* Make the part what the expression is. */

@@ -3,6 +3,7 @@
  * tokens.
  */
 #include "../change/change.h"
+#include "../look/look.h"
 
 #include "torchless/expression.h"
 
@@ -367,35 +368,6 @@ int cmd_revert(struct debugger *d, const char *args, struct err *err)
 
 /* ---- tokens -------------------------------------------------------------------------------- */
 
-/* "' the'", " the" in quotes, or an id. */
-static int parse_token(struct debugger *d, const char *text, int32_t *id, struct err *err)
-{
-	size_t len = strlen(text);
-	struct text word = { 0 };
-	char *end;
-	long n = strtol(text, &end, 10);
-
-	if (*text && !*end) {
-		*id = (int32_t)n;
-		return n >= 0 && n <= INT_MAX
-			       ? 0
-			       : err_set(err, ERR_USAGE, "'%.60s' is no token id", text);
-	}
-	if (len > 1 && (*text == '"' || *text == '\'') && text[len - 1] == *text)
-		text_add(&word, text + 1, len - 2);
-	else
-		text_add(&word, text, len);
-	*id = d->target->class->token_id(d->target, word.data ? word.data : "", word.len);
-	text_release(&word);
-	if (*id >= 0)
-		return 0;
-	return err_set(
-		err, ERR_USAGE,
-		"no token stands for exactly %.80s: `tokens` shows ids, and a word in the middle "
-		"of a text begins with its space: force ' the'",
-		text);
-}
-
 /* "[POS] TOKEN": the token that is picked next where no position is given. */
 static int parse_where(struct debugger *d, const char *args, int64_t *pos, int32_t *id,
 		       const char *usage, struct err *err)
@@ -412,7 +384,7 @@ static int parse_where(struct debugger *d, const char *args, int64_t *pos, int32
 		*pos = n;
 		args = end + strspn(end, " \t");
 	}
-	return parse_token(d, args, id, err);
+	return look_token(d, args, id, err);
 }
 
 /* What depends on the token at `pos` is another now. */
@@ -482,7 +454,7 @@ static int ban(struct debugger *d, const char *args, bool on, struct err *err)
 
 	if (!*args)
 		return err_set(err, ERR_USAGE, "ban wants a token: ban ' the'");
-	if (parse_token(d, args, &id, err))
+	if (look_token(d, args, &id, err))
 		return err->code;
 	r = session_ban(session_of(d), id, on, err);
 	if (r < 0)

@@ -274,12 +274,12 @@ static int token_of_bytes(const struct debugger *d, const char *word, int32_t *i
 
 	if (*word == '\'' || *word == '"') {
 		add_unquoted(word, &bytes);
-		*id = d->target->class->token_id(d->target, bytes.data, bytes.len);
+		*id = target_token_id(d->target, bytes.data, bytes.len);
 	} else {
 		text_addf(&bytes, " %s", word);
-		*id = d->target->class->token_id(d->target, bytes.data, bytes.len);
+		*id = target_token_id(d->target, bytes.data, bytes.len);
 		if (*id < 0)
-			*id = d->target->class->token_id(d->target, word, strlen(word));
+			*id = target_token_id(d->target, word, strlen(word));
 	}
 	text_release(&bytes);
 	if (*id >= 0)

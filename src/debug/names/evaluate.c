@@ -47,15 +47,8 @@ static struct array *read(void *ctx, const char *path, const char *selection, st
 {
 	struct debugger *d = ctx;
 	const char *name = look_up(d, path, err);
-	struct text whole = { 0 };
-	struct array *a;
 
-	if (!name)
-		return NULL;
-	text_addf(&whole, "%s%s", name, selection);
-	a = d->target->source.read(d->target->source.ctx, whole.data, err);
-	text_release(&whole);
-	return a;
+	return name ? target_read(d->target, name, selection, err) : NULL;
 }
 
 /* What a name will mean somewhere: nothing is known of it but that something is called so. */

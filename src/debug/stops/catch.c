@@ -346,24 +346,6 @@ static void set_questions(struct debugger *d, struct breakpoint *b)
 	breakpoint_set_questions(d, b, q, n);
 }
 
-/* A tokenizer may put a space before what it reads: then " the" is what it reads "the" as. */
-static int32_t find_token(const struct debugger *d, const char *bytes, size_t len)
-{
-	const struct target_class *t = d->target->class;
-	int32_t id = t->token_id(d->target, bytes, len);
-	struct text piece = { 0 };
-
-	if (id >= 0 || len < 2 || *bytes != ' ')
-		return id;
-	id = t->token_id(d->target, bytes + 1, len - 1);
-	if (id >= 0)
-		t->piece(d->target, id, &piece);
-	if (piece.len != len || memcmp(piece.data, bytes, len) != 0)
-		id = -1;
-	text_release(&piece);
-	return id;
-}
-
 /* "the", with its escapes, as bytes; or the number of a token.  *s moves behind it. */
 static int read_token(struct debugger *d, const char **s, int32_t *id, struct err *err)
 {
@@ -385,7 +367,7 @@ static int read_token(struct debugger *d, const char **s, int32_t *id, struct er
 			at++;
 		text_addc(&bytes, at[-1] == '\\' && *at == 'n' ? '\n' : *at);
 	}
-	*id = *at ? find_token(d, bytes.data, bytes.len) : -1;
+	*id = *at ? target_token_id(d->target, bytes.data, bytes.len) : -1;
 	*s = at + (*at == '"');
 	if (!*at)
 		err_set(err, ERR_USAGE, "the text of the token has no closing quote");

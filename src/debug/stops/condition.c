@@ -187,7 +187,6 @@ static struct array *read_name(void *ctx, const char *path, const char *selectio
 	struct debugger *d = ctx;
 	value_id v = known_value(d->breakpoints->asking, path);
 	struct array *whole = target_is_live(d->target) ? borrow(d, v) : NULL, *part;
-	struct text name = { 0 };
 
 	if (whole && !*selection)
 		return whole;
@@ -196,10 +195,7 @@ static struct array *read_name(void *ctx, const char *path, const char *selectio
 		array_release(whole);
 		return part;
 	}
-	text_addf(&name, "%s%s", d->program->values[v].name, selection);
-	part = d->target->source.read(d->target->source.ctx, name.data, err);
-	text_release(&name);
-	return part;
+	return target_read(d->target, d->program->values[v].name, selection, err);
 }
 
 static int find_variable(void *ctx, const char *name, struct array_value *value, struct err *err)

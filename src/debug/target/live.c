@@ -377,33 +377,16 @@ static void live_piece(const struct target *t, int32_t id, struct text *out)
 		tokenizer_token_bytes(s->model->tokenizer, id, out);
 }
 
-/* A vocabulary may spell a text in a token that its tokenizer makes of another one only. */
-static int32_t spelled(const struct tokenizer *tok, int64_t n_vocab, const char *bytes, size_t len)
-{
-	struct text piece = { 0 };
-	int64_t id = 0;
-
-	for (; id < n_vocab; id++) {
-		text_clear(&piece);
-		tokenizer_token_bytes(tok, (int32_t)id, &piece);
-		if (piece.len == len && len > 0 && !memcmp(piece.data, bytes, len))
-			break;
-	}
-	text_release(&piece);
-	return id < n_vocab ? (int32_t)id : -1;
-}
-
 static int32_t live_token_id(const struct target *t, const char *bytes, size_t len)
 {
 	const struct model *m = session_of(t)->model;
 	struct encoding e = { 0 };
 	struct err ignored = { 0 };
-	int32_t id;
+	int32_t id = -1;
 
 	if (!m->tokenizer)
 		return -1;
-	id = spelled(m->tokenizer, m->config->n_vocab, bytes, len);
-	if (id < 0 && !tokenizer_encode(m->tokenizer, bytes, len, 0, &e, &ignored) && e.n == 1)
+	if (!tokenizer_encode(m->tokenizer, bytes, len, 0, &e, &ignored) && e.n == 1)
 		id = e.tokens[0].id;
 	encoding_release(&e);
 	return id;

@@ -36,3 +36,15 @@ int32_t target_token_id(const struct target *t, const char *bytes, size_t len)
 	text_release(&piece);
 	return found >= 0 ? found : t->class->token_id(t, bytes, len);
 }
+
+struct array *target_read(const struct target *t, const char *name, const char *selection,
+			  struct err *err)
+{
+	struct text whole = { 0 };
+	struct array *a;
+
+	text_addf(&whole, "%s%s", name, selection);
+	a = t->source.read(t->source.ctx, whole.data, err);
+	text_release(&whole);
+	return a;
+}
