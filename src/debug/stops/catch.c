@@ -346,11 +346,12 @@ static void set_questions(struct debugger *d, struct breakpoint *b)
 	breakpoint_set_questions(d, b, q, n);
 }
 
-/* "the", with its escapes, as bytes; or the number of a token.  *s moves behind it. */
+/* "the" or 'the', with its escapes, as bytes; or the number of a token.  *s moves behind it. */
 static int read_token(struct debugger *d, const char **s, int32_t *id, struct err *err)
 {
 	struct text bytes = { 0 };
 	const char *at = *s;
+	const char quote = *at;
 	char *end;
 
 	if (isdigit((unsigned char)*at)) {
@@ -358,17 +359,17 @@ static int read_token(struct debugger *d, const char **s, int32_t *id, struct er
 		*s = end;
 		return 0;
 	}
-	if (*at != '"')
+	if (quote != '"' && quote != '\'')
 		return err_set(err, ERR_USAGE,
 			       "catch token wants its text in quotes, or its number");
 	text_adds(&bytes, "");
-	for (at++; *at && *at != '"'; at++) {
+	for (at++; *at && *at != quote; at++) {
 		if (*at == '\\' && at[1])
 			at++;
 		text_addc(&bytes, at[-1] == '\\' && *at == 'n' ? '\n' : *at);
 	}
 	*id = *at ? target_token_id(d->target, bytes.data, bytes.len) : -1;
-	*s = at + (*at == '"');
+	*s = at + (*at == quote);
 	if (!*at)
 		err_set(err, ERR_USAGE, "the text of the token has no closing quote");
 	else if (*id < 0)
@@ -382,7 +383,7 @@ static const char *behind(const char *s, const char *word)
 {
 	size_t n = strlen(word);
 
-	if (strncmp(s, word, n) != 0 || (s[n] && !strchr(" \t>\"", s[n])))
+	if (strncmp(s, word, n) != 0 || (s[n] && !strchr(" \t>\"'", s[n])))
 		return NULL;
 	return s + n + strspn(s + n, " \t");
 }
