@@ -3,7 +3,8 @@
  *
  *	tui_screen.c      the terminal: cells, colours, keys, signals; the only one with curses
  *	tui_scrollback.c  lines that were said
- *	tui_draw.c        the panes, from the state of the debugger
+ *	tui_layout.c      where the panes lie, and what they show
+ *	tui_draw.c        the panes, drawn
  *	tui_search.c      rows that hold a text
  *	tui_typing.c      the command line and questions
  *	tui.c             keys and what they do; the front end
@@ -140,7 +141,11 @@ struct tui {
 	int64_t drawn_at; /* clock, while a command runs */
 };
 
-/* ---- tui_draw.c ---------------------------------------------------------------------------- */
+#define TUI_MIN_ROWS    10
+#define TUI_MIN_COLUMNS 40
+
+/* ---- tui_layout.c, tui_draw.c
+ * ---------------------------------------------------------------------------- */
 
 /* Take over the size of the terminal. */
 void tui_layout(struct tui *t);

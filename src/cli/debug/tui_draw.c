@@ -1,11 +1,5 @@
 /*
- * tui_draw.c -- the panes: where they lie, and what is in them.
- *
- *	 title: model, place, phase                  80 columns and more: the program beside a
- *tensor program      | tensor                       and what is likeliest next, below them what was
- *	              | next token                   said and the command line; fewer: one of the
- *	 output, command line                        upper three at a time
- *	 keys
+ * tui_draw.c -- the panes, drawn.
  */
 #include "tui.h"
 
@@ -14,10 +8,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-#define MIN_ROWS    10
-#define MIN_COLUMNS 40
-#define TWO_COLUMNS 66 /* columns from which two panes lie side by side */
 
 enum { RED = 1, GREEN = 2, YELLOW = 3, BLUE = 4, MAGENTA = 5, CYAN = 6, WHITE = 7 };
 #define BAR_BACK    (UI_CELL_256 + 24)
@@ -107,86 +97,6 @@ static const char *sign(const struct tui *t, const char *utf8, const char *ascii
 static int width_of(const char *s)
 {
 	return utf8_width(s, strlen(s));
-}
-
-/* ---- where the panes lie ------------------------------------------------------------------ */
-
-static void lay_side_by_side(struct tui *t, int rows)
-{
-	int left = t->columns * 2 / 5, next = rows * 2 / 5;
-
-	left = left < 30 ? 30 : left > 76 ? 76 : left;
-	next = next < 4 ? 4 : next > 12 ? 12 : next;
-	t->areas[PANE_PROGRAM] = (struct tui_area){ 1, 0, rows, left - 1 };
-	t->areas[PANE_TENSOR] =
-		(struct tui_area){ 1, left + 2, rows - next, t->columns - left - 2 };
-	t->areas[PANE_NEXT] =
-		(struct tui_area){ 1 + rows - next, left + 2, next, t->columns - left - 2 };
-}
-
-void tui_layout(struct tui *t)
-{
-	int body, output;
-
-	screen_size(&t->rows, &t->columns);
-	t->is_too_small = t->rows < MIN_ROWS || t->columns < MIN_COLUMNS;
-	memset(t->areas, 0, sizeof(t->areas));
-	if (t->is_too_small)
-		return;
-	body = t->rows - 2;
-	output = body * 3 / 10 < 4 ? 4 : body * 3 / 10;
-	if (t->columns >= TWO_COLUMNS && body - output >= 8)
-		lay_side_by_side(t, body - output);
-	else
-		t->areas[t->above] = (struct tui_area){ 1, 0, body - output, t->columns };
-	t->areas[PANE_OUTPUT] = (struct tui_area){ 1 + body - output, 0, output - 1, t->columns };
-	t->command_y = t->rows - 2;
-	t->ui->width = t->columns;
-}
-
-/* ---- what they show ----------------------------------------------------------------------- */
-
-void tui_look_tensor(struct tui *t)
-{
-	const struct tui_area *area = &t->areas[PANE_TENSOR];
-	struct ui ui = *t->ui;
-	struct err err = { 0 };
-
-	text_clear(&t->tensor);
-	text_clear(&t->seen.name);
-	text_clear(&t->seen.line);
-	text_adds(&t->tensor, "");
-	text_adds(&t->seen.name, "");
-	text_adds(&t->seen.line, "");
-	t->tensor_top = 0;
-	if (area->rows < 3)
-		return;
-	ui.width = area->columns;
-	t->look.lines = area->rows - 2;
-	t->look.ui = &ui;
-	if (debugger_view_tensor(t->view, &t->look, &t->seen, &t->tensor, &err)) {
-		text_clear(&t->tensor);
-		text_adds(&t->tensor, err.message);
-	}
-	t->look.block = t->seen.block;
-	t->look.ui = NULL;
-}
-
-void tui_look(struct tui *t)
-{
-	debugger_view_refresh(t->view);
-	debugger_view_state(t->view, &t->state);
-	if (t->state.row >= 0)
-		t->program.cursor = t->state.row;
-	if (t->state.line > 0)
-		t->source.cursor = t->state.line - 1;
-	if (!debugger_view_source(t->view))
-		t->shows_source = false;
-	text_clear(&t->from);
-	text_adds(&t->from, "");
-	t->n_candidates =
-		debugger_view_candidates(t->view, TUI_CANDIDATES, t->candidates, &t->from);
-	tui_look_tensor(t);
 }
 
 /* ---- titles ------------------------------------------------------------------------------- */
@@ -716,7 +626,7 @@ static void draw_too_small(const struct tui *t)
 
 	text_addf(&line,
 		  "This window is too small: %d columns and %d rows at least, it has %d and %d.",
-		  MIN_COLUMNS, MIN_ROWS, t->columns, t->rows);
+		  TUI_MIN_COLUMNS, TUI_MIN_ROWS, t->columns, t->rows);
 	/* Broken at any column: it is very narrow. */
 	for (int y = 0, at = 0; y < t->rows && at < (int)line.len; y++)
 		at += put(t, y, 0, t->columns, &plain, line.data + at, LOOK_PLAIN);
