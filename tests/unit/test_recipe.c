@@ -170,6 +170,7 @@ Test(recipe, says_what_is_wrong_and_where)
 	cr_expect_eq(parse(&f, "{\"kind\": \"zero\", \"point\": \"L0.mlp\"}\n\n{\"kind\": 1}\n"),
 		     ERR_FORMAT);
 	cr_expect(strstr(f.err.message, "r.jsonl:3: "), "%s", f.err.message);
+	recipe_release(&f.recipe);
 	cr_expect_eq(recipe_read(&f.recipe, &f.model.program, "/nowhere/r.jsonl", &f.err), ERR_IO);
 	close_fixture(&f);
 }
