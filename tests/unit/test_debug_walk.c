@@ -115,6 +115,7 @@ static const char *const lines[] = {
 	"add L%l.attn.pattern[head=%h] 0.125",
 	"mean L%l.mlp",
 	"hook L%l.attn.z[head=%h] = 0",
+	"hook L%l.attn.z[head=%h] = out * 0.5",
 	"hook L%l.attn.k_rot = L%l.attn.k_rot * 1.5",
 	"hook L%l.mlp = out * (pos > 0)",
 	"set model.norm.weight = 0.5",
@@ -244,7 +245,7 @@ static int give_facts(struct debugger *d, const struct debugger *from, struct er
 		if (hooked_is_disabled(&e))
 			continue;
 		/* An expression is asked of the debugger that it was typed to. */
-		if (e.kind == EDIT_COMPUTE && hooked_edit(d, strchr(e.source, '=') + 1, &e, err))
+		if (e.kind == EDIT_COMPUTE && hooked_edit(d, e.source, &e, err))
 			return err->code;
 		r = session_add_edit(to, &e, err);
 		r = r > 0 ? 0 : r;

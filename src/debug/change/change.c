@@ -182,7 +182,10 @@ int change_add(struct debugger *d, const struct edit *e, struct err *err)
 	}
 	forget_from(d, e->value, e->pass_from);
 	part_format(d, e->value, &e->sel, &what);
-	say(d, "Edit %d: %s.\n", id, e->source ? e->source : what.data);
+	if (e->kind == EDIT_COMPUTE)
+		say(d, "Edit %d: hook %s = %s.\n", id, what.data, e->source);
+	else
+		say(d, "Edit %d: %s.\n", id, e->source ? e->source : what.data);
 	text_release(&what);
 	return land(d, e->value, e->pass_from, &was, err);
 }

@@ -44,6 +44,7 @@ struct hooked {
 	bool is_disabled; /* it failed */
 	struct debugger *d;
 	value_id value;
+	struct text part; /* the selection that is edited, "" for all: what `out` is */
 	struct expression *expression;
 	struct expression_names names;
 	struct meant {
@@ -63,6 +64,7 @@ static void release_hooked(void *ctx)
 	for (size_t i = 0; i < h->n; i++)
 		free(h->meant[i].path);
 	free(h->meant);
+	text_release(&h->part);
 	free(h);
 }
 
@@ -74,7 +76,7 @@ static const struct meant *find_meant(const struct hooked *h, const char *path)
 	return NULL;
 }
 
-/* `out` is the value that is edited, as it was computed; `in[k]` what that was computed from. */
+/* `out` is the part that is edited, as it was computed; `in[k]` what that was computed from. */
 static bool names_own(const struct hooked *h, const char *path, value_id *v)
 {
 	const struct program *p = h->d->program;
@@ -123,20 +125,42 @@ static const char *name_of(const struct hooked *h, const char *path, struct err 
 	return NULL;
 }
 
+/* What is edited of the value that `out` is; of everything else, all. */
+static const char *part_of(const struct hooked *h, const char *path)
+{
+	return strcmp(path, "out") == 0 ? h->part.data : "";
+}
+
 static int find_meant_head(void *ctx, const char *path, struct array *head, struct err *err)
 {
 	struct debugger *d = ctx;
 	const char *name = name_of(d->hook_asked, path, err);
+	struct text whole = { 0 };
+	int r;
 
-	return name ? d->target->source.find(d->target->source.ctx, name, head, err) : err->code;
+	if (!name)
+		return err->code;
+	text_addf(&whole, "%s%s", name, part_of(d->hook_asked, path));
+	r = d->target->source.find(d->target->source.ctx, whole.data, head, err);
+	text_release(&whole);
+	return r;
 }
 
 static struct array *read_meant(void *ctx, const char *path, const char *selection, struct err *err)
 {
 	struct debugger *d = ctx;
 	const char *name = name_of(d->hook_asked, path, err);
+	const char *part = name ? part_of(d->hook_asked, path) : "";
+	struct array *a, *taken;
 
-	return name ? target_read(d->target, name, selection, err) : NULL;
+	if (!name || !*part)
+		return name ? target_read(d->target, name, selection, err) : NULL;
+	a = target_read(d->target, name, part, err);
+	if (!a || !*selection)
+		return a;
+	taken = array_select(a, selection, err);
+	array_release(a);
+	return taken;
 }
 
 /* Make the part what the expression is. */
@@ -214,6 +238,8 @@ int hooked_edit(struct debugger *d, const char *text, struct edit *e, struct err
 	h->refs = 1;
 	h->d = d;
 	h->value = e->value;
+	text_adds(&h->part, "");
+	selection_format(&e->sel, value_axes(&d->program->values[e->value]), &h->part);
 	h->names = *debugger_names_ahead(d);
 	h->names.find = find_first;
 	d->hook_asked = h;

@@ -320,7 +320,11 @@ int cmd_hook(struct debugger *d, const char *args, struct err *err)
 		if (hooked_edit(d, eq + 1, &e, err))
 			return err->code;
 	}
-	text_addf(&how, "hook %s", args);
+	/* A recipe keeps the source of one that is computed as its expression. */
+	if (e.kind == EDIT_COMPUTE)
+		text_adds(&how, skip_spaces(eq + 1));
+	else
+		text_addf(&how, "hook %s", args);
 	r = add_edit(d, &e, how.data, err);
 	text_release(&how);
 	return r;
@@ -508,7 +512,8 @@ int cmd_info_edits(struct debugger *d, const char *args, struct err *err)
 		ui_table_cellf(&table, "%d", e->id);
 		ui_table_cellf(&table, "%s", passes.data);
 		ui_table_cellf(&table, "%s", what.data);
-		ui_table_cellf(&table, "%s%s", e->source ? e->source : edit_kind_names[e->kind],
+		ui_table_cellf(&table, "%s%s%s", e->kind == EDIT_COMPUTE ? "hook = " : "",
+			       e->source ? e->source : edit_kind_names[e->kind],
 			       hooked_is_disabled(e) ? " (disabled: it failed)" : "");
 		text_release(&passes);
 		text_release(&what);
