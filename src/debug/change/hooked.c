@@ -5,6 +5,8 @@
 
 #include "torchless/expression.h"
 
+#include <assert.h>
+
 bool number_of_value(const struct array_value *v, double *x)
 {
 	if (v->kind == ARRAY_WHOLE)
@@ -168,10 +170,11 @@ static int assign(const struct hooked *h, const struct edit_part *part, float *x
 		  struct err *err)
 {
 	struct array_value v = { 0 };
-	int64_t sizes[TENSOR_MAX_DIMS];
+	int64_t sizes[TENSOR_MAX_DIMS] = { 0 };
 	double number;
 	int r = expression_evaluate(h->expression, &h->names, NULL, &v, err);
 
+	assert(part->n_dims <= TENSOR_MAX_DIMS);
 	for (int i = 0; i < part->n_dims; i++)
 		sizes[i] = part->stop[i] - part->start[i];
 	if (r == 0 && number_of_value(&v, &number))

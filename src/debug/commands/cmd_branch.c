@@ -5,6 +5,7 @@
 
 #include "torchless/recipe.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <limits.h>
 
@@ -67,8 +68,10 @@ static struct branch *find_branch(struct changes *c, const char *name)
 static void keep_branch(struct debugger *d, const char *name)
 {
 	struct changes *c = changes_of(d);
-	struct branch *b = find_branch(c, name);
+	struct branch *b;
 
+	assert(name); /* whoever has branches is on one */
+	b = find_branch(c, name);
 	if (b) {
 		branch_release(b);
 	} else {
