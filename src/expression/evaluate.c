@@ -37,20 +37,47 @@ static void replace(struct machine *m, int n, struct array_value v)
 	push(m, v);
 }
 
-/* A new tensor is called after the text that made it. */
-static void name_result(struct machine *m, const struct step *s, struct array_value *v)
+/* Whether a text may be shown as it is. */
+static bool is_plain(const char *s, size_t len)
 {
-	size_t len = s->end - s->start;
-	struct array *a = v->array;
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)s[i] < 0x20 || (unsigned char)s[i] >= 0x7f)
+			return false;
+	return true;
+}
 
-	if (v->kind != ARRAY_TENSOR || a->refs > 1)
-		return;
-	if (len >= sizeof(a->name)) {
-		len = utf8_complete(m->e->text + s->start, sizeof(a->name) - 4);
-		snprintf(a->name, sizeof(a->name), "%.*s...", (int)len, m->e->text + s->start);
+static void set_name(struct array *a, const char *s, size_t len)
+{
+	if (len < sizeof(a->name)) {
+		snprintf(a->name, sizeof(a->name), "%.*s", (int)len, s);
 		return;
 	}
-	snprintf(a->name, sizeof(a->name), "%.*s", (int)len, m->e->text + s->start);
+	len = utf8_complete(s, sizeof(a->name) - 4);
+	snprintf(a->name, sizeof(a->name), "%.*s...", (int)len, s);
+}
+
+/* A new tensor is called after the text that made it, which somebody may have typed anyhow. */
+static void name_result(struct machine *m, const struct step *s, struct array_value *v)
+{
+	const char *text = m->e->text + s->start;
+	size_t len = s->end - s->start;
+	struct text shown = { 0 };
+
+	if (v->kind != ARRAY_TENSOR || v->array->refs > 1)
+		return;
+	if (is_plain(text, len)) {
+		set_name(v->array, text, len);
+		return;
+	}
+	for (size_t i = 0, n; i < len; i += n) {
+		n = strcspn(text + i, "\t\r\n");
+		n = n < len - i ? n : len - i;
+		text_add_visible(&shown, text + i, n);
+		if (n == 0 && ++n)
+			text_addc(&shown, ' ');
+	}
+	set_name(v->array, shown.data, shown.len);
+	text_release(&shown);
 }
 
 /* ---- tensors by name ------------------------------------------------------------------------- */

@@ -676,6 +676,19 @@ Test(expression, uses_bounded_memory)
 	expression_free(e);
 }
 
+/* A result is called after its text, which may have come from anywhere. */
+Test(expression, names_a_result_without_what_a_terminal_obeys)
+{
+	struct expression *e = parsed("1\r-\n\tv");
+	struct array_value v;
+	struct err err = { 0 };
+
+	cr_assert(!expression_evaluate(e, &names_table, NULL, &v, &err), "%s", err.message);
+	cr_expect(!strcmp(v.array->name, "1 -  v"), "%s", v.array->name);
+	array_value_release(&v);
+	expression_free(e);
+}
+
 /* ---- the place of a mistake ------------------------------------------------------------------ */
 
 static void points(const char *text, size_t at, int indent, int width, const char *expected)
