@@ -81,6 +81,9 @@ struct target_class {
 	int (*run)(struct target *t, const struct stopper *s, struct err *err);
 	/* To a moment (its depth is not looked at), back or forward, asking nobody. */
 	int (*go)(struct target *t, const struct moment *to, struct err *err);
+	/* Whether Ctrl-C passes by, while one goes back to where one stood; NULL: it always does.
+	 */
+	void (*deafen)(struct target *t, bool is_deaf);
 	/* How many passes going there runs again. */
 	int (*cost)(const struct target *t, const struct moment *to);
 	/* The pass, false when it has not begun. */
@@ -121,6 +124,9 @@ bool target_back_pass(const struct target *t, struct moment *m);
 
 /* The token of exactly these bytes, else the one that they are tokenized to alone; -1: none. */
 int32_t target_token_id(const struct target *t, const char *bytes, size_t len);
+
+/* While what was begun is put back, Ctrl-C is not heard: else it would end halfway. */
+void target_deafen(struct target *t, bool is_deaf);
 
 /* A part of a value by its canonical name, as of now; referenced for the caller. */
 struct array *target_read(const struct target *t, const char *name, const char *selection,

@@ -82,11 +82,13 @@ int baseline_without_edits(struct debugger *d, struct baseline *b, struct err *e
 	r = branch_apply(d, &none, &was, err);
 	if (r == 0)
 		r = baseline_take(d, "without edits", b, err);
+	target_deafen(d->target, true);
 	if (branch_apply(d, &now, &was, &late) && r == 0) {
 		baseline_release(b, d->program->n_values);
 		*err = late;
 		r = late.code;
 	}
+	target_deafen(d->target, false);
 	branch_release(&now);
 	return r;
 }

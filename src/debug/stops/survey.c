@@ -68,10 +68,12 @@ int survey(struct debugger *d, struct breakpoint *b, const struct moment *from,
 	if (r >= 0)
 		r = d->target->class->run(d->target, &stopper, err);
 	free(stopper.ops);
+	target_deafen(d->target, true);
 	if (d->target->class->go(d->target, &was, &back) < 0 && r >= 0) {
 		*err = back;
-		return err->code;
+		r = back.code;
 	}
+	target_deafen(d->target, false);
 	if (r == TARGET_INTERRUPTED)
 		return err_set(err, ERR_INTERRUPTED, "interrupted");
 	return r < 0 ? r : 0;

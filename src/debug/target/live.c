@@ -12,6 +12,7 @@
 struct live {
 	struct target target;
 	struct debugger_options opt;
+	bool is_deaf; /* Ctrl-C is not heard: what was begun is to be put back */
 	struct recorder recorder;
 	struct writing writing;
 	struct hook hook;
@@ -37,6 +38,19 @@ struct recorder *live_recorder(struct target *t)
 {
 	assert(target_is_live(t));
 	return &live_of(t)->recorder;
+}
+
+static bool is_interrupted(const struct live *l)
+{
+	return !l->is_deaf && l->opt.interrupted && *l->opt.interrupted;
+}
+
+static void live_deafen(struct target *t, bool is_deaf)
+{
+	struct live *l = live_of(t);
+
+	l->is_deaf = is_deaf;
+	session_of(t)->executor.opt.interrupted = is_deaf ? NULL : l->opt.interrupted;
 }
 
 /* ---- the hook ------------------------------------------------------------------------------ */
@@ -65,7 +79,7 @@ static int ask(struct live *l, struct moment at, struct err *err)
 {
 	int r;
 
-	if (l->opt.interrupted && *l->opt.interrupted)
+	if (is_interrupted(l))
 		return pause_at(l, at, TARGET_INTERRUPTED);
 	if (l->until && moment_compare(&at, l->until) >= 0)
 		return pause_at(l, at, TARGET_STOPPED);
@@ -80,7 +94,7 @@ static bool wants(void *ctx, const struct site *at)
 	const struct live *l = ctx;
 	const struct stopper *s = l->stopper;
 
-	if (l->opt.interrupted && *l->opt.interrupted)
+	if (is_interrupted(l))
 		return true;
 	if (at->kind == SITE_OP)
 		return s &&
@@ -95,7 +109,7 @@ static int before(void *ctx, struct executor *ex, const struct site *at, struct 
 	struct moment m = moment_of_site(l, ex, at);
 
 	if (at->kind == SITE_OP && l->stopper && !l->stopper->ops[at->op_index] &&
-	    !(l->opt.interrupted && *l->opt.interrupted))
+	    !is_interrupted(l))
 		return HOOK_CONTINUE;
 	/* The end of the pass was asked when its last op had run. */
 	if (at->kind == SITE_STAGE && m.pass >= 0 && m.step == 0)
@@ -490,6 +504,7 @@ static const struct target_class live_class = {
 	.restart = live_restart,
 	.run = live_run,
 	.go = live_go,
+	.deafen = live_deafen,
 	.cost = live_cost,
 	.pass = live_pass,
 	.n_steps = live_n_steps,

@@ -48,3 +48,9 @@ struct array *target_read(const struct target *t, const char *name, const char *
 	text_release(&whole);
 	return a;
 }
+
+void target_deafen(struct target *t, bool is_deaf)
+{
+	if (t->class->deafen)
+		t->class->deafen(t, is_deaf);
+}
