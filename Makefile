@@ -11,6 +11,8 @@ Q        := $(if $(V),,@)
 PREFIX   ?= /usr/local
 PYTHON   ?= .venv/bin/python
 PKGS     := sqlite3 libcjson libpcre2-8 libedit libxxhash ncursesw
+# Compiled against, and loaded by whoever needs it: nobody else waits for what it brings along.
+LOADED   := cairo
 TESTPKGS := criterion
 
 # No -ffast-math: a debugger must be able to see a NaN.  No contraction: the reference kernels
@@ -37,9 +39,9 @@ $(error unknown MODE=$(MODE): one of release debug asan tsan coverage fuzz)
 endif
 
 # ncurses would have us ask for an older POSIX than we do.
-PKGCFLAGS  := $(filter-out -D_XOPEN_SOURCE=% -D_DEFAULT_SOURCE,$(shell pkg-config --cflags $(PKGS)))
+PKGCFLAGS  := $(filter-out -D_XOPEN_SOURCE=% -D_DEFAULT_SOURCE,$(shell pkg-config --cflags $(PKGS) $(LOADED)))
 ALL_CFLAGS := $(CPPFLAGS) $(CFLAGS) $(CFLAGS_$(MODE)) $(PKGCFLAGS)
-LIBS       := $(LDLIBS) $(shell pkg-config --libs $(PKGS)) -lm
+LIBS       := $(LDLIBS) $(shell pkg-config --libs $(PKGS)) -lm -ldl
 
 # src/kernels/<isa>.c and <isa>_*.c are compiled only where they can run, with the flags that their
 # name stands for.
@@ -60,7 +62,9 @@ HELP := $(COMMANDS:%=src/cli/help/%.txt)
 SHELLS := $(wildcard src/cli/completion/*.in)
 # Modeling code, which the debugger shows as the source of the ops.
 SHOWN := src/model/mistral.c
-OBJS := $(SRCS:%.c=$(BUILD)/%.o) $(SQL:%.sql=$(BUILD)/%_sql.o) $(HELP:%.txt=$(BUILD)/%_txt.o) \
+# The page of `torchless report`.
+PAGE := $(wildcard src/picture/report/page/*)
+OBJS := $(PAGE:%=$(BUILD)/%.o) $(SRCS:%.c=$(BUILD)/%.o) $(SQL:%.sql=$(BUILD)/%_sql.o) $(HELP:%.txt=$(BUILD)/%_txt.o) \
         $(SHELLS:%.in=$(BUILD)/%_in.o) $(SHOWN:%.c=$(BUILD)/%_source.o)
 MAIN := $(filter $(BUILD)/src/cli/%,$(OBJS))
 LIBOBJS := $(filter-out $(MAIN),$(OBJS))
@@ -109,6 +113,12 @@ $(SHOWN:%.c=$(BUILD)/%_source.c): $(BUILD)/%_source.c: %.c scripts/embed-text
 $(HELP:%.txt=$(BUILD)/%_txt.c): $(BUILD)/%_txt.c: %.txt scripts/embed-help
 	@mkdir -p $(@D)
 	$(Q)scripts/embed-help $(notdir $*) < $< > $@.tmp && mv $@.tmp $@
+# page/report.css becomes `const char page_report_css[]`.
+$(PAGE:%=$(BUILD)/%.c): $(BUILD)/%.c: % scripts/embed-text
+	@mkdir -p $(@D)
+	$(Q)scripts/embed-text page_$(subst .,_,$(notdir $*)) < $< > $@.tmp && mv $@.tmp $@
+$(PAGE:%=$(BUILD)/%.o): $(BUILD)/%.o: $(BUILD)/%.c $(BUILD)/flags
+	$(Q)$(CC) $(ALL_CFLAGS) -Wno-overlength-strings -c -o $@ $<
 $(BUILD)/%_sql.o: $(BUILD)/%_sql.c $(BUILD)/flags
 	$(Q)$(CC) $(ALL_CFLAGS) -Wno-overlength-strings -c -o $@ $<
 $(BUILD)/%_source.o: $(BUILD)/%_source.c $(BUILD)/flags

@@ -64,6 +64,25 @@ enum option_id {
 	OPT_KEEP_GOING,
 	OPT_FAIL_ON_STOP,
 	OPT_TUI,
+	OPT_LEVEL,
+	OPT_MODULE,
+	OPT_EXPAND,
+	OPT_COLLAPSE,
+	OPT_RUN,
+	OPT_PASS,
+	OPT_COLOR_BY,
+	OPT_DIFF,
+	OPT_VIEW,
+	OPT_VS,
+	OPT_HEAT,
+	OPT_HIST,
+	OPT_TOPK,
+	OPT_PRINT,
+	OPT_PNG,
+	OPT_NPY,
+	OPT_CSV_FILE,
+	OPT_PERFETTO,
+	OPT_CHROME,
 	OPT_MARKDOWN,
 	OPT_MAN,
 	OPT_JSON,
@@ -139,7 +158,8 @@ struct command {
 	const char *name;
 	const struct command_help *help;
 	const struct inner_command *shell; /* ended by one without a name; NULL: none */
-	uint64_t options;       /* bits 1 << enum option_id, besides those every command has */
+	const enum option_id
+		*options;       /* besides those that every command has; OPT_COUNT ends them */
 	int min_args, max_args; /* max_args -1: any number */
 	enum complete complete;
 };
@@ -148,13 +168,14 @@ struct command {
 extern const struct command command_table[];
 extern const int command_table_len;
 
-/* What every command has. */
-#define OPTIONS_EVERYWHERE                                                                         \
-	(1ull << OPT_COLOR | 1ull << OPT_QUIET | 1ull << OPT_VERBOSE | 1ull << OPT_HELP |          \
-	 1ull << OPT_VERSION)
+/* Whether every command has it. */
+bool option_is_everywhere(enum option_id id);
 
 const struct command *command_find(const char *name);
 bool command_has(const struct command *c, enum option_id id);
+
+/* Whether the command has it beside those that every command has. */
+bool command_adds(const struct command *c, enum option_id id);
 
 /* One run of the program: what was asked, and what commands open on the way. */
 struct invocation {
@@ -188,8 +209,10 @@ int64_t option_int(const struct invocation *in, enum option_id id, int64_t other
 double option_real(const struct invocation *in, enum option_id id, double otherwise);
 const char *option_text(const struct invocation *in, enum option_id id, const char *otherwise);
 
-/* ERR_USAGE when more than one of the options in `set` was given. */
-int options_exclusive(const struct invocation *in, uint64_t set, struct err *err);
+/* ERR_USAGE when more than one of these options, whose list OPT_COUNT ends, was given. */
+#define options_exclusive(in, err, ...)                                                            \
+	options_exclude((in), (const enum option_id[]){ __VA_ARGS__, OPT_COUNT }, (err))
+int options_exclude(const struct invocation *in, const enum option_id *set, struct err *err);
 
 /* ---- opening ------------------------------------------------------------------------------ */
 
@@ -256,7 +279,7 @@ extern volatile sig_atomic_t interrupted;
 /* ---- help --------------------------------------------------------------------------------- */
 
 /* Help on a command, or, NULL, the list of them; through a pager when it is long. */
-void help_show(const struct ui *ui, const struct command *c);
+void help_print(const struct ui *ui, const struct command *c);
 
 /* The option or command nearest to `word`, NULL when nothing is near. */
 const char *nearest_command(const char *word);

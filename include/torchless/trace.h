@@ -52,7 +52,7 @@ int capture_policy_describe(const struct capture_policy *c, const struct program
 			    struct text *json, struct err *err);
 
 /* Words that PATTERN may be, and the patterns they stand for. */
-#define CAPTURE_SET_MAX 2
+#define CAPTURE_SET_MAX 7
 struct capture_set {
 	const char *name, *patterns[CAPTURE_SET_MAX], *doc;
 };

@@ -472,10 +472,8 @@ int cmd_info(struct invocation *in, struct err *err)
 		{ OPT_POINTS, CHECKPOINT_CONFIG | CHECKPOINT_WEIGHTS, false, info_points },
 		{ OPT_PROGRAM, CHECKPOINT_CONFIG | CHECKPOINT_WEIGHTS, false, info_program },
 	};
-	const uint64_t exclusive =
-		1ull << OPT_CONFIG | 1ull << OPT_TENSORS | 1ull << OPT_POINTS | 1ull << OPT_PROGRAM;
 
-	if (options_exclusive(in, exclusive, err))
+	if (options_exclusive(in, err, OPT_CONFIG, OPT_TENSORS, OPT_POINTS, OPT_PROGRAM))
 		return err->code;
 	if (option_on(in, OPT_STATS) && !option_on(in, OPT_TENSORS))
 		return err_set(err, ERR_USAGE, "--stats belongs to --tensors");

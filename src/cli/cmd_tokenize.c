@@ -275,11 +275,8 @@ static int check_arguments(const struct invocation *in, struct err *err)
 
 int cmd_tokenize(struct invocation *in, struct err *err)
 {
-	const uint64_t outputs = 1ull << OPT_IDS | 1ull << OPT_JSON | 1ull << OPT_JSONL |
-				 1ull << OPT_STEPS | 1ull << OPT_DECODE;
-
-	if (options_exclusive(in, outputs, err) || check_arguments(in, err) ||
-	    invocation_open_model(in, CHECKPOINT_TOKENIZER, err))
+	if (options_exclusive(in, err, OPT_IDS, OPT_JSON, OPT_JSONL, OPT_STEPS, OPT_DECODE) ||
+	    check_arguments(in, err) || invocation_open_model(in, CHECKPOINT_TOKENIZER, err))
 		return err->code;
 	if (option_on(in, OPT_JSONL))
 		return tokenize_jsonl(in, err);

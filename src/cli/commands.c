@@ -8,12 +8,9 @@
 
 #include <string.h>
 
-#define BIT(id) (1ull << (id))
-
 #define OPTIONS_COMPUTE                                                                            \
-	(BIT(OPT_MODEL) | BIT(OPT_THREADS) | BIT(OPT_CHUNK) | BIT(OPT_MEM) | BIT(OPT_N) |          \
-	 BIT(OPT_TEMP) | BIT(OPT_TOP_K) | BIT(OPT_TOP_P) | BIT(OPT_MIN_P) | BIT(OPT_SEED) |        \
-	 BIT(OPT_CHAT) | BIT(OPT_JSON))
+	OPT_MODEL, OPT_THREADS, OPT_CHUNK, OPT_MEM, OPT_N, OPT_TEMP, OPT_TOP_K, OPT_TOP_P,         \
+		OPT_MIN_P, OPT_SEED, OPT_CHAT, OPT_JSON
 
 static const struct inner_command query_shell_commands[] = {
 #define DOT(name, args, argument, min, max, run, doc) { "." name, args, doc },
@@ -24,9 +21,14 @@ static const struct inner_command query_shell_commands[] = {
 #define COMMAND(name, ...) extern const struct command_help help_##name;
 #include "torchless/commands.def"
 
+/* A list ends with OPT_COUNT, so that there is one for a command that adds none. */
+#define COMMAND(name, min, max, complete, shell, ...)                                              \
+	static const enum option_id options_##name[] = { __VA_ARGS__ OPT_COUNT };
+#include "torchless/commands.def"
+
 const struct command command_table[] = {
-#define COMMAND(name, min, max, complete, shell, options)                                          \
-	{ #name, &help_##name, shell, options, min, max, complete },
+#define COMMAND(name, min, max, complete, shell, ...)                                              \
+	{ #name, &help_##name, shell, options_##name, min, max, complete },
 #include "torchless/commands.def"
 };
 
@@ -40,9 +42,30 @@ const struct command *command_find(const char *name)
 	return NULL;
 }
 
+static bool is_in(const enum option_id *set, enum option_id id)
+{
+	for (; *set != OPT_COUNT; set++)
+		if (*set == id)
+			return true;
+	return false;
+}
+
+bool option_is_everywhere(enum option_id id)
+{
+	static const enum option_id everywhere[] = { OPT_COLOR, OPT_QUIET,   OPT_VERBOSE,
+						     OPT_HELP,  OPT_VERSION, OPT_COUNT };
+
+	return is_in(everywhere, id);
+}
+
+bool command_adds(const struct command *c, enum option_id id)
+{
+	return is_in(c->options, id);
+}
+
 bool command_has(const struct command *c, enum option_id id)
 {
-	return ((c->options | OPTIONS_EVERYWHERE) >> id & 1) != 0;
+	return option_is_everywhere(id) || command_adds(c, id);
 }
 
 const char *nearest_command(const char *word)

@@ -29,7 +29,7 @@ static void show_warning(void *ctx, enum warning kind, const char *sentence)
 		return;
 	/* It comes while something stands on the line: the bar of a recording, or the prompt. */
 	if (kind == WARNING_TIME && in->err.is_terminal)
-		fputs(in->command->options >> OPT_OUTPUT & 1 ? "\r\033[K" : "\n", stderr);
+		fputs(command_has(in->command, OPT_OUTPUT) ? "\r\033[K" : "\n", stderr);
 	warn("%s", sentence);
 }
 

@@ -115,7 +115,7 @@ static void print_overview(FILE *out)
 	fprintf(out, "  %s\n", help_first);
 }
 
-void help_show(const struct ui *ui, const struct command *c)
+void help_print(const struct ui *ui, const struct command *c)
 {
 	struct ui_pager p;
 
@@ -132,7 +132,7 @@ int cmd_help(struct invocation *in, struct err *err)
 	const struct command *c = in->n_args ? command_find(in->args[0]) : NULL;
 	const char *near;
 
-	if (options_exclusive(in, 1ull << OPT_MARKDOWN | 1ull << OPT_MAN, err))
+	if (options_exclusive(in, err, OPT_MARKDOWN, OPT_MAN))
 		return err->code;
 	if (in->n_args && !c && !option_on(in, OPT_MARKDOWN)) {
 		near = nearest_command(in->args[0]);
@@ -144,6 +144,6 @@ int cmd_help(struct invocation *in, struct err *err)
 	else if (option_on(in, OPT_MAN))
 		help_man(stdout, c);
 	else
-		help_show(&in->out, c);
+		help_print(&in->out, c);
 	return 0;
 }

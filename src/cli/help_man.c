@@ -137,11 +137,13 @@ static void add_option(FILE *out, const struct option *o)
 	add_line(out, o->help, strlen(o->help));
 }
 
-static void add_options(FILE *out, uint64_t options)
+/* Those of a command, NULL: those that every command has. */
+static void add_options(FILE *out, const struct command *c)
 {
 	fprintf(out, ".SH OPTIONS\n");
 	for (int id = 0; id < OPT_COUNT; id++)
-		if (options >> id & 1)
+		if (c ? command_has(c, (enum option_id)id)
+		      : option_is_everywhere((enum option_id)id))
 			add_option(out, &option_table[id]);
 }
 
@@ -179,7 +181,7 @@ static void print_command(FILE *out, const struct command *c)
 	add_text(out, c->help->args, strlen(c->help->args));
 	fprintf(out, "\n.SH DESCRIPTION\n");
 	add_paragraphs(out, c->help->details);
-	add_options(out, c->options | OPTIONS_EVERYWHERE);
+	add_options(out, c);
 	if (c->shell)
 		add_shell(out, c->shell);
 	fprintf(out, ".SH EXAMPLES\n");
@@ -201,7 +203,7 @@ static void print_overview(FILE *out)
 		fprintf(out, ".TP\n\\fBtorchless\\-%s\\fR(1)\n", c->name);
 		add_line(out, c->help->summary, strlen(c->help->summary));
 	}
-	add_options(out, OPTIONS_EVERYWHERE);
+	add_options(out, NULL);
 	add_facts(out, "EXIT STATUS", help_exits);
 	add_facts(out, "ENVIRONMENT", help_variables);
 	fprintf(out, ".SH EXAMPLES\n");

@@ -15,14 +15,16 @@ static void print_markdown(FILE *out, const char *text)
 	}
 }
 
-static void markdown_options(FILE *out, uint64_t options)
+/* Those that a command adds, NULL: those that every command has. */
+static void markdown_options(FILE *out, const struct command *c)
 {
 	fprintf(out, "| option | meaning |\n|---|---|\n");
 	for (int id = 0; id < OPT_COUNT; id++) {
 		const struct option *o = &option_table[id];
 		const char *arg = o->kind == OPTION_CHOICE ? o->choices : o->arg;
 
-		if (!(options >> id & 1))
+		if (!(c ? command_adds(c, (enum option_id)id)
+			: option_is_everywhere((enum option_id)id)))
 			continue;
 		fprintf(out, "| `");
 		if (o->letter)
@@ -69,8 +71,8 @@ static void markdown_command(FILE *out, const struct command *c)
 	fprintf(out, "```\n\n");
 	print_markdown(out, c->help->details);
 	fprintf(out, "\n\n");
-	if (c->options)
-		markdown_options(out, c->options);
+	if (*c->options != OPT_COUNT)
+		markdown_options(out, c);
 	if (c->shell)
 		markdown_shell(out, c->shell);
 	fprintf(out, "```sh\n%s\n```\n\n", c->help->examples);
@@ -88,7 +90,7 @@ void help_markdown(FILE *out)
 	markdown_facts(out, "exit status", help_exits, "");
 	markdown_facts(out, "variable", help_variables, "`");
 	fprintf(out, "Every command has these options:\n\n");
-	markdown_options(out, OPTIONS_EVERYWHERE);
+	markdown_options(out, NULL);
 	for (int i = 0; i < command_table_len; i++)
 		markdown_command(out, &command_table[i]);
 }

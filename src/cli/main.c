@@ -44,7 +44,7 @@ static int dispatch(struct invocation *in, struct err *err)
 		printf("torchless %s%s%s%s\n", version_number, *version_commit ? " (" : "",
 		       version_commit, *version_commit ? ")" : "");
 	else if (!in->command || option_on(in, OPT_HELP))
-		help_show(&in->out, in->command);
+		help_print(&in->out, in->command);
 	else
 		return command_run[in->command - command_table](in, err);
 	return 0;

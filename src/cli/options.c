@@ -19,7 +19,7 @@ const struct option option_table[OPT_COUNT] = {
 	[OPT_MODEL] = { "model", "PATH", 'm', OPTION_TEXT, .complete = COMPLETE_FILE,
 			.help = "a Hugging Face directory or a packed .safetensors file (default "
 				"$TORCHLESS_MODEL, else the model that comes with torchless)" },
-	[OPT_TRACE] = { "trace", "FILE", 't', OPTION_TEXT, .complete = COMPLETE_FILE,
+	[OPT_TRACE] = { "trace", "FILE", 't', OPTION_LIST, .complete = COMPLETE_FILE,
 			.help = "the recording to read (default trace.db)" },
 	[OPT_THREADS] = { "threads", "N", 'j', OPTION_INT, 1, 1024,
 			  .help = "threads to compute with (default: the CPUs this process may "
@@ -30,8 +30,8 @@ const struct option option_table[OPT_COUNT] = {
 		      .help = "memory for activations and the KV cache; the chunk is halved until "
 			      "it fits (default: what is available)" },
 	[OPT_OUTPUT] = { NULL, "FILE", 'o', OPTION_TEXT, .complete = COMPLETE_FILE,
-			 .help = "the recording to write (default trace.db); a file there is kept "
-				 "as FILE.old" },
+			 .help = "the file to write; trace keeps a recording that is there as "
+				 "FILE.old (default trace.db, report.html)" },
 	[OPT_N] = { NULL, "N", 'n', OPTION_INT, 0, 1e9,
 		    .help = "how many tokens to generate (default 128 for run, 1 for trace)" },
 	[OPT_TEMP] = { "temp", "T", 0, OPTION_REAL, 0, 1000,
@@ -109,6 +109,9 @@ const struct option option_table[OPT_COUNT] = {
 			    .help = "the SQL functions of tensors, or the one called by the "
 				    "argument" },
 	[OPT_CSV] = { .name = "csv", .help = "comma-separated values with a heading" },
+	[OPT_CSV_FILE] = { "csv", "OUT", 0, OPTION_TEXT, .complete = COMPLETE_FILE,
+			   .help = "write the numbers as comma-separated values, with their "
+				   "indices" },
 	[OPT_BOX] = { .name = "box", .help = "a box (default on a terminal)" },
 	[OPT_LIMIT] = { "limit", "N", 0, OPTION_INT, 0, 1e15,
 			.help = "show N rows of a result; 0: all (default 1000 of a box on a "
@@ -131,6 +134,44 @@ const struct option option_table[OPT_COUNT] = {
 			       .help = "with --batch: exit status 1 when a breakpoint, a watchpoint or "
 				       "a catchpoint stopped it" },
 	[OPT_TUI] = { .name = "tui", .help = "the full-screen view" },
+	[OPT_LEVEL] = { "level", "LEVEL", 0, OPTION_CHOICE, .choices = "model|module|op",
+			.help = "how much is drawn: a box for all layers that are alike, the "
+				"modules of a layer, or every op (default module)" },
+	[OPT_MODULE] = { "module", "PATH", 0, OPTION_TEXT,
+			 .help = "draw this module alone, down to its ops" },
+	[OPT_EXPAND] = { "expand", "LAYER", 0, OPTION_LIST,
+			 .help = "draw this layer by itself with what is in it: 3, 3-7, all; may "
+				 "be given several times" },
+	[OPT_COLLAPSE] = { "collapse", "GLOB", 0, OPTION_LIST,
+			   .help = "draw each module of this name (*.mlp) as one box; may be given "
+				   "several times" },
+	[OPT_RUN] = { "run", "N", 0, OPTION_INT, 1, 9007199254740992.0,
+		      .help = "the run of the recording (default: the newest)" },
+	[OPT_PASS] = { "pass", "N", 0, OPTION_INT, 0, 1e9,
+		       .help = "the pass whose numbers are shown (default: all of them)" },
+	[OPT_COLOR_BY] = { "color-by", "WHAT", 0, OPTION_CHOICE, .choices = "time|l2|absmax|bytes",
+			   .help = "with -t: colour by this (default time)" },
+	[OPT_DIFF] = { "diff", "A", 0, OPTION_TEXT, .complete = COMPLETE_FILE,
+		       .help = "colour what differs between A and the argument B: recordings, or "
+			       "models" },
+	[OPT_VIEW] = { .name = "view",
+		       .help = "show the picture in a terminal that can (kitty, "
+			       "sixel)" },
+	[OPT_VS] = { "vs", "POINT|FILE", 0, OPTION_TEXT, .complete = COMPLETE_FILE,
+		     .help = "beside another point, or beside the same point of another recording, "
+			     "with the difference" },
+	[OPT_HEAT] = { .name = "heat", .help = "a heat map (default for a matrix)" },
+	[OPT_HIST] = { .name = "hist", .help = "a histogram" },
+	[OPT_TOPK] = { "topk", "K", 0, OPTION_INT, 1, 1000, .help = "the K largest elements" },
+	[OPT_PRINT] = { .name = "print", .help = "the numbers (default for few)" },
+	[OPT_PNG] = { "png", "OUT", 0, OPTION_TEXT, .complete = COMPLETE_FILE,
+		      .help = "write the picture as PNG" },
+	[OPT_NPY] = { "npy", "OUT", 0, OPTION_TEXT, .complete = COMPLETE_FILE,
+		      .help = "write the numbers for numpy" },
+	[OPT_PERFETTO] = { "perfetto", "FILE", 0, OPTION_TEXT, .complete = COMPLETE_FILE,
+			   .help = "write the timeline for ui.perfetto.dev" },
+	[OPT_CHROME] = { "chrome", "FILE", 0, OPTION_TEXT, .complete = COMPLETE_FILE,
+			 .help = "write the timeline as Chrome's JSON" },
 	[OPT_MARKDOWN] = { .name = "markdown",
 			   .help = "the whole manual as Markdown (docs/cli.md)" },
 	[OPT_MAN] = { .name = "man",
@@ -148,8 +189,6 @@ const struct option option_table[OPT_COUNT] = {
 	[OPT_HELP] = { .name = "help", .letter = 'h', .help = "print this help" },
 	[OPT_VERSION] = { .name = "version", .help = "print the version" },
 };
-
-_Static_assert(OPT_COUNT <= 64, "a command's options are the bits of a uint64_t");
 
 /* "--temp", or "-n" where there is no long name. */
 static const char *option_name(enum option_id id, char buf[32])
@@ -305,25 +344,43 @@ static int take_value(struct invocation *in, struct cursor *c, enum option_id id
 	return set_value(in, id, c->argv[c->at++], err);
 }
 
-static int parse_long(struct invocation *in, struct cursor *c, const char *word, struct err *err)
+/*
+ * The option of that name, OPT_COUNT when there is none.  Of several (--csv prints for query, and
+ * names a file for show) the one that the command has.
+ */
+static enum option_id option_by_name(const struct cursor *c, const char *name, size_t len)
 {
-	size_t len = strcspn(word, "=");
-	const char *value = word[len] ? word + len + 1 : NULL;
-	char name[64];
+	enum option_id found = OPT_COUNT;
 
 	for (int id = 0; id < OPT_COUNT; id++) {
 		const struct option *o = &option_table[id];
 
-		if (!o->name || strlen(o->name) != len || memcmp(o->name, word, len) != 0)
+		if (!o->name || strlen(o->name) != len || memcmp(o->name, name, len) != 0)
 			continue;
-		if (o->kind != OPTION_FLAG)
-			return take_value(in, c, (enum option_id)id, value, err);
-		if (value)
-			return err_set(err, ERR_USAGE, "--%s takes no value", o->name);
-		return set_value(in, (enum option_id)id, "", err);
+		if (c->command && command_has(c->command, (enum option_id)id))
+			return (enum option_id)id;
+		if (found == OPT_COUNT)
+			found = (enum option_id)id;
 	}
-	snprintf(name, sizeof(name), "%.*s", (int)(len < 60 ? len : 60), word);
-	return unknown_option(c, name, err);
+	return found;
+}
+
+static int parse_long(struct invocation *in, struct cursor *c, const char *word, struct err *err)
+{
+	size_t len = strcspn(word, "=");
+	const char *value = word[len] ? word + len + 1 : NULL;
+	enum option_id id = option_by_name(c, word, len);
+	char name[64];
+
+	if (id == OPT_COUNT) {
+		snprintf(name, sizeof(name), "%.*s", (int)(len < 60 ? len : 60), word);
+		return unknown_option(c, name, err);
+	}
+	if (option_table[id].kind != OPTION_FLAG)
+		return take_value(in, c, id, value, err);
+	if (value)
+		return err_set(err, ERR_USAGE, "--%s takes no value", option_table[id].name);
+	return set_value(in, id, "", err);
 }
 
 /* "-ex", as gdb spells it: a name behind one dash. */
@@ -465,19 +522,18 @@ const char *option_text(const struct invocation *in, enum option_id id, const ch
 	return in->option[id].is_set ? in->option[id].s : otherwise;
 }
 
-int options_exclusive(const struct invocation *in, uint64_t set, struct err *err)
+int options_exclude(const struct invocation *in, const enum option_id *set, struct err *err)
 {
 	char first[32], second[32];
-	int seen = -1;
+	enum option_id seen = OPT_COUNT;
 
-	for (int id = 0; id < OPT_COUNT; id++) {
-		if (!(set >> id & 1) || !in->option[id].is_set)
+	for (; *set != OPT_COUNT; set++) {
+		if (!in->option[*set].is_set)
 			continue;
-		if (seen >= 0)
+		if (seen != OPT_COUNT)
 			return err_set(err, ERR_USAGE, "%s and %s exclude each other",
-				       option_name((enum option_id)seen, first),
-				       option_name((enum option_id)id, second));
-		seen = id;
+				       option_name(seen, first), option_name(*set, second));
+		seen = *set;
 	}
 	return 0;
 }

@@ -14,6 +14,10 @@ const struct capture_set capture_sets[] = {
 	  { "*:q_rot", "*:k_rot" },
 	  "rotated queries and keys: every attention pattern can be computed from them" },
 	{ "units", { "*.mlp:act_mul" }, "the activations of the MLPs' units" },
+	{ "report",
+	  { "model.embed_tokens:out", "*:resid_post", "*:q_rot", "*:k_rot", "*:z", "*.mlp:out",
+	    "model.norm:rms" },
+	  "what a report shows: the lens at every position, attention, and what made the answer" },
 	{ "logits", { "lm_head:out" }, "a score for each token of the vocabulary" },
 };
 const int capture_sets_len = (int)(sizeof(capture_sets) / sizeof(capture_sets[0]));

@@ -241,7 +241,7 @@ static void zsh_option(const struct option *o)
 static void zsh_everywhere(void)
 {
 	for (int id = 0; id < OPT_COUNT; id++)
-		if (OPTIONS_EVERYWHERE >> id & 1)
+		if (option_is_everywhere((enum option_id)id))
 			zsh_option(&option_table[id]);
 }
 

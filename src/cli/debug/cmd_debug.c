@@ -17,7 +17,7 @@ static int check_options(const struct invocation *in, struct err *err)
 {
 	bool has_commands = option_on(in, OPT_EXECUTE) || option_on(in, OPT_EXECUTE_FILE);
 
-	if (options_exclusive(in, 1ull << OPT_BATCH | 1ull << OPT_TUI, err))
+	if (options_exclusive(in, err, OPT_BATCH, OPT_TUI))
 		return err->code;
 	if (option_on(in, OPT_TUI) && screen_check(err))
 		return err->code;

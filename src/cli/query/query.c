@@ -50,14 +50,13 @@ static int list_functions(struct invocation *in, const struct query_settings *se
 
 int cmd_query(struct invocation *in, struct err *err)
 {
-	const uint64_t formats = 1ull << OPT_CSV | 1ull << OPT_JSON | 1ull << OPT_BOX;
 	struct query_settings set = query_settings_of(in);
 	struct recording *rec = NULL;
 	struct query_watch *watch = NULL;
 	int r;
 
-	if (options_exclusive(in, formats, err) ||
-	    options_exclusive(in, 1ull << OPT_LIST | 1ull << OPT_FUNCTIONS, err))
+	if (options_exclusive(in, err, OPT_CSV, OPT_JSON, OPT_BOX) ||
+	    options_exclusive(in, err, OPT_LIST, OPT_FUNCTIONS))
 		return err->code;
 	if (option_on(in, OPT_FUNCTIONS))
 		return list_functions(in, &set, err);

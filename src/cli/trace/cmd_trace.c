@@ -9,15 +9,13 @@
 
 #include <stdlib.h>
 
-#define BIT(id) (1ull << (id))
-
 static int check_options(const struct invocation *in, struct err *err)
 {
 	bool many = option_on(in, OPT_PROMPTS);
 
-	if (options_exclusive(in, BIT(OPT_CHAT) | BIT(OPT_PROMPT_IDS), err) ||
-	    options_exclusive(in, BIT(OPT_PROMPTS) | BIT(OPT_PROMPT_IDS), err) ||
-	    options_exclusive(in, BIT(OPT_ESTIMATE) | BIT(OPT_RESUME), err))
+	if (options_exclusive(in, err, OPT_CHAT, OPT_PROMPT_IDS) ||
+	    options_exclusive(in, err, OPT_PROMPTS, OPT_PROMPT_IDS) ||
+	    options_exclusive(in, err, OPT_ESTIMATE, OPT_RESUME))
 		return err->code;
 	if (many && in->n_args > 0)
 		return err_set(err, ERR_USAGE,

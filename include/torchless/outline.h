@@ -1,0 +1,26 @@
+/*
+ * outline.h -- the program that a recording was made of.
+ */
+#ifndef TORCHLESS_OUTLINE_H
+#define TORCHLESS_OUTLINE_H
+
+#include "torchless/inspect.h"
+#include "torchless/model.h"
+
+/* A run of a recording as its tables say it. */
+struct recording_run {
+	int64_t id, model_id;
+	bool is_whole; /* it ended as it should: status ok */
+	char status[16];
+};
+
+/*
+ * The program of the model that a run was made with, by the config that the recording keeps: no
+ * weights.  run 0 is the newest.  `path` is the recording's, for sentences.  ERR_USAGE when there
+ * is no such run; ERR_FORMAT as model_outline() for an architecture that torchless does not run.
+ * model_close() it.
+ */
+int recording_outline(struct recording *rec, const char *path, int64_t run,
+		      struct recording_run *found, struct model *m, struct err *err);
+
+#endif
