@@ -164,7 +164,7 @@ static const struct {
 	{ "width", "Columns of a line are", show_width },
 };
 
-int cmd_show(struct debugger *d, const char *args, struct err *err)
+int cmd_show_setting(struct debugger *d, const char *args, struct err *err)
 {
 	struct text_nearest near = { .name = args, .distance = text_too_far(args) };
 	int n = 0;
