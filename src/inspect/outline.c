@@ -8,34 +8,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct finding {
-	struct recording_run *run;
-	char *config;
-};
-
 static int take_run(void *ctx, const struct rows *rows, const struct cell *cells)
 {
-	struct finding *f = ctx;
+	struct recording_run *run = ctx;
 
 	(void)rows;
-	if (f->config || cells[0].type != CELL_INT || cells[1].type != CELL_INT || cells[0].i < 1 ||
-	    cells[1].i < 1)
+	if (run->config || cells[0].type != CELL_INT || cells[1].type != CELL_INT ||
+	    cells[0].i < 1 || cells[1].i < 1)
 		return 0;
-	*f->run = (struct recording_run){ .id = cells[0].i, .model_id = cells[1].i };
-	snprintf(f->run->status, sizeof(f->run->status), "%.*s", (int)cells[2].s.len,
+	*run = (struct recording_run){ .id = cells[0].i, .model_id = cells[1].i };
+	snprintf(run->status, sizeof(run->status), "%.*s", (int)cells[2].s.len,
 		 cells[2].s.data ? cells[2].s.data : "");
-	f->run->is_whole = !strcmp(f->run->status, "ok");
-	f->config = mem_memdup(cells[3].s.data ? cells[3].s.data : "", cells[3].s.len);
+	run->is_whole = !strcmp(run->status, "ok");
+	run->config = mem_memdup(cells[3].s.data ? cells[3].s.data : "", cells[3].s.len);
 	return 0;
 }
 
-static int find_run(struct recording *rec, const char *path, int64_t run, struct finding *f,
-		    struct err *err)
+int recording_find_run(struct recording *rec, const char *path, int64_t run,
+		       struct recording_run *found, struct err *err)
 {
-	struct query q = { .row = take_run, .ctx = f };
+	struct query q = { .row = take_run, .ctx = found };
 	struct text sql = { 0 };
 	int r;
 
+	*found = (struct recording_run){ 0 };
 	text_addf(&sql, "SELECT r.id, r.model_id, r.status, m.config FROM run r "
 			"JOIN model m ON m.id = r.model_id WHERE r.id = ");
 	if (run)
@@ -44,25 +40,25 @@ static int find_run(struct recording *rec, const char *path, int64_t run, struct
 		text_addf(&sql, "(SELECT max(id) FROM run)");
 	r = recording_ask(rec, sql.data, &q, err);
 	text_release(&sql);
-	if (r || f->config)
+	if (!r && found->config)
+		return 0;
+	free(found->config);
+	found->config = NULL;
+	if (r)
 		return r;
 	if (run)
 		return err_set(err, ERR_USAGE, "%s has no run %lld", path, (long long)run);
 	return err_set(err, ERR_USAGE, "%s holds no run", path);
 }
 
-int recording_outline(struct recording *rec, const char *path, int64_t run,
-		      struct recording_run *found, struct model *m, struct err *err)
+int recording_outline(const char *path, const struct recording_run *run, struct model *m,
+		      struct err *err)
 {
-	struct finding f = { .run = found };
 	struct text what = { 0 };
-	int r = find_run(rec, path, run, &f, err);
+	int r;
 
-	if (!r) {
-		text_addf(&what, "%s: the config of its model", path);
-		r = model_outline(m, f.config, what.data, err);
-		text_release(&what);
-	}
-	free(f.config);
+	text_addf(&what, "%s: the config of its model", path);
+	r = model_outline(m, run->config, what.data, err);
+	text_release(&what);
 	return r;
 }

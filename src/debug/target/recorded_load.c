@@ -7,6 +7,7 @@
  */
 #include "recorded.h"
 
+#include "torchless/outline.h"
 #include "torchless/trace.h"
 
 #include <limits.h>
@@ -22,8 +23,7 @@ struct loader {
 	struct recorded *r;
 	struct recorded_run *run;
 	int pass; /* where the steps of the sampler have come to */
-	char *config;
-	int64_t model_id;
+	struct recording_run found;
 	struct value_names *names;
 	struct recorded_value *values;
 	struct err *err;
@@ -65,38 +65,6 @@ static bool cell_is(const struct cell *c, const char *text)
 }
 
 /* ---- the model ----------------------------------------------------------------------------- */
-
-static int take_run(void *ctx, const struct rows *rows, const struct cell *cells)
-{
-	struct loader *l = ctx;
-
-	(void)rows;
-	if (l->config || !is_in(&cells[0], 1, INT64_MAX) || !is_in(&cells[1], 1, INT64_MAX))
-		return 0;
-	l->run->id = cells[0].i;
-	l->model_id = cells[1].i;
-	l->run->is_whole = cell_is(&cells[2], "ok");
-	l->config = cell_text(&cells[3]);
-	return 0;
-}
-
-static int find_run(struct loader *l, int64_t run)
-{
-	const char *path = l->r->opt.recording;
-	int ret = ask(l, take_run,
-		      run ? "SELECT r.id, r.model_id, r.status, m.config FROM run r "
-			    "JOIN model m ON m.id = r.model_id WHERE r.id = %lld"
-			  : "SELECT r.id, r.model_id, r.status, m.config FROM run r JOIN model m "
-			    "ON m.id = r.model_id WHERE r.id = (SELECT max(id) + %lld FROM run)",
-		      run);
-
-	if (ret || l->config)
-		return ret;
-	if (run)
-		return err_set(l->err, ERR_USAGE, "%s has no run %lld: `runs` lists them", path,
-			       (long long)run);
-	return err_set(l->err, ERR_USAGE, "%s holds no run", path);
-}
 
 /* The values of the program by their names. */
 struct value_names {
@@ -160,7 +128,7 @@ static int load_points(struct loader *l)
 	ret = ask(l, take_point,
 		  "SELECT p.id, p.fqn FROM point p JOIN module m ON m.id = p.module_id "
 		  "WHERE m.model_id = %lld ORDER BY p.id",
-		  l->model_id);
+		  l->found.model_id);
 	free(names.sorted);
 	if (ret || l->r->n_points)
 		return ret;
@@ -171,22 +139,19 @@ static int load_points(struct loader *l)
 static int load_model(struct loader *l)
 {
 	struct recorded *r = l->r;
-	struct text what = { 0 };
 	int ret;
 
 	if (r->has_model)
-		return l->model_id == r->model_id
+		return l->found.model_id == r->model_id
 			       ? 0
 			       : err_set(l->err, ERR_USAGE,
 					 "run %lld is of another model: open %s anew for it",
 					 (long long)l->run->id, r->opt.recording);
-	text_addf(&what, "%s: the config of its model", r->opt.recording);
-	ret = model_outline(&r->model, l->config, what.data, l->err);
-	text_release(&what);
+	ret = recording_outline(r->opt.recording, &l->found, &r->model, l->err);
 	if (ret)
 		return ret;
 	r->has_model = true;
-	r->model_id = l->model_id;
+	r->model_id = l->found.model_id;
 	return load_points(l);
 }
 
@@ -510,8 +475,10 @@ int recorded_load(struct recorded *r, int64_t run, struct err *err)
 {
 	struct recorded_run loaded = { 0 };
 	struct loader l = { .r = r, .run = &loaded, .err = err };
-	int ret = find_run(&l, run);
+	int ret = recording_find_run(r->rec, r->opt.recording, run, &l.found, err);
 
+	loaded.id = l.found.id;
+	loaded.is_whole = l.found.is_whole;
 	if (!ret)
 		ret = load_model(&l);
 	if (!ret)
@@ -520,7 +487,7 @@ int recorded_load(struct recorded *r, int64_t run, struct err *err)
 		ret = load_passes(&l);
 	if (!ret)
 		ret = load_stages(&l);
-	free(l.config);
+	free(l.found.config);
 	if (ret) {
 		recorded_run_release(&loaded);
 		return ret;
