@@ -1,8 +1,8 @@
 /*
- * grid.c -- see grid.h.  One pass over the elements, row by row; the statistics are taken of a row
- * while it is in the cache.
+ * grid.c -- see ui_grid.h.  One pass over the elements, row by row; the statistics are taken of a
+ * row while it is in the cache.
  */
-#include "grid.h"
+#include "torchless/ui_grid.h"
 
 #include "torchless/numbers.h"
 
@@ -14,8 +14,8 @@ static inline uint32_t cell_key(uint32_t bits)
 	uint32_t key = bits << 1 | bits >> 31;
 
 	if (key == 0xff000001u)
-		return CELL_MINUS_INF;
-	return key < CELL_ZERO ? CELL_ZERO : key;
+		return UI_GRID_MINUS_INF;
+	return key < UI_GRID_ZERO ? UI_GRID_ZERO : key;
 }
 
 static uint32_t largest(uint32_t best, const float *x, int64_t n)
@@ -31,27 +31,27 @@ static uint32_t largest(uint32_t best, const float *x, int64_t n)
 }
 
 /* Columns [from, to) of a row. */
-static void pool_row(const struct grid *g, const float *x, int64_t from, int64_t to,
+static void pool_row(const struct ui_grid *g, const float *x, int64_t from, int64_t to,
 		     uint32_t *cells)
 {
 	for (int c = 0; c < g->columns; c++) {
-		int64_t lo = int64_max(from, grid_start(g->n_columns, g->columns, c));
-		int64_t hi = int64_min(to, grid_start(g->n_columns, g->columns, c + 1));
+		int64_t lo = int64_max(from, ui_grid_start(g->n_columns, g->columns, c));
+		int64_t hi = int64_min(to, ui_grid_start(g->n_columns, g->columns, c + 1));
 
 		if (lo < hi)
 			cells[c] = largest(cells[c], x + lo, hi - lo);
 	}
 }
 
-void grid_pool(const struct grid *g, const float *x, uint32_t *cells, struct stats_sum *s)
+void ui_grid_pool(const struct ui_grid *g, const float *x, uint32_t *cells, struct stats_sum *s)
 {
 	int64_t from = 0, to = g->n_columns;
 
 	memset(cells, 0, (size_t)g->rows * (size_t)g->columns * sizeof(*cells));
 	for (int y = 0; y < g->rows; y++) {
-		int64_t end = grid_start(g->n_rows, g->rows, y + 1);
+		int64_t end = ui_grid_start(g->n_rows, g->rows, y + 1);
 
-		for (int64_t i = grid_start(g->n_rows, g->rows, y); i < end; i++) {
+		for (int64_t i = ui_grid_start(g->n_rows, g->rows, y); i < end; i++) {
 			const float *row = x + i * g->n_columns;
 
 			if (g->causal) {

@@ -8,6 +8,7 @@
 
 #include "torchless/mem.h"
 #include "torchless/numbers.h"
+#include "torchless/ui_color.h"
 #include "torchless/utf8.h"
 
 #include <math.h>
@@ -72,7 +73,7 @@ static int room_beside_others(int room, int64_t columns)
 static void plan_cells(struct heat *h)
 {
 	int width = at_most(h->o->max_columns, frame_width(h->ui), MAX_COLUMNS), room;
-	struct grid *g = &h->grid;
+	struct ui_grid *g = &h->grid;
 
 	h->max_lines = at_most(h->o->max_lines, h->n_shown > 1 ? 16 : 32, MAX_LINES);
 	g->rows = int_min(g->n_rows, h->max_lines);
@@ -103,28 +104,18 @@ static void pool(struct heat *h)
 	stats_sum_init(&sum);
 	h->cells = mem_calloc((size_t)(cells * h->n_shown), sizeof(*h->cells));
 	for (int b = 0; b < h->n_shown; b++)
-		grid_pool(&h->grid, h->a->data + b * elements, h->cells + b * cells, &sum);
+		ui_grid_pool(&h->grid, h->a->data + b * elements, h->cells + b * cells, &sum);
 	h->stats = stats_finish(&sum);
 }
 
 static void plan_scale(struct heat *h)
 {
-	double lo = h->o->lo, hi = h->o->hi;
-	bool given = isfinite(lo) && isfinite(hi) && hi > lo;
+	struct ui_scale scale =
+		ui_scale_of(h->o->map, h->o->lo, h->o->hi, h->stats.min, h->stats.max);
 
-	if (!given) {
-		lo = isnan(h->stats.min) ? 0 : h->stats.min;
-		hi = isnan(h->stats.max) ? 0 : h->stats.max;
-	}
-	h->map = h->o->map;
-	if (h->map == UI_MAP_AUTO)
-		h->map = lo < 0 ? UI_MAP_DIVERGING : UI_MAP_SEQUENTIAL;
-	if (h->map == UI_MAP_DIVERGING) {
-		hi = fmax(fabs(lo), fabs(hi));
-		lo = -hi;
-	}
-	h->lo = lo;
-	h->hi = hi;
+	h->map = scale.map;
+	h->lo = scale.lo;
+	h->hi = scale.hi;
 	h->fractions = h->stats.min >= 0 && h->stats.max <= 1 && h->stats.max >= 0.01;
 }
 
@@ -154,7 +145,7 @@ static void plan_numbers(struct heat *h)
 		return;
 	for (int64_t i = 0; i < n; i++) {
 		int len =
-			h->cells[i] == CELL_ABSENT
+			h->cells[i] == UI_GRID_ABSENT
 				? 0
 				: (int)strlen(heat_number(h, h->cells[i], number, sizeof(number)));
 
@@ -204,7 +195,7 @@ static void plan_blocks(struct heat *h)
 /* The first column of the tensor that column c of the picture stands for. */
 static int64_t first_column(const struct heat *h, int64_t c)
 {
-	return grid_start(h->grid.n_columns, h->grid.columns, c);
+	return ui_grid_start(h->grid.n_columns, h->grid.columns, c);
 }
 
 /* Each column has its label above it, clipped. */
@@ -355,7 +346,7 @@ static void add_row_label(const struct heat *h, struct text *t, int y)
 	if (h->label_width == 0)
 		return;
 	frame_add_label(&label, h->ui, h->a, h->o->labels, h->row_axis,
-			grid_start(h->grid.n_rows, h->grid.rows, h->half ? 2 * y : y),
+			ui_grid_start(h->grid.n_rows, h->grid.rows, h->half ? 2 * y : y),
 			h->label_width);
 	frame_pad(t, h->label_width - width_of(&label));
 	text_add(t, label.data ? label.data : "", label.len);
@@ -437,7 +428,7 @@ static void add_scale(const struct heat *h, struct notes *n)
 /* "pooled q 512→64, k 576→120 by max |x|" */
 static void add_pooled(const struct heat *h, struct notes *n)
 {
-	const struct grid *g = &h->grid;
+	const struct ui_grid *g = &h->grid;
 	const char *arrow = h->ui->utf8 ? "→" : "->", *comma = "";
 	struct text piece = { 0 };
 

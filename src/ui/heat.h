@@ -5,8 +5,9 @@
 #define UI_HEAT_H
 
 #include "frame.h"
-#include "grid.h"
 #include "sgr.h"
+
+#include "torchless/ui_grid.h"
 
 struct heat {
 	const struct ui *ui;
@@ -21,7 +22,7 @@ struct heat {
 	bool fractions;     /* ".71" */
 	enum ui_map map;    /* never AUTO */
 	double lo, hi;      /* the scale */
-	struct grid grid;
+	struct ui_grid grid;
 	uint32_t *cells; /* block by block */
 	struct stats stats;
 };

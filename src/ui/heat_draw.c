@@ -6,14 +6,11 @@
  */
 #include "heat.h"
 
+#include "torchless/ui_color.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-enum {
-	COLOR_NAN = SGR_RGB(230, 0, 90),  /* in neither map; +inf has it too */
-	COLOR_MASK = SGR_RGB(96, 96, 96), /* -inf, by which masks are made */
-};
 
 static const char *const fills[] = { " ", "░", "▒", "▓", "█" };
 static const char *const fills_ascii[] = { " ", ".", "+", "*", "#" };
@@ -26,15 +23,6 @@ static const char *const ramp_ascii[] = { " ", ".", ":", "-", "=", "+", "*", "#"
 static bool is_painted(const struct heat *h)
 {
 	return h->ui->depth >= UI_DEPTH_256;
-}
-
-/* Where x lies on the scale, 0 to 1. */
-static double place(const struct heat *h, double x)
-{
-	if (!(h->hi > h->lo))
-		return 0.5;
-	/* Halves: the ends of the scale may be further apart than a number is large. */
-	return fmin(1, fmax(0, (x / 2 - h->lo / 2) / (h->hi / 2 - h->lo / 2)));
 }
 
 /* '!', '^' or 'v' for what is not finite; 0. */
@@ -51,15 +39,7 @@ static int color_at(const struct heat *h, double p)
 /* The colour of a cell that is there. */
 static int color_of(const struct heat *h, float x)
 {
-	switch (mark_of(x)) {
-	case '!':
-	case '^':
-		return COLOR_NAN;
-	case 'v':
-		return COLOR_MASK;
-	default:
-		return color_at(h, place(h, (double)x));
-	}
+	return SGR_OF((int)ui_map_color(h->map, UI_ON_TERMINAL, h->lo, h->hi, (double)x));
 }
 
 /* ---- shades ------------------------------------------------------------------------------- */
@@ -99,7 +79,7 @@ static int letter_color(const struct heat *h, double p)
 
 const char *heat_number(const struct heat *h, uint32_t cell, char *buf, size_t size)
 {
-	float x = cell_value(cell);
+	float x = ui_grid_value(cell);
 	char mark = mark_of(x);
 
 	if (mark)
@@ -116,7 +96,7 @@ const char *heat_number(const struct heat *h, uint32_t cell, char *buf, size_t s
 /* The cell's letters, on whatever is behind them: a number, marks, or one text again and again. */
 static void add_letters(const struct heat *h, struct text *t, uint32_t cell, const char *shade)
 {
-	char number[32], mark = mark_of(cell_value(cell));
+	char number[32], mark = mark_of(ui_grid_value(cell));
 
 	if (h->numbers) {
 		text_addf(t, "%*s", h->cell_width, heat_number(h, cell, number, sizeof(number)));
@@ -132,11 +112,11 @@ static void add_letters(const struct heat *h, struct text *t, uint32_t cell, con
 /* A row a line. */
 static void draw_cell(const struct heat *h, struct brush *b, uint32_t cell)
 {
-	float x = cell_value(cell);
-	double p = isfinite(x) ? place(h, (double)x) : 0;
+	float x = ui_grid_value(cell);
+	double p = isfinite(x) ? ui_map_place(h->lo, h->hi, (double)x) : 0;
 	int color;
 
-	if (cell == CELL_ABSENT) {
+	if (cell == UI_GRID_ABSENT) {
 		brush_set_back(b, SGR_NONE);
 		frame_pad(b->t, h->cell_width);
 	} else if (is_painted(h)) {
@@ -169,19 +149,19 @@ static char worse_mark(char a, char b)
  */
 static void draw_halves(const struct heat *h, struct brush *b, uint32_t upper, uint32_t lower)
 {
-	char up = upper ? mark_of(cell_value(upper)) : 0;
-	char mark = worse_mark(up, lower ? mark_of(cell_value(lower)) : 0);
+	char up = upper ? mark_of(ui_grid_value(upper)) : 0;
+	char mark = worse_mark(up, lower ? mark_of(ui_grid_value(lower)) : 0);
 
 	if (mark) {
-		int color = color_of(h, cell_value(mark == up ? upper : lower));
+		int color = color_of(h, ui_grid_value(mark == up ? upper : lower));
 
 		brush_set(b, sgr_text_on(color), color);
 		text_addc(b->t, mark);
 	} else if (upper && lower) {
-		brush_set(b, color_of(h, cell_value(upper)), color_of(h, cell_value(lower)));
+		brush_set(b, color_of(h, ui_grid_value(upper)), color_of(h, ui_grid_value(lower)));
 		text_adds(b->t, "▀");
 	} else if (upper || lower) {
-		brush_set(b, color_of(h, cell_value(upper ? upper : lower)), SGR_NONE);
+		brush_set(b, color_of(h, ui_grid_value(upper ? upper : lower)), SGR_NONE);
 		text_adds(b->t, upper ? "▀" : "▄");
 	} else {
 		brush_set_back(b, SGR_NONE);
@@ -191,7 +171,7 @@ static void draw_halves(const struct heat *h, struct brush *b, uint32_t upper, u
 
 void heat_draw_line(const struct heat *h, struct text *t, int block, int y)
 {
-	const struct grid *g = &h->grid;
+	const struct ui_grid *g = &h->grid;
 	const uint32_t *cells = h->cells + (int64_t)block * g->rows * g->columns;
 	const uint32_t *row = cells + (int64_t)(h->half ? 2 * y : y) * g->columns;
 	struct brush b = BRUSH(t, h->ui->depth);

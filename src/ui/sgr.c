@@ -70,6 +70,16 @@ static const unsigned char blue_orange[9][3] = {
 	{ 86, 52, 14 },    { 142, 83, 0 },  { 207, 124, 0 }, { 255, 196, 138 },
 };
 
+/*
+ * The same two hues growing out of white, for paper and pages: lightness .40, .55, .70, .85, .985,
+ * the chroma at most .16, .16, .14, .08, 0 and what sRGB holds.  Both sides are as dark as each
+ * other in grey.
+ */
+static const unsigned char blue_white_orange[9][3] = {
+	{ 0, 73, 129 },    { 2, 116, 199 },  { 83, 163, 242 }, { 168, 210, 255 }, { 250, 250, 250 },
+	{ 248, 193, 156 }, { 224, 132, 62 }, { 172, 87, 1 },   { 111, 54, 0 },
+};
+
 static int between(const unsigned char stops[9][3], double p)
 {
 	double at = fmin(1, fmax(0, p)) * 8;
@@ -88,6 +98,11 @@ int sgr_sequential(double p)
 int sgr_diverging(double p)
 {
 	return between(blue_orange, p);
+}
+
+int sgr_diverging_on_paper(double p)
+{
+	return between(blue_white_orange, p);
 }
 
 static int red(int color)
