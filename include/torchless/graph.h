@@ -74,12 +74,15 @@ struct graph_node {
 	char *shape;     /* of its value, "f32[T, 9, 64]"; NULL */
 	char *weight;    /* "bf16[576, 576]" of a weight written into the box; NULL */
 	char *note;      /* one line more: "×30 · same shape, own weights"; NULL */
+	char *tooltip;   /* what it is, some lines */
 	enum graph_kind kind;
 	int cluster;     /* index into clusters, -1 */
 	int *ops, n_ops; /* what it stands for, in the first of its layers */
 	value_id value;  /* what its id names there, -1 */
 	struct graph_layers layers;
 	bool is_spine; /* it holds the residual stream */
+	bool is_axis;  /* it stands on the line that the stream is drawn as: what it comes from, too
+			*/
 	struct graph_measures measures;
 	enum graph_verdict verdict;
 	char *difference; /* "nmse 3e-12", what differs; NULL */
@@ -87,15 +90,17 @@ struct graph_node {
 
 struct graph_edge {
 	char *id, *label; /* a label is the shape, where it is worth saying; NULL */
-	int from, to;     /* nodes */
+	char *tooltip;
+	int from, to; /* nodes */
 	bool is_spine, is_hub, is_bad;
 };
 
 struct graph_cluster {
 	char *id, *name, *type; /* "model.layers.[0-29]", "layers 0–29", "LlamaDecoderLayer" */
 	char *note;             /* "×30 · same shape, own weights"; NULL */
-	int parent;             /* -1 */
-	int column;             /* 0; 1 for the second of two graphs side by side */
+	char *tooltip;
+	int parent; /* -1 */
+	int column; /* 0; 1 for the second of two graphs side by side */
 	struct graph_layers layers;
 };
 

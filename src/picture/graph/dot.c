@@ -1,0 +1,313 @@
+/*
+ * dot.c -- a graph as dot: a statement a line, in execution order.
+ *
+ * Lines say of a node what it is and nothing of its neighbours, so that two pictures can be
+ * compared with diff(1).
+ */
+#include "graph_impl.h"
+
+#include "torchless/ui_color.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FONT "Helvetica,Arial,sans-serif"
+#define BAD  "#c1121f"
+
+static const char *const verdict_fills[] = {
+	[GRAPH_UNCOMPARED] = NULL,   [GRAPH_EQUAL] = "#eeeeee",     [GRAPH_CLOSE] = "#e9c46a",
+	[GRAPH_DIFFERS] = "#c1121f", [GRAPH_ONLY_HERE] = "#5e60ce",
+};
+
+static bool has_heat(const struct graph *g)
+{
+	return !isnan(g->heat_lo) && !isnan(g->heat_hi);
+}
+
+/* ---- how a node looks ----------------------------------------------------------------------- */
+
+static void set_fill(struct look *look, uint32_t rgb)
+{
+	snprintf(look->color, sizeof(look->color), "#%06x", (unsigned)rgb & 0xffffff);
+	look->fill = look->color;
+	look->ink = look->pale = ui_color_is_dark(rgb) ? "#ffffff" : "#000000";
+}
+
+static void look_of(struct look *look, const struct graph *g, const struct graph_node *n)
+{
+	const struct kind_look *kind = &kind_looks[n->kind];
+
+	*look = (struct look){
+		.fill = kind->fill,
+		.border = kind->border,
+		.ink = "#000000",
+		.pale = "#444444",
+		.width = 1,
+		.is_table = n->weight && n->kind != GRAPH_LAYERS,
+	};
+	if (!isnan(n->measures.heat))
+		set_fill(look, ui_map_color(UI_MAP_SEQUENTIAL, UI_ON_PAPER, 0, 1, n->measures.heat));
+	else if (verdict_fills[n->verdict])
+		set_fill(look, (uint32_t)strtoul(verdict_fills[n->verdict] + 1, NULL, 16));
+	else if (has_heat(g))
+		look->fill = "#ffffff"; /* it was not measured */
+	if (n->measures.is_bad) {
+		look->border = BAD;
+		look->width = 2.5;
+	}
+}
+
+static void add_identity(struct text *out, const char *id, const char *tooltip, const char *measured)
+{
+	struct text tip = { 0 };
+
+	text_adds(out, "id=");
+	escape_string(out, id);
+	text_addf(&tip, "%s%s%s", tooltip ? tooltip : id, measured && *measured ? "\n" : "",
+		  measured ? measured : "");
+	text_adds(out, ", tooltip=");
+	escape_string(out, tip.data);
+	text_adds(out, ", URL=\"#");
+	escape_url(out, id);
+	text_addc(out, '"');
+	text_release(&tip);
+}
+
+static void add_tabs(struct text *out, int depth)
+{
+	for (int i = 0; i < depth; i++)
+		text_addc(out, '\t');
+}
+
+static void add_node(struct text *out, const struct graph *g, const struct graph_node *n, int depth)
+{
+	const struct kind_look *kind = &kind_looks[n->kind];
+	struct text measured = { 0 };
+	struct look look;
+
+	look_of(&look, g, n);
+	label_add_measures(&measured, &n->measures);
+	add_tabs(out, depth);
+	escape_string(out, n->id);
+	text_adds(out, " [label=");
+	label_add_node(out, n, g->level, &look);
+	if (look.is_table)
+		text_adds(out, ", shape=plain");
+	else if (label_is_circle(n, g->level))
+		text_addf(out, ", shape=circle, width=0.28, fixedsize=true, fontsize=14, fillcolor=\"%s\", color=\"%s\"",
+			  look.fill, look.border);
+	else
+		text_addf(out, ", shape=%s, style=\"%s\", fillcolor=\"%s\", color=\"%s\"",
+			  n->kind == GRAPH_RESIDUAL ? "box" : kind->shape, kind->style, look.fill,
+			  look.border);
+	if (look.width > 1)
+		text_addf(out, ", penwidth=%g", look.width);
+	if (n->is_axis)
+		text_adds(out, ", group=residual");
+	text_adds(out, ", ");
+	add_identity(out, n->id, n->tooltip, measured.data);
+	text_adds(out, "];\n");
+	text_release(&measured);
+}
+
+/* ---- clusters ------------------------------------------------------------------------------- */
+
+static void open_cluster(struct text *out, const struct graph_cluster *c, int depth)
+{
+	struct text name = { 0 };
+
+	add_tabs(out, depth);
+	text_adds(out, "subgraph ");
+	text_addf(&name, "cluster_%s", c->id);
+	escape_string(out, name.data);
+	text_adds(out, " {\n");
+	add_tabs(out, depth + 1);
+	text_adds(out, "graph [label=<<B>");
+	text_clear(&name);
+	name_add_cut(&name, c->name, 40);
+	escape_html(out, name.data);
+	text_adds(out, "</B>");
+	for (int i = 0; i < 2; i++) {
+		const char *word = i ? c->note : c->type;
+
+		if (!word || !*word)
+			continue;
+		text_adds(out, "<FONT POINT-SIZE=\"8\" COLOR=\"#555555\">  ");
+		escape_html(out, word);
+		text_adds(out, "</FONT>");
+	}
+	text_adds(out, ">, ");
+	add_identity(out, c->id, c->tooltip, NULL);
+	text_addf(out, ", style=\"rounded,filled\", fillcolor=\"%s\", color=\"%s\"];\n",
+		  depth % 2 ? "#fcfcfd" : "#f5f6f8", c->note ? "#44546a" : "#b8c0ca");
+	text_release(&name);
+}
+
+static bool is_inside(const struct graph *g, int c, int ancestor)
+{
+	while (c >= 0 && c != ancestor)
+		c = g->clusters[c].parent;
+	return c == ancestor;
+}
+
+/* Close what `to` is not in, open what it is in. */
+static int walk_to(struct text *out, const struct graph *g, int from, int to, int *depth)
+{
+	while (from >= 0 && !is_inside(g, to, from)) {
+		add_tabs(out, --*depth);
+		text_adds(out, "}\n");
+		from = g->clusters[from].parent;
+	}
+	if (to != from) {
+		from = walk_to(out, g, from, g->clusters[to].parent, depth);
+		open_cluster(out, &g->clusters[to], (*depth)++);
+	}
+	return to;
+}
+
+/* ---- edges ---------------------------------------------------------------------------------- */
+
+static void add_edge(struct text *out, const struct graph *g, const struct graph_edge *e)
+{
+	const struct graph_node *from = &g->nodes[e->from], *to = &g->nodes[e->to];
+
+	text_addc(out, '\t');
+	escape_string(out, from->id);
+	text_adds(out, " -> ");
+	escape_string(out, to->id);
+	text_adds(out, " [");
+	if (e->label) {
+		text_adds(out, "label=<");
+		escape_html(out, e->label);
+		text_adds(out, ">, ");
+	}
+	if (e->is_spine || (from->is_axis && to->is_axis))
+		text_addf(out, "weight=50, penwidth=%s, ", e->is_spine ? "2.5" : "1.5");
+	if (e->is_hub)
+		text_adds(out, "style=dashed, ");
+	if (from->kind == GRAPH_WEIGHT)
+		text_adds(out, "arrowhead=none, color=\"#888888\", ");
+	if (e->is_bad)
+		text_adds(out, "color=\"" BAD "\", penwidth=2.5, ");
+	add_identity(out, e->id, e->tooltip, NULL);
+	text_adds(out, "];\n");
+}
+
+/* ---- title and legend ----------------------------------------------------------------------- */
+
+static void add_swatch(struct text *out, const char *fill, const char *border, const char *word)
+{
+	text_addf(out,
+		  "<TD BORDER=\"1\" COLOR=\"%s\" BGCOLOR=\"%s\" WIDTH=\"14\" HEIGHT=\"10\"></TD><TD ALIGN=\"LEFT\"><FONT POINT-SIZE=\"8\">",
+		  border, fill);
+	escape_html(out, word);
+	text_adds(out, "  </FONT></TD>");
+}
+
+#define LEGEND_COLUMNS 5
+
+static void add_legend(struct text *out, const struct graph *g)
+{
+	bool there[GRAPH_KINDS] = { false };
+	int n = 0;
+
+	for (int i = 0; i < g->n_nodes; i++)
+		there[g->nodes[i].kind] = true;
+	there[GRAPH_OUTPUT] &= !there[GRAPH_INPUT];
+	text_adds(out, "<TR><TD><TABLE BORDER=\"0\" CELLSPACING=\"3\" CELLPADDING=\"0\"><TR>");
+	for (int k = 0; k < GRAPH_KINDS; k++) {
+		if (!there[k])
+			continue;
+		if (n && n % LEGEND_COLUMNS == 0)
+			text_adds(out, "</TR><TR>");
+		add_swatch(out, kind_looks[k].fill, kind_looks[k].border,
+			   k == GRAPH_INPUT ? "input, output" : kind_looks[k].word);
+		n++;
+	}
+	text_adds(out, "</TR></TABLE></TD></TR>");
+}
+
+static void add_verdicts(struct text *out, const struct graph *g)
+{
+	bool any = false;
+
+	for (int i = 0; i < g->n_nodes; i++)
+		any |= g->nodes[i].verdict != GRAPH_UNCOMPARED;
+	if (!any)
+		return;
+	text_adds(out, "<TR><TD><TABLE BORDER=\"0\" CELLSPACING=\"3\" CELLPADDING=\"0\"><TR>");
+	for (int v = GRAPH_EQUAL; v <= GRAPH_ONLY_HERE; v++)
+		add_swatch(out, verdict_fills[v], "#444444", verdict_names[v]);
+	text_adds(out, "</TR></TABLE></TD></TR>");
+}
+
+static void add_scale_end(struct text *out, const struct graph *g, double x)
+{
+	char number[32];
+
+	text_adds(out, "<TD><FONT POINT-SIZE=\"8\">");
+	escape_html(out, ui_format_number(x, number, sizeof(number)));
+	if (g->heat_unit) {
+		text_addc(out, ' ');
+		escape_html(out, g->heat_unit);
+	}
+	text_adds(out, "</FONT></TD>");
+}
+
+static void add_scale(struct text *out, const struct graph *g)
+{
+	if (!has_heat(g))
+		return;
+	text_adds(out, "<TR><TD><TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"2\"><TR><TD><FONT POINT-SIZE=\"8\">");
+	escape_html(out, g->heat_name ? g->heat_name : "");
+	text_adds(out, "</FONT></TD>");
+	add_scale_end(out, g, g->heat_lo);
+	for (int i = 0; i <= 16; i++)
+		text_addf(out, "<TD WIDTH=\"10\" HEIGHT=\"10\" BGCOLOR=\"#%06x\"></TD>",
+			  (unsigned)ui_map_color(UI_MAP_SEQUENTIAL, UI_ON_PAPER, 0, 1, i / 16.0));
+	add_scale_end(out, g, g->heat_hi);
+	text_adds(out, "</TR></TABLE></TD></TR>");
+}
+
+static void add_head(struct text *out, const struct graph *g)
+{
+	const char *lines[] = { g->subtitle, g->folded };
+
+	text_adds(out, "<<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"1\"><TR><TD><FONT POINT-SIZE=\"14\"><B>");
+	escape_html(out, g->title ? g->title : "");
+	text_adds(out, "</B></FONT></TD></TR>");
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		if (lines[i] && *lines[i]) {
+			text_adds(out, "<TR><TD><FONT POINT-SIZE=\"9\" COLOR=\"#444444\">");
+			escape_html(out, lines[i]);
+			text_adds(out, "</FONT></TD></TR>");
+		}
+	if (!has_heat(g))
+		add_legend(out, g);
+	add_verdicts(out, g);
+	add_scale(out, g);
+	text_adds(out, "</TABLE>>");
+}
+
+void graph_add_dot(struct text *out, const struct graph *g)
+{
+	int cluster = -1, depth = 1;
+
+	text_adds(out, "digraph torchless {\n\tgraph [id=\"torchless\", fontname=\"" FONT
+		       "\", fontsize=10, bgcolor=white, nodesep=0.2, ranksep=0.28, pad=0.1, labelloc=t, tooltip=");
+	escape_string(out, g->title && *g->title ? g->title : "torchless");
+	text_adds(out, ", label=");
+	add_head(out, g);
+	text_adds(out, "];\n\tnode [fontname=\"" FONT
+		       "\", fontsize=10, margin=\"0.08,0.04\", height=0.3];\n\tedge [fontname=\"" FONT
+		       "\", fontsize=8, arrowsize=0.6, color=\"#444444\"];\n");
+	for (int i = 0; i < g->n_nodes; i++) {
+		cluster = walk_to(out, g, cluster, g->nodes[i].cluster, &depth);
+		add_node(out, g, &g->nodes[i], depth);
+	}
+	walk_to(out, g, cluster, -1, &depth);
+	for (int i = 0; i < g->n_edges; i++)
+		add_edge(out, g, &g->edges[i]);
+	text_adds(out, "}\n");
+}

@@ -1,0 +1,182 @@
+/*
+ * label.c -- what is written into a node, as one of Graphviz's tables.
+ */
+#include "graph_impl.h"
+
+#include "torchless/mem.h"
+#include "torchless/ui.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COLUMNS 40 /* of a line; the middle of a longer one is left out */
+#define SPARK   32 /* columns of a sparkline */
+
+struct writing {
+	struct text *out;
+	const struct look *look;
+};
+
+/* The colours of a node, by kind or by what was measured. */
+static void add_row(struct writing *w, const char *s, int size, bool bold, const char *extra)
+{
+	struct text cut = { 0 };
+
+	name_add_cut(&cut, s, COLUMNS);
+	text_addf(w->out, "<TR><TD%s%s><FONT POINT-SIZE=\"%d\" COLOR=\"%s\">%s", *extra ? " " : "",
+		  extra, size, bold ? w->look->ink : w->look->pale, bold ? "<B>" : "");
+	escape_html(w->out, cut.data);
+	text_addf(w->out, "%s</FONT></TD></TR>", bold ? "</B>" : "");
+	text_release(&cut);
+}
+
+static void add_lines(struct writing *w, const char *s, int size, const char *extra)
+{
+	while (s && *s) {
+		size_t n = strcspn(s, "\n");
+		char *line = mem_memdup(s, n);
+
+		add_row(w, line, size, false, extra);
+		free(line);
+		s += n + (s[n] == '\n');
+	}
+}
+
+/* ---- what was measured ---------------------------------------------------------------------- */
+
+static void add_number(struct text *t, const char *before, double x, const char *behind)
+{
+	char buf[32];
+
+	if (!isnan(x))
+		text_addf(t, "%s%s%s%s", t->len ? " · " : "", before,
+			  ui_format_number(x, buf, sizeof(buf)), behind);
+}
+
+void label_add_measures(struct text *t, const struct graph_measures *m)
+{
+	char count[32];
+
+	if (!isnan(m->share))
+		text_addf(t, "%s%.3g %% of the time", t->len ? " · " : "", 100 * m->share);
+	add_number(t, "l2 ", m->l2, "");
+	if (m->n_nan > 0)
+		text_addf(t, "%s%s NaN", t->len ? " · " : "",
+			  ui_format_count(m->n_nan, count, sizeof(count)));
+	if (m->n_inf > 0)
+		text_addf(t, "%s%s inf", t->len ? " · " : "",
+			  ui_format_count(m->n_inf, count, sizeof(count)));
+}
+
+/* Several layers a column where there are more than columns: the largest of them. */
+static void add_spark(struct text *t, const struct graph_node *n)
+{
+	static const struct ui ui = { .utf8 = true };
+	int n_layers = n->layers.last - n->layers.first + 1, wide = n_layers;
+	double columns[SPARK];
+
+	wide = wide < SPARK ? wide : SPARK;
+	for (int i = 0; i < wide; i++) {
+		columns[i] = NAN;
+		for (int l = i * n_layers / wide; l < (i + 1) * n_layers / wide; l++)
+			if (!(n->measures.series[l] <= columns[i]))
+				columns[i] = n->measures.series[l];
+	}
+	ui_add_spark(t, &ui, columns, wide);
+}
+
+static void add_series(struct writing *w, const struct graph_node *n)
+{
+	const struct graph_measures *m = &n->measures;
+	struct text t = { 0 };
+	char lo[32], hi[32];
+
+	if (!m->series || n->layers.first >= n->layers.last)
+		return;
+	add_spark(&t, n);
+	add_row(w, t.data, 8, false, "");
+	text_clear(&t);
+	text_addf(&t, "%s … %s", ui_format_number(m->lo, lo, sizeof(lo)),
+		  ui_format_number(m->hi, hi, sizeof(hi)));
+	if (m->worst >= 0)
+		text_addf(&t, ", layer %d", m->worst);
+	add_row(w, t.data, 8, false, "");
+	text_release(&t);
+}
+
+static void add_measured(struct writing *w, const struct graph_node *n)
+{
+	struct text t = { 0 };
+
+	label_add_measures(&t, &n->measures);
+	if (t.len)
+		add_row(w, t.data, 8, false, "");
+	text_release(&t);
+	add_series(w, n);
+	if (n->verdict != GRAPH_UNCOMPARED)
+		add_row(w, n->difference ? n->difference : verdict_names[n->verdict], 8, false, "");
+}
+
+/* ---- a node --------------------------------------------------------------------------------- */
+
+bool label_is_circle(const struct graph_node *n, enum graph_level level)
+{
+	return n->kind == GRAPH_RESIDUAL && level != GRAPH_OP && !n->measures.is_known &&
+	       !n->measures.is_bad && isnan(n->measures.share) && n->verdict == GRAPH_UNCOMPARED;
+}
+
+static void add_words(struct writing *w, const struct graph_node *n, enum graph_level level)
+{
+	struct text second = { 0 };
+
+	if (n->type && n->kind != GRAPH_RESIDUAL)
+		text_adds(&second, n->type);
+	if (n->shape)
+		text_addf(&second, "%s%s", second.len ? " · " : "", n->shape);
+	if (second.len > COLUMNS && n->type) {
+		add_row(w, n->type, 8, false, "");
+		text_clear(&second);
+		text_adds(&second, n->shape ? n->shape : "");
+	}
+	if (second.len)
+		add_row(w, second.data, 8, false, "");
+	text_release(&second);
+	if (n->formula && level == GRAPH_OP)
+		add_lines(w, n->formula, 8, "");
+	add_lines(w, n->note, 8, "");
+	add_measured(w, n);
+}
+
+void label_add_node(struct text *out, const struct graph_node *n, enum graph_level level,
+		    const struct look *look)
+{
+	struct writing w = { out, look };
+	struct text name = { 0 };
+
+	if (label_is_circle(n, level)) {
+		text_adds(out, "\"+\"");
+		return;
+	}
+	if (n->kind == GRAPH_RESIDUAL)
+		text_adds(&name, "+  ");
+	text_adds(&name, n->name);
+	if (look->is_table)
+		text_addf(out,
+			  "<<TABLE BORDER=\"%d\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"2\" COLOR=\"%s\" BGCOLOR=\"%s\">",
+			  look->width > 1 ? 2 : 1, look->border, look->fill);
+	else
+		text_adds(out,
+			  "<<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"1\">");
+	add_row(&w, name.data, 10, true, "");
+	add_words(&w, n, level);
+	if (n->weight) {
+		struct look plain = *look;
+
+		plain.pale = "#444444";
+		w.look = &plain;
+		add_lines(&w, n->weight, 8, "BORDER=\"1\" SIDES=\"T\" COLOR=\"#888888\" BGCOLOR=\"#f7f7f7\"");
+	}
+	text_adds(out, "</TABLE>>");
+	text_release(&name);
+}
