@@ -146,9 +146,9 @@ static void add_source(struct building *b, int i, int k)
 	if (!is_input && b->last_of[fold_op(&b->plan.fold, value->op)] >= 0)
 		return;
 	if (b->value_node[v] < 0)
-		b->value_node[v] = add_value_node(b, v, is_input ? "" : "@stub",
-						  is_input ? GRAPH_INPUT : GRAPH_STUB, -1,
-						  &outside);
+		b->value_node[v] =
+			add_value_node(b, v, is_input ? "" : "@stub",
+				       is_input ? GRAPH_INPUT : GRAPH_STUB, -1, &outside);
 	*source_of(b, i, k) = b->value_node[v];
 }
 
@@ -371,12 +371,12 @@ static void add_sinks(struct building *b)
 			int writer = b->p->values[op->in[k]].op;
 			value_id reads = op->out[op->n_out - 1];
 
-			if (writer < 0 || !program_module_inside(b->p, op_of(b, writer)->module,
-								 b->plan.scope))
+			if (writer < 0 ||
+			    !program_module_inside(b->p, op_of(b, writer)->module, b->plan.scope))
 				continue;
 			if (b->value_node[reads] < 0)
-				b->value_node[reads] = add_value_node(b, reads, "@stub", GRAPH_STUB,
-								      -1, &outside);
+				b->value_node[reads] =
+					add_value_node(b, reads, "@stub", GRAPH_STUB, -1, &outside);
 			connect(b, b->node_of[b->last_of[fold_op(&b->plan.fold, writer)]],
 				b->value_node[reads], op->in[k]);
 		}

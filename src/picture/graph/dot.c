@@ -47,7 +47,8 @@ static void look_of(struct look *look, const struct graph *g, const struct graph
 		.is_table = n->weight && n->kind != GRAPH_LAYERS,
 	};
 	if (!isnan(n->measures.heat))
-		set_fill(look, ui_map_color(UI_MAP_SEQUENTIAL, UI_ON_PAPER, 0, 1, n->measures.heat));
+		set_fill(look,
+			 ui_map_color(UI_MAP_SEQUENTIAL, UI_ON_PAPER, 0, 1, n->measures.heat));
 	else if (verdict_fills[n->verdict])
 		set_fill(look, (uint32_t)strtoul(verdict_fills[n->verdict] + 1, NULL, 16));
 	else if (has_heat(g))
@@ -58,7 +59,8 @@ static void look_of(struct look *look, const struct graph *g, const struct graph
 	}
 }
 
-static void add_identity(struct text *out, const char *id, const char *tooltip, const char *measured)
+static void add_identity(struct text *out, const char *id, const char *tooltip,
+			 const char *measured)
 {
 	struct text tip = { 0 };
 
@@ -95,8 +97,10 @@ static void add_node(struct text *out, const struct graph *g, const struct graph
 	if (look.is_table)
 		text_adds(out, ", shape=plain");
 	else if (label_is_circle(n, g->level))
-		text_addf(out, ", shape=circle, width=0.28, fixedsize=true, fontsize=14, fillcolor=\"%s\", color=\"%s\"",
-			  look.fill, look.border);
+		text_addf(
+			out,
+			", shape=circle, width=0.28, fixedsize=true, fontsize=14, fillcolor=\"%s\", color=\"%s\"",
+			look.fill, look.border);
 	else
 		text_addf(out, ", shape=%s, style=\"%s\", fillcolor=\"%s\", color=\"%s\"",
 			  n->kind == GRAPH_RESIDUAL ? "box" : kind->shape, kind->style, look.fill,
@@ -168,6 +172,21 @@ static int walk_to(struct text *out, const struct graph *g, int from, int to, in
 
 /* ---- edges ---------------------------------------------------------------------------------- */
 
+/*
+ * How much an edge pulls.  Graphviz makes an edge between nodes of one group a hundred times as
+ * heavy, and ranks the inside of a cluster by itself: a wire that leaves one is a wish.  So a
+ * branch that enters a cluster must weigh enough to stay below where it came from.
+ */
+static void add_weight(struct text *out, const struct graph *g, const struct graph_edge *e)
+{
+	const struct graph_node *from = &g->nodes[e->from], *to = &g->nodes[e->to];
+
+	if (from->is_axis && to->is_axis)
+		text_addf(out, "weight=4, penwidth=%s, ", e->is_spine ? "2.5" : "1.5");
+	else if (from->cluster != to->cluster)
+		text_adds(out, "weight=80, ");
+}
+
 static void add_edge(struct text *out, const struct graph *g, const struct graph_edge *e)
 {
 	const struct graph_node *from = &g->nodes[e->from], *to = &g->nodes[e->to];
@@ -182,8 +201,7 @@ static void add_edge(struct text *out, const struct graph *g, const struct graph
 		escape_html(out, e->label);
 		text_adds(out, ">, ");
 	}
-	if (e->is_spine || (from->is_axis && to->is_axis))
-		text_addf(out, "weight=50, penwidth=%s, ", e->is_spine ? "2.5" : "1.5");
+	add_weight(out, g, e);
 	if (e->is_hub)
 		text_adds(out, "style=dashed, ");
 	if (from->kind == GRAPH_WEIGHT)
@@ -198,9 +216,10 @@ static void add_edge(struct text *out, const struct graph *g, const struct graph
 
 static void add_swatch(struct text *out, const char *fill, const char *border, const char *word)
 {
-	text_addf(out,
-		  "<TD BORDER=\"1\" COLOR=\"%s\" BGCOLOR=\"%s\" WIDTH=\"14\" HEIGHT=\"10\"></TD><TD ALIGN=\"LEFT\"><FONT POINT-SIZE=\"8\">",
-		  border, fill);
+	text_addf(
+		out,
+		"<TD BORDER=\"1\" COLOR=\"%s\" BGCOLOR=\"%s\" WIDTH=\"14\" HEIGHT=\"10\"></TD><TD ALIGN=\"LEFT\"><FONT POINT-SIZE=\"8\">",
+		border, fill);
 	escape_html(out, word);
 	text_adds(out, "  </FONT></TD>");
 }
@@ -259,7 +278,9 @@ static void add_scale(struct text *out, const struct graph *g)
 {
 	if (!has_heat(g))
 		return;
-	text_adds(out, "<TR><TD><TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"2\"><TR><TD><FONT POINT-SIZE=\"8\">");
+	text_adds(
+		out,
+		"<TR><TD><TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"2\"><TR><TD><FONT POINT-SIZE=\"8\">");
 	escape_html(out, g->heat_name ? g->heat_name : "");
 	text_adds(out, "</FONT></TD>");
 	add_scale_end(out, g, g->heat_lo);
@@ -274,7 +295,9 @@ static void add_head(struct text *out, const struct graph *g)
 {
 	const char *lines[] = { g->subtitle, g->folded };
 
-	text_adds(out, "<<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"1\"><TR><TD><FONT POINT-SIZE=\"14\"><B>");
+	text_adds(
+		out,
+		"<<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"1\"><TR><TD><FONT POINT-SIZE=\"14\"><B>");
 	escape_html(out, g->title ? g->title : "");
 	text_adds(out, "</B></FONT></TD></TR>");
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
@@ -294,14 +317,17 @@ void graph_add_dot(struct text *out, const struct graph *g)
 {
 	int cluster = -1, depth = 1;
 
-	text_adds(out, "digraph torchless {\n\tgraph [id=\"torchless\", fontname=\"" FONT
-		       "\", fontsize=10, bgcolor=white, nodesep=0.2, ranksep=0.28, pad=0.1, labelloc=t, tooltip=");
+	text_adds(
+		out,
+		"digraph torchless {\n\tgraph [id=\"torchless\", fontname=\"" FONT
+		"\", fontsize=10, bgcolor=white, nodesep=0.2, ranksep=0.28, pad=0.1, labelloc=t, tooltip=");
 	escape_string(out, g->title && *g->title ? g->title : "torchless");
 	text_adds(out, ", label=");
 	add_head(out, g);
-	text_adds(out, "];\n\tnode [fontname=\"" FONT
-		       "\", fontsize=10, margin=\"0.08,0.04\", height=0.3];\n\tedge [fontname=\"" FONT
-		       "\", fontsize=8, arrowsize=0.6, color=\"#444444\"];\n");
+	text_adds(out,
+		  "];\n\tnode [fontname=\"" FONT
+		  "\", fontsize=10, margin=\"0.08,0.04\", height=0.3];\n\tedge [fontname=\"" FONT
+		  "\", fontsize=8, arrowsize=0.6, color=\"#444444\"];\n");
 	for (int i = 0; i < g->n_nodes; i++) {
 		cluster = walk_to(out, g, cluster, g->nodes[i].cluster, &depth);
 		add_node(out, g, &g->nodes[i], depth);

@@ -1,9 +1,9 @@
 /*
  * escape.c -- a text inside of dot: as a string in quotes, in an HTML-like label, in a URL.
  *
- * Nothing in a name may end the string that it stands in, or mean something to Graphviz: in a string
- * a backslash begins "\N" (the node's name) and "&" an entity of HTML, which it copies to the SVG
- * as it is, whether XML knows it or not.
+ * Nothing in a name may end the string that it stands in, or mean something to Graphviz: in a
+ * string a backslash begins "\N" (the node's name) and "&" an entity of HTML, which it copies to
+ * the SVG as it is, whether XML knows it or not.
  */
 #include "graph_impl.h"
 

@@ -137,8 +137,7 @@ static bool same_wires(const struct program *p, const struct layer *a, const str
 
 			if (kj >= oj->n_in || within(a, &p->values[oj->in[kj]]))
 				continue;
-			if ((oi->in[ki] == oj->in[kj]) !=
-			    (oi[stride].in[ki] == oj[stride].in[kj]))
+			if ((oi->in[ki] == oj->in[kj]) != (oi[stride].in[ki] == oj[stride].in[kj]))
 				return false;
 		}
 	}
@@ -165,8 +164,7 @@ static bool same_module(const struct folding *f, const struct layer *a, const st
 	if (strcmp(behind(f->p, a, modules[m].path), behind(f->p, b, modules[n].path)) != 0 ||
 	    strcmp(modules[m].type, modules[n].type) != 0 || (x < 0) != (y < 0))
 		return false;
-	return x < 0 ||
-	       !strcmp(behind(f->p, a, modules[x].path), behind(f->p, b, modules[y].path));
+	return x < 0 || !strcmp(behind(f->p, a, modules[x].path), behind(f->p, b, modules[y].path));
 }
 
 static bool same_op(const struct folding *f, const struct layer *a, const struct layer *b, int i,

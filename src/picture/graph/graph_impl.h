@@ -29,7 +29,8 @@ char *name_clean(const char *s);
 /* The text without its owner: "" becomes NULL. */
 char *name_take(struct text *t);
 
-/* Append a path or a name of the first of these layers as one of all of them: "layers.[0-29].mlp". */
+/* Append a path or a name of the first of these layers as one of all of them: "layers.[0-29].mlp".
+ */
 void name_add_folded(struct text *out, const char *name, const struct graph_layers *layers);
 
 /* Append at most `columns` of the name, its middle left out. */

@@ -162,12 +162,14 @@ void label_add_node(struct text *out, const struct graph_node *n, enum graph_lev
 		text_adds(&name, "+  ");
 	text_adds(&name, n->name);
 	if (look->is_table)
-		text_addf(out,
-			  "<<TABLE BORDER=\"%d\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"2\" COLOR=\"%s\" BGCOLOR=\"%s\">",
-			  look->width > 1 ? 2 : 1, look->border, look->fill);
+		text_addf(
+			out,
+			"<<TABLE BORDER=\"%d\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"2\" COLOR=\"%s\" BGCOLOR=\"%s\">",
+			look->width > 1 ? 2 : 1, look->border, look->fill);
 	else
-		text_adds(out,
-			  "<<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"1\">");
+		text_adds(
+			out,
+			"<<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"1\">");
 	add_row(&w, name.data, 10, true, "");
 	add_words(&w, n, level);
 	if (n->weight) {
@@ -175,7 +177,8 @@ void label_add_node(struct text *out, const struct graph_node *n, enum graph_lev
 
 		plain.pale = "#444444";
 		w.look = &plain;
-		add_lines(&w, n->weight, 8, "BORDER=\"1\" SIDES=\"T\" COLOR=\"#888888\" BGCOLOR=\"#f7f7f7\"");
+		add_lines(&w, n->weight, 8,
+			  "BORDER=\"1\" SIDES=\"T\" COLOR=\"#888888\" BGCOLOR=\"#f7f7f7\"");
 	}
 	text_adds(out, "</TABLE>>");
 	text_release(&name);

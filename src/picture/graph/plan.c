@@ -19,7 +19,8 @@
 
 #define MAX_PATH_BYTES 512
 
-/* Write the pattern "layers.[4-7].mlp" for the one layer of these that `layer` is: "layers.5.mlp". */
+/* Write the pattern "layers.[4-7].mlp" for the one layer of these that `layer` is: "layers.5.mlp".
+ */
 static bool unfold(const char *pattern, int layer, char *buf, size_t size)
 {
 	const char *at = strchr(pattern, '[');

@@ -271,8 +271,8 @@ void words_of_node(struct graph_node *n, const struct plan *plan)
 	n->type = name_take(&t);
 	if (only && box_of(n, plan) < 0)
 		n->formula = mem_strdup(op_table[only->code].formula);
-	n->shape = mem_strdup(
-		program_format_shape(&plan->p->values[n->value], shape, sizeof(shape)));
+	n->shape =
+		mem_strdup(program_format_shape(&plan->p->values[n->value], shape, sizeof(shape)));
 	add_weights(&t, n, plan);
 	n->weight = name_take(&t);
 	add_note(&t, n, plan);
