@@ -13,6 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Where the residual stream enters an open layer, and its branches leave. */
+struct junction {
+	int node; /* -1: none yet */
+	int from; /* the node it comes from, -1: that of the value's op */
+	value_id value;
+};
+
 struct building {
 	struct graph *g;
 	const struct program *p;
@@ -22,8 +29,9 @@ struct building {
 	int *value_node; /* [n_values] of inputs, weights and values from outside; -1 */
 	int *source;     /* [n_ops * OP_MAX_INPUTS] the node an input comes from; -1: its op's */
 	int *cluster_of; /* [n_modules] -1: none yet */
-	int *first_in;   /* [n_nodes] an edge to it; edges of one end are a list */
-	int *next_in;    /* [n_edges] */
+	struct junction *junctions; /* [n_runs] */
+	int *first_in;              /* [n_nodes] an edge to it; edges of one end are a list */
+	int *next_in;               /* [n_edges] */
 	size_t cap_first, cap_next;
 };
 
@@ -108,7 +116,6 @@ static int add_value_node(struct building *b, value_id v, const char *suffix, en
 	const struct value *value = &b->p->values[v];
 	struct text id = { 0 }, tip = { 0 };
 	struct graph_node *n;
-	char shape[96];
 	int i;
 
 	name_add_folded(&id, value->name, layers);
@@ -117,8 +124,8 @@ static int add_value_node(struct building *b, value_id v, const char *suffix, en
 	n = &b->g->nodes[i];
 	n->value = v;
 	n->layers = *layers;
-	n->name = name_clean(words_leaf(value->name));
-	n->shape = mem_strdup(program_format_shape(value, shape, sizeof(shape)));
+	n->name = words_name_value(&b->plan, v, kind);
+	n->shape = words_shape(value);
 	name_add_folded(&tip, value->name, layers);
 	text_addf(&tip, " %s", n->shape);
 	words_add_value(&tip, value);
@@ -133,10 +140,16 @@ static int *source_of(struct building *b, int op, int k)
 	return &b->source[(size_t)op * OP_MAX_INPUTS + (size_t)k];
 }
 
+/* The output that an op's node is called by. */
+static value_id last_output(const struct building *b, int op)
+{
+	return op_of(b, op)->out[op_of(b, op)->n_out - 1];
+}
+
 /* Values that come from nowhere, and those that come from outside of the module drawn. */
 static void add_source(struct building *b, int i, int k)
 {
-	value_id v = op_of(b, i)->in[k];
+	value_id v = op_of(b, i)->in[k], all = v;
 	const struct value *value = &b->p->values[v];
 	bool is_input = value->storage == STORAGE_INPUT;
 	bool is_open = b->plan.inside == GRAPH_OP && b->plan.box_of[op_of(b, i)->module] < 0;
@@ -145,11 +158,13 @@ static void add_source(struct building *b, int i, int k)
 		return;
 	if (!is_input && b->last_of[fold_op(&b->plan.fold, value->op)] >= 0)
 		return;
-	if (b->value_node[v] < 0)
-		b->value_node[v] =
-			add_value_node(b, v, is_input ? "" : "@stub",
+	if (b->plan.is_hub[v] && !is_input)
+		all = last_output(b, value->op);
+	if (b->value_node[all] < 0)
+		b->value_node[all] =
+			add_value_node(b, all, is_input ? "" : "@stub",
 				       is_input ? GRAPH_INPUT : GRAPH_STUB, -1, &outside);
-	*source_of(b, i, k) = b->value_node[v];
+	*source_of(b, i, k) = b->value_node[all];
 }
 
 static void add_sources(struct building *b)
@@ -224,15 +239,10 @@ static bool is_read_beside(struct building *b, int writer)
 static void add_hub(struct building *b, int i, int k)
 {
 	const struct value *value = &b->p->values[op_of(b, i)->in[k]];
-	const struct op *op = op_of(b, value->op);
-	struct graph_node *n;
 
 	if (home_of(b, value->op) == home_of(b, i) && !is_read_beside(b, value->op))
 		return;
-	*source_of(b, i, k) = add_again(b, op->out[op->n_out - 1], GRAPH_HUB, i);
-	n = &b->g->nodes[*source_of(b, i, k)];
-	free(n->name);
-	n->name = words_of_outputs(b->p, op);
+	*source_of(b, i, k) = add_again(b, last_output(b, value->op), GRAPH_HUB, i);
 }
 
 static void add_weight(struct building *b, int i, int k)
@@ -249,6 +259,65 @@ static void add_weight(struct building *b, int i, int k)
 		*source_of(b, i, k) = b->value_node[v];
 }
 
+/* The point that a value has inside of the layer that it enters, NULL where the program names none.
+ */
+static const char *name_inside(const struct building *b, value_id v, int m)
+{
+	const struct program *p = b->p;
+
+	for (int i = 0; i < p->n_aliases; i++) {
+		const char *name = p->aliases[i].name;
+		size_t len = strlen(p->modules[m].path);
+
+		if (p->aliases[i].value == v && !strncmp(name, p->modules[m].path, len) &&
+		    name[len] == ':')
+			return name;
+	}
+	return NULL;
+}
+
+static void add_junction(struct building *b, struct junction *j, const struct run *r, value_id v,
+			 const char *name)
+{
+	struct graph_node *n;
+	struct text id = { 0 }, tip = { 0 };
+
+	name_add_folded(&id, name, &r->layers);
+	text_addf(&tip, "%s\nthe residual stream before the layer", id.data);
+	j->node = graph_add_node(b->g, id.data, GRAPH_RESIDUAL, cluster_of(b, r->module));
+	j->value = v;
+	n = &b->g->nodes[j->node];
+	n->layers = r->layers;
+	n->is_spine = true;
+	n->name = name_clean(words_leaf(name));
+	n->shape = words_shape(&b->p->values[v]);
+	n->tooltip = tip.data;
+}
+
+/* Whether the stream enters an open layer by input k of op i: then it comes from there. */
+static bool enter_layer(struct building *b, int i, int k)
+{
+	value_id v = op_of(b, i)->in[k];
+	int run = b->plan.fold.run_of_op[i];
+	const struct run *r = run < 0 ? NULL : &b->plan.fold.runs[run];
+	struct junction *j = run < 0 ? NULL : &b->junctions[run];
+	const char *name;
+
+	if (!r || !b->plan.is_spine[v] || b->p->values[v].op >= r->op_first ||
+	    b->plan.box_of[r->module] >= 0 ||
+	    !program_module_inside(b->p, r->module, b->plan.scope))
+		return false;
+	name = name_inside(b, v, r->module);
+	if (!name || (j->node >= 0 && j->value != v))
+		return false;
+	if (j->node < 0) {
+		j->from = *source_of(b, i, k);
+		add_junction(b, j, r, v, name);
+	}
+	*source_of(b, i, k) = j->node;
+	return true;
+}
+
 /* What stands beside the node of op i. */
 static void add_beside(struct building *b, int i)
 {
@@ -257,7 +326,7 @@ static void add_beside(struct building *b, int i)
 	for (int k = 0; k < op_of(b, i)->n_in; k++) {
 		value_id v = op_of(b, i)->in[k];
 
-		if (*source_of(b, i, k) >= 0)
+		if (enter_layer(b, i, k) || *source_of(b, i, k) >= 0)
 			continue;
 		if (b->p->values[v].storage == STORAGE_WEIGHT && is_open)
 			add_weight(b, i, k);
@@ -270,8 +339,7 @@ static void add_beside(struct building *b, int i)
 /* The node whose last op is `last`, and what stands beside it. */
 static void add_node(struct building *b, int first, int last)
 {
-	const struct op *op = op_of(b, last);
-	value_id v = op->out[op->n_out - 1];
+	value_id v = last_output(b, last);
 	struct graph_layers layers = layers_of_node(b, last);
 	struct text id = { 0 };
 	struct graph_node *n;
@@ -336,6 +404,16 @@ static int connect(struct building *b, int from, int to, value_id v)
 	return e;
 }
 
+static void connect_junction(struct building *b, int i, value_id v, int to)
+{
+	const struct junction *j = &b->junctions[b->plan.fold.run_of_op[i]];
+	int from = j->from;
+
+	if (from < 0)
+		from = b->node_of[b->last_of[fold_op(&b->plan.fold, b->p->values[v].op)]];
+	connect(b, from, to, v);
+}
+
 static void connect_input(struct building *b, int i, int k)
 {
 	value_id v = op_of(b, i)->in[k];
@@ -344,6 +422,8 @@ static void connect_input(struct building *b, int i, int k)
 
 	if (from < 0 && value->op < 0)
 		return; /* it is written into the box */
+	if (from >= 0 && is_junction(&b->g->nodes[from]))
+		connect_junction(b, i, v, from);
 	if (from < 0)
 		from = b->node_of[b->last_of[fold_op(&b->plan.fold, value->op)]];
 	e = connect(b, from, to, v);
@@ -369,7 +449,7 @@ static void add_sinks(struct building *b)
 			continue;
 		for (int k = 0; k < op->n_in; k++) {
 			int writer = b->p->values[op->in[k]].op;
-			value_id reads = op->out[op->n_out - 1];
+			value_id reads = last_output(b, i);
 
 			if (writer < 0 ||
 			    !program_module_inside(b->p, op_of(b, writer)->module, b->plan.scope))
@@ -391,10 +471,6 @@ static void add_output(struct building *b)
 	if (op < 0 || op >= b->plan.n_ops || b->last_of[op] < 0)
 		return;
 	out = add_value_node(b, b->p->logits, "@output", GRAPH_OUTPUT, -1, &outside);
-	if (b->p->values[b->p->logits].point) {
-		free(b->g->nodes[out].name);
-		b->g->nodes[out].name = mem_strdup(b->p->values[b->p->logits].point->role);
-	}
 	connect(b, b->node_of[b->last_of[op]], out, b->p->logits);
 	for (int n = out; n >= 0 && !b->g->nodes[n].is_spine;) {
 		int e = b->first_in[n], next = -1;
@@ -434,6 +510,9 @@ static int build(struct graph *g, const struct program *p, const struct graph_op
 		b.value_node = filled(p->n_values);
 		b.source = filled(b.plan.n_ops * OP_MAX_INPUTS);
 		b.cluster_of = filled(p->n_modules);
+		b.junctions = mem_calloc((size_t)b.plan.fold.n_runs + 1, sizeof(*b.junctions));
+		for (int i = 0; i < b.plan.fold.n_runs; i++)
+			b.junctions[i] = (struct junction){ -1, -1, -1 };
 		groups_make(&b.plan, b.last_of);
 		add_sources(&b);
 		add_nodes(&b);
@@ -448,6 +527,7 @@ static int build(struct graph *g, const struct program *p, const struct graph_op
 	free(b.value_node);
 	free(b.source);
 	free(b.cluster_of);
+	free(b.junctions);
 	free(b.first_in);
 	free(b.next_in);
 	return r;

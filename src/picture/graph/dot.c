@@ -96,6 +96,8 @@ static void add_node(struct text *out, const struct graph *g, const struct graph
 	label_add_node(out, n, g->level, &look);
 	if (look.is_table)
 		text_adds(out, ", shape=plain");
+	else if (is_junction(n))
+		text_addf(out, ", shape=point, width=0.06");
 	else if (label_is_circle(n, g->level))
 		text_addf(
 			out,
@@ -127,7 +129,7 @@ static void open_cluster(struct text *out, const struct graph_cluster *c, int de
 	escape_string(out, name.data);
 	text_adds(out, " {\n");
 	add_tabs(out, depth + 1);
-	text_adds(out, "graph [label=<<B>");
+	text_adds(out, "graph [labeljust=l, label=<<B>");
 	text_clear(&name);
 	name_add_cut(&name, c->name, 40);
 	escape_html(out, name.data);
@@ -195,7 +197,7 @@ static void add_edge(struct text *out, const struct graph *g, const struct graph
 	escape_string(out, from->id);
 	text_adds(out, " -> ");
 	escape_string(out, to->id);
-	text_adds(out, " [");
+	text_adds(out, is_junction(to) ? " [arrowhead=none, " : " [");
 	if (e->label) {
 		text_adds(out, "label=<");
 		escape_html(out, e->label);
@@ -313,6 +315,29 @@ static void add_head(struct text *out, const struct graph *g)
 	text_adds(out, "</TABLE>>");
 }
 
+/* Whether a node stands over all clusters, so that the stream can begin straight. */
+static bool is_source(const struct graph *g, int n)
+{
+	if (g->nodes[n].kind != GRAPH_STUB || g->nodes[n].cluster >= 0)
+		return g->nodes[n].kind == GRAPH_INPUT && g->nodes[n].cluster < 0;
+	for (int e = 0; e < g->n_edges; e++)
+		if (g->edges[e].from == n && is_junction(&g->nodes[g->edges[e].to]))
+			return true;
+	return false;
+}
+
+static void add_sources(struct text *out, const struct graph *g)
+{
+	text_adds(out, "\t{ rank=source;");
+	for (int i = 0; i < g->n_nodes; i++)
+		if (is_source(g, i)) {
+			text_addc(out, ' ');
+			escape_string(out, g->nodes[i].id);
+			text_addc(out, ';');
+		}
+	text_adds(out, " }\n");
+}
+
 void graph_add_dot(struct text *out, const struct graph *g)
 {
 	int cluster = -1, depth = 1;
@@ -333,6 +358,7 @@ void graph_add_dot(struct text *out, const struct graph *g)
 		add_node(out, g, &g->nodes[i], depth);
 	}
 	walk_to(out, g, cluster, -1, &depth);
+	add_sources(out, g);
 	for (int i = 0; i < g->n_edges; i++)
 		add_edge(out, g, &g->edges[i]);
 	text_adds(out, "}\n");

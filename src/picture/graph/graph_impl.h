@@ -19,6 +19,9 @@ int graph_add_edge(struct graph *g, int from, int to);
 int graph_add_cluster(struct graph *g, char *id, int parent);
 void node_add_op(struct graph_node *n, int op);
 
+/* Where the residual stream enters a layer: a point, no op. */
+bool is_junction(const struct graph_node *n);
+
 /* ---- names.c -------------------------------------------------------------------------------- */
 
 /* Append `s` as it may be an id, a label or a title: control bytes and what no XML may hold are
@@ -126,8 +129,10 @@ void words_add_module(struct text *out, const struct plan *plan, int m,
 void words_add_times(struct text *out, const struct graph_layers *layers);
 /* A line more about a value: what it is, or its bytes. */
 void words_add_value(struct text *out, const struct value *v);
-/* "cos, sin" */
-char *words_of_outputs(const struct program *p, const struct op *op);
+/* "f32[T, 64]" */
+char *words_shape(const struct value *v);
+/* What is written into a node of a value that no op of the picture computes. */
+char *words_name_value(const struct plan *plan, value_id v, enum graph_kind kind);
 /* An input of the program that is the same in every pass. */
 bool words_is_constant(const struct value *v);
 

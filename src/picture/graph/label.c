@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define COLUMNS 40 /* of a line; the middle of a longer one is left out */
+#define FORMULA 34
 #define SPARK   32 /* columns of a sparkline */
 
 struct writing {
@@ -40,6 +41,25 @@ static void add_lines(struct writing *w, const char *s, int size, const char *ex
 		add_row(w, line, size, false, extra);
 		free(line);
 		s += n + (s[n] == '\n');
+	}
+}
+
+/* A formula is read whole: it goes on in the next line. */
+static void add_wrapped(struct writing *w, const char *s)
+{
+	while (*s) {
+		size_t n = strlen(s);
+		char *line;
+
+		if (n > FORMULA) {
+			for (n = FORMULA; n && s[n] != ' ';)
+				n--;
+			n = n ? n : FORMULA;
+		}
+		line = mem_memdup(s, n);
+		add_row(w, line, 8, false, "");
+		free(line);
+		s += n + (s[n] == ' ');
 	}
 }
 
@@ -143,7 +163,7 @@ static void add_words(struct writing *w, const struct graph_node *n, enum graph_
 		add_row(w, second.data, 8, false, "");
 	text_release(&second);
 	if (n->formula && level == GRAPH_OP)
-		add_lines(w, n->formula, 8, "");
+		add_wrapped(w, n->formula);
 	add_lines(w, n->note, 8, "");
 	add_measured(w, n);
 }
@@ -154,8 +174,8 @@ void label_add_node(struct text *out, const struct graph_node *n, enum graph_lev
 	struct writing w = { out, look };
 	struct text name = { 0 };
 
-	if (label_is_circle(n, level)) {
-		text_adds(out, "\"+\"");
+	if (is_junction(n) || label_is_circle(n, level)) {
+		text_adds(out, is_junction(n) ? "\"\"" : "\"+\"");
 		return;
 	}
 	if (n->kind == GRAPH_RESIDUAL)

@@ -60,6 +60,11 @@ void node_add_op(struct graph_node *n, int op)
 	n->ops[n->n_ops++] = op;
 }
 
+bool is_junction(const struct graph_node *n)
+{
+	return n->kind == GRAPH_RESIDUAL && n->n_ops == 0;
+}
+
 static void release_node(struct graph_node *n)
 {
 	free(n->id);

@@ -40,13 +40,32 @@ void words_add_value(struct text *out, const struct value *v)
 		text_addf(out, "\n%s", v->point->doc);
 }
 
-char *words_of_outputs(const struct program *p, const struct op *op)
+char *words_shape(const struct value *v)
 {
+	char shape[96];
+
+	return mem_strdup(program_format_shape(v, shape, sizeof(shape)));
+}
+
+static const char *without_model(const char *name)
+{
+	return strncmp(name, "model.", 6) == 0 ? name + 6 : name;
+}
+
+char *words_name_value(const struct plan *plan, value_id v, enum graph_kind kind)
+{
+	const struct value *value = &plan->p->values[v];
+	const struct op *op = plan->is_hub[v] && value->op >= 0 ? &plan->p->ops[value->op] : NULL;
 	struct text t = { 0 };
 
+	if (kind == GRAPH_OUTPUT && value->point)
+		return mem_strdup(value->point->role);
+	if (!op)
+		return name_clean(kind == GRAPH_STUB ? without_model(value->name)
+						     : words_leaf(value->name));
 	for (int k = 0; k < op->n_out; k++) {
 		text_adds(&t, k ? ", " : "");
-		name_add_clean(&t, words_leaf(p->values[op->out[k]].name));
+		name_add_clean(&t, words_leaf(plan->p->values[op->out[k]].name));
 	}
 	return t.data;
 }
@@ -110,10 +129,9 @@ static void add_weight(struct text *out, const struct value *v, const char *owne
 	bool own = strncmp(v->name, owner, strlen(owner)) == 0;
 
 	text_adds(out, out->len ? "\n" : "");
-	name_add_clean(out, own ? words_leaf(v->name) : v->name);
-	text_addf(out, " %s", program_format_shape(v, shape, sizeof(shape)));
-	if (!own && v->storage == STORAGE_WEIGHT)
-		text_adds(out, " (tied)");
+	name_add_clean(out, own ? words_leaf(v->name) : without_model(v->name));
+	text_adds(out, own || v->storage != STORAGE_WEIGHT ? " " : ", tied\n");
+	text_adds(out, program_format_shape(v, shape, sizeof(shape)));
 }
 
 bool words_is_constant(const struct value *v)
@@ -262,7 +280,6 @@ void words_of_node(struct graph_node *n, const struct plan *plan)
 {
 	const struct op *only = only_op(n, plan);
 	struct text t = { 0 };
-	char shape[96];
 
 	add_name(&t, n, plan);
 	n->name = t.data ? t.data : mem_strdup("");
@@ -271,8 +288,7 @@ void words_of_node(struct graph_node *n, const struct plan *plan)
 	n->type = name_take(&t);
 	if (only && box_of(n, plan) < 0)
 		n->formula = mem_strdup(op_table[only->code].formula);
-	n->shape =
-		mem_strdup(program_format_shape(&plan->p->values[n->value], shape, sizeof(shape)));
+	n->shape = words_shape(&plan->p->values[n->value]);
 	add_weights(&t, n, plan);
 	n->weight = name_take(&t);
 	add_note(&t, n, plan);
