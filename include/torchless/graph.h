@@ -55,13 +55,18 @@ struct graph_measures {
 	double share; /* of the time of all passes, 0..1 */
 	double l2;    /* of its value, in the last pass that has it; of folded layers the largest */
 	double absmax; /* the same */
-	double bytes;  /* of weights, cache and activations read, a pass */
-	int64_t n_nan, n_inf;
+	double bytes;  /* of weights, cache and activations moved, a pass */
+	int64_t n_nan, n_inf; /* of its value; infinities that a mask puts there are none */
+	char shape[40];       /* "5,9,64": of its value there; "" */
+	int pass;             /* that has it, -1 */
 	double *series; /* [last - first + 1] of what it is coloured by; NULL: not folded */
 	double lo, hi;  /* of the series */
 	int worst;      /* the layer of hi, or the first that holds a NaN; -1 */
-	bool is_known;  /* it was recorded at all */
-	bool is_bad;    /* on the way to the first bad value */
+	bool is_known;    /* it was recorded at all */
+	bool is_estimate; /* share and bytes are its part of what its module computes itself */
+	bool is_bad;      /* on the way to the first bad value, or behind it */
+	bool holds_bad;   /* a value of its ops holds a NaN, or an infinity that no mask put there */
+	bool is_first;    /* the first bad value, or the first that differs, arises here */
 	double heat;    /* 0..1 on the scale of the picture; NaN: not coloured by it */
 };
 
@@ -116,7 +121,10 @@ struct graph {
 	char *subtitle;          /* what the numbers are: "pass 0, coloured by time"; NULL */
 	char *folded;            /* why it shows less than was asked for, a sentence; NULL */
 	double heat_lo, heat_hi; /* the ends of the colour scale, NaN: none */
-	char *heat_name, *heat_unit;
+	bool heat_is_log;        /* between them */
+	char *heat_name;         /* "share of the time", "l2, log scale"; NULL: none */
+	char *heat_unit;         /* "%" of a part of 1, "B", "" */
+	char *series_name;       /* what the series of its nodes are of, "l2"; NULL */
 };
 
 struct graph_options {

@@ -1,0 +1,117 @@
+/*
+ * verdict.c -- what two runs disagree about, on the nodes of a graph.
+ *
+ * A node is as good as the worst value that its ops compute.  Of folded layers it says how many
+ * differ, and what the first of those has to say.
+ */
+#include "measure_impl.h"
+
+#include "torchless/mem.h"
+
+#include <stdlib.h>
+
+/* The worst value of a node in one of its layers; -1: it has none that was compared. */
+static value_id worst_value(const struct comparison *c, const struct graph_node *n, int k)
+{
+	const struct program *p = c->program;
+	value_id worst = n->n_ops ? -1 : n->value == p->ids ? n->value : -1;
+
+	for (int i = 0; i < n->n_ops; i++) {
+		int op = node_op(n, p, i, k);
+
+		for (int out = 0; op >= 0 && out < p->ops[op].n_out; out++) {
+			value_id v = p->ops[op].out[out];
+
+			if (c->values[v].why || c->values[v].verdict)
+				if (worst < 0 || c->values[v].verdict > c->values[worst].verdict)
+					worst = v;
+		}
+	}
+	return worst;
+}
+
+static void add_why(struct text *t, const struct comparison *c, value_id v,
+		    const struct graph_node *n)
+{
+	const struct judged *j = &c->values[v];
+
+	if (n->value != v && c->program->values[v].point)
+		text_addf(t, "%s: ", c->program->values[v].point->name);
+	text_adds(t, j->why ? j->why : "equal");
+	if (j->verdict == GRAPH_DIFFERS && c->n_passes > 1 && v != c->program->ids)
+		text_addf(t, ", pass %d", j->pass);
+}
+
+static void show_node(const struct comparison *c, struct graph_node *n)
+{
+	int layers = node_layers(n), n_worst = 0, at = -1;
+	struct text why = { 0 };
+	value_id worst = -1;
+
+	n->verdict = GRAPH_UNCOMPARED;
+	for (int k = 0; k < layers; k++) {
+		value_id v = worst_value(c, n, k);
+
+		if (v < 0)
+			continue;
+		if (worst < 0 || c->values[v].verdict > c->values[worst].verdict) {
+			worst = v;
+			at = k;
+			n_worst = 0;
+		}
+		n_worst += c->values[v].verdict == c->values[worst].verdict;
+	}
+	if (worst < 0)
+		return;
+	n->verdict = c->values[worst].verdict;
+	if (layers > 1 && n->verdict > GRAPH_EQUAL)
+		text_addf(&why, "%d of %d layers %s, first %d: ", n_worst, layers,
+			  n->verdict == GRAPH_DIFFERS ? "differ" : "are close",
+			  n->layers.first + at);
+	add_why(&why, c, worst, n);
+	free(n->difference);
+	n->difference = why.data;
+}
+
+/* Whether an op of the node computes the value, in any of its layers. */
+static bool node_makes(const struct program *p, const struct graph_node *n, value_id v)
+{
+	for (int k = 0; v >= 0 && k < node_layers(n); k++)
+		for (int i = 0; i < n->n_ops; i++)
+			if (node_op(n, p, i, k) == p->values[v].op)
+				return true;
+	return false;
+}
+
+void comparison_show(const struct comparison *c, struct graph *g)
+{
+	const struct judged *ids = &c->values[c->program->ids];
+	struct text t = { 0 };
+
+	for (int i = 0; i < g->n_nodes; i++) {
+		show_node(c, &g->nodes[i]);
+		g->nodes[i].measures.is_first = node_makes(c->program, &g->nodes[i], c->first);
+	}
+	if (c->first >= 0)
+		text_addf(&t, "first that differs: %s in pass %d · %s",
+			  c->program->values[c->first].name, c->values[c->first].pass,
+			  c->values[c->first].why);
+	else
+		text_adds(&t, "nothing differs");
+	if (ids->verdict == GRAPH_DIFFERS)
+		text_addf(&t, " · the prompts differ: %s", ids->why);
+	free(g->subtitle);
+	g->subtitle = t.data;
+}
+
+int graph_compare(struct graph *g, const struct graph_record *a, const struct graph_record *b,
+		  struct err *err)
+{
+	struct comparison c;
+	int ret = comparison_make(&c, a, b, err);
+
+	if (!ret)
+		comparison_show(&c, g);
+	comparison_release(&c);
+	return ret;
+}
