@@ -55,7 +55,7 @@ static double n_pairs(const struct cost_passes *passes, int64_t window)
 	return n;
 }
 
-/* Rows of the cache that the passes hold, or that their attention reads. */
+/* Rows of the cache that the attention of the passes reads. */
 static double n_keys(const struct cost_passes *passes, int64_t window)
 {
 	double n = 0;
@@ -127,10 +127,8 @@ double cost_bytes(const struct program *p, int op, const struct cost_passes *pas
 	for (int i = 0; i < o->n_out; i++) {
 		enum storage storage = p->values[o->out[i]].storage;
 
-		if (storage == STORAGE_OWN)
+		if (storage == STORAGE_OWN || storage == STORAGE_CACHE) /* of that, new rows */
 			bytes += 4 * elements(p, o->out[i], n_tok);
-		else if (storage == STORAGE_CACHE)
-			bytes += 4 * elements(p, o->out[i], n_keys(passes, 0));
 	}
 	if (o->code == OP_SCORES || o->code == OP_MIX)
 		bytes += 4 * elements(p, o->in[1], n_keys(passes, window_of(p, op)));
