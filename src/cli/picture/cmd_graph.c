@@ -2,12 +2,10 @@
  * cmd_graph.c -- `torchless graph`: a program as dot, as JSON, or as the picture that Graphviz
  * makes of it.
  */
-#include "torchless/cli.h"
+#include "graph_side.h"
 
-#include "torchless/graph.h"
 #include "torchless/layout.h"
 #include "torchless/mem.h"
-#include "torchless/outline.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +18,8 @@ struct drawing {
 	struct graph graph;
 	struct graph_options options;
 	struct graph_layers *expand;
-	struct model recorded; /* with -t: its program, without weights */
+	struct graph_side recorded; /* with -t: its program, without weights, and what it knows */
+	struct graph_side other;    /* with --diff: the second of two */
 	const struct program *program;
 	struct text title;
 };
@@ -39,17 +38,23 @@ static void set_title(struct drawing *d, const struct config *c)
 
 static int read_recording(struct drawing *d, const char *path, struct err *err)
 {
-	struct recording *rec = recording_open(path, err);
-	struct recording_run run;
-	int r = rec ? recording_outline(rec, path, option_int(d->in, OPT_RUN, 0), &run,
-					&d->recorded, err)
-		    : err->code;
+	if (graph_side_recording(&d->recorded, d->in, path, err))
+		return err->code;
+	d->program = &d->recorded.model.program;
+	d->options.until = graph_record_ops(d->recorded.record);
+	set_title(d, d->recorded.model.config);
+	return 0;
+}
 
-	recording_close(rec);
-	if (r)
-		return r;
-	d->program = &d->recorded.program;
-	set_title(d, d->recorded.config);
+static int read_two(struct drawing *d, const char *a, struct err *err)
+{
+	if (d->in->n_args != 1)
+		return err_set(err, ERR_USAGE, "--diff takes two recordings or models: torchless "
+					       "graph --diff A B");
+	if (graph_side_open(&d->recorded, d->in, a, err) ||
+	    graph_side_open(&d->other, d->in, d->in->args[0], err))
+		return err->code;
+	d->program = &d->recorded.model.program;
 	return 0;
 }
 
@@ -110,16 +115,56 @@ static int write_picture(struct drawing *d, const char *path, struct err *err)
 	return r;
 }
 
+/* The graph, with what a recording knows of it, or two disagree about. */
+static int make(struct drawing *d, struct err *err)
+{
+	int color = (int)option_int(d->in, OPT_COLOR_BY, 0);
+	int r;
+
+	if (option_on(d->in, OPT_DIFF))
+		return graph_of_two(&d->graph, &d->recorded, &d->other, &d->options, err);
+	r = graph_build(&d->graph, d->program, &d->options, err);
+	if (!r && d->recorded.record)
+		graph_measure(&d->graph, d->program, d->recorded.record,
+			      (enum graph_color)(GRAPH_BY_TIME + color));
+	return r;
+}
+
+/* What means something of a recording only, or of one graph. */
+static int check_options(const struct invocation *in, struct err *err)
+{
+	static const enum option_id of_recording[] = { OPT_RUN, OPT_PASS, OPT_COLOR_BY };
+
+	if (options_exclusive(in, err, OPT_DIFF, OPT_TRACE) ||
+	    options_exclusive(in, err, OPT_DIFF, OPT_COLOR_BY) ||
+	    options_exclusive(in, err, OPT_DIFF, OPT_MODEL))
+		return err->code;
+	if (in->n_args && !option_on(in, OPT_DIFF))
+		return err_set(err, ERR_USAGE, "'%s' is one too many: graph takes an argument with "
+					       "--diff only", in->args[0]);
+	for (size_t i = 0; i < sizeof(of_recording) / sizeof(*of_recording); i++)
+		if (option_on(in, of_recording[i]) && !option_on(in, OPT_TRACE) &&
+		    !option_on(in, OPT_DIFF))
+			return err_set(err, ERR_USAGE, "--%s is about a recording: name it by -t",
+				       option_table[of_recording[i]].name);
+	return 0;
+}
+
 int cmd_graph(struct invocation *in, struct err *err)
 {
 	const char *trace = option_text(in, OPT_TRACE, NULL);
+	const char *diff = option_text(in, OPT_DIFF, NULL);
 	struct drawing d = { .in = in, .options.module = option_text(in, OPT_MODULE, NULL) };
-	int r = trace ? read_recording(&d, trace, err) : read_model(&d, err);
+	int r = check_options(in, err);
 
+	if (!r)
+		r = diff    ? read_two(&d, diff, err)
+		    : trace ? read_recording(&d, trace, err)
+			    : read_model(&d, err);
 	if (!r)
 		r = read_options(&d, err);
 	if (!r)
-		r = graph_build(&d.graph, d.program, &d.options, err);
+		r = make(&d, err);
 	if (!r && d.graph.folded && !option_on(in, OPT_QUIET))
 		warn("%s", d.graph.folded);
 	if (!r)
@@ -127,6 +172,7 @@ int cmd_graph(struct invocation *in, struct err *err)
 	graph_release(&d.graph);
 	free(d.expand);
 	text_release(&d.title);
-	model_close(&d.recorded);
+	graph_side_close(&d.recorded);
+	graph_side_close(&d.other);
 	return r;
 }

@@ -104,5 +104,6 @@ void graph_release(struct graph *g)
 	free(g->folded);
 	free(g->heat_name);
 	free(g->heat_unit);
+	free(g->series_name);
 	*g = (struct graph){ 0 };
 }

@@ -1,0 +1,119 @@
+/*
+ * graph_side.c -- what a graph is of, and the graph of two of those.
+ */
+#include "graph_side.h"
+
+#include "torchless/mem.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+void graph_add_title(struct text *title, const struct config *c)
+{
+	text_addf(title, "%s · %lld layers", *c->name ? c->name : c->arch, (long long)c->n_layers);
+}
+
+int graph_side_recording(struct graph_side *s, const struct invocation *in, const char *path,
+			 struct err *err)
+{
+	const struct recording_limits limits = { .interrupted = &interrupted };
+	struct graph_record_options o = { .path = path,
+					  .run = &s->run,
+					  .pass = (int)option_int(in, OPT_PASS, -1) };
+
+	s->rec = recording_open_within(path, &limits, err);
+	if (!s->rec || recording_outline(s->rec, path, option_int(in, OPT_RUN, 0), &s->run,
+					 &s->model, err))
+		return err->code;
+	graph_add_title(&s->title, s->model.config);
+	s->record = graph_record_new(s->rec, &s->model.program, &o, err);
+	return s->record ? 0 : err->code;
+}
+
+/* A folder is a model, whatever is in it: 1, 0 or an error. */
+static int is_recording(const char *path, struct err *err)
+{
+	static const char magic[16] = "SQLite format 3";
+	char head[sizeof(magic)];
+	struct stat st;
+	FILE *f;
+	size_t n;
+
+	if (stat(path, &st) != 0)
+		return err_set(err, err_of_errno(errno), "%s: %s", path, strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return 0;
+	f = fopen(path, "rb");
+	if (!f)
+		return err_set(err, err_of_errno(errno), "%s: %s", path, strerror(errno));
+	n = fread(head, 1, sizeof(head), f);
+	fclose(f);
+	return n == sizeof(head) && !memcmp(head, magic, sizeof(magic));
+}
+
+int graph_side_open(struct graph_side *s, const struct invocation *in, const char *path,
+		    struct err *err)
+{
+	int is = is_recording(path, err);
+
+	if (is < 0)
+		return err->code;
+	if (is)
+		return graph_side_recording(s, in, path, err);
+	if (model_open(&s->model, path, CHECKPOINT_WEIGHTS, err))
+		return err->code;
+	graph_add_title(&s->title, s->model.config);
+	return 0;
+}
+
+void graph_side_close(struct graph_side *s)
+{
+	graph_record_free(s->record);
+	model_close(&s->model);
+	recording_close(s->rec);
+	text_release(&s->title);
+	*s = (struct graph_side){ 0 };
+}
+
+/* ---- two ------------------------------------------------------------------------------------ */
+
+static int build(struct graph *g, const struct graph_side *s, const struct graph_options *o,
+		 struct err *err)
+{
+	struct graph_options own = *o;
+
+	own.title = s->title.data;
+	return graph_build(g, &s->model.program, &own, err);
+}
+
+static int pair(struct graph *g, const struct graph_side *a, const struct graph_side *b,
+		const struct graph_options *o, struct err *err)
+{
+	struct graph first = { 0 }, second = { 0 };
+	int r = build(&first, a, o, err);
+
+	if (!r)
+		r = build(&second, b, o, err);
+	if (!r)
+		graph_pair(g, &first, &second);
+	graph_release(&first);
+	graph_release(&second);
+	return r;
+}
+
+int graph_of_two(struct graph *g, const struct graph_side *a, const struct graph_side *b,
+		 const struct graph_options *o, struct err *err)
+{
+	int r;
+
+	if (!graph_same_structure(&a->model.program, &b->model.program))
+		return pair(g, a, b, o, err);
+	r = build(g, a, o, err);
+	if (!r && a->record && b->record)
+		r = graph_compare(g, a->record, b->record, err);
+	else if (!r)
+		graph_compare_weights(g, &a->model.program, &b->model.program);
+	return r;
+}
