@@ -35,8 +35,25 @@ struct paint {
 /*
  * Append the picture as PNG.  More rows or columns than there are pixels for are pooled by the
  * largest |x|, which the picture says; NaN and infinities have their own colours and are counted
- * below.  ERR_IO where cairo is not installed; ERR_MEMORY.
+ * below.  ERR_TOOL where cairo is not installed; ERR_MEMORY.
  */
 int paint_png(struct text *out, const struct paint *p, struct err *err);
+
+/* ---- reading ------------------------------------------------------------------------------- */
+
+/* Row by row from the top, each 0xrrggbb. */
+struct paint_pixels {
+	int width, height;
+	uint32_t *rgb;
+};
+
+/*
+ * The pixels of a PNG in memory, scaled down to `max_width` columns (0: as many as it has); what
+ * is transparent is white.  ERR_FORMAT when it is none, or a very large one; ERR_TOOL where cairo
+ * is not installed; ERR_MEMORY.
+ */
+int paint_read_png(const void *png, size_t len, int max_width, struct paint_pixels *p,
+		   struct err *err);
+void paint_pixels_release(struct paint_pixels *p);
 
 #endif
