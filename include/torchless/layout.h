@@ -2,7 +2,7 @@
  * layout.h -- dot text to a picture: Graphviz lays out, in a process of its own.
  *
  * `dot` gets the text on its standard input and so much time; what takes longer is tried again with
- * straight lines.  A picture replaces a file only when it is whole.
+ * straight lines.  It is looked for in PATH; the variable TORCHLESS_DOT names another.
  */
 #ifndef TORCHLESS_LAYOUT_H
 #define TORCHLESS_LAYOUT_H
@@ -15,19 +15,22 @@
 
 struct layout_options {
 	const char *format;                       /* "svg", "png", "pdf" */
-	double seconds;                           /* for each try; default 20 */
+	double seconds;                           /* for each try; 0: 20 */
+	size_t max_bytes;                         /* of the picture; 0: 256 MB */
 	const volatile sig_atomic_t *interrupted; /* NULL: nothing ends it */
 };
 
-/* How a picture came to be, for who wants to say so. */
+/* How a picture came to be, for who wants to say so.  text_release() `said`. */
 struct layout_result {
 	bool straight;    /* edges are straight lines: the time did not suffice for curves */
-	struct text said; /* what dot wrote on stderr and is worth repeating */
+	struct text said; /* what dot wrote on stderr: a few lines, escaped for a terminal */
 };
 
 /*
- * Append the picture to `out`.  ERR_IO where `dot` is not there (and how to install it), fails, or
- * needs longer with straight lines too; ERR_INTERRUPTED.
+ * Append the picture to `out`, whole or not at all.  `dot` is text of one graph in braces. `result`
+ * may be NULL.  ERR_TOOL where Graphviz is not there (and how to install it); ERR_IO where it
+ * fails, ends without a whole picture, or needs longer with straight lines too; ERR_INTERRUPTED.
+ * Nothing that it started runs on.
  */
 int layout_run(struct text *out, const struct text *dot, const struct layout_options *o,
 	       struct layout_result *result, struct err *err);
@@ -35,14 +38,27 @@ int layout_run(struct text *out, const struct text *dot, const struct layout_opt
 /* The format that a file's name asks for ("dot", "svg", "png", "pdf"), NULL: another one. */
 const char *layout_format(const char *path);
 
+/*
+ * The <svg> element of an SVG document of layout_run(), without what stands before it, which has no
+ * place inside of a page: where it begins in `svg`, and its length.  NULL where there is none.
+ */
+const char *layout_svg_element(const struct text *svg, size_t *len);
+
 /* ---- pictures in a terminal ---------------------------------------------------------------- */
 
 enum terminal_pictures { TERMINAL_NONE, TERMINAL_KITTY, TERMINAL_SIXEL };
 
-/* What the terminal on `ui` can show, by its environment and by asking it; it is left as it was. */
+/*
+ * What the terminal on `ui` can show: by its environment, else by asking it, for 0.3 s at most.  It
+ * is left as it was; keys that were typed in that time may be lost.  Inside tmux and screen only
+ * what they can show themselves counts, whatever they run in.
+ */
 enum terminal_pictures terminal_pictures(const struct ui *ui);
 
-/* Send a PNG there, no wider than the screen.  ERR_FORMAT, ERR_IO. */
+/*
+ * Send a PNG there, no wider than the screen, and a line feed.  ERR_FORMAT where it is no PNG;
+ * ERR_TOOL where sixels need cairo and it is not installed; ERR_IO.
+ */
 int terminal_show_png(const struct ui *ui, enum terminal_pictures how, const void *png, size_t len,
 		      struct err *err);
 

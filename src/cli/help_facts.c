@@ -26,6 +26,8 @@ const struct help_fact help_variables[] = {
 	  "the model to open without `--model`, instead of the one that comes with torchless" },
 	{ "TORCHLESS_KERNELS",
 	  "the kernels to compute with: `avx2`, or `ref`, the plain loops that define the rest" },
+	{ "TORCHLESS_DOT",
+	  "the `dot` of Graphviz to lay out graphs with, instead of the one in `PATH`" },
 	{ "NO_COLOR", "no colour" },
 	{ "PAGER",
 	  "what shows help, and rows and lists of the query shell, that are longer than the screen of a "
