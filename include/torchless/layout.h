@@ -14,9 +14,10 @@
 #include <signal.h>
 
 struct layout_options {
-	const char *format;                       /* "svg", "png", "pdf" */
-	double seconds;                           /* for each try; 0: 20 */
-	size_t max_bytes;                         /* of the picture; 0: 256 MB */
+	const char *format;        /* "svg", "png", "pdf" */
+	double seconds;            /* for each try; 0: 20 */
+	size_t max_bytes;          /* of the picture; 0: 256 MB */
+	int max_width, max_height; /* pixels of a PNG: larger ones are scaled down; 0: any */
 	const volatile sig_atomic_t *interrupted; /* NULL: nothing ends it */
 };
 
@@ -54,6 +55,10 @@ enum terminal_pictures { TERMINAL_NONE, TERMINAL_KITTY, TERMINAL_SIXEL };
  * what they can show themselves counts, whatever they run in.
  */
 enum terminal_pictures terminal_pictures(const struct ui *ui);
+
+/* The size in pixels to which a picture for it is best made: its width, and what it takes of
+ * height. */
+void terminal_size(const struct ui *ui, int *width, int *height);
 
 /*
  * Send a PNG there, no wider than the screen, and a line feed.  ERR_FORMAT where it is no PNG;

@@ -1,8 +1,8 @@
 /*
  * child.h -- a program that is given bytes and gives others, for so long.
  *
- * Files of this folder from the ground up: child.c (a process), layout.c (Graphviz); ask.c (what a
- * terminal can show), sixel.c (pixels as sixels), screen.c (sending a picture).
+ * Files of this folder from the ground up: child.c (a process), layout.c (Graphviz); palette.c and
+ * sixel.c (pixels as sixels), screen.c (sending a picture), ask.c (what a terminal can show).
  */
 #ifndef LAYOUT_CHILD_H
 #define LAYOUT_CHILD_H

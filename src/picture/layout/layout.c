@@ -14,6 +14,7 @@
 
 #define SECONDS   20
 #define MAX_BYTES ((size_t)256 << 20)
+#define DPI       96   /* of dot's PNG */
 #define MAX_SAID  4096 /* bytes of stderr that are looked at */
 #define MAX_LINES 8
 #define MAX_LINE  200 /* bytes */
@@ -169,11 +170,18 @@ static int failed(const struct job *j, int status, const struct text *said, stru
 static enum child_end try(const struct job *j, struct child *c, const struct text *dot,
 			  bool straight)
 {
-	char option[8] = "-T", lines[] = "-Gsplines=line";
-	char *argv[] = { (char *)j->program, option, straight ? lines : NULL, NULL };
+	char format[16], size[64], lines[] = "-Gsplines=line";
+	char *argv[5] = { (char *)j->program, format };
+	int n = 2;
 	enum child_end end;
 
-	strncat(option, j->format->name, sizeof(option) - sizeof("-T"));
+	snprintf(format, sizeof(format), "-T%s", j->format->name);
+	snprintf(size, sizeof(size), "-Gsize=%.3f,%.3f", (double)j->o.max_width / DPI,
+		 (double)j->o.max_height / DPI);
+	if (j->o.max_width > 0 && j->o.max_height > 0)
+		argv[n++] = size;
+	if (straight)
+		argv[n++] = lines;
 	*c = (struct child){ .argv = argv,
 			     .input = dot->data,
 			     .input_len = dot->len,
