@@ -291,7 +291,7 @@ test-steps:
 	$(Q)$(MAKE) $(JOBS) CI=1 fuzz FUZZ_SECONDS=30
 	$(Q)$(MAKE) $(JOBS) clang
 	$(Q)$(MAKE) $(JOBS) check-format lint
-	$(Q)$(MAKE) $(JOBS) py-tests model-check tokenizers-quick parity-quick
+	$(Q)$(MAKE) $(JOBS) py-tests viz model-check tokenizers-quick parity-quick
 
 ## py-tests: the scripts against their references (needs scripts/setup --tests)
 ## py/test_NAME: one of them, tests/py/test_NAME.py
@@ -299,6 +299,12 @@ test-steps:
 py-tests: $(PY_TESTS)
 $(PY_TESTS): py/%: all extension
 	$(RUN_TEST) $(PYTHON) tests/$@.py
+
+## viz: the graphs by a current Graphviz (npm's @viz-js/viz) and by the one installed: no warning, the same ids and links
+.PHONY: viz
+viz: all
+	$(Q)scripts/node-modules tests/viz
+	$(RUN_TEST) node tests/viz/test_viz.mjs $(BUILD)/torchless
 
 ## parity: every point against Hugging Face, prefill and decode; writes docs/parity.md
 .PHONY: parity parity-quick
