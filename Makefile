@@ -350,6 +350,11 @@ tui-capture: all
 	@mkdir -p docs/images
 	$(Q)scripts/tui-capture docs/images/debug-tui.svg
 
+## pictures: make docs/pictures again, of the teaching model and SmolLM2 (PICTURES="teaching-graph report": some of them)
+.PHONY: pictures
+pictures: all
+	$(Q)$(PYTHON) scripts/pictures $(PICTURES)
+
 ## stories: play the debugger's stories in terminals and compare with docs/debugger.md and the golden transcripts (WRITE=1 writes them)
 .PHONY: stories
 stories: all
