@@ -2,9 +2,9 @@
  * cmd_graph.c -- `torchless graph`: a program as dot, as JSON, or as the picture that Graphviz
  * makes of it.
  */
+#include "graph_output.h"
 #include "graph_side.h"
 
-#include "torchless/layout.h"
 #include "torchless/mem.h"
 
 #include <stdlib.h>
@@ -90,27 +90,32 @@ static int read_options(struct drawing *d, struct err *err)
 
 /* ---- where it goes -------------------------------------------------------------------------- */
 
-static int write_file(const char *path, const struct text *t, struct err *err)
+static int check_output(struct invocation *in, struct err *err)
 {
-	if (!path)
-		return write_out(t->data, t->len, err);
-	return text_write_file(path, t->data, t->len, err);
+	if (options_exclusive(in, err, OPT_JSON, OPT_VIEW))
+		return err->code;
+	return option_on(in, OPT_JSON) ? 0 : graph_output_check(in, err);
 }
 
-static int write_picture(struct drawing *d, const char *path, struct err *err)
+static int write_json(const struct drawing *d, struct text *t, const char *path, struct err *err)
 {
-	const char *dot = path ? strrchr(path, '.') : NULL;
-	struct text t = { 0 };
-	int r = 0;
+	graph_add_json(t, &d->graph);
+	return path ? text_write_file(path, t->data, t->len, err) : write_out(t->data, t->len, err);
+}
 
-	if (option_on(d->in, OPT_JSON))
-		graph_add_json(&t, &d->graph);
-	else if (path && (!dot || strcmp(dot, ".dot") != 0))
-		r = err_set(err, ERR_TOOL, "%s: only dot is written so far", path);
-	else
-		graph_add_dot(&t, &d->graph);
-	if (!r)
-		r = write_file(path, &t, err);
+static int write_dot(const struct drawing *d, struct text *t, struct err *err)
+{
+	graph_add_dot(t, &d->graph);
+	return graph_output_write(d->in, t, err);
+}
+
+static int write_picture(const struct drawing *d, struct err *err)
+{
+	struct text t = { 0 };
+	int r = option_on(d->in, OPT_JSON)
+			? write_json(d, &t, option_text(d->in, OPT_OUTPUT, NULL), err)
+			: write_dot(d, &t, err);
+
 	text_release(&t);
 	return r;
 }
@@ -158,6 +163,8 @@ int cmd_graph(struct invocation *in, struct err *err)
 	int r = check_options(in, err);
 
 	if (!r)
+		r = check_output(in, err);
+	if (!r)
 		r = diff    ? read_two(&d, diff, err)
 		    : trace ? read_recording(&d, trace, err)
 			    : read_model(&d, err);
@@ -168,7 +175,7 @@ int cmd_graph(struct invocation *in, struct err *err)
 	if (!r && d.graph.folded && !option_on(in, OPT_QUIET))
 		warn("%s", d.graph.folded);
 	if (!r)
-		r = write_picture(&d, option_text(in, OPT_OUTPUT, NULL), err);
+		r = write_picture(&d, err);
 	graph_release(&d.graph);
 	free(d.expand);
 	text_release(&d.title);
