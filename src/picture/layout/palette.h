@@ -7,21 +7,23 @@
 #include "torchless/paint.h"
 
 #define PALETTE_COLORS 256
-#define PALETTE_BINS   (1 << 15) /* colours to five bits a channel */
 
 struct palette {
 	int n;
 	uint32_t rgb[PALETTE_COLORS];
-	uint8_t of_bin[PALETTE_BINS]; /* of the bins that the picture has */
+	uint32_t *shades;  /* [n_shades] every colour of the picture, ascending */
+	uint8_t *of_shade; /* [n_shades] which of `rgb` stands for it */
+	int64_t n_shades;
 };
-
-/* Which bin a colour 0xrrggbb is in. */
-int palette_bin(uint32_t rgb);
 
 /*
  * The colours of a picture: each by itself while they are few, else what median cut makes of them
  * (Heckbert, Color image quantization for frame buffer display, 1982).
  */
 void palette_of(struct palette *out, const struct paint_pixels *p);
+void palette_release(struct palette *p);
+
+/* Which of its colours stands for one that is in the picture. */
+int palette_find(const struct palette *p, uint32_t rgb);
 
 #endif

@@ -53,7 +53,7 @@ static void add_band(struct text *out, const struct paint_pixels *p, const struc
 	for (int bit = 0; bit < 6 && y + bit < p->height; bit++)
 		for (size_t x = 0; x < width; x++) {
 			uint32_t rgb = p->rgb[(size_t)(y + bit) * width + x];
-			int color = palette->of_bin[palette_bin(rgb)];
+			int color = palette_find(palette, rgb);
 
 			rows[(size_t)color * width + x] |= (uint8_t)(1 << bit);
 			used[color] = true;
@@ -71,16 +71,16 @@ static void add_band(struct text *out, const struct paint_pixels *p, const struc
 
 void sixel_add(struct text *out, const struct paint_pixels *p)
 {
-	struct palette *palette = mem_calloc(1, sizeof(*palette));
+	struct palette palette;
 	uint8_t *rows = mem_calloc(PALETTE_COLORS, (size_t)p->width);
 
-	palette_of(palette, p);
+	palette_of(&palette, p);
 	/* Pixels are square, what is not drawn stays; then the size. */
 	text_addf(out, "\033P0;1;0q\"1;1;%d;%d", p->width, p->height);
-	add_palette(out, palette);
+	add_palette(out, &palette);
 	for (int y = 0; y < p->height; y += 6)
-		add_band(out, p, palette, y, rows);
+		add_band(out, p, &palette, y, rows);
 	text_adds(out, "\033\\");
 	free(rows);
-	free(palette);
+	palette_release(&palette);
 }
