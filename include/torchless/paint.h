@@ -10,32 +10,41 @@
 #include "torchless/array.h"
 #include "torchless/ui_tensor.h"
 
-/* One picture; several stand side by side, those of leading axes in a grid. */
+/* A tensor; several stand beside or below one another. */
 struct paint_panel {
 	const struct array *a;
-	const char *title;
-	const struct ui_labels *labels; /* of rows and columns; NULL: indices */
-	bool causal;                    /* the last two axes are q and k */
-	int64_t window;                 /* with causal: so many keys are seen; 0: all */
+	const char *title;              /* of this one of several; NULL: none */
+	const struct ui_labels *labels; /* of all axes; NULL: indices */
 	double lo, hi;                  /* the scale; equal: what the values need */
+	int64_t window;                 /* with causal: so many keys are seen; 0: all */
 	enum ui_map map;
+	int scale;   /* panels of one number have one scale, that of the first of them */
+	bool causal; /* the last two axes are q and k: what a query does not see is blank */
 };
 
-enum paint_kind { PAINT_HEAT, PAINT_HIST, PAINT_TOPK, PAINT_LINES };
+enum paint_kind {
+	PAINT_HEAT,  /* the last two axes are rows and columns; leading ones are tiles in a grid */
+	PAINT_HIST,  /* all elements, a bar a bin */
+	PAINT_TOPK,  /* the k largest, with labels and bars */
+	PAINT_LINES, /* the last axis as a line, one for each index of the others */
+};
 
 struct paint {
 	enum paint_kind kind;
-	const char *title, *subtitle; /* what it is, and of what: "pass 0 of trace.db" */
+	int n_panels;                 /* 1 to 16 */
+	const char *title, *subtitle; /* what it is, and of what: "pass 0 of trace.db"; NULL */
 	const struct paint_panel *panels;
-	int n_panels;
-	int k;     /* TOPK */
-	int width; /* pixels at most; default 1600 */
+	int k;     /* TOPK; default 10 */
+	int width; /* pixels at most, 400 to 4000; default 1600 */
 };
 
 /*
- * Append the picture as PNG.  More rows or columns than there are pixels for are pooled by the
- * largest |x|, which the picture says; NaN and infinities have their own colours and are counted
- * below.  ERR_TOOL where cairo is not installed; ERR_MEMORY.
+ * Append the picture as PNG, at most 4000 pixels either way, on white, in letters that are 9 points
+ * high where it is printed at 192 pixels an inch.  The same input gives the same bytes on a
+ * machine. More rows or columns than there are pixels for are pooled by the largest |x|, which the
+ * picture says; NaN and infinities have their own colours and are counted below.  Titles and labels
+ * may be a stranger's bytes.  ERR_TOOL where cairo is not installed; ERR_USAGE for no elements;
+ * ERR_MEMORY.
  */
 int paint_png(struct text *out, const struct paint *p, struct err *err);
 

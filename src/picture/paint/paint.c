@@ -1,0 +1,16 @@
+/*
+ * paint.c -- see paint.h.
+ */
+#include "figure.h"
+
+int paint_png(struct text *out, const struct paint *p, struct err *err)
+{
+	static const struct figure_kind *const kinds[] = {
+		[PAINT_HEAT] = &heat_kind,
+		[PAINT_HIST] = &heat_kind,
+		[PAINT_TOPK] = &heat_kind,
+		[PAINT_LINES] = &heat_kind,
+	};
+
+	return figure_png(kinds[p->kind], p, out, err);
+}

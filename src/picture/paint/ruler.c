@@ -1,0 +1,104 @@
+/*
+ * ruler.c -- what stands beside rows and columns: tokens where there are some, indices otherwise.
+ */
+#include "figure.h"
+
+#include "torchless/ui_grid.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LOOKED_AT 200
+
+void ruler_name(struct canvas *v, const struct ruler *x, struct text *to)
+{
+	char name[64] = "";
+
+	if (x->index >= 0)
+		axis_name(array_axes(x->a), x->index, name, sizeof(name));
+	canvas_fit(v, CANVAS_TEXT, name, strlen(name), 400, to);
+}
+
+static const char *label_of(const struct ruler *x, int64_t row, char *buf, size_t size)
+{
+	int64_t index = x->a->base[x->index] + row;
+	const char *label = NULL;
+
+	if (x->labels && x->labels->label)
+		label = x->labels->label(x->labels->ctx, x->index, index);
+	if (label)
+		return label;
+	snprintf(buf, size, "%lld", (long long)index);
+	return buf;
+}
+
+void ruler_label(struct canvas *v, const struct ruler *x, int cell, int width, struct text *to)
+{
+	const char *label = "";
+	char buf[32];
+
+	if (x->index >= 0)
+		label = label_of(x, ui_grid_start(x->n, x->cells, cell), buf, sizeof(buf));
+	/* The space that a token begins with would take the place of a letter. */
+	if (label[strspn(label, " ")])
+		label += strspn(label, " ");
+	canvas_fit(v, CANVAS_TEXT, label, strnlen(label, 4096), width, to);
+}
+
+int ruler_width(struct canvas *v, const struct ruler *x, int step, int most)
+{
+	struct text label = { 0 };
+	int widest = 0, by = step * (1 + x->cells / step / LOOKED_AT);
+
+	for (int i = 0; i < x->cells; i += by) {
+		int width;
+
+		ruler_label(v, x, i + by < x->cells ? i : (x->cells - 1) / step * step, most,
+			    &label);
+		width = canvas_text_width(v, CANVAS_TEXT, label.data);
+		widest = width > widest ? width : widest;
+	}
+	text_release(&label);
+	return widest;
+}
+
+bool ruler_has_words(const struct ruler *x)
+{
+	return x->index >= 0 && x->labels && x->labels->label &&
+	       x->labels->label(x->labels->ctx, x->index, x->a->base[x->index]);
+}
+
+int ruler_step(const struct ruler *x, int needed)
+{
+	static const int digits[] = { 1, 2, 5 };
+
+	for (int power = 1;; power *= 10)
+		for (int i = 0; i < 3; i++)
+			if (digits[i] * power * x->cell >= needed || digits[i] * power >= x->cells)
+				return digits[i] * power;
+}
+
+void ruler_block(struct canvas *v, const struct paint_panel *p, int n_leading, int64_t block,
+		 int width, struct text *to)
+{
+	struct text name = { 0 }, part = { 0 }, all = { 0 };
+	int64_t index[TENSOR_MAX_DIMS];
+
+	for (int i = n_leading - 1; i >= 0; i--) {
+		index[i] = block % p->a->shape[i];
+		block /= p->a->shape[i];
+	}
+	for (int i = 0; i < n_leading; i++) {
+		struct ruler x = { .a = p->a, .labels = p->labels, .index = i };
+		char buf[32];
+		const char *label = label_of(&x, index[i], buf, sizeof(buf));
+
+		ruler_name(v, &x, &name);
+		canvas_fit(v, CANVAS_TEXT, label, strnlen(label, 4096), 200, &part);
+		text_addf(&all, "%s%s %s", i ? ", " : "", name.data, part.data);
+	}
+	canvas_fit(v, CANVAS_TEXT, all.data ? all.data : "", all.len, width, to);
+	text_release(&name);
+	text_release(&part);
+	text_release(&all);
+}
