@@ -15,6 +15,7 @@
 #define TORCHLESS_UI_TENSOR_H
 
 #include "torchless/array.h"
+#include "torchless/stats.h"
 #include "torchless/ui.h"
 
 /*
@@ -74,6 +75,20 @@ struct ui_hist_options {
 void ui_add_hist(struct text *t, const struct ui *ui, const struct array *a,
 		 const struct ui_hist_options *o);
 
+/* The same as numbers; one bin where all values are one, and none counted where none is finite. */
+struct ui_histogram {
+	double lo, hi; /* NaN: nothing is finite */
+	int n_bins;
+	int64_t *counts, below, above, most; /* what lies outside; the highest count */
+	struct stats stats;
+};
+void ui_histogram_count(struct ui_histogram *h, const struct array *a,
+			const struct ui_hist_options *o);
+void ui_histogram_release(struct ui_histogram *h);
+
+/* The lower edge of bin i, the upper one of the last for n_bins. */
+double ui_histogram_edge(const struct ui_histogram *h, int i);
+
 /* ---- the largest -------------------------------------------------------------------------- */
 
 struct ui_topk_options {
@@ -89,6 +104,16 @@ struct ui_topk_options {
  */
 void ui_add_topk(struct text *t, const struct ui *ui, const struct array *a,
 		 const struct ui_topk_options *o);
+
+/* An element of those that are kept: by `key` they are in order. */
+struct ui_top {
+	float key, value;
+	int64_t at; /* in C order */
+};
+
+/* The first o->k (> 0) in order, into top[k]; returns how many there are, and adds up the NaN. */
+int ui_top_select(const struct array *a, const struct ui_topk_options *o, struct ui_top *top,
+		  int64_t *n_nan);
 
 /* ---- numbers ------------------------------------------------------------------------------ */
 

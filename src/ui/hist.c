@@ -15,28 +15,20 @@
 #define MAX_BINS   1000
 #define MAX_BAR    60 /* columns */
 
-struct histogram {
-	double lo, hi;
-	int n_bins;
-	bool log;
-	int64_t *counts, below, above, most;
-	struct stats stats;
-};
-
 /* Halves, as hi - lo may be more than a number can be. */
-static double edge(const struct histogram *h, int i)
+double ui_histogram_edge(const struct ui_histogram *h, int i)
 {
 	return i == h->n_bins ? h->hi : h->lo + 2 * ((h->hi / 2 - h->lo / 2) * i / h->n_bins);
 }
 
-static const char *format_edge(const struct histogram *h, int i, char *buf, size_t size)
+static const char *format_edge(const struct ui_histogram *h, int i, char *buf, size_t size)
 {
-	snprintf(buf, size, "%.*g", frame_digits(h->lo, h->hi, h->n_bins), edge(h, i));
+	snprintf(buf, size, "%.*g", frame_digits(h->lo, h->hi, h->n_bins), ui_histogram_edge(h, i));
 	return buf;
 }
 
 /* As numpy.histogram: bins are [a, b), the last one [a, b]. */
-static void count(struct histogram *h, const float *x, int64_t n)
+static void count(struct ui_histogram *h, const float *x, int64_t n)
 {
 	double per_bin = h->n_bins / (h->hi / 2 - h->lo / 2);
 
@@ -58,11 +50,11 @@ static void count(struct histogram *h, const float *x, int64_t n)
 		h->most = h->counts[i] > h->most ? h->counts[i] : h->most;
 }
 
-static double length(const struct histogram *h, int64_t n)
+static double length(const struct ui_histogram *h, bool log, int64_t n)
 {
 	if (h->most == 0)
 		return 0;
-	return h->log ? log1p((double)n) / log1p((double)h->most) : (double)n / (double)h->most;
+	return log ? log1p((double)n) / log1p((double)h->most) : (double)n / (double)h->most;
 }
 
 /* Eighths of a column where there are any; what is not empty shows. */
@@ -80,7 +72,7 @@ static void add_bar(struct text *t, const struct ui *ui, double share, int width
 }
 
 /* A line a bin: "[-6.2, -5.6)  ████  1,382". */
-static void add_bins(struct text *t, const struct ui *ui, const struct histogram *h)
+static void add_bins(struct text *t, const struct ui *ui, const struct ui_histogram *h, bool log)
 {
 	int edges = 0, counts, room;
 	char number[32], lo[32], hi[32];
@@ -97,14 +89,14 @@ static void add_bins(struct text *t, const struct ui *ui, const struct histogram
 		text_addf(t, "[%*s, %*s%c  %*s  ", edges, format_edge(h, i, lo, sizeof(lo)), edges,
 			  format_edge(h, i + 1, hi, sizeof(hi)), i + 1 < h->n_bins ? ')' : ']',
 			  counts, ui_format_count(h->counts[i], number, sizeof(number)));
-		add_bar(t, ui, length(h, h->counts[i]), room);
+		add_bar(t, ui, length(h, log, h->counts[i]), room);
 		while (t->len && t->data[t->len - 1] == ' ')
 			t->data[--t->len] = '\0';
 		text_addc(t, '\n');
 	}
 }
 
-static void add_summary(struct text *t, const struct ui *ui, const struct histogram *h)
+static void add_summary(struct text *t, const struct ui *ui, const struct ui_histogram *h, bool log)
 {
 	struct notes n = { t, frame_width(ui), 0 };
 	const struct stats *s = &h->stats;
@@ -124,37 +116,47 @@ static void add_summary(struct text *t, const struct ui *ui, const struct histog
 	if (h->above)
 		notes_addf(&n, "%s above", ui_format_count(h->above, a, sizeof(a)));
 	notes_add_counts(&n, s, false);
-	if (h->log && h->most)
+	if (log && h->most)
 		notes_addf(&n, "bars are log(1 + count)");
 	notes_end(&n);
+}
+
+void ui_histogram_count(struct ui_histogram *h, const struct array *a,
+			const struct ui_hist_options *o)
+{
+	*h = (struct ui_histogram){ .n_bins = USUAL_BINS, .lo = o->lo, .hi = o->hi };
+	if (o->bins > 0)
+		h->n_bins = o->bins < MAX_BINS ? o->bins : MAX_BINS;
+	h->stats = stats_of(a->data, a->numel);
+	if (!isfinite(h->lo) || !isfinite(h->hi) || !(h->hi > h->lo)) {
+		h->lo = h->stats.min;
+		h->hi = h->stats.max;
+	}
+	if (!(h->hi > h->lo))
+		h->n_bins = 1; /* one value, or none */
+	h->counts = mem_calloc((size_t)h->n_bins, sizeof(*h->counts));
+	if (!isnan(h->lo))
+		count(h, a->data, a->numel);
+}
+
+void ui_histogram_release(struct ui_histogram *h)
+{
+	free(h->counts);
+	h->counts = NULL;
 }
 
 void ui_add_hist(struct text *t, const struct ui *ui, const struct array *a,
 		 const struct ui_hist_options *o)
 {
 	static const struct ui_hist_options usual = { 0 };
-	struct histogram h = { .n_bins = USUAL_BINS };
+	struct ui_histogram h;
 
 	if (!frame_has_elements(t, a))
 		return;
 	o = o ? o : &usual;
-	if (o->bins > 0)
-		h.n_bins = o->bins < MAX_BINS ? o->bins : MAX_BINS;
-	h.log = o->log;
-	h.stats = stats_of(a->data, a->numel);
-	h.lo = o->lo;
-	h.hi = o->hi;
-	if (!isfinite(h.lo) || !isfinite(h.hi) || !(h.hi > h.lo)) {
-		h.lo = h.stats.min;
-		h.hi = h.stats.max;
-	}
-	if (!(h.hi > h.lo))
-		h.n_bins = 1; /* one value, or none */
-	h.counts = mem_calloc((size_t)h.n_bins, sizeof(*h.counts));
-	if (!isnan(h.lo)) {
-		count(&h, a->data, a->numel);
-		add_bins(t, ui, &h);
-	}
-	add_summary(t, ui, &h);
-	free(h.counts);
+	ui_histogram_count(&h, a, o);
+	if (!isnan(h.lo))
+		add_bins(t, ui, &h, o->log);
+	add_summary(t, ui, &h, o->log);
+	ui_histogram_release(&h);
 }

@@ -15,13 +15,8 @@
 #define MAX_LABEL 24 /* columns */
 #define MAX_BAR   30
 
-struct top {
-	float key, value;
-	int64_t at;
-};
-
 /* Whether a comes before b: larger, or as large and earlier. */
-static bool before(const struct top *a, const struct top *b)
+static bool before(const struct ui_top *a, const struct ui_top *b)
 {
 	return a->key > b->key || (a->key == b->key && a->at < b->at);
 }
@@ -32,10 +27,10 @@ static int compare(const void *a, const void *b)
 }
 
 /* heap[0] is the last of those kept; put it where it belongs. */
-static void sink(struct top *heap, int n)
+static void sink(struct ui_top *heap, int n)
 {
 	for (int i = 0, child = 1; child < n; i = child, child = 2 * i + 1) {
-		struct top swap = heap[i];
+		struct ui_top swap = heap[i];
 
 		if (child + 1 < n && before(&heap[child], &heap[child + 1]))
 			child++;
@@ -53,14 +48,13 @@ static float key_of(const struct ui_topk_options *o, float x)
 	return o->smallest ? -key : key;
 }
 
-/* The first k in order; returns how many there are. */
-static int select_top(const struct array *a, const struct ui_topk_options *o, struct top *heap,
-		      int k, int64_t *n_nan)
+int ui_top_select(const struct array *a, const struct ui_topk_options *o, struct ui_top *heap,
+		  int64_t *n_nan)
 {
-	int used = 0;
+	int used = 0, k = o->k;
 
 	for (int64_t i = 0; i < a->numel; i++) {
-		struct top one = { key_of(o, a->data[i]), a->data[i], i };
+		struct ui_top one = { key_of(o, a->data[i]), a->data[i], i };
 
 		if (isnan(one.value)) {
 			++*n_nan;
@@ -70,7 +64,7 @@ static int select_top(const struct array *a, const struct ui_topk_options *o, st
 			if (used == k)
 				qsort(heap, (size_t)k, sizeof(*heap), compare);
 			for (int j = 0; used == k && j < k / 2; j++) {
-				struct top swap = heap[j];
+				struct ui_top swap = heap[j];
 
 				heap[j] = heap[k - 1 - j];
 				heap[k - 1 - j] = swap;
@@ -119,7 +113,7 @@ static int widest(const struct text *t, int before_it)
 }
 
 static void fill_columns(struct columns *c, const struct ui *ui, const struct array *a,
-			 const struct ui_labels *labels, const struct top *top, int n)
+			 const struct ui_labels *labels, const struct ui_top *top, int n)
 {
 	char buf[128];
 
@@ -143,7 +137,7 @@ static void add_column(struct text *t, const struct text *cell, int width, bool 
 }
 
 static void add_lines(struct text *t, const struct ui *ui, const struct columns *c,
-		      const struct top *top, int n)
+		      const struct ui_top *top, int n)
 {
 	int room = frame_width(ui) - c->index_width - c->label_width - c->number_width - 6;
 	double most = 0;
@@ -171,10 +165,10 @@ static void add_lines(struct text *t, const struct ui *ui, const struct columns 
 void ui_add_topk(struct text *t, const struct ui *ui, const struct array *a,
 		 const struct ui_topk_options *o)
 {
-	static const struct ui_topk_options usual = { 0 };
+	struct ui_topk_options options = o ? *o : (struct ui_topk_options){ 0 };
 	struct notes notes = { t, frame_width(ui), 0 };
 	struct columns c = { 0 };
-	struct top *top;
+	struct ui_top *top;
 	struct text *cells;
 	int64_t n_nan = 0;
 	char number[32], all[32];
@@ -182,16 +176,15 @@ void ui_add_topk(struct text *t, const struct ui *ui, const struct array *a,
 
 	if (!frame_has_elements(t, a))
 		return;
-	o = o ? o : &usual;
-	k = o->k > 0 ? o->k : USUAL_K;
-	k = k < MAX_K ? k : MAX_K;
+	k = options.k > 0 ? options.k : USUAL_K;
+	options.k = k = k < MAX_K ? k : MAX_K;
 	top = mem_calloc((size_t)k, sizeof(*top));
-	n = select_top(a, o, top, k, &n_nan);
+	n = ui_top_select(a, &options, top, &n_nan);
 	cells = mem_calloc(3 * (size_t)k, sizeof(*cells));
 	c.index = cells;
 	c.label = cells + k;
 	c.number = cells + 2 * (size_t)k;
-	fill_columns(&c, ui, a, o->labels, top, n);
+	fill_columns(&c, ui, a, options.labels, top, n);
 	add_lines(t, ui, &c, top, n);
 	for (size_t i = 0; i < 3 * (size_t)k; i++)
 		text_release(&cells[i]);
