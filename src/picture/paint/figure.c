@@ -3,12 +3,13 @@
  */
 #include "figure.h"
 
+#include "torchless/mem.h"
 #include "torchless/ui.h"
-#include "torchless/ui_color.h"
 
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -26,10 +27,8 @@ enum {
 
 static struct figure_note *new_note(struct figure *f)
 {
-	static struct figure_note spare; /* more are not made, as a table of kinds says */
-
-	if (f->n_notes == (int)(sizeof(f->notes) / sizeof(f->notes[0])))
-		return &spare;
+	f->notes = mem_grow(f->notes, f->n_notes, &f->cap_notes, sizeof(*f->notes));
+	f->notes[f->n_notes] = (struct figure_note){ 0 };
 	return &f->notes[f->n_notes++];
 }
 
@@ -95,7 +94,7 @@ static int set_notes(struct figure *f, int x, int y, int width, bool draws)
 	struct text text = { 0 };
 	int at = 0, line = 0;
 
-	for (int i = 0; i < f->n_notes; i++) {
+	for (size_t i = 0; i < f->n_notes; i++) {
 		const struct figure_note *note = &f->notes[i];
 		int before = note->has_swatch ? SWATCH_WIDTH + 10 : 0, takes;
 
@@ -220,7 +219,7 @@ int figure_ticks(double lo, double hi, int most, double ticks[FIGURE_TICKS])
 void figure_draw_ticks(struct canvas *v, int x, int y, int width, double lo, double hi)
 {
 	double ticks[FIGURE_TICKS];
-	int n = figure_ticks(lo, hi, width / 100, ticks);
+	int n = figure_ticks(lo, hi, width / 80, ticks);
 	int digits = figure_digits(lo, hi, n > 1 ? ticks[1] - ticks[0] : 0), last = x - 1000;
 	struct text label = { 0 };
 
@@ -242,6 +241,34 @@ void figure_draw_ticks(struct canvas *v, int x, int y, int width, double lo, dou
 	text_release(&label);
 }
 
+struct ui_scale figure_range(const struct paint *p, int i)
+{
+	const struct paint_panel *first = NULL;
+	struct stats_sum sum;
+	struct stats stats;
+
+	stats_sum_init(&sum);
+	for (int k = 0; k < p->n_panels; k++) {
+		if (p->panels[k].scale != p->panels[i].scale)
+			continue;
+		first = first ? first : &p->panels[k];
+		stats_sum_add(&sum, p->panels[k].a->data, p->panels[k].a->numel, 0);
+	}
+	stats = stats_finish(&sum);
+	return ui_scale_of(UI_MAP_SEQUENTIAL, first->lo, first->hi, stats.min, stats.max);
+}
+
+int figure_check_panels(const struct paint *p, int most, struct err *err)
+{
+	if (p->n_panels < 1 || p->n_panels > most)
+		return err_set(err, ERR_USAGE, "a picture has 1 to %d panels, not %d", most,
+			       p->n_panels);
+	for (int i = 0; i < p->n_panels; i++)
+		if (p->panels[i].a->numel < 1 || !p->panels[i].a->data)
+			return err_set(err, ERR_USAGE, "there are no elements to paint");
+	return 0;
+}
+
 /* ---- the whole ---------------------------------------------------------------------------- */
 
 static int draw(const struct figure_kind *kind, struct figure *f, struct text *out, struct err *err)
@@ -255,14 +282,15 @@ static int draw(const struct figure_kind *kind, struct figure *f, struct text *o
 		return err->code;
 	width = width_of(f);
 	head = heading_height(f);
-	notes = set_notes(f, 0, 0, width, false);
+	notes = set_notes(f, 0, 0, width - f->notes_x, false);
 	rc = canvas_begin(&f->v, width + 2 * MARGIN,
 			  2 * MARGIN + head + f->body_height + (notes ? 12 + notes : 0), err);
 	if (rc)
 		return rc;
 	draw_heading(f, MARGIN, MARGIN, width);
 	kind->draw(f, MARGIN, MARGIN + head);
-	set_notes(f, MARGIN, MARGIN + head + f->body_height + 12, width, true);
+	set_notes(f, MARGIN + f->notes_x, MARGIN + head + f->body_height + 12, width - f->notes_x,
+		  true);
 	return canvas_png(&f->v, out, err);
 }
 
@@ -276,6 +304,7 @@ int figure_png(const struct figure_kind *kind, const struct paint *p, struct tex
 	if (!rc)
 		rc = draw(kind, &f, out, err);
 	kind->release(&f);
+	free(f.notes);
 	canvas_close(&f.v);
 	if (rc && out->data)
 		out->data[out->len = before] = '\0';

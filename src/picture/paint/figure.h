@@ -11,6 +11,7 @@
 
 #include "torchless/paint.h"
 #include "torchless/stats.h"
+#include "torchless/ui_color.h"
 
 #include <stdbool.h>
 
@@ -27,8 +28,9 @@ struct figure {
 	const struct paint *p;
 	int room; /* for the body: what is between the margins */
 	int body_width, body_height;
-	struct figure_note notes[24];
-	int n_notes;
+	int notes_x; /* where notes begin, from the body's left side */
+	struct figure_note *notes;
+	size_t n_notes, cap_notes;
 	void *plan; /* of the kind */
 };
 
@@ -45,6 +47,9 @@ enum { FIGURE_MAX_SIDE = 4000, FIGURE_MAX_BODY = 3200, FIGURE_GAP = 32 };
 /* Plan, draw and append. */
 int figure_png(const struct figure_kind *kind, const struct paint *p, struct text *out,
 	       struct err *err);
+
+/* Refuse a picture of more panels than `most`, or of no elements: ERR_USAGE. */
+int figure_check_panels(const struct paint *p, int most, struct err *err);
 
 void figure_notef(struct figure *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void figure_swatchf(struct figure *f, uint32_t color, char mark, const char *fmt, ...)
@@ -94,6 +99,9 @@ int figure_ticks(double lo, double hi, int most, double ticks[FIGURE_TICKS]);
 
 /* The digits that tell numbers `step` apart on a scale from lo to hi from each other. */
 int figure_digits(double lo, double hi, double step);
+
+/* The range of the finite values of all panels that share panel i's scale, or that is given. */
+struct ui_scale figure_range(const struct paint *p, int i);
 
 /* Numbers under an axis that is `width` long at (x, y), with ticks. */
 void figure_draw_ticks(struct canvas *v, int x, int y, int width, double lo, double hi);

@@ -101,6 +101,7 @@ static int plan(struct figure *f, struct err *err)
 		f->body_width = heat_scales_width(h);
 	if (f->body_width > f->room)
 		f->body_width = f->room;
+	f->notes_x = h->tiles[0].x;
 	note_all(f, h);
 	return 0;
 }

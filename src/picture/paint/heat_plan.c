@@ -51,16 +51,11 @@ static void set_panel(struct heat_panel *p, const struct paint_panel *from)
 
 static int set_panels(struct heat *h, const struct paint *p, struct err *err)
 {
-	if (p->n_panels < 1 || p->n_panels > HEAT_MAX_PANELS)
-		return err_set(err, ERR_USAGE, "a picture has 1 to %d panels, not %d",
-			       HEAT_MAX_PANELS, p->n_panels);
+	if (figure_check_panels(p, HEAT_MAX_PANELS, err))
+		return err->code;
 	h->n_panels = p->n_panels;
-	for (int i = 0; i < p->n_panels; i++) {
-		if (p->panels[i].a->numel < 1 || !p->panels[i].a->data)
-			return err_set(err, ERR_USAGE,
-				       "a picture of no elements cannot be painted");
+	for (int i = 0; i < p->n_panels; i++)
 		set_panel(&h->panels[i], &p->panels[i]);
-	}
 	return 0;
 }
 
