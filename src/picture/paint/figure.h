@@ -72,17 +72,23 @@ struct ruler {
 /* Its name, "head". */
 void ruler_name(struct canvas *v, const struct ruler *x, struct text *to);
 
-/* What stands beside a cell: the label of its first element, at most `width` wide. */
-void ruler_label(struct canvas *v, const struct ruler *x, int cell, int width, struct text *to);
-
-/* The widest of the labels of cells 0, step, 2*step, of which some hundred are looked at. */
-int ruler_width(struct canvas *v, const struct ruler *x, int step, int most);
+/* What stands beside a row of it (counted from 0), at most `width` wide. */
+void ruler_label(struct canvas *v, const struct ruler *x, int64_t row, int width, struct text *to);
 
 /* Whether it has labels that are no indices. */
 bool ruler_has_words(const struct ruler *x);
 
-/* Every how many cells there is room for a label that takes so many pixels. */
-int ruler_step(const struct ruler *x, int needed);
+/* Every how many rows there is room for a label that takes so many pixels: 1, 2, 5, 10... */
+int64_t ruler_step(const struct ruler *x, int needed);
+
+/* The first row that has a label; indices are round ones. */
+int64_t ruler_first(const struct ruler *x, int64_t step);
+
+/* Where the middle of the cell of a row is, in pixels from the first cell. */
+double ruler_place(const struct ruler *x, int64_t row);
+
+/* The widest of the labels at a step, of which some hundred are looked at. */
+int ruler_width(struct canvas *v, const struct ruler *x, int64_t step, int most);
 
 /* "head 3, q 0": where the leading axes are in block `block`. */
 void ruler_block(struct canvas *v, const struct paint_panel *p, int n_leading, int64_t block,

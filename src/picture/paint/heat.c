@@ -132,14 +132,15 @@ static char mark_of(float x)
 }
 
 /* A number, or the mark of what is not finite. */
-static void draw_letters(const struct heat *h, struct canvas *v, const struct canvas_cells *at,
-			 int i, uint32_t cell, uint32_t color)
+static void draw_letters(const struct heat *h, struct canvas *v, const struct heat_tile *t,
+			 const struct canvas_cells *at, int i, uint32_t color)
 {
+	uint32_t cell = t->cells[i];
 	char number[32];
 	struct text text = { 0 };
 
 	if (h->numbers)
-		heat_cell_text(h, cell, number, sizeof(number));
+		heat_cell_text(h, t, cell, number, sizeof(number));
 	else if (!isfinite(ui_grid_value(cell)) && at->cell_width >= MARK_WIDTH &&
 		 at->cell_height >= MARK_HEIGHT)
 		snprintf(number, sizeof(number), "%c", mark_of(ui_grid_value(cell)));
@@ -169,7 +170,7 @@ static void draw_cells(const struct heat *h, struct canvas *v, const struct heat
 	canvas_frame(v, CANVAS_FRAME, x, y, at.columns * at.cell_width, at.rows * at.cell_height);
 	for (int i = 0; colors && i < n; i++)
 		if (t->cells[i] != UI_GRID_ABSENT)
-			draw_letters(h, v, &at, i, t->cells[i], colors[i]);
+			draw_letters(h, v, t, &at, i, colors[i]);
 	free(colors);
 }
 
@@ -178,10 +179,11 @@ static void draw_row_labels(const struct heat *h, struct canvas *v, const struct
 {
 	struct text label = { 0 };
 
-	for (int i = 0; rows->index >= 0 && i < rows->cells; i += h->row_step) {
-		double at = y + (i + 0.5) * rows->cell;
+	for (int64_t row = ruler_first(rows, h->row_step); rows->index >= 0 && row < rows->n;
+	     row += h->row_step) {
+		double at = y + ruler_place(rows, row);
 
-		ruler_label(v, rows, i, h->label_width - 10, &label);
+		ruler_label(v, rows, row, h->label_width - 10, &label);
 		canvas_text(v, CANVAS_TEXT, CANVAS_BLACK, x - 10, at, CANVAS_END, label.data);
 		if (h->row_step > 1)
 			canvas_fill(v, CANVAS_FRAME, x - 7, floor(at), 6, 1);
@@ -194,10 +196,11 @@ static void draw_column_labels(const struct heat *h, struct canvas *v, const str
 {
 	struct text label = { 0 };
 
-	for (int i = 0; columns->index >= 0 && i < columns->cells; i += h->column_step) {
-		double at = x + (i + 0.5) * columns->cell;
+	for (int64_t row = ruler_first(columns, h->column_step);
+	     columns->index >= 0 && row < columns->n; row += h->column_step) {
+		double at = x + ruler_place(columns, row);
 
-		ruler_label(v, columns, i, 200, &label);
+		ruler_label(v, columns, row, 200, &label);
 		if (h->upright)
 			canvas_text_up(v, CANVAS_TEXT, CANVAS_BLACK, at, y + 10, CANVAS_END,
 				       label.data);

@@ -57,7 +57,7 @@ struct heat {
 	int name_width;   /* of the row axis' name, written upwards */
 	int label_width;  /* of row labels, with the space behind them */
 	int label_height; /* of column labels */
-	int row_step, column_step;
+	int64_t row_step, column_step;
 	bool same_rows, same_columns; /* one tile's labels are all tiles' labels */
 	bool upright;                 /* column labels are written upwards */
 	bool numbers, fractions;      /* are written into the cells */
@@ -77,6 +77,7 @@ int heat_scales_width(const struct heat *h);
 void heat_draw_scales(struct heat *h, struct canvas *v, int x, int y, int width);
 
 /* The number in a cell, as it is written into it. */
-const char *heat_cell_text(const struct heat *h, uint32_t cell, char *buf, size_t size);
+const char *heat_cell_text(const struct heat *h, const struct heat_tile *t, uint32_t cell,
+			   char *buf, size_t size);
 
 #endif

@@ -24,7 +24,8 @@ enum {
 	MAX_COLUMN_LABEL = 200,
 	TILE_GAP = 28,
 	LABEL_GAP = 10,
-	TEXT_HEIGHT = 26, /* of labels one under the other */
+	TEXT_HEIGHT = 26,    /* of words one under the other */
+	INDEX_DISTANCE = 48, /* of indices, of which not all are needed */
 };
 
 /* ---- panels and tiles --------------------------------------------------------------------- */
@@ -124,6 +125,17 @@ struct size {
 	int across, columns, rows, cell_width, cell_height;
 };
 
+/* As many elements a cell one way as the other, and cells as wide as they are high. */
+static void make_square(const struct heat *h, struct size *s)
+{
+	double pooled = fmax((double)most_columns(h) / s->columns, (double)most_rows(h) / s->rows);
+
+	s->columns = (int)fmax(1, floor((double)most_columns(h) / pooled));
+	s->rows = (int)fmax(1, floor((double)most_rows(h) / pooled));
+	s->cell_width = s->cell_height =
+		s->cell_width < s->cell_height ? s->cell_width : s->cell_height;
+}
+
 /* Of a tile that has so much room. */
 static struct size size_for(const struct heat *h, struct room tile, int across)
 {
@@ -132,10 +144,8 @@ static struct size size_for(const struct heat *h, struct room tile, int across)
 	s.cell_width = cell_for(most_columns(h), tile.width, MAX_CELL, &s.columns);
 	s.cell_height =
 		cell_for(most_rows(h), tile.height, is_square(h) ? MAX_CELL : MAX_ROW, &s.rows);
-	if (is_square(h) && s.cell_width > s.cell_height)
-		s.cell_width = s.cell_height;
-	else if (is_square(h))
-		s.cell_height = s.cell_width;
+	if (is_square(h))
+		make_square(h, &s);
 	return s;
 }
 
@@ -209,9 +219,9 @@ static bool same_labels(struct canvas *v, const struct ruler *a, const struct ru
 	bool same = a->index == b->index && a->n == b->n &&
 		    (a->index < 0 || a->a->base[a->index] == b->a->base[b->index]);
 
-	for (int i = 0; same && a->index >= 0 && i < a->cells; i += 1 + a->cells / 200) {
-		ruler_label(v, a, i, MAX_ROW_LABEL, &one);
-		ruler_label(v, b, i, MAX_ROW_LABEL, &other);
+	for (int64_t row = 0; same && a->index >= 0 && row < a->n; row += 1 + a->n / 200) {
+		ruler_label(v, a, row, MAX_ROW_LABEL, &one);
+		ruler_label(v, b, row, MAX_ROW_LABEL, &other);
 		same = strcmp(one.data, other.data) == 0;
 	}
 	text_release(&one);
@@ -229,8 +239,6 @@ static void estimate_labels(struct heat *h, struct canvas *v)
 		struct heat_panel *p = &h->panels[i];
 		int width;
 
-		p->rows.cells = (int)int64_min(p->rows.n, 1 << 20);
-		p->columns.cells = (int)int64_min(p->columns.n, 1 << 20);
 		width = p->rows.index < 0 ? 0 : ruler_width(v, &p->rows, 1, most) + LABEL_GAP;
 		h->label_width = width > h->label_width ? width : h->label_width;
 		h->same_rows = h->same_rows && same_labels(v, &h->panels[0].rows, &p->rows);
@@ -244,6 +252,14 @@ static void estimate_labels(struct heat *h, struct canvas *v)
 	h->title_height = h->n_tiles > 1 ? CANVAS_LINE + 8 : 0;
 }
 
+/* Indices can be counted: where not all of them fit, fewer will do. */
+static int distance_of(const struct ruler *rows)
+{
+	bool all = ruler_step(rows, TEXT_HEIGHT) == 1;
+
+	return all || ruler_has_words(rows) ? TEXT_HEIGHT : INDEX_DISTANCE;
+}
+
 /* Which labels are shown, how, and what they take. */
 static void place_labels(struct heat *h, struct canvas *v)
 {
@@ -253,7 +269,8 @@ static void place_labels(struct heat *h, struct canvas *v)
 	h->row_step = h->column_step = 1;
 	for (int i = 0; i < h->n_panels; i++) {
 		struct ruler *rows = &h->panels[i].rows, *columns = &h->panels[i].columns;
-		int step = ruler_step(rows, TEXT_HEIGHT), width;
+		int64_t step = ruler_step(rows, distance_of(rows));
+		int width;
 
 		h->row_step = step > h->row_step ? step : h->row_step;
 		width = ruler_width(v, columns, 1, MAX_COLUMN_LABEL);
@@ -261,10 +278,9 @@ static void place_labels(struct heat *h, struct canvas *v)
 	}
 	h->upright = words && widest > h->cell_width - 8;
 	for (int i = 0; i < h->n_panels; i++) {
-		int step = ruler_step(&h->panels[i].columns,
-				      h->upright ? TEXT_HEIGHT + 2 : widest + 16);
+		int64_t step = ruler_step(&h->panels[i].columns,
+					  h->upright ? TEXT_HEIGHT + 2 : widest + 16);
 
-		step = words && !h->upright ? 1 : step;
 		h->column_step = step > h->column_step ? step : h->column_step;
 	}
 	if (h->upright) {
@@ -283,18 +299,35 @@ static void place_labels(struct heat *h, struct canvas *v)
 
 /* ---- numbers in cells --------------------------------------------------------------------- */
 
-const char *heat_cell_text(const struct heat *h, uint32_t cell, char *buf, size_t size)
+/* As many decimals as the largest needs for three digits; 0.0 is not written -0.0. */
+static void fixed_number(double x, double absmax, char *buf, size_t size)
 {
-	float x = ui_grid_value(cell);
+	int decimals = (int)fmin(4, fmax(0, 2 - floor(log10(absmax))));
+	char plain[32];
+
+	snprintf(plain, sizeof(plain), "%.*f", decimals, x);
+	if (plain[0] == '-' && strspn(plain, "-0.") == strlen(plain))
+		memmove(plain, plain + 1, strlen(plain));
+	snprintf(buf, size, "%s%s", plain[0] == '-' ? "\u2212" : "",
+		 plain + (plain[0] == '-' ? 1 : 0));
+}
+
+const char *heat_cell_text(const struct heat *h, const struct heat_tile *t, uint32_t cell,
+			   char *buf, size_t size)
+{
+	double absmax = h->scales[h->panels[t->panel].scale].stats.absmax;
+	double x = (double)ui_grid_value(cell);
 
 	if (isnan(x))
 		snprintf(buf, size, "nan");
 	else if (!isfinite(x))
 		snprintf(buf, size, x > 0 ? "inf" : "\u2212inf");
 	else if (h->fractions)
-		snprintf(buf, size, "%.2f", (double)x);
+		snprintf(buf, size, "%.2f", x);
+	else if (absmax >= 0.01 && absmax < 1e5)
+		fixed_number(x, absmax, buf, size);
 	else
-		figure_number((double)x, 3, buf, size);
+		figure_number(x, 3, buf, size);
 	/* As a paper has it, ".25": a point before it can be nothing else. */
 	if (h->fractions && strncmp(buf, "0.", 2) == 0)
 		memmove(buf, buf + 1, strlen(buf));
@@ -317,7 +350,8 @@ static int widest_number(const struct heat *h, struct canvas *v)
 
 			if (h->tiles[i].cells[k] == UI_GRID_ABSENT)
 				continue;
-			heat_cell_text(h, h->tiles[i].cells[k], number, sizeof(number));
+			heat_cell_text(h, &h->tiles[i], h->tiles[i].cells[k], number,
+				       sizeof(number));
 			canvas_fit(v, CANVAS_TEXT, number, strlen(number), 400, &text);
 			width = canvas_text_width(v, CANVAS_TEXT, text.data);
 			widest = width > widest ? width : widest;

@@ -52,11 +52,10 @@ static void add_label(struct canvas *v, const struct line_panel *l, int64_t line
 {
 	struct ruler x = { .a = l->p->a, .labels = l->p->labels, .n = l->n_lines };
 
-	x.cells = (int)int64_min(l->n_lines, 1 << 30);
 	if (n_leading(l) > 1)
 		ruler_block(v, l->p, n_leading(l), line, MAX_LABEL, to);
 	else if (n_leading(l) == 1)
-		ruler_label(v, &x, (int)line, MAX_LABEL, to);
+		ruler_label(v, &x, line, MAX_LABEL, to);
 	else
 		canvas_fit(v, CANVAS_TEXT, "", 0, MAX_LABEL, to);
 }
@@ -215,12 +214,13 @@ static void draw_line(struct figure *f, const struct line_panel *l, int line, ui
 static void draw_columns(struct figure *f, const struct line_panel *l, int x, int y)
 {
 	struct text label = { 0 };
-	int step = ruler_step(&l->columns, ruler_width(&f->v, &l->columns, 1, 160) + 16);
+	int64_t step = ruler_step(&l->columns, ruler_width(&f->v, &l->columns, 1, 160) + 16);
+	int64_t row = ruler_first(&l->columns, step);
 
-	for (int i = 0; l->columns.index >= 0 && i < l->columns.cells; i += step) {
-		double at = x + (i + 0.5) * l->cell_width;
+	for (; l->columns.index >= 0 && row < l->columns.n; row += step) {
+		double at = x + ruler_place(&l->columns, row);
 
-		ruler_label(&f->v, &l->columns, i, 160, &label);
+		ruler_label(&f->v, &l->columns, row, 160, &label);
 		canvas_fill(&f->v, CANVAS_FRAME, floor(at), y + 1, 1, 6);
 		canvas_text(&f->v, CANVAS_TEXT, CANVAS_BLACK, at, y + 8 + CANVAS_LINE / 2.0,
 			    CANVAS_MIDDLE, label.data);

@@ -3,8 +3,7 @@
  */
 #include "figure.h"
 
-#include "torchless/ui_grid.h"
-
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,34 +31,17 @@ static const char *label_of(const struct ruler *x, int64_t row, char *buf, size_
 	return buf;
 }
 
-void ruler_label(struct canvas *v, const struct ruler *x, int cell, int width, struct text *to)
+void ruler_label(struct canvas *v, const struct ruler *x, int64_t row, int width, struct text *to)
 {
 	const char *label = "";
 	char buf[32];
 
 	if (x->index >= 0)
-		label = label_of(x, ui_grid_start(x->n, x->cells, cell), buf, sizeof(buf));
+		label = label_of(x, row, buf, sizeof(buf));
 	/* The space that a token begins with would take the place of a letter. */
 	if (label[strspn(label, " ")])
 		label += strspn(label, " ");
 	canvas_fit(v, CANVAS_TEXT, label, strnlen(label, 4096), width, to);
-}
-
-int ruler_width(struct canvas *v, const struct ruler *x, int step, int most)
-{
-	struct text label = { 0 };
-	int widest = 0, by = step * (1 + x->cells / step / LOOKED_AT);
-
-	for (int i = 0; i < x->cells; i += by) {
-		int width;
-
-		ruler_label(v, x, i + by < x->cells ? i : (x->cells - 1) / step * step, most,
-			    &label);
-		width = canvas_text_width(v, CANVAS_TEXT, label.data);
-		widest = width > widest ? width : widest;
-	}
-	text_release(&label);
-	return widest;
 }
 
 bool ruler_has_words(const struct ruler *x)
@@ -68,14 +50,52 @@ bool ruler_has_words(const struct ruler *x)
 	       x->labels->label(x->labels->ctx, x->index, x->a->base[x->index]);
 }
 
-int ruler_step(const struct ruler *x, int needed)
+int64_t ruler_step(const struct ruler *x, int needed)
 {
 	static const int digits[] = { 1, 2, 5 };
+	double pixels = (double)x->cells * x->cell / (double)x->n; /* of a row */
 
-	for (int power = 1;; power *= 10)
+	for (int64_t power = 1;; power *= 10)
 		for (int i = 0; i < 3; i++)
-			if (digits[i] * power * x->cell >= needed || digits[i] * power >= x->cells)
+			if ((double)(digits[i] * power) * pixels >= needed ||
+			    digits[i] * power >= x->n)
 				return digits[i] * power;
+}
+
+int64_t ruler_first(const struct ruler *x, int64_t step)
+{
+	int64_t base = x->index >= 0 ? x->a->base[x->index] : 0, row;
+
+	if (base <= 0 || ruler_has_words(x))
+		return 0;
+	row = (step - base % step) % step;
+	return row < x->n ? row : 0;
+}
+
+double ruler_place(const struct ruler *x, int64_t row)
+{
+	/* Cell i begins at row n * i / cells, rounded down. */
+	double cell = ceil((double)(row + 1) * x->cells / (double)x->n) - 1;
+
+	return (cell + 0.5) * x->cell;
+}
+
+int ruler_width(struct canvas *v, const struct ruler *x, int64_t step, int most)
+{
+	struct text label = { 0 };
+	int64_t first = ruler_first(x, step), last = first + (x->n - 1 - first) / step * step;
+	int64_t by = step * (1 + x->n / step / LOOKED_AT);
+	int widest = 0;
+
+	for (int64_t row = first; row <= last; row += by) {
+		int width;
+
+		ruler_label(v, x, row + by > last ? last : row, most, &label);
+		width = canvas_text_width(v, CANVAS_TEXT, label.data);
+		widest = width > widest ? width : widest;
+	}
+	text_release(&label);
+	return widest;
 }
 
 void ruler_block(struct canvas *v, const struct paint_panel *p, int n_leading, int64_t block,
