@@ -20,6 +20,7 @@ struct inspect_options {
 	/* Asked for a tensor by name before the recording: an executor at a stop.  NULL: none. */
 	const struct array_source *live;
 	bool live_only; /* names are asked of nobody else: the recording holds nothing by now */
+	bool last;      /* without pass= a point is its last stored value, not its first */
 };
 
 /*
@@ -41,6 +42,23 @@ struct recording_tensors *recording_tensors_new(struct recording *rec,
 						const struct inspect_options *o);
 void recording_tensors_free(struct recording_tensors *t); /* NULL is fine */
 struct array_source recording_tensors_source(struct recording_tensors *t);
+
+/*
+ * Attention over all the queries of a run, whichever passes they were in: [head,q,k] from position
+ * 0 of the keys, of the points pattern and scores_masked, computed from q_rot and k_rot as the pass
+ * did where these were recorded, else put together from what is stored.  pass= is one pass's.  Of
+ * queries that do not follow one another it is the last that do; a row whose keys were not all
+ * recorded is NaN.  Only what a selection asks for is computed.  ERR_USAGE for any other point, and
+ * with the --capture that would have kept it.
+ */
+struct array_source recording_attention_source(struct recording_tensors *t);
+
+/*
+ * Append the bytes that a token stands for in the model of a run (0: the newest), by the
+ * checkpoint's vocabulary where that is at hand, else as far as the recording knows; false where
+ * nobody does.
+ */
+bool recording_token(struct recording_tensors *t, int64_t run, int64_t id, struct text *out);
 
 /* What a user is told about a function. */
 struct sql_function {

@@ -13,6 +13,7 @@
  *	positions.c   a point over all positions of a run, put together from its passes
  *	words.c       the text of tokens
  *	attention.c   a layer's attention, from stored q and k or from stored patterns
+ *	relation.c    the same over all queries of a run, as a source of arrays
  *	lens_rows.c   the logits of a layer at a position, and their ranks
  *	life.c        the state made, brought up to date, forgotten
  *	table.c       what every table function needs of SQLite's virtual tables
@@ -285,6 +286,9 @@ void attn_rows_release(struct attn_rows *r);
 
 /* Whether p of query q is known: all keys that it sees are there. */
 bool attn_knows_p(const struct attn_layer *l, const struct attn_rows *r, int64_t q);
+
+/* Attention over all queries of a run, by name: recording_attention_source(). */
+struct array_source inspect_relations(struct inspect *in);
 
 /* ---- the checkpoint ----------------------------------------------------------------------- */
 

@@ -33,8 +33,9 @@ static int not_captured(const struct stored *s, struct err *err)
 {
 	static const char said[] = "were not recorded, only its statistics: record with --capture";
 
+	/* A set of many kinds of points is no answer to a question about one. */
 	for (int i = 0; i < capture_sets_len; i++)
-		for (int k = 0; k < CAPTURE_SET_MAX; k++)
+		for (int k = 0; k < CAPTURE_SET_MAX && !capture_sets[i].patterns[2]; k++)
 			if (capture_sets[i].patterns[k] &&
 			    text_glob(capture_sets[i].patterns[k], s->fqn))
 				return err_set(err, ERR_USAGE, "the numbers of %s %s %s", s->fqn,

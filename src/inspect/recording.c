@@ -41,6 +41,7 @@ struct look {
 	const char *text;
 	struct array *head;
 	struct array *read;
+	bool relations; /* of attention over a whole run */
 };
 
 /* "weight:lm_head.weight[0:4]": the name, and the selection behind it. */
@@ -88,7 +89,7 @@ static int look(void *ctx, struct err *err)
 {
 	struct look *l = ctx;
 	struct inspect *in = l->t->in;
-	struct array_source stored = inspect_stored(in);
+	struct array_source stored = l->relations ? inspect_relations(in) : inspect_stored(in);
 	struct text name = { 0 };
 	const char *sel = "";
 	bool is_weight = split_weight(l->text, &name, &sel);
@@ -144,4 +145,60 @@ void recording_tensors_free(struct recording_tensors *t)
 struct array_source recording_tensors_source(struct recording_tensors *t)
 {
 	return (struct array_source){ find_tensor, read_tensor, t };
+}
+
+/* ---- attention over a whole run ------------------------------------------------------------- */
+
+static int find_relation(void *ctx, const char *text, struct array *head, struct err *err)
+{
+	struct recording_tensors *t = ctx;
+	struct look l = { .t = t, .text = text, .head = head, .relations = true };
+
+	return recording_within(t->rec, LOOKUP_NS, look, &l, err);
+}
+
+static struct array *read_relation(void *ctx, const char *text, struct err *err)
+{
+	struct recording_tensors *t = ctx;
+	struct look l = { .t = t, .text = text, .relations = true };
+
+	recording_within(t->rec, LOOKUP_NS, look, &l, err);
+	return l.read;
+}
+
+struct array_source recording_attention_source(struct recording_tensors *t)
+{
+	return (struct array_source){ find_relation, read_relation, t };
+}
+
+/* ---- tokens --------------------------------------------------------------------------------- */
+
+struct asked_words {
+	struct inspect *in;
+	int64_t run;
+	struct words *words;
+};
+
+static int look_up_words(void *ctx, struct err *err)
+{
+	struct asked_words *w = ctx;
+
+	inspect_refresh(w->in);
+	w->words = inspect_words(w->in, w->run, err);
+	return w->words ? 0 : err->code;
+}
+
+bool recording_token(struct recording_tensors *t, int64_t run, int64_t id, struct text *out)
+{
+	struct asked_words w = { .in = t->in, .run = run };
+	struct err ignored = { 0 };
+	struct bytes b;
+	bool known;
+
+	recording_within(t->rec, LOOKUP_NS, look_up_words, &w, &ignored);
+	known = w.words && words_get(w.words, id, &b);
+	if (known)
+		text_add(out, b.data, b.len);
+	words_release(w.words);
+	return known;
 }
