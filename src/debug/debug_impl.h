@@ -41,6 +41,7 @@
 #include "command.h"
 #include "target.h"
 #include "torchless/mem.h"
+#include "torchless/scope.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -183,10 +184,6 @@ bool place_add_value(struct debugger *d, value_id v, struct text *out, struct er
 void place_add_stats(const struct stats *s, struct text *out);
 /* "model.layers.3.self_attn → f32[6, 576] mean …": what a module that was left has made. */
 int place_say_output(struct debugger *d, int module, struct err *err);
-/* What a module reads and makes: its values from outside, and what others see of it.  Into out[n].
- */
-int module_inputs(const struct program *p, int module, value_id *out, int n);
-value_id module_output(const struct program *p, int module);
 
 /* ---- source -------------------------------------------------------------------------------- */
 

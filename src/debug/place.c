@@ -54,41 +54,6 @@ void place_add_token(const struct debugger *d, int32_t id, struct text *out)
 	text_release(&piece);
 }
 
-/* ---- modules ------------------------------------------------------------------------------- */
-
-static bool is_outside(const struct program *p, int module, value_id v)
-{
-	int op = p->values[v].op;
-
-	return op < p->modules[module].op_first || op >= p->modules[module].op_end;
-}
-
-int module_inputs(const struct program *p, int module, value_id *out, int n)
-{
-	const struct module *m = &p->modules[module];
-	int found = 0;
-
-	for (int i = m->op_first; i < m->op_end; i++)
-		for (int k = 0; k < p->ops[i].n_in; k++) {
-			value_id v = p->ops[i].in[k];
-			bool known =
-				p->values[v].storage == STORAGE_WEIGHT || !is_outside(p, module, v);
-
-			for (int j = 0; j < found && !known; j++)
-				known = out[j] == v;
-			if (!known && found < n)
-				out[found++] = v;
-		}
-	return found;
-}
-
-value_id module_output(const struct program *p, int module)
-{
-	const struct op *last = &p->ops[p->modules[module].op_end - 1];
-
-	return last->out[last->n_out - 1];
-}
-
 /* ---- where one stands ---------------------------------------------------------------------- */
 
 static const char *base_name(const char *path)

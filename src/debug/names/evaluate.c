@@ -171,7 +171,11 @@ struct binding *binding_new(struct debugger *d)
 {
 	struct binding *b = mem_calloc(1, sizeof(*b));
 
-	b->now = (struct expression_names){ find, read, variable, debugger_functions(), d };
+	b->now = (struct expression_names){ .find = find,
+					    .read = read,
+					    .variable = variable,
+					    .functions = debugger_functions(),
+					    .ctx = d };
 	b->ahead = b->now;
 	b->ahead.find = find_ahead;
 	return b;
