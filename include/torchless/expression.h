@@ -69,6 +69,11 @@ struct expression_names {
 	/* Ends with a name NULL; must outlive the expressions.  May be NULL. */
 	const struct expression_function *functions;
 	void *ctx;
+	/*
+	 * Words such as "pass" that may stand with a number in the brackets right behind a path and
+	 * belong to it: x[pass=1, head=2] is asked for as "x[pass=1]".  Ends with NULL; NULL: none.
+	 */
+	const char *const *keys;
 };
 
 /*

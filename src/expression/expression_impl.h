@@ -209,6 +209,12 @@ struct path {
 /* Whether there is such a tensor: ERR_USAGE. */
 int path_check(const struct expression_names *names, const char *path, struct err *err);
 
+/*
+ * "pass=1" where it stands in brackets and belongs to the path: past it and true, with the bytes
+ * from *from on.
+ */
+bool path_take_key(struct scan *s, const struct expression_names *names, size_t *from);
+
 /* What stands here, which begins as a path does; past it. */
 int path_scan(struct scan *s, const struct expression_names *names, struct path *path,
 	      struct err *err);

@@ -237,14 +237,17 @@ static int parse_next_item(struct parser *p, int first, int n)
 	return 0;
 }
 
-/* Behind "[": the items, then "]". */
-static int parse_items(struct parser *p, int first, int *n)
+/* Behind "[": the items, then "]".  Those that belong to a path are its own. */
+static int parse_items(struct parser *p, int first, bool of_path, int *n)
 {
 	bool was = p->s->in_index;
+	size_t from;
 
 	p->s->in_index = true;
 	*n = 0;
 	do {
+		if (of_path && path_take_key(p->s, p->names, &from))
+			continue;
 		if (parse_next_item(p, first, *n))
 			return p->err->code;
 		++*n;
@@ -265,7 +268,7 @@ static int parse_index(struct parser *p, struct step *step, const struct array *
 		return p->err->code;
 	p->s->at++;
 	step->first = code_items(p->e, TENSOR_MAX_DIMS + 1);
-	if (parse_items(p, step->first, &step->n))
+	if (parse_items(p, step->first, head != NULL, &step->n))
 		return p->err->code;
 	p->s->depth--;
 	if (head && head->n_dims >= 0 &&

@@ -96,6 +96,67 @@ static void spell(const struct scan *s, struct spelling *p)
 	p->end = at;
 }
 
+/* ---- what else belongs to a path ------------------------------------------------------------ */
+
+bool path_take_key(struct scan *s, const struct expression_names *names, size_t *from)
+{
+	const char *const *keys = names ? names->keys : NULL;
+	struct scan at = *s;
+	char key[32];
+	size_t n;
+
+	if (!keys || !scan_key(&at, key, sizeof(key)))
+		return false;
+	while (*keys && strcmp(*keys, key) != 0)
+		keys++;
+	scan_space(&at);
+	n = strspn(s->text + at.at, "0123456789");
+	if (!*keys || n == 0 || n > 9)
+		return false;
+	scan_space(s);
+	*from = s->at;
+	s->at = at.at + n;
+	return true;
+}
+
+/* Where the item of an index at `at` ends: at its comma or the bracket. */
+static size_t item_end(const char *text, size_t at)
+{
+	int depth = 0;
+
+	for (; text[at]; at++) {
+		if (depth == 0 && (text[at] == ',' || text[at] == ']'))
+			break;
+		depth += text[at] == '[' || text[at] == '(';
+		depth -= text[at] == ']' || text[at] == ')';
+	}
+	return at;
+}
+
+/* "x[pass=1, head=2]": "[pass=1]" goes to the path, and the brackets stay where they are. */
+static void add_keys(const struct scan *s, const struct expression_names *names, struct path *path)
+{
+	struct scan in = *s;
+	size_t used = strlen(path->text), from;
+	char open = '[';
+
+	scan_space(&in);
+	if (in.text[in.at] != '[')
+		return;
+	while (in.text[in.at] && in.text[in.at] != ']') {
+		in.at++;
+		if (path_take_key(&in, names, &from) &&
+		    used + in.at - from + 3 < sizeof(path->text)) {
+			used += (size_t)snprintf(path->text + used, sizeof(path->text) - used,
+						 "%c%.*s]", open, (int)(in.at - from),
+						 in.text + from) -
+				1;
+			open = ',';
+		}
+		in.at = item_end(in.text, in.at);
+	}
+}
+
 /* ---- wildcards ----------------------------------------------------------------------------- */
 
 static int check_wildcards(struct scan *s, const struct spelling *p, struct err *err)
@@ -168,6 +229,12 @@ static int find(struct scan *s, const struct expression_names *names, const stru
 		return ret < 0 ? ret : 0;
 	}
 	snprintf(path->text, sizeof(path->text), "%s", p->text);
+	if (names->keys) {
+		struct scan behind = *s;
+
+		behind.at = p->end;
+		add_keys(&behind, names, path);
+	}
 	ret = names->find(names->ctx, path->text, &path->head, err);
 	if (ret == ERR_USAGE && p->number[0] && (counts_modules(p->text) || ends_in(p->text, "in")))
 		*err = numbered;
