@@ -192,4 +192,7 @@ int64_t program_row(const struct program *p, value_id v);
 /* Number of points (values with `point` set). */
 int program_count_points(const struct program *p);
 
+/* How many keys a query sees of a relation of queries and keys: 0 is all before it. */
+int64_t value_window(const struct program *p, value_id relation);
+
 #endif

@@ -58,6 +58,9 @@ void ui_add_styled(struct text *t, const struct ui *ui, enum ui_style style, con
  */
 bool ui_write(const struct ui *ui, const void *data, size_t len);
 
+/* The columns that painted text takes, its sequences not counted; well-formed UTF-8, one line. */
+int ui_columns(const char *s, size_t len);
+
 /* ---- numbers ------------------------------------------------------------------------------ */
 
 /* Each writes into buf and returns it. */

@@ -27,6 +27,24 @@ struct ui_labels {
 	void *ctx;
 };
 
+/*
+ * Tokens beside what counts positions (k among them) and beside the vocabulary; the index beside
+ * anything else, and where nobody knows the token.  Lives as long as its labels.
+ */
+struct ui_token_labels {
+	const struct array *array;
+	int64_t (*token)(void *ctx, int64_t pos);               /* its id, -1: none is there */
+	void (*piece)(void *ctx, int64_t id, struct text *out); /* append its bytes, if known */
+	void *ctx;
+	bool quoted; /* those of the vocabulary: ' Paris' */
+	struct text text;
+};
+struct ui_labels ui_token_labels(struct ui_token_labels *l);
+void ui_token_labels_release(struct ui_token_labels *l);
+
+/* Whether the last two axes are queries and keys: what a query does not see is no zero. */
+bool ui_is_relation(const struct array *a);
+
 /* ---- heat maps ---------------------------------------------------------------------------- */
 
 enum ui_map {
@@ -88,6 +106,15 @@ void ui_histogram_release(struct ui_histogram *h);
 
 /* The lower edge of bin i, the upper one of the last for n_bins. */
 double ui_histogram_edge(const struct ui_histogram *h, int i);
+
+/* ---- sparklines --------------------------------------------------------------------------- */
+
+/*
+ * A line for each row of the last axis: what it is called, a sparkline of |x| pooled by the largest
+ * and scaled to the row's own, and that number.  At most max_rows of them (0: 64).
+ */
+void ui_add_sparks(struct text *t, const struct ui *ui, const struct array *a,
+		   const struct ui_labels *labels, int max_rows);
 
 /* ---- the largest -------------------------------------------------------------------------- */
 

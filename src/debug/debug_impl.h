@@ -42,6 +42,7 @@
 #include "target.h"
 #include "torchless/mem.h"
 #include "torchless/scope.h"
+#include "torchless/ui_tensor.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -177,6 +178,8 @@ void place_say(struct debugger *d);
 void place_add_shape(const struct debugger *d, value_id v, struct text *out);
 /* Append a token as people read it: ' Paris', escaped. */
 void place_add_token(const struct debugger *d, int32_t id, struct text *out);
+/* Tokens beside the axes of `a`; those of the vocabulary in quotes or not. */
+struct ui_token_labels place_labels(const struct debugger *d, const struct array *a, bool quoted);
 /* Append a value by all its elements, or by what is known of them; false and err where nothing is.
  */
 bool place_add_value(struct debugger *d, value_id v, struct text *out, struct err *err);

@@ -54,6 +54,32 @@ void place_add_token(const struct debugger *d, int32_t id, struct text *out)
 	text_release(&piece);
 }
 
+static int64_t token_at(void *ctx, int64_t pos)
+{
+	const struct debugger *d = ctx;
+	const int32_t *ids;
+	int64_t n_prompt, n = d->target->class->tokens(d->target, &ids, &n_prompt);
+
+	return pos >= 0 && pos < n ? ids[pos] : -1;
+}
+
+static void add_piece(void *ctx, int64_t id, struct text *out)
+{
+	const struct debugger *d = ctx;
+
+	if (id <= INT32_MAX)
+		d->target->class->piece(d->target, (int32_t)id, out);
+}
+
+struct ui_token_labels place_labels(const struct debugger *d, const struct array *a, bool quoted)
+{
+	return (struct ui_token_labels){ .array = a,
+					 .token = token_at,
+					 .piece = add_piece,
+					 .ctx = (void *)d,
+					 .quoted = quoted };
+}
+
 /* ---- where one stands ---------------------------------------------------------------------- */
 
 static const char *base_name(const char *path)

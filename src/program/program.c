@@ -519,3 +519,12 @@ value_id program_emit_at(struct program *p, struct emit e, const char *file, int
 	append_op(p, &op);
 	return op.out[op.n_out - 1];
 }
+
+int64_t value_window(const struct program *p, value_id relation)
+{
+	const struct op *op = &p->ops[p->values[relation].op];
+
+	if (op->code != OP_MASK && op->n_in > 0 && p->values[op->in[0]].op >= 0)
+		op = &p->ops[p->values[op->in[0]].op];
+	return op->code == OP_MASK ? op->window : 0;
+}

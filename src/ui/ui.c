@@ -116,6 +116,21 @@ size_t ui_sequence(const char *s, size_t len)
 	return sgr_length(s, len);
 }
 
+int ui_columns(const char *s, size_t len)
+{
+	int columns = 0;
+
+	for (size_t i = 0, n; i < len; i += n) {
+		n = s[i] == '\033' ? ui_sequence(s + i, len - i) : 0;
+		if (n)
+			continue;
+		n = (size_t)utf8_decode(s + i, len - i, NULL);
+		columns += utf8_width(s + i, n);
+		n += n == 0;
+	}
+	return columns;
+}
+
 /* How many bytes at s[0..len) may go to a terminal as they are. */
 static size_t harmless_bytes(const char *s, size_t len)
 {

@@ -166,14 +166,6 @@ static void draw(struct debugger *d, const struct array *a, int64_t window)
 	look_labels_release(&labels);
 }
 
-static int64_t window_of(const struct program *p, value_id pattern)
-{
-	value_id masked = p->ops[p->values[pattern].op].in[0];
-	const struct op *mask = &p->ops[p->values[masked].op];
-
-	return mask->code == OP_MASK ? mask->window : 0;
-}
-
 /* A head in numbers or as a picture; with a query that row of it. */
 static int say_head(struct debugger *d, value_id v, const struct looking *l, int64_t head,
 		    struct err *err)
@@ -200,7 +192,7 @@ static int say_head(struct debugger *d, value_id v, const struct looking *l, int
 		say_queries(d, a);
 	} else {
 		say(d, "\n");
-		draw(d, a, window_of(d->program, v));
+		draw(d, a, value_window(d->program, v));
 	}
 	array_release(a);
 	return 0;
@@ -220,7 +212,7 @@ static int say_heads(struct debugger *d, value_id v, const struct looking *l, st
 		if (!a)
 			return err->code;
 		say(d, "layer %d\n", l->layer);
-		draw(d, a, window_of(d->program, v));
+		draw(d, a, value_window(d->program, v));
 		array_release(a);
 		return 0;
 	}

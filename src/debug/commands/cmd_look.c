@@ -133,14 +133,6 @@ static int read_map(const struct look_option *option, enum ui_map *map, struct e
 	return err_set(err, ERR_USAGE, "'%.40s' is no map: div, seq or auto", option->word.data);
 }
 
-/* Probabilities of queries over keys: what a query does not see is no zero. */
-static bool is_causal(const struct array *a)
-{
-	size_t n = strlen(a->axes);
-
-	return n >= 3 && !strcmp(a->axes + n - 3, "q,k");
-}
-
 int cmd_heat(struct debugger *d, const char *args, struct err *err)
 {
 	struct look_option options[] = { { .name = "--range", .takes = "lo:hi" },
@@ -163,7 +155,7 @@ int cmd_heat(struct debugger *d, const char *args, struct err *err)
 		look_labels_init(&labels, d, a);
 		o.labels = &labels.labels;
 		o.numbers = options[2].given;
-		o.causal = is_causal(a);
+		o.causal = ui_is_relation(a);
 		ui_add_heat(&t, d->opt.ui, a, &o);
 		look_say(d, &t);
 		look_labels_release(&labels);

@@ -337,40 +337,15 @@ int32_t look_token_at(const struct debugger *d, int64_t pos)
 	return pos >= 0 && pos < n ? ids[pos] : -1;
 }
 
-/* The text of a position is without quotes: it stands where there is little room. */
-static const char *label(void *ctx, int axis, int64_t index)
-{
-	struct look_labels *l = ctx;
-	bool is_position = axis_counts_positions(l->a->axes, axis);
-	struct text piece = { 0 };
-	char name[32];
-	int32_t id;
-
-	if (!axis_name(l->a->axes, axis, name, sizeof(name)))
-		return NULL;
-	text_clear(&l->text);
-	if (!strcmp(name, "vocab")) {
-		place_add_token(l->d, (int32_t)index, &l->text);
-		return l->text.data;
-	}
-	id = is_position || !strcmp(name, "k") ? look_token_at(l->d, index) : -1;
-	if (id < 0)
-		return NULL;
-	l->d->target->class->piece(l->d->target, id, &piece);
-	text_add_visible(&l->text, piece.data ? piece.data : "", piece.len);
-	text_release(&piece);
-	return l->text.data ? l->text.data : "";
-}
-
 void look_labels_init(struct look_labels *l, const struct debugger *d, const struct array *a)
 {
-	*l = (struct look_labels){ .d = d, .a = a };
-	l->labels = (struct ui_labels){ label, l };
+	l->tokens = place_labels(d, a, true);
+	l->labels = ui_token_labels(&l->tokens);
 }
 
 void look_labels_release(struct look_labels *l)
 {
-	text_release(&l->text);
+	ui_token_labels_release(&l->tokens);
 }
 
 /* ---- saying -------------------------------------------------------------------------------- */

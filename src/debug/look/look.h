@@ -79,11 +79,9 @@ void look_add_column(const struct debugger *d, const char *s, int width, struct 
 /* The token at a position, -1: there is none yet. */
 int32_t look_token_at(const struct debugger *d, int64_t pos);
 
-/* Tokens beside axes: of the vocabulary, and of positions.  Lives as long as its labels. */
+/* Tokens beside axes: of the vocabulary in quotes, and of positions.  It is not moved. */
 struct look_labels {
-	const struct debugger *d;
-	const struct array *a;
-	struct text text;
+	struct ui_token_labels tokens;
 	struct ui_labels labels;
 };
 void look_labels_init(struct look_labels *l, const struct debugger *d, const struct array *a);

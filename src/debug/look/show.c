@@ -137,33 +137,6 @@ static void show_whole(const struct debugger *d, int64_t n, char letter, struct 
 		text_addf(out, "%" PRId64, n);
 }
 
-/* ---- labels -------------------------------------------------------------------------------- */
-
-struct label_source {
-	const struct debugger *d;
-	const struct array *array;
-	struct text text;
-};
-
-/* Tokens beside what counts positions or the vocabulary. */
-static const char *label(void *ctx, int axis, int64_t index)
-{
-	struct label_source *s = ctx;
-	const struct target *t = s->d->target;
-	const int32_t *ids;
-	int64_t n_prompt, n = t->class->tokens(t, &ids, &n_prompt);
-	char name[32];
-
-	if (!axis_name(s->array->axes, axis, name, sizeof(name)))
-		return NULL;
-	text_clear(&s->text);
-	if (!strcmp(name, "vocab") && index <= INT32_MAX)
-		t->class->piece(t, (int32_t)index, &s->text);
-	else if ((!strcmp(name, "k") || axis_counts_positions(s->array->axes, axis)) && index < n)
-		t->class->piece(t, ids[index], &s->text);
-	return s->text.len ? s->text.data : NULL;
-}
-
 /* ---- tensors ------------------------------------------------------------------------------- */
 
 static bool is_pattern(const struct array *a)
@@ -218,8 +191,8 @@ static bool is_integer(enum dtype t)
 static void show_tensor(const struct debugger *d, const struct array *a,
 			const struct print_format *f, struct text *out)
 {
-	struct label_source s = { .d = d, .array = a };
-	struct ui_labels labels = { label, &s };
+	struct ui_token_labels tokens = place_labels(d, a, false);
+	struct ui_labels labels = ui_token_labels(&tokens);
 	const struct ui *ui = d->opt.ui;
 	size_t before = out->len;
 
@@ -242,7 +215,7 @@ static void show_tensor(const struct debugger *d, const struct array *a,
 		ui_add_array(out, ui, a,
 			     &(struct ui_print_options){
 				     .labels = &labels, .format = f->letter, .max_rows = 24 });
-	text_release(&s.text);
+	ui_token_labels_release(&tokens);
 }
 
 /* ---- values -------------------------------------------------------------------------------- */
