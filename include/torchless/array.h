@@ -171,7 +171,7 @@ typedef int array_fn(struct array_value *args, int n, struct array_value *result
  *	i  a number cut to a whole one; r  a number
  *	n  an index: a whole number, or the text of what is none, for the sentence
  *	x  an axis: a whole number, or a name
- *	s  text
+ *	s  text; w  a name, which expressions take without quotes as well
  */
 #define ARRAY_MAX_ARGS 5
 struct array_function {

@@ -78,6 +78,7 @@ enum option_id {
 	OPT_HIST,
 	OPT_TOPK,
 	OPT_PRINT,
+	OPT_SPARK,
 	OPT_PNG,
 	OPT_NPY,
 	OPT_CSV_FILE,

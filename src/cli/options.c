@@ -164,6 +164,7 @@ const struct option option_table[OPT_COUNT] = {
 	[OPT_HIST] = { .name = "hist", .help = "a histogram" },
 	[OPT_TOPK] = { "topk", "K", 0, OPTION_INT, 1, 1000, .help = "the K largest elements" },
 	[OPT_PRINT] = { .name = "print", .help = "the numbers (default for few)" },
+	[OPT_SPARK] = { .name = "spark", .help = "a sparkline a row: a position, a head" },
 	[OPT_PNG] = { "png", "OUT", 0, OPTION_TEXT, .complete = COMPLETE_FILE,
 		      .help = "write the picture as PNG" },
 	[OPT_NPY] = { "npy", "OUT", 0, OPTION_TEXT, .complete = COMPLETE_FILE,

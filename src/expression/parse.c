@@ -397,13 +397,31 @@ static int check_argument(struct parser *p, char letter, enum known known, size_
 		expected = letter == 'r' ? "a number" : "a tensor";
 	else if (known == KNOWN_TEXT && strchr("in", letter))
 		expected = "a number";
-	else if (known == KNOWN_NUMBER && letter == 's')
+	else if (known == KNOWN_NUMBER && strchr("sw", letter))
 		expected = "a text";
 	if (!expected)
 		return 0;
 	err_set(p->err, ERR_USAGE, "%s is expected here, not %s", expected,
 		known == KNOWN_TEXT ? "a text" : "a number");
 	return fail_at(p, at);
+}
+
+/* A name with its points, as it stands: not asked for, so that it may be one that only a function
+ * knows. */
+static bool take_bare_name(struct parser *p)
+{
+	const char *text = p->s->text + p->s->at;
+	size_t len = 0, end;
+
+	while (scan_is_letter(text[len]) || scan_is_digit(text[len]) ||
+	       (len && (text[len] == '.' || text[len] == ':')))
+		len++;
+	end = len + strspn(text + len, " \t");
+	if (len == 0 || scan_is_digit(text[0]) || !text[end] || !strchr(",)", text[end]))
+		return false;
+	p->s->at += len;
+	push_text(p, text, len, p->s->at - len);
+	return true;
 }
 
 /* An argument of that letter; its head is enough for some. */
@@ -420,6 +438,8 @@ static int parse_argument(struct parser *p, char letter)
 		push_text(p, p->s->text + at, len, at);
 		return 0;
 	}
+	if (letter == 'w' && take_bare_name(p))
+		return 0;
 	if (strchr("the", letter) && scan_is_text_before(p->s, ",)")) {
 		if (parse_quoted_path(p, at))
 			return p->err->code;

@@ -146,7 +146,7 @@ static const struct expression_function functions[] = {
 	{ "tok", "(id)", 1, "i", fn_tok, "The text of a token.", "print tok(5)" },
 	{ "tok_id", "(text)", 1, "s", fn_tok_id, "The token of a text.", "print tok_id(' the')" },
 	{ "text", "(ids)", 1, "t", fn_text, "The text of tokens.", "print text(tokens)" },
-	{ "weight", "(name)", 1, "s", fn_weight, "A weight by the name of its tensor.",
+	{ "weight", "(name)", 1, "w", fn_weight, "A weight by the name of its tensor.",
 	  "print shape(weight('lm_head.weight'))" },
 	{ "lens", "(layer)", 1, "i", fn_lens,
 	  "The logits that the end of the model makes of the last position after a layer.",

@@ -1,0 +1,186 @@
+/*
+ * source.c -- what `show` has open: a recording, the program it was made of, the tokens of its
+ * runs.
+ */
+#include "show_impl.h"
+
+#include "torchless/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_NPY_BYTES ((size_t)1 << 30)
+#define MAX_TOKENS    ((int64_t)1 << 24)
+
+static bool is_over(void *ctx)
+{
+	const struct show_source *s = ctx;
+
+	return s->opt.interrupted && *s->opt.interrupted;
+}
+
+struct show_source *show_source_new(const struct show_source_options *o)
+{
+	struct show_source *s = mem_calloc(1, sizeof(*s));
+
+	s->opt = *o;
+	s->path = o->recording ? mem_strdup(o->recording) : NULL;
+	s->watch = (struct array_watch){ is_over, s };
+	names_init(s);
+	return s;
+}
+
+static void close_all(struct show_source *s)
+{
+	while (s->tokens) {
+		struct run_tokens *t = s->tokens;
+
+		s->tokens = t->next;
+		for (size_t i = 0; i < t->n; i++)
+			text_release(&t->tokens[i].bytes);
+		free(t->tokens);
+		free(t);
+	}
+	if (s->has_outline)
+		model_close(&s->outline);
+	s->has_outline = false;
+	recording_tensors_free(s->tensors);
+	s->tensors = NULL;
+	recording_close(s->rec);
+	s->rec = NULL;
+	free(s->path);
+	s->path = NULL;
+}
+
+void show_source_free(struct show_source *s)
+{
+	if (!s)
+		return;
+	close_all(s);
+	free(s);
+}
+
+void source_take(struct show_source *s, const char *path)
+{
+	close_all(s);
+	s->path = mem_strdup(path);
+}
+
+/* ---- the recording --------------------------------------------------------------------------- */
+
+static int take_count(void *ctx, const struct rows *rows, const struct cell *cells)
+{
+	(void)rows;
+	*(int64_t *)ctx = cells[0].i;
+	return 0;
+}
+
+static int read_run(struct show_source *s, struct err *err)
+{
+	struct query q = { .row = take_count, .ctx = &s->n_runs };
+	struct err why = { 0 };
+	int r = recording_outline(s->rec, s->path, 0, &s->run, &s->outline, &why);
+
+	s->has_outline = r == 0;
+	/* An architecture that torchless does not run has names all the same: the recording's. */
+	if (r && r != ERR_FORMAT) {
+		*err = why;
+		return r;
+	}
+	return recording_ask(s->rec, "SELECT count(*) FROM run", &q, err);
+}
+
+int source_open(struct show_source *s, struct err *err)
+{
+	const struct recording_limits limits = { .interrupted = s->opt.interrupted };
+	const struct inspect_options o = {
+		.model = s->opt.model, .pool = s->opt.pool, .kernels = s->opt.kernels, .last = true
+	};
+	int r;
+
+	if (s->tensors)
+		return 0;
+	if (!s->path)
+		return err_set(err, ERR_IO,
+			       "trace.db: there is no recording here; `torchless trace PROMPT` "
+			       "makes one, -t FILE reads another");
+	s->rec = recording_open_within(s->path, &limits, err);
+	if (!s->rec)
+		return err->code;
+	r = read_run(s, err);
+	if (!r)
+		s->tensors = recording_tensors_new(s->rec, &o);
+	return r;
+}
+
+/* ---- tokens ---------------------------------------------------------------------------------- */
+
+static int take_token(void *ctx, const struct rows *rows, const struct cell *cells)
+{
+	struct run_tokens *t = ctx;
+	const struct cell *piece = &cells[2];
+
+	(void)rows;
+	if (cells[0].type != CELL_INT || cells[0].i < (int64_t)t->n || cells[0].i > MAX_TOKENS)
+		return 0;
+	while ((int64_t)t->n <= cells[0].i) {
+		t->tokens = mem_grow(t->tokens, t->n, &t->cap, sizeof(*t->tokens));
+		t->tokens[t->n++] = (struct show_token){ .id = -1 };
+	}
+	t->tokens[t->n - 1].id = cells[1].type == CELL_INT ? cells[1].i : -1;
+	if (piece->type == CELL_TEXT || piece->type == CELL_BLOB)
+		text_add(&t->tokens[t->n - 1].bytes, piece->s.data ? piece->s.data : "",
+			 piece->s.len);
+	return 0;
+}
+
+struct run_tokens *source_tokens(struct show_source *s, int64_t run)
+{
+	struct run_tokens *t = s->tokens;
+	struct text sql = { 0 };
+	struct err ignored = { 0 };
+	struct query q = { .row = take_token, .interrupted = s->opt.interrupted };
+
+	while (t && t->run != run)
+		t = t->next;
+	if (t || !s->rec)
+		return t;
+	t = mem_calloc(1, sizeof(*t));
+	*t = (struct run_tokens){ .source = s, .run = run, .next = s->tokens };
+	s->tokens = t;
+	q.ctx = t;
+	text_addf(&sql, "SELECT pos, token_id, piece FROM token WHERE run_id = %lld ORDER BY pos",
+		  (long long)run);
+	recording_ask(s->rec, sql.data, &q, &ignored);
+	text_release(&sql);
+	return t;
+}
+
+/* ---- files ----------------------------------------------------------------------------------- */
+
+struct array *source_npy(const char *path, struct err *err)
+{
+	struct text bytes = { 0 };
+	struct array *a = NULL, *own = NULL;
+
+	if (text_read_file(&bytes, path, MAX_NPY_BYTES, err)) {
+		text_release(&bytes);
+		return NULL;
+	}
+	if (!npy_is(bytes.data, bytes.len))
+		err_set(err, ERR_FORMAT, "%s is no .npy", path);
+	else if (!(a = array_of_blob(bytes.data, bytes.len, err)))
+		err_wrap(err, "%s", path);
+	/* The elements may lie in the bytes, which end here. */
+	if (a)
+		own = array_like(a, err);
+	if (own) {
+		memcpy(own->data, a->data, (size_t)a->numel * sizeof(*a->data));
+		own->dtype = a->dtype;
+		snprintf(own->name, sizeof(own->name), "%.180s", path);
+	}
+	array_release(a);
+	text_release(&bytes);
+	return own;
+}
