@@ -14,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FEW       64  /* elements that are shown as numbers */
+#define FEW       64  /* elements that are shown as numbers: of one axis */
+#define FEW_CELLS 24  /* of several */
 #define GAP       2   /* between pictures */
 #define MIN_PANEL 24  /* columns of one of three */
 #define ALL_ROWS  100 /* of numbers on a terminal */
@@ -58,9 +59,9 @@ static enum show_how choose(const struct shown *s, const struct show_options *o)
 	if (axis >= 0 && a->numel > FEW && axis_name(a->axes, axis, name, sizeof(name)) &&
 	    !strcmp(name, "vocab"))
 		return SHOW_TOPK;
-	if (a->n_dims < 2 && a->numel <= FEW)
+	if (is_integer(a) || a->numel <= (a->n_dims < 2 ? FEW : s->is_relation ? 1 : FEW_CELLS))
 		return SHOW_PRINT;
-	return is_integer(a) || a->n_dims == 0 ? SHOW_PRINT : SHOW_HEAT;
+	return SHOW_HEAT;
 }
 
 /* What a picture of it is drawn with, for one of a pair the scale of both. */
@@ -140,18 +141,18 @@ static void add_heading(struct text *t, const struct ui *ui, const char *prefix,
 
 static void add_statistics(struct text *t, const struct ui *ui, const struct array *a)
 {
-	struct text line = { 0 };
-
-	ui_add_array_line(&line, ui, a);
-	text_add(t, line.data, line.len);
+	/* Of ids they say nothing. */
+	if (is_integer(a))
+		add_shape(t, a);
+	else
+		ui_add_array_line(t, ui, a);
 	text_addc(t, '\n');
-	text_release(&line);
 }
 
 /* Whether the line of statistics has all elements already. */
 static bool line_is_all(const struct array *a)
 {
-	return a->numel <= 4 && a->n_dims < 2;
+	return a->numel <= 4 && a->n_dims < 2 && !is_integer(a);
 }
 
 static int add_text(struct text *t, const struct ui *ui, const struct shown *s)
@@ -276,34 +277,35 @@ static void add_difference(struct text *t, const struct pair *p)
 	text_addf(t, ", cosine %.6f\n", pair_cosine(&p->sums));
 }
 
-static void draw_pair(struct text *t, const struct ui *ui, struct look looks[3])
+/* One of three with its name above it. */
+static void add_panel(struct text *t, const struct ui *ui, const char *name, const struct look *l)
+{
+	ui_add_styled(t, ui, UI_BOLD, name, strlen(name));
+	text_addc(t, '\n');
+	draw(t, ui, l);
+}
+
+/* Beside one another where all three fit, else one below the other. */
+static void draw_pair(struct text *t, const struct ui *ui, const struct look looks[3])
 {
 	static const char *const names[] = { "a", "b", "b - a" };
 	int screen = ui->width > 0 ? ui->width : 80, width = (screen - 2 * GAP) / 3;
+	bool fits = width >= MIN_PANEL && looks[0].how != SHOW_PRINT;
 	struct text panels[3] = { 0 };
 	struct ui narrow = *ui;
-	bool fits = width >= MIN_PANEL && looks[0].how != SHOW_PRINT;
 
 	narrow.width = width;
-	for (int i = 0; i < 3; i++) {
-		if (i < 2 || fits || looks[0].a->numel > 0)
-			ui_add_styled(&panels[i], ui, UI_BOLD, names[i], strlen(names[i]));
-		text_addc(&panels[i], '\n');
-		draw(&panels[i], fits ? &narrow : ui, &looks[i]);
-		fits = fits && widest(&panels[i]) <= width + GAP;
+	for (int i = 0; i < 3 && fits; i++) {
+		add_panel(&panels[i], &narrow, names[i], &looks[i]);
+		fits = widest(&panels[i]) <= width + GAP;
 	}
-	if (!fits)
-		for (int i = 0; i < 3; i++) {
-			text_clear(&panels[i]);
-			ui_add_styled(&panels[i], ui, UI_BOLD, names[i], strlen(names[i]));
-			text_addc(&panels[i], '\n');
-			draw(&panels[i], ui, &looks[i]);
-			text_add(t, panels[i].data, panels[i].len);
-		}
-	else
+	if (fits)
 		add_beside(t, panels, 3);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 3; i++) {
+		if (!fits)
+			add_panel(t, ui, names[i], &looks[i]);
 		text_release(&panels[i]);
+	}
 }
 
 static void add_pair(struct text *t, const struct ui *ui, const struct shown *a,
@@ -312,8 +314,9 @@ static void add_pair(struct text *t, const struct ui *ui, const struct shown *a,
 	struct shown of_difference = *a, other = *b;
 	struct look looks[3];
 
-	/* What has no names of its own is called as the other. */
-	other.labels = a->labels;
+	/* What has no tokens of its own is called as the other. */
+	if (!b->tokens->ctx)
+		other.labels = a->labels;
 	other.is_relation = a->is_relation;
 	other.is_pattern = a->is_pattern && b->is_pattern;
 	other.window = a->window;

@@ -6,7 +6,7 @@
  */
 #include "show_impl.h"
 
-#include "torchless/mem.h"
+#include "torchless/point.h"
 #include "torchless/scope.h"
 
 #include <math.h>
@@ -182,6 +182,15 @@ static int mean_value(struct show_source *s, const struct program *p, value_id v
 	return 0;
 }
 
+/* Of short names the nearest is a short one. */
+static int no_such_name(const struct program *p, const char *name, struct err *err)
+{
+	if (scope_unknown(p, name, err) && !strstr(err->message, "did you mean") &&
+	    !strstr(err->message, "layer that"))
+		points_find(p, name, err);
+	return err->code;
+}
+
 /* A weight of the model that was given, which need not be the recording's. */
 static bool is_weight_of_model(const struct show_source *s, const char *name, struct meaning *m)
 {
@@ -225,7 +234,7 @@ static int mean_name(struct show_source *s, struct meaning *m, struct err *err)
 		*err = why;
 		return err->code;
 	}
-	return p && *name ? scope_unknown(p, name, err) : err->code;
+	return p && *name ? no_such_name(p, name, err) : err->code;
 }
 
 static int mean(struct show_source *s, const char *path, struct meaning *m, struct err *err)
