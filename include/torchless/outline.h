@@ -1,5 +1,5 @@
 /*
- * outline.h -- the program that a recording was made of.
+ * outline.h -- the program that a recording was made of, and the values of its passes by its names.
  */
 #ifndef TORCHLESS_OUTLINE_H
 #define TORCHLESS_OUTLINE_H
@@ -29,5 +29,23 @@ int recording_find_run(struct recording *rec, const char *path, int64_t run,
  */
 int recording_outline(const char *path, const struct recording_run *run, struct model *m,
 		      struct err *err);
+
+/* A pass of a run, by its number; everything is borrowed. */
+struct recording_pass {
+	struct recording_tensors *tensors;
+	const struct program *program;
+	int64_t run, pass;
+};
+
+/*
+ * What the pass kept of its values, by any name that the program has for them, and the weights of
+ * the checkpoint by theirs; run= and pass= in a name ask for another pass.  Beside what
+ * recording_tensors_source() says: ERR_USAGE for an input of the program.  `p` must outlive it.
+ */
+struct array_source recording_pass_source(struct recording_pass *p);
+
+/* Append how recording_tensors_source() calls a value of a pass; `sel` is "[...]" or "". */
+void recording_pass_name(struct text *out, const struct value *v, int64_t run, int64_t pass,
+			 const char *sel);
 
 #endif

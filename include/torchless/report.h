@@ -11,27 +11,45 @@
 #include "torchless/inspect.h"
 #include "torchless/text.h"
 
+#include <signal.h>
+
 struct report_options {
-	const char *model; /* where the checkpoint is; NULL: where the recording says */
-	const struct kernels *kernels;
-	struct threads *pool;
-	int64_t max_bytes; /* of attention patterns; what is more is left out and said; default 2 MB
-			    */
-	const volatile sig_atomic_t *interrupted;
+	const char *program; /* what the page calls what made it: "torchless 0.1.0" */
+	/* Bytes of attention patterns before they are text; beyond, the last queries.  0: 2 MB. */
+	int64_t max_bytes;
+	const volatile sig_atomic_t *interrupted; /* NULL: nothing ends it */
 	/* How far it is, a word and 0..1; NULL: nobody asks. */
 	void (*progress)(void *ctx, const char *what, double share);
 	void *ctx;
 };
 
-/* One recording of a report, opened by its caller; `path` is for sentences and the title. */
+/*
+ * One recording of a report, opened by its caller, who has added functions to it
+ * (recording_add_functions()); the options of those are asked for weights.
+ */
 struct report_recording {
 	struct recording *rec;
-	const char *path;
+	const char *path; /* for sentences, the title, and to open it a second time */
+	int64_t run;      /* 0: the newest */
+	const struct inspect_options *inspect;
 };
 
-/* Append the JSON of one recording, or of two and their differences.  ERR_FORMAT, ERR_IO. */
+/* What a report could not show, for who wants to say so. */
+struct report_missing {
+	int n_left_out;   /* sentences of the data's left_out */
+	bool is_captured; /* false: another --capture would show more; see `missing` in the data */
+	bool has_graph;
+};
+
+/*
+ * Append the JSON of one recording, or of two and their differences (the first is the reference).
+ * A part that the recording lacks, or contradicts, is null and said in the data.  ERR_USAGE for a
+ * run that is not there, ERR_FORMAT, ERR_IO, ERR_MEMORY, ERR_INTERRUPTED; then what was appended
+ * means nothing.
+ */
 int report_add_data(struct text *json, const struct report_recording *recordings, int n,
-		    const struct report_options *o, struct err *err);
+		    const struct report_options *o, struct report_missing *missing,
+		    struct err *err);
 
 /* Append the page around the data. */
 void report_add_page(struct text *html, const struct text *json);

@@ -15,8 +15,8 @@ const struct capture_set capture_sets[] = {
 	  "rotated queries and keys: every attention pattern can be computed from them" },
 	{ "units", { "*.mlp:act_mul" }, "the activations of the MLPs' units" },
 	{ "report",
-	  { "model.embed_tokens:out", "*:resid_post", "*:q_rot", "*:k_rot", "*:z", "*.mlp:out",
-	    "model.norm:rms" },
+	  { "model.embed_tokens:out", "*:resid_*", "*:q_rot", "*:k_rot", "*:z", "*.o_proj:out",
+	    "*.mlp:out" },
 	  "what a report shows: the lens at every position, attention, and what made the answer" },
 	{ "logits", { "lm_head:out" }, "a score for each token of the vocabulary" },
 };

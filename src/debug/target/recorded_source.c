@@ -6,6 +6,7 @@
  */
 #include "recorded.h"
 
+#include "torchless/outline.h"
 #include "torchless/point.h"
 
 bool recorded_is_computed(const struct recorded *r, value_id v)
@@ -85,18 +86,11 @@ static int resolve(struct recorded *r, const char *text, struct meaning *m, stru
 		return err->code;
 	value = &r->model.program.values[m->value];
 	sel = m->name.sel.len ? m->name.sel.data : "";
-	if (value->storage == STORAGE_WEIGHT) {
-		text_addf(&m->stored, "weight:%s%s", value->name, sel);
-		return 0;
-	}
-	if (check_time(r, m, err))
+	if (value->storage != STORAGE_WEIGHT && check_time(r, m, err))
 		return err->code;
-	if (value->storage == STORAGE_INPUT)
-		return 0;
-	text_addf(&m->stored, "%s[run=%lld, pass=%lld", value->name,
-		  (long long)(m->name.run >= 0 ? m->name.run : r->run.id),
-		  (long long)(m->name.pass >= 0 ? m->name.pass : r->at.pass));
-	text_addf(&m->stored, "%s%s", *sel ? ", " : "]", *sel ? sel + 1 : "");
+	if (value->storage != STORAGE_INPUT)
+		recording_pass_name(&m->stored, value, m->name.run >= 0 ? m->name.run : r->run.id,
+				    m->name.pass >= 0 ? m->name.pass : r->at.pass, sel);
 	return 0;
 }
 

@@ -1,0 +1,197 @@
+/*
+ * report.c -- the data of a report: the parts of a recording in their order, each of which may fail
+ * for itself.
+ */
+#include "report_impl.h"
+
+/* ---- parts --------------------------------------------------------------------------------- */
+
+struct part {
+	const char *key;   /* NULL: members of the recording itself */
+	const char *title; /* for whoever waits */
+	int (*add)(struct report_writer *w, struct err *err);
+	const char *empty; /* what stands there when it fails */
+	double work;       /* of all, about */
+};
+
+static const struct part parts[] = {
+	{ NULL, "run", report_add_run, "", 0 },
+	{ "model", "model", report_add_model, "null", 0 },
+	{ "settings", "settings", report_add_settings, "[]", 0 },
+	{ "edits", "edits", report_add_edits, "[]", 0 },
+	{ "events", "events", report_add_events, "[]", 0 },
+	{ "points", "points", report_add_points, "[]", 1 },
+	{ "modules", "modules", report_add_modules, "[]", 0 },
+	{ "tokens", "tokens", report_add_tokens, "[]", 0 },
+	{ "merges", "merges", report_add_merges, "[]", 1 },
+	{ "candidates", "candidates", report_add_candidates, "{}", 2 },
+	{ "sampler", "sampler", report_add_sampler, "{}", 1 },
+	{ "passes", "passes", report_add_passes, "[]", 0 },
+	{ "ops", "program", report_add_ops, "null", 0 },
+	{ "values", "values", report_add_values, "{}", 4 },
+	{ "shapes", "values", report_add_shapes, "[]", 0 },
+	{ "spans", "time", report_add_spans, "{}", 3 },
+	{ "residual", "residual", report_add_residual, "null", 2 },
+	{ "lens", "lens", report_add_lens, "null", 60 },
+	{ "pieces", "lens", report_add_pieces, "{}", 0 },
+	{ "attention", "attention", report_add_attention, "null", 15 },
+	{ "attribution", "the answer", report_add_attribution, "null", 5 },
+	{ "bad", "values", report_add_bad, "null", 0 },
+};
+#define N_PARTS (int)(sizeof(parts) / sizeof(parts[0]))
+
+/* What is wrong with the recording itself is said on the page; what is wrong around it ends it. */
+static bool is_of_recording(int code)
+{
+	return code == ERR_FORMAT || code == ERR_USAGE || code == ERR_SHAPE;
+}
+
+static int add_part(struct report_writer *w, const struct part *p, struct err *err)
+{
+	struct err why = { 0 };
+	size_t begin;
+	int r;
+
+	w->part = p->title;
+	report_progress(w, 0);
+	if (p->key)
+		json_key(w->out, p->key);
+	begin = w->out->len;
+	r = p->add(w, &why);
+	if (report_interrupted(w, err))
+		return err->code;
+	if (!r && w->out->len > begin)
+		return 0;
+	if (r && !is_of_recording(r)) {
+		*err = why;
+		return r;
+	}
+	w->out->len = begin;
+	text_adds(w->out, p->empty);
+	if (r)
+		report_leave_out(w, "%s: %s", p->title, why.message);
+	return 0;
+}
+
+static int add_parts(struct report_writer *w, double from, double to, struct err *err)
+{
+	double done = 0, all = 0;
+	int r = 0;
+
+	for (int i = 0; i < N_PARTS; i++)
+		all += parts[i].work;
+	for (int i = 0; i < N_PARTS && !r; i++) {
+		w->part_from = from + (to - from) * done / all;
+		done += parts[i].work;
+		w->part_to = from + (to - from) * done / all;
+		r = add_part(w, &parts[i], err);
+	}
+	return r;
+}
+
+/* ---- a recording --------------------------------------------------------------------------- */
+
+static int open_outline(struct report_writer *w, struct err *err)
+{
+	struct recording_run run;
+	struct err why = { 0 };
+	int r = recording_outline(w->of->rec, w->of->path, w->run, &run, &w->outline, &why);
+
+	w->has_outline = !r;
+	if (!r)
+		return 0;
+	memcpy(w->no_outline, why.message, sizeof(w->no_outline));
+	if (is_of_recording(r))
+		return 0;
+	*err = why;
+	return r;
+}
+
+static void release(struct report_writer *w)
+{
+	for (size_t i = 0; i < w->n_points; i++)
+		free(w->points[i].fqn);
+	for (size_t i = 0; i < w->n_shapes; i++)
+		text_release(&w->shapes[i]);
+	if (w->has_outline)
+		model_close(&w->outline);
+	free(w->points);
+	free(w->point_places);
+	free(w->point_names);
+	free(w->module_places);
+	free(w->shapes);
+	free(w->pieces);
+	free(w->tokens);
+	text_release(&w->piece_list);
+	text_release(&w->left_out);
+}
+
+static int add_recording(struct text *json, const struct report_recording *of,
+			 const struct report_options *o, double from, double to,
+			 struct report_missing *missing, struct err *err)
+{
+	struct report_writer w = { .out = json, .of = of, .o = o, .is_captured = true };
+	int r = report_read_run(&w, err);
+
+	if (!r)
+		r = open_outline(&w, err);
+	if (!r) {
+		json_next(json);
+		text_addc(json, '{');
+		r = add_parts(&w, from, to, err);
+	}
+	if (w.n_cut)
+		report_leave_out(&w, "%d texts are longer than what is here of them", w.n_cut);
+	json_key(json, "left_out");
+	text_addc(json, '[');
+	text_add(json, w.left_out.data ? w.left_out.data : "", w.left_out.len);
+	text_adds(json, "]}");
+	missing->n_left_out += w.n_left_out;
+	missing->is_captured = missing->is_captured && w.is_captured;
+	release(&w);
+	return r;
+}
+
+/* ---- the document -------------------------------------------------------------------------- */
+
+/*
+ * Nothing of a document can end the element of the page that it stands in: what is markup in HTML
+ * is in no number or key, and a string may have it as an escape.
+ */
+static void shut(struct text *json, size_t from)
+{
+	struct text out = { 0 };
+
+	for (size_t i = from; i < json->len; i++) {
+		char c = json->data[i];
+
+		if (c == '<' || c == '>' || c == '&')
+			text_addf(&out, "\\u%04x", (unsigned)c);
+		else
+			text_addc(&out, c);
+	}
+	json->len = from;
+	text_add(json, out.data ? out.data : "", out.len);
+	text_release(&out);
+}
+
+int report_add_data(struct text *json, const struct report_recording *recordings, int n,
+		    const struct report_options *o, struct report_missing *missing, struct err *err)
+{
+	size_t from = json->len;
+	int r = 0;
+
+	*missing = (struct report_missing){ .is_captured = true };
+	text_adds(json, "{\"format\":1");
+	json_string(json, "program", o->program);
+	json_key(json, "recordings");
+	text_addc(json, '[');
+	for (int i = 0; i < n && !r; i++)
+		r = add_recording(json, &recordings[i], o, (double)i / n, (double)(i + 1) / n,
+				  missing, err);
+	text_addc(json, ']');
+	text_adds(json, "}\n");
+	if (!r)
+		shut(json, from);
+	return r;
+}
