@@ -142,7 +142,8 @@ $(BUILD)/tests/unit/test_recording_file: LDFLAGS += -Wl,--wrap=link
 ## extension: build torchless.so, the SQL functions for sqlite3's .load and Python's load_extension
 # src/inspect and what it stands on, compiled again: SQLite is called through the host's table.
 EXT      := $(BUILD)/torchless.so
-EXTSRCS  := $(filter-out src/inspect/recording.c,$(filter src/core/% src/kernels/% src/array/% \
+# What asks a recording that the program opened stays out of it.
+EXTSRCS  := $(filter-out $(addprefix src/inspect/,recording.c outline.c pass_source.c),$(filter src/core/% src/kernels/% src/array/% \
             src/program/% src/model/% src/inspect/% src/trace/capture_sets.c \
             src/trace/database.c src/trace/open_files.c src/trace/side_files.c,$(SRCS)))
 EXTOBJS  := $(EXTSRCS:%.c=$(BUILD)/pic/%.o)

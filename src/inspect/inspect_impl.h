@@ -22,6 +22,7 @@
  *	lens.c        lens, from stored residual streams
  *	register.c    the roof: the table of functions, and SQLite told of them
  *	extension.c   the entry point of the loadable extension   recording.c  of the program
+ *	outline.c     the program that a recording was made of    pass_source.c  values by its names
  *	functions.def the one table: what users read, next to what runs
  *
  * A file calls those above it in this list and none below.

@@ -7,9 +7,9 @@
 
 #include <math.h>
 
-#define MAX_BYTES   ((int64_t)2 << 20)
-#define U8_UNKNOWN  255
-#define U8_ONE      254
+#define MAX_BYTES  ((int64_t)2 << 20)
+#define U8_UNKNOWN 255
+#define U8_ONE     254
 
 struct patterns {
 	struct report_writer *w;
@@ -63,8 +63,8 @@ static int take_weight(void *ctx, const struct rows *rows, const struct cell *ce
 	int64_t q, k;
 
 	(void)rows;
-	if (!cell_in(&cells[0], 0, a->w->n_heads - 1) || !cell_in(&cells[1], a->first, a->n_pos - 1) ||
-	    !cell_in(&cells[2], 0, cells[1].i))
+	if (!cell_in(&cells[0], 0, a->w->n_heads - 1) ||
+	    !cell_in(&cells[1], a->first, a->n_pos - 1) || !cell_in(&cells[2], 0, cells[1].i))
 		return 0;
 	q = cells[1].i;
 	k = cells[2].i;
@@ -98,9 +98,9 @@ static void pack(struct patterns *a)
 		return;
 	}
 	for (int64_t i = 0; i < n; i++)
-		text_addc(&a->packed, (char)(a->p[i] >= 0 && a->p[i] <= 1
-						     ? (int)lrintf(a->p[i] * U8_ONE)
-						     : U8_UNKNOWN));
+		text_addc(&a->packed,
+			  (char)(a->p[i] >= 0 && a->p[i] <= 1 ? (int)lrintf(a->p[i] * U8_ONE)
+							      : U8_UNKNOWN));
 }
 
 /* A layer that was not recorded is none of it. */
@@ -154,9 +154,9 @@ static void write_patterns(struct patterns *a)
 		base64_encode(out, a->packed.data, a->packed.len);
 	text_addc(out, '"');
 	json_string(out, "missing",
-		    *a->why        ? a->why
-		    : a->kept.len  ? NULL
-				   : "attention was not recorded: record with --capture report");
+		    *a->why       ? a->why
+		    : a->kept.len ? NULL
+				  : "attention was not recorded: record with --capture report");
 	text_addc(out, '}');
 }
 

@@ -117,10 +117,9 @@ static int attribute(struct report_writer *w, const struct question *q, struct a
 				       .run = w->run,
 				       .pass = q->pass };
 	struct array_watch watch = { is_over, w };
-	struct readout r = { .program = pass.program,
-			     .kernels = o->kernels,
-			     .pool = o->pool,
-			     .watch = &watch };
+	struct readout r = {
+		.program = pass.program, .kernels = o->kernels, .pool = o->pool, .watch = &watch
+	};
 	int ret;
 
 	pass.tensors = recording_tensors_new(w->of->rec, o);

@@ -15,7 +15,8 @@ static int compare_ids(const void *a, const void *b)
 
 static int compare_names(const void *a, const void *b)
 {
-	return strcmp(((const struct report_place *)a)->name, ((const struct report_place *)b)->name);
+	return strcmp(((const struct report_place *)a)->name,
+		      ((const struct report_place *)b)->name);
 }
 
 static int place_of(const struct report_place *places, size_t n, const struct cell *id)
@@ -56,7 +57,8 @@ static void sort_points(struct report_writer *w)
 	w->point_places = mem_calloc(w->n_points + 1, sizeof(*w->point_places));
 	w->point_names = mem_calloc(w->n_points + 1, sizeof(*w->point_names));
 	for (size_t i = 0; i < w->n_points; i++) {
-		w->point_places[i] = (struct report_place){ .id = w->points[i].id, .index = (int)i };
+		w->point_places[i] =
+			(struct report_place){ .id = w->points[i].id, .index = (int)i };
 		w->point_names[i] =
 			(struct report_place){ .name = w->points[i].fqn, .index = (int)i };
 	}
@@ -69,11 +71,11 @@ int report_add_points(struct report_writer *w, struct err *err)
 	int r;
 
 	text_addc(w->out, '[');
-	/* The least of "04L3.q", "17model.layers.3:q": length, then the alphabet. */
+	/* The least of "0004L3.q", "0017model.layers.3:q": length, then the alphabet. */
 	r = report_ask(w,
 		       "SELECT p.id, p.fqn, coalesce(substr(a.short, 5), p.fqn), p.layer, p.role, "
 		       "p.axes, p.doc FROM point p JOIN module m ON m.id = p.module_id LEFT JOIN "
-		       "(SELECT point_id, min(printf('%04d', length(alias)) || alias) short "
+		       "(SELECT point_id, min(substr(10000 + length(alias), 2) || alias) short "
 		       "FROM point_alias GROUP BY point_id) a ON a.point_id = p.id "
 		       "WHERE m.model_id = (SELECT model_id FROM run WHERE id = %lld) "
 		       "ORDER BY p.ord, p.id",

@@ -164,12 +164,13 @@ int report_add_values(struct report_writer *w, struct err *err)
 
 	text_addc(w->out, '{');
 	empty = w->out->len;
-	r = report_ask(w,
-		       "SELECT p.idx, v.point_id, v.d0, v.d1, v.d2, v.d3, v.l2, v.absmax, v.mean, "
-		       "v.std, v.vmin, v.vmax, v.absmax_at, v.n_nan, v.n_pinf + v.n_ninf FROM pass p "
-		       "CROSS JOIN value v ON v.pass_id = p.id WHERE p.run_id = %lld "
-		       "AND p.idx IS NOT NULL ORDER BY p.idx, v.id LIMIT 60010",
-		       take_value, &v, err);
+	r = report_ask(
+		w,
+		"SELECT p.idx, v.point_id, v.d0, v.d1, v.d2, v.d3, v.l2, v.absmax, v.mean, "
+		"v.std, v.vmin, v.vmax, v.absmax_at, v.n_nan, v.n_pinf + v.n_ninf FROM pass p "
+		"CROSS JOIN value v ON v.pass_id = p.id WHERE p.run_id = %lld "
+		"AND p.idx IS NOT NULL ORDER BY p.idx, v.id LIMIT 60010",
+		take_value, &v, err);
 	if (!v.by.is_full || w->out->len == empty)
 		write_pass(&v);
 	if (!r && v.by.is_full)

@@ -33,15 +33,16 @@ int report_read_run(struct report_writer *w, struct err *err)
 	int r;
 
 	w->run = asked;
-	r = report_ask(w,
-		       "SELECT r.id, r.model_id, r.prompt_redacted, m.n_layers, m.d_model, m.n_heads, "
-		       "m.n_vocab, m.sliding_window, "
-		       "(SELECT max(pos0 + n_tok) FROM pass p WHERE p.run_id = r.id "
-		       "AND p.idx IS NOT NULL), "
-		       "(SELECT count(*) FROM edit e WHERE e.run_id = r.id AND e.weight IS NOT NULL) "
-		       "FROM run r JOIN model m ON m.id = r.model_id WHERE r.id = "
-		       "CASE %lld WHEN 0 THEN (SELECT max(id) FROM run) ELSE %lld END",
-		       take_run, w, err);
+	r = report_ask(
+		w,
+		"SELECT r.id, r.model_id, r.prompt_redacted, m.n_layers, m.d_model, m.n_heads, "
+		"m.n_vocab, m.sliding_window, "
+		"(SELECT max(pos0 + n_tok) FROM pass p WHERE p.run_id = r.id "
+		"AND p.idx IS NOT NULL), "
+		"(SELECT count(*) FROM edit e WHERE e.run_id = r.id AND e.weight IS NOT NULL) "
+		"FROM run r JOIN model m ON m.id = r.model_id WHERE r.id = "
+		"CASE %lld WHEN 0 THEN (SELECT max(id) FROM run) ELSE %lld END",
+		take_run, w, err);
 	if (r || w->model_id)
 		return r;
 	if (asked)
@@ -88,23 +89,25 @@ static int take_model(void *ctx, const struct rows *rows, const struct cell *cel
 	struct report_writer *w = ctx;
 
 	(void)rows;
-	report_add_object(w,
-			  "name:s arch:s n_layers:i d_model:i n_heads:i n_kv_heads:i d_head:i d_ff:i "
-			  "n_vocab:i rope_theta:r window:i weight_dtype:s file_bytes:i n_params:i "
-			  "config:j",
-			  cells);
+	report_add_object(
+		w,
+		"name:s arch:s n_layers:i d_model:i n_heads:i n_kv_heads:i d_head:i d_ff:i "
+		"n_vocab:i rope_theta:r window:i weight_dtype:s file_bytes:i n_params:i "
+		"config:j",
+		cells);
 	return 1;
 }
 
 int report_add_model(struct report_writer *w, struct err *err)
 {
-	return report_ask(w,
-			  "SELECT m.name, m.arch, m.n_layers, m.d_model, m.n_heads, m.n_kv_heads, "
-			  "m.d_head, m.d_ff, m.n_vocab, m.rope_theta, m.sliding_window, d.name, "
-			  "m.file_bytes, (SELECT sum(n_params) FROM module x WHERE x.model_id = m.id), "
-			  "m.config FROM run r JOIN model m ON m.id = r.model_id "
-			  "LEFT JOIN dtype d ON d.id = r.dtype_weight WHERE r.id = %lld",
-			  take_model, w, err);
+	return report_ask(
+		w,
+		"SELECT m.name, m.arch, m.n_layers, m.d_model, m.n_heads, m.n_kv_heads, "
+		"m.d_head, m.d_ff, m.n_vocab, m.rope_theta, m.sliding_window, d.name, "
+		"m.file_bytes, (SELECT sum(n_params) FROM module x WHERE x.model_id = m.id), "
+		"m.config FROM run r JOIN model m ON m.id = r.model_id "
+		"LEFT JOIN dtype d ON d.id = r.dtype_weight WHERE r.id = %lld",
+		take_model, w, err);
 }
 
 /* ---- settings ------------------------------------------------------------------------------ */
@@ -114,10 +117,9 @@ static const struct setting {
 	const char *name;
 	char kind;
 } settings[] = {
-	{ "engine", 's' },      { "commit", 's' },       { "build", 's' },
-	{ "host", 's' },        { "threads", 'i' },      { "weights", 's' },
-	{ "computed in", 's' }, { "KV cache", 's' },     { "seed", 'i' },
-	{ "sampler", 'j' },     { "options", 'j' },      { "made by", 's' },
+	{ "engine", 's' },        { "commit", 's' },  { "build", 's' },       { "host", 's' },
+	{ "threads", 'i' },       { "weights", 's' }, { "computed in", 's' }, { "KV cache", 's' },
+	{ "seed", 'i' },          { "sampler", 'j' }, { "options", 'j' },     { "made by", 's' },
 	{ "branch of run", 'i' }, { "line", 'i' },
 };
 
@@ -143,13 +145,14 @@ int report_add_settings(struct report_writer *w, struct err *err)
 	int r;
 
 	text_addc(w->out, '[');
-	r = report_ask(w,
-		       "SELECT r.engine, r.engine_commit, r.build, r.host, r.n_threads, a.name, b.name, "
-		       "c.name, r.seed, r.sampler, r.opts, r.role, r.parent_run_id, r.line FROM run r "
-		       "LEFT JOIN dtype a ON a.id = r.dtype_weight "
-		       "LEFT JOIN dtype b ON b.id = r.dtype_compute "
-		       "LEFT JOIN dtype c ON c.id = r.dtype_kv WHERE r.id = %lld",
-		       take_settings, w, err);
+	r = report_ask(
+		w,
+		"SELECT r.engine, r.engine_commit, r.build, r.host, r.n_threads, a.name, b.name, "
+		"c.name, r.seed, r.sampler, r.opts, r.role, r.parent_run_id, r.line FROM run r "
+		"LEFT JOIN dtype a ON a.id = r.dtype_weight "
+		"LEFT JOIN dtype b ON b.id = r.dtype_compute "
+		"LEFT JOIN dtype c ON c.id = r.dtype_kv WHERE r.id = %lld",
+		take_settings, w, err);
 	text_addc(w->out, ']');
 	return r;
 }
@@ -158,21 +161,23 @@ int report_add_settings(struct report_writer *w, struct err *err)
 
 int report_add_edits(struct report_writer *w, struct err *err)
 {
-	return report_add_list(w,
-			       "SELECT e.id, p.fqn, e.weight, e.kind, e.sel, e.pass_from, e.pass_to, "
-			       "e.args FROM edit e LEFT JOIN point p ON p.id = e.point_id "
-			       "WHERE e.run_id = %lld ORDER BY e.id LIMIT 20001",
-			       "id:i point:s weight:s kind:s selection:s pass_from:i pass_to:i args:j",
-			       REPORT_LIST, "edits", err);
+	return report_add_list(
+		w,
+		"SELECT e.id, p.fqn, e.weight, e.kind, e.sel, e.pass_from, e.pass_to, "
+		"e.args FROM edit e LEFT JOIN point p ON p.id = e.point_id "
+		"WHERE e.run_id = %lld ORDER BY e.id LIMIT 20001",
+		"id:i point:s weight:s kind:s selection:s pass_from:i pass_to:i args:j",
+		REPORT_LIST, "edits", err);
 }
 
 int report_add_events(struct report_writer *w, struct err *err)
 {
-	return report_add_list(w,
-			       "SELECT e.kind, e.severity, pt.fqn, p.idx, e.value_id, e.data FROM event e "
-			       "LEFT JOIN value v ON v.id = e.value_id "
-			       "LEFT JOIN pass p ON p.id = v.pass_id "
-			       "LEFT JOIN point pt ON pt.id = v.point_id "
-			       "WHERE e.run_id = %lld AND e.kind <> 'sampler' ORDER BY e.id LIMIT 201",
-			       "kind:s severity:i fqn:s pass:i value_id:i data:j", 200, "events", err);
+	return report_add_list(
+		w,
+		"SELECT e.kind, e.severity, pt.fqn, p.idx, e.value_id, e.data FROM event e "
+		"LEFT JOIN value v ON v.id = e.value_id "
+		"LEFT JOIN pass p ON p.id = v.pass_id "
+		"LEFT JOIN point pt ON pt.id = v.point_id "
+		"WHERE e.run_id = %lld AND e.kind <> 'sampler' ORDER BY e.id LIMIT 201",
+		"kind:s severity:i fqn:s pass:i value_id:i data:j", 200, "events", err);
 }

@@ -161,12 +161,12 @@ static int ask_lens(struct lens *l, struct err *err)
 	struct text sql = { 0 };
 	int r;
 
-	text_addf(&sql, "SELECT layer, token_id, logprob, %s FROM lens(%%lld, %lld) WHERE rank < %d",
+	text_addf(&sql,
+		  "SELECT layer, token_id, logprob, %s FROM lens(%%lld, %lld) WHERE rank < %d",
 		  l->w->is_redacted ? "NULL" : "piece", (long long)l->pos, LENS_TOP);
 	r = report_compute(l->w, sql.data, take_top, l, err);
 	text_clear(&sql);
-	text_addf(&sql,
-		  "SELECT layer, rank, logprob FROM lens(%%lld, %lld) WHERE token_id = %lld",
+	text_addf(&sql, "SELECT layer, rank, logprob FROM lens(%%lld, %lld) WHERE token_id = %lld",
 		  (long long)l->pos, (long long)token);
 	if (!r && token >= 0)
 		r = report_compute(l->w, sql.data, take_rank, l, err);

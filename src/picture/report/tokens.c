@@ -16,11 +16,10 @@ static int take_token(void *ctx, const struct rows *rows, const struct cell *cel
 	if (w->n_tokens == REPORT_TOKENS)
 		return 1;
 	w->tokens = mem_grow(w->tokens, w->n_tokens, &w->cap_tokens, sizeof(*w->tokens));
-	w->tokens[w->n_tokens++] = (struct report_token){
-		cells[0].i, cells[1].i, cell_is(source, "prompt") || cell_is(source, "bos")
-	};
-	report_add_object(w,
-			  "pos:i id:i piece:b source:s logprob:r rank:i entropy:r start:i end:i",
+	w->tokens[w->n_tokens++] =
+		(struct report_token){ cells[0].i, cells[1].i,
+				       cell_is(source, "prompt") || cell_is(source, "bos") };
+	report_add_object(w, "pos:i id:i piece:b source:s logprob:r rank:i entropy:r start:i end:i",
 			  cells);
 	return 0;
 }

@@ -9,8 +9,8 @@
 #include <math.h>
 #include <stdarg.h>
 
-#define MAX_TEXT  (256 << 10) /* of a prompt or a setting */
-#define MAX_PIECE (4 << 10)   /* of a token */
+#define MAX_TEXT   (256 << 10) /* of a prompt or a setting */
+#define MAX_PIECE  (4 << 10)   /* of a token */
 #define COMPUTE_NS 600000000000ll
 
 /* ---- JSON ---------------------------------------------------------------------------------- */
@@ -70,7 +70,8 @@ bool cell_in(const struct cell *c, int64_t min, int64_t max)
 
 bool cell_is(const struct cell *c, const char *text)
 {
-	return c->type == CELL_TEXT && c->s.len == strlen(text) && !memcmp(c->s.data, text, c->s.len);
+	return c->type == CELL_TEXT && c->s.len == strlen(text) &&
+	       !memcmp(c->s.data, text, c->s.len);
 }
 
 static bool is_text(const struct cell *c)
