@@ -4,6 +4,8 @@
  */
 #include "report_impl.h"
 
+#include <assert.h>
+
 /* ---- parts --------------------------------------------------------------------------------- */
 
 struct part {
@@ -126,30 +128,51 @@ static void release(struct report_writer *w)
 	text_release(&w->left_out);
 }
 
-static int add_recording(struct text *json, const struct report_recording *of,
-			 const struct report_options *o, double from, double to,
-			 struct report_missing *missing, struct err *err)
+static int add_recording(struct report_writer *w, double from, double to, struct err *err)
 {
-	struct report_writer w = { .out = json, .of = of, .o = o, .is_captured = true };
-	int r = report_read_run(&w, err);
+	int r = report_read_run(w, err);
 
 	if (!r)
-		r = open_outline(&w, err);
-	if (!r) {
-		json_next(json);
-		text_addc(json, '{');
-		r = add_parts(&w, from, to, err);
-	}
-	if (w.n_cut)
-		report_leave_out(&w, "%d texts are longer than what is here of them", w.n_cut);
-	json_key(json, "left_out");
-	text_addc(json, '[');
-	text_add(json, w.left_out.data ? w.left_out.data : "", w.left_out.len);
-	text_adds(json, "]}");
-	missing->n_left_out += w.n_left_out;
-	missing->is_captured = missing->is_captured && w.is_captured;
-	release(&w);
+		r = open_outline(w, err);
+	if (r)
+		return r;
+	json_next(w->out);
+	text_addc(w->out, '{');
+	r = add_parts(w, from, to, err);
+	if (w->n_cut)
+		report_leave_out(w, "%d texts are longer than what is here of them", w->n_cut);
+	json_key(w->out, "left_out");
+	text_addc(w->out, '[');
+	text_add(w->out, w->left_out.data ? w->left_out.data : "", w->left_out.len);
+	text_adds(w->out, "]}");
 	return r;
+}
+
+static int add_difference(struct report_writer *w, struct err *err)
+{
+	static const struct part part = { "difference", "difference", NULL, "null", 0 };
+	struct text *json = w[1].out;
+	struct err why = { 0 };
+	size_t begin;
+	int r;
+
+	w[1].part = part.title;
+	report_progress(&w[1], 1);
+	json_key(json, part.key);
+	begin = json->len;
+	r = report_add_difference(&w[0], &w[1], &why);
+	if (report_interrupted(&w[1], err))
+		return err->code;
+	if (!r)
+		return 0;
+	if (!is_of_recording(r)) {
+		*err = why;
+		return r;
+	}
+	json->len = begin;
+	text_adds(json, "null");
+	json_string(json, "difference_missing", why.message);
+	return 0;
 }
 
 /* ---- the document -------------------------------------------------------------------------- */
@@ -178,20 +201,31 @@ static void shut(struct text *json, size_t from)
 int report_add_data(struct text *json, const struct report_recording *recordings, int n,
 		    const struct report_options *o, struct report_missing *missing, struct err *err)
 {
+	struct report_writer w[2] = { 0 };
 	size_t from = json->len;
 	int r = 0;
 
+	assert(n == 1 || n == 2);
 	*missing = (struct report_missing){ .is_captured = true };
 	text_adds(json, "{\"format\":1");
 	json_string(json, "program", o->program);
 	json_key(json, "recordings");
 	text_addc(json, '[');
-	for (int i = 0; i < n && !r; i++)
-		r = add_recording(json, &recordings[i], o, (double)i / n, (double)(i + 1) / n,
-				  missing, err);
+	for (int i = 0; i < n && !r; i++) {
+		w[i] = (struct report_writer){
+			.out = json, .of = &recordings[i], .o = o, .is_captured = true
+		};
+		r = add_recording(&w[i], (double)i / n, (double)(i + 1) / n, err);
+		missing->n_left_out += w[i].n_left_out;
+		missing->is_captured = missing->is_captured && w[i].is_captured;
+	}
 	text_addc(json, ']');
+	if (!r && n == 2)
+		r = add_difference(w, err);
 	text_adds(json, "}\n");
 	if (!r)
 		shut(json, from);
+	for (int i = 0; i < n; i++)
+		release(&w[i]);
 	return r;
 }

@@ -179,4 +179,7 @@ int report_add_attention(struct report_writer *w, struct err *err);
 int report_add_attribution(struct report_writer *w, struct err *err);
 int report_add_ops(struct report_writer *w, struct err *err);
 
+/* What differs between two recordings that were added; b's out is written. */
+int report_add_difference(struct report_writer *a, struct report_writer *b, struct err *err);
+
 #endif
