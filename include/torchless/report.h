@@ -51,7 +51,7 @@ int report_add_data(struct text *json, const struct report_recording *recordings
 		    const struct report_options *o, struct report_missing *missing,
 		    struct err *err);
 
-/* Append the page around the data. */
-void report_add_page(struct text *html, const struct text *json);
+/* Append the page around the data; the title is text. */
+void report_add_page(struct text *html, const char *title, const struct text *json);
 
 #endif

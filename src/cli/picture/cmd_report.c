@@ -118,10 +118,18 @@ static int write_page(const struct report_command *c, const struct text *json,
 		      const struct report_missing *missing, struct err *err)
 {
 	const char *path = option_text(c->in, OPT_OUTPUT, "report.html");
-	struct text html = { 0 };
+	struct text html = { 0 }, title = { 0 };
 	int r;
 
-	report_add_page(&html, json);
+	for (int i = 0; i < c->n; i++) {
+		const char *slash = strrchr(c->recordings[i].path, '/');
+
+		text_addf(&title, "%s%s", i ? " and " : "",
+			  slash ? slash + 1 : c->recordings[i].path);
+	}
+	text_adds(&title, " · torchless");
+	report_add_page(&html, title.data, json);
+	text_release(&title);
 	if (!strcmp(path, "-"))
 		r = write_out(html.data, html.len, err);
 	else

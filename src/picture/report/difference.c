@@ -38,8 +38,8 @@ struct statistics {
 };
 
 struct values {
-	struct report_writer *w;   /* of the second recording, whose out is written */
-	struct statistics *a;      /* of the first one's values, by id */
+	struct report_writer *w; /* of the second recording, whose out is written */
+	struct statistics *a;    /* of the first one's values, by id */
 	size_t n_a, cap_a;
 	int64_t n, first; /* -1: nothing differs */
 };
@@ -52,8 +52,8 @@ static int take_statistics(void *ctx, const struct rows *rows, const struct cell
 	if (cells[0].type != CELL_INT || (v->n_a && v->a[v->n_a - 1].id >= cells[0].i))
 		return 0;
 	v->a = mem_grow(v->a, v->n_a, &v->cap_a, sizeof(*v->a));
-	v->a[v->n_a++] = (struct statistics){ cells[0].i, cell_real(&cells[1]),
-					      cell_real(&cells[2]) };
+	v->a[v->n_a++] =
+		(struct statistics){ cells[0].i, cell_real(&cells[1]), cell_real(&cells[2]) };
 	return 0;
 }
 
@@ -355,9 +355,9 @@ static void add_settings_of(struct text *out, const cJSON *a, const cJSON *b)
 
 static int add_settings(struct report_writer *w[2], struct text *out, struct err *err)
 {
-	static int (*const adds[])(struct report_writer *, struct err *) = {
-		report_add_settings, report_add_model, report_add_edits
-	};
+	static int (*const adds[])(struct report_writer *, struct err *) = { report_add_settings,
+									     report_add_model,
+									     report_add_edits };
 	int r = 0;
 
 	json_key(out, "settings");
