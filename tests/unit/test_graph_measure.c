@@ -80,7 +80,8 @@ static int read_recording(struct fixture *f)
 {
 	f->rec = recording_open(f->at.path, &f->err);
 	cr_assert(f->rec != NULL, "%s", f->err.message);
-	if (recording_outline(f->rec, "t.db", 0, &f->run, &f->outline, &f->err))
+	if (recording_find_run(f->rec, "t.db", 0, &f->run, &f->err) ||
+	    recording_outline("t.db", &f->run, &f->outline, &f->err))
 		return f->err.code;
 	return read_pass(f, -1);
 }

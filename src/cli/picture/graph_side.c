@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -24,8 +25,9 @@ int graph_side_recording(struct graph_side *s, const struct invocation *in, cons
 					  .pass = (int)option_int(in, OPT_PASS, -1) };
 
 	s->rec = recording_open_within(path, &limits, err);
-	if (!s->rec || recording_outline(s->rec, path, option_int(in, OPT_RUN, 0), &s->run,
-					 &s->model, err))
+	if (!s->rec ||
+	    recording_find_run(s->rec, path, option_int(in, OPT_RUN, 0), &s->run, err) ||
+	    recording_outline(path, &s->run, &s->model, err))
 		return err->code;
 	graph_add_title(&s->title, s->model.config);
 	s->record = graph_record_new(s->rec, &s->model.program, &o, err);
@@ -74,6 +76,7 @@ void graph_side_close(struct graph_side *s)
 	model_close(&s->model);
 	recording_close(s->rec);
 	text_release(&s->title);
+	free(s->run.config);
 	*s = (struct graph_side){ 0 };
 }
 
