@@ -37,9 +37,9 @@ static void write_recording(struct fixture *f, const struct tiny *tiny, const ch
 	snprintf(f->at.folder, sizeof(f->at.folder), "/tmp/torchless-graph-XXXXXX");
 	cr_assert(mkdtemp(f->at.folder) != NULL);
 	snprintf(f->at.path, sizeof(f->at.path), "%s/t.db", f->at.folder);
-	cr_assert_eq(model_open(&model, f->at.model, CHECKPOINT_CONFIG | CHECKPOINT_WEIGHTS,
-				&f->err),
-		     0, "%s", f->err.message);
+	cr_assert_eq(
+		model_open(&model, f->at.model, CHECKPOINT_CONFIG | CHECKPOINT_WEIGHTS, &f->err), 0,
+		"%s", f->err.message);
 	model.tokenizer = tokenizer_new(words_tokenizer_json, strlen(words_tokenizer_json), NULL,
 					"test", &f->err);
 	opt = (struct record_options){
@@ -202,7 +202,8 @@ Test(graph_measure, bytes_are_counted_as_the_recorder_counts_them)
 			if (bytes > 0)
 				cr_expect(is_near(bytes,
 						  number(&f, OWN("bytes"), p->modules[m].path)),
-					  "%s: %g, %g", p->modules[m].path, bytes, number(&f, OWN("bytes"), p->modules[m].path));
+					  "%s: %g, %g", p->modules[m].path, bytes,
+					  number(&f, OWN("bytes"), p->modules[m].path));
 		}
 		remove_recording(&f);
 	}

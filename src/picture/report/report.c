@@ -39,6 +39,7 @@ static const struct part parts[] = {
 	{ "attention", "attention", report_add_attention, "null", 15 },
 	{ "attribution", "the answer", report_add_attribution, "null", 5 },
 	{ "bad", "values", report_add_bad, "null", 0 },
+	{ "graph", "graph", report_add_graph, "null", 15 },
 };
 #define N_PARTS (int)(sizeof(parts) / sizeof(parts[0]))
 
@@ -95,9 +96,8 @@ static int add_parts(struct report_writer *w, double from, double to, struct err
 
 static int open_outline(struct report_writer *w, struct err *err)
 {
-	struct recording_run run;
 	struct err why = { 0 };
-	int r = recording_outline(w->of->rec, w->of->path, w->run, &run, &w->outline, &why);
+	int r = recording_outline(w->of->rec, w->of->path, w->run, &w->found, &w->outline, &why);
 
 	w->has_outline = !r;
 	if (!r)
@@ -218,6 +218,7 @@ int report_add_data(struct text *json, const struct report_recording *recordings
 		r = add_recording(&w[i], (double)i / n, (double)(i + 1) / n, err);
 		missing->n_left_out += w[i].n_left_out;
 		missing->is_captured = missing->is_captured && w[i].is_captured;
+		missing->has_graph = missing->has_graph || w[i].has_graph;
 	}
 	text_addc(json, ']');
 	if (!r && n == 2)

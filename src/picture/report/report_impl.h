@@ -9,7 +9,7 @@
  *	stream.c       growth of the residual stream, and the lens
  *	attention.c    patterns, packed
  *	attribution.c  what the answer's logit is made of
- *	program.c      the ops that ran, and their graph as SVG
+ *	program.c      the ops that ran       drawing.c  their graph as SVG
  *	difference.c   two recordings
  *	page.c         the page around the data
  *	report.c       the roof: the parts of a document in their order
@@ -84,7 +84,8 @@ struct report_writer {
 	struct text piece_list; /* members of a JSON object */
 
 	struct model outline;
-	bool has_outline;
+	struct recording_run found;
+	bool has_outline, has_graph;
 	char no_outline[sizeof(((struct err *)0)->message)];
 
 	/* What the progress of the part that is written means in all. */
@@ -178,6 +179,7 @@ int report_add_lens(struct report_writer *w, struct err *err);
 int report_add_attention(struct report_writer *w, struct err *err);
 int report_add_attribution(struct report_writer *w, struct err *err);
 int report_add_ops(struct report_writer *w, struct err *err);
+int report_add_graph(struct report_writer *w, struct err *err); /* and graph_missing */
 
 /* What differs between two recordings that were added; b's out is written. */
 int report_add_difference(struct report_writer *a, struct report_writer *b, struct err *err);
