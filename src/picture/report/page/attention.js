@@ -134,11 +134,15 @@ function matrix(rec, at, moved) {
 			g.fillText(text, 0, 0);
 			g.restore();
 		}
-		g.lineWidth = 2;
-		g.strokeStyle = ink;
-		g.strokeRect(left - 1, top + (at.q - at.first) * size, (at.q + 1) * size + 2, size);
-		g.strokeStyle = '#c1121f';
-		g.strokeRect(left + at.k * size, top + (at.q - at.first) * size, size, size);
+		// The row in black on white, so that it is seen on any colour; the cell thicker.
+		for (const [width, color] of [[4, '#ffffff'], [2, '#000000']]) {
+			[g.lineWidth, g.strokeStyle] = [width, color];
+			g.strokeRect(left - 1, top + (at.q - at.first) * size, (at.q + 1) * size + 2, size);
+		}
+		for (const [width, color] of [[6, '#ffffff'], [3, '#c1121f']]) {
+			[g.lineWidth, g.strokeStyle] = [width, color];
+			g.strokeRect(left + at.k * size, top + (at.q - at.first) * size, size, size);
+		}
 	};
 	const go = (q, k) => {
 		at.q = Math.min(at.n - 1, Math.max(at.first, q));

@@ -13,7 +13,7 @@ function put(node, props, children) {
 		else if (name === 'dataset') Object.assign(node.dataset, value);
 		else node.setAttribute(name, value === true ? '' : value);
 	}
-	node.append(...children.flat(Infinity).filter((c) => c !== null && c !== undefined));
+	node.append(...children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false));
 	return node;
 }
 
@@ -33,12 +33,13 @@ function short(x) {
 	return String(Number(x.toPrecision(4)));
 }
 
-const count = (n) => (Math.abs(n) < 10000 ? String(n) : n.toLocaleString('en-US'));
+const count = (n) => (typeof n !== 'number' ? '–' : Math.abs(n) < 10000 ? String(n) : n.toLocaleString('en-US'));
 
 function percent(p) {
 	if (p === null || p === undefined) return '–';
 	const x = 100 * p;
-	return (x >= 99.95 && x < 100 ? x.toFixed(2) : x >= 10 ? x.toFixed(0) : x >= 1 ? x.toFixed(1) :
+	if (x > 99.99 && x < 100) return '>99.99 %';
+	return (x >= 99.5 && x < 100 ? x.toFixed(2) : x >= 10 ? x.toFixed(0) : x >= 1 ? x.toFixed(1) :
 		x >= 0.01 ? x.toPrecision(1) : x > 0 ? '<0.01' : '0') + ' %';
 }
 
@@ -107,6 +108,15 @@ function likely(p) {
 const legend = (low, high) => el('p', { class: 'legend' }, low + ' ',
 	el('span', { class: 'ramp', 'aria-hidden': 'true' }), ' ' + high);
 
+// ---- icons: a font need not have them ------------------------------------------------------------
+
+const shapes = { op: 'M5 3 L13 8 L5 13 Z', module: 'M2 3 L8 8 L2 13 Z M8 3 L14 8 L8 13 Z', token: 'M2 3 L10 8 L2 13 Z M11 3 H14 V13 H11 Z',
+	play: 'M4 2 L14 8 L4 14 Z', pause: 'M4 2 H7 V14 H4 Z M9 2 H12 V14 H9 Z' };
+
+/* One of the shapes; back: the other way round. */
+const icon = (name, back) => svg('svg', { viewBox: '0 0 16 16', width: 16, height: 16, 'aria-hidden': 'true', class: 'icon' },
+	svg('path', { d: shapes[name], transform: back ? 'translate(16 0) scale(-1 1)' : null }));
+
 // ---- pieces that several sections have ------------------------------------------------------------
 
 /* A table in a box of its own, so that the page never scrolls sideways; the box can be scrolled by keys. */
@@ -115,8 +125,9 @@ function scrollBox(label, ...children) {
 }
 
 function table(caption, heads, rows) {
+	const isNumber = (i) => rows.some((r) => r[i] instanceof Element && r[i].matches('data'));
 	return el('table', {}, el('caption', {}, caption),
-		el('thead', {}, el('tr', {}, heads.map((h) => el('th', { scope: 'col' }, h)))),
+		el('thead', {}, el('tr', {}, heads.map((h, i) => el('th', { scope: 'col', class: isNumber(i) ? 'number' : null }, h)))),
 		el('tbody', {}, rows.map((row) => el('tr', {}, row.map((c, i) =>
 			i === 0 ? el('th', { scope: 'row' }, c) : el('td', {}, c))))));
 }

@@ -5,6 +5,14 @@
 const verdicts = { equal: 'equal', close: 'close', differs: 'differs', only_a: 'only in A', only_b: 'only in B' };
 const verdictMark = (v) => el('span', { class: `verdict ${v}` }, el('span', { 'aria-hidden': 'true' }, { equal: '=', close: '≈', differs: '≠' }[v] ?? '∃'), ' ', verdicts[v] ?? visible(v));
 
+/* What the comparison says of a value; null: it was not compared. */
+function verdictOf(fqn, pass) {
+	const { difference } = data;
+	if (!difference) return null;
+	const verdict = once(difference, 'verdicts', () => new Map(difference.values.map((v) => [`${v.pass} ${v.fqn}`, v.verdict]))).get(`${pass} ${fqn}`);
+	return verdict ? verdictMark(verdict) : '–';
+}
+
 function differenceSection(box) {
 	const diff = data.difference;
 	const [a, b] = data.recordings;
@@ -35,9 +43,9 @@ function differenceSection(box) {
 		const widest = Math.max(...diff.time.flatMap((t) => [t.a_ns ?? 0, t.b_ns ?? 0]), 1);
 		const bar = (ns, who) => el('span', { class: `duration ${who}`, style: { width: `${(100 * (ns ?? 0)) / widest}%` } });
 		const times = sortable('Time of modules, all passes', [['module', (t) => t.module], ['A', (t) => t.a_ns], ['B', (t) => t.b_ns], ['B to A', (t) => (t.a_ns && t.b_ns ? t.b_ns / t.a_ns : null)]], diff.time,
-			(t) => [el('code', {}, moduleWord(visible(t.module))), el('span', {}, num(t.a_ns, duration), el('span', { class: 'pair', 'aria-hidden': 'true' }, bar(t.a_ns, 'a'), bar(t.b_ns, 'b'))), num(t.b_ns, duration), t.a_ns && t.b_ns ? num(t.b_ns / t.a_ns, (x) => `× ${short(Number(x.toPrecision(3)))}`) : '–'], 30);
-		box.append(el('h3', {}, 'Time'), times);
+			(t) => [el('span', {}, el('code', {}, moduleWord(visible(t.module))), el('span', { class: 'pair', 'aria-hidden': 'true' }, bar(t.a_ns, 'a'), bar(t.b_ns, 'b'))), num(t.a_ns, duration), num(t.b_ns, duration), t.a_ns && t.b_ns ? num(t.b_ns / t.a_ns, (x) => `× ${short(Number(x.toPrecision(3)))}`) : '–'], 30);
+		box.append(el('h3', {}, 'Time'), el('p', { class: 'legend', 'aria-hidden': 'true' }, el('span', { class: 'duration a sample' }), ' A ', el('span', { class: 'duration b sample' }), ' B'), times);
 	}
 	box.append(el('h3', {}, 'Settings that differ'), diff.settings.length ? scrollBox('Settings that differ', table('Settings that differ', ['name', 'A', 'B'],
-		diff.settings.map(([k, x, y]) => [el('code', {}, visible(k)), settingWord(x), settingWord(y)]))) : el('p', {}, 'None.'));
+		diff.settings.map(([k, x, y]) => [el('code', {}, visible(k)), el('span', { class: 'value' }, settingWord(x)), el('span', { class: 'value' }, settingWord(y))]))) : el('p', {}, 'None.'));
 }

@@ -27,6 +27,8 @@ function harmless(node) {
 			if (inside) copy.setAttribute(name, `url("#g:${inside[1].replace(/["\\]/g, '')}")`);
 		} else copy.setAttribute(name, name === 'id' ? 'g:' + value : value);
 	}
+	// What Graphviz shows beside the mouse is said in the panel.
+	if (node.localName === 'a') copy.dataset.about = node.getAttribute('xlink:title') ?? '';
 	copy.append(...[...node.childNodes].map(harmless).filter(Boolean));
 	return copy;
 }
@@ -86,7 +88,7 @@ function graphSection(box) {
 	let asked = null;
 	const show = (node) => {
 		asked = node;
-		says.replaceChildren(aboutNode(rec, node.dataset.point, fqns));
+		says.replaceChildren(aboutNode(rec, node.dataset.point, fqns, node.querySelector('[data-about]')?.dataset.about));
 	};
 	const nodeAt = (e) => e.target.closest?.('g.node[data-point]') ?? e.target.closest?.('g.cluster[data-point]');
 	picture.addEventListener('pointerover', (e) => nodeAt(e) && show(nodeAt(e)));
@@ -117,15 +119,14 @@ function graphSection(box) {
 }
 
 /* What is known of a box in the pass of the moment: of one value everything, of folded layers a row each. */
-function aboutNode(rec, id, fqns) {
+function aboutNode(rec, id, fqns, about) {
 	const names = namesOf(id);
-	const title = el('h3', {}, el('code', {}, visible(id)));
+	const title = [el('h3', {}, el('code', {}, visible(id))), about ? el('p', { class: 'value' }, about.split('\n').map((line) => visible(line).trim()).join('\n')) : null];
 	const rows = names.map((n) => fqns.get(n) ?? fqns.get(n + ':out')).filter((p) => p !== undefined).map((p) => [p, valueAt(rec, state.pass, p)]);
 	if (!rows.length) return el('div', {}, title, el('p', { class: 'note' }, 'It is no value of the recording.'));
 	const known = rows.filter(([, v]) => v);
 	if (!known.length) return el('div', {}, title, el('p', { class: 'note' }, `Nothing of it is known in pass ${state.pass}.`));
-	const op = opOf(rec, rec.points[known[0][0]].fqn);
-	return el('div', {}, title, op >= 0 ? el('p', {}, el('code', {}, rec.ops[op].formula)) : null,
+	return el('div', {}, title,
 		scrollBox('Values of the box', table(`In pass ${state.pass}`, ['value', 'shape', 'length (l2)', 'largest', 'mean', 'deviation', 'NaN', 'inf'],
 			known.map(([p, v]) => [el('code', {}, rec.points[p].short), v.shape.replaceAll(',', ' × '), num(v.l2), num(v.absmax), num(v.mean), num(v.std), num(v.n_nan), num(v.n_inf)]))));
 }

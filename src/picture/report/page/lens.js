@@ -11,13 +11,15 @@ function lensSection(box) {
 	if (lens.missing) box.append(el('p', { class: 'note' }, lens.missing));
 	if (!lens.points.length || !lens.cells.some((row) => row.some(Boolean))) return;
 
+	const first = lens.first ?? 0; // the position of the first column
+	const columns = rec.tokens.slice(first, first + lens.cells[0].length);
 	const says = el('p', { class: 'readout', id: 'lens-says', 'aria-live': 'polite' }, 'Point at a cell, or walk the table with the arrow keys.');
 	const rows = lens.points.map((fqn, l) => el('tr', {}, el('th', { scope: 'row', title: fqn }, layerWord(fqn)),
-		rec.tokens.map((t, pos) => lensCell(rec, lens.cells[l][pos], l, pos))));
+		columns.map((t) => lensCell(rec, lens.cells[l][t.pos - first], l, t.pos))));
 	const grid = el('table', { class: 'lens' }, el('caption', {}, 'The likeliest next token after each layer, at each position; ● where it is the one that came'),
-		el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'having read'), rec.tokens.map((t) => el('th', { scope: 'col', dataset: { pos: t.pos }, title: positionWord(rec, t.pos) }, el('bdi', { class: 'piece' }, tokenWord(t)))))),
+		el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'having read'), columns.map((t) => el('th', { scope: 'col', dataset: { pos: t.pos }, title: positionWord(rec, t.pos) }, el('bdi', { class: 'piece' }, tokenWord(t)))))),
 		el('tbody', {}, rows),
-		el('tfoot', {}, el('tr', {}, el('th', { scope: 'row' }, 'came'), rec.tokens.map((t, pos) => el('td', { dataset: { pos } }, rec.tokens[pos + 1] ? el('bdi', { class: 'piece' }, tokenWord(rec.tokens[pos + 1])) : '–')))));
+		el('tfoot', {}, el('tr', {}, el('th', { scope: 'row' }, 'came'), columns.map((t) => el('td', { dataset: { pos: t.pos } }, rec.tokens[t.pos + 1] ? el('bdi', { class: 'piece' }, tokenWord(rec.tokens[t.pos + 1])) : '–')))));
 	const show = (cell) => says.replaceChildren(...lensWords(rec, lens.points, Number(cell.dataset.layer), Number(cell.dataset.pos)));
 	grid.addEventListener('pointerover', (e) => e.target.closest('[data-layer]') && show(e.target.closest('[data-layer]')));
 	grid.addEventListener('focusin', (e) => {
@@ -25,7 +27,7 @@ function lensSection(box) {
 		show(e.target);
 		setPos(Number(e.target.dataset.pos));
 	});
-	const width = rec.tokens.length;
+	const width = columns.length;
 	roving(grid, 'tbody td', (at, key) => ({ ArrowRight: at % width < width - 1 ? at + 1 : at, ArrowLeft: at % width ? at - 1 : at,
 		ArrowDown: at + width < width * rows.length ? at + width : at, ArrowUp: at >= width ? at - width : at,
 		Home: at - (at % width), End: at - (at % width) + width - 1 })[key]);
@@ -45,7 +47,7 @@ function lensCell(rec, cell, layer, pos) {
 }
 
 function lensWords(rec, points, layer, pos) {
-	const cell = rec.lens.cells[layer][pos];
+	const cell = rec.lens.cells[layer][pos - (rec.lens.first ?? 0)];
 	const where = [el('b', {}, layerWord(points[layer])), ' at ', el('bdi', { class: 'piece' }, positionWord(rec, pos)), ': '];
 	if (!cell) return [...where, 'not in the recording'];
 	const next = rec.tokens[pos + 1];

@@ -66,12 +66,11 @@ function stepToken(by) {
 
 /* The op that makes a point, or the first of a module; -1. */
 function opOf(rec, name) {
-	rec.opByName ??= rec.ops.reduce((map, op, i) => {
+	return once(rec, 'ops by name', () => rec.ops.reduce((map, op, i) => {
 		if (!map.has(op.module)) map.set(op.module, i);
 		op.points.forEach((p) => map.set(rec.points[p].fqn, i));
 		return map;
-	}, new Map());
-	return rec.opByName.get(name) ?? -1;
+	}, new Map())).get(name) ?? -1;
 }
 
 // ---- playing ------------------------------------------------------------------------------------
@@ -83,7 +82,7 @@ function play(on) {
 	playing = on ? setInterval(() => stepOp(1) || play(false), 400) : 0;
 	const button = document.getElementById('play');
 	button.setAttribute('aria-pressed', String(Boolean(playing)));
-	button.textContent = playing ? '❚❚' : '▶';
+	button.replaceChildren(icon(playing ? 'pause' : 'play'));
 	button.setAttribute('aria-label', playing ? 'Pause' : 'Play: an op every 0.4 seconds');
 }
 
@@ -147,10 +146,10 @@ function barOfMoments() {
 	const passes = choice('pass', [], '', (v) => goto(Number(v), state.op));
 	passes.querySelector('select').id = 'pass';
 	bar.append(el('div', { class: 'walk' },
-		button('⏮', 'Token before (p)', () => stepToken(-1)), button('⏪', 'Module before (↑)', () => stepModule(-1)),
-		button('◀', 'Op before (k)', () => stepOp(-1)), button('▶', 'Play: an op every 0.4 seconds', () => play(!playing), 'play'),
-		button('▷', 'Next op (j)', () => stepOp(1)), button('⏩', 'Next module (↓)', () => stepModule(1)),
-		button('⏭', 'Next token (n)', () => stepToken(1)),
+		button(icon('token', true), 'Token before (p)', () => stepToken(-1)), button(icon('module', true), 'Module before (↑)', () => stepModule(-1)),
+		button(icon('op', true), 'Op before (k)', () => stepOp(-1)), button(icon('play'), 'Play: an op every 0.4 seconds', () => play(!playing), 'play'),
+		button(icon('op'), 'Next op (j)', () => stepOp(1)), button(icon('module'), 'Next module (↓)', () => stepModule(1)),
+		button(icon('token'), 'Next token (n)', () => stepToken(1)),
 		button('?', 'Keys', () => document.getElementById('keys').showModal(), 'ask')),
 	passes, slider, el('p', { class: 'now' }, address, ' ', what),
 	el('p', { class: 'unseen', role: 'status', id: 'said' }));
@@ -229,12 +228,12 @@ function valuesMade(rec, op) {
 	if (!rec.values[state.pass]) return el('p', { class: 'note' }, `The values of pass ${state.pass} are not in this page; they are in the recording.`);
 	const rows = op.points.map((p) => [p, valueAt(rec, state.pass, p)]);
 	return scrollBox('Values that this op makes', table('Values that this op makes',
-		['value', 'shape', 'axes', 'length (l2)', 'largest', 'mean', 'deviation', 'min', 'max', 'NaN', 'inf'],
+		['value', 'shape', 'axes', 'length (l2)', 'largest', 'mean', 'deviation', 'min', 'max', 'NaN', 'inf', ...(data.difference ? ['A and B'] : [])],
 		rows.map(([p, v]) => {
 			const point = rec.points[p];
 			const name = el('span', {}, el('code', { title: point.fqn }, point.short), point.doc ? el('small', {}, point.doc) : null);
 			return v ? [name, v.shape.replaceAll(',', ' × '), point.axes, num(v.l2), num(v.absmax), num(v.mean), num(v.std),
-				num(v.min), num(v.max), el('span', { class: v.n_nan ? 'bad' : null }, num(v.n_nan)), num(v.n_inf)] :
+				num(v.min), num(v.max), el('span', { class: v.n_nan ? 'bad' : null }, num(v.n_nan)), num(v.n_inf), ...(data.difference ? [verdictOf(point.fqn, state.pass)] : [])] :
 				[name, 'not recorded', point.axes, '–', '–', '–', '–', '–', '–', '–', '–'];
 		})));
 }

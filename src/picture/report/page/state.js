@@ -13,33 +13,41 @@ const tell = (what) => listeners[what].forEach((f) => f());
 const recording = () => data.recordings[state.rec];
 const letter = (i) => 'AB'[i];
 
+/* What is worked out once of a recording. */
+const worked = new WeakMap();
+function once(rec, name, work) {
+	if (!worked.has(rec)) worked.set(rec, new Map());
+	const known = worked.get(rec);
+	if (!known.has(name)) known.set(name, work());
+	return known.get(name);
+}
+
 /* Runs of the program, in order; what else took time (tokenizer, sampler) has no number. */
-const runs = (rec) => (rec.runs ??= rec.passes.filter((p) => p.idx !== null));
+const runs = (rec) => once(rec, 'runs', () => rec.passes.filter((p) => p.idx !== null));
 const passOf = (rec, idx) => runs(rec).find((p) => p.idx === idx);
 
 /* What is known of the values of a pass, as rows, in order of execution; null: not in the page. */
 function valuesOf(rec, pass) {
-	rec.rows ??= {};
-	const columns = rec.values[pass];
-	if (!columns || rec.rows[pass]) return rec.rows[pass] ?? null;
+	return once(rec, `values of ${pass}`, () => rec.values[pass] ? rowsOf(rec, rec.values[pass]) : null);
+}
+
+function rowsOf(rec, columns) {
 	const stats = new DataView(decode(columns.stats).buffer);
 	const bad = new Map(columns.bad.map(([row, nan, inf]) => [row, [nan, inf]]));
 	const at = (row, k) => {
 		const x = stats.getFloat64(48 * row + 8 * k, true);
 		return Number.isNaN(x) ? null : x;
 	};
-	return (rec.rows[pass] = columns.point.map((point, row) => ({
+	return columns.point.map((point, row) => ({
 		row, point, ...rec.points[point], shape: rec.shapes[columns.shape[row]], l2: at(row, 0), absmax: at(row, 1),
 		mean: at(row, 2), std: at(row, 3), min: at(row, 4), max: at(row, 5), absmax_at: columns.absmax_at[row],
 		n_nan: bad.get(row)?.[0] ?? 0, n_inf: bad.get(row)?.[1] ?? 0,
-	})));
+	}));
 }
 
 /* A value of a pass by its point's index, or undefined. */
 function valueAt(rec, pass, point) {
-	rec.byPoint ??= {};
-	rec.byPoint[pass] ??= new Map((valuesOf(rec, pass) ?? []).map((v) => [v.point, v]));
-	return rec.byPoint[pass].get(point);
+	return once(rec, `points of ${pass}`, () => new Map((valuesOf(rec, pass) ?? []).map((v) => [v.point, v]))).get(point);
 }
 
 /* A scores tensor masks the future by -inf: that is no fault. */
@@ -52,8 +60,7 @@ const spansOf = (rec, pass) => (rec.spans[pass] ?? []).map(([module, depth, pare
 
 /* The text of a token's id, wherever the recording mentions it. */
 function pieceOf(rec, id) {
-	rec.byId ??= new Map(rec.tokens.map((t) => [t.id, t]));
-	const token = rec.byId.get(id);
+	const token = once(rec, 'tokens by id', () => new Map(rec.tokens.map((t) => [t.id, t]))).get(id);
 	return token ? tokenWord(token) : id in rec.pieces ? word(rec.pieces[id]) : `#${id}`;
 }
 

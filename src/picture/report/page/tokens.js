@@ -70,6 +70,7 @@ function showCandidates(panel, pos) {
 function candidatesOf(rec, pos, came) {
 	const list = rec.candidates[pos];
 	if (!list) return el('p', { class: 'note' }, pos < 0 ? 'Nothing stands before it, so the model did not guess it.' : 'What else could have stood here was not recorded.');
+	const sampled = Boolean(rec.sampler[pos]);
 	const held = list.reduce((sum, c) => sum + Math.exp(c.logprob), 0);
 	const rows = list.map((c) => {
 		const p = Math.exp(c.logprob);
@@ -78,10 +79,10 @@ function candidatesOf(rec, pos, came) {
 			el('td', {}, num(c.rank)), el('th', { scope: 'row' }, el('bdi', { class: 'piece' }, c.piece === null ? `#${c.id}` : word(c.piece)), here ? el('small', {}, ' came') : null),
 			el('td', { class: 'bar' }, el('span', { style: { width: `${100 * p}%` }, 'aria-hidden': 'true' })),
 			el('td', {}, el('data', { value: String(c.logprob), title: `logprob ${c.logprob}` }, percent(p))), el('td', {}, num(c.logit)),
-			el('td', {}, c.kept ? 'kept' : `cut by ${(c.cut_by ?? 'the sampler').replace('_', '-')}`));
+			sampled && el('td', {}, c.kept ? 'kept' : `cut by ${(c.cut_by ?? 'the sampler').replace('_', '-')}`));
 	});
 	return el('div', {}, scrollBox('Candidates', el('table', { class: 'candidates' }, el('caption', {}, `The likeliest at this position, having read up to ${positionWord(rec, pos)}`),
-		el('thead', {}, el('tr', {}, ['rank', 'token', 'probability', '', 'logit', 'sampler'].map((h) => h ? el('th', { scope: 'col' }, h) : el('td', {})))),
+		el('thead', {}, el('tr', {}, ['rank', 'token', 'probability', 'logit', ...(sampled ? ['sampler'] : [])].map((h) => el('th', { scope: 'col', colspan: h === 'probability' ? 2 : null, class: h === 'logit' ? 'number' : null }, h)))),
 		el('tbody', {}, rows))),
 	el('p', { class: 'note' }, `These ${list.length} hold ${percent(Math.min(1, held))}.`, cutsWords(rec, pos)));
 }
@@ -126,7 +127,7 @@ function mergesOf(rec, t) {
 	if (t.start === null || t.end === null || isGenerated(t) || !rec.merges.length)
 		return el('p', { class: 'note' }, isGenerated(t) ? 'The model wrote it whole: nothing was merged.' : 'No merges of it were recorded.');
 	const { rows, tree } = mergeTree(rec, t);
-	if (tree) return el('div', {}, el('h4', {}, 'Merged from'), el('ul', { class: 'tree' }, treeNode(tree)));
+	if (tree) return el('div', {}, el('h4', {}, 'Merged from'), el('ul', { class: 'tree' }, treeNode(tree)), /[Ġ▁]/.test(tree.text) ? el('p', { class: 'note' }, `${/Ġ/.test(tree.text) ? 'Ġ' : '▁'} stands for a blank.`) : null);
 	if (!rows.length) return el('p', { class: 'note' }, 'It is one piece: nothing was merged.');
 	return el('div', {}, el('h4', {}, 'Steps of the tokenizer'), el('ol', { class: 'steps' }, rows.map((m) => el('li', {}, m.rule, ' ',
 		el('span', { class: 'piece' }, visible(m.left ?? '')), m.right === null ? null : [' + ', el('span', { class: 'piece' }, visible(m.right))],

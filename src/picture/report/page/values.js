@@ -13,6 +13,7 @@ function sortable(caption, columns, rows, cells, limit = 150) {
 	let by = -1, down = false, all = false;
 	const body = el('tbody');
 	const rest = el('p', { class: 'note' });
+	const isNumber = (i) => node.rows.some((r) => typeof columns[i][1](r) === 'number');
 	const heads = columns.map(([name], i) => el('th', { scope: 'col' }, el('button', { type: 'button', onclick: () => {
 		if (by !== i) [by, down] = [i, i > 0];
 		else down = !down;
@@ -21,6 +22,7 @@ function sortable(caption, columns, rows, cells, limit = 150) {
 	const words = el('caption', {}, caption);
 	const node = el('div', {}, scrollBox(caption, el('table', { class: 'sortable' }, words, el('thead', {}, el('tr', {}, heads)), body)), rest);
 	function draw() {
+		heads.forEach((h, i) => h.classList.toggle('number', isNumber(i)));
 		heads.forEach((h, i) => (i === by ? h.setAttribute('aria-sort', down ? 'descending' : 'ascending') : h.removeAttribute('aria-sort')));
 		const sorted = [...node.rows];
 		if (by >= 0) {
