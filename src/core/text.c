@@ -6,6 +6,7 @@
  */
 #include "torchless/text.h"
 #include "torchless/mem.h"
+#include "torchless/out_file.h"
 #include "torchless/utf8.h"
 
 #include <errno.h>
@@ -205,37 +206,17 @@ int text_read_file(struct text *t, const char *path, size_t max_bytes, struct er
 	return rc;
 }
 
-static int write_all(int fd, const char *data, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 int text_write_file(const char *path, const void *data, size_t len, struct err *err)
 {
-	struct text beside = { 0 };
-	int fd, failed;
+	struct out_file file;
 
-	text_addf(&beside, "%s.XXXXXX", path);
-	fd = mkstemp(beside.data);
-	failed = fd < 0 || write_all(fd, data, len) || fchmod(fd, 0644) || fsync(fd) ? errno : 0;
-	if (fd >= 0 && close(fd) && !failed)
-		failed = errno;
-	if (!failed && rename(beside.data, path))
-		failed = errno;
-	if (failed && fd >= 0)
-		unlink(beside.data);
-	text_release(&beside);
-	return failed ? err_set(err, err_of_errno(failed), "%s: %s", path, strerror(failed)) : 0;
+	if (out_file_open(&file, path, err))
+		return err->code;
+	if (out_file_write(&file, data, len, err)) {
+		out_file_drop(&file);
+		return err->code;
+	}
+	return out_file_keep(&file, err);
 }
 
 int text_distance(const char *a, const char *b)

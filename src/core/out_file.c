@@ -1,0 +1,139 @@
+/*
+ * out_file.c -- see out_file.h.
+ */
+#include "torchless/out_file.h"
+#include "torchless/mem.h"
+#include "torchless/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BUFFER_BYTES 65536
+
+static void release(struct out_file *f)
+{
+	free(f->path);
+	free(f->target);
+	free(f->beside);
+	free(f->buffer);
+	*f = (struct out_file){ .fd = -1 };
+}
+
+static int fail(const struct out_file *f, int failed, struct err *err)
+{
+	return err_set(err, err_of_errno(failed), "%s: %s", f->path, strerror(failed));
+}
+
+/* A link that means nothing yet is replaced itself. */
+static char *target_of(const char *path)
+{
+	struct stat sb;
+	char *real = NULL;
+
+	if (lstat(path, &sb) == 0 && S_ISLNK(sb.st_mode))
+		real = realpath(path, NULL);
+	return real ? real : mem_strdup(path);
+}
+
+static bool is_replaced(const char *target)
+{
+	struct stat sb;
+
+	return stat(target, &sb) != 0 || S_ISREG(sb.st_mode) || S_ISDIR(sb.st_mode);
+}
+
+int out_file_open(struct out_file *f, const char *path, struct err *err)
+{
+	struct text beside = { 0 };
+	int failed;
+
+	*f = (struct out_file){ .path = mem_strdup(path), .target = target_of(path) };
+	if (is_replaced(f->target)) {
+		text_addf(&beside, "%s.XXXXXX", f->target);
+		f->beside = beside.data;
+		f->fd = mkstemp(f->beside);
+	} else {
+		f->fd = open(f->target, O_WRONLY | O_CLOEXEC);
+	}
+	failed = errno;
+	if (f->fd >= 0) {
+		f->buffer = mem_calloc(1, BUFFER_BYTES);
+		return 0;
+	}
+	fail(f, failed, err);
+	release(f);
+	return err->code;
+}
+
+static int write_all(const struct out_file *f, const char *data, size_t len, struct err *err)
+{
+	while (len > 0) {
+		ssize_t n = write(f->fd, data, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return fail(f, errno, err);
+		data += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int flush(struct out_file *f, struct err *err)
+{
+	size_t n = f->n_buffer;
+
+	f->n_buffer = 0;
+	return write_all(f, f->buffer, n, err);
+}
+
+int out_file_write(struct out_file *f, const void *data, size_t len, struct err *err)
+{
+	f->n_bytes += (int64_t)len;
+	if (len > BUFFER_BYTES - f->n_buffer && flush(f, err))
+		return err->code;
+	if (len > BUFFER_BYTES)
+		return write_all(f, data, len, err);
+	if (len)
+		memcpy(f->buffer + f->n_buffer, data, len);
+	f->n_buffer += len;
+	return 0;
+}
+
+int out_file_keep(struct out_file *f, struct err *err)
+{
+	int failed;
+
+	if (flush(f, err)) {
+		out_file_drop(f);
+		return err->code;
+	}
+	failed = f->beside && (fchmod(f->fd, 0644) || fsync(f->fd)) ? errno : 0;
+	if (close(f->fd) && !failed)
+		failed = errno;
+	f->fd = -1;
+	if (!failed && f->beside && rename(f->beside, f->target))
+		failed = errno;
+	if (failed) {
+		fail(f, failed, err);
+		out_file_drop(f);
+		return err->code;
+	}
+	release(f);
+	return 0;
+}
+
+void out_file_drop(struct out_file *f)
+{
+	if (f->fd >= 0)
+		close(f->fd);
+	if (f->beside)
+		unlink(f->beside);
+	release(f);
+}
