@@ -97,8 +97,10 @@ static int add_parts(struct report_writer *w, double from, double to, struct err
 static int open_outline(struct report_writer *w, struct err *err)
 {
 	struct err why = { 0 };
-	int r = recording_outline(w->of->rec, w->of->path, w->run, &w->found, &w->outline, &why);
+	int r = recording_find_run(w->of->rec, w->of->path, w->run, &w->found, &why);
 
+	if (!r)
+		r = recording_outline(w->of->path, &w->found, &w->outline, &why);
 	w->has_outline = !r;
 	if (!r)
 		return 0;
@@ -117,6 +119,7 @@ static void release(struct report_writer *w)
 		text_release(&w->shapes[i]);
 	if (w->has_outline)
 		model_close(&w->outline);
+	free(w->found.config);
 	free(w->points);
 	free(w->point_places);
 	free(w->point_names);
