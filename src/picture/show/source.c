@@ -44,6 +44,7 @@ static void close_all(struct show_source *s)
 	}
 	if (s->has_outline)
 		model_close(&s->outline);
+	free(s->run.config);
 	s->has_outline = false;
 	recording_tensors_free(s->tensors);
 	s->tensors = NULL;
@@ -80,8 +81,10 @@ static int read_run(struct show_source *s, struct err *err)
 {
 	struct query q = { .row = take_count, .ctx = &s->n_runs };
 	struct err why = { 0 };
-	int r = recording_outline(s->rec, s->path, 0, &s->run, &s->outline, &why);
+	int r = recording_find_run(s->rec, s->path, 0, &s->run, &why);
 
+	if (!r)
+		r = recording_outline(s->path, &s->run, &s->outline, &why);
 	s->has_outline = r == 0;
 	/* An architecture that torchless does not run has names all the same: the recording's. */
 	if (r && r != ERR_FORMAT) {
