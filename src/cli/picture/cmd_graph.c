@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* More than these, and dot takes too long or nobody can read it. */
-#define MAX_NODES 1000
+#define MAX_NODES 1200
 
 struct drawing {
 	struct invocation *in;

@@ -533,12 +533,70 @@ static int build(struct graph *g, const struct program *p, const struct graph_op
 	return r;
 }
 
-int graph_build(struct graph *g, const struct program *p, const struct graph_options *o,
-		struct err *err)
+/* ---- too many ------------------------------------------------------------------------------- */
+
+/* What is given up, in this order, where there are more nodes than anybody can read. */
+static const struct {
+	enum graph_level most; /* no finer than this */
+	bool expands;
+	const char *says;
+} concessions[] = {
+	{ GRAPH_OP, true, NULL },
+	{ GRAPH_MODULE, true, "layers are drawn by their modules, not by their ops" },
+	{ GRAPH_OP, false, "layers that are alike are drawn once, none by itself" },
+	{ GRAPH_MODULE, false, "layers are drawn by their modules, those that are alike once" },
+	{ GRAPH_MODEL, false, "layers are boxes" },
+};
+
+/* Whether giving it up changes anything of what was asked for. */
+static bool is_other(int i, const struct graph_options *o)
 {
-	*g = (struct graph){ .level = o->module ? GRAPH_OP : o->level,
+	bool is_op = o->level == GRAPH_OP && !o->module;
+
+	switch (i) {
+	case 1:
+		return is_op && o->n_expand > 0;
+	case 2:
+		return o->n_expand > 0;
+	case 3:
+		return is_op;
+	default:
+		return o->level != GRAPH_MODEL;
+	}
+}
+
+static int build_smaller(struct graph *g, const struct program *p, const struct graph_options *o,
+			 int i, struct err *err)
+{
+	struct graph_options less = *o;
+
+	if (less.level > concessions[i].most)
+		less.level = concessions[i].most;
+	if (!concessions[i].expands)
+		less.n_expand = 0;
+	*g = (struct graph){ .level = o->module ? GRAPH_OP : less.level,
 			     .heat_lo = NAN,
 			     .heat_hi = NAN };
 	g->title = name_clean(o->title ? o->title : "");
-	return build(g, p, o, err);
+	return build(g, p, &less, err);
+}
+
+int graph_build(struct graph *g, const struct program *p, const struct graph_options *o,
+		struct err *err)
+{
+	const int n = (int)(sizeof(concessions) / sizeof(concessions[0]));
+	int r = build_smaller(g, p, o, 0, err), asked = g->n_nodes;
+
+	for (int i = 1; i < n && !r && o->max_nodes > 0 && g->n_nodes > o->max_nodes; i++) {
+		struct text folded = { 0 };
+
+		if (!is_other(i, o))
+			continue;
+		graph_release(g);
+		r = build_smaller(g, p, o, i, err);
+		text_addf(&folded, "%d nodes are more than %d: %s", asked, o->max_nodes,
+			  concessions[i].says);
+		g->folded = folded.data;
+	}
+	return r;
 }
