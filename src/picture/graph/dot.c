@@ -69,7 +69,7 @@ static void add_identity(struct text *out, const char *id, const char *tooltip,
 	text_addf(&tip, "%s%s%s", tooltip ? tooltip : id, measured && *measured ? "\n" : "",
 		  measured ? measured : "");
 	text_adds(out, ", tooltip=");
-	escape_string(out, tip.data);
+	escape_tooltip(out, tip.data);
 	text_adds(out, ", URL=\"#");
 	escape_url(out, id);
 	text_addc(out, '"');
@@ -346,7 +346,7 @@ void graph_add_dot(struct text *out, const struct graph *g)
 		out,
 		"digraph torchless {\n\tgraph [id=\"torchless\", fontname=\"" FONT
 		"\", fontsize=10, bgcolor=white, nodesep=0.2, ranksep=0.28, pad=0.1, labelloc=t, tooltip=");
-	escape_string(out, g->title && *g->title ? g->title : "torchless");
+	escape_tooltip(out, g->title && *g->title ? g->title : "torchless");
 	text_adds(out, ", label=");
 	add_head(out, g);
 	text_adds(out,

@@ -141,8 +141,10 @@ void words_of_node(struct graph_node *n, const struct plan *plan);
 
 /* ---- escape.c ------------------------------------------------------------------------------- */
 
-/* In quotes, its lines as lines; as the text of an HTML-like label; as a part of a URL. */
+/* A name in quotes; a text of lines that hovers, in quotes; the text of an HTML-like label; a URL.
+ */
 void escape_string(struct text *out, const char *s);
+void escape_tooltip(struct text *out, const char *s);
 void escape_html(struct text *out, const char *s);
 void escape_url(struct text *out, const char *s);
 

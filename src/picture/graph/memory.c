@@ -10,10 +10,19 @@
 
 static const struct graph_layers no_layers = { -1, -1, 0 };
 
+/* Nothing can be found by an empty name. */
+static char *some_id(char *id)
+{
+	if (*id)
+		return id;
+	free(id);
+	return mem_strdup("(unnamed)");
+}
+
 int graph_add_node(struct graph *g, char *id, enum graph_kind kind, int cluster)
 {
 	struct graph_node n = {
-		.id = id,
+		.id = some_id(id),
 		.kind = kind,
 		.cluster = cluster,
 		.value = -1,
@@ -47,7 +56,7 @@ int graph_add_edge(struct graph *g, int from, int to)
 
 int graph_add_cluster(struct graph *g, char *id, int parent)
 {
-	struct graph_cluster c = { .id = id, .parent = parent, .layers = no_layers };
+	struct graph_cluster c = { .id = some_id(id), .parent = parent, .layers = no_layers };
 
 	g->clusters = mem_grow(g->clusters, (size_t)g->n_clusters, &g->cap_clusters, sizeof(c));
 	g->clusters[g->n_clusters] = c;

@@ -9,7 +9,6 @@
 #include "torchless/mem.h"
 #include "torchless/point.h"
 
-#include <ctype.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,25 +55,39 @@ static bool names_module(const struct program *p, int m, const char *pattern)
 	return is_spelled(pattern, p->modules[m].path);
 }
 
+/* How far a name is from a module's: from its path, a shorter spelling, or of a glob the last part.
+ */
+static int distance_to(const char *name, const char *path)
+{
+	const char *tail = strrchr(name, '.'), *dot = strrchr(path, '.');
+	char brief[MAX_PATH_BYTES];
+	int far = text_distance(name, path), near;
+
+	near = text_distance(name, point_shorten(path, brief, sizeof(brief)));
+	far = near < far ? near : far;
+	if (!strpbrk(name, "*?["))
+		return far;
+	near = text_distance(tail ? tail + 1 : name, dot ? dot + 1 : path);
+	return near < far ? near : far;
+}
+
 static int no_module(const struct program *p, const char *name, struct err *err)
 {
-	struct text_nearest near = { .name = name, .distance = INT_MAX };
+	const char *nearest = NULL;
+	int least = INT_MAX;
 
 	for (int m = 1; m < p->n_modules; m++) {
-		char brief[MAX_PATH_BYTES];
-		const char *path = p->modules[m].path;
+		int distance = distance_to(name, p->modules[m].path);
 
-		text_nearest_offer(&near, path);
-		point_shorten(path, brief, sizeof(brief));
-		if (text_distance(name, brief) < near.distance) {
-			near.distance = text_distance(name, brief);
-			near.best = path;
+		if (distance < least) {
+			least = distance;
+			nearest = p->modules[m].path;
 		}
 	}
-	if (!near.best)
+	if (!nearest)
 		return err_set(err, ERR_USAGE, "no module is called '%.200s'", name);
-	return err_set(err, ERR_USAGE, "no module is called '%.200s'; the nearest is %s", name,
-		       near.best);
+	return err_set(err, ERR_USAGE, "no module is called '%.200s'; the nearest is %.200s", name,
+		       nearest);
 }
 
 /* The module called so, by its path or a shorter spelling. */
@@ -266,18 +279,31 @@ bool plan_shows(const struct plan *plan, int op)
 
 /* ---- layers by their numbers ---------------------------------------------------------------- */
 
+/* The number at the start of *text, which then begins behind it; -1 for none, or a long one. */
+static int take_number(const char **text)
+{
+	size_t n = strspn(*text, "0123456789");
+	int x = n > 0 && n < 10 ? atoi(*text) : -1;
+
+	*text += n;
+	return x;
+}
+
 int graph_layers_parse(const char *text, int n_layers, struct graph_layers *out, struct err *err)
 {
-	int first, last, n = 0;
+	const char *at = text;
+	int first, last;
 
 	if (!strcmp(text, "all") && n_layers > 0) {
 		*out = (struct graph_layers){ 0, n_layers - 1, 0 };
 		return 0;
 	}
-	if (sscanf(text, "%9d%n", &first, &n) == 1 && isdigit((unsigned char)*text) && !text[n])
-		last = first;
-	else if (!isdigit((unsigned char)*text) ||
-		 sscanf(text, "%9d-%9d%n", &first, &last, &n) != 2 || text[n] || last < first)
+	first = last = take_number(&at);
+	if (*at == '-') {
+		at++;
+		last = take_number(&at);
+	}
+	if (*at || first < 0 || last < first)
 		return err_set(err, ERR_USAGE, "'%.80s' is no layer: 3, 3-7 or all", text);
 	if (last >= n_layers)
 		return err_set(err, ERR_USAGE, "there is no layer %d: the model has 0 to %d", last,
