@@ -6,7 +6,7 @@ try "$T" help --markdown
 is "help --markdown" 0 "$status"
 cmp -s "$out" docs/cli.md || fail "docs/cli.md is not what the tables say: run make docs"
 
-commands="run trace debug query tokenize info completion help"
+commands="run trace debug query graph show report export tokenize info completion help"
 is "commands" "$commands" "$("$T" help | sed -n 's/^  \([a-z]*\)  .*/\1/p' | paste -sd' ')"
 for c in $commands; do
 	try "$T" "$c" --help
