@@ -89,7 +89,7 @@ static bool has_edge(const struct graph *g, const char *from, const char *to)
 	return false;
 }
 
-#define assert_node(g, id)  cr_assert(node((g), (id)) != NULL, "no node %s", (id))
+#define assert_node(g, id)   cr_assert(node((g), (id)) != NULL, "no node %s", (id))
 #define assert_edge(g, a, b) cr_assert(has_edge((g), (a), (b)), "no edge %s -> %s", (a), (b))
 
 /* "0-1 2 3-5": the runs of layers, as clusters and boxes. */
@@ -136,7 +136,8 @@ Test(graph, a_module_is_a_node_and_what_it_computes_itself_is_grouped)
 	n = node(&f.g, "model.layers.[0-4].self_attn:k_cache");
 	cr_assert(n && n->kind == GRAPH_CACHE);
 	n = node(&f.g, "lm_head:out");
-	cr_assert(n && n->n_ops == 2 && !strcmp(n->weight, "embed_tokens.weight, tied\nbf16[320, 64]"));
+	cr_assert(n && n->n_ops == 2 &&
+		  !strcmp(n->weight, "embed_tokens.weight, tied\nbf16[320, 64]"));
 	assert_node(&f.g, "input_ids");
 	assert_node(&f.g, "lm_head:out@output");
 	cr_assert_str_eq(cluster(&f.g, "model.layers.[0-4]")->note, "×5 · same shape, own weights");
@@ -175,8 +176,7 @@ Test(graph, at_op_level_every_op_is_a_node_with_its_formula_and_weights_are_node
 		n_weights += n->kind == GRAPH_WEIGHT;
 		cr_assert_leq(n->n_ops, 1);
 		if (n->n_ops)
-			cr_assert_str_eq(n->formula,
-					 op_table[f.p->ops[n->ops[0]].code].formula);
+			cr_assert_str_eq(n->formula, op_table[f.p->ops[n->ops[0]].code].formula);
 	}
 	cr_assert_eq(n_ops, f.p->n_ops);
 	cr_assert_eq(n_weights, 1 + 3 * 9 + 1 + 1);
@@ -190,7 +190,8 @@ Test(graph, the_residual_stream_is_the_spine)
 {
 	struct fixture f;
 	static const char *const spine[] = { "model.embed_tokens:out", "model.layers.[0-2]:in",
-					     "model.layers.[0-2]:resid_mid", "model.layers.[0-2]:out" };
+					     "model.layers.[0-2]:resid_mid",
+					     "model.layers.[0-2]:out" };
 
 	open_outline(&f, 3);
 	for (int level = GRAPH_MODULE; level <= GRAPH_OP; level++) {
@@ -200,9 +201,11 @@ Test(graph, the_residual_stream_is_the_spine)
 			if (i)
 				assert_edge(&f.g, spine[i - 1], spine[i]);
 		}
-		assert_edge(&f.g, "model.layers.[0-2]:in", "model.layers.[0-2].input_layernorm:out");
+		assert_edge(&f.g, "model.layers.[0-2]:in",
+			    "model.layers.[0-2].input_layernorm:out");
 		assert_edge(&f.g, "model.layers.[0-2].self_attn.o_proj:out", spine[2]);
-		cr_assert(!node(&f.g, "model.norm:out")->is_spine && node(&f.g, "model.norm:out")->is_axis);
+		cr_assert(!node(&f.g, "model.norm:out")->is_spine &&
+			  node(&f.g, "model.norm:out")->is_axis);
 		cr_assert(strstr(f.dot.data, "group=residual") != NULL);
 	}
 	close_outline(&f);
@@ -241,12 +244,18 @@ Test(graph, an_unequal_layer_splits_the_run)
 	static const struct {
 		const char *what, *expected;
 	} cases[] = {
-		{ "window", "0-2 3-3 4-5" },	     { "eps", "0-2 3-3 4-5" },
-		{ "scale", "0-2 3-3 4-5" },	     { "dtype of a weight", "0-2 3-3 4-5" },
-		{ "shape of a weight", "0-2 3-3 4-5" }, { "dtype of a value", "0-2 3-3 4-5" },
-		{ "wire", "0-2 3-3 4-5" },	     { "tied weight", "0-2 3-3 4-5" },
-		{ "first differs", "0-0 1-5" },	     { "last differs", "0-4 5-5" },
-		{ "read from afar", "0-3 4-5" },     { "nothing", "0-5" },
+		{ "window", "0-2 3-3 4-5" },
+		{ "eps", "0-2 3-3 4-5" },
+		{ "scale", "0-2 3-3 4-5" },
+		{ "dtype of a weight", "0-2 3-3 4-5" },
+		{ "shape of a weight", "0-2 3-3 4-5" },
+		{ "dtype of a value", "0-2 3-3 4-5" },
+		{ "wire", "0-2 3-3 4-5" },
+		{ "tied weight", "0-2 3-3 4-5" },
+		{ "first differs", "0-0 1-5" },
+		{ "last differs", "0-4 5-5" },
+		{ "read from afar", "0-3 4-5" },
+		{ "nothing", "0-5" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -274,7 +283,8 @@ Test(graph, an_unequal_layer_splits_the_run)
 			f.p->ops[op_of(f.p, "model.layers.3.mlp.up_proj:out")].in[0] =
 				program_find(f.p, "model.layers.3:resid_mid");
 		else if (!strcmp(what, "tied weight"))
-			f.p->values[w].tied_to = program_find(f.p, "model.layers.3.mlp.gate_proj.weight");
+			f.p->values[w].tied_to =
+				program_find(f.p, "model.layers.3.mlp.gate_proj.weight");
 		else if (!strcmp(what, "first differs"))
 			f.p->ops[op_of(f.p, "model.layers.0.self_attn:scores_masked")].window = 8;
 		else if (!strcmp(what, "last differs"))
@@ -367,7 +377,8 @@ Test(graph, a_module_alone_goes_down_to_its_ops_and_ends_in_stubs)
 	assert_runs(&f, "0-4");
 	forget(&f);
 	cr_assert_eq(graph_build(&f.g, f.p, &o, &f.err), ERR_USAGE);
-	cr_assert(strstr(f.err.message, "nearest is model.layers.3.self_attn"), "%s", f.err.message);
+	cr_assert(strstr(f.err.message, "nearest is model.layers.3.self_attn"), "%s",
+		  f.err.message);
 	close_outline(&f);
 }
 
@@ -377,11 +388,12 @@ Test(graph, layers_are_read_as_numbers_and_ranges)
 		const char *text;
 		int first, last; /* -1: refused */
 	} cases[] = {
-		{ "3", 3, 3 },	   { "3-7", 3, 7 },  { "all", 0, 9 },  { "0-9", 0, 9 },
-		{ "10", -1, 0 },   { "7-3", -1, 0 }, { "-1", -1, 0 },  { "3-", -1, 0 },
-		{ "", -1, 0 },	   { "x", -1, 0 },   { "3-10", -1, 0 }, { "3 ", -1, 0 },
-		{ " 3", -1, 0 },   { "+3", -1, 0 },  { "3-+4", -1, 0 }, { "3x", -1, 0 },
-		{ "3--4", -1, 0 }, { "99999999999999999999", -1, 0 },
+		{ "3", 3, 3 },   { "3-7", 3, 7 },   { "all", 0, 9 },
+		{ "0-9", 0, 9 }, { "10", -1, 0 },   { "7-3", -1, 0 },
+		{ "-1", -1, 0 }, { "3-", -1, 0 },   { "", -1, 0 },
+		{ "x", -1, 0 },  { "3-10", -1, 0 }, { "3 ", -1, 0 },
+		{ " 3", -1, 0 }, { "+3", -1, 0 },   { "3-+4", -1, 0 },
+		{ "3x", -1, 0 }, { "3--4", -1, 0 }, { "99999999999999999999", -1, 0 },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -448,7 +460,8 @@ static void assert_lines_name(const char *a, const char *b, const char *layer, i
 		if (n != m || memcmp(a, b, n) != 0) {
 			char *line = mem_memdup(a, n), *other = mem_memdup(b, m);
 
-			cr_assert(strstr(line, layer) && strstr(other, layer), "%s\n%s", line, other);
+			cr_assert(strstr(line, layer) && strstr(other, layer), "%s\n%s", line,
+				  other);
 			++*changed;
 			free(line);
 			free(other);
@@ -475,12 +488,14 @@ Test(graph, dot_is_stable_and_a_changed_layer_changes_its_own_lines)
 			BUILD(&f, .level = (enum graph_level)level, .expand = &all, .n_expand = 1);
 			cr_assert_str_eq(first, f.dot.data);
 			if (what == 0)
-				f.p->ops[op_of(f.p, "model.layers.3.self_attn:scores_masked")].window = 7;
+				f.p->ops[op_of(f.p, "model.layers.3.self_attn:scores_masked")]
+					.window = 7;
 			else if (what == 1)
 				f.p->values[program_find(f.p, "model.layers.3.mlp.up_proj.weight")]
 					.t.dtype = DTYPE_F32;
 			else
-				f.p->values[program_find(f.p, "model.layers.3.mlp:act_mul")].t.shape[1] = 97;
+				f.p->values[program_find(f.p, "model.layers.3.mlp:act_mul")]
+					.t.shape[1] = 97;
 			BUILD(&f, .level = (enum graph_level)level, .expand = &all, .n_expand = 1);
 			second = f.dot.data;
 			cr_assert_eq(count_lines(first), count_lines(second));
@@ -554,7 +569,8 @@ static void assert_agrees(const struct fixture *f)
 	snprintf(json, sizeof(json), "%s/g.json", folder);
 	put(dot, &f->dot);
 	put(json, &f->json);
-	snprintf(command, sizeof(command), "python3 tests/support/graph_svg.py %s %s >&2", dot, json);
+	snprintf(command, sizeof(command), "python3 tests/support/graph_svg.py %s %s >&2", dot,
+		 json);
 	if (system("(dot -V && python3 -V) >/dev/null 2>&1") == 0)
 		cr_assert_eq(system(command), 0);
 	unlink(dot);
@@ -591,11 +607,40 @@ Test(graph, ids_are_names_and_the_same_in_dot_svg_and_json)
 /* ---- strangers' names ----------------------------------------------------------------------- */
 
 static const char *const hostile[] = {
-	"\"", "a\"b", "back\\", "\\N\\G\\E\\T\\H\\l", "<b>bold</b>", "</TABLE>>", "]]>", "a&amp;b",
-	"&bogus;", "&#60;&#x3c;", "line\nfeed", "\033[31mred", "\x01\x02\x7f", "bad \xff\xfe utf",
-	"javascript:alert(1)", "' onload='x", "--><script>", "\xef\xbf\xbf\xef\xbf\xbe",
-	"\xe2\x80\xae rtl", " ", "", "{a|b}", "a->b", "%s%n", "x@stub", "[0-9]",
-	"caf\xc3\xa9 \xf0\x9f\xa6\x99", "\\\"", "\\\\", "a;b", "/*", "#", "<!--", "cluster_a",
+	"\"",
+	"a\"b",
+	"back\\",
+	"\\N\\G\\E\\T\\H\\l",
+	"<b>bold</b>",
+	"</TABLE>>",
+	"]]>",
+	"a&amp;b",
+	"&bogus;",
+	"&#60;&#x3c;",
+	"line\nfeed",
+	"\033[31mred",
+	"\x01\x02\x7f",
+	"bad \xff\xfe utf",
+	"javascript:alert(1)",
+	"' onload='x",
+	"--><script>",
+	"\xef\xbf\xbf\xef\xbf\xbe",
+	"\xe2\x80\xae rtl",
+	" ",
+	"",
+	"{a|b}",
+	"a->b",
+	"%s%n",
+	"x@stub",
+	"[0-9]",
+	"caf\xc3\xa9 \xf0\x9f\xa6\x99",
+	"\\\"",
+	"\\\\",
+	"a;b",
+	"/*",
+	"#",
+	"<!--",
+	"cluster_a",
 };
 
 #define N_HOSTILE ((int)(sizeof(hostile) / sizeof(hostile[0])))
@@ -628,9 +673,9 @@ static void build_hostile(struct program *p, struct err *err)
 
 	program_init(p, "Root");
 	p->ids = program_input(p, "input_ids", tensor_make(DTYPE_I32, 1, &T, NULL));
-	x = program_emit(p, err, .code = OP_EMBEDDING, .module = "embed", .type = "Embedding",
-			 .in = { program_weight(p, "w", tensor_make(DTYPE_F32, 2, shape, data)),
-				 p->ids });
+	x = program_emit(
+		p, err, .code = OP_EMBEDDING, .module = "embed", .type = "Embedding",
+		.in = { program_weight(p, "w", tensor_make(DTYPE_F32, 2, shape, data)), p->ids });
 	for (int i = 0; i < N_HOSTILE; i++)
 		x = add_hostile(p, x, i, err);
 	p->logits = x;
@@ -649,8 +694,8 @@ Test(graph, nothing_in_a_name_leaves_a_label)
 	cr_assert_geq(p.logits, 0, "%s", f.err.message);
 	f.p = &p;
 	for (int level = GRAPH_MODEL; level <= GRAPH_OP; level++) {
-		BUILD(&f, .level = (enum graph_level)level, .title = title.data,
-		      .expand = &all, .n_expand = level != GRAPH_MODEL);
+		BUILD(&f, .level = (enum graph_level)level, .title = title.data, .expand = &all,
+		      .n_expand = level != GRAPH_MODEL);
 		f.g.subtitle = mem_strdup(title.data);
 		f.g.folded = mem_strdup(title.data);
 		for (int i = 0; i < f.g.n_nodes && i < N_HOSTILE; i++) {

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define COLUMNS 40 /* of a line; the middle of a longer one is left out */
+#define BESIDE  32 /* bytes that a class and a shape may take on one line */
 #define FORMULA 34
 #define SPARK   32 /* columns of a sparkline */
 
@@ -154,7 +155,7 @@ static void add_words(struct writing *w, const struct graph_node *n, enum graph_
 		text_adds(&second, n->type);
 	if (n->shape)
 		text_addf(&second, "%s%s", second.len ? " · " : "", n->shape);
-	if (second.len > COLUMNS && n->type) {
+	if (second.len > BESIDE && n->type && n->kind != GRAPH_RESIDUAL) {
 		add_row(w, n->type, 8, false, "");
 		text_clear(&second);
 		text_adds(&second, n->shape ? n->shape : "");
@@ -166,6 +167,18 @@ static void add_words(struct writing *w, const struct graph_node *n, enum graph_
 		add_wrapped(w, n->formula);
 	add_lines(w, n->note, 8, "");
 	add_measured(w, n);
+}
+
+/* Lines of the weight's colour; a rule above the first. */
+static void add_weight(struct writing *w, const char *s)
+{
+	size_t n = strcspn(s, "\n");
+	char *first = mem_memdup(s, n);
+
+	add_row(w, first, 8, false,
+		"BORDER=\"1\" SIDES=\"T\" COLOR=\"#888888\" BGCOLOR=\"#f7f7f7\"");
+	add_lines(w, s + n + (s[n] == '\n'), 8, "BGCOLOR=\"#f7f7f7\"");
+	free(first);
 }
 
 void label_add_node(struct text *out, const struct graph_node *n, enum graph_level level,
@@ -197,8 +210,7 @@ void label_add_node(struct text *out, const struct graph_node *n, enum graph_lev
 
 		plain.pale = "#444444";
 		w.look = &plain;
-		add_lines(&w, n->weight, 8,
-			  "BORDER=\"1\" SIDES=\"T\" COLOR=\"#888888\" BGCOLOR=\"#f7f7f7\"");
+		add_weight(&w, n->weight);
 	}
 	text_adds(out, "</TABLE>>");
 	text_release(&name);

@@ -276,6 +276,23 @@ static void add_tooltip(struct text *out, const struct graph_node *n, const stru
 		tell_op(out, p, &p->ops[n->ops[i]]);
 }
 
+/* Of its value; of each, where ops of one kind are one node: queries and keys that are rotated. */
+static void add_shape(struct text *out, const struct graph_node *n, const struct plan *plan)
+{
+	const struct program *p = plan->p;
+	bool is_group = group_of(n, plan) && box_of(n, plan) < 0;
+	char shape[96];
+
+	for (int i = 0; i + 1 < n->n_ops && is_group; i++)
+		is_group = p->ops[n->ops[i]].code == p->ops[n->ops[i + 1]].code;
+	for (int i = 0; i < n->n_ops && is_group; i++)
+		text_addf(out, "%s%s", i ? ", " : "",
+			  program_format_shape(&p->values[p->ops[n->ops[i]].out[0]], shape,
+					       sizeof(shape)));
+	if (!is_group)
+		text_adds(out, program_format_shape(&p->values[n->value], shape, sizeof(shape)));
+}
+
 void words_of_node(struct graph_node *n, const struct plan *plan)
 {
 	const struct op *only = only_op(n, plan);
@@ -288,7 +305,8 @@ void words_of_node(struct graph_node *n, const struct plan *plan)
 	n->type = name_take(&t);
 	if (only && box_of(n, plan) < 0)
 		n->formula = mem_strdup(op_table[only->code].formula);
-	n->shape = words_shape(&plan->p->values[n->value]);
+	add_shape(&t, n, plan);
+	n->shape = name_take(&t);
 	add_weights(&t, n, plan);
 	n->weight = name_take(&t);
 	add_note(&t, n, plan);
