@@ -107,6 +107,8 @@ static void add_node(struct text *out, const struct graph *g, const struct graph
 		text_addf(out, ", shape=%s, style=\"%s\", fillcolor=\"%s\", color=\"%s\"",
 			  n->kind == GRAPH_RESIDUAL ? "box" : kind->shape, kind->style, look.fill,
 			  look.border);
+	if (n->kind == GRAPH_LAYERS)
+		text_adds(out, ", margin=\"0.14,0.1\""); /* what its edges take */
 	if (look.width > 1)
 		text_addf(out, ", penwidth=%g", look.width);
 	if (n->is_axis)
@@ -338,6 +340,22 @@ static void add_sources(struct text *out, const struct graph *g)
 	text_adds(out, " }\n");
 }
 
+/* What only a box reads stands beside it: above it is a frame, as a rule. */
+static void add_beside(struct text *out, const struct graph *g, int n, int depth)
+{
+	const struct graph_node *before = n > 0 ? &g->nodes[n - 1] : NULL;
+
+	if (!before || before->kind != GRAPH_HUB || g->nodes[n].kind != GRAPH_LAYERS ||
+	    before->cluster != g->nodes[n].cluster)
+		return;
+	add_tabs(out, depth);
+	text_adds(out, "{ rank=same; ");
+	escape_string(out, before->id);
+	text_adds(out, "; ");
+	escape_string(out, g->nodes[n].id);
+	text_adds(out, "; }\n");
+}
+
 void graph_add_dot(struct text *out, const struct graph *g)
 {
 	int cluster = -1, depth = 1;
@@ -356,6 +374,7 @@ void graph_add_dot(struct text *out, const struct graph *g)
 	for (int i = 0; i < g->n_nodes; i++) {
 		cluster = walk_to(out, g, cluster, g->nodes[i].cluster, &depth);
 		add_node(out, g, &g->nodes[i], depth);
+		add_beside(out, g, i, depth);
 	}
 	walk_to(out, g, cluster, -1, &depth);
 	add_sources(out, g);

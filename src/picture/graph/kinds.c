@@ -21,8 +21,7 @@ const struct kind_look kind_looks[GRAPH_KINDS] = {
 			     "filled" },
 	[GRAPH_OUTPUT] = { "output", "output", "#e8eef7", "#4a6fa5", "box", "rounded,filled" },
 	[GRAPH_WEIGHT] = { "weight", "weight", "#f7f7f7", "#888888", "folder", "filled" },
-	[GRAPH_LAYERS] = { "layers", "layers, as one box", "#eef1f5", "#44546a", "box3d",
-			   "filled" },
+	[GRAPH_LAYERS] = { "layers", "as one box", "#eef1f5", "#44546a", "box3d", "filled" },
 	[GRAPH_HUB] = { "hub", "shared by layers", "#ffffff", "#7a55a8", "box", "rounded,dashed" },
 	[GRAPH_STUB] = { "stub", "outside", "#ffffff", "#888888", "box", "rounded,dashed" },
 };
