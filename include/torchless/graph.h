@@ -61,6 +61,7 @@ struct graph_measures {
 	int pass;             /* that has it, -1 */
 	double *series; /* [last - first + 1] of what it is coloured by; NULL: not folded */
 	double lo, hi;  /* of the series */
+	bool is_share;  /* the series is of shares: parts of 1 */
 	int worst;      /* the layer of hi, or the first that holds a NaN; -1 */
 	bool is_known;    /* it was recorded at all */
 	bool is_estimate; /* share and bytes are its part of what its module computes itself */
@@ -90,7 +91,7 @@ struct graph_node {
 			*/
 	struct graph_measures measures;
 	enum graph_verdict verdict;
-	char *difference; /* "nmse 3e-12", what differs; NULL */
+	char *difference; /* "nmse 3e-12", what differs, some lines; NULL */
 };
 
 struct graph_edge {
@@ -117,6 +118,7 @@ struct graph {
 	int n_nodes, n_edges, n_clusters;
 	size_t cap_nodes, cap_edges, cap_clusters;
 	enum graph_level level;
+	bool is_pair; /* two columns: what is "close" has other shapes */
 	char *title;             /* "SmolLM2-135M · 30 layers" */
 	char *subtitle;          /* what the numbers are: "pass 0, coloured by time"; NULL */
 	char *folded;            /* why it shows less than was asked for, a sentence; NULL */

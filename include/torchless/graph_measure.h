@@ -47,15 +47,25 @@ int graph_record_ops(const struct graph_record *r);
 void graph_measure(struct graph *g, const struct program *p, const struct graph_record *r,
 		   enum graph_color by);
 
+/* The layer in which the first bad value arises; -1: there is none, or it lies outside of layers. */
+int graph_record_bad_layer(const struct graph_record *r);
+
 /*
- * Colour what differs between two runs of programs of one structure: a is the reference and g the
- * graph of its program.  The same points of the same passes are compared: by the hash of all their
- * elements, which is there without a dump; where that differs by the dumps of both, where not by
- * l2, absmax and mean.  The first that differs is named in the subtitle.  ERR_FORMAT, ERR_IO,
- * ERR_INTERRUPTED.
+ * What two runs of programs of one structure disagree about; a is the reference.  The same points
+ * of the same passes are compared: by the hash of all their elements, which is there without a dump;
+ * where that differs by the dumps of both, and by l2, absmax and mean of all elements.  Both must
+ * outlive it.  ERR_FORMAT, ERR_IO, ERR_INTERRUPTED.
  */
-int graph_compare(struct graph *g, const struct graph_record *a, const struct graph_record *b,
-		  struct err *err);
+struct graph_comparison;
+struct graph_comparison *graph_comparison_new(const struct graph_record *a,
+					      const struct graph_record *b, struct err *err);
+void graph_comparison_free(struct graph_comparison *c); /* NULL is fine */
+
+/* The layer of the first value that differs, -1. */
+int graph_comparison_layer(const struct graph_comparison *c);
+
+/* Colour what differs on the graph of a's program; the subtitle names the first. */
+void graph_compare(struct graph *g, const struct graph_comparison *c);
 
 /* Whether two programs have the same modules, ops and shapes; the weights' types may differ. */
 bool graph_same_structure(const struct program *a, const struct program *b);

@@ -124,10 +124,13 @@ static int write_picture(const struct drawing *d, struct err *err)
 static int make(struct drawing *d, struct err *err)
 {
 	int color = (int)option_int(d->in, OPT_COLOR_BY, 0);
+	struct graph_layers bad;
 	int r;
 
 	if (option_on(d->in, OPT_DIFF))
 		return graph_of_two(&d->graph, &d->recorded, &d->other, &d->options, err);
+	if (d->recorded.record)
+		graph_open_layer(&d->options, graph_record_bad_layer(d->recorded.record), &bad);
 	r = graph_build(&d->graph, d->program, &d->options, err);
 	if (!r && d->recorded.record)
 		graph_measure(&d->graph, d->program, d->recorded.record,

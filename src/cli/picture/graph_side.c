@@ -80,6 +80,15 @@ void graph_side_close(struct graph_side *s)
 	*s = (struct graph_side){ 0 };
 }
 
+void graph_open_layer(struct graph_options *o, int layer, struct graph_layers *room)
+{
+	if (layer < 0 || o->level == GRAPH_MODEL || o->module || o->n_expand || o->n_collapse)
+		return;
+	*room = (struct graph_layers){ layer, layer, 0 };
+	o->expand = room;
+	o->n_expand = 1;
+}
+
 /* ---- two ------------------------------------------------------------------------------------ */
 
 static int build(struct graph *g, const struct graph_side *s, const struct graph_options *o,
@@ -109,14 +118,24 @@ static int pair(struct graph *g, const struct graph_side *a, const struct graph_
 int graph_of_two(struct graph *g, const struct graph_side *a, const struct graph_side *b,
 		 const struct graph_options *o, struct err *err)
 {
+	struct graph_comparison *c = NULL;
+	struct graph_options own = *o;
+	struct graph_layers layer;
 	int r;
 
 	if (!graph_same_structure(&a->model.program, &b->model.program))
 		return pair(g, a, b, o, err);
-	r = build(g, a, o, err);
-	if (!r && a->record && b->record)
-		r = graph_compare(g, a->record, b->record, err);
+	if (a->record && b->record) {
+		c = graph_comparison_new(a->record, b->record, err);
+		if (!c)
+			return err->code;
+		graph_open_layer(&own, graph_comparison_layer(c), &layer);
+	}
+	r = build(g, a, &own, err);
+	if (!r && c)
+		graph_compare(g, c);
 	else if (!r)
 		graph_compare_weights(g, &a->model.program, &b->model.program);
+	graph_comparison_free(c);
 	return r;
 }

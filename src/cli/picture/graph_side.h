@@ -30,6 +30,12 @@ void graph_side_close(struct graph_side *s);
 /* "SmolLM2-135M · 30 layers" */
 void graph_add_title(struct text *title, const struct config *c);
 
+/*
+ * Where something begins that is worth seeing alone: that layer is drawn by itself and the others
+ * are boxes, unless it was said which are.  `room` must live as long as the options.
+ */
+void graph_open_layer(struct graph_options *o, int layer, struct graph_layers *room);
+
 /* The graph of two sides, as --diff wants it: a is the reference. */
 int graph_of_two(struct graph *g, const struct graph_side *a, const struct graph_side *b,
 		 const struct graph_options *o, struct err *err);

@@ -53,9 +53,11 @@ static void look_of(struct look *look, const struct graph *g, const struct graph
 		set_fill(look, (uint32_t)strtoul(verdict_fills[n->verdict] + 1, NULL, 16));
 	else if (has_heat(g))
 		look->fill = "#ffffff"; /* it was not measured */
-	if (n->measures.is_bad) {
-		look->border = BAD;
-		look->width = 2.5;
+	if (n->measures.is_first && n->verdict == GRAPH_UNCOMPARED)
+		set_fill(look, (uint32_t)strtoul(BAD + 1, NULL, 16));
+	if (n->measures.holds_bad || n->measures.is_first) {
+		look->border = n->verdict ? "#000000" : BAD;
+		look->width = n->measures.is_first ? 4 : 2.5;
 	}
 }
 
@@ -89,7 +91,7 @@ static void add_node(struct text *out, const struct graph *g, const struct graph
 	struct look look;
 
 	look_of(&look, g, n);
-	label_add_measures(&measured, &n->measures);
+	label_add_tooltip(&measured, n);
 	add_tabs(out, depth);
 	escape_string(out, n->id);
 	text_adds(out, " [label=");
@@ -253,24 +255,29 @@ static void add_legend(struct text *out, const struct graph *g)
 
 static void add_verdicts(struct text *out, const struct graph *g)
 {
+	bool there[GRAPH_ONLY_HERE + 1] = { false };
 	bool any = false;
 
-	for (int i = 0; i < g->n_nodes; i++)
+	for (int i = 0; i < g->n_nodes; i++) {
+		there[g->nodes[i].verdict] = true;
 		any |= g->nodes[i].verdict != GRAPH_UNCOMPARED;
+	}
 	if (!any)
 		return;
 	text_adds(out, "<TR><TD><TABLE BORDER=\"0\" CELLSPACING=\"3\" CELLPADDING=\"0\"><TR>");
 	for (int v = GRAPH_EQUAL; v <= GRAPH_ONLY_HERE; v++)
-		add_swatch(out, verdict_fills[v], "#444444", verdict_names[v]);
+		if (there[v])
+			add_swatch(out, verdict_fills[v], "#444444", verdict_word(g, v));
 	text_adds(out, "</TR></TABLE></TD></TR>");
 }
 
 static void add_scale_end(struct text *out, const struct graph *g, double x)
 {
+	bool is_percent = g->heat_unit && !strcmp(g->heat_unit, "%");
 	char number[32];
 
 	text_adds(out, "<TD><FONT POINT-SIZE=\"8\">");
-	escape_html(out, ui_format_number(x, number, sizeof(number)));
+	escape_html(out, ui_format_number(is_percent ? 100 * x : x, number, sizeof(number)));
 	if (g->heat_unit) {
 		text_addc(out, ' ');
 		escape_html(out, g->heat_unit);

@@ -57,7 +57,7 @@ struct op_look {
 extern const struct op_look op_looks[OP_COUNT];
 
 extern const char *const level_names[];
-extern const char *const verdict_names[];
+const char *verdict_word(const struct graph *g, enum graph_verdict v);
 
 /* ---- fold.c --------------------------------------------------------------------------------- */
 
@@ -162,6 +162,9 @@ bool label_is_circle(const struct graph_node *n, enum graph_level level);
 void label_add_node(struct text *out, const struct graph_node *n, enum graph_level level,
 		    const struct look *look);
 /* "12 % of the time · l2 30.1" */
-void label_add_measures(struct text *out, const struct graph_measures *m);
+void label_add_measures(struct text *t, const struct graph_measures *m);
+
+/* Append all that was measured of a node, and what differs: lines of what hovers. */
+void label_add_tooltip(struct text *t, const struct graph_node *n);
 
 #endif

@@ -63,6 +63,14 @@ static void add_measures(struct text *out, const struct graph_node *n)
 	add_number(out, "inf", (double)m->n_inf);
 	add_number(out, "heat", m->heat);
 	add_bool(out, "bad", m->is_bad);
+	add_bool(out, "holds_bad", m->holds_bad);
+	add_bool(out, "estimate", m->is_estimate);
+	add_key(out, "pass");
+	if (m->pass >= 0)
+		text_addf(out, "%d", m->pass);
+	else
+		text_adds(out, "null");
+	add_string(out, "shape", *m->shape ? m->shape : NULL);
 	add_key(out, "series");
 	if (m->series && n->layers.first >= 0) {
 		text_addc(out, '[');
@@ -119,8 +127,10 @@ static void add_node(struct text *out, const struct graph *g, const struct graph
 	add_string(out, "tooltip", n->tooltip);
 	if (n->measures.is_known || n->measures.is_bad || !isnan(n->measures.share))
 		add_measures(out, n);
+	if (n->measures.is_first)
+		add_bool(out, "first", true);
 	if (n->verdict != GRAPH_UNCOMPARED) {
-		add_string(out, "verdict", verdict_names[n->verdict]);
+		add_string(out, "verdict", verdict_word(g, n->verdict));
 		add_string(out, "difference", n->difference);
 	}
 	text_adds(out, "}");
@@ -163,6 +173,7 @@ void graph_add_json(struct text *out, const struct graph *g)
 	add_string(out, "subtitle", g->subtitle);
 	add_string(out, "level", level_names[g->level]);
 	add_string(out, "folded", g->folded);
+	add_string(out, "series", g->series_name);
 	if (!isnan(g->heat_lo)) {
 		add_key(out, "heat");
 		text_adds(out, "{");
@@ -170,6 +181,7 @@ void graph_add_json(struct text *out, const struct graph *g)
 		add_string(out, "unit", g->heat_unit);
 		add_number(out, "min", g->heat_lo);
 		add_number(out, "max", g->heat_hi);
+		add_bool(out, "log", g->heat_is_log);
 		text_adds(out, "}");
 	}
 	text_adds(out, ",\n\"nodes\":[");

@@ -44,4 +44,10 @@ const struct op_look op_looks[OP_COUNT] = {
 };
 
 const char *const level_names[] = { "model", "module", "op" };
-const char *const verdict_names[] = { NULL, "equal", "close", "differs", "only here" };
+
+const char *verdict_word(const struct graph *g, enum graph_verdict v)
+{
+	static const char *const words[] = { NULL, "equal", "close", "differs", "only here" };
+
+	return g->is_pair && v == GRAPH_CLOSE ? "other shapes" : words[v];
+}

@@ -66,6 +66,12 @@ static void add_wrapped(struct writing *w, const char *s)
 
 /* ---- what was measured ---------------------------------------------------------------------- */
 
+/* A number of a series: of shares, as percents. */
+static const char *format_one(const struct graph_measures *m, double x, char *buf, size_t size)
+{
+	return ui_format_number(m->is_share ? 100 * x : x, buf, size);
+}
+
 static void add_number(struct text *t, const char *before, double x, const char *behind)
 {
 	char buf[32];
@@ -80,14 +86,38 @@ void label_add_measures(struct text *t, const struct graph_measures *m)
 	char count[32];
 
 	if (!isnan(m->share))
-		text_addf(t, "%s%.3g %% of the time", t->len ? " · " : "", 100 * m->share);
+		text_addf(t, "%s%s%.3g %% of the time", t->len ? " · " : "",
+			  m->is_estimate ? "≈ " : "", 100 * m->share);
 	add_number(t, "l2 ", m->l2, "");
 	if (m->n_nan > 0)
-		text_addf(t, "%s%s NaN", t->len ? " · " : "",
+		text_addf(t, "%s%s NaN", t->len ? "\n" : "",
 			  ui_format_count(m->n_nan, count, sizeof(count)));
 	if (m->n_inf > 0)
-		text_addf(t, "%s%s inf", t->len ? " · " : "",
+		text_addf(t, "%s%s inf", t->len ? "\n" : "",
 			  ui_format_count(m->n_inf, count, sizeof(count)));
+}
+
+void label_add_tooltip(struct text *t, const struct graph_node *n)
+{
+	const struct graph_measures *m = &n->measures;
+	struct text more = { 0 };
+	char bytes[32];
+
+	label_add_measures(t, m);
+	if (m->pass >= 0)
+		text_addf(&more, "[%s] in pass %d", m->shape, m->pass);
+	add_number(&more, "absmax ", m->absmax, "");
+	if (m->bytes >= 0 && m->bytes < 9e18)
+		text_addf(&more, "%s%s moved a pass", more.len ? " · " : "",
+			  mem_format_bytes((int64_t)m->bytes, bytes, sizeof(bytes)));
+	if (more.len)
+		text_addf(t, "%s%s", t->len ? "\n" : "", more.data);
+	if (m->is_estimate && !isnan(m->share))
+		text_adds(t, "\ntime and bytes are its part of what the module computes itself, "
+			     "by what it computes");
+	if (n->difference)
+		text_addf(t, "%s%s", t->len ? "\n" : "", n->difference);
+	text_release(&more);
 }
 
 /* Several layers a column where there are more than columns: the largest of them. */
@@ -118,8 +148,8 @@ static void add_series(struct writing *w, const struct graph_node *n)
 	add_spark(&t, n);
 	add_row(w, t.data, 8, false, "");
 	text_clear(&t);
-	text_addf(&t, "%s … %s", ui_format_number(m->lo, lo, sizeof(lo)),
-		  ui_format_number(m->hi, hi, sizeof(hi)));
+	text_addf(&t, "%s … %s%s", format_one(m, m->lo, lo, sizeof(lo)),
+		  format_one(m, m->hi, hi, sizeof(hi)), m->is_share ? " %" : "");
 	if (m->worst >= 0)
 		text_addf(&t, ", layer %d", m->worst);
 	add_row(w, t.data, 8, false, "");
@@ -131,12 +161,13 @@ static void add_measured(struct writing *w, const struct graph_node *n)
 	struct text t = { 0 };
 
 	label_add_measures(&t, &n->measures);
-	if (t.len)
-		add_row(w, t.data, 8, false, "");
+	add_lines(w, t.data, 8, "");
 	text_release(&t);
 	add_series(w, n);
-	if (n->verdict != GRAPH_UNCOMPARED)
-		add_row(w, n->difference ? n->difference : verdict_names[n->verdict], 8, false, "");
+	if (n->verdict != GRAPH_UNCOMPARED && n->difference)
+		add_lines(w, n->difference, 8, "");
+	if (n->measures.is_first)
+		add_row(w, n->verdict ? "the first that differs" : "the first bad value", 8, true, "");
 }
 
 /* ---- a node --------------------------------------------------------------------------------- */

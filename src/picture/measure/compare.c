@@ -19,7 +19,7 @@
 #define MAX_RELATIVE 1.5e-5 /* of l2, absmax and mean: floors reach 2e-6, bugs begin at 1.2e-4 */
 
 struct comparing {
-	struct comparison *c;
+	struct graph_comparison *c;
 	const struct graph_record *a, *b;
 	struct recording_tensors *tensors_a, *tensors_b;
 	struct record_value *values_a, *values_b; /* [n_values], of this pass */
@@ -31,7 +31,7 @@ struct comparing {
 
 static void judge(struct comparing *x, value_id v, enum graph_verdict verdict, struct text *why)
 {
-	struct comparison *c = x->c;
+	struct graph_comparison *c = x->c;
 	struct judged *j = &c->values[v];
 
 	if (verdict < j->verdict || (verdict == j->verdict && (verdict || j->why))) {
@@ -57,6 +57,20 @@ static double relative(double a, double b, double scale)
 	return d > 0 ? d / scale : 0;
 }
 
+/* "l2 28.37 and 24.15": with as many digits as tell them apart. */
+static void add_two(struct text *t, const char *name, double a, double b)
+{
+	char x[32], y[32];
+
+	for (int digits = 4; digits <= 17; digits++) {
+		snprintf(x, sizeof(x), "%.*g", digits, a);
+		snprintf(y, sizeof(y), "%.*g", digits, b);
+		if (strcmp(x, y) != 0 || a == b)
+			break;
+	}
+	text_addf(t, "%s%s %s and %s", t->len ? "\n" : "", name, x, y);
+}
+
 /* By the statistics of all elements.  Numbers that are not there tell nothing. */
 static enum graph_verdict by_statistics(const struct record_value *a, const struct record_value *b,
 					struct text *why)
@@ -64,7 +78,7 @@ static enum graph_verdict by_statistics(const struct record_value *a, const stru
 	double rms = a->l2 / sqrt((double)a->numel), l2, absmax, mean, worst;
 
 	if (a->n_nan != b->n_nan || a->n_inf != b->n_inf) {
-		text_addf(why, "%lld NaN and %lld infinities, the other has %lld and %lld",
+		text_addf(why, "%lld NaN, %lld infinities\nand %lld, %lld",
 			  (long long)a->n_nan, (long long)a->n_inf, (long long)b->n_nan,
 			  (long long)b->n_inf);
 		return GRAPH_DIFFERS;
@@ -81,10 +95,12 @@ static enum graph_verdict by_statistics(const struct record_value *a, const stru
 		text_adds(why, "the hashes differ, and no statistics say how far");
 		return a->has_hash && b->has_hash ? GRAPH_DIFFERS : GRAPH_UNCOMPARED;
 	}
-	text_addf(why, "l2 %.6g and %.6g (statistics only)", a->l2, b->l2);
-	if (worst > l2)
-		text_addf(why, ", %s %.6g and %.6g", worst > mean ? "absmax" : "mean",
-			  worst > mean ? a->absmax : a->mean, worst > mean ? b->absmax : b->mean);
+	if (l2 >= worst)
+		add_two(why, "l2", a->l2, b->l2);
+	else if (absmax >= worst)
+		add_two(why, "absmax", a->absmax, b->absmax);
+	else
+		add_two(why, "mean", a->mean, b->mean);
 	return worst > MAX_RELATIVE ? GRAPH_DIFFERS : GRAPH_CLOSE;
 }
 
@@ -133,7 +149,7 @@ static enum graph_verdict by_dumps(struct comparing *x, value_id v, double absma
 				  : GRAPH_DIFFERS;
 		text_addf(why, "nmse %.3g, max %.3g", nmse, s.max_abs);
 		if (s.max_at >= 0)
-			text_addf(why, " at [%s]", array_index(a, s.max_at, at, sizeof(at)));
+			text_addf(why, "\nat [%s]", array_index(a, s.max_at, at, sizeof(at)));
 	}
 	array_release(a);
 	array_release(b);
@@ -233,9 +249,9 @@ static int compare_tokens(struct comparing *x)
 		return ret;
 	}
 	if (i < a.n && i < b.n)
-		text_addf(&why, "token %zu is %d, the other %d", i, (int)a.ids[i], (int)b.ids[i]);
+		text_addf(&why, "token %zu: %d and %d", i, (int)a.ids[i], (int)b.ids[i]);
 	else if (a.n != b.n)
-		text_addf(&why, "%zu tokens, the other has %zu", a.n, b.n);
+		text_addf(&why, "%zu and %zu tokens", a.n, b.n);
 	x->c->values[ids].verdict = why.len ? GRAPH_DIFFERS : GRAPH_EQUAL;
 	x->c->values[ids].why = why.data;
 	free(a.ids);
@@ -273,17 +289,18 @@ static int compare_passes(struct comparing *x)
 	return 0;
 }
 
-int comparison_make(struct comparison *c, const struct graph_record *a,
-		    const struct graph_record *b, struct err *err)
+struct graph_comparison *graph_comparison_new(const struct graph_record *a,
+					      const struct graph_record *b, struct err *err)
 {
 	const struct inspect_options o = { .model = NULL };
+	struct graph_comparison *c = mem_calloc(1, sizeof(*c));
 	struct comparing x = { .c = c, .a = a, .b = b, .err = err };
 	size_t n = (size_t)a->program->n_values + 1;
 	int ret;
 
-	*c = (struct comparison){ .program = a->program,
-				  .values = mem_calloc(n, sizeof(*c->values)),
-				  .first = -1 };
+	*c = (struct graph_comparison){ .program = a->program,
+					.values = mem_calloc(n, sizeof(*c->values)),
+					.first = -1 };
 	x.values_a = mem_calloc(n, sizeof(*x.values_a));
 	x.values_b = mem_calloc(n, sizeof(*x.values_b));
 	x.tensors_a = recording_tensors_new(a->rec, &o);
@@ -293,13 +310,22 @@ int comparison_make(struct comparison *c, const struct graph_record *a,
 	recording_tensors_free(x.tensors_b);
 	free(x.values_a);
 	free(x.values_b);
-	return ret;
+	if (!ret)
+		return c;
+	graph_comparison_free(c);
+	return NULL;
 }
 
-void comparison_release(struct comparison *c)
+void graph_comparison_free(struct graph_comparison *c)
 {
-	for (int v = 0; c->values && v < c->program->n_values; v++)
+	for (int v = 0; c && v < c->program->n_values; v++)
 		free(c->values[v].why);
-	free(c->values);
-	*c = (struct comparison){ 0 };
+	if (c)
+		free(c->values);
+	free(c);
+}
+
+int graph_comparison_layer(const struct graph_comparison *c)
+{
+	return c->first < 0 ? -1 : c->program->values[c->first].layer;
 }

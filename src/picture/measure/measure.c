@@ -157,6 +157,7 @@ static void measure_node(struct graph_node *n, const struct program *p,
 
 	free(all->series);
 	*all = nothing();
+	all->is_share = by == GRAPH_BY_TIME;
 	if (layers > 1)
 		all->series = mem_calloc((size_t)layers, sizeof(*all->series));
 	for (int k = 0; k < layers; k++) {

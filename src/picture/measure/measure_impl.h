@@ -116,19 +116,11 @@ struct judged {
 	char *why; /* "nmse 3e-12, max 4e-06"; NULL */
 };
 
-struct comparison {
+struct graph_comparison {
 	const struct program *program;
 	struct judged *values; /* [n_values] */
 	size_t n_passes;       /* that were compared */
 	value_id first;        /* that differs, in the order of execution; -1 */
 };
-
-/* a is the reference.  Release it whatever happens. */
-int comparison_make(struct comparison *c, const struct graph_record *a,
-		    const struct graph_record *b, struct err *err);
-void comparison_release(struct comparison *c);
-
-/* Hang it on the nodes of a graph of its program. */
-void comparison_show(const struct comparison *c, struct graph *g);
 
 #endif

@@ -48,25 +48,29 @@ static char *key_of(const struct graph_node *n)
 	return key.data ? key.data : mem_strdup("");
 }
 
-static void add_pair(struct text *why, const char *a, const char *b)
+/* Whether a node is a place in the picture more than a part of the model. */
+static bool is_mark(const struct graph_node *n)
 {
-	if (strcmp(a ? a : "", b ? b : "") != 0)
-		text_addf(why, "%s%s and %s", why->len ? ", " : "", a ? a : "nothing",
-			  b ? b : "nothing");
+	return n->kind == GRAPH_HUB || n->kind == GRAPH_STUB;
 }
 
-/* What is not the same of two nodes that are alike; to be freed, NULL: everything is. */
+static void add_other(struct text *why, const char *a, const char *b)
+{
+	if (strcmp(a ? a : "", b ? b : "") != 0)
+		text_addf(why, "%s≠ %s", why->len ? "\n" : "", b ? b : "nothing");
+}
+
+/* What b has otherwise; to be freed, NULL: nothing. */
 static char *difference(const struct graph_node *a, const struct graph_node *b)
 {
 	struct text why = { 0 };
 	int n = node_layers(a), m = node_layers(b);
 
-	add_pair(&why, a->shape, b->shape);
-	add_pair(&why, a->weight, b->weight);
-	add_pair(&why, a->formula, b->formula);
-	if (n != m)
-		text_addf(&why, "%s%d layer%s and %d", why.len ? ", " : "", n, n == 1 ? "" : "s",
-			  m);
+	add_other(&why, a->shape, b->shape);
+	add_other(&why, a->weight, b->weight);
+	add_other(&why, a->formula, b->formula);
+	if (n != m && a->kind == GRAPH_LAYERS)
+		text_addf(&why, "%s≠ ×%d", why.len ? "\n" : "", m);
 	return why.data;
 }
 
@@ -87,8 +91,10 @@ static void set_verdict(struct graph_node *n, enum graph_verdict verdict, const 
 static void meet(struct pairing *x, int i)
 {
 	struct graph_node *a = &x->a->nodes[i], *b = NULL;
-	char *why;
+	char *why, *back;
 
+	if (is_mark(a))
+		return;
 	for (int j = 0; j < x->b->n_nodes && !b; j++) {
 		if (x->is_met[j] || strcmp(x->keys_a[i], x->keys_b[j]) != 0)
 			continue;
@@ -96,15 +102,17 @@ static void meet(struct pairing *x, int i)
 		x->is_met[j] = true;
 	}
 	if (!b) {
-		set_verdict(a, GRAPH_ONLY_HERE, "only here");
+		set_verdict(a, GRAPH_ONLY_HERE, NULL);
 		x->n_only_a++;
 		return;
 	}
 	why = difference(a, b);
-	set_verdict(a, why ? GRAPH_DIFFERS : GRAPH_EQUAL, why);
-	set_verdict(b, why ? GRAPH_DIFFERS : GRAPH_EQUAL, why);
+	back = difference(b, a);
+	set_verdict(a, why ? GRAPH_CLOSE : GRAPH_EQUAL, why);
+	set_verdict(b, why ? GRAPH_CLOSE : GRAPH_EQUAL, back);
 	*(why ? &x->n_other : &x->n_equal) += 1;
 	free(why);
+	free(back);
 }
 
 static char **keys_of(const struct graph *g)
@@ -131,9 +139,9 @@ static void compare(struct pairing *x)
 	for (int i = 0; i < x->a->n_nodes; i++)
 		meet(x, i);
 	for (int j = 0; j < x->b->n_nodes; j++) {
-		if (x->is_met[j])
+		if (x->is_met[j] || is_mark(&x->b->nodes[j]))
 			continue;
-		set_verdict(&x->b->nodes[j], GRAPH_ONLY_HERE, "only here");
+		set_verdict(&x->b->nodes[j], GRAPH_ONLY_HERE, NULL);
 		x->n_only_b++;
 	}
 	keys_free(x->keys_a);
@@ -225,7 +233,9 @@ void graph_pair(struct graph *out, struct graph *a, struct graph *b)
 	int second;
 
 	compare(&x);
-	*out = (struct graph){ .level = a->level, .heat_lo = NAN, .heat_hi = NAN };
+	*out = (struct graph){
+		.level = a->level, .is_pair = true, .heat_lo = NAN, .heat_hi = NAN
+	};
 	out->cap_nodes = (size_t)(a->n_nodes + b->n_nodes) + 1;
 	out->cap_edges = (size_t)(a->n_edges + b->n_edges) + 1;
 	out->cap_clusters = (size_t)(a->n_clusters + b->n_clusters) + 2;

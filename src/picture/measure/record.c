@@ -517,3 +517,8 @@ int graph_record_ops(const struct graph_record *r)
 {
 	return r->n_ran;
 }
+
+int graph_record_bad_layer(const struct graph_record *r)
+{
+	return r->first_bad < 0 ? -1 : r->program->values[r->first_bad].layer;
+}

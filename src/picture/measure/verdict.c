@@ -11,10 +11,10 @@
 #include <stdlib.h>
 
 /* The worst value of a node in one of its layers; -1: it has none that was compared. */
-static value_id worst_value(const struct comparison *c, const struct graph_node *n, int k)
+static value_id worst_value(const struct graph_comparison *c, const struct graph_node *n, int k)
 {
 	const struct program *p = c->program;
-	value_id worst = n->n_ops ? -1 : n->value == p->ids ? n->value : -1;
+	value_id worst = n->kind == GRAPH_OUTPUT || n->value == p->ids ? n->value : -1;
 
 	for (int i = 0; i < n->n_ops; i++) {
 		int op = node_op(n, p, i, k);
@@ -30,19 +30,19 @@ static value_id worst_value(const struct comparison *c, const struct graph_node 
 	return worst;
 }
 
-static void add_why(struct text *t, const struct comparison *c, value_id v,
+static void add_why(struct text *t, const struct graph_comparison *c, value_id v,
 		    const struct graph_node *n)
 {
 	const struct judged *j = &c->values[v];
 
 	if (n->value != v && c->program->values[v].point)
 		text_addf(t, "%s: ", c->program->values[v].point->name);
-	text_adds(t, j->why ? j->why : "equal");
-	if (j->verdict == GRAPH_DIFFERS && c->n_passes > 1 && v != c->program->ids)
-		text_addf(t, ", pass %d", j->pass);
+	text_adds(t, j->why);
+	if (j->pass > 0)
+		text_addf(t, "\nin pass %d, not before", j->pass);
 }
 
-static void show_node(const struct comparison *c, struct graph_node *n)
+static void show_node(const struct graph_comparison *c, struct graph_node *n)
 {
 	int layers = node_layers(n), n_worst = 0, at = -1;
 	struct text why = { 0 };
@@ -65,10 +65,11 @@ static void show_node(const struct comparison *c, struct graph_node *n)
 		return;
 	n->verdict = c->values[worst].verdict;
 	if (layers > 1 && n->verdict > GRAPH_EQUAL)
-		text_addf(&why, "%d of %d layers %s, first %d: ", n_worst, layers,
+		text_addf(&why, "%d of %d layers %s, first %d\n", n_worst, layers,
 			  n->verdict == GRAPH_DIFFERS ? "differ" : "are close",
 			  n->layers.first + at);
-	add_why(&why, c, worst, n);
+	if (c->values[worst].why)
+		add_why(&why, c, worst, n);
 	free(n->difference);
 	n->difference = why.data;
 }
@@ -83,7 +84,7 @@ static bool node_makes(const struct program *p, const struct graph_node *n, valu
 	return false;
 }
 
-void comparison_show(const struct comparison *c, struct graph *g)
+void graph_compare(struct graph *g, const struct graph_comparison *c)
 {
 	const struct judged *ids = &c->values[c->program->ids];
 	struct text t = { 0 };
@@ -92,26 +93,15 @@ void comparison_show(const struct comparison *c, struct graph *g)
 		show_node(c, &g->nodes[i]);
 		g->nodes[i].measures.is_first = node_makes(c->program, &g->nodes[i], c->first);
 	}
+	text_addf(&t, "%zu pass%s compared · ", c->n_passes, c->n_passes == 1 ? "" : "es");
 	if (c->first >= 0)
-		text_addf(&t, "first that differs: %s in pass %d · %s",
-			  c->program->values[c->first].name, c->values[c->first].pass,
-			  c->values[c->first].why);
+		text_addf(&t, "first that differs: %s in pass %d",
+			  c->program->values[c->first].name, c->values[c->first].pass);
 	else
 		text_adds(&t, "nothing differs");
 	if (ids->verdict == GRAPH_DIFFERS)
-		text_addf(&t, " · the prompts differ: %s", ids->why);
+		text_addf(&t, " · what is read differs: %s", ids->why);
 	free(g->subtitle);
 	g->subtitle = t.data;
 }
 
-int graph_compare(struct graph *g, const struct graph_record *a, const struct graph_record *b,
-		  struct err *err)
-{
-	struct comparison c;
-	int ret = comparison_make(&c, a, b, err);
-
-	if (!ret)
-		comparison_show(&c, g);
-	comparison_release(&c);
-	return ret;
-}
