@@ -50,6 +50,9 @@ struct graph_layers {
 	int stride;      /* op i of the first layer is op i + n * stride of the nth after it */
 };
 
+/* What nodes are coloured by, and what their series are of; of KIND, l2. */
+enum graph_color { GRAPH_BY_KIND, GRAPH_BY_TIME, GRAPH_BY_L2, GRAPH_BY_ABSMAX, GRAPH_BY_BYTES };
+
 /* What a recording says of a node; a number that is not there is NaN. */
 struct graph_measures {
 	double share; /* of the time of all passes, 0..1 */
@@ -61,7 +64,7 @@ struct graph_measures {
 	int pass;             /* that has it, -1 */
 	double *series; /* [last - first + 1] of what it is coloured by; NULL: not folded */
 	double lo, hi;  /* of the series */
-	bool is_share;  /* the series is of shares: parts of 1 */
+	enum graph_color by;
 	int worst;      /* the layer of hi, or the first that holds a NaN; -1 */
 	bool is_known;    /* it was recorded at all */
 	bool is_estimate; /* share and bytes are its part of what its module computes itself */

@@ -11,8 +11,6 @@
 #include "torchless/graph.h"
 #include "torchless/outline.h"
 
-enum graph_color { GRAPH_BY_KIND, GRAPH_BY_TIME, GRAPH_BY_L2, GRAPH_BY_ABSMAX, GRAPH_BY_BYTES };
-
 /* A run of a recording in terms of a program: what each value and op had, over all its passes. */
 struct graph_record;
 

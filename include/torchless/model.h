@@ -29,6 +29,10 @@ void model_close(struct model *m);
 #define MODEL_OUTLINE_LAYERS 1024
 int model_outline(struct model *m, const char *config_json, const char *what, struct err *err);
 
+/* The same with weights of this type: those of model_outline() are bf16. */
+int model_outline_as(struct model *m, const char *config_json, enum dtype weights, const char *what,
+		     struct err *err);
+
 /*
  * The logit lens: logits f32[n, n_vocab] of residual streams x f32[n, d_model], of any layer, by
  * the model's final norm and LM head.  Kernels add in another order for few rows than for many.

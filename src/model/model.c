@@ -65,20 +65,26 @@ static int read_config(struct model *m, const char *config_json, const char *wha
 	return 0;
 }
 
-int model_outline(struct model *m, const char *config_json, const char *what, struct err *err)
+int model_outline_as(struct model *m, const char *config_json, enum dtype weights, const char *what,
+		     struct err *err)
 {
 	int rc;
 
 	*m = (struct model){ 0 };
 	m->checkpoint.path = mem_strdup(what);
 	m->config = &m->checkpoint.config;
-	m->checkpoint.weight_dtype = DTYPE_BF16;
+	m->checkpoint.weight_dtype = weights;
 	rc = read_config(m, config_json, what, err);
 	if (!rc)
 		rc = build_program(m, err);
 	if (rc)
 		model_close(m);
 	return rc;
+}
+
+int model_outline(struct model *m, const char *config_json, const char *what, struct err *err)
+{
+	return model_outline_as(m, config_json, DTYPE_BF16, what, err);
 }
 
 void model_close(struct model *m)

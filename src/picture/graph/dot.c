@@ -6,6 +6,7 @@
  */
 #include "graph_impl.h"
 
+#include "torchless/mem.h"
 #include "torchless/ui_color.h"
 
 #include <math.h>
@@ -274,11 +275,14 @@ static void add_verdicts(struct text *out, const struct graph *g)
 static void add_scale_end(struct text *out, const struct graph *g, double x)
 {
 	bool is_percent = g->heat_unit && !strcmp(g->heat_unit, "%");
+	bool is_bytes = g->heat_unit && !strcmp(g->heat_unit, "B") && x >= 0 && x < 9e18;
 	char number[32];
 
 	text_adds(out, "<TD><FONT POINT-SIZE=\"8\">");
-	escape_html(out, ui_format_number(is_percent ? 100 * x : x, number, sizeof(number)));
-	if (g->heat_unit) {
+	escape_html(out, is_bytes ? mem_format_bytes((int64_t)x, number, sizeof(number))
+				  : ui_format_number(is_percent ? 100 * x : x, number,
+						     sizeof(number)));
+	if (g->heat_unit && !is_bytes) {
 		text_addc(out, ' ');
 		escape_html(out, g->heat_unit);
 	}
@@ -302,6 +306,20 @@ static void add_scale(struct text *out, const struct graph *g)
 	text_adds(out, "</TR></TABLE></TD></TR>");
 }
 
+static void add_head_lines(struct text *out, const char *s)
+{
+	while (s && *s) {
+		size_t n = strcspn(s, "\n");
+		char *line = mem_memdup(s, n);
+
+		text_adds(out, "<TR><TD><FONT POINT-SIZE=\"9\" COLOR=\"#444444\">");
+		escape_html(out, line);
+		text_adds(out, "</FONT></TD></TR>");
+		free(line);
+		s += n + (s[n] == '\n');
+	}
+}
+
 static void add_head(struct text *out, const struct graph *g)
 {
 	const char *lines[] = { g->subtitle, g->folded };
@@ -312,11 +330,7 @@ static void add_head(struct text *out, const struct graph *g)
 	escape_html(out, g->title ? g->title : "");
 	text_adds(out, "</B></FONT></TD></TR>");
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
-		if (lines[i] && *lines[i]) {
-			text_adds(out, "<TR><TD><FONT POINT-SIZE=\"9\" COLOR=\"#444444\">");
-			escape_html(out, lines[i]);
-			text_adds(out, "</FONT></TD></TR>");
-		}
+		add_head_lines(out, lines[i]);
 	if (!has_heat(g))
 		add_legend(out, g);
 	add_verdicts(out, g);

@@ -66,10 +66,12 @@ static void add_wrapped(struct writing *w, const char *s)
 
 /* ---- what was measured ---------------------------------------------------------------------- */
 
-/* A number of a series: of shares, as percents. */
+/* A number of a series: shares as percents, bytes with their unit. */
 static const char *format_one(const struct graph_measures *m, double x, char *buf, size_t size)
 {
-	return ui_format_number(m->is_share ? 100 * x : x, buf, size);
+	if (m->by == GRAPH_BY_BYTES && x >= 0 && x < 9e18)
+		return mem_format_bytes((int64_t)x, buf, size);
+	return ui_format_number(m->by == GRAPH_BY_TIME ? 100 * x : x, buf, size);
 }
 
 static void add_number(struct text *t, const char *before, double x, const char *behind)
@@ -88,7 +90,13 @@ void label_add_measures(struct text *t, const struct graph_measures *m)
 	if (!isnan(m->share))
 		text_addf(t, "%s%s%.3g %% of the time", t->len ? " · " : "",
 			  m->is_estimate ? "≈ " : "", 100 * m->share);
-	add_number(t, "l2 ", m->l2, "");
+	if (m->by == GRAPH_BY_BYTES && m->bytes >= 0)
+		text_addf(t, "%s%s", t->len ? " · " : "",
+			  format_one(m, m->bytes, count, sizeof(count)));
+	else if (m->by == GRAPH_BY_ABSMAX)
+		add_number(t, "absmax ", m->absmax, "");
+	else
+		add_number(t, "l2 ", m->l2, "");
 	if (m->n_nan > 0)
 		text_addf(t, "%s%s NaN", t->len ? "\n" : "",
 			  ui_format_count(m->n_nan, count, sizeof(count)));
@@ -106,8 +114,11 @@ void label_add_tooltip(struct text *t, const struct graph_node *n)
 	label_add_measures(t, m);
 	if (m->pass >= 0)
 		text_addf(&more, "[%s] in pass %d", m->shape, m->pass);
-	add_number(&more, "absmax ", m->absmax, "");
-	if (m->bytes >= 0 && m->bytes < 9e18)
+	if (m->by == GRAPH_BY_ABSMAX || m->by == GRAPH_BY_BYTES)
+		add_number(&more, "l2 ", m->l2, "");
+	if (m->by != GRAPH_BY_ABSMAX)
+		add_number(&more, "absmax ", m->absmax, "");
+	if (m->by != GRAPH_BY_BYTES && m->bytes >= 0 && m->bytes < 9e18)
 		text_addf(&more, "%s%s moved a pass", more.len ? " · " : "",
 			  mem_format_bytes((int64_t)m->bytes, bytes, sizeof(bytes)));
 	if (more.len)
@@ -137,21 +148,28 @@ static void add_spark(struct text *t, const struct graph_node *n)
 	ui_add_spark(t, &ui, columns, wide);
 }
 
+/* Nothing is to be seen of what is the same in every layer. */
 static void add_series(struct writing *w, const struct graph_node *n)
 {
 	const struct graph_measures *m = &n->measures;
+	const char *unit = m->by == GRAPH_BY_TIME ? " %" : "";
 	struct text t = { 0 };
 	char lo[32], hi[32];
 
-	if (!m->series || n->layers.first >= n->layers.last)
+	if (!m->series || isnan(m->lo))
 		return;
-	add_spark(&t, n);
-	add_row(w, t.data, 8, false, "");
-	text_clear(&t);
-	text_addf(&t, "%s … %s%s", format_one(m, m->lo, lo, sizeof(lo)),
-		  format_one(m, m->hi, hi, sizeof(hi)), m->is_share ? " %" : "");
-	if (m->worst >= 0)
-		text_addf(&t, ", layer %d", m->worst);
+	format_one(m, m->lo, lo, sizeof(lo));
+	format_one(m, m->hi, hi, sizeof(hi));
+	if (!strcmp(lo, hi)) {
+		text_addf(&t, "%s%s a layer", lo, unit);
+	} else {
+		add_spark(&t, n);
+		add_row(w, t.data, 8, false, "");
+		text_clear(&t);
+		text_addf(&t, "%s … %s%s", lo, hi, unit);
+		if (m->worst >= 0)
+			text_addf(&t, ", layer %d", m->worst);
+	}
 	add_row(w, t.data, 8, false, "");
 	text_release(&t);
 }

@@ -157,7 +157,7 @@ static void measure_node(struct graph_node *n, const struct program *p,
 
 	free(all->series);
 	*all = nothing();
-	all->is_share = by == GRAPH_BY_TIME;
+	all->by = by;
 	if (layers > 1)
 		all->series = mem_calloc((size_t)layers, sizeof(*all->series));
 	for (int k = 0; k < layers; k++) {
@@ -191,7 +191,7 @@ static struct scale find_scale(const struct graph *g, enum graph_color by)
 	for (int i = 0; i < g->n_nodes; i++) {
 		double x = measured(&g->nodes[i].measures, by);
 
-		if (!isfinite(x))
+		if (!isfinite(x) || is_mark(&g->nodes[i]))
 			continue;
 		if (isnan(s.lo) || x < s.lo)
 			s.lo = x;
@@ -227,8 +227,9 @@ static void color(struct graph *g, enum graph_color by)
 	if (g->heat_is_log)
 		g->heat_lo = s.positive;
 	for (int i = 0; i < g->n_nodes; i++)
-		g->nodes[i].measures.heat =
-			heat_of(g, measured(&g->nodes[i].measures, by));
+		if (!is_mark(&g->nodes[i]))
+			g->nodes[i].measures.heat =
+				heat_of(g, measured(&g->nodes[i].measures, by));
 	text_addf(&name, "%s%s", colors[by].name, g->heat_is_log ? ", log scale" : "");
 	free(g->heat_name);
 	free(g->heat_unit);
@@ -251,13 +252,13 @@ static const char *last_point(const struct program *p, int n_ran)
 static void say_end(struct text *t, const struct program *p, const struct graph_record *r)
 {
 	if (r->n_ran < p->n_ops)
-		text_addf(t, " · %s in pass %zu behind %s",
+		text_addf(t, "\n%s in pass %zu behind %s",
 			  !strcmp(r->run.status, "stopped") ? "stopped"
 			  : !strcmp(r->run.status, "error") ? "ended by an error"
 							    : "broken off",
 			  r->n_passes - 1, last_point(p, r->n_ran));
 	if (r->first_bad >= 0)
-		text_addf(t, " · first %s: %s in pass %d",
+		text_addf(t, "\nfirst %s: %s in pass %d",
 			  r->bad[r->first_bad].is_nan ? "NaN" : "infinity",
 			  p->values[r->first_bad].name, r->bad[r->first_bad].pass);
 }

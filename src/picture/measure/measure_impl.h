@@ -95,6 +95,9 @@ bool is_masked(const struct value *v);
 
 /* ---- a node and its layers ------------------------------------------------------------------ */
 
+/* Whether a node is a mark in the picture, of something that is drawn elsewhere. */
+bool is_mark(const struct graph_node *n);
+
 /* How many layers a node stands for; 1 outside of layers. */
 int node_layers(const struct graph_node *n);
 

@@ -5,6 +5,11 @@
  */
 #include "measure_impl.h"
 
+bool is_mark(const struct graph_node *n)
+{
+	return n->kind == GRAPH_HUB || n->kind == GRAPH_STUB;
+}
+
 int node_layers(const struct graph_node *n)
 {
 	return n->layers.first < 0 ? 1 : n->layers.last - n->layers.first + 1;

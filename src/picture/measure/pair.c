@@ -48,12 +48,6 @@ static char *key_of(const struct graph_node *n)
 	return key.data ? key.data : mem_strdup("");
 }
 
-/* Whether a node is a place in the picture more than a part of the model. */
-static bool is_mark(const struct graph_node *n)
-{
-	return n->kind == GRAPH_HUB || n->kind == GRAPH_STUB;
-}
-
 static void add_other(struct text *why, const char *a, const char *b)
 {
 	if (strcmp(a ? a : "", b ? b : "") != 0)

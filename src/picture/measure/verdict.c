@@ -100,7 +100,7 @@ void graph_compare(struct graph *g, const struct graph_comparison *c)
 	else
 		text_adds(&t, "nothing differs");
 	if (ids->verdict == GRAPH_DIFFERS)
-		text_addf(&t, " · what is read differs: %s", ids->why);
+		text_addf(&t, "\nwhat is read differs: %s", ids->why);
 	free(g->subtitle);
 	g->subtitle = t.data;
 }
