@@ -16,6 +16,7 @@
 
 #define MAX_NMSE     1e-9   /* of dumps; the weakest realistic bug has 1e-8 */
 #define MAX_ABS      1e-4   /* of elements, where the largest is below 10 */
+#define MAX_UNREAD   64     /* dumps; then a recording is not asked for more of them */
 #define MAX_RELATIVE 1.5e-5 /* of l2, absmax and mean: floors reach 2e-6, bugs begin at 1.2e-4 */
 
 struct comparing {
@@ -24,6 +25,7 @@ struct comparing {
 	struct recording_tensors *tensors_a, *tensors_b;
 	struct record_value *values_a, *values_b; /* [n_values], of this pass */
 	int pass;
+	int n_unread; /* dumps that could not be read */
 	struct err *err;
 };
 
@@ -138,6 +140,7 @@ static enum graph_verdict by_dumps(struct comparing *x, value_id v, double absma
 
 	if (a)
 		b = read_dump(x->b, x->tensors_b, v, x->pass);
+	x->n_unread += !a || !b;
 	if (b && is_same_part(a, b))
 		pair_add(&s, a->data, b->data, a->numel, 0);
 	if (s.n > 0 && !s.has_nan) {
@@ -162,7 +165,7 @@ static void compare_numbers(struct comparing *x, value_id v)
 	struct text dumps = { 0 }, statistics = { 0 };
 	enum graph_verdict by_dump = GRAPH_UNCOMPARED, by_all = by_statistics(a, b, &statistics);
 
-	if (a->has_dump && b->has_dump)
+	if (a->has_dump && b->has_dump && x->n_unread < MAX_UNREAD)
 		by_dump = by_dumps(x, v, isnan(a->absmax) ? 0 : a->absmax, &dumps);
 	if (by_dump >= by_all) {
 		judge(x, v, by_dump, &dumps);
@@ -178,7 +181,7 @@ static void compare_value(struct comparing *x, value_id v)
 	const struct record_value *a = &x->values_a[v], *b = &x->values_b[v];
 	struct text why = { 0 };
 
-	if (!a->id && !b->id)
+	if ((!a->id && !b->id) || x->c->values[v].verdict == GRAPH_DIFFERS)
 		return;
 	if (!a->id || !b->id) {
 		text_addf(&why, "only the %s run has it", a->id ? "first" : "second");
