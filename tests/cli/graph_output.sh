@@ -77,8 +77,9 @@ is "nothing is left over" "" "$(find . -name '*.??????' ! -name '*.*.*' -o -name
 # The screen.
 refuses "--view without a terminal" 3 '--view needs a terminal that shows pictures.*-o FILE\.png' "$T" graph --view
 python3 - "$T" <<'PY' || failures=1
-import os, signal, stat, subprocess, sys
+import os, signal, subprocess, sys
 from pictures import ASK_DA1, ASK_KITTY, from_kitty, from_sixel, make_png, on_screen
+from until import until
 
 torchless = sys.argv[1]
 failures = []
@@ -169,6 +170,24 @@ s = on_screen([*view, "-o", "both.svg"], kitty, size=wide)
 check("-o and --view", s.status == 0 and from_kitty(s.out)[0] == png and open("both.svg").read() == open("good.svg").read(), s.out[:100])
 s = on_screen(view, kitty, {"TORCHLESS_DOT": "false"})
 check("a dot that fails", s.status == 3 and s.out == b"torchless: dot failed with exit status 1\r\n", s.out)
+
+# Ctrl-C while dot works: it ends too, and nothing is written.
+with open("slow", "w") as f:
+    f.write(f"#!/bin/sh\necho $$ >{os.getcwd()}/slow.tmp\nmv {os.getcwd()}/slow.tmp {os.getcwd()}/slow.pid\nexec sleep 1000\n")
+os.chmod("slow", 0o755)
+child = subprocess.Popen([torchless, "graph", "-o", "interrupted.svg"], env={**os.environ, "TORCHLESS_DOT": os.getcwd() + "/slow"},
+                         stderr=subprocess.PIPE, text=True)
+until("dot runs", lambda: os.path.exists("slow.pid"), child)
+child.send_signal(signal.SIGINT)
+said = child.communicate(timeout=60)[1]
+check("Ctrl-C", child.returncode == 130 and said == "torchless: interrupted\n", (child.returncode, said))
+check("leaves no file", not [f for f in os.listdir() if f.startswith("interrupted")], os.listdir())
+def ended(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+until("dot has ended", lambda: ended(int(open("slow.pid").read())))
 sys.exit(bool(failures))
 PY
 finish

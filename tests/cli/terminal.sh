@@ -187,7 +187,8 @@ check("the shell outlives a pager that leaves early", status == 0 and "│     1
 
 # stdout that cannot be written.
 for args in (["run", "-q", "-m", model, "x"], ["info", "-m", model], ["help"], ["query", "SELECT * FROM v_value"],
-             ["tokenize", "-m", model, "x"], ["tokenize", "-m", model, "--json", "x"], ["trace", "--json", "-m", model, "x"]):
+             ["tokenize", "-m", model, "x"], ["tokenize", "-m", model, "--json", "x"], ["trace", "--json", "-m", model, "x"],
+             ["graph", "-m", model], ["graph", "-m", model, "--json"]):
     with open("/dev/full", "w") as full:
         done = subprocess.run([torchless, *args], stdout=full, stderr=subprocess.PIPE)
     check(f"a full disk under {args[0]}", done.returncode == 3 and

@@ -36,7 +36,7 @@ static void teardown(void)
 {
 	char line[128];
 
-	snprintf(line, sizeof(line), "rm -rf '%s'", folder);
+	snprintf(line, sizeof(line), "/bin/rm -rf '%s'", folder);
 	cr_assert_eq(system(line), 0);
 	text_release(&dot);
 	text_release(&out);
@@ -304,14 +304,14 @@ Test(layout, our_descriptors_do_not_reach_it)
 	struct text listed = { 0 };
 	char path[128];
 
-	fake("ls /proc/$$/fd | tr '\\n' ' ' >listed; " WHOLE);
+	fake("ls /proc/$$/fd >listed; " WHOLE);
 	cr_assert_eq(run(), 0, "%s", err.message);
 	snprintf(path, sizeof(path), "%s/listed", folder);
 	cr_assert_eq(text_read_file(&listed, path, 1000, &err), 0);
 	for (int fd = 3; fd < 10; fd++) {
 		char number[16];
 
-		snprintf(number, sizeof(number), " %d ", fd);
+		snprintf(number, sizeof(number), "\n%d\n", fd);
 		if (strstr(listed.data, number))
 			cr_assert_eq(fcntl(fd, F_GETFD), 0, "%d of %s is ours", fd, listed.data);
 	}
