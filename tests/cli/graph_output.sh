@@ -98,6 +98,9 @@ sixel = [(ASK_KITTY, b""), (ASK_DA1, b"\x1b[?62;1;4;22c")]
 for env in ({"TERM": "xterm-kitty"}, {"KITTY_WINDOW_ID": "1"}, {"TERM_PROGRAM": "WezTerm"}, {"TERM": "xterm-ghostty"}):
     s = on_screen(view, [(ASK_DA1, b"")], env, wide)
     check(f"{env} shows the picture", s.status == 0 and s.unasked and from_kitty(s.out)[0] == png, s.out[:300])
+for term in ("foot", "foot-extra", "mlterm"):
+    s = on_screen(view, [(ASK_DA1, b"")], {"TERM": term}, (50, 100, 400, 900))
+    check(f"{term} shows sixels", s.status == 0 and s.unasked and from_sixel(s.out), s.out[:300])
 s = on_screen(view, kitty, size=wide)
 shown, keys = from_kitty(s.out)
 check("one that answers as kitty does", s.status == 0 and shown == png and not s.unasked, s.out[:300])

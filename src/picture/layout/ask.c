@@ -52,6 +52,13 @@ static bool is_kitty_by_name(void)
 	       is_one_of(getenv("TERM_PROGRAM"), programs);
 }
 
+static bool is_sixel_by_name(const char *term)
+{
+	static const char *const terms[] = { "foot", "mlterm", "sixel", NULL };
+
+	return is_one_of(term, terms);
+}
+
 /* ---- the answers ---------------------------------------------------------------------------- */
 
 /* The answer to DA1 in s, "\033[?62;4;22c": where it begins, NULL while it is not whole. */
@@ -142,19 +149,23 @@ enum terminal_pictures terminal_pictures(const struct ui *ui)
 	static const char *const no_pictures[] = { "dumb", "linux", NULL };
 	const char *term = getenv("TERM"), *name;
 	enum terminal_pictures found = TERMINAL_NONE;
+	bool inside;
 	int fd;
 
 	if (!ui->is_terminal || !term || !*term || is_one_of(term, no_pictures))
 		return TERMINAL_NONE;
-	if (!is_inside(term) && is_kitty_by_name())
+	inside = is_inside(term);
+	if (!inside && is_kitty_by_name())
 		return TERMINAL_KITTY;
+	if (!inside && is_sixel_by_name(term))
+		return TERMINAL_SIXEL;
 	fflush(ui->out);
 	name = ttyname(fileno(ui->out));
 	fd = name ? open(name, O_RDWR | O_NOCTTY | O_CLOEXEC) : -1;
 	if (fd < 0)
 		return TERMINAL_NONE;
 	if (tcgetpgrp(fd) == getpgrp()) /* in the background one may not */
-		found = ask_undisturbed(fd, is_inside(term) ? ASK_DA1 : ASK_KITTY ASK_DA1);
+		found = ask_undisturbed(fd, inside ? ASK_DA1 : ASK_KITTY ASK_DA1);
 	close(fd);
 	return found;
 }
