@@ -1,8 +1,8 @@
 #!/bin/sh
 # graph.sh -- graphs as dot and JSON: levels, parts, ids, what is refused, and a real dot over them.
 . "$(dirname "$0")/lib.inc"
-checkpoint window --preset window --layers 4
-m=$root/build/test-models/window
+checkpoint window4 --preset window --layers 4
+m=$root/build/test-models/window4
 
 # agrees WHAT ARGUMENT...: dot, its SVG and JSON are one graph; "WIDTH NODES" is in $size.
 agrees() {
