@@ -156,6 +156,8 @@ static void add_unknown(struct text *to, uint32_t character)
 		text_adds(to, "...");
 	else if (character == 0x2212)
 		text_addc(to, '-');
+	else if (character == 0x2423)
+		text_addc(to, '_');
 	else
 		text_addf(to, character > 0xffff ? "\\U%08x" : "\\u%04x", character);
 }
@@ -277,6 +279,63 @@ static void clip(struct canvas *v, enum canvas_style style, int width, struct te
 	text_release(&part);
 }
 
+/* Hebrew, Arabic and their kin: what is written from right to left. */
+static bool is_leftward(uint32_t character)
+{
+	return (character >= 0x590 && character <= 0x8ff) ||
+	       (character >= 0xfb1d && character <= 0xfdff) ||
+	       (character >= 0xfe70 && character <= 0xfeff);
+}
+
+/* The bytes at s[0..n) of a character with the marks on it, and whether it goes to the left. */
+static size_t cluster(const char *s, size_t n, bool *leftward)
+{
+	uint32_t character = 0;
+	size_t len = (size_t)utf8_decode(s, n, &character);
+
+	*leftward = is_leftward(character);
+	while (len < n) {
+		int mark = utf8_decode(s + len, n - len, NULL);
+
+		if (utf8_width(s + len, (size_t)mark) != 0)
+			break;
+		len += (size_t)mark;
+	}
+	return len;
+}
+
+/*
+ * cairo puts one letter to the right of the other whatever they are: turn the words that go to the
+ * left, so that they can be read.  Their letters are not joined.
+ */
+static void turn_words(struct text *t)
+{
+	struct text turned = { 0 }, word = { 0 }, with = { 0 };
+
+	for (size_t i = 0, n; i < t->len; i += n) {
+		bool leftward;
+
+		n = cluster(t->data + i, t->len - i, &leftward);
+		if (leftward) {
+			text_clear(&with);
+			text_add(&with, t->data + i, n);
+			text_add(&with, word.data ? word.data : "", word.len);
+			text_clear(&word);
+			text_add(&word, with.data, with.len);
+			continue;
+		}
+		text_add(&turned, word.data ? word.data : "", word.len);
+		text_clear(&word);
+		text_add(&turned, t->data + i, n);
+	}
+	text_add(&turned, word.data ? word.data : "", word.len);
+	text_clear(t);
+	text_add(t, turned.data ? turned.data : "", turned.len);
+	text_release(&turned);
+	text_release(&word);
+	text_release(&with);
+}
+
 void canvas_fit(struct canvas *v, enum canvas_style style, const void *data, size_t len, int width,
 		struct text *to)
 {
@@ -285,6 +344,7 @@ void canvas_fit(struct canvas *v, enum canvas_style style, const void *data, siz
 	make_visible(v, data, len, to);
 	if (canvas_text_width(v, style, to->data) > width)
 		clip(v, style, width, to);
+	turn_words(to);
 }
 
 /* From the origin on, the middle of the letters at height 0. */

@@ -5,6 +5,7 @@
 
 #include "torchless/mem.h"
 #include "torchless/ui.h"
+#include "torchless/utf8.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -53,6 +54,25 @@ void figure_swatchf(struct figure *f, uint32_t color, char mark, const char *fmt
 	va_start(args, fmt);
 	vsnprintf(note->text, sizeof(note->text), fmt, args);
 	va_end(args);
+}
+
+const char *figure_copy(const char *s, char *buf, size_t size)
+{
+	size_t n = strnlen(s, size);
+
+	n = n < size ? n : utf8_complete(s, size - 1);
+	memcpy(buf, s, n);
+	buf[n] = '\0';
+	return buf;
+}
+
+const char *figure_prefix(const struct figure *f, const char *title, char buf[FIGURE_PREFIX])
+{
+	buf[0] = '\0';
+	if (f->p->n_panels < 2 || !title || !*title)
+		return buf;
+	figure_copy(title, buf, FIGURE_PREFIX - 2);
+	return strcat(buf, ": ");
 }
 
 void figure_note_counts(struct figure *f, const struct stats *s, bool has_swatches)

@@ -51,6 +51,13 @@ int figure_png(const struct figure_kind *kind, const struct paint *p, struct tex
 /* Refuse a picture of more panels than `most`, or of no elements: ERR_USAGE. */
 int figure_check_panels(const struct paint *p, int most, struct err *err);
 
+/* The first whole characters of `s` that fit into buf[size].  Returns buf. */
+const char *figure_copy(const char *s, char *buf, size_t size);
+
+/* "a.db: " of a picture of several panels, "" of one or without a title. */
+#define FIGURE_PREFIX 72
+const char *figure_prefix(const struct figure *f, const char *title, char buf[FIGURE_PREFIX]);
+
 void figure_notef(struct figure *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void figure_swatchf(struct figure *f, uint32_t color, char mark, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
@@ -90,9 +97,8 @@ double ruler_place(const struct ruler *x, int64_t row);
 /* The widest of the labels at a step, of which some hundred are looked at. */
 int ruler_width(struct canvas *v, const struct ruler *x, int64_t step, int most);
 
-/* "head 3, q 0": where the leading axes are in block `block`. */
-void ruler_block(struct canvas *v, const struct paint_panel *p, int n_leading, int64_t block,
-		 int width, struct text *to);
+/* "head 3, q 0": where the leading axes are in block `block`, to be fitted. */
+void ruler_block(const struct paint_panel *p, int n_leading, int64_t block, struct text *to);
 
 /* ---- numbers ------------------------------------------------------------------------------ */
 

@@ -17,19 +17,19 @@ enum { MARK_WIDTH = 14, MARK_HEIGHT = 24 };
 
 static void note_scale(struct figure *f, const struct heat *h, const struct heat_scale *s)
 {
-	const char *caption = h->n_scales > 1 ? s->caption : "";
-	const char *colon = *caption ? ": " : "";
 	int digits = figure_digits(s->stats.min, s->stats.max, s->stats.max - s->stats.min);
-	char min[32], max[32];
+	char min[32], max[32], prefix[FIGURE_PREFIX];
+
+	figure_prefix(f, h->n_scales > 1 ? s->caption : NULL, prefix);
 
 	figure_number(s->stats.min, digits, min, sizeof(min));
 	figure_number(s->stats.max, digits, max, sizeof(max));
 	if (isnan(s->stats.min))
-		figure_notef(f, "%.60s%snothing is finite", caption, colon);
+		figure_notef(f, "%snothing is finite", prefix);
 	else if (!(s->stats.max > s->stats.min))
-		figure_notef(f, "%.60s%sall %s", caption, colon, min);
+		figure_notef(f, "%sall %s", prefix, min);
 	else
-		figure_notef(f, "%.60s%smin %s, max %s", caption, colon, min, max);
+		figure_notef(f, "%smin %s, max %s", prefix, min, max);
 	if (s->stats.min < s->scale.lo || s->stats.max > s->scale.hi)
 		figure_notef(f, "what lies beyond the scale has the colour of its end");
 }
@@ -220,11 +220,11 @@ static void draw_title(const struct heat *h, struct canvas *v, const struct heat
 	const struct heat_panel *p = &h->panels[t->panel];
 	bool has_title = h->n_panels > 1 && p->p->title, has_block = p->n_blocks > 1;
 	struct text block = { 0 }, title = { 0 };
+	char first[200];
 
-	ruler_block(v, p->p, p->n_leading, t->block, h->tile_width, &block);
-	text_addf(&title, "%.200s%s%s", has_title ? p->p->title : "",
+	ruler_block(p->p, p->n_leading, t->block, &block);
+	text_addf(&title, "%s%s%s", has_title ? figure_copy(p->p->title, first, sizeof(first)) : "",
 		  has_title && has_block ? ": " : "", has_block ? block.data : "");
-	text_clear(&block);
 	canvas_fit(v, CANVAS_TEXT, title.data, title.len, h->tile_width, &block);
 	canvas_text(v, CANVAS_TEXT, CANVAS_BLACK, x, y - 10 - CANVAS_LINE / 2.0 + 4, CANVAS_START,
 		    block.data);

@@ -4,7 +4,6 @@
 #include "heat.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,7 +38,7 @@ void heat_plan_scales(struct heat *h)
 		s->stats = stats_finish(&s->sum);
 		s->scale =
 			ui_scale_of(first->map, first->lo, first->hi, s->stats.min, s->stats.max);
-		snprintf(s->caption, sizeof(s->caption), "%s", caption.data ? caption.data : "");
+		figure_copy(caption.data ? caption.data : "", s->caption, sizeof(s->caption));
 		text_release(&caption);
 	}
 }

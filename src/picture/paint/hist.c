@@ -33,19 +33,21 @@ static void note_panel(struct figure *f, const struct hist *h, int i)
 {
 	const struct ui_histogram *one = &h->panels[i];
 	const struct stats *s = &one->stats;
-	const char *title = h->n > 1 && f->p->panels[i].title ? f->p->panels[i].title : "";
-	char a[32], b[32], c[32], d[32];
+	struct text said = { 0 };
+	char a[32], b[32], c[32], d[32], prefix[FIGURE_PREFIX];
 
-	figure_notef(f, "%.60s%s%s elements", title, *title ? ": " : "",
-		     ui_format_count(s->numel, a, sizeof(a)));
+	text_adds(&said, figure_prefix(f, f->p->panels[i].title, prefix));
+	text_addf(&said, "%s elements", ui_format_count(s->numel, a, sizeof(a)));
 	if (isnan(s->min))
-		figure_notef(f, "nothing is finite");
+		text_adds(&said, ", nothing is finite");
 	else
-		figure_notef(f, "min %s, max %s, mean %s, std %s",
-			     figure_number(s->min, 4, a, sizeof(a)),
-			     figure_number(s->max, 4, b, sizeof(b)),
-			     figure_number(s->mean, 3, c, sizeof(c)),
-			     figure_number(s->std, 3, d, sizeof(d)));
+		text_addf(&said, ", min %s, max %s, mean %s, std %s",
+			  figure_number(s->min, 4, a, sizeof(a)),
+			  figure_number(s->max, 4, b, sizeof(b)),
+			  figure_number(s->mean, 3, c, sizeof(c)),
+			  figure_number(s->std, 3, d, sizeof(d)));
+	figure_notef(f, "%s", said.data);
+	text_release(&said);
 	if (one->below)
 		figure_notef(f, "%s below", ui_format_count(one->below, a, sizeof(a)));
 	if (one->above)

@@ -51,13 +51,15 @@ static int n_leading(const struct line_panel *l)
 static void add_label(struct canvas *v, const struct line_panel *l, int64_t line, struct text *to)
 {
 	struct ruler x = { .a = l->p->a, .labels = l->p->labels, .n = l->n_lines };
+	struct text block = { 0 };
 
-	if (n_leading(l) > 1)
-		ruler_block(v, l->p, n_leading(l), line, MAX_LABEL, to);
-	else if (n_leading(l) == 1)
+	if (n_leading(l) == 1) {
 		ruler_label(v, &x, line, MAX_LABEL, to);
-	else
-		canvas_fit(v, CANVAS_TEXT, "", 0, MAX_LABEL, to);
+		return;
+	}
+	ruler_block(l->p, n_leading(l), line, &block);
+	canvas_fit(v, CANVAS_TEXT, block.data, block.len, MAX_LABEL, to);
+	text_release(&block);
 }
 
 static void set_panel(struct figure *f, struct lines *all, int i)
@@ -98,17 +100,16 @@ static void set_width(struct line_panel *l, int room)
 	l->width = l->columns.cells * l->cell_width;
 }
 
-static void note_panel(struct figure *f, const struct lines *all, const struct line_panel *l)
+static void note_panel(struct figure *f, const struct line_panel *l)
 {
 	struct stats s = stats_of(l->p->a->data, l->p->a->numel);
-	const char *title = all->n > 1 && l->p->title ? l->p->title : "";
-	char a[32], b[32];
+	char a[32], b[32], prefix[FIGURE_PREFIX];
 
+	figure_prefix(f, l->p->title, prefix);
 	if (isnan(s.min))
-		figure_notef(f, "%.60s%snothing is finite", title, *title ? ": " : "");
+		figure_notef(f, "%snothing is finite", prefix);
 	else
-		figure_notef(f, "%.60s%smin %s, max %s", title, *title ? ": " : "",
-			     figure_number(s.min, 4, a, sizeof(a)),
+		figure_notef(f, "%smin %s, max %s", prefix, figure_number(s.min, 4, a, sizeof(a)),
 			     figure_number(s.max, 4, b, sizeof(b)));
 	figure_note_counts(f, &s, true);
 	if (l->columns.cells < l->columns.n)
@@ -143,7 +144,7 @@ static int plan(struct figure *f, struct err *err)
 		struct line_panel *l = &all->panels[i];
 
 		set_width(l, room);
-		note_panel(f, all, l);
+		note_panel(f, l);
 		if (all->label_width + GAP + l->width > f->body_width)
 			f->body_width = all->label_width + GAP + l->width;
 		f->body_height += (all->n > 1 ? ABOVE : 0) + l->n_shown * all->line_height + BELOW;

@@ -33,15 +33,21 @@ static const char *label_of(const struct ruler *x, int64_t row, char *buf, size_
 
 void ruler_label(struct canvas *v, const struct ruler *x, int64_t row, int width, struct text *to)
 {
+	struct text seen = { 0 };
 	const char *label = "";
+	size_t spaces;
 	char buf[32];
 
 	if (x->index >= 0)
 		label = label_of(x, row, buf, sizeof(buf));
-	/* The space that a token begins with would take the place of a letter. */
-	if (label[strspn(label, " ")])
-		label += strspn(label, " ");
-	canvas_fit(v, CANVAS_TEXT, label, strnlen(label, 4096), width, to);
+	/* The space that a token begins with would take the place of a letter; one of nothing else
+	 * would be no label at all. */
+	spaces = strspn(label, " ");
+	for (size_t i = 0; !label[spaces] && i < spaces && i < 16; i++)
+		text_adds(&seen, "\u2423");
+	text_add(&seen, label + spaces, strnlen(label + spaces, 4096));
+	canvas_fit(v, CANVAS_TEXT, seen.data, seen.len, width, to);
+	text_release(&seen);
 }
 
 bool ruler_has_words(const struct ruler *x)
@@ -98,27 +104,24 @@ int ruler_width(struct canvas *v, const struct ruler *x, int64_t step, int most)
 	return widest;
 }
 
-void ruler_block(struct canvas *v, const struct paint_panel *p, int n_leading, int64_t block,
-		 int width, struct text *to)
+void ruler_block(const struct paint_panel *p, int n_leading, int64_t block, struct text *to)
 {
-	struct text name = { 0 }, part = { 0 }, all = { 0 };
 	int64_t index[TENSOR_MAX_DIMS];
 
+	text_clear(to);
+	text_adds(to, "");
 	for (int i = n_leading - 1; i >= 0; i--) {
 		index[i] = block % p->a->shape[i];
 		block /= p->a->shape[i];
 	}
 	for (int i = 0; i < n_leading; i++) {
 		struct ruler x = { .a = p->a, .labels = p->labels, .index = i };
-		char buf[32];
-		const char *label = label_of(&x, index[i], buf, sizeof(buf));
+		const char *label;
+		char name[64] = "", number[32], part[128];
 
-		ruler_name(v, &x, &name);
-		canvas_fit(v, CANVAS_TEXT, label, strnlen(label, 4096), 200, &part);
-		text_addf(&all, "%s%s %s", i ? ", " : "", name.data, part.data);
+		axis_name(array_axes(p->a), i, name, sizeof(name));
+		label = label_of(&x, index[i], number, sizeof(number));
+		text_addf(to, "%s%s %s", i ? ", " : "", name,
+			  figure_copy(label, part, sizeof(part)));
 	}
-	canvas_fit(v, CANVAS_TEXT, all.data ? all.data : "", all.len, width, to);
-	text_release(&name);
-	text_release(&part);
-	text_release(&all);
 }

@@ -68,7 +68,7 @@ static void plan_list(struct figure *f, struct topk *k, int i)
 	struct ui_topk_options o = { .k = f->p->k > 0 ? f->p->k : USUAL_K };
 	struct list *l = &k->panels[i];
 	int64_t n_nan = 0;
-	char number[32], all[32];
+	char number[32], all[32], prefix[FIGURE_PREFIX];
 
 	o.k = o.k > MAX_K / k->n ? MAX_K / k->n : o.k;
 	l->top = mem_calloc((size_t)o.k, sizeof(*l->top));
@@ -89,8 +89,7 @@ static void plan_list(struct figure *f, struct topk *k, int i)
 			l->hi = fmax(l->hi, x);
 		}
 	}
-	figure_notef(f, "%.60s%s%s of %s", k->n > 1 && p->title ? p->title : "",
-		     k->n > 1 && p->title ? ": " : "",
+	figure_notef(f, "%s%s of %s", figure_prefix(f, p->title, prefix),
 		     ui_format_count(l->n, number, sizeof(number)),
 		     ui_format_count(p->a->numel, all, sizeof(all)));
 	if (n_nan)
