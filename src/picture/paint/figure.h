@@ -20,7 +20,7 @@ struct figure_note {
 	bool has_swatch;
 	uint32_t color;
 	char mark;
-	char text[160];
+	char text[240];
 };
 
 struct figure {

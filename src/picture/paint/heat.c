@@ -21,7 +21,6 @@ static void note_scale(struct figure *f, const struct heat *h, const struct heat
 	char min[32], max[32], prefix[FIGURE_PREFIX];
 
 	figure_prefix(f, h->n_scales > 1 ? s->caption : NULL, prefix);
-
 	figure_number(s->stats.min, digits, min, sizeof(min));
 	figure_number(s->stats.max, digits, max, sizeof(max));
 	if (isnan(s->stats.min))
