@@ -38,8 +38,8 @@ ifndef CFLAGS_$(MODE)
 $(error unknown MODE=$(MODE): one of release debug asan tsan coverage fuzz)
 endif
 
-# ncurses would have us ask for an older POSIX than we do.
-PKGCFLAGS  := $(filter-out -D_XOPEN_SOURCE=% -D_DEFAULT_SOURCE,$(shell pkg-config --cflags $(PKGS) $(LOADED)))
+# ncurses would have us ask for an older POSIX than we do; headers of others are not ours to lint.
+PKGCFLAGS  := $(patsubst -I/%,-isystem /%,$(filter-out -D_XOPEN_SOURCE=% -D_DEFAULT_SOURCE,$(shell pkg-config --cflags $(PKGS) $(LOADED))))
 ALL_CFLAGS := $(CPPFLAGS) $(CFLAGS) $(CFLAGS_$(MODE)) $(PKGCFLAGS)
 LIBS       := $(LDLIBS) $(shell pkg-config --libs $(PKGS)) -lm -ldl
 

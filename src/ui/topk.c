@@ -48,7 +48,7 @@ static float key_of(const struct ui_topk_options *o, float x)
 	return o->smallest ? -key : key;
 }
 
-int ui_top_select(const struct array *a, const struct ui_topk_options *o, struct ui_top *heap,
+int ui_top_select(const struct array *a, const struct ui_topk_options *o, struct ui_top *top,
 		  int64_t *n_nan)
 {
 	int used = 0, k = o->k;
@@ -59,22 +59,22 @@ int ui_top_select(const struct array *a, const struct ui_topk_options *o, struct
 		if (isnan(one.value)) {
 			++*n_nan;
 		} else if (used < k) {
-			heap[used++] = one;
+			top[used++] = one;
 			/* A sorted array whose last comes first is a heap. */
 			if (used == k)
-				qsort(heap, (size_t)k, sizeof(*heap), compare);
+				qsort(top, (size_t)k, sizeof(*top), compare);
 			for (int j = 0; used == k && j < k / 2; j++) {
-				struct ui_top swap = heap[j];
+				struct ui_top swap = top[j];
 
-				heap[j] = heap[k - 1 - j];
-				heap[k - 1 - j] = swap;
+				top[j] = top[k - 1 - j];
+				top[k - 1 - j] = swap;
 			}
-		} else if (before(&one, &heap[0])) {
-			heap[0] = one;
-			sink(heap, k);
+		} else if (before(&one, &top[0])) {
+			top[0] = one;
+			sink(top, k);
 		}
 	}
-	qsort(heap, (size_t)used, sizeof(*heap), compare);
+	qsort(top, (size_t)used, sizeof(*top), compare);
 	return used;
 }
 

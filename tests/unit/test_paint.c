@@ -358,11 +358,19 @@ Test(paint, long_ones)
 	paint_shape("1000,700", "q,k", 1);
 }
 
-/* paint() looks at the sizes. */
 Test(paint, as_wide_as_can_be)
 {
-	paint_shape("1,5000", "i,pos", INT_MAX);
-	paint_shape("1500,1500", "q,k", INT_MAX);
+	struct array *a = array_of("1000,5000", "q,k", NULL);
+	const struct paint_panel panel = { .a = a };
+	const struct paint p = { .panels = &panel, .n_panels = 1, .width = INT_MAX };
+	struct paint_pixels pixels;
+	struct text png = { 0 };
+
+	paint(&p, &png, &pixels);
+	cr_assert_gt(pixels.width, 3900);
+	paint_pixels_release(&pixels);
+	text_release(&png);
+	array_release(a);
 }
 
 Test(paint, the_same_input_gives_the_same_bytes)

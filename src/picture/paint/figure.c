@@ -68,11 +68,14 @@ const char *figure_copy(const char *s, char *buf, size_t size)
 
 const char *figure_prefix(const struct figure *f, const char *title, char buf[FIGURE_PREFIX])
 {
+	char shown[FIGURE_PREFIX - 2];
+
 	buf[0] = '\0';
 	if (f->p->n_panels < 2 || !title || !*title)
 		return buf;
-	figure_copy(title, buf, FIGURE_PREFIX - 2);
-	return strcat(buf, ": ");
+	figure_copy(title, shown, sizeof(shown));
+	snprintf(buf, FIGURE_PREFIX, "%s: ", shown);
+	return buf;
 }
 
 void figure_note_counts(struct figure *f, const struct stats *s, bool has_swatches)
@@ -263,7 +266,7 @@ void figure_draw_ticks(struct canvas *v, int x, int y, int width, double lo, dou
 
 struct ui_scale figure_range(const struct paint *p, int i)
 {
-	const struct paint_panel *first = NULL;
+	const struct paint_panel *first = &p->panels[i];
 	struct stats_sum sum;
 	struct stats stats;
 
@@ -271,7 +274,7 @@ struct ui_scale figure_range(const struct paint *p, int i)
 	for (int k = 0; k < p->n_panels; k++) {
 		if (p->panels[k].scale != p->panels[i].scale)
 			continue;
-		first = first ? first : &p->panels[k];
+		first = k < first - p->panels ? &p->panels[k] : first;
 		stats_sum_add(&sum, p->panels[k].a->data, p->panels[k].a->numel, 0);
 	}
 	stats = stats_finish(&sum);

@@ -135,6 +135,7 @@ static void draw_letters(const struct heat *h, struct canvas *v, const struct he
 			 const struct canvas_cells *at, int i, uint32_t color)
 {
 	uint32_t cell = t->cells[i];
+	int column = i % at->columns, row = i / at->columns;
 	char number[32];
 	struct text text = { 0 };
 
@@ -147,8 +148,8 @@ static void draw_letters(const struct heat *h, struct canvas *v, const struct he
 		return;
 	canvas_fit(v, CANVAS_TEXT, number, strlen(number), 400, &text);
 	canvas_text(v, CANVAS_TEXT, ui_color_is_dark(color) ? CANVAS_WHITE : CANVAS_BLACK,
-		    at->x + (i % at->columns + 0.5) * at->cell_width,
-		    at->y + (i / at->columns + 0.5) * at->cell_height, CANVAS_MIDDLE, text.data);
+		    at->x + (column + 0.5) * at->cell_width, at->y + (row + 0.5) * at->cell_height,
+		    CANVAS_MIDDLE, text.data);
 	text_release(&text);
 }
 

@@ -13,7 +13,7 @@
 
 /* cairo_create() is cairo->create(). */
 struct cairo {
-#define CAIRO(name) __typeof__(&cairo_##name) name;
+#define CAIRO(name) __typeof__ (&cairo_##name)(name);
 #include "cairo.def"
 #undef CAIRO
 };
