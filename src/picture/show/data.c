@@ -114,7 +114,7 @@ static void names_free_all(struct names *n, const struct array *a)
 /* ---- rows
  * ---------------------------------------------------------------------------------------- */
 
-int add_rows(struct text *t, const struct shown *s, struct err *err)
+int shown_add_rows(struct text *t, const struct shown *s, struct err *err)
 {
 	const struct array *a = s->array;
 	struct walk w = { .a = a };
@@ -147,7 +147,7 @@ static void add_indices(struct text *t, const struct walk *w, char between)
 		text_addf(t, "%lld%c", (long long)(w->a->base[i] + w->index[i]), between);
 }
 
-int add_pair_rows(struct text *t, const struct shown *a, const struct shown *b,
+int pair_add_rows(struct text *t, const struct shown *a, const struct shown *b,
 		  const struct pair *p, struct err *err)
 {
 	struct walk w = { .a = a->array };

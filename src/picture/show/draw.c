@@ -14,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FEW       64  /* elements that are shown as numbers: of one axis */
-#define FEW_CELLS 24  /* of several */
 #define GAP       2   /* between pictures */
 #define MIN_PANEL 24  /* columns of one of three */
 #define ALL_ROWS  100 /* of numbers on a terminal */
@@ -28,51 +26,6 @@ static bool wants_data(const struct ui *ui, const struct show_options *o)
 {
 	return !ui->is_terminal && !ui->color && (o->how == SHOW_AUTO || o->how == SHOW_PRINT);
 }
-
-static bool is_integer(const struct array *a)
-{
-	return a->dtype == DTYPE_I32 || a->dtype == DTYPE_I64 || a->dtype == DTYPE_U8;
-}
-
-/* The axis along which all elements lie, -1 where there are several. */
-static int only_axis(const struct array *a)
-{
-	int axis = -1;
-
-	for (int i = 0; i < a->n_dims; i++) {
-		if (a->shape[i] != 1 && axis >= 0)
-			return -1;
-		if (a->shape[i] != 1)
-			axis = i;
-	}
-	return axis < 0 ? a->n_dims - 1 : axis;
-}
-
-static enum show_how choose(const struct shown *s, const struct show_options *o)
-{
-	const struct array *a = s->array;
-	int axis = only_axis(a);
-	char name[32];
-
-	if (o->how != SHOW_AUTO)
-		return o->how;
-	if (axis >= 0 && a->numel > FEW && axis_name(a->axes, axis, name, sizeof(name)) &&
-	    !strcmp(name, "vocab"))
-		return SHOW_TOPK;
-	if (is_integer(a) || a->numel <= (a->n_dims < 2 ? FEW : s->is_relation ? 1 : FEW_CELLS))
-		return SHOW_PRINT;
-	return SHOW_HEAT;
-}
-
-/* What a picture of it is drawn with, for one of a pair the scale of both. */
-struct look {
-	const struct shown *s;
-	const struct array *a;
-	enum show_how how;
-	int k;
-	double lo, hi;
-	bool is_difference;
-};
 
 static void draw_heat(struct text *t, const struct ui *ui, const struct look *l)
 {
@@ -105,10 +58,11 @@ static void draw(struct text *t, const struct ui *ui, const struct look *l)
 		ui_add_sparks(t, ui, l->a, &l->s->labels, 0);
 		return;
 	case SHOW_PRINT:
-		ui_add_array(t, ui, l->a,
-			     &(struct ui_print_options){ .labels = &l->s->labels,
-							 .max_rows = ALL_ROWS,
-							 .format = is_integer(l->a) ? 'd' : 'g' });
+		ui_add_array(
+			t, ui, l->a,
+			&(struct ui_print_options){ .labels = &l->s->labels,
+						    .max_rows = ALL_ROWS,
+						    .format = show_is_integer(l->a) ? 'd' : 'g' });
 		return;
 	default:
 		draw_heat(t, ui, l);
@@ -142,8 +96,8 @@ static void add_heading(struct text *t, const struct ui *ui, const char *prefix,
 static void add_statistics(struct text *t, const struct ui *ui, const struct array *a)
 {
 	/* Of ids they say nothing. */
-	if (is_integer(a))
-		add_shape(t, a);
+	if (show_is_integer(a))
+		shown_add_shape(t, a);
 	else
 		ui_add_array_line(t, ui, a);
 	text_addc(t, '\n');
@@ -152,7 +106,7 @@ static void add_statistics(struct text *t, const struct ui *ui, const struct arr
 /* Whether the line of statistics has all elements already. */
 static bool line_is_all(const struct array *a)
 {
-	return a->numel <= 4 && a->n_dims < 2 && !is_integer(a);
+	return a->numel <= 4 && a->n_dims < 2 && !show_is_integer(a);
 }
 
 static int add_text(struct text *t, const struct ui *ui, const struct shown *s)
@@ -174,10 +128,10 @@ int show_add(struct text *t, const struct ui *ui, const struct shown *s,
 	if (!s->array)
 		return add_text(t, ui, s);
 	if (wants_data(ui, o))
-		return add_rows(t, s, err);
+		return shown_add_rows(t, s, err);
 	add_heading(t, ui, "", s);
 	add_statistics(t, ui, s->array);
-	how.how = choose(s, o);
+	how.how = show_choose(s, o);
 	if (s->array->numel > 0 && !(o->how == SHOW_AUTO && line_is_all(s->array)))
 		draw(t, ui, &how);
 	return 0;
@@ -250,33 +204,6 @@ static void add_beside(struct text *t, const struct text *panels, int n)
 	}
 }
 
-/* The least and the greatest of both, so that colours mean the same. */
-static void share_scale(struct look *a, struct look *b)
-{
-	struct stats x = stats_of(a->a->data, a->a->numel), y = stats_of(b->a->data, b->a->numel);
-	double lo = fmin(x.min, y.min), hi = fmax(x.max, y.max);
-
-	a->lo = b->lo = isfinite(lo) ? lo : 0;
-	a->hi = b->hi = isfinite(hi) ? hi : 0;
-}
-
-static void add_difference(struct text *t, const struct pair *p)
-{
-	char number[32], index[128];
-
-	if (p->sums.max_abs == 0) {
-		text_adds(t, "difference b - a: none, all elements are equal\n");
-		return;
-	}
-	text_addf(t, "difference b - a: largest %s",
-		  ui_format_number(p->sums.max_abs, number, sizeof(number)));
-	if (p->sums.max_at >= 0)
-		text_addf(t, " at [%s]",
-			  array_index(p->difference, p->sums.max_at, index, sizeof(index)));
-	text_addf(t, ", nmse %s", ui_format_number(pair_nmse(&p->sums), number, sizeof(number)));
-	text_addf(t, ", cosine %.6f\n", pair_cosine(&p->sums));
-}
-
 /* One of three with its name above it. */
 static void add_panel(struct text *t, const struct ui *ui, const char *name, const struct look *l)
 {
@@ -311,30 +238,17 @@ static void draw_pair(struct text *t, const struct ui *ui, const struct look loo
 static void add_pair(struct text *t, const struct ui *ui, const struct shown *a,
 		     const struct shown *b, const struct pair *p, const struct show_options *o)
 {
-	struct shown of_difference = *a, other = *b;
-	struct look looks[3];
+	struct pair_looks looks;
 
-	/* What has no tokens of its own is called as the other. */
-	if (!b->tokens->ctx)
-		other.labels = a->labels;
-	other.is_relation = a->is_relation;
-	other.is_pattern = a->is_pattern && b->is_pattern;
-	other.window = a->window;
-	looks[0] = (struct look){ .s = a, .a = a->array, .how = choose(a, o), .k = o->k };
-	looks[1] = looks[2] = looks[0];
-	looks[1].s = &other;
-	looks[1].a = b->array;
-	looks[2].s = &of_difference;
-	looks[2].a = p->difference;
-	looks[2].is_difference = true;
-	share_scale(&looks[0], &looks[1]);
+	looks_of_pair(&looks, a, b, p, o);
 	add_heading(t, ui, "a: ", a);
 	add_statistics(t, ui, a->array);
 	add_heading(t, ui, "b: ", b);
 	add_statistics(t, ui, b->array);
-	add_difference(t, p);
+	pair_add_difference(t, p);
+	text_addc(t, '\n');
 	if (a->array->numel > 0)
-		draw_pair(t, ui, looks);
+		draw_pair(t, ui, looks.of);
 }
 
 int show_add_pair(struct text *t, const struct ui *ui, const struct shown *a, const struct shown *b,
@@ -344,7 +258,7 @@ int show_add_pair(struct text *t, const struct ui *ui, const struct shown *a, co
 	int r = pair_make(&p, a, b, err);
 
 	if (!r && wants_data(ui, o))
-		r = add_pair_rows(t, a, b, &p, err);
+		r = pair_add_rows(t, a, b, &p, err);
 	else if (!r)
 		add_pair(t, ui, a, b, &p, o);
 	pair_release(&p);

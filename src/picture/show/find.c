@@ -14,6 +14,14 @@
 #include <string.h>
 #include <unistd.h>
 
+struct show_source *show_source_new(const struct show_source_options *o)
+{
+	struct show_source *s = source_new(o);
+
+	names_init(s);
+	return s;
+}
+
 /* ---- labels ---------------------------------------------------------------------------------- */
 
 static int64_t token_at(void *ctx, int64_t pos)

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-void add_shape(struct text *t, const struct array *a)
+void shown_add_shape(struct text *t, const struct array *a)
 {
 	text_addf(t, "%s[", dtype_table[a->dtype].name);
 	for (int i = 0; i < a->n_dims; i++)
@@ -25,8 +25,8 @@ static int no_pair(const struct shown *a, const struct shown *b, struct err *err
 {
 	struct text one = { 0 }, two = { 0 };
 
-	add_shape(&one, a->array);
-	add_shape(&two, b->array);
+	shown_add_shape(&one, a->array);
+	shown_add_shape(&two, b->array);
 	err_set(err, ERR_SHAPE, "%.200s is %s and %.200s is %s: only equal shapes can be compared",
 		a->title, one.data, b->title, two.data);
 	text_release(&one);

@@ -2,7 +2,8 @@
  * show_impl.h -- what the files of src/picture/show share; private to it.
  *
  * From the ground up: source.c (what is open, tokens), names.c (what a name means), find.c (a text
- * to a tensor), pair.c (two tensors compared), draw.c (as text), data.c (for programs), png.c.
+ * to a tensor), pair.c (two tensors compared), plan.c (which picture), draw.c (as text), data.c
+ * (for programs), png.c.
  */
 #ifndef SHOW_IMPL_H
 #define SHOW_IMPL_H
@@ -46,6 +47,9 @@ struct show_source {
 	char name[256];   /* of the last value */
 };
 
+/* As show_source_new(), without names. */
+struct show_source *source_new(const struct show_source_options *o);
+
 /* Open the recording once, with its outline; ERR_IO where there is none. */
 int source_open(struct show_source *s, struct err *err);
 
@@ -77,16 +81,45 @@ int pair_make(struct pair *p, const struct shown *a, const struct shown *b, stru
 void pair_release(struct pair *p);
 
 /* "f32[8,5,5]" */
-void add_shape(struct text *t, const struct array *a);
+void shown_add_shape(struct text *t, const struct array *a);
 
 /* ERR_USAGE where what is shown is a text, which has no numbers. */
 int shown_numbers(const struct shown *s, struct err *err);
 
+/* Append "difference b - a: largest 0.12 at [0,3,4], nmse 0.01, cosine 0.99". */
+void pair_add_difference(struct text *t, const struct pair *p);
+
+/* ---- which picture: plan.c --------------------------------------------------------------------
+ */
+
+bool show_is_integer(const struct array *a);
+
+/* What AUTO is. */
+enum show_how show_choose(const struct shown *s, const struct show_options *o);
+
+/* What a picture of it is drawn with, for one of a pair the scale of both. */
+struct look {
+	const struct shown *s;
+	const struct array *a;
+	enum show_how how;
+	int k;
+	double lo, hi;
+	bool is_difference;
+};
+
+/* a, b, b - a; the first two with one scale.  Not moved afterwards. */
+struct pair_looks {
+	struct look of[3];
+	struct shown other;
+};
+void looks_of_pair(struct pair_looks *l, const struct shown *a, const struct shown *b,
+		   const struct pair *p, const struct show_options *o);
+
 /* ---- rows for programs: data.c ----------------------------------------------------------------
  */
 
-int add_rows(struct text *t, const struct shown *s, struct err *err);
-int add_pair_rows(struct text *t, const struct shown *a, const struct shown *b,
+int shown_add_rows(struct text *t, const struct shown *s, struct err *err);
+int pair_add_rows(struct text *t, const struct shown *a, const struct shown *b,
 		  const struct pair *p, struct err *err);
 
 #endif

@@ -20,14 +20,13 @@ static bool is_over(void *ctx)
 	return s->opt.interrupted && *s->opt.interrupted;
 }
 
-struct show_source *show_source_new(const struct show_source_options *o)
+struct show_source *source_new(const struct show_source_options *o)
 {
 	struct show_source *s = mem_calloc(1, sizeof(*s));
 
 	s->opt = *o;
 	s->path = o->recording ? mem_strdup(o->recording) : NULL;
 	s->watch = (struct array_watch){ is_over, s };
-	names_init(s);
 	return s;
 }
 
