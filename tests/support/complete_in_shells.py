@@ -85,6 +85,12 @@ LINES = [  # typed, what follows when Tab was pressed; "{sp}" is the space that 
     ("torchless trace --zero model.layers.1:resid_m", "id{sp}"),
     ("torchless trace -m 'a model' --capture L0.attn.patt", "ern{sp}"),
     ("torchless trace -m nothing --capture L0.attn.patt", ""),
+    ("torchless show L0.attn.patt", "ern{sp}"),
+    ("torchless show -m 'a model' --hist L0.attn.patt", "ern{sp}"),
+    ("torchless show L0.attn.pattern --csv pla", "in.db "),
+    ("torchless show L0.attn.pattern --csv plain.db --spa", "rk "),
+    ("torchless show --csv plain.db L0.attn.patt", "ern{sp}"),
+    ("torchless query --csv layer-k", "nows "),
 ]
 for kind in ("bash", "zsh", "fish"):
     shell = start(kind)

@@ -63,6 +63,21 @@ static bool takes_value(const struct option *o, int expected)
 	return (o->kind != OPTION_FLAG) == expected;
 }
 
+/* Whether another command has a flag of that name: its command tells whether a value follows. */
+static bool is_ambiguous(const struct option *o)
+{
+	for (int id = 0; id < OPT_COUNT; id++)
+		if (o->kind != OPTION_FLAG && option_table[id].kind == OPTION_FLAG && o->name &&
+		    option_table[id].name && !strcmp(option_table[id].name, o->name))
+			return true;
+	return false;
+}
+
+static bool takes_value_anywhere(const struct option *o, int expected)
+{
+	return takes_value(o, expected) && !is_ambiguous(o);
+}
+
 /* "-m|--model|-o": the options that match, with what stands between them. */
 static void print_options(bool (*matches)(const struct option *o, int x), int x,
 			  const char *between)
@@ -91,12 +106,37 @@ static void print_letters(bool with_value)
 
 static void value_options(void)
 {
-	print_options(takes_value, true, "|");
+	print_options(takes_value_anywhere, true, "|");
 }
 
 static void value_words(void)
 {
-	print_options(takes_value, true, " ");
+	print_options(takes_value_anywhere, true, " ");
+}
+
+/* "show:--csv": a command, and an option that takes a value there and nowhere else. */
+static void print_own_options(const char *between)
+{
+	const char *before = "";
+
+	for (int i = 0; i < command_table_len; i++)
+		for (int id = 0; id < OPT_COUNT; id++) {
+			if (!command_has(&command_table[i], (enum option_id)id) ||
+			    !is_ambiguous(&option_table[id]))
+				continue;
+			printf("%s%s:--%s", before, command_table[i].name, option_table[id].name);
+			before = between;
+		}
+}
+
+static void own_options(void)
+{
+	print_own_options("|");
+}
+
+static void own_words(void)
+{
+	print_own_options(" ");
 }
 
 static void value_letters(void)
@@ -186,6 +226,8 @@ static void bash_commands(void)
 		bash_options(c);
 		if (c->complete == COMPLETE_QUERY)
 			printf("\n\t\telse\n\t\t\t_torchless_query");
+		if (c->complete == COMPLETE_POINT)
+			printf("\n\t\telif [[ $count == 1 ]]; then\n\t\t\t_torchless_points");
 		if (c->complete == COMPLETE_ARGS) {
 			printf("\n\t\telif [[ $count == 1 ]]; then\n\t\t\t_torchless_offer ");
 			print_words(c->help->args);
@@ -265,6 +307,8 @@ static void zsh_arguments(void)
 				zsh_option(&option_table[id]);
 		if (c->complete == COMPLETE_QUERY) {
 			printf("\t\t'1:query:_torchless_queries' '*:parameter:_torchless_parameters'");
+		} else if (c->complete == COMPLETE_POINT) {
+			printf("\t\t'1:point:_torchless_points'");
 		} else if (c->complete == COMPLETE_ARGS) {
 			printf("\t\t'1:argument:(");
 			print_words(c->help->args);
@@ -312,11 +356,14 @@ static void fish_commands(void)
 		for (int id = 0; id < OPT_COUNT; id++)
 			if (command_has(c, (enum option_id)id))
 				fish_option(c, &option_table[id]);
-		if (c->complete != COMPLETE_QUERY && c->complete != COMPLETE_ARGS)
+		if (c->complete != COMPLETE_QUERY && c->complete != COMPLETE_POINT &&
+		    c->complete != COMPLETE_ARGS)
 			continue;
 		printf("complete -c torchless -n '__fish_seen_subcommand_from %s' -a '", c->name);
 		if (c->complete == COMPLETE_QUERY)
 			printf("(__torchless_ask)");
+		else if (c->complete == COMPLETE_POINT)
+			printf("(__torchless_ask points)");
 		else
 			print_words(c->help->args);
 		printf("'\n");
@@ -337,6 +384,8 @@ static const struct slot {
 	{ "flag_letters", flag_letters },
 	{ "model", model_options },
 	{ "model_words", model_words },
+	{ "own_options", own_options },
+	{ "own_words", own_words },
 	{ "point_options", point_options },
 	{ "trace", trace_options },
 	{ "trace_words", trace_words },
