@@ -58,7 +58,7 @@ void shown_release(struct shown *s);
 int show_find_beside(struct show_source *s, struct show_source *other, const char *text,
 		     const char *vs, struct shown *out, struct err *err);
 
-/* ---- looking ------------------------------------------------------------------------------- */
+/* ---- looking -------------------------------------------------------------------------------- */
 
 enum show_how { SHOW_AUTO, SHOW_HEAT, SHOW_HIST, SHOW_TOPK, SHOW_PRINT, SHOW_SPARK };
 
@@ -84,7 +84,7 @@ int show_add(struct text *t, const struct ui *ui, const struct shown *s,
 int show_add_pair(struct text *t, const struct ui *ui, const struct shown *a, const struct shown *b,
 		  const struct show_options *o, struct err *err);
 
-/* ---- as data; `b` may be NULL ---------------------------------------------------------------- */
+/* ---- as data; `b` may be NULL --------------------------------------------------------------- */
 
 /*
  * One document: name, shape, dtype, axes, base, stats, labels, values (nested; NaN is null,

@@ -157,7 +157,7 @@ static void add_keys(const struct scan *s, const struct expression_names *names,
 	}
 }
 
-/* ---- wildcards ----------------------------------------------------------------------------- */
+/* ---- wildcards ------------------------------------------------------------------------------ */
 
 static int check_wildcards(struct scan *s, const struct spelling *p, struct err *err)
 {
@@ -172,7 +172,7 @@ static int check_wildcards(struct scan *s, const struct spelling *p, struct err 
 		"an expression names one tensor: * and ranges of modules are for breakpoints");
 }
 
-/* ---- asking -------------------------------------------------------------------------------- */
+/* ---- asking --------------------------------------------------------------------------------- */
 
 static bool ends_in(const char *text, const char *word)
 {

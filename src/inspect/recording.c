@@ -31,6 +31,8 @@ int recording_add_functions(struct recording *rec, const struct inspect_options 
 struct recording_tensors {
 	struct inspect *in;
 	struct recording *rec;
+	struct words *words; /* of the run that was asked for last */
+	int64_t words_run;
 };
 
 #define LOOKUP_NS 10000000000ll
@@ -138,6 +140,7 @@ void recording_tensors_free(struct recording_tensors *t)
 {
 	if (!t)
 		return;
+	words_release(t->words);
 	inspect_unref(t->in);
 	free(t);
 }
@@ -173,32 +176,27 @@ struct array_source recording_attention_source(struct recording_tensors *t)
 
 /* ---- tokens --------------------------------------------------------------------------------- */
 
-struct asked_words {
-	struct inspect *in;
-	int64_t run;
-	struct words *words;
-};
-
 static int look_up_words(void *ctx, struct err *err)
 {
-	struct asked_words *w = ctx;
+	struct recording_tensors *t = ctx;
 
-	inspect_refresh(w->in);
-	w->words = inspect_words(w->in, w->run, err);
-	return w->words ? 0 : err->code;
+	t->words = inspect_words(t->in, t->words_run, err);
+	return t->words ? 0 : err->code;
 }
 
 bool recording_token(struct recording_tensors *t, int64_t run, int64_t id, struct text *out)
 {
-	struct asked_words w = { .in = t->in, .run = run };
 	struct err ignored = { 0 };
 	struct bytes b;
-	bool known;
 
-	recording_within(t->rec, LOOKUP_NS, look_up_words, &w, &ignored);
-	known = w.words && words_get(w.words, id, &b);
-	if (known)
-		text_add(out, b.data, b.len);
-	words_release(w.words);
-	return known;
+	if (!t->words || t->words_run != run) {
+		words_release(t->words);
+		t->words = NULL;
+		t->words_run = run;
+		recording_within(t->rec, LOOKUP_NS, look_up_words, t, &ignored);
+	}
+	if (!t->words || !words_get(t->words, id, &b))
+		return false;
+	text_add(out, b.data, b.len);
+	return true;
 }

@@ -31,7 +31,7 @@ static void relation_release(struct relation *r)
 	text_release(&r->name.sel);
 }
 
-/* ---- what is meant --------------------------------------------------------------------------- */
+/* ---- what is meant -------------------------------------------------------------------------- */
 
 static int read_point(struct inspect *in, struct relation *r, struct text *fqn, struct err *err)
 {
@@ -164,7 +164,7 @@ static int find_part(const struct relation *r, struct array_part *part, struct e
 	return has > 0 ? 0 : has;
 }
 
-/* ---- reading --------------------------------------------------------------------------------- */
+/* ---- reading -------------------------------------------------------------------------------- */
 
 /* Row `i` of the rows, as far as the query sees; the rest is what a mask makes of it. */
 static void copy_row(const struct relation *r, const struct attn_rows *rows, int64_t i, float *out)

@@ -99,7 +99,7 @@ void ui_add_sparks(struct text *t, const struct ui *ui, const struct array *a,
 	shown = shown < s.n_rows ? shown : s.n_rows;
 	measure_names(&s, shown);
 	room = frame_width(ui) - s.label_width - (s.n_leading ? 2 : 0) - NUMBER - 2;
-	room = room < 8 ? 8 : room > MAX_BARS ? MAX_BARS : room;
+	room = room < 2 ? 2 : room > MAX_BARS ? MAX_BARS : room;
 	s.bars = (int)(s.row < room ? s.row : room);
 	for (int64_t i = 0; i < shown; i++)
 		add_row(&s, t, i);

@@ -111,8 +111,7 @@ static void names_free_all(struct names *n, const struct array *a)
 	}
 }
 
-/* ---- rows
- * ---------------------------------------------------------------------------------------- */
+/* ---- rows ----------------------------------------------------------------------------------- */
 
 int shown_add_rows(struct text *t, const struct shown *s, struct err *err)
 {
@@ -166,8 +165,7 @@ int pair_add_rows(struct text *t, const struct shown *a, const struct shown *b,
 	return 0;
 }
 
-/* ---- CSV
- * ------------------------------------------------------------------------------------------ */
+/* ---- CSV ------------------------------------------------------------------------------------ */
 
 static void add_field(struct text *t, const char *s)
 {
@@ -249,8 +247,7 @@ int show_add_csv(struct text *t, const struct shown *a, const struct shown *b, s
 	return 0;
 }
 
-/* ---- .npy
- * ------------------------------------------------------------------------------------------ */
+/* ---- .npy ----------------------------------------------------------------------------------- */
 
 int show_add_npy(struct text *t, const struct shown *a, const struct shown *b, struct err *err)
 {
@@ -266,8 +263,7 @@ int show_add_npy(struct text *t, const struct shown *a, const struct shown *b, s
 	return 0;
 }
 
-/* ---- JSON
- * ------------------------------------------------------------------------------------------- */
+/* ---- JSON ----------------------------------------------------------------------------------- */
 
 static const float *add_nested(struct text *t, const struct array *a, int dim, const float *at)
 {

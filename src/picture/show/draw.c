@@ -69,25 +69,15 @@ static void draw(struct text *t, const struct ui *ui, const struct look *l)
 	}
 }
 
-/* ---- one
- * ------------------------------------------------------------------------------------------ */
+/* ---- one ------------------------------------------------------------------------------------ */
 
 static void add_heading(struct text *t, const struct ui *ui, const char *prefix,
 			const struct shown *s)
 {
 	struct text line = { 0 };
-	int width = ui->width > 0 ? ui->width : 0;
 
 	text_adds(&line, prefix);
 	text_adds(&line, s->title);
-	/* The title is escaped; it is clipped where it is too long for the line. */
-	if (width && ui_columns(line.data, line.len) > width) {
-		struct text clipped = { 0 };
-
-		ui_add_clipped(&clipped, ui, line.data, line.len, width);
-		text_release(&line);
-		line = clipped;
-	}
 	ui_add_styled(t, ui, UI_BOLD, line.data, line.len);
 	text_addc(t, '\n');
 	text_release(&line);
@@ -96,10 +86,12 @@ static void add_heading(struct text *t, const struct ui *ui, const char *prefix,
 static void add_statistics(struct text *t, const struct ui *ui, const struct array *a)
 {
 	/* Of ids they say nothing. */
-	if (show_is_integer(a))
+	if (show_is_integer(a) || a->numel == 0) {
 		shown_add_shape(t, a);
-	else
+		text_adds(t, a->numel ? "" : ": no elements");
+	} else {
 		ui_add_array_line(t, ui, a);
+	}
 	text_addc(t, '\n');
 }
 
@@ -137,8 +129,7 @@ int show_add(struct text *t, const struct ui *ui, const struct shown *s,
 	return 0;
 }
 
-/* ---- two
- * ------------------------------------------------------------------------------------------- */
+/* ---- two ------------------------------------------------------------------------------------ */
 
 /* The next line of *s, without its end; false behind the last. */
 static bool next_line(const char **s, const char **line, size_t *len)

@@ -22,7 +22,7 @@ struct show_source *show_source_new(const struct show_source_options *o)
 	return s;
 }
 
-/* ---- labels ---------------------------------------------------------------------------------- */
+/* ---- labels --------------------------------------------------------------------------------- */
 
 static int64_t token_at(void *ctx, int64_t pos)
 {
@@ -213,8 +213,7 @@ int show_find(struct show_source *s, const char *text, struct shown *out, struct
 	return present(s, text, is_plain, out, err);
 }
 
-/* ---- beside another
- * ------------------------------------------------------------------------------ */
+/* ---- beside another ------------------------------------------------------------------------- */
 
 static bool is_npy_file(const char *path)
 {

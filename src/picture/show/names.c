@@ -15,7 +15,7 @@
 
 #define WEIGHT "weight:"
 
-/* ---- weights --------------------------------------------------------------------------------- */
+/* ---- weights -------------------------------------------------------------------------------- */
 
 static const struct safetensor *find_weight(const struct model *m, const char *name,
 					    struct err *err)
@@ -143,7 +143,7 @@ static struct array *read_weight(struct show_source *s, const char *name, const 
 	return part;
 }
 
-/* ---- values ---------------------------------------------------------------------------------- */
+/* ---- values --------------------------------------------------------------------------------- */
 
 /* What a path means: a weight by that name; or a point, in a run and a pass where these are said.
  */
@@ -395,7 +395,7 @@ struct array *names_read(struct show_source *s, const char *text, struct err *er
 	return read(s, text, "", err);
 }
 
-/* ---- variables and functions ----------------------------------------------------------------- */
+/* ---- variables and functions ---------------------------------------------------------------- */
 
 /* `tokens` are the ids of the newest run. */
 static int variable(void *ctx, const char *name, struct array_value *value, struct err *err)

@@ -48,8 +48,7 @@ enum show_how show_choose(const struct shown *s, const struct show_options *o)
 	return SHOW_HEAT;
 }
 
-/* ---- two
- * ------------------------------------------------------------------------------------------ */
+/* ---- two ------------------------------------------------------------------------------------ */
 
 /* The least and the greatest of both, so that colours mean the same. */
 static void share_scale(struct look *a, struct look *b)

@@ -62,14 +62,14 @@ struct run_tokens *source_tokens(struct show_source *s, int64_t run);
 /* The file of a .npy as an array of its own. */
 struct array *source_npy(const char *path, struct err *err);
 
-/* ---- names: names.c -------------------------------------------------------------------------- */
+/* ---- names: names.c ------------------------------------------------------------------------- */
 
 void names_init(struct show_source *s);
 
 /* A value under one of its names, "L3.attn.pattern[run=1, head=2]": read without an expression. */
 struct array *names_read(struct show_source *s, const char *text, struct err *err);
 
-/* ---- two of them: pair.c --------------------------------------------------------------------- */
+/* ---- two of them: pair.c -------------------------------------------------------------------- */
 
 struct pair {
 	struct pair_sums sums;

@@ -67,7 +67,7 @@ void source_take(struct show_source *s, const char *path)
 	s->path = mem_strdup(path);
 }
 
-/* ---- the recording --------------------------------------------------------------------------- */
+/* ---- the recording -------------------------------------------------------------------------- */
 
 static int take_count(void *ctx, const struct rows *rows, const struct cell *cells)
 {
@@ -116,7 +116,7 @@ int source_open(struct show_source *s, struct err *err)
 	return r;
 }
 
-/* ---- tokens ---------------------------------------------------------------------------------- */
+/* ---- tokens --------------------------------------------------------------------------------- */
 
 static int take_token(void *ctx, const struct rows *rows, const struct cell *cells)
 {
@@ -159,7 +159,7 @@ struct run_tokens *source_tokens(struct show_source *s, int64_t run)
 	return t;
 }
 
-/* ---- files ----------------------------------------------------------------------------------- */
+/* ---- files ---------------------------------------------------------------------------------- */
 
 struct array *source_npy(const char *path, struct err *err)
 {
