@@ -34,11 +34,12 @@ struct report_recording {
 	const struct inspect_options *inspect;
 };
 
-/* What a report could not show, for who wants to say so. */
+/* What a report could not show, for who wants to say so; the data say it in full. */
 struct report_missing {
 	int n_left_out;   /* sentences of the data's left_out */
-	bool is_captured; /* false: another --capture would show more; see `missing` in the data */
-	bool has_graph;
+	bool is_captured; /* false: `trace --capture report` would have kept more */
+	bool needs_model; /* the checkpoint was not there, or another one */
+	char graph[1024]; /* why there is no picture of the graph; "" */
 };
 
 /*

@@ -106,6 +106,10 @@ static void say_written(const struct report_command *c, const char *path, size_t
 	text_addf(&t, "%s  %s", path, mem_format_bytes((int64_t)size, bytes, sizeof(bytes)));
 	if (!missing->is_captured)
 		text_adds(&t, "; `torchless trace --capture report PROMPT` records what it lacks");
+	if (missing->needs_model)
+		text_adds(&t, "; the lens and the answer need the model: name it with -m PATH");
+	if (*missing->graph)
+		text_addf(&t, "; no graph: %s", missing->graph);
 	if (missing->n_left_out)
 		text_addf(&t, "; %d part%s left out, which the page names", missing->n_left_out,
 			  missing->n_left_out == 1 ? " was" : "s were");

@@ -7,14 +7,15 @@
 
 #include <math.h>
 
-#define MAX_BYTES  ((int64_t)2 << 20)
-#define U8_UNKNOWN 255
-#define U8_ONE     254
+#define MAX_BYTES   ((int64_t)2 << 20)
+#define MAX_NUMBERS 1.6e7 /* of a layer */
+#define U8_UNKNOWN  255
+#define U8_ONE      254
 
 struct patterns {
 	struct report_writer *w;
 	int64_t first, n_pos, layers, n_rows; /* queries [first, n_pos) of the first layers */
-	bool is_u8;
+	bool is_u8, is_damaged;
 	int64_t a_head; /* numbers of a head: of query q there are q + 1 */
 	float *p;       /* [heads][a_head] of the layer that is read */
 	struct text packed, kept;
@@ -124,6 +125,7 @@ static int read_layer(struct patterns *a, int64_t layer, struct err *err)
 	}
 	if (r && !*a->why)
 		memcpy(a->why, why.message, sizeof(a->why));
+	a->is_damaged = a->is_damaged || r == ERR_FORMAT;
 	if (r || !a->n_rows)
 		return 0;
 	settle(a);
@@ -133,6 +135,13 @@ static int read_layer(struct patterns *a, int64_t layer, struct err *err)
 }
 
 /* ---- all ----------------------------------------------------------------------------------- */
+
+static const char *why_missing(const struct patterns *a)
+{
+	if (a->kept.len || a->is_damaged)
+		return *a->why ? a->why : NULL;
+	return "attention was not recorded: record with --capture report";
+}
 
 static void write_patterns(struct patterns *a)
 {
@@ -153,10 +162,7 @@ static void write_patterns(struct patterns *a)
 	if (a->packed.len)
 		base64_encode(out, a->packed.data, a->packed.len);
 	text_addc(out, '"');
-	json_string(out, "missing",
-		    *a->why       ? a->why
-		    : a->kept.len ? NULL
-				  : "attention was not recorded: record with --capture report");
+	json_string(out, "missing", why_missing(a));
 	text_addc(out, '}');
 }
 
@@ -168,7 +174,7 @@ int report_add_attention(struct report_writer *w, struct err *err)
 	choose(&a);
 	a.a_head = (int64_t)numbers(a.first, a.n_pos);
 	/* The shape of a model that is not there would be asked for memory. */
-	if ((double)w->n_heads * (double)a.a_head > 1e8)
+	if ((double)w->n_heads * (double)a.a_head > MAX_NUMBERS)
 		return err_set(err, ERR_FORMAT, "its attention is too large for a page");
 	a.p = mem_calloc((size_t)(w->n_heads * a.a_head) + 1, sizeof(*a.p));
 	for (int64_t layer = 0; layer < a.layers && !r; layer++) {

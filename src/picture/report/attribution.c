@@ -155,9 +155,12 @@ int report_add_attribution(struct report_writer *w, struct err *err)
 		write_answer(w, &q, &a);
 	else if (report_interrupted(w, err) || r == ERR_MEMORY)
 		return err->code ? err->code : err_set(err, r, "%s", why.message);
+	else if (r == ERR_USAGE && !w->needs_model)
+		say_missing(w, "its parts were not recorded: record with --capture report");
 	else
 		say_missing(w, why.message);
-	w->is_captured = w->is_captured && !r;
+	/* Without the model nobody knows whether the recording would be enough. */
+	w->is_captured = w->is_captured && (!r || w->needs_model);
 	attribution_release(&a);
 	return 0;
 }

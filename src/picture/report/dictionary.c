@@ -156,7 +156,7 @@ int report_shape(struct report_writer *w, const struct text *shape)
 		if (w->shapes[i].len == shape->len &&
 		    !memcmp(w->shapes[i].data, shape->data, shape->len))
 			return (int)i;
-	if (w->n_shapes == REPORT_POINTS)
+	if (w->n_shapes == REPORT_SHAPES)
 		return -1;
 	w->shapes = mem_grow(w->shapes, w->n_shapes, &w->cap_shapes, sizeof(*w->shapes));
 	w->shapes[w->n_shapes] = (struct text){ 0 };

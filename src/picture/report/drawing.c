@@ -18,7 +18,6 @@ static void add_element(struct report_writer *w, const struct text *svg)
 		text_add_json(w->out, element, len);
 	else
 		text_adds(w->out, "null");
-	w->has_graph = element != NULL;
 }
 
 static int lay_out(struct report_writer *w, const struct graph *g, struct err *err)
@@ -49,7 +48,7 @@ static void set_title(struct report_writer *w, struct text *title)
 static int draw(struct report_writer *w, struct err *err)
 {
 	const struct program *p = &w->outline.program;
-	const struct graph_record_options of = { w->of->path, &w->found, -1 };
+	const struct graph_record_options of = { w->name, &w->found, -1 };
 	struct graph_options o = { .level = GRAPH_MODULE, .max_nodes = MAX_NODES };
 	struct graph_record *record = graph_record_new(w->of->rec, p, &of, err);
 	struct text title = { 0 };
@@ -92,6 +91,8 @@ int report_add_graph(struct report_writer *w, struct err *err)
 		w->out->len = begin;
 		text_adds(w->out, "null");
 	}
+	if (r)
+		snprintf(w->no_graph, sizeof(w->no_graph), "%s", why.message);
 	json_string(w->out, "graph_missing",
 		    w->has_outline ? r ? why.message : NULL : w->no_outline);
 	return 0;

@@ -63,6 +63,8 @@ static int add_part(struct report_writer *w, const struct part *p, struct err *e
 	r = p->add(w, &why);
 	if (report_interrupted(w, err))
 		return err->code;
+	if (!r && w->out->len - begin > REPORT_PART)
+		r = err_set(&why, ERR_FORMAT, "too much for a page");
 	if (!r && w->out->len > begin)
 		return 0;
 	if (r && !is_of_recording(r)) {
@@ -97,10 +99,10 @@ static int add_parts(struct report_writer *w, double from, double to, struct err
 static int open_outline(struct report_writer *w, struct err *err)
 {
 	struct err why = { 0 };
-	int r = recording_find_run(w->of->rec, w->of->path, w->run, &w->found, &why);
+	int r = recording_find_run(w->of->rec, w->name, w->run, &w->found, &why);
 
 	if (!r)
-		r = recording_outline(w->of->path, &w->found, &w->outline, &why);
+		r = recording_outline(w->name, &w->found, &w->outline, &why);
 	w->has_outline = !r;
 	if (!r)
 		return 0;
@@ -215,13 +217,18 @@ int report_add_data(struct text *json, const struct report_recording *recordings
 	json_key(json, "recordings");
 	text_addc(json, '[');
 	for (int i = 0; i < n && !r; i++) {
-		w[i] = (struct report_writer){
-			.out = json, .of = &recordings[i], .o = o, .is_captured = true
-		};
+		const char *slash = strrchr(recordings[i].path, '/');
+
+		w[i] = (struct report_writer){ .out = json,
+					       .of = &recordings[i],
+					       .o = o,
+					       .name = slash ? slash + 1 : recordings[i].path,
+					       .is_captured = true };
 		r = add_recording(&w[i], (double)i / n, (double)(i + 1) / n, err);
 		missing->n_left_out += w[i].n_left_out;
 		missing->is_captured = missing->is_captured && w[i].is_captured;
-		missing->has_graph = missing->has_graph || w[i].has_graph;
+		missing->needs_model = missing->needs_model || w[i].needs_model;
+		memcpy(missing->graph, w[i].no_graph, sizeof(missing->graph));
 	}
 	text_addc(json, ']');
 	if (!r && n == 2)

@@ -36,7 +36,10 @@
 #define REPORT_CANDIDATES 40000
 #define REPORT_ROWS       60000 /* of values, and of spans */
 #define REPORT_POINTS     20000
-#define REPORT_LIST       20000 /* of anything else */
+#define REPORT_SHAPES     4000
+#define REPORT_LIST       20000              /* of anything else */
+#define REPORT_POSITIONS  (1 << 24)          /* beyond, it is no run that was read */
+#define REPORT_PART       ((size_t)32 << 20) /* bytes */
 
 struct report_point {
 	int64_t id;
@@ -61,10 +64,11 @@ struct report_place {
 struct report_writer {
 	struct text *out;
 	const struct report_recording *of;
+	const char *name; /* of the file, without the folders that are nobody else's business */
 	const struct report_options *o;
 	struct text left_out; /* JSON strings, separated by commas */
 	int n_left_out, n_cut;
-	bool is_captured;
+	bool is_captured, needs_model;
 
 	int64_t run, model_id;
 	bool is_redacted, changes_weights;
@@ -85,8 +89,9 @@ struct report_writer {
 
 	struct model outline;
 	struct recording_run found;
-	bool has_outline, has_graph;
+	bool has_outline;
 	char no_outline[sizeof(((struct err *)0)->message)];
+	char no_graph[sizeof(((struct report_missing *)0)->graph)];
 
 	/* What the progress of the part that is written means in all. */
 	const char *part;

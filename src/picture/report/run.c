@@ -22,7 +22,7 @@ static int take_run(void *ctx, const struct rows *rows, const struct cell *cells
 	w->n_heads = cell_in(&cells[5], 0, 65536) ? cells[5].i : 0;
 	w->n_vocab = cell_in(&cells[6], 0, INT32_MAX) ? cells[6].i : 0;
 	w->window = cell_in(&cells[7], 0, INT32_MAX) ? cells[7].i : 0;
-	w->n_pos = cell_in(&cells[8], 0, INT64_MAX) ? cells[8].i : 0;
+	w->n_pos = cell_in(&cells[8], 0, REPORT_POSITIONS) ? cells[8].i : 0;
 	w->changes_weights = cell_int(&cells[9], 0) != 0;
 	return 1;
 }
@@ -70,10 +70,7 @@ static int take_members(void *ctx, const struct rows *rows, const struct cell *c
 
 int report_add_run(struct report_writer *w, struct err *err)
 {
-	const char *slash = strrchr(w->of->path, '/');
-	const char *name = slash ? slash + 1 : w->of->path;
-
-	report_add_text(w, "file", name, strlen(name), 4096);
+	report_add_text(w, "file", w->name, strlen(w->name), 4096);
 	json_int(w->out, "run", w->run);
 	return report_ask(w,
 			  "SELECT r.status, r.prompt, v.completion, "

@@ -11,10 +11,12 @@
 struct growth {
 	struct report_writer *w;
 	struct text points;
-	int point; /* -1: none yet */
-	int64_t n_pos;
+	int point;             /* -1: none yet */
+	int64_t n_pos, n_left; /* numbers that a page may have */
 	double *l2;
 };
+
+#define GROWTH_NUMBERS 500000
 
 static void write_growth(struct growth *g)
 {
@@ -48,8 +50,12 @@ static int take_growth(void *ctx, const struct rows *rows, const struct cell *ce
 	if (point < 0 || cells[3].type != CELL_BLOB || cells[1].type != CELL_INT ||
 	    cells[2].type != CELL_INT || !mem_add(cells[1].i, cells[2].i, &end))
 		return 0;
-	if (point != g->point)
+	if (point != g->point) {
+		g->n_left -= g->n_pos;
+		if (g->n_left < 0)
+			return 1;
 		begin_growth(g, point);
+	}
 	first = end - n;
 	for (int64_t i = 0; i < n; i++) {
 		float l2;
@@ -64,7 +70,10 @@ static int take_growth(void *ctx, const struct rows *rows, const struct cell *ce
 
 int report_add_residual(struct report_writer *w, struct err *err)
 {
-	struct growth g = { .w = w, .point = -1, .n_pos = int64_min(w->n_pos, REPORT_TOKENS) };
+	struct growth g = { .w = w,
+			    .point = -1,
+			    .n_pos = int64_min(w->n_pos, REPORT_TOKENS),
+			    .n_left = GROWTH_NUMBERS };
 	int r;
 
 	g.l2 = mem_calloc((size_t)g.n_pos + 1, sizeof(*g.l2));
@@ -80,6 +89,8 @@ int report_add_residual(struct report_writer *w, struct err *err)
 	text_adds(w->out, "],\"points\":[");
 	text_add(w->out, g.points.data ? g.points.data : "", g.points.len);
 	text_adds(w->out, "]}");
+	if (!r && g.n_left < 0)
+		report_leave_out(w, "the residual stream is here of the first layers only");
 	if (!r && w->n_pos > g.n_pos)
 		report_leave_out(w, "the residual stream is here up to position %lld",
 				 (long long)g.n_pos - 1);
@@ -90,9 +101,10 @@ int report_add_residual(struct report_writer *w, struct err *err)
 
 /* ---- the lens ------------------------------------------------------------------------------ */
 
-#define LENS_TOP       3
-#define LENS_WORK      1e12 /* multiplications: some minutes of two cores at most */
-#define LENS_POSITIONS 4096
+#define LENS_TOP   3
+#define LENS_WORK  1e12 /* multiplications: some minutes of two cores at most */
+#define LENS_CELLS 200000
+#define NOT_THERE  "was not recorded" /* as lens() says of a position */
 
 struct lens_cell {
 	int64_t id[LENS_TOP], rank;
@@ -183,7 +195,7 @@ static int read_lens(struct lens *l, struct err *err)
 
 		if (report_interrupted(l->w, err))
 			return err->code;
-		if (r && (r != ERR_USAGE || !strstr(why.message, "was not recorded"))) {
+		if (r && (r != ERR_USAGE || !strstr(why.message, NOT_THERE))) {
 			*err = why;
 			return r;
 		}
@@ -253,9 +265,10 @@ static void choose_positions(struct lens *l)
 {
 	const struct report_writer *w = l->w;
 	double each = (double)(l->n_layers * w->n_vocab) * (double)w->d_model;
-	int64_t most = each > 0 ? (int64_t)fmin(LENS_WORK / each, LENS_POSITIONS) : LENS_POSITIONS;
+	double most = fmin(each > 0 ? LENS_WORK / each : LENS_CELLS,
+			   (double)LENS_CELLS / (double)l->n_layers);
 
-	l->n_pos = int64_max(0, int64_min(w->n_pos, int64_max(most, 16)));
+	l->n_pos = int64_min(w->n_pos, int64_max((int64_t)most, 16));
 	l->first = w->n_pos - l->n_pos;
 	if (l->first)
 		report_leave_out(l->w, "the lens is here from position %lld on",
@@ -289,6 +302,7 @@ static void say_missing(struct lens *l, int r, const struct err *why)
 		json_string(out, "missing", *l->why ? l->why : "no position was read");
 	else
 		json_string(out, "missing", *l->why ? sentence : NULL);
+	l->w->needs_model = l->w->needs_model || r;
 	l->w->is_captured = l->w->is_captured && !*l->why;
 }
 

@@ -10,7 +10,7 @@
 #include <stdarg.h>
 
 #define MAX_TEXT   (256 << 10) /* of a prompt or a setting */
-#define MAX_PIECE  (4 << 10)   /* of a token */
+#define MAX_PIECE  512         /* of a token */
 #define COMPUTE_NS 600000000000ll
 
 /* ---- JSON ---------------------------------------------------------------------------------- */
