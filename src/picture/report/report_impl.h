@@ -67,11 +67,8 @@ struct report_writer {
 	const char *name; /* of the file, without the folders that are nobody else's business */
 	const struct report_options *o;
 	struct text left_out; /* JSON strings, separated by commas */
-	int n_left_out, n_cut;
-	bool is_captured, needs_model;
 
 	int64_t run, model_id;
-	bool is_redacted, changes_weights;
 	int64_t n_layers, d_model, n_heads, n_vocab, window;
 	int64_t n_pos; /* positions that were read: [0, n_pos) */
 
@@ -89,7 +86,9 @@ struct report_writer {
 
 	struct model outline;
 	struct recording_run found;
-	bool has_outline;
+	int n_left_out, n_cut;
+	bool is_captured, needs_model; /* as of struct report_missing */
+	bool is_redacted, changes_weights, has_outline;
 	char no_outline[sizeof(((struct err *)0)->message)];
 	char no_graph[sizeof(((struct report_missing *)0)->graph)];
 

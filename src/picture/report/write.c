@@ -135,9 +135,7 @@ void report_add_cell(struct report_writer *w, const char *key, char kind, const 
 		add_bytes(w, key, c);
 	} else if (kind == 's' && is_text(c)) {
 		report_add_text(w, key, c->s.data, c->s.len, MAX_TEXT);
-	} else if (kind == 'i' && c->type == CELL_INT) {
-		json_int(w->out, key, c->i);
-	} else if (kind == 'r' && c->type == CELL_INT) {
+	} else if ((kind == 'i' || kind == 'r') && c->type == CELL_INT) {
 		json_int(w->out, key, c->i);
 	} else if (kind == 'r') {
 		json_real(w->out, key, cell_real(c));
