@@ -1,4 +1,5 @@
-/* The data of a report: one JSON document of any recording, and a page that nothing in it can end. */
+/* The data of a report: one JSON document of any recording, and a page that nothing in it can end.
+ */
 #include "torchless/json.h"
 #include "torchless/report.h"
 
@@ -94,8 +95,8 @@ static struct text make(int64_t run, int n)
 	struct text json = { 0 };
 
 	for (int i = 0; i < n; i++) {
-		of[i] = (struct report_recording){ recording_open(path, &err), path,
-						   i ? 1 : run, &inspect };
+		of[i] = (struct report_recording){ recording_open(path, &err), path, i ? 1 : run,
+						   &inspect };
 		cr_assert(of[i].rec != NULL, "%s", err.message);
 		cr_assert(recording_add_functions(of[i].rec, &inspect, &err) == 0);
 	}
@@ -134,7 +135,7 @@ static cJSON *of_run(int64_t run)
 /* A part of it as text, compared with what is expected. */
 #define SAYS(rec, key, expected)                                                                   \
 	do {                                                                                       \
-		char *got = cJSON_PrintUnformatted(cJSON_GetObjectItem(rec, key));                            \
+		char *got = cJSON_PrintUnformatted(cJSON_GetObjectItem(rec, key));                 \
 		cr_expect(got && !strcmp(got, expected), "%s is %s\n  expected %s", key, got,      \
 			  expected);                                                               \
 		free(got);                                                                         \
@@ -144,9 +145,8 @@ static bool leaves_out(const cJSON *rec, const char *part)
 {
 	const cJSON *sentence;
 
-	cJSON_ArrayForEach(sentence, json_get(rec, "left_out"))
-		if (strstr(sentence->valuestring, part))
-			return true;
+	cJSON_ArrayForEach(sentence, json_get(rec, "left_out")) if (strstr(sentence->valuestring,
+									   part)) return true;
 	return false;
 }
 
@@ -176,7 +176,8 @@ Test(report, is_what_the_tables_say)
 	SAYS(rec, "passes",
 	     "[{\"idx\":0,\"phase\":\"prefill\",\"pos0\":0,\"n_tok\":3,\"kv_len\":3,\"ts\":0,\"dur\":100},"
 	     "{\"idx\":1,\"phase\":\"decode\",\"pos0\":3,\"n_tok\":1,\"kv_len\":4,\"ts\":100,\"dur\":null}]");
-	SAYS(rec, "modules", "[[\"model.layers.0\",\"L\",0],[\"model.layers.0.self_attn\",\"A\",0]]");
+	SAYS(rec, "modules",
+	     "[[\"model.layers.0\",\"L\",0],[\"model.layers.0.self_attn\",\"A\",0]]");
 	SAYS(rec, "spans",
 	     "{\"0\":[[0,0,-1,0,90,10,20],[1,1,0,5,50,3,4]],\"1\":[[0,0,-1,0,null,null,null]]}");
 	SAYS(rec, "residual", "{\"l2\":[[1,2,3,null]],\"points\":[\"model.layers.0:out\"]}");
@@ -191,7 +192,9 @@ Test(report, tokens_are_text_with_their_bytes_where_they_are_none)
 	cJSON *rec = of_run(2), *tokens = cJSON_GetObjectItem(rec, "tokens");
 
 	cr_assert(cJSON_GetArraySize(tokens) == 5);
-	SAYS(cJSON_GetArrayItem(tokens, 1), "piece", "\"\xEF\xBF\xBD" "A\"");
+	SAYS(cJSON_GetArrayItem(tokens, 1), "piece",
+	     "\"\xEF\xBF\xBD"
+	     "A\"");
 	SAYS(cJSON_GetArrayItem(tokens, 1), "bytes", "\"ff41\"");
 	cr_expect(json_get(cJSON_GetArrayItem(tokens, 0), "bytes") == NULL);
 	SAYS(cJSON_GetArrayItem(tokens, 2), "piece", "\"\"");
@@ -214,7 +217,8 @@ Test(report, values_are_columns_and_what_is_bad_is_counted)
 	SAYS(rec, "bad",
 	     "{\"fqn\":\"model.layers.0:out\",\"pass\":1,\"value_id\":3,\"n_nan\":3,\"n_inf\":1}");
 	/* 1.25, 1, 0.1, 0.2, 0, 1 begin it. */
-	cr_expect(strncmp(json_get(json_get(values, "0"), "stats")->valuestring, "AAAAAAAA9D8AAAAAAADwP5qZmZmZmbk/", 32) == 0);
+	cr_expect(strncmp(json_get(json_get(values, "0"), "stats")->valuestring,
+			  "AAAAAAAA9D8AAAAAAADwP5qZmZmZmbk/", 32) == 0);
 	cJSON_Delete(rec);
 }
 
@@ -222,9 +226,11 @@ Test(report, what_a_recording_lacks_is_said)
 {
 	cJSON *rec = of_run(2);
 
-	cr_expect(strstr(json_get(json_get(rec, "lens"), "missing")->valuestring, "--capture") != NULL);
+	cr_expect(strstr(json_get(json_get(rec, "lens"), "missing")->valuestring, "--capture") !=
+		  NULL);
 	SAYS(json_get(rec, "attention"), "layers", "[]");
-	cr_expect(strstr(json_get(json_get(rec, "attention"), "missing")->valuestring, "--capture report") != NULL);
+	cr_expect(strstr(json_get(json_get(rec, "attention"), "missing")->valuestring,
+			 "--capture report") != NULL);
 	cr_expect(json_get(json_get(rec, "attribution"), "missing") != NULL);
 	cr_expect(json_get(rec, "ops") == NULL && json_get(rec, "graph") == NULL);
 	cr_expect(json_get(rec, "graph_missing") != NULL && leaves_out(rec, "its ops"));
@@ -267,7 +273,8 @@ Test(report, redacted_has_no_text)
 Test(report, whatever_the_columns_hold_it_is_a_document)
 {
 	static const char *const odd[] = {
-		"'x'", "x'fffe00'", "-9223372036854775808", "9223372036854775807", "9e999", "-0.5", "NULL",
+		"'x'",  "x'fffe00'", "-9223372036854775808", "9223372036854775807", "9e999",
+		"-0.5", "NULL",
 	};
 	static const char *const tables[][3] = {
 		{ "token", "pos", "token_id" },   { "token", "piece", "source" },
@@ -283,10 +290,11 @@ Test(report, whatever_the_columns_hold_it_is_a_document)
 	char sql[800];
 
 	for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++) {
-		snprintf(sql, sizeof(sql),
-			 "PRAGMA legacy_alter_table = ON; CREATE TABLE kept_%zu AS SELECT * FROM %s;"
-			 "DROP TABLE %s; CREATE TABLE %s AS SELECT * FROM kept_%zu", t, tables[t][0],
-			 tables[t][0], tables[t][0], t);
+		snprintf(
+			sql, sizeof(sql),
+			"PRAGMA legacy_alter_table = ON; CREATE TABLE kept_%zu AS SELECT * FROM %s;"
+			"DROP TABLE %s; CREATE TABLE %s AS SELECT * FROM kept_%zu",
+			t, tables[t][0], tables[t][0], tables[t][0], t);
 		execute(sql);
 		for (int column = 1; column < 3; column++)
 			for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
@@ -301,7 +309,8 @@ Test(report, whatever_the_columns_hold_it_is_a_document)
 				cr_expect(json.data[0] != '!' || !strchr(json.data, '\n'), "%s: %s",
 					  sql, json.data);
 				text_release(&json);
-				snprintf(sql, sizeof(sql), "DELETE FROM %s; INSERT INTO %s SELECT * FROM kept_%zu",
+				snprintf(sql, sizeof(sql),
+					 "DELETE FROM %s; INSERT INTO %s SELECT * FROM kept_%zu",
 					 tables[t][0], tables[t][0], t);
 				execute(sql);
 			}
@@ -380,7 +389,8 @@ Test(report, nothing_in_a_recording_ends_its_element)
 	cr_expect(count(html.data, "</script") == count(page.data, "</script"));
 	cr_expect(count(html.data, "<!--") == count(page.data, "<!--"));
 	cr_expect(strlen(html.data) == html.len, "a NUL");
-	cr_expect(strstr(html.data, "{{data}}{{page.js}}") != NULL, "braces of a recording are text");
+	cr_expect(strstr(html.data, "{{data}}{{page.js}}") != NULL,
+		  "braces of a recording are text");
 	cr_expect(strstr(page.data, "{{") == NULL, "%.60s", strstr(page.data, "{{"));
 	cJSON_Delete(rec);
 	text_release(&plain);

@@ -140,16 +140,20 @@ Test(report_damage, bytes)
 }
 
 static const char *const columns[] = {
-	"pass.idx",         "pass.pos0",          "pass.n_tok",           "pass.run_id",
-	"value.pass_id",    "value.point_id",     "value.d0",             "value.numel",
-	"value.hash",       "value.tensor_id",    "value.dump_from",      "value.pos_stats",
-	"tensor.shape",     "tensor.dtype",       "tensor.raw_bytes",     "tensor_chunk.data",
-	"point.axes",       "point.layer",        "point.role",           "point.fqn",
-	"model.n_layers",   "model.d_model",      "model.n_heads",        "model.n_kv_heads",
-	"model.d_head",     "model.n_vocab",      "model.sliding_window", "model.config",
-	"token.token_id",   "token.pos",          "token.piece",          "cand.token_id",
-	"cand.logit",       "run.model_id",       "span.module_id",       "span.parent_id",
-	"span.depth",       "module.path",        "module.ord",           "model.weights_xxh3",
+	"pass.idx",           "pass.pos0",       "pass.n_tok",
+	"pass.run_id",        "value.pass_id",   "value.point_id",
+	"value.d0",           "value.numel",     "value.hash",
+	"value.tensor_id",    "value.dump_from", "value.pos_stats",
+	"tensor.shape",       "tensor.dtype",    "tensor.raw_bytes",
+	"tensor_chunk.data",  "point.axes",      "point.layer",
+	"point.role",         "point.fqn",       "model.n_layers",
+	"model.d_model",      "model.n_heads",   "model.n_kv_heads",
+	"model.d_head",       "model.n_vocab",   "model.sliding_window",
+	"model.config",       "token.token_id",  "token.pos",
+	"token.piece",        "cand.token_id",   "cand.logit",
+	"run.model_id",       "span.module_id",  "span.parent_id",
+	"span.depth",         "module.path",     "module.ord",
+	"model.weights_xxh3",
 };
 
 static const char *const contents[] = {
