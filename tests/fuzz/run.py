@@ -39,6 +39,7 @@ TARGETS = {
     "prompts": "the file of `trace --prompts`",
     "npy": ".npy blobs, functions over tensors",
     "recording_columns": "a recording with changed cells",
+    "report": "the report of a recording with changed cells",
     "resume": "`--resume` of a recording with changed cells",
     "recording_bytes": "a recording and its log with changed bytes",
     "expression": "expressions over tensors",
