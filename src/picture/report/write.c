@@ -9,9 +9,9 @@
 #include <math.h>
 #include <stdarg.h>
 
-#define MAX_TEXT   (256 << 10) /* of a prompt or a setting */
-#define MAX_PIECE  512         /* of a token */
-#define COMPUTE_NS 600000000000ll
+#define MAX_TEXT   (256 << 10)    /* of a prompt or a setting */
+#define MAX_PIECE  512            /* of a token */
+#define COMPUTE_NS 300000000000ll /* weights of 14 GB are read for their hash */
 
 /* ---- JSON ---------------------------------------------------------------------------------- */
 
