@@ -140,12 +140,11 @@ class Tables(unittest.TestCase):
         self.assertEqual(got, expected)
 
     def test_spans(self):
-        ids, got = {}, []
+        got = []
         for number, spans in rec["spans"].items():
-            for row, (module, depth, parent, ts, *rest) in enumerate(spans):
+            for module, depth, parent, ts, *rest in spans:
                 path_, type_, layer = rec["modules"][module]
                 above = None if parent < 0 else rec["modules"][spans[parent][0]][0]
-                ids[number, row] = path_
                 got.append([int(number), path_, type_, layer, depth, above, ts, *rest])
         self.assertEqual(got, rows("SELECT s.pass, s.module, s.type, s.layer, s.depth, m.path, s.ts - p.ts, s.dur, s.bytes, s.flops "
                                    "FROM v_span s JOIN pass p ON p.idx = s.pass LEFT JOIN span x ON x.id = (SELECT parent_id FROM span "
@@ -247,6 +246,8 @@ class Functions(unittest.TestCase):
                 self.assertAlmostEqual(part["logit"], share, places=4)
 
     def test_bad(self):
+        with open(os.path.join(folder, "nan.jsonl"), "w", encoding="utf-8") as file:
+            file.write('{"point": "L2.mlp", "kind": "expr", "expr": "out * 0 / 0", "select": "[pos=0]"}\n')
         broken = trace("nan.db", "-n", "2", "--edits", os.path.join(folder, "nan.jsonl"), "Once")
         (r,) = report("-t", broken)["recordings"]
         with sqlite3.connect(broken) as other_db:
@@ -254,10 +255,6 @@ class Functions(unittest.TestCase):
         self.assertEqual([r["bad"][k] for k in ("fqn", "pass", "value_id", "n_nan", "n_inf")], list(expected))
         self.assertIn("first_nan", {e["kind"] for e in r["events"]})
         self.assertEqual([e["point"] for e in r["edits"]], ["model.layers.2.mlp.down_proj:out"])
-
-    def setUp(self):
-        with open(os.path.join(folder, "nan.jsonl"), "w", encoding="utf-8") as file:
-            file.write('{"point": "L2.mlp", "kind": "expr", "expr": "out * 0 / 0", "select": "[pos=0]"}\n')
 
 
 class Two(unittest.TestCase):
