@@ -292,7 +292,7 @@ test-steps:
 	$(Q)$(MAKE) $(JOBS) CI=1 fuzz FUZZ_SECONDS=30
 	$(Q)$(MAKE) $(JOBS) clang
 	$(Q)$(MAKE) $(JOBS) check-format lint
-	$(Q)$(MAKE) $(JOBS) py-tests viz model-check tokenizers-quick parity-quick
+	$(Q)$(MAKE) $(JOBS) py-tests viz browser model-check tokenizers-quick parity-quick
 
 ## py-tests: the scripts against their references (needs scripts/setup --tests)
 ## py/test_NAME: one of them, tests/py/test_NAME.py
@@ -306,6 +306,11 @@ $(PY_TESTS): py/%: all extension
 viz: all
 	$(Q)scripts/node-modules tests/viz
 	$(RUN_TEST) node tests/viz/test_viz.mjs $(BUILD)/torchless
+## browser: the page of `torchless report` in headless Chromium (needs scripts/setup --tests)
+.PHONY: browser
+browser: all
+	$(Q)scripts/node-modules tests/browser
+	$(RUN_TEST) env TORCHLESS=$(BUILD)/torchless node --test --test-reporter=spec tests/browser/test_report.mjs
 
 ## parity: every point against Hugging Face, prefill and decode; writes docs/parity.md
 .PHONY: parity parity-quick

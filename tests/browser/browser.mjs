@@ -1,32 +1,48 @@
-// browser.mjs -- a Chromium without network, and pages of it that complain about everything.
+// browser.mjs -- a Chromium without network, and pages of it that tell whatever they said.
 import { chromium } from 'playwright-core';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
 
+/* No sandbox, as in a container; nothing that asks the network by itself; whoever asks meets a closed port. */
 const switches = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
-	'--disable-sync', '--disable-breakpad', '--proxy-server=127.0.0.1:9', '--proxy-bypass-list=<-loopback>', '--font-render-hinting=none'];
+	'--disable-sync', '--disable-breakpad', '--proxy-server=127.0.0.1:9', '--proxy-bypass-list=<-loopback>'];
 
-/* Run `work` with a browser; $CHROMIUM names another than the system's. */
-export async function withBrowser(work) {
-	const profile = mkdtempSync(join(tmpdir(), 'torchless-browser-'));
-	const browser = await chromium.launchPersistentContext(profile, {
-		executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args: switches, viewport: null, timeout: 120000,
+/* The system's Chromium, by whichever name it is in the PATH; $CHROMIUM names another. */
+function executable() {
+	const names = ['chromium', 'chromium-browser', 'google-chrome'];
+	const places = names.flatMap((name) => process.env.PATH.split(delimiter).map((folder) => join(folder, name)));
+	const found = process.env.CHROMIUM ?? places.find((path) => {
+		try {
+			accessSync(path, constants.X_OK);
+			return true;
+		} catch {
+			return false;
+		}
 	});
+	if (!found) throw new Error('there is no chromium in the PATH: install it, or run scripts/setup --tests');
+	return found;
+}
+
+/* A browser with an empty profile. */
+export function launch() {
+	return chromium.launch({ executablePath: executable(), headless: true, args: switches, timeout: 120000 });
+}
+
+export async function withBrowser(work) {
+	const browser = await launch();
 	try {
 		return await work(browser);
 	} finally {
 		await browser.close();
-		rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
 	}
 }
 
 /* A new page; `said` collects what no report may cause: words on the console, errors, requests. */
-export async function openPage(browser, { width = 1280, height = 900, theme = 'light', reduced = true } = {}) {
+export async function openPage(browser, { width = 1280, height = 900, theme = 'light' } = {}) {
 	const page = await browser.newPage();
 	page.setDefaultTimeout(60000);
 	await page.setViewportSize({ width, height });
-	await page.emulateMedia({ colorScheme: theme, reducedMotion: reduced ? 'reduce' : 'no-preference' });
+	await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' });
 	const said = [];
 	page.on('console', (m) => said.push(`console ${m.type()}: ${m.text()}`));
 	page.on('pageerror', (e) => said.push(`error: ${e.message}`));

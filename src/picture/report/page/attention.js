@@ -200,7 +200,7 @@ function lines(rec, at, moved) {
 		draw();
 		moved();
 	});
-	return el('div', {}, el('p', { class: 'controls' }, query, el('small', {}, 'keys left, queries right; lines of less than 2 % are not drawn')), el('div', { class: 'scroll' }, picture));
+	return el('div', {}, el('p', { class: 'controls' }, query, el('small', {}, 'keys left, queries right; lines of less than 2 % are not drawn')), scrollBox('Attention as lines', picture));
 }
 
 /* Every number of one query. */

@@ -64,7 +64,7 @@ function graphSection(box) {
 	}
 	for (const node of nodes) {
 		const names = namesOf(node.dataset.point);
-		put(node, { tabindex: -1, role: 'button', 'aria-label': visible(node.dataset.point) + (names.length > 1 ? `, ${many(names.length, 'layer')}` : '') }, []);
+		put(node, { tabindex: -1, role: 'button', 'aria-description': visible(node.dataset.point) + (names.length > 1 ? `, ${many(names.length, 'layer')}` : '') }, []);
 	}
 	const says = el('div', { class: 'panel', id: 'graph-says', 'aria-live': 'polite' }, el('p', { class: 'note' }, 'Point at a box, or walk the boxes with the arrow keys; Enter goes to its op.'));
 	const wide = parseFloat(picture.getAttribute('width')) || 600;
@@ -121,12 +121,13 @@ function graphSection(box) {
 /* What is known of a box in the pass of the moment: of one value everything, of folded layers a row each. */
 function aboutNode(rec, id, fqns, about) {
 	const names = namesOf(id);
-	const title = [el('h3', {}, el('code', {}, visible(id))), about ? el('p', { class: 'value' }, about.split('\n').map((line) => visible(line).trim()).join('\n')) : null];
+	const title = el('h3', {}, el('code', {}, visible(id)));
+	const words = about ? el('p', { class: 'value' }, about.split('\n').map((line) => visible(line).trim()).join('\n')) : null;
 	const rows = names.map((n) => fqns.get(n) ?? fqns.get(n + ':out')).filter((p) => p !== undefined).map((p) => [p, valueAt(rec, state.pass, p)]);
-	if (!rows.length) return el('div', {}, title, el('p', { class: 'note' }, 'It is no value of the recording.'));
+	if (!rows.length) return el('div', {}, title, words, el('p', { class: 'note' }, 'It is no value of the recording.'));
 	const known = rows.filter(([, v]) => v);
-	if (!known.length) return el('div', {}, title, el('p', { class: 'note' }, `Nothing of it is known in pass ${state.pass}.`));
-	return el('div', {}, title,
+	if (!known.length) return el('div', {}, title, words, el('p', { class: 'note' }, `Nothing of it is known in pass ${state.pass}.`));
+	return el('div', {}, title, el('div', { class: 'columns' }, words,
 		scrollBox('Values of the box', table(`In pass ${state.pass}`, ['value', 'shape', 'length (l2)', 'largest', 'mean', 'deviation', 'NaN', 'inf'],
-			known.map(([p, v]) => [el('code', {}, rec.points[p].short), v.shape.replaceAll(',', ' × '), num(v.l2), num(v.absmax), num(v.mean), num(v.std), num(v.n_nan), num(v.n_inf)]))));
+			known.map(([p, v]) => [el('code', {}, rec.points[p].short), v.shape.replaceAll(',', ' × '), num(v.l2), num(v.absmax), num(v.mean), num(v.std), num(v.n_nan), num(v.n_inf)])))));
 }

@@ -147,9 +147,12 @@ function start() {
 		play(false);
 		document.documentElement.dataset.theme = 'light';
 		fillAll();
-		closed = [...document.querySelectorAll('main details:not([open])')];
-		closed.forEach((d) => { d.fill?.(); d.open = true; });
 		tell('theme');
+		closed = [...document.querySelectorAll('main details:not([open])')];
+		closed.forEach((d) => {
+			d.fill?.();
+			d.open = true;
+		});
 	});
 	addEventListener('afterprint', () => {
 		closed.forEach((d) => { d.open = false; });

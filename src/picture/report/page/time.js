@@ -49,7 +49,7 @@ function timeSection(box) {
 			const above = ancestors.includes(s);
 			const [at, wide] = above ? [0, 100] : [(100 * (s.ts - r.ts)) / whole, (100 * s.dur) / whole];
 			return el('div', { role: 'treeitem', tabindex: s.row === row ? 0 : -1, 'aria-level': s.depth + 1, 'aria-selected': 'false', class: `call ${kindOfModule(s.type)}${above ? ' above' : ''}`, dataset: { row: s.row, path: s.path },
-				'aria-label': `${moduleWord(s.path)}, ${duration(s.dur)}, ${percent(s.dur / (spans[0].dur || 1))}`,
+				'aria-label': `${s.path || s.type}, ${duration(s.dur)}, ${percent(s.dur / (spans[0].dur || 1))}`,
 				style: { left: `${at}%`, width: `${wide}%`, top: `${s.depth * 1.7}rem` } }, el('span', {}, s.path.split('.').at(-1) || s.type));
 		}));
 		out.disabled = row === 0;

@@ -6,10 +6,8 @@
 /* How a token came, in words and as a class: the border says it without colour. */
 const sources = { bos: 'begins the text', prompt: 'of the prompt', generated: 'generated', forced: 'forced' };
 
-function tokenLabel(t) {
-	const p = probability(t.logprob);
-	return `${t.pos}: ${tokenWord(t)}, ${sources[t.source]}` + (p === null ? '' : `, probability ${percent(p)}, rank ${t.rank}`);
-}
+/* What is said of a token beside what one sees. */
+const tokenMore = (t) => `, position ${t.pos}, ${sources[t.source]}` + (t.rank === null ? '' : `, rank ${t.rank}`);
 
 function tokensSection(box) {
 	const rec = recording();
@@ -22,11 +20,11 @@ function tokensSection(box) {
 		rec.tokens.map((t) => {
 			const p = probability(t.logprob);
 			return el('span', { class: `token ${t.source}`, role: 'option', tabindex: t.pos === state.pos ? 0 : -1, 'aria-selected': String(t.pos === state.pos),
-				'aria-label': tokenLabel(t), dataset: { pos: t.pos, p: p ?? '' },
+				dataset: { pos: t.pos, p: p ?? '' },
 				onclick: () => setPos(t.pos), onfocus: () => setPos(t.pos),
 				onpointerenter: (e) => e.pointerType === 'mouse' && showCandidates(panel, t.pos),
 				onpointerleave: (e) => e.pointerType === 'mouse' && showCandidates(panel, state.pos) },
-			el('bdi', { style: likely(p) }, tokenWord(t)), el('small', {}, p === null ? ' ' : percent(p)));
+			el('bdi', { style: likely(p) }, tokenWord(t)), el('small', {}, p === null ? '\u00a0' : percent(p)), el('span', { class: 'unseen' }, tokenMore(t)));
 		}));
 	roving(list, '.token', along);
 	box.append(el('p', {}, 'Each token with the probability that the model gave it, reading what stands before. Choose one to see what else could have stood there.'),

@@ -57,7 +57,7 @@ function valuesSection(box) {
 	}
 	let pass = rec.values[state.pass] ? state.pass : all[0].idx;
 	let filter = '';
-	const list = sortable(`Values of a pass`, valueColumns, [], (v) => [
+	const list = sortable('Statistics of the values', valueColumns, [], (v) => [
 		el('a', { href: `#${pass}.${Math.max(0, opOf(rec, v.fqn))}`, title: `${v.fqn}${v.doc ? ': ' + v.doc : ''}` }, el('code', {}, v.short)), v.shape.replaceAll(',', ' × '),
 		num(v.l2), num(v.absmax), num(v.mean), num(v.std), num(v.min), num(v.max), el('span', { class: v.n_nan ? 'bad' : null }, num(v.n_nan)), el('span', { class: isBad(v) && v.n_inf ? 'bad' : null }, num(v.n_inf))]);
 	list.rowProps = (v) => ({ dataset: { fqn: v.fqn }, class: isBad(v) ? 'bad' : null });
