@@ -52,10 +52,9 @@ function attentionSection(box) {
 	legend('0', '1'), heads, title, large, says, numbers);
 
 	function drawHeads() {
-		heads.replaceChildren(...Array.from({ length: a.heads }, (_, h) => {
+		refill(heads, ...Array.from({ length: a.heads }, (_, h) => {
 			const canvas = el('canvas', { 'aria-hidden': 'true' });
-			const rows = at.n - at.first;
-			drawCells(canvas, at, h, Math.max(1, Math.min(4, Math.floor(88 / Math.max(at.n, rows)))));
+			drawCells(canvas, patternImage(at, h), at.n > 88 ? 88 / at.n : Math.min(4, Math.floor(88 / at.n)));
 			return el('button', { type: 'button', 'aria-pressed': String(h === at.head), tabindex: h === at.head ? 0 : -1, dataset: { head: h }, onclick: () => {
 				at.head = h;
 				drawHead();
@@ -65,14 +64,14 @@ function attentionSection(box) {
 	function drawHead() {
 		for (const b of heads.children) b.setAttribute('aria-pressed', String(Number(b.dataset.head) === at.head));
 		title.textContent = `Layer ${at.layer}, head ${at.head}`;
-		large.replaceChildren(at.view === 'cells' ? matrix(rec, at, moved) : lines(rec, at, moved));
+		refill(large, at.view === 'cells' ? matrix(rec, at, moved) : lines(rec, at, moved));
 		moved();
 	}
 	/* Another cell is being looked at. */
 	function moved() {
 		const p = at.p(at.layer, at.head, at.q, at.k);
-		says.replaceChildren(el('bdi', { class: 'piece' }, positionWord(rec, at.q)), ' looks at ', el('bdi', { class: 'piece' }, positionWord(rec, at.k)), ': ', num(p));
-		numbers.replaceChildren(numbersOf(rec, at));
+		refill(says, el('bdi', { class: 'piece' }, positionWord(rec, at.q)), ' looks at ', el('bdi', { class: 'piece' }, positionWord(rec, at.k)), ': ', num(p));
+		refill(numbers, numbersOf(rec, at));
 	}
 	roving(heads, 'button', along);
 	drawHeads();
@@ -86,36 +85,47 @@ function attentionSection(box) {
 	on('theme', drawHead);
 }
 
-/* Squares of `size` pixels for every query and key. */
-function drawCells(canvas, at, head, size, left = 0, top = 0) {
-	const ratio = window.devicePixelRatio || 1;
+/* A head's pattern as an image of a pixel a cell; what was not recorded, and the future, stays clear. */
+function patternImage(at, head) {
 	const rows = at.n - at.first;
-	const [w, h] = [left + at.n * size, top + rows * size];
+	const image = el('canvas', { width: at.n, height: rows });
+	const g = image.getContext('2d');
+	const pixels = g.createImageData(at.n, rows);
+	const colors = (at.colors ??= Array.from({ length: 1025 }, (_, i) => viridis(i / 1024)));
+	for (let q = at.first; q < at.n; q++) {
+		for (let k = 0; k <= q; k++) {
+			const p = at.p(at.layer, head, q, k);
+			if (p !== null) pixels.data.set([...colors[Math.round(1024 * Math.min(1, Math.max(0, p)))], 255], 4 * ((q - at.first) * at.n + k));
+		}
+	}
+	g.putImageData(pixels, 0, 0);
+	return image;
+}
+
+/* Puts an image of a pattern on a canvas, a cell being `size` pixels. */
+function drawCells(canvas, image, size, left = 0, top = 0) {
+	const ratio = window.devicePixelRatio || 1;
+	const [w, h] = [left + image.width * size, top + image.height * size];
 	canvas.width = w * ratio;
 	canvas.height = h * ratio;
 	canvas.style.width = w + 'px';
 	canvas.style.height = h + 'px';
 	const g = canvas.getContext('2d');
 	g.scale(ratio, ratio);
-	for (let q = at.first; q < at.n; q++) {
-		for (let k = 0; k <= q; k++) {
-			const p = at.p(at.layer, head, q, k);
-			if (p === null) continue;
-			g.fillStyle = css(viridis(p));
-			g.fillRect(left + k * size, top + (q - at.first) * size, size, size);
-		}
-	}
+	g.imageSmoothingEnabled = size < 1;
+	g.drawImage(image, left, top, image.width * size, image.height * size);
 	return g;
 }
 
 /* The large picture: tokens on both axes; arrow keys, or the mouse, move over its cells. */
 function matrix(rec, at, moved) {
-	const size = Math.max(3, Math.min(22, Math.floor(620 / at.n)));
+	const size = at.n > 1000 ? 1 : Math.max(3, Math.min(22, Math.floor(620 / at.n)));
 	const [left, top] = [96, 96];
 	const canvas = el('canvas', { tabindex: 0, role: 'application', id: 'matrix', 'aria-roledescription': 'matrix',
 		'aria-label': `Attention pattern of layer ${at.layer}, head ${at.head}: arrow keys move over queries and keys`, 'aria-describedby': 'attention-says' });
+	const image = patternImage(at, at.head);
 	const draw = () => {
-		const g = drawCells(canvas, at, at.head, size, left, top);
+		const g = drawCells(canvas, image, size, left, top);
 		const ink = getComputedStyle(document.body).color;
 		const every = Math.ceil(11 / size);
 		g.fillStyle = ink;
@@ -191,7 +201,7 @@ function lines(rec, at, moved) {
 				draw();
 				moved();
 			} }, tokenWord(t).slice(0, 16))]);
-		picture.replaceChildren(...strokes, ...names.filter(Boolean));
+		refill(picture, ...strokes, ...names.filter(Boolean));
 	};
 	draw();
 	const query = choice('Query', rec.tokens.slice(at.first, at.n).map((t) => [t.pos, positionWord(rec, t.pos)]), at.q, (v) => {

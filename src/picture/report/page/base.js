@@ -5,16 +5,26 @@
  * text nodes; nothing here or elsewhere parses markup, but for the graph (graph.js).
  */
 
+/* Marks that turn the direction of text are written out, wherever text comes from. */
+const turning = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+const straight = (text) => text.replace(turning, (c) => '\\u' + c.charCodeAt(0).toString(16).padStart(4, '0'));
+
 function put(node, props, children) {
 	for (const [name, value] of Object.entries(props ?? {})) {
 		if (value === undefined || value === null || value === false) continue;
 		if (name.startsWith('on')) node.addEventListener(name.slice(2), value);
 		else if (name === 'style') Object.assign(node.style, value);
 		else if (name === 'dataset') Object.assign(node.dataset, value);
-		else node.setAttribute(name, value === true ? '' : value);
+		else node.setAttribute(name, value === true ? '' : straight(String(value)));
 	}
-	node.append(...children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false));
+	node.append(...children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false).map((c) => (typeof c === 'string' ? straight(c) : c)));
 	return node;
+}
+
+/* The same node with something else in it. */
+function refill(node, ...children) {
+	node.replaceChildren();
+	return put(node, {}, children);
 }
 
 const el = (tag, props, ...children) => put(document.createElement(tag), props, children);
@@ -67,6 +77,9 @@ const marks = { '\n': '↵', '\r': '␍', '\t': '⇥' };
 function visible(text) {
 	return String(text).replace(unseen, (c) => marks[c] ?? '\\u' + c.codePointAt(0).toString(16).padStart(4, '0'));
 }
+
+/* The same for text of several lines, which keeps them. */
+const visibleLines = (text) => visible(text).replaceAll('↵', '↵\n');
 
 /* A piece of a tokenizer as a word: blanks at its ends are dots. */
 function word(piece) {

@@ -19,7 +19,7 @@ function differenceSection(box) {
 	const tally = Object.keys(verdicts).map((v) => [v, diff.values.filter((x) => x.verdict === v).length]).filter(([, n]) => n);
 	const first = diff.first === null || diff.first === undefined ? null : diff.values[diff.first];
 	const texts = [a, b].map((rec, i) => el('div', {}, el('h3', {}, `Text of ${letter(i)}`), el('p', { class: 'text' }, rec.tokens.map((t) =>
-		el('span', { class: t.pos >= diff.tokens_equal_until ? 'other' : null }, el('bdi', { class: isGenerated(t) ? 'generated' : null }, visible(t.piece ?? `#${t.id}`)))))));
+		el('span', { class: t.pos >= diff.tokens_equal_until ? 'other' : null }, el('bdi', { class: isGenerated(t) ? 'generated' : null }, visibleLines(t.piece ?? `#${t.id}`)))))));
 	const alike = diff.tokens_equal_until >= Math.max(a.tokens.length, b.tokens.length);
 	box.append(el('p', {}, 'A is ', el('b', {}, visible(a.file)), ', B is ', el('b', {}, visible(b.file)), '. ', alike ? 'Their tokens are the same. ' : ['Their tokens are the same up to position ', num(diff.tokens_equal_until), '. '],
 		first ? ['The first value that differs is ', el('a', { id: 'first-difference', href: `#${first.pass}.${Math.max(0, opOf(a, first.fqn))}` }, el('code', {}, visible(first.fqn))), ` in pass ${first.pass}.`] : 'No value differs.'),

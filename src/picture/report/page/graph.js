@@ -17,7 +17,7 @@ const graphPolicy = window.trustedTypes ? trustedTypes.createPolicy('graph', { c
 
 /* A copy of an element that can only be looked at; null for what may not be drawn. */
 function harmless(node) {
-	if (node.nodeType === Node.TEXT_NODE) return document.createTextNode(node.data);
+	if (node.nodeType === Node.TEXT_NODE) return document.createTextNode(straight(node.data));
 	if (node.nodeType !== Node.ELEMENT_NODE || !drawn.has(node.localName)) return null;
 	const copy = svg(node.localName === 'a' ? 'g' : node.localName);
 	for (const { name, value } of node.attributes) {
@@ -63,6 +63,7 @@ function graphSection(box) {
 		for (const name of namesOf(node.dataset.point)) nodeByName.set(name, node);
 	}
 	for (const node of nodes) {
+		if (!node.textContent.trim()) continue; // where edges meet
 		const names = namesOf(node.dataset.point);
 		put(node, { tabindex: -1, role: 'button', 'aria-description': visible(node.dataset.point) + (names.length > 1 ? `, ${many(names.length, 'layer')}` : '') }, []);
 	}
@@ -88,7 +89,7 @@ function graphSection(box) {
 	let asked = null;
 	const show = (node) => {
 		asked = node;
-		says.replaceChildren(aboutNode(rec, node.dataset.point, fqns, node.querySelector('[data-about]')?.dataset.about));
+		refill(says, aboutNode(rec, node.dataset.point, fqns, node.querySelector('[data-about]')?.dataset.about));
 	};
 	const nodeAt = (e) => e.target.closest?.('g.node[data-point]') ?? e.target.closest?.('g.cluster[data-point]');
 	picture.addEventListener('pointerover', (e) => nodeAt(e) && show(nodeAt(e)));
@@ -103,7 +104,7 @@ function graphSection(box) {
 		e.preventDefault();
 		enter(nodeAt(e));
 	});
-	roving(picture, 'g.node[data-point]', along);
+	roving(picture, 'g.node[role]', along);
 
 	const here = () => {
 		const op = recording().ops[state.op];

@@ -32,13 +32,13 @@ function growthSection(box) {
 	const group = svg('g', {}, curves);
 	const picture = svg('svg', { viewBox: `0 0 ${w} ${h}`, role: 'img', class: 'chart', 'aria-label': 'Length of the residual stream after each layer, a line a position, on a logarithmic scale; the table below has the numbers' },
 		ticks.map((v) => [svg('line', { x1: left, x2: w - right, y1: y(v), y2: y(v), class: 'rule' }), svg('text', { x: left - 6, y: y(v), 'text-anchor': 'end', 'dominant-baseline': 'middle' }, short(Number(v.toPrecision(3))))]),
-		points.map((fqn, l) => (l % every || (l && x(l) - x(0) < 80)) ? null : svg('text', { x: x(l), y: h - 16, 'text-anchor': l ? 'middle' : 'start' }, l ? layerWord(fqn).replace('layer ', '') : 'embedding')),
+		points.map((fqn, l) => (l % every || (l && x(l) - x(0) < 100)) ? null : svg('text', { x: x(l), y: h - 16, 'text-anchor': l ? 'middle' : 'start' }, l ? layerWord(fqn).replace('layer ', '') : 'embedding')),
 		svg('text', { x: w - right, y: h - 2, 'text-anchor': 'end' }, 'after layer'), svg('text', { x: 4, y: 10 }, 'l2'), group);
 	const select = () => {
 		for (const c of curves) c.classList.toggle('here', Number(c.dataset.pos) === state.pos);
 		if (curves[state.pos]) group.append(curves[state.pos]);
 		const ends = points.map((_, l) => l2[l][state.pos]).filter((v) => v !== null && v !== undefined);
-		says.replaceChildren(el('bdi', { class: 'piece' }, positionWord(rec, state.pos)), ...(ends.length ? [': from ', num(ends[0]), ' to ', num(ends.at(-1))] : [': not recorded']));
+		refill(says, el('bdi', { class: 'piece' }, positionWord(rec, state.pos)), ...(ends.length ? [': from ', num(ends[0]), ' to ', num(ends.at(-1))] : [': not recorded']));
 	};
 	box.append(el('p', {}, 'Each layer adds to the stream. A line is a position; dashed ones were generated, the thick one is the position that is chosen.'),
 		choice('Position', rec.tokens.map((t) => [t.pos, positionWord(rec, t.pos)]), state.pos, (v) => setPos(Number(v))), scrollBox('Growth of the residual stream, drawn', picture), says,
@@ -102,7 +102,7 @@ function answerSection(box) {
 			return [row(open, r.logit, widest), ...heads];
 		});
 		tr.push(row('rest', a.rest, widest), el('tr', { class: 'total' }, el('th', { scope: 'row' }, 'sum'), el('td', {}, num(sum)), el('td', {})));
-		body.replaceChildren(el('table', { class: 'parts' }, el('caption', {}, `Parts of the logit of ${pieceOf(rec, a.token)}`),
+		refill(body, el('table', { class: 'parts' }, el('caption', {}, `Parts of the logit of ${pieceOf(rec, a.token)}`),
 			el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'part'), el('th', { scope: 'col' }, 'logit'), el('td', {}))), el('tbody', {}, tr)));
 	}
 	show('layer');

@@ -20,7 +20,7 @@ function lensSection(box) {
 		el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'having read'), columns.map((t) => el('th', { scope: 'col', dataset: { pos: t.pos }, title: positionWord(rec, t.pos) }, el('bdi', { class: 'piece' }, tokenWord(t)))))),
 		el('tbody', {}, rows),
 		el('tfoot', {}, el('tr', {}, el('th', { scope: 'row' }, 'came'), columns.map((t) => el('td', { dataset: { pos: t.pos } }, rec.tokens[t.pos + 1] ? el('bdi', { class: 'piece' }, tokenWord(rec.tokens[t.pos + 1])) : '–')))));
-	const show = (cell) => says.replaceChildren(...lensWords(rec, lens.points, Number(cell.dataset.layer), Number(cell.dataset.pos)));
+	const show = (cell) => refill(says, ...lensWords(rec, lens.points, Number(cell.dataset.layer), Number(cell.dataset.pos)));
 	grid.addEventListener('pointerover', (e) => e.target.closest('[data-layer]') && show(e.target.closest('[data-layer]')));
 	grid.addEventListener('focusin', (e) => {
 		if (!e.target.dataset.layer) return;

@@ -82,7 +82,7 @@ function play(on) {
 	playing = on ? setInterval(() => stepOp(1) || play(false), 400) : 0;
 	const button = document.getElementById('play');
 	button.setAttribute('aria-pressed', String(Boolean(playing)));
-	button.replaceChildren(icon(playing ? 'pause' : 'play'));
+	refill(button, icon(playing ? 'pause' : 'play'));
 	button.setAttribute('aria-label', playing ? 'Pause' : 'Play: an op every 0.4 seconds');
 }
 
@@ -105,7 +105,7 @@ function walkByKey(e) {
 	if (e.defaultPrevented || e.altKey || e.ctrlKey || e.metaKey || !keysWalk) return;
 	const at = e.target instanceof Element ? e.target : document.body;
 	if (at.closest('input, select, textarea, dialog, [contenteditable]')) return;
-	if (e.key === ' ' && at.closest('button, summary, a, [role="option"], [role="treeitem"], [role="button"]')) return;
+	if (e.key === ' ' && at.closest('button, summary')) return;
 	if (e.key.startsWith('Arrow') && at.closest('.scroll') === at) return;
 	const key = (e.shiftKey && shifted[e.key]) || e.key;
 	const row = keyTable.find(([, , keys]) => keys.includes(key));
@@ -157,7 +157,7 @@ function barOfMoments() {
 
 	const fill = () => {
 		const select = passes.querySelector('select');
-		select.replaceChildren(...runs(recording()).map((p) => el('option', { value: p.idx },
+		refill(select, ...runs(recording()).map((p) => el('option', { value: p.idx },
 			`${p.idx} · ${p.phase} · ${p.n_tok === 1 ? positionWord(recording(), p.pos0) : many(p.n_tok, 'token')}`)));
 		slider.max = recording().ops.length - 1;
 	};
@@ -169,8 +169,8 @@ function barOfMoments() {
 		slider.setAttribute('aria-valuetext', `${at} ${op} in ${moduleWord(module)}`);
 		address.textContent = at;
 		address.href = '#' + at;
-		what.replaceChildren(el('b', {}, op), ` ${moduleWord(module)} `, el('span', { class: 'formula' }, formula));
-		document.getElementById('said').textContent = `${at}: ${op}, ${moduleWord(module)}`;
+		refill(what, el('b', {}, op), ` ${moduleWord(module)} `, el('span', { class: 'formula' }, formula));
+		refill(document.getElementById('said'), `${at}: ${op}, ${moduleWord(module)}`);
 	};
 	on('rec', fill);
 	on('moment', show);
@@ -216,8 +216,8 @@ function momentSection(box) {
 				`positions ${pass.pos0} to ${pass.pos0 + pass.n_tok - 1}`, `; ${many(pass.kv_len, 'position')} can be looked at`)],
 		];
 		if (span) rows.push(['Time', el('span', {}, num(span.dur, duration), ` in ${moduleWord(op.module)}`)]);
-		facts.replaceChildren(...rows.flatMap(([name, value]) => [el('dt', {}, name), el('dd', {}, value)]));
-		made.replaceChildren(valuesMade(rec, op));
+		refill(facts, ...rows.flatMap(([name, value]) => [el('dt', {}, name), el('dd', {}, value)]));
+		refill(made, valuesMade(rec, op));
 	};
 	on('moment', show);
 	show();

@@ -26,13 +26,13 @@ function header() {
 	const themes = choice('Theme', [['auto', 'as the system'], ['light', 'light'], ['dark', 'dark']], theme, setTheme);
 	themes.querySelector('select').id = 'theme';
 	const text = rec.prompt === null ? el('p', { class: 'note' }, 'The recording keeps no text.') :
-		el('blockquote', { class: 'text', id: 'text' }, el('span', { id: 'prompt' }, visible(rec.prompt)), el('b', { id: 'completion' }, visible(rec.completion ?? '')));
+		el('blockquote', { class: 'text', id: 'text' }, el('span', { id: 'prompt' }, visibleLines(rec.prompt)), el('b', { id: 'completion' }, visibleLines(rec.completion ?? '')));
 	const passes = runs(rec);
 	const facts = [['Model', [`${visible(model.name)}: ${many(model.n_layers, 'layer')}, width ${count(model.d_model)}, ${many(model.n_heads, 'head')}`,
 		model.n_kv_heads === model.n_heads ? '' : ` (${model.n_kv_heads} for keys and values)`, `, ${count(model.n_vocab)} tokens, ${visible(model.weight_dtype ?? '')}`]],
 	['Recorded', `${visible(rec.started ?? '–').replace('T', ' ').replace('Z', ' UTC')}, ${many(rec.tokens.length, 'token')}, ${many(passes.length, 'pass', 'passes')}`],
 	['File', `${visible(rec.file)}${rec.run > 1 ? `, run ${rec.run}` : ''}`], ['Ended', rec.status === 'ok' ? 'well' : el('b', { class: 'bad' }, visible(rec.status))]];
-	top.replaceChildren(el('div', { class: 'line' }, el('p', { class: 'over' }, 'A report of ', visible(data.program)), el('div', { class: 'screen' }, data.recordings.length > 1 ?
+	refill(top, el('div', { class: 'line' }, el('p', { class: 'over' }, 'A report of ', visible(data.program)), el('div', { class: 'screen' }, data.recordings.length > 1 ?
 		switches('Recording', data.recordings.map((_, i) => [i, `Recording ${letter(i)}`]), state.rec, (i) => show(i)) : null, ' ', themes)),
 	el('h1', {}, visible(model.name)), text, el('dl', { class: 'facts' }, facts.flatMap(([k, v]) => [el('dt', {}, k), el('dd', {}, v)])));
 }
@@ -105,7 +105,7 @@ function show(rec) {
 	waiting.clear();
 	header();
 	const main = document.getElementById('main');
-	main.replaceChildren(...sections.map(([id, title, make]) => {
+	refill(main, ...sections.map(([id, title, make]) => {
 		const section = el('section', { id, 'aria-labelledby': `${id}-title` }, el('h2', { id: `${id}-title`, tabindex: -1 }, title), el('div', { class: 'body' }));
 		waiting.set(section, make);
 		return section;

@@ -33,7 +33,7 @@ function timeSection(box) {
 	function take(idx) {
 		pass = passOf(rec, idx);
 		spans = spansOf(rec, idx);
-		numbers.replaceChildren(timeTable(spans));
+		refill(numbers, timeTable(spans));
 		zoom(0);
 	}
 	function zoom(row) {
@@ -45,7 +45,7 @@ function timeSection(box) {
 		const shown = [...ancestors, ...spans.filter((s) => within(s, row) && s.dur !== null)];
 		const deepest = Math.max(...shown.map((s) => s.depth));
 		picture.style.height = `${(deepest + 1) * 1.7}rem`;
-		picture.replaceChildren(...shown.map((s) => {
+		refill(picture, ...shown.map((s) => {
 			const above = ancestors.includes(s);
 			const [at, wide] = above ? [0, 100] : [(100 * (s.ts - r.ts)) / whole, (100 * s.dur) / whole];
 			return el('div', { role: 'treeitem', tabindex: s.row === row ? 0 : -1, 'aria-level': s.depth + 1, 'aria-selected': 'false', class: `call ${kindOfModule(s.type)}${above ? ' above' : ''}`, dataset: { row: s.row, path: s.path },
@@ -53,7 +53,7 @@ function timeSection(box) {
 				style: { left: `${at}%`, width: `${wide}%`, top: `${s.depth * 1.7}rem` } }, el('span', {}, s.path.split('.').at(-1) || s.type));
 		}));
 		out.disabled = row === 0;
-		says.replaceChildren(...about(r));
+		refill(says, ...about(r));
 		here();
 	}
 	const here = () => {
@@ -62,10 +62,10 @@ function timeSection(box) {
 	};
 	const call = (e) => e.target.closest('.call');
 	picture.addEventListener('click', (e) => call(e) && zoom(Number(call(e).dataset.row)));
-	picture.addEventListener('pointerover', (e) => call(e) && says.replaceChildren(...about(spans[Number(call(e).dataset.row)])));
+	picture.addEventListener('pointerover', (e) => call(e) && refill(says, ...about(spans[Number(call(e).dataset.row)])));
 	picture.addEventListener('focusin', (e) => {
 		for (const c of picture.children) c.setAttribute('aria-selected', String(c === e.target));
-		says.replaceChildren(...about(spans[Number(e.target.dataset.row)]));
+		refill(says, ...about(spans[Number(e.target.dataset.row)]));
 	});
 	picture.addEventListener('keydown', (e) => {
 		if (e.key !== 'Enter' && e.key !== ' ' && e.key !== 'Escape') return;

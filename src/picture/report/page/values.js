@@ -35,11 +35,11 @@ function sortable(caption, columns, rows, cells, limit = 150) {
 			});
 		}
 		const shown = all ? sorted : sorted.slice(0, limit);
-		body.replaceChildren(...shown.map((r) => {
+		refill(body, ...shown.map((r) => {
 			const [first, ...others] = cells(r);
 			return el('tr', node.rowProps?.(r) ?? {}, el('th', { scope: 'row' }, first), others.map((c) => el('td', {}, c)));
 		}));
-		rest.replaceChildren(sorted.length > shown.length ? `The first ${shown.length} of ${count(sorted.length)}. ` : `${many(sorted.length, 'row')}. `,
+		refill(rest, sorted.length > shown.length ? `The first ${shown.length} of ${count(sorted.length)}. ` : `${many(sorted.length, 'row')}. `,
 			sorted.length > shown.length ? el('button', { type: 'button', onclick: () => { all = true; draw(); } }, 'Show all') : '');
 	}
 	node.rows = rows;
@@ -73,7 +73,12 @@ function valuesSection(box) {
 	};
 	const here = () => {
 		const names = new Set(recording().ops[state.op]?.points.map((p) => rec.points[p].fqn) ?? []);
-		list.querySelectorAll('tbody tr').forEach((tr) => tr.classList.toggle('here', pass === state.pass && names.has(tr.dataset.fqn)));
+		const rows = [...list.querySelectorAll('tbody tr')];
+		rows.forEach((tr) => tr.classList.toggle('here', pass === state.pass && names.has(tr.dataset.fqn)));
+		const now = rows.find((tr) => tr.classList.contains('here'));
+		const frame = list.querySelector('.scroll');
+		// Inside of its box, so that the page stays where it is.
+		if (now && (now.offsetTop < frame.scrollTop + 60 || now.offsetTop > frame.scrollTop + frame.clientHeight - 60)) frame.scrollTop = now.offsetTop - frame.clientHeight / 2;
 	};
 	const select = choice('Pass', all.map((p) => [p.idx, `${p.idx} · ${p.phase} · ${many(p.n_tok, 'token')}`]), pass, (v) => {
 		pass = Number(v);
