@@ -60,7 +60,7 @@ function showCandidates(panel, pos) {
 	const rec = recording();
 	const t = rec.tokens[pos];
 	refill(panel, el('h3', {}, 'Position ', String(pos), ': ', el('bdi', { class: 'piece' }, tokenWord(t)), el('small', {}, ` id ${t.id}, ${sources[t.source]}`)),
-		el('div', { class: 'columns' }, candidatesOf(rec, pos - 1, t), mergesOf(rec, t)));
+		el('div', { class: isGenerated(t) ? null : 'columns' }, candidatesOf(rec, pos - 1, t), mergesOf(rec, t)));
 	if (pos === rec.tokens.length - 1 && rec.candidates[pos])
 		panel.append(el('h3', {}, 'What would come next'), candidatesOf(rec, pos, null));
 }
