@@ -137,9 +137,6 @@ static bool is_same_file(const char *a, const char *b)
 static int check_target(const struct invocation *in, const struct format *f, const char *path,
 			const char *recording, struct err *err)
 {
-	if (!*path)
-		return err_set(err, ERR_USAGE, "--%s needs the name of a file",
-			       option_table[f->option].name);
 	if (!strcmp(path, "-"))
 		return f->is_text || !in->out.is_terminal
 			       ? 0

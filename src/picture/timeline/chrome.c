@@ -97,7 +97,8 @@ static void process(struct sink *s, int run, const char *clean)
 
 static struct text *add_on_track(struct sink *s, char phase, const struct event *e)
 {
-	struct text *t = add_event(s, phase, process_number(e->run), thread_number(e->run, e->track));
+	struct text *t =
+		add_event(s, phase, process_number(e->run), thread_number(e->run, e->track));
 
 	text_addf(t, ",\"cat\":\"%s\"", category_name[e->category]);
 	add_name(t, e->name);

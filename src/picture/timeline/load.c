@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROW_NS	   60000000000ll /* between two rows: a recording without indexes is read through */
+#define ROW_NS     60000000000ll /* between two rows: a recording without indexes is read through */
 #define NAME_BYTES 200
 #define TEXT_BYTES 60
 
@@ -114,6 +114,8 @@ static int take_run(void *ctx, const struct rows *rows, const struct cell *c)
 	r->prompt = c[3].type == CELL_TEXT ? clean(&c[3], TEXT_BYTES) : NULL;
 	r->name = run_name(r, &c[4]);
 	r->recorder_ns = cell_count(&c[5], TIME_MAX, -1);
+	r->stopped = cell_count(&c[6], TIME_MAX, 0);
+	r->last_pass = NO_PASS;
 	r->n_merges = r->n_splits = -1;
 	return 0;
 }
@@ -153,13 +155,16 @@ static void place_runs(struct loaded *l)
 static int load_runs(struct recording *rec, struct loaded *l, struct err *err)
 {
 	l->cap = 0;
-	if (load_rows(rec,
-		      "SELECT r.id, r.started_ns, r.status, "
-		      "iif(r.prompt_redacted, NULL, substr(r.prompt, 1, 100)), "
-		      "substr(m.name, 1, 100), (SELECT c.value FROM counter c WHERE c.run_id = r.id "
-		      "AND c.name = 'recording_ns' ORDER BY c.ts DESC LIMIT 1) "
-		      "FROM run r LEFT JOIN model m ON m.id = r.model_id ORDER BY r.id",
-		      take_run, l, err))
+	if (load_rows(
+		    rec,
+		    "SELECT r.id, r.started_ns, r.status, "
+		    "iif(r.prompt_redacted, NULL, substr(r.prompt, 1, 100)), "
+		    "substr(m.name, 1, 100), (SELECT c.value FROM counter c WHERE c.run_id = r.id "
+		    "AND c.name = 'recording_ns' ORDER BY c.ts DESC LIMIT 1), "
+		    "(SELECT max(c.ts) FROM counter c WHERE c.run_id = r.id "
+		    "AND c.name = 'recording_ns') "
+		    "FROM run r LEFT JOIN model m ON m.id = r.model_id ORDER BY r.id",
+		    take_run, l, err))
 		return err->code;
 	place_runs(l);
 	return load_rows(rec,
@@ -210,6 +215,8 @@ static int take_pass(void *ctx, const struct rows *rows, const struct cell *c)
 	if (run < 0 || phase == n_phases ||
 	    !is_next(&c[0], l->n_passes, l->n_passes ? l->passes[l->n_passes - 1].id : 0))
 		return 0;
+	if (phases[phase].track == TRACK_PREFILL || phases[phase].track == TRACK_DECODE)
+		l->runs[run].last_pass = l->n_passes;
 	l->passes = mem_grow(l->passes, l->n_passes, &l->cap, sizeof(*l->passes));
 	l->passes[l->n_passes++] = (struct pass){
 		.id = c[0].i,
@@ -237,10 +244,11 @@ int load(struct recording *rec, struct loaded *l, struct err *err)
 		      take_module, l, err))
 		return err->code;
 	l->cap = 0;
-	return load_rows(rec,
-			 "SELECT id, run_id, idx, CAST(phase AS TEXT), pos0, n_tok, kv_len, ts, dur "
-			 "FROM pass ORDER BY id",
-			 take_pass, l, err);
+	return load_rows(
+		rec,
+		"SELECT id, run_id, idx, CAST(phase AS TEXT), pos0, n_tok, kv_len, ts, dur "
+		"FROM pass ORDER BY id",
+		take_pass, l, err);
 }
 
 void loaded_release(struct loaded *l)

@@ -42,6 +42,11 @@ static void end_pass(struct nest *n, struct span *spans)
 	struct pass *p = &n->loaded->passes[n->next_pass - 1];
 	struct run *r = &n->loaded->runs[p->run];
 
+	/* What a stop left open was open until then. */
+	while (n->n_frames > 1 && !top(n)->is_open_ended)
+		close_frame(n, spans);
+	if (top(n)->is_open_ended && top(n)->cursor < n->stopped && n->stopped <= top(n)->limit)
+		top(n)->cursor = n->stopped;
 	while (n->n_frames > 1)
 		close_frame(n, spans);
 	p->end = end_of(top(n));
@@ -61,6 +66,7 @@ static void begin_pass(struct nest *n)
 
 	p->begin = between(ts, r->cursor[p->track], FOREVER);
 	p->end = p->dur < 0 || !is_program ? p->begin : between(ts + p->dur, p->begin, FOREVER);
+	n->stopped = n->next_pass - 1 == r->last_pass ? r->offset + r->stopped : 0;
 	n->n_frames = 1;
 	n->frames[0] = (struct frame){
 		.id = -1,

@@ -52,7 +52,13 @@ enum {
 	EVENT_COUNT_REAL = 44,
 };
 enum { TYPE_BEGIN = 1, TYPE_END = 2, TYPE_INSTANT = 3, TYPE_COUNTER = 4 };
-enum { ARG_NAME_IID = 1, ARG_BOOL_VALUE = 2, ARG_INT_VALUE = 4, ARG_REAL_VALUE = 5, ARG_TEXT_VALUE = 6 };
+enum {
+	ARG_NAME_IID = 1,
+	ARG_BOOL_VALUE = 2,
+	ARG_INT_VALUE = 4,
+	ARG_REAL_VALUE = 5,
+	ARG_TEXT_VALUE = 6
+};
 enum { CLEARED = 1, NEEDS_STATE = 2 };
 
 /* The sink's scratch, by what is being made: a message, one inside of it, and so on. */

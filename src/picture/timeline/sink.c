@@ -15,7 +15,7 @@
 
 const char *const track_name[TRACK_COUNT] = {
 	[TRACK_TOKENIZER] = "tokenizer", [TRACK_PREFILL] = "prefill", [TRACK_DECODE] = "decode",
-	[TRACK_SAMPLER] = "sampler",	 [TRACK_WRITER] = "writer",
+	[TRACK_SAMPLER] = "sampler",     [TRACK_WRITER] = "writer",
 };
 
 const char *const counter_name[COUNTER_COUNT] = {

@@ -2,9 +2,9 @@
  * spans.c -- passes and the spans in them, in the order in which they ran.
  *
  * A recording may hold more spans than memory: they are read some thousand at a time, a pass as a
- * whole unless it is a giant, given times that nest, and written.  The values of the same passes are
- * read beside them, for shapes: the last value that is computed inside of a call is what the module
- * gave back.
+ * whole unless it is a giant, given times that nest, and written.  The values of the same passes
+ * are read beside them, for shapes: the last value that is computed inside of a call is what the
+ * module gave back.
  */
 #include "timeline_impl.h"
 #include "torchless/mem.h"
@@ -202,14 +202,15 @@ static void write_tokenizer(struct reader *r, const struct pass *p)
 	r->sink->format->instant(r->sink, &e);
 }
 
-static double per_second(int64_t n, int64_t ns)
+/* Of bytes: GB/s. */
+static double per_ns(int64_t n, int64_t ns)
 {
-	return n < 0 || ns <= 0 ? NAN : (double)n * 1e9 / (double)ns;
+	return n < 0 || ns <= 0 ? NAN : (double)n / (double)ns;
 }
 
 static void write_program(struct reader *r, const struct pass *p)
 {
-	double speed = per_second(p->n_tok, p->dur < 0 ? 0 : p->end - p->begin);
+	double speed = 1e9 * per_ns(p->n_tok, p->dur < 0 ? 0 : p->end - p->begin);
 	struct event e = { .run = p->run,
 			   .track = p->track,
 			   .category = CATEGORY_PASS,
@@ -268,8 +269,8 @@ static void add_costs(struct event *e, const struct span *s)
 		enum arg_id id;
 		int64_t n;
 	} counts[] = {
-		{ ARG_BYTES, bytes },		{ ARG_WEIGHT_BYTES, s->bytes_w },
-		{ ARG_KV_BYTES, s->bytes_kv },	{ ARG_ACTIVATION_BYTES, s->bytes_act },
+		{ ARG_BYTES, bytes },          { ARG_WEIGHT_BYTES, s->bytes_w },
+		{ ARG_KV_BYTES, s->bytes_kv }, { ARG_ACTIVATION_BYTES, s->bytes_act },
 		{ ARG_FLOP, s->flops },
 	};
 
@@ -278,8 +279,8 @@ static void add_costs(struct event *e, const struct span *s)
 			event_int(e, counts[i].id, counts[i].n);
 	if (s->dur < 0)
 		return;
-	event_real(e, ARG_GBPS, per_second(bytes, ns) / 1e9);
-	event_real(e, ARG_GFLOPS, per_second(s->flops, ns) / 1e9);
+	event_real(e, ARG_GBPS, per_ns(bytes, ns));
+	event_real(e, ARG_GFLOPS, per_ns(s->flops, ns));
 }
 
 static void add_shape(struct text *t, const struct span *s)

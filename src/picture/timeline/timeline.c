@@ -152,7 +152,8 @@ static int64_t moment(const struct run *r, const struct cell *ts)
 	return r->offset + cell_count(ts, TIME_MAX, 0);
 }
 
-/* A cut of the sampler, or whatever else has a moment: run, ts, kind, rule, left, name of a value. */
+/* A cut of the sampler, or whatever else has a moment: run, ts, kind, rule, left, name of a value.
+ */
 static int take_event(void *ctx, const struct rows *rows, const struct cell *c)
 {
 	struct timeline *t = ctx;
@@ -184,6 +185,16 @@ static int take_event(void *ctx, const struct rows *rows, const struct cell *c)
 	return ret;
 }
 
+/* The last nanosecond of the op, as the event has its end: the next span may begin there. */
+static int64_t bad_at(const struct run *r, const struct cell *c)
+{
+	int64_t begin = moment(r, &c[3]), end = begin + cell_count(&c[4], TIME_MAX, 0);
+
+	if (c[2].type == CELL_INT)
+		end = moment(r, &c[2]);
+	return end > begin ? end - 1 : begin;
+}
+
 /* Run, pass, ts of the event, ts and dur of its span, fqn, counts of NaN, +inf, -inf, span. */
 static int take_bad(void *ctx, const struct rows *rows, const struct cell *c)
 {
@@ -203,9 +214,7 @@ static int take_bad(void *ctx, const struct rows *rows, const struct cell *c)
 	e.run = p->run;
 	e.track = p->track;
 	e.name = name.data;
-	e.begin = c[2].type == CELL_INT
-			  ? moment(&t->loaded.runs[p->run], &c[2])
-			  : moment(&t->loaded.runs[p->run], &c[3]) + cell_count(&c[4], TIME_MAX, 0);
+	e.begin = bad_at(&t->loaded.runs[p->run], c);
 	event_text(&e, ARG_VALUE, value.len ? value.data : "?");
 	event_int(&e, ARG_NAN, nan);
 	event_int(&e, ARG_PLUS_INF, cell_count(&c[7], INT64_MAX, 0));

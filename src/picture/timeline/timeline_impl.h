@@ -34,8 +34,8 @@ enum category { CATEGORY_PASS, CATEGORY_MODULE, CATEGORY_TOKEN, CATEGORY_EVENT, 
 extern const char *const category_name[CATEGORY_COUNT];
 
 /* A process has a number of its own and one for each of its tracks; 0 means nothing to Linux. */
-#define PROCESS_STEP 10
-#define process_number(run)	 (((int64_t)(run) + 1) * PROCESS_STEP)
+#define PROCESS_STEP              10
+#define process_number(run)       (((int64_t)(run) + 1) * PROCESS_STEP)
 #define thread_number(run, track) (process_number(run) + 1 + (int64_t)(track))
 
 enum arg_kind { ARG_INT, ARG_REAL, ARG_BOOL, ARG_TEXT };
@@ -95,7 +95,7 @@ struct event {
 	int64_t begin, end; /* ns; an instant: equal */
 	int64_t name_id;    /* > 0: the same name comes again under it; else 0 */
 	const char *name;   /* clean */
-	int run;	    /* 0, 1, … in the order of the file */
+	int run;            /* 0, 1, … in the order of the file */
 	enum track track;
 	enum category category;
 	int n_args;
@@ -129,8 +129,8 @@ struct sink {
 	const struct timeline_target *to;
 	struct text out;
 	struct text scratch[4]; /* of a format */
-	uint8_t *seen;		/* bit name_id: it was said what that name is */
-	int64_t n_names;	/* that may come: below this one */
+	uint8_t *seen;          /* bit name_id: it was said what that name is */
+	int64_t n_names;        /* that may come: below this one */
 	bool is_begun;
 };
 
@@ -146,11 +146,15 @@ bool sink_is_new(struct sink *s, int64_t name_id);
 
 /* ---- load.c ------------------------------------------------------------------------------- */
 
+#define NO_PASS SIZE_MAX
+
 struct run {
 	int64_t id, offset; /* ns, what is added to every time of it */
+	int64_t stopped;    /* its clock when it was ended; 0: not known */
+	size_t last_pass;   /* place, or NO_PASS */
 	int64_t started_ns, recorder_ns, n_splits, n_merges;
-	int64_t cursor[TRACK_COUNT]; /* where the last of a track ended */
-	int64_t end;		     /* of all that happened */
+	int64_t cursor[TRACK_COUNT];  /* where the last of a track ended */
+	int64_t end;                  /* of all that happened */
 	char *name, *prompt, *status; /* clean; prompt NULL: none or redacted */
 };
 
@@ -213,7 +217,7 @@ struct span {
 	int status;
 };
 
-#define NO_SPAN	  SIZE_MAX
+#define NO_SPAN   SIZE_MAX
 #define DEPTH_MAX 128 /* Perfetto's trace processor stops at 512 */
 
 /* What is open, from the pass inwards. */
@@ -229,6 +233,7 @@ struct nest {
 	int n_frames;
 	size_t next_pass; /* the first that was not begun */
 	int64_t n_moved;
+	int64_t stopped; /* of the pass: what is open then ends there */
 };
 
 /*
