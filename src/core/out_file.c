@@ -3,10 +3,10 @@
  */
 #include "torchless/out_file.h"
 #include "torchless/mem.h"
-#include "torchless/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,15 +47,24 @@ static bool is_replaced(const char *target)
 	return stat(target, &sb) != 0 || S_ISREG(sb.st_mode) || S_ISDIR(sb.st_mode);
 }
 
+static char *name_beside(const char *target)
+{
+	static const char suffix[] = ".XXXXXX";
+	size_t len = strlen(target);
+	char *name = mem_calloc(len + sizeof(suffix), 1);
+
+	memcpy(name, target, len);
+	memcpy(name + len, suffix, sizeof(suffix));
+	return name;
+}
+
 int out_file_open(struct out_file *f, const char *path, struct err *err)
 {
-	struct text beside = { 0 };
 	int failed;
 
 	*f = (struct out_file){ .path = mem_strdup(path), .target = target_of(path) };
 	if (is_replaced(f->target)) {
-		text_addf(&beside, "%s.XXXXXX", f->target);
-		f->beside = beside.data;
+		f->beside = name_beside(f->target);
 		f->fd = mkstemp(f->beside);
 	} else {
 		f->fd = open(f->target, O_WRONLY | O_CLOEXEC);

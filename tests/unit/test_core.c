@@ -2,6 +2,7 @@
 #include "torchless/err.h"
 #include "torchless/json.h"
 #include "torchless/mem.h"
+#include "torchless/out_file.h"
 #include "torchless/stats.h"
 #include "torchless/tensor.h"
 #include "torchless/text.h"
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- err ---------------------------------------------------------------------------------- */
@@ -763,4 +765,43 @@ Test(stats, parts_merge_to_the_same_bits)
 	cr_assert_eq(a.min, b.min);
 	cr_assert_eq(b.numel, 20000);
 	free(x);
+}
+
+Test(text, a_file_is_whole_or_what_it_was)
+{
+	char folder[] = "/tmp/torchless-out-XXXXXX", path[64], link[64];
+	struct out_file f;
+	struct text t = { 0 };
+	struct err err = { 0 };
+	struct stat sb;
+
+	cr_assert(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/a", folder);
+	snprintf(link, sizeof(link), "%s/b", folder);
+	cr_assert(text_write_file(path, "old", 3, &err) == 0);
+	cr_assert(symlink("a", link) == 0);
+	cr_assert(out_file_open(&f, link, &err) == 0);
+	for (int i = 0; i < 100000; i++)
+		cr_assert(out_file_write(&f, "0123456789", 10, &err) == 0);
+	cr_assert_eq(f.n_bytes, 1000000);
+	cr_assert_eq(text_read_file(&t, path, 100, &err), 0);
+	cr_assert_str_eq(t.data, "old");
+	out_file_drop(&f);
+	cr_assert(out_file_open(&f, link, &err) == 0);
+	cr_assert(out_file_write(&f, "new", 3, &err) == 0);
+	cr_assert(out_file_keep(&f, &err) == 0);
+	text_clear(&t);
+	cr_assert_eq(text_read_file(&t, path, 100, &err), 0);
+	cr_assert_str_eq(t.data, "new");
+	cr_assert(lstat(link, &sb) == 0 && S_ISLNK(sb.st_mode));
+	cr_assert(out_file_open(&f, "/dev/full", &err) == 0);
+	cr_assert(out_file_write(&f, "x", 1, &err) == 0);
+	cr_assert(out_file_keep(&f, &err) == ERR_IO && strstr(err.message, "/dev/full: "));
+	cr_assert(lstat("/dev/full", &sb) == 0 && S_ISCHR(sb.st_mode));
+	cr_assert(out_file_open(&f, folder, &err) == 0);
+	cr_assert(out_file_keep(&f, &err) == ERR_IO);
+	text_release(&t);
+	unlink(link);
+	unlink(path);
+	cr_assert(rmdir(folder) == 0, "nothing lies beside it");
 }

@@ -31,7 +31,7 @@ static void close_frame(struct nest *n, struct span *spans)
 	struct frame *f = top(n);
 	int64_t end = end_of(f);
 
-	if (f->at != NO_SPAN)
+	if (spans && f->at != NO_SPAN)
 		spans[f->at].end = end;
 	n->n_frames--;
 	top(n)->cursor = end;

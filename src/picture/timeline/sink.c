@@ -106,11 +106,11 @@ void name_add(struct text *t, const void *data, size_t len, size_t most)
 		text_adds(t, "\xe2\x80\xa6");
 }
 
-void sink_init(struct sink *s, enum timeline_format format, const struct timeline_target *to,
+void sink_init(struct sink *s, const struct sink_format *format, const struct timeline_target *to,
 	       int64_t n_names)
 {
 	*s = (struct sink){
-		.format = format == TIMELINE_CHROME ? &sink_chrome : &sink_perfetto,
+		.format = format,
 		.to = to,
 		.n_names = n_names,
 		.seen = mem_calloc((size_t)n_names / 8 + 1, 1),

@@ -15,6 +15,11 @@
 #define PIECE_BYTES 80
 #define FQN_BYTES   300
 
+static const struct sink_format *const formats[] = {
+	[TIMELINE_PERFETTO] = &sink_perfetto,
+	[TIMELINE_CHROME] = &sink_chrome,
+};
+
 /* A pass by where it stands: found by run and position. */
 struct place {
 	int64_t pos0;
@@ -336,7 +341,8 @@ int timeline_write(struct recording *rec, const char *name, enum timeline_format
 		r = err_set(err, ERR_USAGE, "%s holds no run", name);
 	if (!r) {
 		/* Modules, one that is unknown, passes by their track. */
-		sink_init(&t.sink, format, to, (int64_t)t.loaded.n_modules + 1 + TRACK_COUNT);
+		sink_init(&t.sink, formats[format], to,
+			  (int64_t)t.loaded.n_modules + 1 + TRACK_COUNT);
 		r = write_all(&t, rec, err);
 		sink_release(&t.sink);
 	}

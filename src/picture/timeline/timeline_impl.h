@@ -134,7 +134,7 @@ struct sink {
 	bool is_begun;
 };
 
-void sink_init(struct sink *s, enum timeline_format format, const struct timeline_target *to,
+void sink_init(struct sink *s, const struct sink_format *format, const struct timeline_target *to,
 	       int64_t n_names);
 void sink_release(struct sink *s);
 
