@@ -381,27 +381,35 @@ static int find_edge(const struct building *b, int from, int to)
 	return e;
 }
 
-static int connect(struct building *b, int from, int to, value_id v)
+static void tell_edge(struct building *b, struct graph_edge *e, value_id v)
 {
+	const struct graph_node *from = &b->g->nodes[e->from], *to = &b->g->nodes[e->to];
 	const struct value *value = &b->p->values[v];
-	struct graph_edge *edge;
 	struct text tip = { 0 };
 	char shape[96];
+
+	name_add_folded(&tip, value->name, &from->layers);
+	text_addf(&tip, " %s\n%s → %s", program_format_shape(value, shape, sizeof(shape)), from->id,
+		  to->id);
+	e->tooltip = tip.data;
+	e->is_spine = b->plan.is_spine[v] && to->is_spine;
+}
+
+/* One edge between two nodes, however many wires run there. */
+static void connect(struct building *b, int from, int to, value_id v)
+{
 	int e = from == to ? -1 : find_edge(b, from, to);
 
-	if (e >= 0 || from == to)
-		return e;
-	e = graph_add_edge(b->g, from, to);
-	edge = &b->g->edges[e];
-	name_add_folded(&tip, value->name, &b->g->nodes[from].layers);
-	text_addf(&tip, " %s\n%s → %s", program_format_shape(value, shape, sizeof(shape)),
-		  b->g->nodes[from].id, b->g->nodes[to].id);
-	edge->tooltip = tip.data;
-	edge->is_spine = b->plan.is_spine[v] && b->g->nodes[to].is_spine;
-	b->next_in = mem_grow(b->next_in, (size_t)e, &b->cap_next, sizeof(*b->next_in));
-	b->next_in[e] = b->first_in[to];
-	b->first_in[to] = e;
-	return e;
+	if (from == to)
+		return;
+	if (e < 0) {
+		e = graph_add_edge(b->g, from, to);
+		tell_edge(b, &b->g->edges[e], v);
+		b->next_in = mem_grow(b->next_in, (size_t)e, &b->cap_next, sizeof(*b->next_in));
+		b->next_in[e] = b->first_in[to];
+		b->first_in[to] = e;
+	}
+	b->g->edges[e].is_hub |= b->plan.is_hub[v];
 }
 
 static void connect_junction(struct building *b, int i, value_id v, int to)
@@ -418,7 +426,7 @@ static void connect_input(struct building *b, int i, int k)
 {
 	value_id v = op_of(b, i)->in[k];
 	const struct value *value = &b->p->values[v];
-	int to = b->node_of[b->last_of[i]], from = *source_of(b, i, k), e;
+	int to = b->node_of[b->last_of[i]], from = *source_of(b, i, k);
 
 	if (from < 0 && value->op < 0)
 		return; /* it is written into the box */
@@ -426,9 +434,7 @@ static void connect_input(struct building *b, int i, int k)
 		connect_junction(b, i, v, from);
 	if (from < 0)
 		from = b->node_of[b->last_of[fold_op(&b->plan.fold, value->op)]];
-	e = connect(b, from, to, v);
-	if (e >= 0)
-		b->g->edges[e].is_hub |= b->plan.is_hub[v];
+	connect(b, from, to, v);
 }
 
 static void add_edges(struct building *b)

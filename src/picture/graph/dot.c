@@ -171,7 +171,7 @@ static int walk_to(struct text *out, const struct graph *g, int from, int to, in
 		from = g->clusters[from].parent;
 	}
 	if (to != from) {
-		from = walk_to(out, g, from, g->clusters[to].parent, depth);
+		walk_to(out, g, from, g->clusters[to].parent, depth);
 		open_cluster(out, &g->clusters[to], (*depth)++);
 	}
 	return to;

@@ -173,10 +173,8 @@ static bool same_op(const struct folding *f, const struct layer *a, const struct
 	const struct op *x = &f->p->ops[a->op_first + i], *y = &f->p->ops[b->op_first + i];
 
 	if (x->code != y->code || x->n_in != y->n_in || x->n_out != y->n_out ||
-	    x->window != y->window || memcmp(&x->eps, &y->eps, sizeof(x->eps)) != 0 ||
-	    memcmp(&x->scale, &y->scale, sizeof(x->scale)) != 0 ||
-	    memcmp(&x->factor, &y->factor, sizeof(x->factor)) != 0 ||
-	    !same_module(f, a, b, x->module, y->module))
+	    x->window != y->window || x->eps != y->eps || x->scale != y->scale ||
+	    x->factor != y->factor || !same_module(f, a, b, x->module, y->module))
 		return false;
 	for (int k = 0; k < x->n_out; k++)
 		if (!same_output(f, a, b, x->out[k], y->out[k]))

@@ -81,7 +81,7 @@ struct fold {
  * `apart` says which are never folded (by layer), `box_of` which module is the box that an op's is
  * in (or -1): layers drawn differently are not alike.
  */
-void fold_layers(struct fold *f, const struct program *p, int n_ops, const bool *apart,
+void fold_layers(struct fold *out, const struct program *p, int n_ops, const bool *apart,
 		 const int *box_of);
 void fold_release(struct fold *f);
 

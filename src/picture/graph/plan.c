@@ -25,7 +25,7 @@ static bool unfold(const char *pattern, int layer, char *buf, size_t size)
 	const char *at = strchr(pattern, '[');
 	int first, last, n = 0;
 
-	if (!at || sscanf(at, "[%d-%d]%n", &first, &last, &n) != 2 || !n)
+	if (!at || sscanf(at, "[%9d-%9d]%n", &first, &last, &n) != 2 || !n)
 		return false;
 	if (layer < first || layer > last)
 		return false;
