@@ -57,20 +57,20 @@ enum graph_color { GRAPH_BY_KIND, GRAPH_BY_TIME, GRAPH_BY_L2, GRAPH_BY_ABSMAX, G
 struct graph_measures {
 	double share; /* of the time of all passes, 0..1 */
 	double l2;    /* of its value, in the last pass that has it; of folded layers the largest */
-	double absmax; /* the same */
-	double bytes;  /* of weights, cache and activations moved, a pass */
+	double absmax;        /* the same */
+	double bytes;         /* of weights, cache and activations moved, a pass */
 	int64_t n_nan, n_inf; /* of its value; infinities that a mask puts there are none */
 	char shape[40];       /* "5,9,64": of its value there; "" */
 	int pass;             /* that has it, -1 */
-	double *series; /* [last - first + 1] of what it is coloured by; NULL: not folded */
-	double lo, hi;  /* of the series */
+	double *series;       /* [last - first + 1] of what it is coloured by; NULL: not folded */
+	double lo, hi;        /* of the series */
 	enum graph_color by;
-	int worst;      /* the layer of hi, or the first that holds a NaN; -1 */
+	int worst;        /* the layer of hi, or the first that holds a NaN; -1 */
 	bool is_known;    /* it was recorded at all */
 	bool is_estimate; /* share and bytes are its part of what its module computes itself */
 	bool is_bad;      /* on the way to the first bad value, or behind it */
-	bool holds_bad;   /* a value of its ops holds a NaN, or an infinity that no mask put there */
-	bool is_first;    /* the first bad value, or the first that differs, arises here */
+	bool holds_bad; /* a value of its ops holds a NaN, or an infinity that no mask put there */
+	bool is_first;  /* the first bad value, or the first that differs, arises here */
 	double heat;    /* 0..1 on the scale of the picture; NaN: not coloured by it */
 };
 
@@ -121,7 +121,7 @@ struct graph {
 	int n_nodes, n_edges, n_clusters;
 	size_t cap_nodes, cap_edges, cap_clusters;
 	enum graph_level level;
-	bool is_pair; /* two columns: what is "close" has other shapes */
+	bool is_pair;            /* two columns: what is "close" has other shapes */
 	char *title;             /* "SmolLM2-135M · 30 layers" */
 	char *subtitle;          /* what the numbers are: "pass 0, coloured by time"; NULL */
 	char *folded;            /* why it shows less than was asked for, a sentence; NULL */

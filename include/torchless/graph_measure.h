@@ -1,9 +1,9 @@
 /*
  * graph_measure.h -- what recordings know of a program, hung on its graph.
  *
- * graph_record_new() reads a run of a recording once, into numbers a value and an op of its program;
- * everything else here reads those.  Two runs of one structure are compared on one graph; two
- * structures become a graph of two columns.
+ * graph_record_new() reads a run of a recording once, into numbers a value and an op of its
+ * program; everything else here reads those.  Two runs of one structure are compared on one graph;
+ * two structures become a graph of two columns.
  */
 #ifndef TORCHLESS_GRAPH_MEASURE_H
 #define TORCHLESS_GRAPH_MEASURE_H
@@ -45,14 +45,15 @@ int graph_record_ops(const struct graph_record *r);
 void graph_measure(struct graph *g, const struct program *p, const struct graph_record *r,
 		   enum graph_color by);
 
-/* The layer in which the first bad value arises; -1: there is none, or it lies outside of layers. */
+/* The layer in which the first bad value arises; -1: there is none, or it lies outside of layers.
+ */
 int graph_record_bad_layer(const struct graph_record *r);
 
 /*
  * What two runs of programs of one structure disagree about; a is the reference.  The same points
- * of the same passes are compared: by the hash of all their elements, which is there without a dump;
- * where that differs by the dumps of both, and by l2, absmax and mean of all elements.  Both must
- * outlive it.  ERR_FORMAT, ERR_IO, ERR_INTERRUPTED.
+ * of the same passes are compared: by the hash of all their elements, which is there without a
+ * dump; where that differs by the dumps of both, and by l2, absmax and mean of all elements.  Both
+ * must outlive it.  ERR_FORMAT, ERR_IO, ERR_INTERRUPTED.
  */
 struct graph_comparison;
 struct graph_comparison *graph_comparison_new(const struct graph_record *a,

@@ -50,8 +50,9 @@ static void write_recording(struct fixture *f, const struct tiny *tiny, struct w
 	struct record_options opt;
 	struct recorder r;
 	int ret;
-	struct record_prompt prompt = { .prompt = { .ids = ids, .n_ids = wish.n_ids ? wish.n_ids : 7,
-					      .n = -1 } };
+	struct record_prompt prompt = {
+		.prompt = { .ids = ids, .n_ids = wish.n_ids ? wish.n_ids : 7, .n = -1 }
+	};
 
 	memset(f, 0, sizeof(*f));
 	tiny_write(tiny, f->at.model, sizeof(f->at.model));
@@ -245,8 +246,7 @@ static void draw(struct fixture *f, struct graph_options o, enum graph_color by)
 {
 	graph_release(&f->g);
 	o.until = graph_record_ops(f->r);
-	cr_assert_eq(graph_build(&f->g, &f->outline.program, &o, &f->err), 0, "%s",
-		     f->err.message);
+	cr_assert_eq(graph_build(&f->g, &f->outline.program, &o, &f->err), 0, "%s", f->err.message);
 	graph_measure(&f->g, &f->outline.program, f->r, by);
 }
 
@@ -306,7 +306,8 @@ Test(graph_measure, shares_add_up_to_one_at_every_level)
 			}
 			cr_expect(is_near(share, 1), "level %d: %g", level, share);
 			cr_expect(is_near(4 * bytes,
-					  number(&f, "SELECT sum(bytes) FROM v_span WHERE depth = 0%s",
+					  number(&f,
+						 "SELECT sum(bytes) FROM v_span WHERE depth = 0%s",
 						 "")),
 				  "level %d: %g", level, bytes);
 		}
@@ -338,8 +339,8 @@ Test(graph_measure, a_series_is_what_its_layers_had)
 
 			snprintf(id, sizeof(id), "model.layers.%d%s", layer, ids_of[i]);
 			l2 = number(&f, "SELECT l2 FROM v_value WHERE pass = 3 AND fqn = '%s'", id);
-			cr_expect(is_near(m->series[layer], l2), "%s: %g, %g", id,
-				  m->series[layer], l2);
+			cr_expect(is_near(m->series[layer], l2), "%s: %g, %g", id, m->series[layer],
+				  l2);
 			worst = l2 > largest ? layer : worst;
 			largest = fmax(l2, largest);
 		}
@@ -364,12 +365,12 @@ Test(graph_measure, what_a_module_computes_in_several_nodes_is_an_estimate)
 	cr_expect_not(node(&f, "model.norm:out")->measures.is_estimate);
 	draw(&f, (struct graph_options){ .level = GRAPH_MODEL }, GRAPH_BY_TIME);
 	cr_expect_not(node(&f, "model.layers.[0-3]:out")->measures.is_estimate);
-	cr_expect(is_near(node(&f, "model.layers.[0-3]:out")->measures.share * f.r->ns,
-			  number(&f, "SELECT sum(dur) FROM v_span WHERE type = '%s'",
-				 f.outline.program
-					 .modules[program_find_module(&f.outline.program,
-								      "model.layers.0")]
-					 .type)));
+	cr_expect(is_near(
+		node(&f, "model.layers.[0-3]:out")->measures.share * f.r->ns,
+		number(&f, "SELECT sum(dur) FROM v_span WHERE type = '%s'",
+		       f.outline.program
+			       .modules[program_find_module(&f.outline.program, "model.layers.0")]
+			       .type)));
 	remove_recording(&f);
 }
 
@@ -396,7 +397,7 @@ Test(graph_measure, one_pass_alone)
 /* ---- bad values ----------------------------------------------------------------------------- */
 
 #define NAN_AT(point)                                                                              \
-	"{\"point\": \"" point "\", \"select\": \"[pos=5]\", \"kind\": \"set\", \"value\": "        \
+	"{\"point\": \"" point "\", \"select\": \"[pos=5]\", \"kind\": \"set\", \"value\": "       \
 	"\"nan\"}"
 
 Test(graph_measure, the_way_to_the_first_bad_value)
@@ -426,8 +427,8 @@ Test(graph_measure, the_way_to_the_first_bad_value)
 			   "model.layers.2.mlp.up_proj:out")
 			  ->is_bad);
 	cr_expect_not(edge(&f, "model.layers.2.post_attention_layernorm:out->"
-			    "model.layers.2.mlp.gate_proj:out")
-			   ->is_bad);
+			       "model.layers.2.mlp.gate_proj:out")
+			      ->is_bad);
 	cr_expect(edge(&f, "input_ids->model.embed_tokens:out")->is_bad);
 	cr_expect(edge(&f, "model.layers.3:out->model.norm:out")->is_bad);
 	/* Folded, the layer in which it is stands for all. */
@@ -446,15 +447,14 @@ Test(graph_measure, a_run_that_stopped_is_drawn_up_to_it)
 	const struct program *p;
 	value_id last;
 
-	write_recording(&f, &four,
-			(struct wish){ .edit = NAN_AT("L1.attn.k_rot"), .stops = true });
+	write_recording(&f, &four, (struct wish){ .edit = NAN_AT("L1.attn.k_rot"), .stops = true });
 	cr_assert_eq(read_recording(&f), 0, "%s", f.err.message);
 	p = &f.outline.program;
 	last = program_find(p, "model.layers.1.self_attn:k_rot");
 	cr_expect_eq(graph_record_ops(f.r), p->values[last].op + 1);
 	draw(&f, (struct graph_options){ .level = GRAPH_OP }, GRAPH_BY_TIME);
-	cr_expect(strstr(f.g.subtitle,
-			 "stopped in pass 1 behind model.layers.1.self_attn:k_rot") != NULL,
+	cr_expect(strstr(f.g.subtitle, "stopped in pass 1 behind model.layers.1.self_attn:k_rot") !=
+			  NULL,
 		  "%s", f.g.subtitle);
 	for (int i = 0; i < f.g.n_nodes; i++)
 		cr_expect(strcmp(f.g.nodes[i].id, "model.layers.1.self_attn:k_cache") != 0);
@@ -471,9 +471,8 @@ Test(graph_measure, what_a_mask_puts_there_is_not_bad)
 
 	write_recording(&f, &four, (struct wish){ 0 });
 	cr_assert_eq(read_recording(&f), 0, "%s", f.err.message);
-	cr_assert_gt(number(&f, "SELECT sum(n_inf) FROM v_value WHERE role = '%s'",
-			    "scores_masked"),
-		     0);
+	cr_assert_gt(
+		number(&f, "SELECT sum(n_inf) FROM v_value WHERE role = '%s'", "scores_masked"), 0);
 	draw(&f, (struct graph_options){ .level = GRAPH_OP }, GRAPH_BY_L2);
 	for (int i = 0; i < f.g.n_nodes; i++) {
 		cr_expect_not(f.g.nodes[i].measures.is_bad, "%s", f.g.nodes[i].id);
@@ -556,8 +555,10 @@ Test(graph_measure, without_hashes_numbers_tell)
 			       "UPDATE value SET l2 = l2 * 1.01, tensor_id = NULL WHERE point_id = "
 			       "(SELECT id FROM point WHERE fqn = 'model.layers.1.mlp:act_mul')");
 	c = compare_two(&a, &b);
-	draw(&a, (struct graph_options){ .level = GRAPH_OP, .expand = &(struct graph_layers){ 1, 1, 0 },
-					 .n_expand = 1 },
+	draw(&a,
+	     (struct graph_options){ .level = GRAPH_OP,
+				     .expand = &(struct graph_layers){ 1, 1, 0 },
+				     .n_expand = 1 },
 	     GRAPH_BY_KIND);
 	graph_compare(&a.g, c);
 	cr_expect_eq(graph_comparison_layer(c), 1);
@@ -581,7 +582,8 @@ Test(graph_measure, another_prompt_has_other_shapes)
 	graph_compare(&a.g, c);
 	cr_expect(strstr(node(&a, "model.embed_tokens:out")->difference, "4,24 and 3,24") != NULL,
 		  "%s", node(&a, "model.embed_tokens:out")->difference);
-	cr_expect(strstr(a.g.subtitle, "what is read differs: token 3") != NULL, "%s", a.g.subtitle);
+	cr_expect(strstr(a.g.subtitle, "what is read differs: token 3") != NULL, "%s",
+		  a.g.subtitle);
 	graph_comparison_free(c);
 	remove_recording(&a);
 	remove_recording(&b);

@@ -49,8 +49,9 @@ static int read_recording(struct drawing *d, const char *path, struct err *err)
 static int read_two(struct drawing *d, const char *a, struct err *err)
 {
 	if (d->in->n_args != 1)
-		return err_set(err, ERR_USAGE, "--diff takes two recordings or models: torchless "
-					       "graph --diff A B");
+		return err_set(err, ERR_USAGE,
+			       "--diff takes two recordings or models: torchless "
+			       "graph --diff A B");
 	if (graph_side_open(&d->recorded, d->in, a, err) ||
 	    graph_side_open(&d->other, d->in, d->in->args[0], err))
 		return err->code;
@@ -148,8 +149,10 @@ static int check_options(const struct invocation *in, struct err *err)
 	    options_exclusive(in, err, OPT_DIFF, OPT_MODEL))
 		return err->code;
 	if (in->n_args && !option_on(in, OPT_DIFF))
-		return err_set(err, ERR_USAGE, "'%s' is one too many: graph takes an argument with "
-					       "--diff only", in->args[0]);
+		return err_set(err, ERR_USAGE,
+			       "'%s' is one too many: graph takes an argument with "
+			       "--diff only",
+			       in->args[0]);
 	for (size_t i = 0; i < sizeof(of_recording) / sizeof(*of_recording); i++)
 		if (option_on(in, of_recording[i]) && !option_on(in, OPT_TRACE) &&
 		    !option_on(in, OPT_DIFF))

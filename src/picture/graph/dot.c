@@ -279,9 +279,9 @@ static void add_scale_end(struct text *out, const struct graph *g, double x)
 	char number[32];
 
 	text_adds(out, "<TD><FONT POINT-SIZE=\"8\">");
-	escape_html(out, is_bytes ? mem_format_bytes((int64_t)x, number, sizeof(number))
-				  : ui_format_number(is_percent ? 100 * x : x, number,
-						     sizeof(number)));
+	escape_html(out,
+		    is_bytes ? mem_format_bytes((int64_t)x, number, sizeof(number))
+			     : ui_format_number(is_percent ? 100 * x : x, number, sizeof(number)));
 	if (g->heat_unit && !is_bytes) {
 		text_addc(out, ' ');
 		escape_html(out, g->heat_unit);

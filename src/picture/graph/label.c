@@ -185,7 +185,8 @@ static void add_measured(struct writing *w, const struct graph_node *n)
 	if (n->verdict != GRAPH_UNCOMPARED && n->difference)
 		add_lines(w, n->difference, 8, "");
 	if (n->measures.is_first)
-		add_row(w, n->verdict ? "the first that differs" : "the first bad value", 8, true, "");
+		add_row(w, n->verdict ? "the first that differs" : "the first bad value", 8, true,
+			"");
 }
 
 /* ---- a node --------------------------------------------------------------------------------- */

@@ -1,9 +1,9 @@
 /*
  * bad.c -- the way to the first bad value: how the model came there, and where it went from there.
  *
- * What is bad is known a value, so behind the first one the way is every edge between two nodes that
- * hold bad values.  Before it nothing is bad; the way is then how the pass came to the op: back from
- * it to the residual stream, and along that to the input.
+ * What is bad is known a value, so behind the first one the way is every edge between two nodes
+ * that hold bad values.  Before it nothing is bad; the way is then how the pass came to the op:
+ * back from it to the residual stream, and along that to the input.
  */
 #include "measure_impl.h"
 
@@ -89,8 +89,8 @@ void bad_mark(struct graph *g, const struct program *p, const struct graph_recor
 	for (int i = 0; i < g->n_edges; i++) {
 		struct graph_edge *e = &g->edges[i];
 
-		e->is_bad = g->nodes[e->from].measures.holds_bad &&
-			    g->nodes[e->to].measures.holds_bad;
+		e->is_bad =
+			g->nodes[e->from].measures.holds_bad && g->nodes[e->to].measures.holds_bad;
 	}
 	for (int i = 0; i < g->n_nodes; i++)
 		if (g->nodes[i].measures.is_first) {

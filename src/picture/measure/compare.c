@@ -80,9 +80,8 @@ static enum graph_verdict by_statistics(const struct record_value *a, const stru
 	double rms = a->l2 / sqrt((double)a->numel), l2, absmax, mean, worst;
 
 	if (a->n_nan != b->n_nan || a->n_inf != b->n_inf) {
-		text_addf(why, "%lld NaN, %lld infinities\nand %lld, %lld",
-			  (long long)a->n_nan, (long long)a->n_inf, (long long)b->n_nan,
-			  (long long)b->n_inf);
+		text_addf(why, "%lld NaN, %lld infinities\nand %lld, %lld", (long long)a->n_nan,
+			  (long long)a->n_inf, (long long)b->n_nan, (long long)b->n_inf);
 		return GRAPH_DIFFERS;
 	}
 	l2 = relative(a->l2, b->l2, fmax(a->l2, b->l2));
@@ -114,8 +113,8 @@ static struct array *read_dump(const struct graph_record *r, struct recording_te
 	struct err ignored = { 0 };
 	struct array *a;
 
-	text_addf(&name, "%s[run=%lld, pass=%d]", r->program->values[v].name,
-		  (long long)r->run.id, pass);
+	text_addf(&name, "%s[run=%lld, pass=%d]", r->program->values[v].name, (long long)r->run.id,
+		  pass);
 	a = source.read(source.ctx, name.data, &ignored);
 	text_release(&name);
 	return a;
@@ -130,8 +129,7 @@ static bool is_same_part(const struct array *x, const struct array *y)
 }
 
 /* By what both dumped; a dump that is damaged, or of other positions, tells nothing. */
-static enum graph_verdict by_dumps(struct comparing *x, value_id v, double absmax,
-				   struct text *why)
+static enum graph_verdict by_dumps(struct comparing *x, value_id v, double absmax, struct text *why)
 {
 	struct array *a = read_dump(x->a, x->tensors_a, v, x->pass), *b = NULL;
 	enum graph_verdict verdict = GRAPH_UNCOMPARED;
@@ -226,7 +224,8 @@ static int read_tokens(const struct graph_record *r, size_t n_passes, struct tok
 	int64_t n = r->passes[n_passes - 1].pos0 + r->passes[n_passes - 1].T;
 	int ret;
 
-	text_addf(&sql, "SELECT token_id FROM token WHERE run_id = %lld AND pos < %lld ORDER BY pos",
+	text_addf(&sql,
+		  "SELECT token_id FROM token WHERE run_id = %lld AND pos < %lld ORDER BY pos",
 		  (long long)r->run.id, (long long)n);
 	ret = recording_ask(r->rec, sql.data, &q, err);
 	text_release(&sql);

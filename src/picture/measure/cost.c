@@ -84,10 +84,10 @@ static int64_t window_of(const struct program *p, int op)
 
 double cost_work(const struct program *p, int op, const struct cost_passes *passes)
 {
-	static const double per_element[OP_COUNT] = { [OP_EMBEDDING] = 1, [OP_ROTARY] = 3,
-						      [OP_RMSNORM] = 5,   [OP_ROPE] = 4,
-						      [OP_SILU] = 5,      [OP_MUL] = 2,
-						      [OP_ADD] = 2 };
+	static const double per_element[OP_COUNT] = {
+		[OP_EMBEDDING] = 1, [OP_ROTARY] = 3, [OP_RMSNORM] = 5, [OP_ROPE] = 4,
+		[OP_SILU] = 5,      [OP_MUL] = 2,    [OP_ADD] = 2
+	};
 	const struct op *o = &p->ops[op];
 	double n_tok = n_tokens(passes), row = (double)program_row(p, o->out[0]);
 

@@ -180,7 +180,7 @@ static void measure_node(struct graph_node *n, const struct program *p,
 /* ---- the scale ------------------------------------------------------------------------------ */
 
 struct scale {
-	double lo, hi;  /* of what is there; NaN */
+	double lo, hi;   /* of what is there; NaN */
 	double positive; /* the smallest that is more than 0; NaN */
 };
 
@@ -228,8 +228,7 @@ static void color(struct graph *g, enum graph_color by)
 		g->heat_lo = s.positive;
 	for (int i = 0; i < g->n_nodes; i++)
 		if (!is_mark(&g->nodes[i]))
-			g->nodes[i].measures.heat =
-				heat_of(g, measured(&g->nodes[i].measures, by));
+			g->nodes[i].measures.heat = heat_of(g, measured(&g->nodes[i].measures, by));
 	text_addf(&name, "%s%s", colors[by].name, g->heat_is_log ? ", log scale" : "");
 	free(g->heat_name);
 	free(g->heat_unit);

@@ -212,8 +212,9 @@ static void say(struct graph *out, const struct pairing *x)
 
 	text_addf(&title, "%s and %s", x->a->title ? x->a->title : "first",
 		  x->b->title ? x->b->title : "second");
-	text_addf(&subtitle, "%d alike · %d of other shapes · %d only in the first · %d only in "
-			     "the second",
+	text_addf(&subtitle,
+		  "%d alike · %d of other shapes · %d only in the first · %d only in "
+		  "the second",
 		  x->n_equal, x->n_other, x->n_only_a, x->n_only_b);
 	out->title = title.data;
 	out->subtitle = subtitle.data;
@@ -227,9 +228,7 @@ void graph_pair(struct graph *out, struct graph *a, struct graph *b)
 	int second;
 
 	compare(&x);
-	*out = (struct graph){
-		.level = a->level, .is_pair = true, .heat_lo = NAN, .heat_hi = NAN
-	};
+	*out = (struct graph){ .level = a->level, .is_pair = true, .heat_lo = NAN, .heat_hi = NAN };
 	out->cap_nodes = (size_t)(a->n_nodes + b->n_nodes) + 1;
 	out->cap_edges = (size_t)(a->n_edges + b->n_edges) + 1;
 	out->cap_clusters = (size_t)(a->n_clusters + b->n_clusters) + 2;

@@ -215,7 +215,8 @@ static int load_passes(struct loader *l)
 	if (ret)
 		return ret;
 	if (!r->n_passes)
-		return err_set(l->err, ERR_USAGE, "run %lld of %s has no pass: nothing was measured",
+		return err_set(l->err, ERR_USAGE,
+			       "run %lld of %s has no pass: nothing was measured",
 			       (long long)r->run.id, r->path);
 	if (r->pass >= 0 && (size_t)r->pass >= r->n_passes)
 		return err_set(l->err, ERR_USAGE, "run %lld of %s has no pass %d: the last is %zu",
@@ -352,8 +353,7 @@ static int load_bad(struct loader *l)
 	ret = ask(l, take_bad, sql.data);
 	text_release(&sql);
 	for (int v = 0; !ret && v < r->program->n_values; v++)
-		if (r->bad[v].id &&
-		    (r->first_bad < 0 || r->bad[v].id < r->bad[r->first_bad].id))
+		if (r->bad[v].id && (r->first_bad < 0 || r->bad[v].id < r->bad[r->first_bad].id))
 			r->first_bad = v;
 	return ret;
 }
@@ -378,7 +378,8 @@ static int take_span(void *ctx, const struct rows *rows, const struct cell *cell
 }
 
 #define SPAN_SUMS(s)                                                                               \
-	"total(" s ".dur), total(" s ".bytes_w) + total(" s ".bytes_kv) + total(" s ".bytes_act), count(*) "
+	"total(" s ".dur), total(" s ".bytes_w) + total(" s ".bytes_kv) + total(" s                \
+	".bytes_act), count(*) "
 
 /* What calls that ended took, and what their children took of that. */
 static int ask_spans(struct loader *l)
@@ -386,12 +387,14 @@ static int ask_spans(struct loader *l)
 	struct text all = { 0 }, children = { 0 };
 	int ret;
 
-	text_adds(&all, "SELECT s.module_id, " SPAN_SUMS("s") "FROM pass p CROSS JOIN span s "
-			"ON s.pass_id = p.id WHERE s.dur IS NOT NULL AND ");
-	text_adds(&children, "SELECT s.module_id, " SPAN_SUMS("c") "FROM pass p "
-			     "CROSS JOIN span c ON c.pass_id = p.id "
-			     "CROSS JOIN span s ON s.id = c.parent_id "
-			     "WHERE s.dur IS NOT NULL AND ");
+	text_adds(&all, "SELECT s.module_id, " SPAN_SUMS(
+				"s") "FROM pass p CROSS JOIN span s "
+				     "ON s.pass_id = p.id WHERE s.dur IS NOT NULL AND ");
+	text_adds(&children,
+		  "SELECT s.module_id, " SPAN_SUMS("c") "FROM pass p "
+							"CROSS JOIN span c ON c.pass_id = p.id "
+							"CROSS JOIN span s ON s.id = c.parent_id "
+							"WHERE s.dur IS NOT NULL AND ");
 	add_condition(&all, l->r);
 	add_condition(&children, l->r);
 	text_adds(&all, " GROUP BY s.module_id");

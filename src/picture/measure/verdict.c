@@ -104,4 +104,3 @@ void graph_compare(struct graph *g, const struct graph_comparison *c)
 	free(g->subtitle);
 	g->subtitle = t.data;
 }
-
