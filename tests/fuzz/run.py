@@ -40,6 +40,7 @@ TARGETS = {
     "npy": ".npy blobs, functions over tensors",
     "recording_columns": "a recording with changed cells",
     "report": "the report of a recording with changed cells",
+    "graph": "graphs of a recording with changed cells",
     "resume": "`--resume` of a recording with changed cells",
     "recording_bytes": "a recording and its log with changed bytes",
     "expression": "expressions over tensors",

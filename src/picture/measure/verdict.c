@@ -14,6 +14,7 @@
 static value_id worst_value(const struct graph_comparison *c, const struct graph_node *n, int k)
 {
 	const struct program *p = c->program;
+	value_id own = n->n_ops ? node_value(n, p, k) : -1;
 	value_id worst = n->kind == GRAPH_OUTPUT || n->value == p->ids ? n->value : -1;
 
 	for (int i = 0; i < n->n_ops; i++) {
@@ -27,6 +28,9 @@ static value_id worst_value(const struct graph_comparison *c, const struct graph
 					worst = v;
 		}
 	}
+	/* Of several that are as bad it is the one that the node is called by. */
+	if (worst >= 0 && own >= 0 && c->values[own].verdict == c->values[worst].verdict)
+		return own;
 	return worst;
 }
 
