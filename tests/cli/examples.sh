@@ -30,7 +30,7 @@ command -v bash >/dev/null || finish
 is "info names commands to try" 4 "$(wc -l <"$work/info" | tr -d ' ')"
 works "$work/begin"
 works "$work/info"
-for c in run trace query graph tokenize info completion help; do
+for c in run trace query graph show tokenize info completion help; do
 	"$T" help "$c" | sed -n '/^examples:$/,$ s/^  //p' >"$work/examples"
 	[ -s "$work/examples" ] || fail "help $c has no example"
 	works "$work/examples"

@@ -80,6 +80,17 @@ static bool has_names(const struct shown *s, int axis)
 	return s->labels.label(s->labels.ctx, axis, s->array->base[axis]) != NULL;
 }
 
+/* What a row of an axis is called, escaped; "" where nobody knows. */
+static char *name_of(const struct shown *s, int axis, int64_t row)
+{
+	const char *label = s->labels.label(s->labels.ctx, axis, s->array->base[axis] + row);
+	struct text t = { 0 };
+
+	text_adds(&t, "");
+	text_add_visible(&t, label ? label : "", label ? strlen(label) : 0);
+	return t.data;
+}
+
 static void names_read_all(struct names *n, const struct shown *s)
 {
 	bool quoted = s->tokens && s->tokens->quoted;
@@ -91,12 +102,8 @@ static void names_read_all(struct names *n, const struct shown *s)
 		if (!has_names(s, i))
 			continue;
 		n->text[i] = mem_calloc((size_t)s->array->shape[i], sizeof(*n->text[i]));
-		for (int64_t k = 0; k < s->array->shape[i]; k++) {
-			const char *label =
-				s->labels.label(s->labels.ctx, i, s->array->base[i] + k);
-
-			n->text[i][k] = mem_strdup(label ? label : "");
-		}
+		for (int64_t k = 0; k < s->array->shape[i]; k++)
+			n->text[i][k] = name_of(s, i, k);
 	}
 	if (s->tokens)
 		s->tokens->quoted = quoted;
@@ -126,7 +133,9 @@ int shown_add_rows(struct text *t, const struct shown *s, struct err *err)
 	names_read_all(&names, s);
 	for (int64_t at = 0; at < a->numel; at += row, walk_on(&w, last - 1)) {
 		for (int i = 0; i < last; i++) {
-			text_addf(t, "%lld\t", (long long)(a->base[i] + w.index[i]));
+			int64_t index = a->base[i] + w.index[i];
+
+			text_addf(t, "%lld\t", (long long)index);
 			if (names.text[i])
 				text_addf(t, "%s\t", names.text[i][w.index[i]]);
 		}
@@ -142,8 +151,11 @@ int shown_add_rows(struct text *t, const struct shown *s, struct err *err)
 
 static void add_indices(struct text *t, const struct walk *w, char between)
 {
-	for (int i = 0; i < w->a->n_dims; i++)
-		text_addf(t, "%lld%c", (long long)(w->a->base[i] + w->index[i]), between);
+	for (int i = 0; i < w->a->n_dims; i++) {
+		int64_t index = w->a->base[i] + w->index[i];
+
+		text_addf(t, "%lld%c", (long long)index, between);
+	}
 }
 
 int pair_add_rows(struct text *t, const struct shown *a, const struct shown *b,
