@@ -154,6 +154,7 @@ Test(graph, at_model_level_equal_layers_are_a_box)
 	n = node(&f.g, "model.layers.[0-4]:out");
 	cr_assert(n && n->kind == GRAPH_LAYERS && n->n_ops == 21 && n->layers.stride == 21 &&
 		  n->is_spine && !strcmp(n->name, "layers 0–4"));
+	cr_assert_str_eq(n->note, "×5 · same shape, own weights\nwindow 32");
 	cr_assert_eq(f.g.n_nodes, 8);
 	assert_edge(&f.g, "model.embed_tokens:out", "model.layers.[0-4]:out");
 	assert_edge(&f.g, "model.layers.[0-4]:out", "model.norm:out");
@@ -641,6 +642,7 @@ static const char *const hostile[] = {
 	"#",
 	"<!--",
 	"cluster_a",
+	"a_name_of_sixty_columns_that_is_cut_in_the_middle_of_a_box_01",
 };
 
 #define N_HOSTILE ((int)(sizeof(hostile) / sizeof(hostile[0])))
@@ -707,6 +709,8 @@ Test(graph, nothing_in_a_name_leaves_a_label)
 		graph_add_dot(&f.dot, &f.g);
 		graph_add_json(&f.json, &f.g);
 		assert_agrees(&f);
+		cr_assert(level == GRAPH_MODEL ||
+			  strstr(f.dot.data, "<B>a_name_of_sixty_colu…_middle_of_a_box_01</B>"));
 	}
 	forget(&f);
 	program_release(&p);

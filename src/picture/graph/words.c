@@ -205,13 +205,27 @@ static void add_settings(struct text *out, const struct op *op)
 		text_addf(out, "%sfactor %g", before, (double)op->factor);
 }
 
+/* What makes boxes of layers differ as a rule, and none of the shapes tells. */
+static void add_window(struct text *out, const struct graph_node *n, const struct plan *plan)
+{
+	for (int i = 0; i < n->n_ops && n->layers.first >= 0; i++) {
+		const struct op *op = &plan->p->ops[n->ops[i]];
+
+		if (op->code != OP_MASK || !op->window)
+			continue;
+		text_adds(out, out->len ? "\n" : "");
+		text_addf(out, "window %lld", (long long)op->window);
+		return;
+	}
+}
+
 static void add_note(struct text *out, const struct graph_node *n, const struct plan *plan)
 {
 	int box = box_of(n, plan);
 
 	if (box >= 0) {
-		if (n->kind == GRAPH_LAYERS)
-			words_add_times(out, &n->layers);
+		words_add_times(out, &n->layers);
+		add_window(out, n, plan);
 		return;
 	}
 	for (int i = 0; i < n->n_ops; i++)
