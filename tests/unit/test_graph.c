@@ -751,6 +751,6 @@ Test(graph, what_was_measured_is_drawn)
 	cr_assert(strstr(f.dot.data, "█"));
 	cr_assert(strstr(f.dot.data, "0 … 39, layer 39"));
 	cr_assert(strstr(f.dot.data, "share of the time"));
-	cr_assert(strstr(f.dot.data, "#fde725"), "the end of viridis");
+	cr_assert(strstr(f.dot.data, "#004981"), "the end of the scale");
 	close_outline(&f);
 }

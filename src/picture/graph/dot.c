@@ -21,6 +21,15 @@ static const char *const verdict_fills[] = {
 	[GRAPH_DIFFERS] = "#c1121f", [GRAPH_ONLY_HERE] = "#5e60ce",
 };
 
+/*
+ * A box is paper with words on it: little is pale and much is dark, in one hue, where a heat map
+ * has all of viridis.  Nothing is white but what was not measured.
+ */
+static uint32_t heat_color(double heat)
+{
+	return ui_map_color(UI_MAP_DIVERGING, UI_ON_PAPER, -1, 1, -0.1 - 0.9 * heat);
+}
+
 static bool has_heat(const struct graph *g)
 {
 	return !isnan(g->heat_lo) && !isnan(g->heat_hi);
@@ -48,8 +57,7 @@ static void look_of(struct look *look, const struct graph *g, const struct graph
 		.is_table = n->weight && n->kind != GRAPH_LAYERS,
 	};
 	if (!isnan(n->measures.heat))
-		set_fill(look,
-			 ui_map_color(UI_MAP_SEQUENTIAL, UI_ON_PAPER, 0, 1, n->measures.heat));
+		set_fill(look, heat_color(n->measures.heat));
 	else if (verdict_fills[n->verdict])
 		set_fill(look, (uint32_t)strtoul(verdict_fills[n->verdict] + 1, NULL, 16));
 	else if (has_heat(g))
@@ -301,7 +309,7 @@ static void add_scale(struct text *out, const struct graph *g)
 	add_scale_end(out, g, g->heat_lo);
 	for (int i = 0; i <= 16; i++)
 		text_addf(out, "<TD WIDTH=\"10\" HEIGHT=\"10\" BGCOLOR=\"#%06x\"></TD>",
-			  (unsigned)ui_map_color(UI_MAP_SEQUENTIAL, UI_ON_PAPER, 0, 1, i / 16.0));
+			  (unsigned)heat_color(i / 16.0));
 	add_scale_end(out, g, g->heat_hi);
 	text_adds(out, "</TR></TABLE></TD></TR>");
 }
