@@ -47,6 +47,17 @@ const cJSON *json_get(const cJSON *obj, const char *key);
 void json_add_value(struct text *out, const char *json, size_t len);
 
 /*
+ * Writing: each appends a member of an object, or, where key is NULL, an element of an array, with
+ * a comma where one belongs.  Strings are escaped as text_add_json() does, NULL is null, and so is
+ * a number that is not finite.  Brackets are the caller's, by text_addc().
+ */
+void json_add_key(struct text *out, const char *key);
+void json_add_string(struct text *out, const char *key, const char *value);
+void json_add_int(struct text *out, const char *key, int64_t x);
+void json_add_real(struct text *out, const char *key, double x);
+void json_add_bool(struct text *out, const char *key, bool x);
+
+/*
  * Decode the JSON string literal s[0..len) (with its quotes), \u0000 included, and append its
  * UTF-8 to `out`; a lone surrogate escape becomes U+FFFD.  ERR_FORMAT with the byte offset.
  */

@@ -3,41 +3,14 @@
  */
 #include "graph_impl.h"
 
+#include "torchless/json.h"
+
 #include <math.h>
 #include <string.h>
 
-static void add_key(struct text *out, const char *key)
-{
-	if (out->len && out->data[out->len - 1] != '{' && out->data[out->len - 1] != '[')
-		text_addc(out, ',');
-	text_add_json(out, key, strlen(key));
-	text_addc(out, ':');
-}
-
-static void add_string(struct text *out, const char *key, const char *s)
-{
-	add_key(out, key);
-	if (s)
-		text_add_json(out, s, strlen(s));
-	else
-		text_adds(out, "null");
-}
-
-static void add_number(struct text *out, const char *key, double x)
-{
-	add_key(out, key);
-	text_add_json_number(out, x);
-}
-
-static void add_bool(struct text *out, const char *key, bool x)
-{
-	add_key(out, key);
-	text_adds(out, x ? "true" : "false");
-}
-
 static void add_layers(struct text *out, const struct graph_layers *layers)
 {
-	add_key(out, "layers");
+	json_add_key(out, "layers");
 	if (layers->first < 0)
 		text_adds(out, "null");
 	else
@@ -46,32 +19,32 @@ static void add_layers(struct text *out, const struct graph_layers *layers)
 
 static void add_cluster_id(struct text *out, const char *key, const struct graph *g, int c)
 {
-	add_string(out, key, c < 0 ? NULL : g->clusters[c].id);
+	json_add_string(out, key, c < 0 ? NULL : g->clusters[c].id);
 }
 
 static void add_measures(struct text *out, const struct graph_node *n)
 {
 	const struct graph_measures *m = &n->measures;
 
-	add_key(out, "measures");
+	json_add_key(out, "measures");
 	text_addc(out, '{');
-	add_number(out, "share", m->share);
-	add_number(out, "l2", m->l2);
-	add_number(out, "absmax", m->absmax);
-	add_number(out, "bytes", m->bytes);
-	add_number(out, "nan", (double)m->n_nan);
-	add_number(out, "inf", (double)m->n_inf);
-	add_number(out, "heat", m->heat);
-	add_bool(out, "bad", m->is_bad);
-	add_bool(out, "holds_bad", m->holds_bad);
-	add_bool(out, "estimate", m->is_estimate);
-	add_key(out, "pass");
+	json_add_real(out, "share", m->share);
+	json_add_real(out, "l2", m->l2);
+	json_add_real(out, "absmax", m->absmax);
+	json_add_real(out, "bytes", m->bytes);
+	json_add_real(out, "nan", (double)m->n_nan);
+	json_add_real(out, "inf", (double)m->n_inf);
+	json_add_real(out, "heat", m->heat);
+	json_add_bool(out, "bad", m->is_bad);
+	json_add_bool(out, "holds_bad", m->holds_bad);
+	json_add_bool(out, "estimate", m->is_estimate);
+	json_add_key(out, "pass");
 	if (m->pass >= 0)
 		text_addf(out, "%d", m->pass);
 	else
 		text_adds(out, "null");
-	add_string(out, "shape", *m->shape ? m->shape : NULL);
-	add_key(out, "series");
+	json_add_string(out, "shape", *m->shape ? m->shape : NULL);
+	json_add_key(out, "series");
 	if (m->series && n->layers.first >= 0) {
 		text_addc(out, '[');
 		for (int i = 0; i <= n->layers.last - n->layers.first; i++) {
@@ -82,9 +55,9 @@ static void add_measures(struct text *out, const struct graph_node *n)
 	} else {
 		text_adds(out, "null");
 	}
-	add_number(out, "min", m->lo);
-	add_number(out, "max", m->hi);
-	add_key(out, "worst");
+	json_add_real(out, "min", m->lo);
+	json_add_real(out, "max", m->hi);
+	json_add_key(out, "worst");
 	if (m->worst >= 0)
 		text_addf(out, "%d", m->worst);
 	else
@@ -97,7 +70,7 @@ static void add_point(struct text *out, const struct graph_node *n)
 {
 	size_t len = n->value >= 0 ? strcspn(n->id, "@") : 0;
 
-	add_key(out, "point");
+	json_add_key(out, "point");
 	if (len)
 		text_add_json(out, n->id, len);
 	else
@@ -107,31 +80,31 @@ static void add_point(struct text *out, const struct graph_node *n)
 static void add_node(struct text *out, const struct graph *g, const struct graph_node *n)
 {
 	text_adds(out, "{");
-	add_string(out, "id", n->id);
-	add_string(out, "name", n->name);
-	add_string(out, "kind", kind_looks[n->kind].kind);
-	add_string(out, "type", n->type);
-	add_string(out, "formula", n->formula);
-	add_string(out, "shape", n->shape);
-	add_string(out, "weight", n->weight);
-	add_string(out, "note", n->note);
+	json_add_string(out, "id", n->id);
+	json_add_string(out, "name", n->name);
+	json_add_string(out, "kind", kind_looks[n->kind].kind);
+	json_add_string(out, "type", n->type);
+	json_add_string(out, "formula", n->formula);
+	json_add_string(out, "shape", n->shape);
+	json_add_string(out, "weight", n->weight);
+	json_add_string(out, "note", n->note);
 	add_point(out, n);
 	add_cluster_id(out, "cluster", g, n->cluster);
 	add_layers(out, &n->layers);
-	add_key(out, "ops");
+	json_add_key(out, "ops");
 	text_addc(out, '[');
 	for (int i = 0; i < n->n_ops; i++)
 		text_addf(out, "%s%d", i ? "," : "", n->ops[i]);
 	text_addc(out, ']');
-	add_bool(out, "spine", n->is_spine);
-	add_string(out, "tooltip", n->tooltip);
+	json_add_bool(out, "spine", n->is_spine);
+	json_add_string(out, "tooltip", n->tooltip);
 	if (n->measures.is_known || n->measures.is_bad || !isnan(n->measures.share))
 		add_measures(out, n);
 	if (n->measures.is_first)
-		add_bool(out, "first", true);
+		json_add_bool(out, "first", true);
 	if (n->verdict != GRAPH_UNCOMPARED) {
-		add_string(out, "verdict", verdict_word(g, n->verdict));
-		add_string(out, "difference", n->difference);
+		json_add_string(out, "verdict", verdict_word(g, n->verdict));
+		json_add_string(out, "difference", n->difference);
 	}
 	text_adds(out, "}");
 }
@@ -139,49 +112,49 @@ static void add_node(struct text *out, const struct graph *g, const struct graph
 static void add_edge(struct text *out, const struct graph *g, const struct graph_edge *e)
 {
 	text_adds(out, "{");
-	add_string(out, "id", e->id);
-	add_string(out, "from", g->nodes[e->from].id);
-	add_string(out, "to", g->nodes[e->to].id);
-	add_string(out, "label", e->label);
-	add_bool(out, "spine", e->is_spine);
-	add_bool(out, "hub", e->is_hub);
-	add_bool(out, "bad", e->is_bad);
-	add_string(out, "tooltip", e->tooltip);
+	json_add_string(out, "id", e->id);
+	json_add_string(out, "from", g->nodes[e->from].id);
+	json_add_string(out, "to", g->nodes[e->to].id);
+	json_add_string(out, "label", e->label);
+	json_add_bool(out, "spine", e->is_spine);
+	json_add_bool(out, "hub", e->is_hub);
+	json_add_bool(out, "bad", e->is_bad);
+	json_add_string(out, "tooltip", e->tooltip);
 	text_adds(out, "}");
 }
 
 static void add_cluster(struct text *out, const struct graph *g, const struct graph_cluster *c)
 {
 	text_adds(out, "{");
-	add_string(out, "id", c->id);
-	add_string(out, "name", c->name);
-	add_string(out, "type", c->type);
-	add_string(out, "note", c->note);
+	json_add_string(out, "id", c->id);
+	json_add_string(out, "name", c->name);
+	json_add_string(out, "type", c->type);
+	json_add_string(out, "note", c->note);
 	add_cluster_id(out, "parent", g, c->parent);
 	add_layers(out, &c->layers);
 	if (c->column) {
-		add_number(out, "column", c->column);
+		json_add_real(out, "column", c->column);
 	}
-	add_string(out, "tooltip", c->tooltip);
+	json_add_string(out, "tooltip", c->tooltip);
 	text_adds(out, "}");
 }
 
 void graph_add_json(struct text *out, const struct graph *g)
 {
 	text_adds(out, "{");
-	add_string(out, "title", g->title);
-	add_string(out, "subtitle", g->subtitle);
-	add_string(out, "level", level_names[g->level]);
-	add_string(out, "folded", g->folded);
-	add_string(out, "series", g->series_name);
+	json_add_string(out, "title", g->title);
+	json_add_string(out, "subtitle", g->subtitle);
+	json_add_string(out, "level", level_names[g->level]);
+	json_add_string(out, "folded", g->folded);
+	json_add_string(out, "series", g->series_name);
 	if (!isnan(g->heat_lo)) {
-		add_key(out, "heat");
+		json_add_key(out, "heat");
 		text_adds(out, "{");
-		add_string(out, "name", g->heat_name);
-		add_string(out, "unit", g->heat_unit);
-		add_number(out, "min", g->heat_lo);
-		add_number(out, "max", g->heat_hi);
-		add_bool(out, "log", g->heat_is_log);
+		json_add_string(out, "name", g->heat_name);
+		json_add_string(out, "unit", g->heat_unit);
+		json_add_real(out, "min", g->heat_lo);
+		json_add_real(out, "max", g->heat_hi);
+		json_add_bool(out, "log", g->heat_is_log);
 		text_adds(out, "}");
 	}
 	text_adds(out, ",\n\"nodes\":[");

@@ -133,7 +133,7 @@ static int read_layer(struct patterns *a, int64_t layer, struct err *err)
 		return 0;
 	settle(a);
 	pack(a);
-	json_int(&a->kept, NULL, layer);
+	json_add_int(&a->kept, NULL, layer);
 	return 0;
 }
 
@@ -151,21 +151,21 @@ static void write_patterns(struct patterns *a)
 	struct text *out = a->w->out;
 
 	text_addc(out, '{');
-	json_int(out, "heads", a->w->n_heads);
-	json_key(out, "layers");
+	json_add_int(out, "heads", a->w->n_heads);
+	json_add_key(out, "layers");
 	text_addc(out, '[');
 	text_add(out, a->kept.data ? a->kept.data : "", a->kept.len);
 	text_addc(out, ']');
-	json_int(out, "positions", a->n_pos);
-	json_int(out, "first", a->first);
-	json_int(out, "window", a->w->window);
-	json_string(out, "encoding", a->is_u8 ? "u8" : "f32");
-	json_key(out, "data");
+	json_add_int(out, "positions", a->n_pos);
+	json_add_int(out, "first", a->first);
+	json_add_int(out, "window", a->w->window);
+	json_add_string(out, "encoding", a->is_u8 ? "u8" : "f32");
+	json_add_key(out, "data");
 	text_addc(out, '"');
 	if (a->packed.len)
 		base64_encode(out, a->packed.data, a->packed.len);
 	text_addc(out, '"');
-	json_string(out, "missing", why_missing(a));
+	json_add_string(out, "missing", why_missing(a));
 	text_addc(out, '}');
 }
 

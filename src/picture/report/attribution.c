@@ -65,20 +65,20 @@ static void write_parts(struct report_writer *w, const struct attribution *a)
 {
 	struct text *out = w->out;
 
-	json_key(out, "parts");
+	json_add_key(out, "parts");
 	text_addc(out, '[');
 	for (int i = 0; i < a->n_parts; i++) {
 		const struct attribution_part *p = &a->parts[i];
 
-		json_next(out);
+		json_add_key(out, NULL);
 		text_addc(out, '{');
-		json_string(out, "kind", kind_names[p->kind]);
-		json_key(out, "layer");
+		json_add_string(out, "kind", kind_names[p->kind]);
+		json_add_key(out, "layer");
 		text_addf(out, p->layer < 0 ? "null" : "%d", p->layer);
-		json_key(out, "head");
+		json_add_key(out, "head");
 		text_addf(out, p->head < 0 ? "null" : "%d", p->head);
-		json_string(out, "name", w->outline.program.values[p->value].name);
-		json_real(out, "logit", p->logit);
+		json_add_string(out, "name", w->outline.program.values[p->value].name);
+		json_add_real(out, "logit", p->logit);
 		text_addc(out, '}');
 	}
 	text_addc(out, ']');
@@ -91,14 +91,14 @@ static void write_answer(struct report_writer *w, const struct question *q,
 	double logit = isnan(q->logit) ? a->logit : q->logit;
 
 	text_addc(out, '{');
-	json_int(out, "pos", q->pos);
-	json_int(out, "pass", q->pass);
-	json_int(out, "token", q->token);
-	json_real(out, "logit", logit);
-	json_real(out, "rms", a->rms);
-	json_real(out, "rest", a->rest + logit - a->logit);
+	json_add_int(out, "pos", q->pos);
+	json_add_int(out, "pass", q->pass);
+	json_add_int(out, "token", q->token);
+	json_add_real(out, "logit", logit);
+	json_add_real(out, "rms", a->rms);
+	json_add_real(out, "rest", a->rest + logit - a->logit);
 	write_parts(w, a);
-	json_string(out, "missing", NULL);
+	json_add_string(out, "missing", NULL);
 	text_addc(out, '}');
 }
 
@@ -132,7 +132,7 @@ static int attribute(struct report_writer *w, const struct question *q, struct a
 static void say_missing(struct report_writer *w, const char *why)
 {
 	text_addc(w->out, '{');
-	json_string(w->out, "missing", why);
+	json_add_string(w->out, "missing", why);
 	text_addc(w->out, '}');
 }
 

@@ -118,7 +118,7 @@ static int take_module(void *ctx, const struct rows *rows, const struct cell *ce
 	w->module_places[w->n_modules] =
 		(struct report_place){ .id = cells[0].i, .index = (int)w->n_modules };
 	w->n_modules++;
-	json_next(w->out);
+	json_add_key(w->out, NULL);
 	text_addc(w->out, '[');
 	report_add_cell(w, NULL, 's', &cells[1]);
 	report_add_cell(w, NULL, 's', &cells[2]);
@@ -169,7 +169,7 @@ int report_add_shapes(struct report_writer *w, struct err *err)
 	(void)err;
 	text_addc(w->out, '[');
 	for (size_t i = 0; i < w->n_shapes; i++)
-		json_string(w->out, NULL, w->shapes[i].data);
+		json_add_string(w->out, NULL, w->shapes[i].data);
 	text_addc(w->out, ']');
 	return 0;
 }

@@ -120,14 +120,14 @@ static int take_difference(void *ctx, const struct rows *rows, const struct cell
 	if (v->first < 0 && strcmp(verdict, "equal") != 0 && strcmp(verdict, "close") != 0)
 		v->first = v->n;
 	v->n++;
-	json_next(w->out);
+	json_add_key(w->out, NULL);
 	text_addc(w->out, '{');
 	report_add_cell(w, "fqn", 's', &cells[D_FQN]);
 	report_add_cell(w, "pass", 'i', &cells[D_PASS]);
-	json_string(w->out, "verdict", verdict);
+	json_add_string(w->out, "verdict", verdict);
 	report_add_cell(w, "l2_a", 'r', &cells[D_L2A]);
 	report_add_cell(w, "l2_b", 'r', &cells[D_L2B]);
-	json_real(w->out, "absmax_a", a.absmax);
+	json_add_real(w->out, "absmax_a", a.absmax);
 	report_add_cell(w, "absmax_b", 'r', &cells[D_ABSMAX]);
 	report_add_cell(w, "nmse", 'r', &cells[D_NMSE]);
 	report_add_cell(w, "max_abs", 'r', &cells[D_MAX]);
@@ -168,14 +168,14 @@ static int add_values(struct report_writer *a, struct values *v, struct err *err
 		text_adds(&sql, ", %lld) d LEFT JOIN value b ON b.id = d.value_b "
 				"WHERE d.pass IS NOT NULL ORDER BY d.ord");
 	}
-	json_key(v->w->out, "values");
+	json_add_key(v->w->out, "values");
 	text_addc(v->w->out, '[');
 	if (!r)
 		r = report_compute(v->w, sql.data, take_difference, v, err);
 	text_addc(v->w->out, ']');
 	if (!r && v->n == REPORT_ROWS)
 		report_leave_out(v->w, "only the first %d values are compared", REPORT_ROWS);
-	json_key(v->w->out, "first");
+	json_add_key(v->w->out, "first");
 	text_addf(v->w->out, v->first < 0 ? "null" : "%lld", (long long)v->first);
 	text_release(&sql);
 	return r;
@@ -218,7 +218,7 @@ static int take_time(void *ctx, const struct rows *rows, const struct cell *cell
 
 static void add_ns(struct text *out, const char *key, int64_t ns)
 {
-	json_key(out, key);
+	json_add_key(out, key);
 	text_addf(out, ns < 0 ? "null" : "%lld", (long long)ns);
 }
 
@@ -233,12 +233,12 @@ static int add_time(struct report_writer *w[2], struct text *out, struct err *er
 			       "ON s.pass_id = p.id JOIN module m ON m.id = s.module_id "
 			       "WHERE p.run_id = %lld GROUP BY m.id ORDER BY m.ord LIMIT 4000",
 			       take_time, &t, err);
-	json_key(out, "time");
+	json_add_key(out, "time");
 	text_addc(out, '[');
 	for (size_t i = 0; i < t.n; i++) {
-		json_next(out);
+		json_add_key(out, NULL);
 		text_addc(out, '{');
-		json_string(out, "module", t.modules[i].module);
+		json_add_string(out, "module", t.modules[i].module);
 		add_ns(out, "a_ns", t.modules[i].ns[0]);
 		add_ns(out, "b_ns", t.modules[i].ns[1]);
 		text_addc(out, '}');
@@ -269,7 +269,7 @@ static void add_json(struct text *out, const cJSON *value)
 {
 	char *text = value ? cJSON_PrintUnformatted(value) : NULL;
 
-	json_next(out);
+	json_add_key(out, NULL);
 	if (text)
 		json_add_value(out, text, strlen(text));
 	else
@@ -281,9 +281,9 @@ static void add_pair(struct text *out, const char *name, const cJSON *a, const c
 {
 	if (a == b || (a && b && cJSON_Compare(a, b, 1)))
 		return;
-	json_next(out);
+	json_add_key(out, NULL);
 	text_addc(out, '[');
-	json_string(out, NULL, name);
+	json_add_string(out, NULL, name);
 	add_json(out, a);
 	add_json(out, b);
 	text_addc(out, ']');
@@ -360,7 +360,7 @@ static int add_settings(struct report_writer *w[2], struct text *out, struct err
 									     report_add_edits };
 	int r = 0;
 
-	json_key(out, "settings");
+	json_add_key(out, "settings");
 	text_addc(out, '[');
 	for (int i = 0; i < 3 && !r; i++) {
 		cJSON *a = parse_part(w[0], adds[i], err);
@@ -391,7 +391,7 @@ int report_add_difference(struct report_writer *a, struct report_writer *b, stru
 	int r;
 
 	text_addc(out, '{');
-	json_int(out, "tokens_equal_until", equal_tokens(a, b));
+	json_add_int(out, "tokens_equal_until", equal_tokens(a, b));
 	r = add_values(a, &v, err);
 	if (!r)
 		r = add_time(both, out, err);

@@ -93,7 +93,7 @@ int report_add_graph(struct report_writer *w, struct err *err)
 	}
 	if (r)
 		snprintf(w->no_graph, sizeof(w->no_graph), "%s", why.message);
-	json_string(w->out, "graph_missing",
-		    w->has_outline ? r ? why.message : NULL : w->no_outline);
+	json_add_string(w->out, "graph_missing",
+			w->has_outline ? r ? why.message : NULL : w->no_outline);
 	return 0;
 }

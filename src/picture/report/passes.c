@@ -74,7 +74,7 @@ static void values_clear(struct values *v)
 
 static void add_column(struct text *out, const char *key, const struct text *values)
 {
-	json_key(out, key);
+	json_add_key(out, key);
 	text_addc(out, '[');
 	text_add(out, values->data ? values->data : "", values->len);
 	text_addc(out, ']');
@@ -88,11 +88,11 @@ static void write_pass(struct values *v)
 	if (v->by.pass < 0)
 		return;
 	snprintf(key, sizeof(key), "%lld", (long long)v->by.pass);
-	json_key(out, key);
+	json_add_key(out, key);
 	text_addc(out, '{');
 	add_column(out, "point", &v->points);
 	add_column(out, "shape", &v->shapes);
-	json_key(out, "stats");
+	json_add_key(out, "stats");
 	text_addc(out, '"');
 	base64_encode(out, v->stats.data, v->stats.len);
 	text_addc(out, '"');
@@ -122,16 +122,16 @@ static void add_value(struct values *v, int point, const struct cell *cells)
 	for (int i = 0; i < 6; i++)
 		stats[i] = cell_real(&cells[V_L2 + i]);
 	text_add(&v->stats, stats, sizeof(stats)); /* both are little-endian */
-	json_int(&v->points, NULL, point);
-	json_int(&v->shapes, NULL, shape_of(v->w, cells + V_D0));
-	json_next(&v->at);
+	json_add_int(&v->points, NULL, point);
+	json_add_int(&v->shapes, NULL, shape_of(v->w, cells + V_D0));
+	json_add_key(&v->at, NULL);
 	if (cells[V_AT].type == CELL_INT)
 		text_addf(&v->at, "%lld", (long long)cells[V_AT].i);
 	else
 		text_adds(&v->at, "null");
 	if (!n_nan && !n_inf)
 		return;
-	json_next(&v->bad);
+	json_add_key(&v->bad, NULL);
 	text_addf(&v->bad, "[%lld,%lld,%lld]", (long long)v->by.n_in_pass - 1, (long long)n_nan,
 		  (long long)n_inf);
 }
@@ -223,7 +223,7 @@ static void begin_pass(struct spans *s, int64_t pass)
 	s->by.pass = pass;
 	s->n_open = 0;
 	snprintf(key, sizeof(key), "%lld", (long long)pass);
-	json_key(s->w->out, key);
+	json_add_key(s->w->out, key);
 	text_addc(s->w->out, '[');
 }
 
@@ -241,10 +241,10 @@ static int take_span(void *ctx, const struct rows *rows, const struct cell *cell
 		return 1;
 	if (next > 0)
 		begin_pass(s, cells[S_PASS].i);
-	json_next(out);
+	json_add_key(out, NULL);
 	text_addf(out, "[%d", module);
 	report_add_cell(s->w, NULL, 'i', &cells[S_DEPTH]);
-	json_int(out, NULL, parent_of(s, cells));
+	json_add_int(out, NULL, parent_of(s, cells));
 	for (int i = S_TS; i <= S_FLOPS; i++)
 		report_add_cell(s->w, NULL, 'i', &cells[i]);
 	text_addc(out, ']');

@@ -9,21 +9,21 @@ static void add_op(struct report_writer *w, const struct op *op)
 	struct text *out = w->out;
 	char line[160];
 
-	json_next(out);
+	json_add_key(out, NULL);
 	text_addc(out, '{');
-	json_string(out, "module", p->modules[op->module].path);
-	json_string(out, "op", op_table[op->code].name);
-	json_string(out, "formula", op_table[op->code].formula);
+	json_add_string(out, "module", p->modules[op->module].path);
+	json_add_string(out, "op", op_table[op->code].name);
+	json_add_string(out, "formula", op_table[op->code].formula);
 	snprintf(line, sizeof(line), "%s:%d", op->file, op->line);
-	json_string(out, "line", line);
-	json_key(out, "points");
+	json_add_string(out, "line", line);
+	json_add_key(out, "points");
 	text_addc(out, '[');
 	for (int i = 0; i < op->n_out; i++) {
 		const struct value *v = &p->values[op->out[i]];
 		int at = v->point ? report_point_named(w, v->name) : -1;
 
 		if (at >= 0)
-			json_int(out, NULL, at);
+			json_add_int(out, NULL, at);
 	}
 	text_adds(out, "]}");
 }

@@ -58,7 +58,7 @@ static int add_part(struct report_writer *w, const struct part *p, struct err *e
 	w->part = p->title;
 	report_progress(w, 0);
 	if (p->key)
-		json_key(w->out, p->key);
+		json_add_key(w->out, p->key);
 	begin = w->out->len;
 	r = p->add(w, &why);
 	if (report_interrupted(w, err))
@@ -141,12 +141,12 @@ static int add_recording(struct report_writer *w, double from, double to, struct
 		r = open_outline(w, err);
 	if (r)
 		return r;
-	json_next(w->out);
+	json_add_key(w->out, NULL);
 	text_addc(w->out, '{');
 	r = add_parts(w, from, to, err);
 	if (w->n_cut)
 		report_leave_out(w, "%d texts are longer than what is here of them", w->n_cut);
-	json_key(w->out, "left_out");
+	json_add_key(w->out, "left_out");
 	text_addc(w->out, '[');
 	text_add(w->out, w->left_out.data ? w->left_out.data : "", w->left_out.len);
 	text_adds(w->out, "]}");
@@ -163,7 +163,7 @@ static int add_difference(struct report_writer *w, struct err *err)
 
 	w[1].part = part.title;
 	report_progress(&w[1], 1);
-	json_key(json, part.key);
+	json_add_key(json, part.key);
 	begin = json->len;
 	r = report_add_difference(&w[0], &w[1], &why);
 	if (report_interrupted(&w[1], err))
@@ -176,7 +176,7 @@ static int add_difference(struct report_writer *w, struct err *err)
 	}
 	json->len = begin;
 	text_adds(json, "null");
-	json_string(json, "difference_missing", why.message);
+	json_add_string(json, "difference_missing", why.message);
 	return 0;
 }
 
@@ -213,8 +213,8 @@ int report_add_data(struct text *json, const struct report_recording *recordings
 	assert(n == 1 || n == 2);
 	*missing = (struct report_missing){ .is_captured = true };
 	text_adds(json, "{\"format\":1");
-	json_string(json, "program", o->program);
-	json_key(json, "recordings");
+	json_add_string(json, "program", o->program);
+	json_add_key(json, "recordings");
 	text_addc(json, '[');
 	for (int i = 0; i < n && !r; i++) {
 		const char *slash = strrchr(recordings[i].path, '/');

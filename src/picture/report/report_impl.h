@@ -99,13 +99,6 @@ struct report_writer {
 
 /* ---- write.c ------------------------------------------------------------------------------- */
 
-/* A comma, where one belongs behind what there is; then a key, where there is one. */
-void json_next(struct text *t);
-void json_key(struct text *t, const char *key);
-void json_string(struct text *t, const char *key, const char *value); /* NULL is null */
-void json_int(struct text *t, const char *key, int64_t x);
-void json_real(struct text *t, const char *key, double x);
-
 /* The number of a cell, or what to say where it is none. */
 int64_t cell_int(const struct cell *c, int64_t otherwise);
 double cell_real(const struct cell *c); /* NAN */

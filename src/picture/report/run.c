@@ -71,7 +71,7 @@ static int take_members(void *ctx, const struct rows *rows, const struct cell *c
 int report_add_run(struct report_writer *w, struct err *err)
 {
 	report_add_text(w, "file", w->name, strlen(w->name), 4096);
-	json_int(w->out, "run", w->run);
+	json_add_int(w->out, "run", w->run);
 	return report_ask(w,
 			  "SELECT r.status, r.prompt, v.completion, "
 			  "strftime('%Y-%m-%dT%H:%M:%SZ', r.started_ns / 1000000000, 'unixepoch'), "
@@ -128,9 +128,9 @@ static int take_settings(void *ctx, const struct rows *rows, const struct cell *
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
 		if (cells[i].type == CELL_NULL)
 			continue;
-		json_next(w->out);
+		json_add_key(w->out, NULL);
 		text_addc(w->out, '[');
-		json_string(w->out, NULL, settings[i].name);
+		json_add_string(w->out, NULL, settings[i].name);
 		report_add_cell(w, NULL, settings[i].kind, &cells[i]);
 		text_addc(w->out, ']');
 	}

@@ -22,11 +22,11 @@ static void write_growth(struct growth *g)
 {
 	if (g->point < 0)
 		return;
-	json_string(&g->points, NULL, g->w->points[g->point].fqn);
-	json_next(g->w->out);
+	json_add_string(&g->points, NULL, g->w->points[g->point].fqn);
+	json_add_key(g->w->out, NULL);
 	text_addc(g->w->out, '[');
 	for (int64_t i = 0; i < g->n_pos; i++)
-		json_real(g->w->out, NULL, g->l2[i]);
+		json_add_real(g->w->out, NULL, g->l2[i]);
 	text_addc(g->w->out, ']');
 }
 
@@ -210,22 +210,22 @@ static int read_lens(struct lens *l, struct err *err)
 
 static void write_cell(struct text *out, const struct lens_cell *c)
 {
-	json_next(out);
+	json_add_key(out, NULL);
 	if (!c->n) {
 		text_adds(out, "null");
 		return;
 	}
 	text_adds(out, "{\"top\":[");
 	for (int i = 0; i < c->n; i++) {
-		json_next(out);
+		json_add_key(out, NULL);
 		text_addf(out, "[%lld", (long long)c->id[i]);
-		json_real(out, NULL, c->logprob[i]);
+		json_add_real(out, NULL, c->logprob[i]);
 		text_addc(out, ']');
 	}
 	text_addc(out, ']');
 	if (c->has_token) {
-		json_int(out, "rank", c->rank);
-		json_real(out, "logprob", c->of_token);
+		json_add_int(out, "rank", c->rank);
+		json_add_real(out, "logprob", c->of_token);
 	}
 	text_addc(out, '}');
 }
@@ -242,16 +242,16 @@ static void write_lens(struct lens *l)
 {
 	struct text *out = l->w->out;
 
-	json_key(out, "points");
+	json_add_key(out, "points");
 	text_addc(out, '[');
 	for (int64_t i = 0; i < l->n_layers; i++)
 		if (has_layer(l, i) && l->points[i] >= 0)
-			json_string(out, NULL, l->w->points[l->points[i]].fqn);
+			json_add_string(out, NULL, l->w->points[l->points[i]].fqn);
 	text_adds(out, "],\"cells\":[");
 	for (int64_t i = 0; i < l->n_layers; i++) {
 		if (!has_layer(l, i) || l->points[i] < 0)
 			continue;
-		json_next(out);
+		json_add_key(out, NULL);
 		text_addc(out, '[');
 		for (int64_t pos = 0; pos < l->n_pos; pos++)
 			write_cell(out, &l->cells[i * l->n_pos + pos]);
@@ -297,11 +297,11 @@ static void say_missing(struct lens *l, int r, const struct err *why)
 		 "report for the others",
 		 (long long)l->n_known, (long long)l->n_asked);
 	if (r)
-		json_string(out, "missing", why->message);
+		json_add_string(out, "missing", why->message);
 	else if (!l->n_known)
-		json_string(out, "missing", *l->why ? l->why : "no position was read");
+		json_add_string(out, "missing", *l->why ? l->why : "no position was read");
 	else
-		json_string(out, "missing", *l->why ? sentence : NULL);
+		json_add_string(out, "missing", *l->why ? sentence : NULL);
 	l->w->needs_model = l->w->needs_model || r;
 	l->w->is_captured = l->w->is_captured && !*l->why;
 }

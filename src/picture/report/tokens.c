@@ -72,7 +72,7 @@ static int take_by_position(void *ctx, const struct rows *rows, const struct cel
 		text_adds(b->w->out, b->pos < 0 ? "" : "]");
 		b->pos = cells[0].i;
 		snprintf(key, sizeof(key), "%lld", (long long)b->pos);
-		json_key(b->w->out, key);
+		json_add_key(b->w->out, key);
 		text_addc(b->w->out, '[');
 	}
 	b->n++;

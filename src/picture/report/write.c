@@ -13,44 +13,6 @@
 #define MAX_PIECE  512            /* of a token */
 #define COMPUTE_NS 300000000000ll /* weights of 14 GB are read for their hash */
 
-/* ---- JSON ---------------------------------------------------------------------------------- */
-
-void json_next(struct text *t)
-{
-	if (t->len && !strchr("{[:", t->data[t->len - 1]))
-		text_addc(t, ',');
-}
-
-void json_key(struct text *t, const char *key)
-{
-	json_next(t);
-	if (!key)
-		return;
-	text_add_json(t, key, strlen(key));
-	text_addc(t, ':');
-}
-
-void json_string(struct text *t, const char *key, const char *value)
-{
-	json_key(t, key);
-	if (value)
-		text_add_json(t, value, strlen(value));
-	else
-		text_adds(t, "null");
-}
-
-void json_int(struct text *t, const char *key, int64_t x)
-{
-	json_key(t, key);
-	text_addf(t, "%lld", (long long)x);
-}
-
-void json_real(struct text *t, const char *key, double x)
-{
-	json_key(t, key);
-	text_add_json_number(t, x);
-}
-
 /* ---- cells --------------------------------------------------------------------------------- */
 
 int64_t cell_int(const struct cell *c, int64_t otherwise)
@@ -106,7 +68,7 @@ void report_add_text(struct report_writer *w, const char *key, const void *data,
 
 	text_add(&shown, data, n);
 	text_adds(&shown, n < len ? "…" : "");
-	json_key(w->out, key);
+	json_add_key(w->out, key);
 	text_add_json(w->out, shown.data, shown.len);
 	text_release(&shown);
 }
@@ -121,7 +83,7 @@ static void add_bytes(struct report_writer *w, const char *key, const struct cel
 		return;
 	text_addf(&name, "%s%s", strcmp(key, "piece") ? key : "bytes",
 		  strcmp(key, "piece") ? "_bytes" : "");
-	json_key(w->out, name.data);
+	json_add_key(w->out, name.data);
 	text_addc(w->out, '"');
 	for (size_t i = 0; i < c->s.len && i < MAX_PIECE; i++)
 		text_addf(w->out, "%02x", (unsigned char)c->s.data[i]);
@@ -136,11 +98,11 @@ void report_add_cell(struct report_writer *w, const char *key, char kind, const 
 	} else if (kind == 's' && is_text(c)) {
 		report_add_text(w, key, c->s.data, c->s.len, MAX_TEXT);
 	} else if ((kind == 'i' || kind == 'r') && c->type == CELL_INT) {
-		json_int(w->out, key, c->i);
+		json_add_int(w->out, key, c->i);
 	} else if (kind == 'r') {
-		json_real(w->out, key, cell_real(c));
+		json_add_real(w->out, key, cell_real(c));
 	} else {
-		json_key(w->out, key);
+		json_add_key(w->out, key);
 		if (kind == 'j' && is_text(c) && c->s.len <= MAX_TEXT)
 			json_add_value(w->out, c->s.data, c->s.len);
 		else if (kind == 'f' && c->type == CELL_INT)
@@ -154,7 +116,7 @@ void report_add_object(struct report_writer *w, const char *columns, const struc
 {
 	char key[32];
 
-	json_next(w->out);
+	json_add_key(w->out, NULL);
 	text_addc(w->out, '{');
 	for (int i = 0; *columns; i++) {
 		size_t len = strcspn(columns, ":");
@@ -181,7 +143,7 @@ void report_leave_out(struct report_writer *w, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(sentence, sizeof(sentence), fmt, args);
 	va_end(args);
-	json_next(&w->left_out);
+	json_add_key(&w->left_out, NULL);
 	text_add_json(&w->left_out, sentence, strlen(sentence));
 }
 
