@@ -213,7 +213,9 @@ static const struct expression_function names_functions[] = {
 	{ NULL, NULL, 0, NULL, NULL, NULL, NULL },
 };
 
-static const struct expression_names names_table = { names_find, names_read, names_variable,
-						     names_functions, NULL };
+static const struct expression_names names_table = { .find = names_find,
+						     .read = names_read,
+						     .variable = names_variable,
+						     .functions = names_functions };
 
 #endif
