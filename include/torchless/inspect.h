@@ -20,7 +20,6 @@ struct inspect_options {
 	/* Asked for a tensor by name before the recording: an executor at a stop.  NULL: none. */
 	const struct array_source *live;
 	bool live_only; /* names are asked of nobody else: the recording holds nothing by now */
-	bool last;      /* without pass= a point is its last stored value, not its first */
 };
 
 /*

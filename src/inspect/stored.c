@@ -29,12 +29,6 @@ struct search {
 	int64_t found, any, stored; /* ids; 0: none */
 };
 
-/* The values of a point in a run or a pass of it, from the first on or from the last. */
-#define VALUES_OF_POINT                                                                            \
-	"SELECT v.id, v.tensor_id IS NOT NULL FROM pass p "                                        \
-	"CROSS JOIN value v ON v.pass_id = p.id AND v.point_id = ?1 "                              \
-	"WHERE p.run_id = ?2 AND (?3 < 0 OR p.idx = ?3) ORDER BY "
-
 static int search(struct inspect *in, int64_t point, const struct array_name *n, struct search *s,
 		  struct err *err)
 {
@@ -42,8 +36,9 @@ static int search(struct inspect *in, int64_t point, const struct array_name *n,
 	int has = 0;
 
 	if (inspect_prepare(in,
-			    in->opt.last ? VALUES_OF_POINT "p.id DESC, v.id DESC"
-					 : VALUES_OF_POINT "p.id, v.id",
+			    "SELECT v.id, v.tensor_id IS NOT NULL FROM pass p "
+			    "CROSS JOIN value v ON v.pass_id = p.id AND v.point_id = ?1 "
+			    "WHERE p.run_id = ?2 AND (?3 < 0 OR p.idx = ?3) ORDER BY p.id, v.id",
 			    &q, err))
 		return err->code;
 	sqlite3_bind_int64(q, 1, point);

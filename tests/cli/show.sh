@@ -23,17 +23,17 @@ titled 'model.layers.3.self_attn:pattern of positions 0 to 6' blocks.3.attn.hook
 titled 'layers[3].self_attn.pattern[...] of positions 0 to 6' 'layers[3].self_attn.pattern[...]'
 titled 'model.layers.3.self_attn:pattern[head=2,q=-1] of positions 0 to 6' 'L3.attn.pattern[head=2, q=-1]'
 titled 'model.layers.3.self_attn:pattern[head=2] in pass 1' 'L3.attn.pattern[pass=1, head=2]'
-titled 'model.layers.3:out in pass 2' L3.resid_post
+titled 'model.layers.3:out in pass 0' L3.resid_post
 titled 'model.layers.3:out[pos=2] in pass 0' 'L3.resid_post[pos=2]'
-titled 'L3.resid_post - L2.resid_post in pass 2' 'L3.resid_post - L2.resid_post'
+titled 'L3.resid_post - L2.resid_post in pass 0' 'L3.resid_post - L2.resid_post'
 titled 'L3.resid_post[pass=0] - L3.resid_mid[pass=0] in pass 0' 'L3.resid_post[pass=0] - L3.resid_mid[pass=0]'
 titled 'L3.resid_post[pass=1] - L3.resid_post[pass=2]' 'L3.resid_post[pass=1] - L3.resid_post[pass=2]'
-titled 'softmax(L0.attn.scores[head=0]) in pass 2' 'softmax(L0.attn.scores[head=0])'
+titled 'softmax(L0.attn.scores[head=0]) in pass 0' 'softmax(L0.attn.scores[head=0])'
 titled 'lm_head.weight' lm_head.weight
 titled 'weight(lm_head)' 'weight(lm_head)'
 titled 'weight("lm_head.weight")[0:2, ::8]' 'weight("lm_head.weight")[0:2, ::8]'
 titled 'tokens' tokens
-titled 'mean(L0.attn.z, head) in pass 2' 'mean(L0.attn.z, head)'
+titled 'mean(L0.attn.z, head) in pass 0' 'mean(L0.attn.z, head)'
 is "a weight by both its names" "$("$T" show 'lm_head.weight[0:2]')" "$("$T" show 'weight(lm_head)[0:2]')"
 is "the tokens" "$("$T" tokenize -m "$m" --ids "Once upon a time")" "$("$T" show tokens | cut -f1-5 | tr '\t' ' ')"
 is "a text" "$(sql trace.db 'SELECT CAST(piece AS TEXT) FROM token WHERE pos = 1')" "$("$T" show 'tok(tokens[1])')"
@@ -83,9 +83,9 @@ has "another recording" '^b: model.layers.0.mlp.down_proj:out in pass 0 of other
 "$T" show L0.mlp --npy mlp.npy && try "$T" show --heat L0.mlp --vs mlp.npy
 has "a file" '^b: mlp.npy$' "$out"
 has "a file that was written is equal" '^difference b - a: none' "$out"
-is "piped: a line an element" "$(sql trace.db "SELECT d_model FROM model")" "$("$T" show L0.mlp --vs L1.mlp | wc -l | tr -d ' ')"
-refuses "other axes" 2 "is f32\[1,128\] and .* is f32\[128\]: only equal shapes" "$T" show L0.mlp --vs 'L0.mlp[-1]'
-refuses "shapes that do not fit" 2 "is f32\[1,128\] and .* is f32\[5,128\]: only equal shapes" "$T" show L0.mlp --vs 'L0.mlp[pass=0]'
+is "piped: a line an element" "$(sql trace.db "SELECT 5 * d_model FROM model")" "$("$T" show L0.mlp --vs L1.mlp | wc -l | tr -d ' ')"
+refuses "other axes" 2 "is f32\[5,128\] and .* is f32\[128\]: only equal shapes" "$T" show L0.mlp --vs 'L0.mlp[-1]'
+refuses "shapes that do not fit" 2 "is f32\[5,128\] and .* is f32\[1,128\]: only equal shapes" "$T" show L0.mlp --vs 'L0.mlp[pass=1]'
 refuses "the other one is not there" 2 "nearest" "$T" show L0.mlp --vs L0.mpl
 refuses "a file that is not there" 3 "nothing.db" "$T" show L0.mlp --vs nothing.db
 echo hello >other.txt

@@ -1,8 +1,8 @@
 /*
  * find.c -- what a text of `show` means, as something to be shown.
  *
- * A name with a plain selection is read as it is, so that the last pass that has the part is found;
- * anything else is an expression.
+ * A name with a plain selection is read as it is, so that the first pass that has the part is
+ * found, as SQL finds it; anything else is an expression.
  */
 #include "show_impl.h"
 
