@@ -118,7 +118,7 @@ import re, sys
 from tmux import Tmux
 T = sys.argv[1]
 SHOWN = ["L0.attn.pattern", "'logits[-1]'", "'L0.mlp[pass=0]'", "'L0.mlp[pass=0]' --vs 'L1.mlp[pass=0]'", "wide.npy", "four.npy", "tokens",
-         "'L0.mlp[pass=0]' --spark", "'L0.mlp[pass=0]' --hist", "'L0.mlp[pass=2]' --print", "none.npy", "one.npy"]
+         "'L0.mlp[pass=0]' --spark", "'L0.mlp[pass=0]' --hist", "'L0.mlp[pass=1]' --print", "none.npy", "one.npy"]
 def on(columns, **env):
     line = "; ".join(f"echo + {what}; {T} show {what}; echo = $?" for what in SHOWN) + "; echo the end; read x"
     with_colour = {"TERM": "xterm-256color", "COLORTERM": "truecolor", **env}
