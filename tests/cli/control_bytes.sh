@@ -145,6 +145,7 @@ recording = "recording-" + BRIEF + ".db"
 done = piped("trace", "-q", *m, "-n", "2", "-o", recording, "-m", model, "--capture", "attention", "The model reads")
 assert done.returncode == 0, done.stderr
 db = sqlite3.connect(recording)
+sound = db.execute("SELECT config FROM model").fetchone()
 both = HOSTILE.encode() + RAW
 db.execute("UPDATE model SET name = ?, arch = ?, file = ?, config = ?", (HOSTILE, HOSTILE, HOSTILE, json.dumps(HOSTILE, ensure_ascii=False)))
 db.execute("UPDATE run SET prompt = ?, engine = ?", (HOSTILE, HOSTILE))
@@ -189,6 +190,31 @@ for question in ([BRIEF], [BRIEF, "k=1"], ["plain", BRIEF + "=1"], ["residual", 
                  [f"SELECT value FROM tensor_each('{BRIEF}')"], [f"SELECT {BRIEF}()"], ["SELECT 1; " + BRIEF], [f"SELECT * FROM lens WHERE token = '{BRIEF}'"],
                  [f"SELECT weight('{BRIEF}')"]):
     quiet(f"query refuses {question}", "query", *t, *question, status=None)
+
+# ---- pictures of it, and of one whose config can be read ---------------------------------------------
+
+drawn = "drawn-" + BRIEF + ".db"
+shutil.copy(recording, drawn)
+db = sqlite3.connect(drawn)
+db.execute("UPDATE model SET config = ?", sound)
+db.execute("UPDATE module SET path = path || ?, type = ? WHERE id % 3 = 0", (BRIEF, HOSTILE))
+db.execute("INSERT INTO event(run_id, ts, kind, data) SELECT id, 1, ?, ? FROM run", (HOSTILE, json.dumps({"rule": HOSTILE})))
+db.commit()
+db.close()
+for file in (recording, drawn):
+    t2 = ("-t", file)
+    for words in (["graph"], ["graph", "--json"], ["graph", "--level", "op", "--color-by", "l2"], ["graph", "--module", BRIEF], ["graph", "--expand", BRIEF],
+                  ["graph", "--collapse", BRIEF], ["graph", "--level", BRIEF], ["graph", "-o", "graph-" + BRIEF + ".dot"], ["graph", "-o", "graph." + BRIEF],
+                  ["show", "L0.attn.pattern"], ["show", "L0.attn.pattern", "--json"], ["show", "L0.attn.pattern", "--print"], ["show", "L0.attn.pattern", "--vs", BRIEF],
+                  ["show", BRIEF], ["show", "L0.attn.pattern", "--csv", "-"], ["show", "L0.attn.pattern", "--npy", "npy-" + BRIEF],
+                  ["export", "--chrome", "-"], ["export", "--perfetto", "-"], ["export", "--chrome", "chrome-" + BRIEF, "--perfetto", "perfetto-" + BRIEF],
+                  ["export", "--chrome", "missing/" + BRIEF], ["report", "-o", "report-" + BRIEF + ".html"], ["report", "-o", "missing/" + BRIEF]):
+        quiet(f"{words}", *words, *t2, status=None, also=rb"\r|\x1b\[K")  # of the progress that takes long
+    quiet("graph --diff", "graph", "--diff", file, drawn, status=None)
+    for words in (["export", "--chrome", "-"], ["graph", "--json"]):
+        shown = piped(*words, *t2).stdout
+        if shown and (harm(shown.replace(b"\n", b"")) or not json.loads(shown)):
+            fail(f"{words} in a pipe", shown)
 
 # What programs read stays exact: a comma and a line end are quoted, and nothing else is touched.
 cell = "a\x1b[31m\x7f\x9b\u202e,\n\"b"

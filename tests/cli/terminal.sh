@@ -193,6 +193,12 @@ for args in (["run", "-q", "-m", model, "x"], ["info", "-m", model], ["help"], [
         done = subprocess.run([torchless, *args], stdout=full, stderr=subprocess.PIPE)
     check(f"a full disk under {args[0]}", done.returncode == 3 and
           done.stderr.startswith(b"torchless: cannot write to standard output: No space left"), done)
+for args in (["export", "-q", "--chrome", "-"], ["export", "-q", "--perfetto", "-"], ["graph", "-t", "trace.db"],
+             ["show", "-m", model, "weight(model.norm.weight)"], ["show", "-m", model, "--json", "weight(model.norm.weight)"]):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([torchless, *args], stdout=full, stderr=subprocess.PIPE)
+    check(f"a full disk under {' '.join(args)}", done.returncode == 3 and
+          done.stderr.startswith(b"torchless: cannot write to standard output: No space left"), done)
 
 # A reader that goes away ends the program quietly.
 done = subprocess.run(["sh", "-c", '"$0" run -m "$1" -n 100000 x | head -c 20 > /dev/null', torchless, model],

@@ -279,7 +279,7 @@ def bytes_seeds():
 
 TARGETS = {
     "capture": capture_seeds, "chat": chat_seeds, "config": config_seeds, "debug_line": debug_seeds,
-    "debug_session": debug_seeds, "expression": expression_seeds, "graph": edits_seeds, "index": index_seeds, "npy": npy_seeds,
+    "debug_session": debug_seeds, "expression": expression_seeds, "index": index_seeds, "npy": npy_seeds, "picture": edits_seeds,
     "prompts": prompts_seeds, "recording_bytes": bytes_seeds, "recording_columns": edits_seeds,
     "report": edits_seeds,
     "safetensors": safetensors_seeds, "resume": edits_seeds, "shell": shell_seeds, "sql": sql_seeds, "tokenizer": tokenizer_seeds,

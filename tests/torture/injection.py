@@ -5,6 +5,7 @@ again with the N-th call of a kind failing, cut short, or ending the process, fo
 leaves behind is checked.  Which fault meets which N is a matter of luck with a seed where there is no time for all.
 """
 import collections
+import contextlib
 import os
 import random
 import re
@@ -48,11 +49,12 @@ TRACE = ["trace", "-q", "-m", "MODEL", "-j", "1", "--capture", "L0.attn.*", "-n"
 
 class Surface:
     """files: {name here: name among the seeds}; o: the recording it makes; again: what must work afterwards;
-    silent: it says nothing on stderr, and of its lines only those that it can; partial: it may stop inside a pass."""
+    silent: it says nothing on stderr, and of its lines only those that it can; partial: it may stop inside a pass;
+    writes: files that are as without a fault, or as they were before."""
 
-    def __init__(self, name, args, files=(), o=None, old=None, again=None, stdin=None, kills=False, silent=False, partial=False):
+    def __init__(self, name, args, files=(), o=None, old=None, again=None, stdin=None, kills=False, silent=False, partial=False, writes=()):
         self.name, self.args, self.o, self.old, self.again, self.stdin = name, args, o, old, again, stdin
-        self.files, self.kills, self.silent, self.partial = dict(files), kills, silent, partial
+        self.files, self.kills, self.silent, self.partial, self.writes = dict(files), kills, silent, partial, writes
 
 
 def surfaces():
@@ -62,6 +64,7 @@ def surfaces():
     debug = ["debug", "--batch", "-m", "MODEL", "-j", "1", "-n", "2"]
     record = debug + ["-ex", "record on a.db"] + STEPS + ["The model"]
     q = {"q.db": "one.db"}
+    graph, show = ["graph", "-t", "q.db"], ["show", "-m", "MODEL", "-t", "q.db", "L0.attn.pattern"]
     return [
         Surface("run", ["run", "-q", "-m", "MODEL", "-n", "4", "-j", "1", "The model"]),
         Surface("run -j 2", ["run", "-q", "-m", "MODEL", "-n", "2", "-j", "2", "--json", "The model"]),
@@ -87,6 +90,16 @@ def surfaces():
         Surface("debug", debug + STEPS + ["The model"]),
         Surface("debug record", record, o="a.db", again=record, partial=True),
         Surface("debug -t", ["debug", "--batch", "-t", "q.db", *STEPS, "-ex", "sql SELECT count(*) FROM v_value"], q),
+        Surface("graph", graph, q),
+        Surface("graph --json", graph + ["--json", "--level", "op", "--color-by", "l2"], q),
+        Surface("graph -o", graph + ["-o", "g.dot"], {**q, "g.dot": "sql"}, writes=["g.dot"]),
+        Surface("graph --diff", ["graph", "--diff", "q.db", "r.db"], {**q, "r.db": "old.db"}),
+        Surface("show", show, q),
+        Surface("show --vs", show + ["--vs", "L0.attn.scores", "--json"], q),
+        Surface("show files", show + ["--npy", "a.npy", "--csv", "a.csv", "--png", "a.png"], {**q, "a.csv": "sql"}, writes=["a.npy", "a.csv", "a.png"]),
+        Surface("report", ["report", "-q", "-m", "MODEL", "-t", "q.db", "-o", "r.html"], {**q, "r.html": "sql"}, writes=["r.html"]),
+        Surface("export", ["export", "-q", "-t", "q.db", "--perfetto", "a.pftrace", "--chrome", "a.json"], {**q, "a.json": "sql"},
+                writes=["a.pftrace", "a.json"], kills=True),
         Surface("help", ["help", "trace"]),
     ]
 
@@ -143,7 +156,8 @@ def sanitizer(prog, slowly=False):
 # ---- one fault ----------------------------------------------------------------------------------
 
 Case = collections.namedtuple("Case", "surface kind at action asan")
-Base = collections.namedtuple("Base", "out made old finds")  # of a run without faults; finds: what was there before
+# Of a run without faults; finds: what was there before; written: bytes by the name of a file.
+Base = collections.namedtuple("Base", "out made old finds written")
 state = {}  # of a worker: seeds, surfaces by name, bases
 
 
@@ -186,6 +200,29 @@ def check_files(case, surface, base, folder, ended):
         wrong = made.strays(base.made, surface.partial)
         if wrong:
             raise Broken(f"{surface.o} {wrong}")
+
+
+def contents(folder, names):
+    """The bytes of those files that are there."""
+    found = {}
+    for name in names:
+        with contextlib.suppress(FileNotFoundError), open(os.path.join(folder, name), "rb") as f:
+            found[name] = f.read()
+    return found
+
+
+def check_written(case, surface, base, folder, ended):
+    """Each file is whole or what it was before, and nothing lies beside it."""
+    found, before = contents(folder, surface.writes), contents(state["seeds"], surface.files.values())
+    for name in surface.writes:
+        old = before.get(surface.files.get(name))
+        if ended.status == 0 and found.get(name) != base.written[name]:
+            raise Broken(f"status 0, but {name} is {'another one' if name in found else 'not there'}")
+        if found.get(name) not in (base.written[name], old):
+            raise Broken(f"{name} is neither whole nor what it was")
+    strays = set(os.listdir(folder)) - {*surface.files, *surface.writes, "home"}
+    if strays and not case.action.startswith("kill") and case.kind not in ("unlink", "alloc"):
+        raise Broken(f"leaves {', '.join(sorted(strays))}")
 
 
 def open_made(path, whole=False):
@@ -268,6 +305,8 @@ def check_case(case, surface, base, folder, file):
         if case.kind == "alloc" and not SHORT_OF_MEMORY.search(ended.err):
             raise Broken(f"out of memory is called {ended.err!r}")
         outcome = "sentence"
+    if surface.writes:
+        check_written(case, surface, base, folder, ended)
     if surface.o:
         check_files(case, surface, base, folder, ended)
         # Half of the others too: that takes as long as the case itself.
@@ -326,7 +365,8 @@ def base_of(surface, seeds):
         ended = program.run(surface.args, folder, stdin=surface.stdin)
         program.check_good(ended)
         made = Recording(os.path.join(folder, surface.o), True) if surface.o else None
-    return Base(ended.out, made, finds if surface.old else None, finds)
+        written = contents(folder, surface.writes)
+    return Base(ended.out, made, finds if surface.old else None, finds, written)
 
 
 def counts_of(surface, seeds, prog):
