@@ -1,4 +1,5 @@
-/* The timeline of a recording: spans that nest whatever they say, and what is written as it is read. */
+/* The timeline of a recording: spans that nest whatever they say, and what is written as it is
+ * read. */
 #include "picture/timeline/timeline_impl.h"
 #include "support/recorded.h"
 
@@ -44,8 +45,9 @@ static size_t make_spans(struct span *spans, unsigned *state)
 			spans[n] = (struct span){
 				.id = (int64_t)n + 1,
 				.pass = p,
-				.parent_id = parent < -0.8f ? -1
-							    : (int64_t)((float)n * fabsf(parent)) + 1,
+				.parent_id = parent < -0.8f
+						     ? -1
+						     : (int64_t)((float)n * fabsf(parent)) + 1,
 				.ts = random_time(state),
 				.dur = tiny_random(state) > 0.6f ? -1 : random_time(state),
 			};
@@ -89,7 +91,8 @@ static void nest_in_pieces(struct loaded *l, struct span *spans, size_t n, size_
 	for (size_t at = 0; at < n; at += piece) {
 		size_t end = at + piece < n ? at + piece : n;
 
-		nest_spans(nest, spans + at, end - at, end < n && spans[end].pass == spans[end - 1].pass);
+		nest_spans(nest, spans + at, end - at,
+			   end < n && spans[end].pass == spans[end - 1].pass);
 	}
 	nest_finish(nest);
 	free(nest);
@@ -151,7 +154,8 @@ Test(timeline, a_chain_is_cut_where_viewers_stop)
 	struct nest n = { .loaded = &l };
 
 	for (int i = 0; i < 1000; i++)
-		spans[i] = (struct span){ .id = i + 1, .parent_id = i ? i : -1, .ts = i, .dur = 2000 };
+		spans[i] =
+			(struct span){ .id = i + 1, .parent_id = i ? i : -1, .ts = i, .dur = 2000 };
 	nest_spans(&n, spans, 1000, false);
 	expect_nested(&l, spans, 1000);
 	cr_assert(n.n_moved > 800 && spans[999].depth == DEPTH_MAX - 1);
