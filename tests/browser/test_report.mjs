@@ -254,6 +254,8 @@ test('attention equals SQL, by cell and by row, as cells and as lines', async ()
 		await page.locator('#attention select').first().selectOption('3');
 		await page.locator('#attention .heads button').nth(2).click();
 		assert.equal(await text(page, '#attention h3'), 'Layer 3, head 2');
+		const { q: first, k: most } = sql('a.db', `SELECT q, k FROM attn WHERE layer = 3 AND head = 2 AND q = ${await page.locator('#growth select').inputValue()} ORDER BY p DESC LIMIT 1`)[0];
+		assert.match(await text(page, '#attention-says'), new RegExp(`^${first} .* looks at ${most} `), 'one begins at what is looked at most');
 		await page.locator('#matrix').focus();
 		for (const key of ['Home', 'ArrowUp', 'ArrowRight', 'ArrowRight']) await page.keyboard.press(key);
 		assert.equal(await address(page), '');
@@ -315,6 +317,19 @@ test('times equal SQL, and the icicle can be walked and looked into', async () =
 		await page.keyboard.press('Escape');
 		await page.keyboard.press('Escape');
 		assert.equal(await calls.count(), want.length);
+	});
+});
+
+test('words of the graph stay in their boxes', async () => {
+	await opened('a.html', {}, async (page) => {
+		const wide = await page.$$eval('#graph svg g.node', (nodes) => nodes.flatMap((node) => {
+			const box = node.getBoundingClientRect();
+			const shape = [...node.querySelectorAll('polygon, path, ellipse')].map((s) => s.getBoundingClientRect());
+			if (!shape.length) return [];
+			const right = Math.max(...shape.map((s) => s.right));
+			return box.right > right + 2 ? [node.id || node.textContent.trim()] : [];
+		}));
+		assert.deepEqual(wide, []);
 	});
 });
 
