@@ -22,6 +22,14 @@ function patterns(a) {
 	};
 }
 
+/* The key that the query one is at looks at most: what is worth saying before one points at a cell. */
+function mostLookedAt(at) {
+	let most = 0;
+	for (let k = 1; k <= at.q; k++)
+		if ((at.p(at.layer, at.head, at.q, k) ?? -1) > (at.p(at.layer, at.head, at.q, most) ?? -1)) most = k;
+	return most;
+}
+
 function attentionSection(box) {
 	const rec = recording();
 	const a = rec.attention;
@@ -30,6 +38,7 @@ function attentionSection(box) {
 
 	const at = { layer: a.layers[0], head: 0, q: a.positions - 1, k: 0, view: 'cells', p: patterns(a), first: a.first ?? 0, n: a.positions };
 	at.q = Math.min(a.positions - 1, Math.max(at.first, state.pos));
+	at.k = mostLookedAt(at);
 	const heads = el('div', { class: 'heads', role: 'group', 'aria-label': 'Heads of the layer' });
 	const title = el('h3');
 	const large = el('div', { class: 'large' });
@@ -38,6 +47,7 @@ function attentionSection(box) {
 
 	const layers = choice('Layer', a.layers.map((l) => [l, l]), at.layer, (v) => {
 		at.layer = Number(v);
+		at.k = mostLookedAt(at);
 		drawHeads();
 		drawHead();
 	});
@@ -57,6 +67,7 @@ function attentionSection(box) {
 			drawCells(canvas, patternImage(at, h), at.n > 88 ? 88 / at.n : Math.min(4, Math.floor(88 / at.n)));
 			return el('button', { type: 'button', 'aria-pressed': String(h === at.head), tabindex: h === at.head ? 0 : -1, dataset: { head: h }, onclick: () => {
 				at.head = h;
+				at.k = mostLookedAt(at);
 				drawHead();
 			} }, canvas, el('span', {}, `head ${h}`));
 		}));
@@ -79,7 +90,7 @@ function attentionSection(box) {
 	on('pos', () => {
 		if (state.pos < at.first || state.pos >= at.n || state.pos === at.q) return;
 		at.q = state.pos;
-		at.k = Math.min(at.k, at.q);
+		at.k = mostLookedAt(at);
 		drawHead();
 	});
 	on('theme', drawHead);
@@ -129,7 +140,7 @@ function matrix(rec, at, moved) {
 		const ink = getComputedStyle(document.body).color;
 		const every = Math.ceil(11 / size);
 		g.fillStyle = ink;
-		g.font = `${Math.min(12, Math.max(9, size - 2))}px Helvetica,Arial,sans-serif`;
+		g.font = `${Math.min(12, Math.max(9, size - 2))}px ${getComputedStyle(document.body).fontFamily}`;
 		g.textBaseline = 'middle';
 		const fit = (t) => (t.length > 14 ? t.slice(0, 13) + '…' : t);
 		for (let i = 0; i < at.n; i += every) {
@@ -197,7 +208,7 @@ function lines(rec, at, moved) {
 			svg('text', { x: left - 8, y: y(i), 'text-anchor': 'end', 'dominant-baseline': 'middle', class: i <= at.q ? null : 'far' }, tokenWord(t).slice(0, 16)),
 			i < at.first ? null : svg('text', { x: right + 8, y: y(i), 'dominant-baseline': 'middle', class: i === at.q ? 'query here' : 'query', dataset: { q: i }, onclick: () => setPos(i), onpointerenter: () => {
 				at.q = i;
-				at.k = Math.min(at.k, i);
+				at.k = mostLookedAt(at);
 				draw();
 				moved();
 			} }, tokenWord(t).slice(0, 16))]);
@@ -206,7 +217,7 @@ function lines(rec, at, moved) {
 	draw();
 	const query = choice('Query', rec.tokens.slice(at.first, at.n).map((t) => [t.pos, positionWord(rec, t.pos)]), at.q, (v) => {
 		at.q = Number(v);
-		at.k = Math.min(at.k, at.q);
+		at.k = mostLookedAt(at);
 		draw();
 		moved();
 	});

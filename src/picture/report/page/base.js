@@ -60,6 +60,7 @@ const scales = (units) => (x) => {
 	return short(Number((x / units[i][1]).toPrecision(3))) + ' ' + units[i][2];
 };
 const duration = scales([[1e3, 1, 'ns'], [1e6, 1e3, 'µs'], [1e9, 1e6, 'ms'], [Infinity, 1e9, 's']]);
+const flops = scales([[1e3, 1, 'FLOP'], [1e6, 1e3, 'kFLOP'], [1e9, 1e6, 'MFLOP'], [Infinity, 1e9, 'GFLOP']]);
 const bytes = scales([[1e3, 1, 'B'], [1e6, 1e3, 'kB'], [1e9, 1e6, 'MB'], [Infinity, 1e9, 'GB']]);
 
 /* A number as it is read, carrying the whole number: <data value="0.031245511">0.03125</data>. */

@@ -13,7 +13,7 @@ function growthSection(box) {
 		box.append(el('p', { class: 'note' }, 'The lengths of the residual stream are not in this recording.'));
 		return;
 	}
-	const [w, h, left, right, top, bottom] = [760, 320, 52, 16, 12, 34];
+	const [w, h, left, right, top, bottom] = [760, 332, 52, 16, 24, 34];
 	const lo = Math.floor(Math.log10(Math.min(...known)) * 4) / 4;
 	const hi = Math.max(lo + 0.25, Math.ceil(Math.log10(Math.max(...known)) * 4) / 4);
 	const x = (l) => left + (l * (w - left - right)) / Math.max(1, points.length - 1);

@@ -231,9 +231,10 @@ function valuesMade(rec, op) {
 		['value', 'shape', 'axes', 'length (l2)', 'largest', 'mean', 'deviation', 'min', 'max', 'NaN', 'inf', ...(data.difference ? ['A and B'] : [])],
 		rows.map(([p, v]) => {
 			const point = rec.points[p];
+			const axes = point.axes?.replaceAll(',', ', ') ?? '–';
 			const name = el('span', {}, el('code', { title: point.fqn }, point.short), point.doc ? el('small', {}, point.doc) : null);
-			return v ? [name, v.shape.replaceAll(',', ' × '), point.axes, num(v.l2), num(v.absmax), num(v.mean), num(v.std),
+			return v ? [name, v.shape.replaceAll(',', ' × '), axes, num(v.l2), num(v.absmax), num(v.mean), num(v.std),
 				num(v.min), num(v.max), el('span', { class: v.n_nan ? 'bad' : null }, num(v.n_nan)), num(v.n_inf), ...(data.difference ? [verdictOf(point.fqn, state.pass)] : [])] :
-				[name, 'not recorded', point.axes, '–', '–', '–', '–', '–', '–', '–', '–'];
+				[name, 'not recorded', axes, '–', '–', '–', '–', '–', '–', '–', '–'];
 		})));
 }

@@ -27,7 +27,7 @@ function timeSection(box) {
 		el('div', { class: 'controls' }, select, out), picture, says, numbers);
 
 	const about = (s) => [el('b', {}, moduleWord(s.path)), ` ${s.type}: `, num(s.dur, duration), spans[0].dur ? `, ${percent(s.dur / spans[0].dur)} of the pass` : '',
-		s.bytes ? [', ', num(s.bytes, bytes), s.dur ? `, ${short(Number((s.bytes / s.dur).toPrecision(3)))} GB/s` : ''] : '', s.flops ? [', ', num(s.flops), ' operations'] : ''].flat();
+		s.bytes ? [', ', num(s.bytes, bytes), s.dur ? `, ${short(Number((s.bytes / s.dur).toPrecision(3)))} GB/s` : ''] : '', s.flops ? [', ', num(s.flops, flops)] : ''].flat();
 	const within = (s, r) => s.ts >= spans[r].ts && s.ts + (s.dur ?? 0) <= spans[r].ts + (spans[r].dur ?? 0) && s.depth >= spans[r].depth;
 
 	function take(idx) {

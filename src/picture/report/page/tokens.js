@@ -30,7 +30,8 @@ function tokensSection(box) {
 	box.append(el('p', {}, 'Each token with the probability that the model gave it, reading what stands before. Choose one to see what else could have stood there.'),
 		el('p', { class: 'legend' }, 'not likely ', el('span', { class: 'ramp', 'aria-hidden': 'true' }), ' certain   ',
 			['prompt', 'generated', 'forced'].filter((s) => rec.tokens.some((t) => t.source === s)).map((s) =>
-				el('span', { class: `token ${s} sample` }, el('bdi', {}, s), ' '))),
+				el('span', { class: `token ${s} sample` }, el('bdi', {}, s), ' ')),
+			el('span', { class: 'token sample reads' }, el('bdi', {}, 'read by this pass'))),
 		list, panel);
 
 	const select = () => {
