@@ -42,6 +42,7 @@ static int is_recording(const char *path, struct err *err)
 	struct stat st;
 	FILE *f;
 	size_t n;
+	int failed;
 
 	if (stat(path, &st) != 0)
 		return err_set(err, err_of_errno(errno), "%s: %s", path, strerror(errno));
@@ -51,7 +52,10 @@ static int is_recording(const char *path, struct err *err)
 	if (!f)
 		return err_set(err, err_of_errno(errno), "%s: %s", path, strerror(errno));
 	n = fread(head, 1, sizeof(head), f);
+	failed = ferror(f) ? errno : 0;
 	fclose(f);
+	if (failed)
+		return err_set(err, err_of_errno(failed), "%s: %s", path, strerror(failed));
 	return n == sizeof(head) && !memcmp(head, magic, sizeof(magic));
 }
 
