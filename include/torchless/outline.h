@@ -12,7 +12,9 @@ struct recording_run {
 	int64_t id, model_id;
 	bool is_whole; /* it ended as it should: status ok */
 	char status[16];
-	char *config; /* of its model, JSON; to be freed */
+	char name[128];     /* of its model */
+	enum dtype weights; /* the type of most; bf16 where the recording does not say */
+	char *config;       /* of its model, JSON; to be freed */
 };
 
 /*

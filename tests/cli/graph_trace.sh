@@ -27,8 +27,15 @@ g -t t.db --color-by l2 >g.dot
 has "a scale with its ends" 'l2, log scale|>l2<' g.dot
 has "a node with its numbers" '% of the time · l2 [0-9.]+' g.dot
 has "a series, its ends and the worst layer" '[0-9.]+ … [0-9.]+, layer [0-4]' g.dot
-has "estimates are said to be that" '≈ [0-9.e-]+ % of the time' g.dot
+has "estimates are said to be that" '≈ (&lt;)?[0-9.]+ % of the time' g.dot
+hasnt "shares are no finer than times are" '[0-9]e-[0-9]+ (%|…)' g.dot
 is "the same twice" "" "$(g -t t.db --color-by l2 | diff - g.dot)"
+cp t.db half.db
+python3 -c 'import sqlite3; c = sqlite3.connect("half.db"); c.execute("UPDATE run SET dtype_weight = 1"); c.execute("UPDATE model SET name = ?", ["my model"]); c.commit()'
+g -t half.db >g.dot
+has "weights are of the type that the recording says" 'weight f16\[' g.dot
+hasnt "and no other" 'bf16' g.dot
+has "and the name" 'my model · 5 layers' g.dot
 
 # ---- a NaN, and a run that stopped at it
 echo '{"point": "L2.mlp.up_proj", "select": "[pos=3]", "kind": "set", "value": "nan"}' >nan.jsonl

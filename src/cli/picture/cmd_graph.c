@@ -26,11 +26,9 @@ struct drawing {
 
 /* ---- what is drawn -------------------------------------------------------------------------- */
 
-static void set_title(struct drawing *d, const struct config *c)
+static void set_title(struct drawing *d, const char *name, const struct config *c)
 {
-	const char *name = *c->name ? c->name : c->arch;
-
-	text_addf(&d->title, "%s · %lld layers", name, (long long)c->n_layers);
+	graph_add_title(&d->title, name, c);
 	if (d->options.module)
 		text_addf(&d->title, " · %s", d->options.module);
 	d->options.title = d->title.data;
@@ -42,7 +40,7 @@ static int read_recording(struct drawing *d, const char *path, struct err *err)
 		return err->code;
 	d->program = &d->recorded.model.program;
 	d->options.until = graph_record_ops(d->recorded.record);
-	set_title(d, d->recorded.model.config);
+	set_title(d, d->recorded.run.name, d->recorded.model.config);
 	return 0;
 }
 
@@ -66,7 +64,7 @@ static int read_model(struct drawing *d, struct err *err)
 	if (r)
 		return r;
 	d->program = &d->in->model.program;
-	set_title(d, d->in->model.config);
+	set_title(d, d->in->model.config->name, d->in->model.config);
 	return 0;
 }
 

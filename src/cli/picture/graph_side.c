@@ -11,9 +11,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-void graph_add_title(struct text *title, const struct config *c)
+void graph_add_title(struct text *title, const char *name, const struct config *c)
 {
-	text_addf(title, "%s · %lld layers", *c->name ? c->name : c->arch, (long long)c->n_layers);
+	text_addf(title, "%s · %lld layers", *name ? name : c->arch, (long long)c->n_layers);
 }
 
 int graph_side_recording(struct graph_side *s, const struct invocation *in, const char *path,
@@ -25,11 +25,10 @@ int graph_side_recording(struct graph_side *s, const struct invocation *in, cons
 					  .pass = (int)option_int(in, OPT_PASS, -1) };
 
 	s->rec = recording_open_within(path, &limits, err);
-	if (!s->rec ||
-	    recording_find_run(s->rec, path, option_int(in, OPT_RUN, 0), &s->run, err) ||
+	if (!s->rec || recording_find_run(s->rec, path, option_int(in, OPT_RUN, 0), &s->run, err) ||
 	    recording_outline(path, &s->run, &s->model, err))
 		return err->code;
-	graph_add_title(&s->title, s->model.config);
+	graph_add_title(&s->title, s->run.name, s->model.config);
 	s->record = graph_record_new(s->rec, &s->model.program, &o, err);
 	return s->record ? 0 : err->code;
 }
@@ -64,13 +63,14 @@ int graph_side_open(struct graph_side *s, const struct invocation *in, const cha
 {
 	int is = is_recording(path, err);
 
+	s->path = path;
 	if (is < 0)
 		return err->code;
 	if (is)
 		return graph_side_recording(s, in, path, err);
 	if (model_open(&s->model, path, CHECKPOINT_WEIGHTS, err))
 		return err->code;
-	graph_add_title(&s->title, s->model.config);
+	graph_add_title(&s->title, s->model.config->name, s->model.config);
 	return 0;
 }
 
@@ -96,11 +96,11 @@ void graph_open_layer(struct graph_options *o, int layer, struct graph_layers *r
 /* ---- two ------------------------------------------------------------------------------------ */
 
 static int build(struct graph *g, const struct graph_side *s, const struct graph_options *o,
-		 struct err *err)
+		 const char *title, struct err *err)
 {
 	struct graph_options own = *o;
 
-	own.title = s->title.data;
+	own.title = title;
 	return graph_build(g, &s->model.program, &own, err);
 }
 
@@ -108,15 +108,26 @@ static int pair(struct graph *g, const struct graph_side *a, const struct graph_
 		const struct graph_options *o, struct err *err)
 {
 	struct graph first = { 0 }, second = { 0 };
-	int r = build(&first, a, o, err);
+	int r = build(&first, a, o, a->title.data, err);
 
 	if (!r)
-		r = build(&second, b, o, err);
+		r = build(&second, b, o, b->title.data, err);
 	if (!r)
 		graph_pair(g, &first, &second);
 	graph_release(&first);
 	graph_release(&second);
 	return r;
+}
+
+/* What stands first in "l2 3 and 4", and what second. */
+static void add_names(struct text *title, const char *a, const char *b)
+{
+	const char *first = strrchr(a, '/'), *second = strrchr(b, '/');
+
+	first = first && first[1] ? first + 1 : a;
+	second = second && second[1] ? second + 1 : b;
+	if (strcmp(first, second) != 0)
+		text_addf(title, " · %s and %s", first, second);
 }
 
 int graph_of_two(struct graph *g, const struct graph_side *a, const struct graph_side *b,
@@ -125,6 +136,7 @@ int graph_of_two(struct graph *g, const struct graph_side *a, const struct graph
 	struct graph_comparison *c = NULL;
 	struct graph_options own = *o;
 	struct graph_layers layer;
+	struct text title = { 0 };
 	int r;
 
 	if (!graph_same_structure(&a->model.program, &b->model.program))
@@ -135,7 +147,10 @@ int graph_of_two(struct graph *g, const struct graph_side *a, const struct graph
 			return err->code;
 		graph_open_layer(&own, graph_comparison_layer(c), &layer);
 	}
-	r = build(g, a, &own, err);
+	text_adds(&title, a->title.data);
+	add_names(&title, a->path, b->path);
+	r = build(g, a, &own, title.data, err);
+	text_release(&title);
 	if (!r && c)
 		graph_compare(g, c);
 	else if (!r)

@@ -8,6 +8,7 @@
 #include "torchless/graph_measure.h"
 
 struct graph_side {
+	const char *path;      /* borrowed, of --diff */
 	struct recording *rec; /* NULL: it is a model */
 	struct recording_run run;
 	struct model model;
@@ -27,8 +28,8 @@ int graph_side_open(struct graph_side *s, const struct invocation *in, const cha
 		    struct err *err);
 void graph_side_close(struct graph_side *s);
 
-/* "SmolLM2-135M · 30 layers" */
-void graph_add_title(struct text *title, const struct config *c);
+/* "SmolLM2-135M · 30 layers"; a model without a name is called by its architecture. */
+void graph_add_title(struct text *title, const char *name, const struct config *c);
 
 /*
  * Where something begins that is worth seeing alone: that layer is drawn by itself and the others

@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Helvetica, and the fonts of its widths that a system without it has: what a browser takes must be as wide as what dot measured. */
+/* Helvetica, and the fonts of its widths that a system without it has: what a browser takes must be
+ * as wide as what dot measured. */
 #define FONT "Helvetica,Arial,Liberation Sans,Nimbus Sans,sans-serif"
 #define BAD  "#c1121f"
 

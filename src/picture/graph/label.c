@@ -7,6 +7,7 @@
 #include "torchless/ui.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,12 +67,24 @@ static void add_wrapped(struct writing *w, const char *s)
 
 /* ---- what was measured ---------------------------------------------------------------------- */
 
+/* A share in percent: what is less than the clock's noise is only small. */
+static const char *format_share(double share, char *buf, size_t size)
+{
+	if (share > 0 && share < 1e-4)
+		snprintf(buf, size, "<0.01");
+	else
+		snprintf(buf, size, "%.3g", 100 * share);
+	return buf;
+}
+
 /* A number of a series: shares as percents, bytes with their unit. */
 static const char *format_one(const struct graph_measures *m, double x, char *buf, size_t size)
 {
 	if (m->by == GRAPH_BY_BYTES && x >= 0 && x < 9e18)
 		return mem_format_bytes((int64_t)x, buf, size);
-	return ui_format_number(m->by == GRAPH_BY_TIME ? 100 * x : x, buf, size);
+	if (m->by == GRAPH_BY_TIME)
+		return format_share(x, buf, size);
+	return ui_format_number(x, buf, size);
 }
 
 static void add_number(struct text *t, const char *before, double x, const char *behind)
@@ -88,8 +101,8 @@ void label_add_measures(struct text *t, const struct graph_measures *m)
 	char count[32];
 
 	if (!isnan(m->share))
-		text_addf(t, "%s%s%.3g %% of the time", t->len ? " · " : "",
-			  m->is_estimate ? "≈ " : "", 100 * m->share);
+		text_addf(t, "%s%s%s %% of the time", t->len ? " · " : "",
+			  m->is_estimate ? "≈ " : "", format_share(m->share, count, sizeof(count)));
 	if (m->by == GRAPH_BY_BYTES && m->bytes >= 0)
 		text_addf(t, "%s%s", t->len ? " · " : "",
 			  format_one(m, m->bytes, count, sizeof(count)));
@@ -164,7 +177,7 @@ static void add_series(struct writing *w, const struct graph_node *n)
 		text_addf(&t, "%s%s a layer", lo, unit);
 	} else {
 		add_spark(&t, n);
-		add_row(w, t.data, 8, false, "");
+		add_row(w, t.data, n->layers.last - n->layers.first < 16 ? 8 : 5, false, "");
 		text_clear(&t);
 		text_addf(&t, "%s … %s%s", lo, hi, unit);
 		if (m->worst >= 0)

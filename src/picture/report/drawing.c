@@ -41,7 +41,7 @@ static void set_title(struct report_writer *w, struct text *title)
 {
 	const struct config *c = w->outline.config;
 
-	text_addf(title, "%s · %d layers", *c->name ? c->name : c->arch,
+	text_addf(title, "%s · %d layers", *w->found.name ? w->found.name : c->arch,
 		  w->outline.program.n_layers);
 }
 
