@@ -30,6 +30,19 @@ struct show_source *source_new(const struct show_source_options *o)
 	return s;
 }
 
+static void close_recording(struct show_source *s)
+{
+	if (s->has_outline)
+		model_close(&s->outline);
+	s->has_outline = false;
+	free(s->run.config);
+	s->run = (struct recording_run){ 0 };
+	recording_tensors_free(s->tensors);
+	s->tensors = NULL;
+	recording_close(s->rec);
+	s->rec = NULL;
+}
+
 static void close_all(struct show_source *s)
 {
 	while (s->tokens) {
@@ -41,14 +54,7 @@ static void close_all(struct show_source *s)
 		free(t->tokens);
 		free(t);
 	}
-	if (s->has_outline)
-		model_close(&s->outline);
-	free(s->run.config);
-	s->has_outline = false;
-	recording_tensors_free(s->tensors);
-	s->tensors = NULL;
-	recording_close(s->rec);
-	s->rec = NULL;
+	close_recording(s);
 	free(s->path);
 	s->path = NULL;
 }
@@ -99,7 +105,6 @@ int source_open(struct show_source *s, struct err *err)
 	const struct inspect_options o = { .model = s->opt.model,
 					   .pool = s->opt.pool,
 					   .kernels = s->opt.kernels };
-	int r;
 
 	if (s->tensors)
 		return 0;
@@ -110,10 +115,12 @@ int source_open(struct show_source *s, struct err *err)
 	s->rec = recording_open_within(s->path, &limits, err);
 	if (!s->rec)
 		return err->code;
-	r = read_run(s, err);
-	if (!r)
-		s->tensors = recording_tensors_new(s->rec, &o);
-	return r;
+	if (read_run(s, err)) {
+		close_recording(s); /* who asks again finds nothing half open */
+		return err->code;
+	}
+	s->tensors = recording_tensors_new(s->rec, &o);
+	return 0;
 }
 
 /* ---- tokens --------------------------------------------------------------------------------- */
