@@ -3,8 +3,9 @@
  *
  * The bytes go to a file beside the one that is meant, which takes its name when all of them are on
  * the disk: whoever reads the name meanwhile, and whoever comes after a full disk, finds what was
- * there before.  A link stays one, and what it means is replaced.  What is no regular file (a pipe,
- * /dev/null) cannot be replaced and gets the bytes as they come.
+ * there before.  A link stays one, and what it means is replaced;
+ * who may read and write the file stays as it was, or is as umask says.  What is no regular file (a
+ * pipe, /dev/null) cannot be replaced and gets the bytes as they come.
  */
 #ifndef TORCHLESS_OUT_FILE_H
 #define TORCHLESS_OUT_FILE_H

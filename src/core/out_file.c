@@ -47,6 +47,19 @@ static bool is_replaced(const char *target)
 	return stat(target, &sb) != 0 || S_ISREG(sb.st_mode) || S_ISDIR(sb.st_mode);
 }
 
+/* Who may read it: as before, or as of any new file of this user. */
+static mode_t mode_of(const char *target)
+{
+	struct stat sb;
+	mode_t mask;
+
+	if (stat(target, &sb) == 0)
+		return sb.st_mode & 0777;
+	mask = umask(077); /* there is no other way to ask */
+	umask(mask);
+	return 0666 & ~mask;
+}
+
 static char *name_beside(const char *target)
 {
 	static const char suffix[] = ".XXXXXX";
@@ -123,7 +136,7 @@ int out_file_keep(struct out_file *f, struct err *err)
 		out_file_drop(f);
 		return err->code;
 	}
-	failed = f->beside && (fchmod(f->fd, 0644) || fsync(f->fd)) ? errno : 0;
+	failed = f->beside && (fchmod(f->fd, mode_of(f->target)) || fsync(f->fd)) ? errno : 0;
 	if (close(f->fd) && !failed)
 		failed = errno;
 	f->fd = -1;
