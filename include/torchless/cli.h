@@ -248,6 +248,13 @@ void note(const struct invocation *in, const char *fmt, ...) __attribute__((form
 int write_out(const void *data, size_t len, struct err *err);
 int flush_out(struct err *err);
 
+/*
+ * Whether a file that an option names may be written: not when it is a database, under whatever
+ * name, because that is a recording given by mistake and would be lost.  ERR_USAGE.  NULL and "-"
+ * may.
+ */
+int check_target(const char *path, struct err *err);
+
 /* ---- listings: the same rows for people, for programs, and as JSON -------------------------- */
 
 /*

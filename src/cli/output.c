@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 
 volatile sig_atomic_t interrupted;
 
@@ -61,6 +62,27 @@ int write_out(const void *data, size_t len, struct err *err)
 	if (!out.out)
 		ui_init(&out, stdout, UI_COLOR_NEVER);
 	return ui_write(&out, data, len) ? 0 : write_failed(err);
+}
+
+int check_target(const char *path, struct err *err)
+{
+	static const char magic[] = "SQLite format 3"; /* and its NUL */
+	char head[sizeof(magic)] = { 0 };
+	struct stat st;
+	FILE *f;
+
+	/* Only what is a file is opened: opening a pipe waits for who writes to it. */
+	if (!path || !strcmp(path, "-") || stat(path, &st) || !S_ISREG(st.st_mode))
+		return 0;
+	f = fopen(path, "rb");
+	if (!f)
+		return 0; /* who writes it says what is wrong */
+	if (fread(head, 1, sizeof(head), f) < sizeof(head))
+		head[0] = '\0';
+	fclose(f);
+	if (memcmp(head, magic, sizeof(magic)) != 0)
+		return 0;
+	return err_set(err, ERR_USAGE, "%s is a recording: write to another file", path);
 }
 
 int flush_out(struct err *err)

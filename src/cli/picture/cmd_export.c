@@ -134,8 +134,8 @@ static bool is_same_file(const char *a, const char *b)
 	       x.st_ino == y.st_ino;
 }
 
-static int check_target(const struct invocation *in, const struct format *f, const char *path,
-			const char *recording, struct err *err)
+static int check_path(const struct invocation *in, const struct format *f, const char *path,
+		      const char *recording, struct err *err)
 {
 	if (!strcmp(path, "-"))
 		return f->is_text || !in->out.is_terminal
@@ -145,7 +145,7 @@ static int check_target(const struct invocation *in, const struct format *f, con
 					 "send them to a file or a pipe");
 	if (is_same_file(path, recording))
 		return err_set(err, ERR_USAGE, "%s is the recording itself", path);
-	return 0;
+	return check_target(path, err);
 }
 
 static int check_targets(const struct invocation *in, const char *recording, struct err *err)
@@ -156,7 +156,7 @@ static int check_targets(const struct invocation *in, const char *recording, str
 	for (int i = 0; i < N_FORMATS; i++) {
 		const char *path = option_text(in, formats[i].option, NULL);
 
-		if (path && check_target(in, &formats[i], path, recording, err))
+		if (path && check_path(in, &formats[i], path, recording, err))
 			return err->code;
 		if (path)
 			paths[n++] = path;

@@ -93,6 +93,8 @@ static int check_output(struct invocation *in, struct err *err)
 {
 	if (options_exclusive(in, err, OPT_JSON, OPT_VIEW))
 		return err->code;
+	if (check_target(option_text(in, OPT_OUTPUT, NULL), err))
+		return err->code;
 	return option_on(in, OPT_JSON) ? 0 : graph_output_check(in, err);
 }
 

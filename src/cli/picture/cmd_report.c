@@ -171,6 +171,8 @@ int cmd_report(struct invocation *in, struct err *err)
 
 	if (option_on(in, OPT_JSON) && option_on(in, OPT_OUTPUT))
 		return err_set(err, ERR_USAGE, "--json writes to standard output: leave -o out");
+	if (check_target(option_text(in, OPT_OUTPUT, "report.html"), err))
+		return err->code;
 	c.shows = in->err.is_terminal && !option_on(in, OPT_QUIET);
 	r = invocation_open_kernels(in, err);
 	if (!r)

@@ -27,6 +27,8 @@ static int check_options(const struct invocation *in, struct err *err)
 			      OPT_JSON))
 		return err->code;
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+		if (check_target(option_text(in, files[i], NULL), err))
+			return err->code;
 		if (strcmp(option_text(in, files[i], ""), "-") != 0)
 			continue;
 		n_stdout++;
