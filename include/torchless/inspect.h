@@ -54,10 +54,12 @@ struct array_source recording_attention_source(struct recording_tensors *t);
 
 /*
  * Append the bytes that a token stands for in the model of a run (0: the newest), by the
- * checkpoint's vocabulary where that is at hand, else as far as the recording knows; false where
- * nobody does.
+ * checkpoint's vocabulary where that is at hand, else as far as the recording knows: 1; 0 where
+ * nobody does, or the run is not there.  A vocabulary is read once, and what fails while it is
+ * read is an error: ERR_IO, ERR_MEMORY, ERR_FORMAT, ERR_INTERRUPTED.
  */
-bool recording_token(struct recording_tensors *t, int64_t run, int64_t id, struct text *out);
+int recording_token(struct recording_tensors *t, int64_t run, int64_t id, struct text *out,
+		    struct err *err);
 
 /* What a user is told about a function. */
 struct sql_function {

@@ -115,6 +115,12 @@ static int find_checkpoint(struct inspect *in, const struct origin *o, struct te
 	return 0;
 }
 
+/* Somebody else's checkpoint is not at hand, which is no failure to read it. */
+static bool is_forbidden(const char *path, int code)
+{
+	return code == ERR_IO && access(path, R_OK) && errno == EACCES;
+}
+
 static int open_part(struct inspect *in, const struct origin *o, unsigned part, struct model *m,
 		     const char *what, struct err *err)
 {
@@ -124,24 +130,11 @@ static int open_part(struct inspect *in, const struct origin *o, unsigned part, 
 
 	if (!ret && model_open(m, path.data, part, &why))
 		ret = err_set(
-			err, why.code, "the %s needed and %s%s", what, why.message,
+			err, is_forbidden(path.data, why.code) ? ERR_TOOL : why.code,
+			"the %s needed and %s%s", what, why.message,
 			in->opt.model ? "" : "; if the checkpoint has moved, name it with -m PATH");
 	text_release(&path);
 	return ret;
-}
-
-bool inspect_has_checkpoint(struct inspect *in, int64_t run)
-{
-	struct err ignored = { 0 };
-	struct text path = { 0 };
-	struct origin o;
-	bool has = !read_origin(in, run, &o, &ignored) && !find_checkpoint(in, &o, &path, &ignored);
-
-	if (has && access(path.data, R_OK))
-		has = errno != ENOENT && errno != ENOTDIR && errno != EACCES;
-	text_release(&path);
-	text_release(&o.file);
-	return has;
 }
 
 /* ---- the weights ---------------------------------------------------------------------------- */

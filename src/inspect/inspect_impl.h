@@ -296,15 +296,12 @@ struct array_source inspect_relations(struct inspect *in);
 /*
  * The checkpoint that the recording of run `run` (0: the newest) was made with: opened once, where
  * -m or the recording says, and only when the hash of its weights is the recorded one.  It has no
- * tokenizer.  ERR_USAGE or ERR_FORMAT.
+ * tokenizer.  ERR_USAGE where there is none, ERR_TOOL where one may not look, ERR_FORMAT, ERR_IO.
  */
 int inspect_model(struct inspect *in, int64_t run, struct model **model, struct err *err);
 
 /* Open its tokenizer, under the same conditions; the caller closes m. */
 int inspect_tokenizer(struct inspect *in, int64_t run, struct model *m, struct err *err);
-
-/* Whether something that this user may read is where the checkpoint of run `run` should be. */
-bool inspect_has_checkpoint(struct inspect *in, int64_t run);
 
 #define WEIGHT_PREFIX "weight:" /* of the text that weight(name) gives */
 

@@ -31,8 +31,11 @@ int recording_add_functions(struct recording *rec, const struct inspect_options 
 struct recording_tensors {
 	struct inspect *in;
 	struct recording *rec;
-	struct words *words; /* of the run that was asked for last */
-	int64_t words_run;
+	struct run_words {
+		int64_t run;
+		struct words *words;
+		struct run_words *next;
+	} * words; /* of the runs that were asked for */
 };
 
 #define LOOKUP_NS 10000000000ll
@@ -140,7 +143,13 @@ void recording_tensors_free(struct recording_tensors *t)
 {
 	if (!t)
 		return;
-	words_release(t->words);
+	while (t->words) {
+		struct run_words *w = t->words;
+
+		t->words = w->next;
+		words_release(w->words);
+		free(w);
+	}
 	inspect_unref(t->in);
 	free(t);
 }
@@ -176,27 +185,62 @@ struct array_source recording_attention_source(struct recording_tensors *t)
 
 /* ---- tokens --------------------------------------------------------------------------------- */
 
+struct look_words {
+	struct recording_tensors *t;
+	int64_t run;
+	struct words *words;
+};
+
 static int look_up_words(void *ctx, struct err *err)
 {
-	struct recording_tensors *t = ctx;
+	struct look_words *l = ctx;
 
-	t->words = inspect_words(t->in, t->words_run, err);
-	return t->words ? 0 : err->code;
+	l->words = inspect_words(l->t->in, l->run, err);
+	return l->words ? 0 : err->code;
 }
 
-bool recording_token(struct recording_tensors *t, int64_t run, int64_t id, struct text *out)
+/* The words of a run, which stay for the next time. */
+static int words_of_run(struct recording_tensors *t, int64_t run, const struct words **words,
+			struct err *err)
 {
-	struct err ignored = { 0 };
-	struct bytes b;
+	struct look_words l = { .t = t, .run = run };
+	struct run_words *known = t->words;
+	int ret;
 
-	if (!t->words || t->words_run != run) {
-		words_release(t->words);
-		t->words = NULL;
-		t->words_run = run;
-		recording_within(t->rec, LOOKUP_NS, look_up_words, t, &ignored);
+	while (known && known->run != run)
+		known = known->next;
+	if (known) {
+		*words = known->words;
+		return 0;
 	}
-	if (!t->words || !words_get(t->words, id, &b))
-		return false;
+	ret = recording_within(t->rec, LOOKUP_NS, look_up_words, &l, err);
+	if (ret) {
+		words_release(l.words);
+		return ret;
+	}
+	known = mem_calloc(1, sizeof(*known));
+	*known = (struct run_words){ .run = run, .words = l.words, .next = t->words };
+	t->words = known;
+	*words = l.words;
+	return 0;
+}
+
+int recording_token(struct recording_tensors *t, int64_t run, int64_t id, struct text *out,
+		    struct err *err)
+{
+	const struct words *words;
+	struct err why = { 0 };
+	struct bytes b;
+	int ret = words_of_run(t, run, &words, &why);
+
+	if (ret == ERR_USAGE)
+		return 0;
+	if (ret) {
+		*err = why;
+		return ret;
+	}
+	if (!words_get(words, id, &b))
+		return 0;
 	text_add(out, b.data, b.len);
-	return true;
+	return 1;
 }

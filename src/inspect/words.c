@@ -125,8 +125,8 @@ struct words *inspect_words(struct inspect *in, int64_t run, struct err *err)
 		return w;
 	}
 	/* A checkpoint that the system failed to read is at hand all the same. */
-	failed = w->why.code == ERR_MEMORY ||
-		 (w->why.code == ERR_IO && inspect_has_checkpoint(in, m.run));
+	failed = w->why.code == ERR_MEMORY || w->why.code == ERR_IO ||
+		 w->why.code == ERR_INTERRUPTED;
 	if (failed)
 		*err = w->why;
 	if (failed || read_pieces(in, w, err)) {

@@ -6,6 +6,7 @@
 #include "torchless/cli.h"
 #include "torchless/show.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -70,18 +71,24 @@ static int open_sources(struct showing *s, struct err *err)
 {
 	struct invocation *in = s->in;
 	const char *path = option_text(in, OPT_TRACE, "trace.db");
-	bool has_recording = option_on(in, OPT_TRACE) || !access(path, F_OK);
+	/* One that cannot be looked at is there: opening it says why it cannot be read. */
+	bool has_recording = option_on(in, OPT_TRACE) || !access(path, F_OK) ||
+			     (errno != ENOENT && errno != ENOTDIR);
 	bool wants_model = option_on(in, OPT_MODEL) && !option_on(in, OPT_TRACE);
 	struct show_source_options o = { .recording = has_recording ? path : NULL,
 					 .model = option_text(in, OPT_MODEL, NULL),
 					 .interrupted = &interrupted };
-	struct err ignored = { 0 };
+	struct err why = { 0 };
+	int r = wants_model || !has_recording
+			? invocation_open_model(in, CHECKPOINT_CONFIG | CHECKPOINT_WEIGHTS, &why)
+			: ERR_USAGE;
 
-	if (wants_model && invocation_open_model(in, CHECKPOINT_CONFIG | CHECKPOINT_WEIGHTS, err))
-		return err->code;
-	if (wants_model ||
-	    (!has_recording &&
-	     !invocation_open_model(in, CHECKPOINT_CONFIG | CHECKPOINT_WEIGHTS, &ignored)))
+	/* Nobody named one, and a file needs none. */
+	if (r && (wants_model || r == ERR_MEMORY || r == ERR_IO)) {
+		*err = why;
+		return r;
+	}
+	if (!r)
 		o.weights = &in->model;
 	s->source = show_source_new(&o);
 	o.recording = NULL;

@@ -8,6 +8,7 @@
 
 #include "torchless/mem.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,14 +35,31 @@ static int64_t token_at(void *ctx, int64_t pos)
 static void add_piece(void *ctx, int64_t id, struct text *out)
 {
 	struct run_tokens *t = ctx;
+	struct err ignored = { 0 };
 
 	for (size_t i = 0; t && i < t->n; i++)
 		if (t->tokens[i].id == id && t->tokens[i].bytes.len) {
 			text_add(out, t->tokens[i].bytes.data, t->tokens[i].bytes.len);
 			return;
 		}
+	/* Read before, where it could be: load_words(). */
 	if (t && t->source->tensors)
-		recording_token(t->source->tensors, t->run, id, out);
+		recording_token(t->source->tensors, t->run, id, out, &ignored);
+}
+
+/* What labels ask the vocabulary for is there when they are asked: they have nowhere to fail. */
+static int load_words(const struct array *a, struct run_tokens *t, struct err *err)
+{
+	struct text piece = { 0 };
+	bool asks = strstr(a->axes, "vocab") != NULL;
+	int r = 0;
+
+	for (size_t i = 0; i < t->n && !asks; i++)
+		asks = t->tokens[i].id >= 0 && !t->tokens[i].bytes.len;
+	if (asks && t->source->tensors)
+		r = recording_token(t->source->tensors, t->run, 0, &piece, err);
+	text_release(&piece);
+	return r < 0 ? r : 0;
 }
 
 /* ---- what is shown ----------------------------------------------------------------------------
@@ -80,28 +98,6 @@ static char *make_title(const struct show_source *s, const char *text, bool is_p
 	return t.data;
 }
 
-static int present(struct show_source *s, const char *text, bool is_plain, struct shown *out,
-		   struct err *err)
-{
-	const struct array *a = out->array;
-
-	(void)err;
-	out->title = make_title(s, text, is_plain);
-	if (!a)
-		return 0;
-	out->is_relation = ui_is_relation(a);
-	out->is_pattern = out->is_relation && a->n_dims <= 3 && are_probabilities(a);
-	out->window = s->window;
-	out->tokens = mem_calloc(1, sizeof(*out->tokens));
-	*out->tokens = (struct ui_token_labels){
-		.array = a, .token = token_at, .piece = add_piece, .quoted = true
-	};
-	if (s->seen_run >= 0)
-		out->tokens->ctx = source_tokens(s, s->seen_run);
-	out->labels = ui_token_labels(out->tokens);
-	return 0;
-}
-
 void shown_release(struct shown *s)
 {
 	array_release(s->array);
@@ -111,6 +107,35 @@ void shown_release(struct shown *s)
 	free(s->title);
 	text_release(&s->text);
 	*s = (struct shown){ 0 };
+}
+
+static int present(struct show_source *s, const char *text, bool is_plain, struct shown *out,
+		   struct err *err)
+{
+	const struct array *a = out->array;
+	struct run_tokens *tokens = NULL;
+	int r = 0;
+
+	if (a && s->seen_run >= 0)
+		r = source_tokens(s, s->seen_run, &tokens, err);
+	if (tokens && !r)
+		r = load_words(a, tokens, err);
+	if (r) {
+		shown_release(out);
+		return r;
+	}
+	out->title = make_title(s, text, is_plain);
+	if (!a)
+		return 0;
+	out->is_relation = ui_is_relation(a);
+	out->is_pattern = out->is_relation && a->n_dims <= 3 && are_probabilities(a);
+	out->window = s->window;
+	out->tokens = mem_calloc(1, sizeof(*out->tokens));
+	*out->tokens = (struct ui_token_labels){
+		.array = a, .token = token_at, .piece = add_piece, .ctx = tokens, .quoted = true
+	};
+	out->labels = ui_token_labels(out->tokens);
+	return 0;
 }
 
 /* ---- by name -----------------------------------------------------------------------------------
@@ -215,15 +240,20 @@ int show_find(struct show_source *s, const char *text, struct shown *out, struct
 
 /* ---- beside another ------------------------------------------------------------------------- */
 
-static bool is_npy_file(const char *path)
+/* Whether it is one: 1 or 0; ERR_IO where nobody can tell. */
+static int is_npy_file(const char *path, struct err *err)
 {
 	char magic[6] = "";
 	FILE *f = fopen(path, "rb");
 	size_t n = f ? fread(magic, 1, sizeof(magic), f) : 0;
+	bool failed = !f || (ferror(f) && errno != EISDIR);
 
+	if (failed)
+		err_set(err, err_of_errno(errno), "%s cannot be read: %s", path, strerror(errno));
 	if (f)
 		fclose(f);
-	return n == sizeof(magic) && !memcmp(magic, "\x93NUMPY", sizeof(magic));
+	return failed ? err->code
+		      : n == sizeof(magic) && !memcmp(magic, "\x93NUMPY", sizeof(magic));
 }
 
 static bool looks_like_file(const char *vs)
@@ -234,15 +264,30 @@ static bool looks_like_file(const char *vs)
 	       !strncmp(vs, "../", 3);
 }
 
+/* A name that is an expression most likely is too long for a file, too. */
+static bool is_absence(int error)
+{
+	return error == ENOENT || error == ENOTDIR || error == ENAMETOOLONG;
+}
+
 int show_find_beside(struct show_source *s, struct show_source *other, const char *text,
 		     const char *vs, struct shown *out, struct err *err)
 {
 	struct text title = { 0 };
-	int r;
+	int is_npy = 0, r;
 
-	if (access(vs, F_OK) && !looks_like_file(vs))
-		return show_find(s, vs, out, err);
-	if (is_npy_file(vs)) {
+	if (access(vs, F_OK)) {
+		if (!is_absence(errno))
+			return err_set(err, err_of_errno(errno), "%s cannot be read: %s", vs,
+				       strerror(errno));
+		if (!looks_like_file(vs))
+			return show_find(s, vs, out, err);
+	} else {
+		is_npy = is_npy_file(vs, err);
+	}
+	if (is_npy < 0)
+		return is_npy;
+	if (is_npy) {
 		*out = (struct shown){ .array = source_npy(vs, err) };
 		s->seen_run = -1;
 		return out->array ? present(s, vs, false, out, err) : err->code;

@@ -283,7 +283,8 @@ static int64_t queries_of(const struct array *a)
 
 /*
  * Who has a relation of queries and keys: what is stored, or what is put together from it where
- * that has more queries, or nothing is stored.  The sentence that stands is the first one's.
+ * that has more queries, or nothing is stored.  Of two that do not have it the sentence that stands
+ * is the first one's; what fails otherwise ends the search.
  */
 static int choose(struct show_source *s, const struct meaning *m, struct array_source *chosen,
 		  struct err *err)
@@ -291,7 +292,7 @@ static int choose(struct show_source *s, const struct meaning *m, struct array_s
 	struct array_source stored = recording_tensors_source(s->tensors),
 			    all = recording_attention_source(s->tensors);
 	struct array stored_head, all_head;
-	struct err ignored = { 0 };
+	struct err why = { 0 };
 	struct text whole = { 0 };
 	struct meaning of = *m;
 	int r, other;
@@ -302,11 +303,15 @@ static int choose(struct show_source *s, const struct meaning *m, struct array_s
 	of.as.sel = (struct text){ 0 };
 	spell(&of, "", &whole);
 	r = stored.find(stored.ctx, whole.data, &stored_head, err);
-	other = r && r != ERR_USAGE ? r : all.find(all.ctx, whole.data, &all_head, &ignored);
+	other = r && r != ERR_USAGE ? r : all.find(all.ctx, whole.data, &all_head, &why);
 	text_release(&whole);
 	if (!other && (r || queries_of(&all_head) > queries_of(&stored_head))) {
 		*chosen = all;
 		return 0;
+	}
+	if (other && other != ERR_USAGE && other != r) {
+		*err = why;
+		return other;
 	}
 	return r;
 }
@@ -367,7 +372,11 @@ static struct array *read_value(struct show_source *s, const struct meaning *m,
 		spell(m, selection, &text);
 		a = source.read(source.ctx, text.data, err);
 	}
-	if (a && !source.find(source.ctx, text.data, &head, err))
+	if (a && source.find(source.ctx, text.data, &head, err)) {
+		array_release(a);
+		a = NULL;
+	}
+	if (a)
 		see(s, m, &head);
 	text_release(&text);
 	return a;
@@ -401,15 +410,14 @@ struct array *names_read(struct show_source *s, const char *text, struct err *er
 static int variable(void *ctx, const char *name, struct array_value *value, struct err *err)
 {
 	struct show_source *s = ctx;
-	const struct run_tokens *t;
+	struct run_tokens *t;
 	struct array *a;
 	int64_t n;
 
 	if (strcmp(name, "tokens") != 0)
 		return *name == '$' ? err_set(err, ERR_USAGE, "%.60s has no value here", name) : 0;
-	if (source_open(s, err))
+	if (source_open(s, err) || source_tokens(s, s->run.id, &t, err))
 		return err->code;
-	t = source_tokens(s, s->run.id);
 	n = (int64_t)t->n;
 	a = array_new(1, &n, err);
 	if (!a)
@@ -459,14 +467,18 @@ static int fn_tok(void *ctx, struct array_value *args, int n, struct array_value
 		  struct err *err)
 {
 	struct show_source *s = ctx;
+	int has;
 
 	(void)n;
 	if (source_open(s, err))
 		return err->code;
 	text_adds(&result->text, "");
-	if (!recording_token(s->tensors, s->run.id, args[0].whole, &result->text)) {
+	has = recording_token(s->tensors, s->run.id, args[0].whole, &result->text, err);
+	if (has <= 0) {
 		text_release(&result->text);
-		return err_set(err, ERR_USAGE, "there is no token %lld", (long long)args[0].whole);
+		return has ? has
+			   : err_set(err, ERR_USAGE, "there is no token %lld",
+				     (long long)args[0].whole);
 	}
 	result->kind = ARRAY_TEXT;
 	return 0;

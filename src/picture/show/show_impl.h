@@ -56,8 +56,8 @@ int source_open(struct show_source *s, struct err *err);
 /* Take another recording from now on. */
 void source_take(struct show_source *s, const char *path);
 
-/* The tokens of a run, NULL where they cannot be read. */
-struct run_tokens *source_tokens(struct show_source *s, int64_t run);
+/* The tokens of a run, read once; ERR_* of what could not be read. */
+int source_tokens(struct show_source *s, int64_t run, struct run_tokens **tokens, struct err *err);
 
 /* The file of a .npy as an array of its own. */
 struct array *source_npy(const char *path, struct err *err);

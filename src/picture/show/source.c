@@ -43,16 +43,21 @@ static void close_recording(struct show_source *s)
 	s->rec = NULL;
 }
 
+static void tokens_free(struct run_tokens *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		text_release(&t->tokens[i].bytes);
+	free(t->tokens);
+	free(t);
+}
+
 static void close_all(struct show_source *s)
 {
 	while (s->tokens) {
 		struct run_tokens *t = s->tokens;
 
 		s->tokens = t->next;
-		for (size_t i = 0; i < t->n; i++)
-			text_release(&t->tokens[i].bytes);
-		free(t->tokens);
-		free(t);
+		tokens_free(t);
 	}
 	close_recording(s);
 	free(s->path);
@@ -86,10 +91,11 @@ static int read_run(struct show_source *s, struct err *err)
 {
 	struct query q = { .row = take_count, .ctx = &s->n_runs };
 	struct err why = { 0 };
-	int r = recording_find_run(s->rec, s->path, 0, &s->run, &why);
+	int r = recording_find_run(s->rec, s->path, 0, &s->run, err);
 
-	if (!r)
-		r = recording_outline(s->path, &s->run, &s->outline, &why);
+	if (r)
+		return r;
+	r = recording_outline(s->path, &s->run, &s->outline, &why);
 	s->has_outline = r == 0;
 	/* An architecture that torchless does not run has names all the same: the recording's. */
 	if (r && r != ERR_FORMAT) {
@@ -144,26 +150,38 @@ static int take_token(void *ctx, const struct rows *rows, const struct cell *cel
 	return 0;
 }
 
-struct run_tokens *source_tokens(struct show_source *s, int64_t run)
+static int read_tokens(struct show_source *s, struct run_tokens *t, struct err *err)
+{
+	struct query q = { .row = take_token, .ctx = t, .interrupted = s->opt.interrupted };
+	struct text sql = { 0 };
+	int r;
+
+	text_addf(&sql, "SELECT pos, token_id, piece FROM token WHERE run_id = %lld ORDER BY pos",
+		  (long long)t->run);
+	r = recording_ask(s->rec, sql.data, &q, err);
+	text_release(&sql);
+	return r;
+}
+
+int source_tokens(struct show_source *s, int64_t run, struct run_tokens **tokens, struct err *err)
 {
 	struct run_tokens *t = s->tokens;
-	struct text sql = { 0 };
-	struct err ignored = { 0 };
-	struct query q = { .row = take_token, .interrupted = s->opt.interrupted };
+	int r;
 
 	while (t && t->run != run)
 		t = t->next;
+	*tokens = t;
 	if (t || !s->rec)
-		return t;
+		return 0;
 	t = mem_calloc(1, sizeof(*t));
 	*t = (struct run_tokens){ .source = s, .run = run, .next = s->tokens };
-	s->tokens = t;
-	q.ctx = t;
-	text_addf(&sql, "SELECT pos, token_id, piece FROM token WHERE run_id = %lld ORDER BY pos",
-		  (long long)run);
-	recording_ask(s->rec, sql.data, &q, &ignored);
-	text_release(&sql);
-	return t;
+	r = read_tokens(s, t, err);
+	if (r) {
+		tokens_free(t);
+		return r;
+	}
+	*tokens = s->tokens = t;
+	return 0;
 }
 
 /* ---- files ---------------------------------------------------------------------------------- */
