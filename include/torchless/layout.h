@@ -23,8 +23,9 @@ struct layout_options {
 
 /* How a picture came to be, for who wants to say so.  text_release() `said`. */
 struct layout_result {
-	bool straight;    /* edges are straight lines: the time did not suffice for curves */
-	struct text said; /* what dot wrote on stderr: a few lines, escaped for a terminal */
+	bool straight;      /* edges are straight lines: the time did not suffice for curves */
+	bool system_failed; /* what failed is neither dot nor the text: pipes, processes, memory */
+	struct text said;   /* what dot wrote on stderr: a few lines, escaped for a terminal */
 };
 
 /*

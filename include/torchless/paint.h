@@ -10,6 +10,8 @@
 #include "torchless/array.h"
 #include "torchless/ui_tensor.h"
 
+#include <signal.h>
+
 /* A tensor; several stand beside or below one another. */
 struct paint_panel {
 	const struct array *a;
@@ -47,6 +49,15 @@ struct paint {
  * ERR_MEMORY.
  */
 int paint_png(struct text *out, const struct paint *p, struct err *err);
+
+/*
+ * The same in a process of its own: cairo and fontconfig may crash, wait for ever and complain on
+ * stderr when the system lets them down.  Then it is ERR_MEMORY or ERR_TOOL, and a sentence;
+ * ERR_INTERRUPTED when *interrupted is set (NULL: never).  The labels of `p` are asked in that
+ * process.  No other thread may be at work meanwhile.
+ */
+int paint_png_apart(struct text *out, const struct paint *p,
+		    const volatile sig_atomic_t *interrupted, struct err *err);
 
 /* ---- reading ------------------------------------------------------------------------------- */
 

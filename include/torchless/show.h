@@ -64,7 +64,8 @@ enum show_how { SHOW_AUTO, SHOW_HEAT, SHOW_HIST, SHOW_TOPK, SHOW_PRINT, SHOW_SPA
 
 struct show_options {
 	enum show_how how;
-	int k; /* of TOPK; 0: 10 */
+	int k;                                    /* of TOPK; 0: 10 */
+	const volatile sig_atomic_t *interrupted; /* of painting; NULL: nothing ends it */
 };
 
 /*
@@ -102,7 +103,7 @@ int show_add_npy(struct text *t, const struct shown *a, const struct shown *b, s
  */
 int show_add_csv(struct text *t, const struct shown *a, const struct shown *b, struct err *err);
 
-/* As a PNG, by paint.h. */
+/* As a PNG, by paint_png_apart(). */
 int show_add_png(struct text *t, const struct shown *a, const struct shown *b,
 		 const struct show_options *o, struct err *err);
 

@@ -206,7 +206,10 @@ static struct {
 	bool armed;
 } fault;
 
-static atomic_long n_calls, n_of_kind[sizeof(kind_table) / sizeof(kind_table[0])];
+/* A process that the program copies itself into counts on, and so does the program after it. */
+static struct counts {
+	atomic_long calls, of_kind[sizeof(kind_table) / sizeof(kind_table[0])];
+} * counts;
 
 static void say(const char *format, long n, const char *name)
 {
@@ -228,20 +231,20 @@ static void count(int kinds)
 {
 	for (size_t i = 0; i < sizeof(kind_table) / sizeof(kind_table[0]); i++) {
 		if (kind_table[i].kinds & kinds)
-			atomic_fetch_add(&n_of_kind[i], 1);
+			atomic_fetch_add(&counts->of_kind[i], 1);
 	}
 }
 
 static void say_counts(void)
 {
 	for (size_t i = 0; i < sizeof(kind_table) / sizeof(kind_table[0]); i++)
-		say("%ld calls: %s\n", atomic_load(&n_of_kind[i]), kind_table[i].name);
+		say("%ld calls: %s\n", atomic_load(&counts->of_kind[i]), kind_table[i].name);
 }
 
 /* Count a call; whether it is to go wrong, and whether it is the first that does. */
 static bool is_hit(const char *name, int kinds, bool *first)
 {
-	long n = atomic_fetch_add(&n_calls, 1) + 1;
+	long n = atomic_fetch_add(&counts->calls, 1) + 1;
 
 	if (!fault.at)
 		count(kinds);
@@ -565,6 +568,10 @@ __attribute__((constructor)) static void arm(void)
 	}
 	if (!fault.kinds)
 		refuse("FAULT_CALL", call);
+	counts = mmap(NULL, sizeof(*counts), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		      0);
+	if (counts == MAP_FAILED)
+		refuse("memory", "shared");
 	fault.at = strtol(setting("FAULT_AT", "0"), NULL, 10);
 	fault.on = !strcmp(setting("FAULT_ON", "0"), "1");
 	read_action(setting("FAULT_DO", "EIO"));

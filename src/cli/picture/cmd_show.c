@@ -55,7 +55,8 @@ static struct show_options read_how(const struct invocation *in)
 		     { OPT_TOPK, SHOW_TOPK },
 		     { OPT_PRINT, SHOW_PRINT },
 		     { OPT_SPARK, SHOW_SPARK } };
-	struct show_options o = { .k = (int)option_int(in, OPT_TOPK, 0) };
+	struct show_options o = { .k = (int)option_int(in, OPT_TOPK, 0),
+				  .interrupted = &interrupted };
 
 	for (size_t i = 0; i < sizeof(hows) / sizeof(*hows); i++)
 		if (option_on(in, hows[i].option))

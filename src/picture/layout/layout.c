@@ -3,7 +3,8 @@
  * it: one that ends in the middle is a failure, whatever dot's exit status is.
  */
 #include "torchless/layout.h"
-#include "child.h"
+
+#include "torchless/child.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -134,8 +135,11 @@ static int not_started(const struct job *j, int error, struct err *err)
 		       strerror(error));
 }
 
-static int ended(const struct job *j, enum child_end why, struct err *err)
+static int ended(const struct job *j, enum child_end why, int error, struct err *err)
 {
+	if (why == CHILD_UNHEARD)
+		return err_set(err, err_of_errno(error), "cannot hear what dot says: %s",
+			       strerror(error));
 	if (why == CHILD_INTERRUPTED)
 		return err_set(err, ERR_INTERRUPTED, "interrupted");
 	if (why == CHILD_TOO_MUCH)
@@ -201,7 +205,7 @@ static int judge(const struct job *j, const struct child *c, enum child_end end,
 	if (end == CHILD_MISSING)
 		return not_started(j, c->error, err);
 	if (end != CHILD_DONE)
-		return ended(j, end, err);
+		return ended(j, end, c->error, err);
 	if (!WIFEXITED(c->status) || WEXITSTATUS(c->status) || !is_whole(&c->output, j->format))
 		return failed(j, c->status, said, err);
 	text_add(out, c->output.data, c->output.len);
@@ -237,6 +241,8 @@ int layout_run(struct text *out, const struct text *dot, const struct layout_opt
 	}
 	add_lines(&r.said, &c);
 	rc = judge(&j, &c, end, &r.said, out, err);
+	r.system_failed = end == CHILD_UNHEARD ||
+			  (end == CHILD_MISSING && c.error != ENOENT && c.error != EACCES);
 	child_release(&c);
 	if (result)
 		*result = r;

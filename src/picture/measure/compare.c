@@ -105,19 +105,22 @@ static enum graph_verdict by_statistics(const struct record_value *a, const stru
 	return worst > MAX_RELATIVE ? GRAPH_DIFFERS : GRAPH_CLOSE;
 }
 
-static struct array *read_dump(const struct graph_record *r, struct recording_tensors *tensors,
-			       value_id v, int pass)
+/* What is wrong with a dump is one that tells nothing; what is wrong around it ends it all. */
+static int read_dump(const struct comparing *x, const struct graph_record *r,
+		     struct recording_tensors *tensors, value_id v, struct array **dump)
 {
 	struct array_source source = recording_tensors_source(tensors);
 	struct text name = { 0 };
-	struct err ignored = { 0 };
-	struct array *a;
+	struct err why = { 0 };
 
 	text_addf(&name, "%s[run=%lld, pass=%d]", r->program->values[v].name, (long long)r->run.id,
-		  pass);
-	a = source.read(source.ctx, name.data, &ignored);
+		  x->pass);
+	*dump = source.read(source.ctx, name.data, &why);
 	text_release(&name);
-	return a;
+	if (*dump || why.code == ERR_USAGE || why.code == ERR_FORMAT || why.code == ERR_SHAPE)
+		return 0;
+	*x->err = why;
+	return why.code;
 }
 
 static bool is_same_part(const struct array *x, const struct array *y)
@@ -129,15 +132,16 @@ static bool is_same_part(const struct array *x, const struct array *y)
 }
 
 /* By what both dumped; a dump that is damaged, or of other positions, tells nothing. */
-static enum graph_verdict by_dumps(struct comparing *x, value_id v, double absmax, struct text *why)
+static int by_dumps(struct comparing *x, value_id v, double absmax, enum graph_verdict *verdict,
+		    struct text *why)
 {
-	struct array *a = read_dump(x->a, x->tensors_a, v, x->pass), *b = NULL;
-	enum graph_verdict verdict = GRAPH_UNCOMPARED;
+	struct array *a = NULL, *b = NULL;
 	struct pair_sums s = { .max_at = -1 };
+	int r = read_dump(x, x->a, x->tensors_a, v, &a);
 	double nmse;
 
-	if (a)
-		b = read_dump(x->b, x->tensors_b, v, x->pass);
+	if (!r && a)
+		r = read_dump(x, x->b, x->tensors_b, v, &b);
 	x->n_unread += !a || !b;
 	if (b && is_same_part(a, b))
 		pair_add(&s, a->data, b->data, a->numel, 0);
@@ -145,26 +149,27 @@ static enum graph_verdict by_dumps(struct comparing *x, value_id v, double absma
 		char at[96];
 
 		nmse = pair_nmse(&s);
-		verdict = nmse <= MAX_NMSE && s.max_abs <= MAX_ABS * fmax(1, absmax / 10)
-				  ? GRAPH_CLOSE
-				  : GRAPH_DIFFERS;
+		*verdict = nmse <= MAX_NMSE && s.max_abs <= MAX_ABS * fmax(1, absmax / 10)
+				   ? GRAPH_CLOSE
+				   : GRAPH_DIFFERS;
 		text_addf(why, "nmse %.3g, max %.3g", nmse, s.max_abs);
 		if (s.max_at >= 0)
 			text_addf(why, "\nat [%s]", array_index(a, s.max_at, at, sizeof(at)));
 	}
 	array_release(a);
 	array_release(b);
-	return verdict;
+	return r;
 }
 
-static void compare_numbers(struct comparing *x, value_id v)
+static int compare_numbers(struct comparing *x, value_id v)
 {
 	const struct record_value *a = &x->values_a[v], *b = &x->values_b[v];
 	struct text dumps = { 0 }, statistics = { 0 };
 	enum graph_verdict by_dump = GRAPH_UNCOMPARED, by_all = by_statistics(a, b, &statistics);
+	int r = 0;
 
 	if (a->has_dump && b->has_dump && x->n_unread < MAX_UNREAD)
-		by_dump = by_dumps(x, v, isnan(a->absmax) ? 0 : a->absmax, &dumps);
+		r = by_dumps(x, v, isnan(a->absmax) ? 0 : a->absmax, &by_dump, &dumps);
 	if (by_dump >= by_all) {
 		judge(x, v, by_dump, &dumps);
 		text_release(&statistics);
@@ -172,15 +177,16 @@ static void compare_numbers(struct comparing *x, value_id v)
 		judge(x, v, by_all, &statistics);
 		text_release(&dumps);
 	}
+	return r;
 }
 
-static void compare_value(struct comparing *x, value_id v)
+static int compare_value(struct comparing *x, value_id v)
 {
 	const struct record_value *a = &x->values_a[v], *b = &x->values_b[v];
 	struct text why = { 0 };
 
 	if ((!a->id && !b->id) || x->c->values[v].verdict == GRAPH_DIFFERS)
-		return;
+		return 0;
 	if (!a->id || !b->id) {
 		text_addf(&why, "only the %s run has it", a->id ? "first" : "second");
 		judge(x, v, GRAPH_UNCOMPARED, &why);
@@ -192,8 +198,9 @@ static void compare_value(struct comparing *x, value_id v)
 	} else if (a->has_hash && b->has_hash && a->hash == b->hash) {
 		judge(x, v, GRAPH_EQUAL, &why);
 	} else {
-		compare_numbers(x, v);
+		return compare_numbers(x, v);
 	}
+	return 0;
 }
 
 /* ---- tokens --------------------------------------------------------------------------------- */
@@ -272,7 +279,8 @@ static int compare_pass(struct comparing *x)
 		return x->err->code;
 	for (int op = 0; op < p->n_ops; op++)
 		for (int i = 0; i < p->ops[op].n_out; i++)
-			compare_value(x, p->ops[op].out[i]);
+			if (compare_value(x, p->ops[op].out[i]))
+				return x->err->code;
 	return 0;
 }
 

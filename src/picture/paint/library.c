@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #define LIBRARY "libcairo.so.2"
@@ -28,6 +29,7 @@ const char *__lsan_default_suppressions(void)
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static struct cairo table;
 static const char *missing; /* what is not there */
+static char why[256];       /* the library cannot be loaded */
 
 static void load(void)
 {
@@ -42,6 +44,8 @@ static void load(void)
 	void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL), *function;
 
 	missing = library ? NULL : LIBRARY;
+	if (!library)
+		snprintf(why, sizeof(why), "%s", dlerror());
 	for (size_t i = 0; library && i < sizeof(functions) / sizeof(functions[0]); i++) {
 		function = dlsym(library, functions[i].name);
 		if (!function)
@@ -56,7 +60,9 @@ const struct cairo *cairo_library(struct err *err)
 	pthread_once(&once, load);
 	if (!missing)
 		return &table;
-	if (strcmp(missing, LIBRARY) == 0)
+	if (strcmp(missing, LIBRARY) == 0 && !strstr(why, "No such file"))
+		err_set(err, ERR_TOOL, "a picture needs cairo, which cannot be loaded: %s", why);
+	else if (strcmp(missing, LIBRARY) == 0)
 		err_set(err, ERR_TOOL,
 			"a picture needs cairo, and libcairo is not installed "
 			"(apt-get install libcairo2)");

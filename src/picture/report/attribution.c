@@ -153,7 +153,7 @@ int report_add_attribution(struct report_writer *w, struct err *err)
 		say_missing(w, "a weight was changed in this run, and the changed one is not kept");
 	else if (!(r = attribute(w, &q, &a, &why)))
 		write_answer(w, &q, &a);
-	else if (report_interrupted(w, err) || r == ERR_MEMORY)
+	else if (report_interrupted(w, err) || r == ERR_MEMORY || r == ERR_IO)
 		return err->code ? err->code : err_set(err, r, "%s", why.message);
 	else if (r == ERR_USAGE && !w->needs_model)
 		say_missing(w, "its parts were not recorded: record with --capture report");

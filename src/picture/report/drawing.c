@@ -26,12 +26,19 @@ static int lay_out(struct report_writer *w, const struct graph *g, struct err *e
 					  .max_bytes = MAX_BYTES,
 					  .interrupted = w->o->interrupted };
 	struct text dot = { 0 }, svg = { 0 };
+	struct layout_result how = { 0 };
+	struct err why = { 0 };
 	int r;
 
 	graph_add_dot(&dot, g);
-	r = layout_run(&svg, &dot, &o, NULL, err);
+	r = layout_run(&svg, &dot, &o, &how, &why);
 	if (!r)
 		add_element(w, &svg);
+	else if (how.system_failed || r == ERR_MEMORY || r == ERR_INTERRUPTED)
+		*err = why;
+	else /* Graphviz is not there, or fails: the page has everything else. */
+		r = err_set(err, ERR_TOOL, "%s", why.message);
+	text_release(&how.said);
 	text_release(&dot);
 	text_release(&svg);
 	return r;
@@ -83,7 +90,7 @@ int report_add_graph(struct report_writer *w, struct err *err)
 		r = draw(w, &why);
 	if (report_interrupted(w, err))
 		return err->code;
-	if (r == ERR_MEMORY) {
+	if (r == ERR_MEMORY || r == ERR_IO) {
 		*err = why;
 		return r;
 	}

@@ -316,7 +316,7 @@ int report_add_lens(struct report_writer *w, struct err *err)
 	find_streams(&l);
 	l.cells = mem_calloc((size_t)(l.n_layers * l.n_pos) + 1, sizeof(*l.cells));
 	r = read_lens(&l, &why);
-	if (r == ERR_INTERRUPTED || r == ERR_MEMORY) {
+	if (r == ERR_INTERRUPTED || r == ERR_MEMORY || r == ERR_IO) {
 		*err = why;
 	} else {
 		text_addf(w->out, "{\"k\":%d,\"first\":%lld", LENS_TOP, (long long)l.first);

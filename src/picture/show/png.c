@@ -45,14 +45,14 @@ static int paint_one(struct text *t, const struct shown *s, const struct show_op
 	shown_add_shape(&subtitle, s->array);
 	if (s->array->axes[0])
 		text_addf(&subtitle, " of [%s]", s->array->axes);
-	r = paint_png(t,
-		      &(struct paint){ .kind = kind_of(l.how),
-				       .n_panels = 1,
-				       .title = s->title,
-				       .subtitle = subtitle.data,
-				       .panels = &panel,
-				       .k = o->k },
-		      err);
+	r = paint_png_apart(t,
+			    &(struct paint){ .kind = kind_of(l.how),
+					     .n_panels = 1,
+					     .title = s->title,
+					     .subtitle = subtitle.data,
+					     .panels = &panel,
+					     .k = o->k },
+			    o->interrupted, err);
 	text_release(&subtitle);
 	return r;
 }
@@ -71,14 +71,14 @@ static int paint_pair(struct text *t, const struct shown *a, const struct shown 
 	panels[2] = panel_of(&looks.of[2], "b - a", 2);
 	text_addf(&title, "a: %s   b: %s", a->title, b->title);
 	pair_add_difference(&subtitle, p);
-	r = paint_png(t,
-		      &(struct paint){ .kind = kind_of(looks.of[0].how),
-				       .n_panels = 3,
-				       .title = title.data,
-				       .subtitle = subtitle.data,
-				       .panels = panels,
-				       .k = o->k },
-		      err);
+	r = paint_png_apart(t,
+			    &(struct paint){ .kind = kind_of(looks.of[0].how),
+					     .n_panels = 3,
+					     .title = title.data,
+					     .subtitle = subtitle.data,
+					     .panels = panels,
+					     .k = o->k },
+			    o->interrupted, err);
 	text_release(&title);
 	text_release(&subtitle);
 	return r;

@@ -5,7 +5,7 @@
  * It leads a process group, so that what it starts is ended with it; Ctrl-C at the terminal does
  * not reach that group, and is passed on by whoever waits here.
  */
-#include "child.h"
+#include "torchless/child.h"
 
 #include "torchless/clock.h"
 
@@ -13,7 +13,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -88,6 +90,39 @@ static int spawn(const struct child *c, const int fd[3], pid_t *pid)
 	return rc;
 }
 
+/* In the copy: what spawn() asks for, and a last end where nobody is left to end it. */
+static int call(const struct child *c, const int ends[6])
+{
+	static const int usual[] = { SIGINT, SIGPIPE, SIGCHLD, SIGXFSZ };
+	const struct rlimit no_core = { 0, 0 };
+	sigset_t none;
+
+	setpgid(0, 0);
+	for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++)
+		signal(usual[i], SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	setrlimit(RLIMIT_CORE, &no_core);
+	alarm((unsigned)c->seconds + 2);
+	if (dup2(ends[0], 0) < 0 || dup2(ends[3], 1) < 0 || dup2(ends[5], 2) < 0)
+		return EXIT_FAILURE;
+	for (int i = 0; i < 6; i++)
+		close(ends[i]);
+	return c->call(c->ctx);
+}
+
+static int copy(const struct child *c, const int ends[6], pid_t *pid)
+{
+	*pid = fork();
+	if (*pid < 0)
+		return errno;
+	if (!*pid)
+		_exit(call(c, ends));
+	/* By whichever of the two comes first. */
+	setpgid(*pid, *pid);
+	return 0;
+}
+
 /* Start it; our ends of its streams are in *s, and do not block.  0 or a number of errno. */
 static int start(const struct child *c, struct streams *s, pid_t *pid)
 {
@@ -97,7 +132,8 @@ static int start(const struct child *c, struct streams *s, pid_t *pid)
 	for (int i = 0; i < 6 && !failed; i += 2)
 		failed = open_pipe(ends + i) ? errno : 0;
 	if (!failed)
-		failed = spawn(c, (const int[]){ ends[0], ends[3], ends[5] }, pid);
+		failed = c->argv ? spawn(c, (const int[]){ ends[0], ends[3], ends[5] }, pid)
+				 : copy(c, ends, pid);
 	if (failed) {
 		close_ends(ends, 6);
 		return failed;
@@ -123,6 +159,8 @@ static void give(struct child *c, struct streams *s, size_t *given)
 	ssize_t n = write(s->to, (const char *)c->input + *given, c->input_len - *given);
 
 	*given += n > 0 ? (size_t)n : 0;
+	if (n < 0 && !may_try_again(n) && errno != EPIPE)
+		c->error = errno;
 	if (*given == c->input_len || (n < 0 && !may_try_again(n)))
 		close_end(&s->to);
 }
@@ -138,6 +176,7 @@ static bool take(struct child *c, struct streams *s)
 			return false;
 		text_add(&c->output, buf, (size_t)n);
 	} else if (!may_try_again(n)) {
+		c->error = n < 0 ? errno : c->error;
 		close_end(&s->from);
 	}
 	return true;
@@ -155,6 +194,7 @@ static void hear(struct child *c, struct streams *s)
 		c->said_more |= (size_t)n > room;
 		text_add(&c->said, buf, (size_t)n < room ? (size_t)n : room);
 	} else if (!may_try_again(n)) {
+		c->error = n < 0 ? errno : c->error;
 		close_end(&s->from_err);
 	}
 }
@@ -193,6 +233,8 @@ static enum child_end talk(struct child *c, struct streams *s, int64_t end)
 			return CHILD_TOO_MUCH;
 		if (polled[2].revents)
 			hear(c, s);
+		if (c->error)
+			return CHILD_UNHEARD;
 	}
 	return CHILD_DONE;
 }

@@ -1,11 +1,9 @@
 /*
- * child.h -- a program that is given bytes and gives others, for so long.
- *
- * Files of this folder from the ground up: child.c (a process), layout.c (Graphviz); palette.c and
- * sixel.c (pixels as sixels), screen.c (sending a picture), ask.c (what a terminal can show).
+ * child.h -- a process that is given bytes and gives others, for so long: another program, or a
+ * function of ours that calls what may crash, wait without end, or write to stderr.
  */
-#ifndef LAYOUT_CHILD_H
-#define LAYOUT_CHILD_H
+#ifndef TORCHLESS_CHILD_H
+#define TORCHLESS_CHILD_H
 
 #include "torchless/text.h"
 
@@ -16,11 +14,19 @@ enum child_end {
 	CHILD_MISSING,     /* it could not be started: `error` is of errno */
 	CHILD_TIMEOUT,     /* it was ended, as the rest was */
 	CHILD_TOO_MUCH,    /* it wrote more than max_bytes */
+	CHILD_UNHEARD,     /* the system failed to carry what it says: `error` is of errno */
 	CHILD_INTERRUPTED, /* *interrupted was set */
 };
 
 struct child {
 	char *const *argv; /* argv[0] is looked for in PATH unless it holds a '/' */
+	/*
+	 * Where argv is NULL: what is called in a copy of this process, and returns its exit
+	 * status.  The copy has the thread that asks and no other, so nobody may be at work on
+	 * another one meanwhile: what that had locked would stay so.  It ends without atexit().
+	 */
+	int (*call)(void *ctx);
+	void *ctx;
 	const void *input;
 	size_t input_len;
 	double seconds;
@@ -36,7 +42,7 @@ struct child {
 
 /*
  * Run it to its end, or end it; when this returns, it is gone, and all that it started in its
- * process group.  It need not read its input.  Descriptors of ours do not reach it.
+ * process group.  It need not read its input.  Descriptors of ours do not reach a program.
  */
 enum child_end child_run(struct child *c);
 void child_release(struct child *c);
