@@ -494,6 +494,7 @@ test('printed, everything is there', async () => {
 		assert.equal(pdf.subarray(0, 5).toString(), '%PDF-');
 		const pages = pdf.toString('latin1').match(/\/Type\s*\/Page\b/g).length;
 		assert.ok(pages >= 4 && pages < 60, `${pages} pages`);
+		assert.match(pdf.toString('latin1'), /\/Type\s*\/Font\b/, 'words are on them');
 		await page.emulateMedia({ media: 'print' });
 		await page.evaluate(() => dispatchEvent(new Event('beforeprint')));
 		assert.equal(await page.evaluate(() => document.querySelectorAll('main details:not([open])').length), 0);
