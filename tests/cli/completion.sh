@@ -69,6 +69,7 @@ told '^good	' "$T" completion parameters -- hostile.db hostile-query
 is "and no other parameter" "good other.one" "$(cut -f1 "$out" | paste -sd' ')"
 told '^L0\.attn\.pattern	how much' "$T" completion points
 has "and by its whole name" '^model\.layers\.0\.self_attn:pattern	' "$out"
+has "and what else it is called" '^L0\.resid_post	' "$out"
 told '^L0\.attn\.pattern	' "$T" completion points -- "$root/lessons/model"
 
 # Nobody waits, nothing is said, whatever stands there.

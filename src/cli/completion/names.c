@@ -143,7 +143,7 @@ static void parameters(struct invocation *in, struct names *n)
 
 /* ---- of a model ---------------------------------------------------------------------------- */
 
-/* The short names, as people type them, then the canonical ones. */
+/* The short names, as people type them, then the canonical ones; other names of the same last. */
 static void points(struct invocation *in, struct names *n)
 {
 	const struct program *p = &in->model.program;
@@ -166,6 +166,17 @@ static void points(struct invocation *in, struct names *n)
 				continue;
 			name = is_long ? v->name : point_short_name(v, buf, sizeof(buf));
 			add_name(n, name, strlen(name), v->point->doc, strlen(v->point->doc));
+		}
+	for (int is_long = 0; is_long < 2; is_long++)
+		for (int i = 0; i < p->n_aliases; i++) {
+			const struct alias *a = &p->aliases[i];
+			const char *doc =
+				p->values[a->value].point ? p->values[a->value].point->doc : NULL;
+			const char *name =
+				is_long ? a->name : point_shorten(a->name, buf, sizeof(buf));
+
+			if (doc)
+				add_name(n, name, strlen(name), doc, strlen(doc));
 		}
 }
 
