@@ -4,6 +4,7 @@
 #include "inspect_impl.h"
 
 #include "torchless/mem.h"
+#include "torchless/outline.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -11,10 +12,25 @@
 
 /* ---- by name ------------------------------------------------------------------------------- */
 
+/* A head that is tied to the embeddings has no tensor of its own. */
+static bool is_tied_head(const struct checkpoint *ck, const char *name)
+{
+	const struct safetensors *file;
+
+	return !strncmp(name, "lm_head", strlen("lm_head")) &&
+	       !checkpoint_find(ck, "lm_head.weight", &file) &&
+	       checkpoint_find(ck, "model.embed_tokens.weight", &file);
+}
+
 static int no_weight(const struct checkpoint *ck, const char *name, struct err *err)
 {
 	struct text_nearest near = { .name = name, .best = "", .distance = INT_MAX };
 
+	if (is_tied_head(ck, name))
+		return err_set(err, ERR_USAGE,
+			       "%s has no tensor '%.80s': its head reads the embeddings, "
+			       "model.embed_tokens.weight",
+			       ck->path, name);
 	for (int f = 0; f < ck->n_files; f++)
 		for (int64_t i = 0; i < ck->files[f].n_tensors; i++)
 			text_nearest_offer(&near, ck->files[f].tensors[i].name);
@@ -22,25 +38,30 @@ static int no_weight(const struct checkpoint *ck, const char *name, struct err *
 		       name, near.best);
 }
 
-static const struct safetensor *find_weight(struct inspect *in, const char *name, struct err *err)
+const struct safetensor *inspect_find_weight(const struct checkpoint *ck, const char *name,
+					     struct err *err)
 {
 	const struct safetensors *file;
-	const struct safetensor *w;
+	const struct safetensor *w = checkpoint_find(ck, name, &file);
 	struct text full = { 0 };
-	struct model *m;
 
-	if (inspect_model(in, 0, &m, err))
-		return NULL;
 	text_addf(&full, "%s.weight", name);
-	w = checkpoint_find(&m->checkpoint, name, &file);
 	if (!w)
-		w = checkpoint_find(&m->checkpoint, full.data, &file);
+		w = checkpoint_find(ck, full.data, &file);
 	text_release(&full);
 	if (!w)
-		no_weight(&m->checkpoint, name, err);
+		no_weight(ck, name, err);
 	else if (safetensors_usable(file, w, err))
 		w = NULL;
 	return w;
+}
+
+static const struct safetensor *find_weight(struct inspect *in, const char *name, struct err *err)
+{
+	struct model *m;
+
+	return inspect_model(in, 0, &m, err) ? NULL
+					     : inspect_find_weight(&m->checkpoint, name, err);
 }
 
 /* ---- as arrays ----------------------------------------------------------------------------- */

@@ -63,6 +63,8 @@ refuses "in an expression" 2 "record with --capture units" "$T" show -t stats.db
 refuses "no expression" 2 "column 4" "$T" show '1 +'
 refuses "an input" 2 "\`tokens\` are the ids" "$T" show input_ids
 refuses "a weight that is none" 2 "has no tensor 'lm_hed'; the nearest is lm_head.weight" "$T" show 'weight(lm_hed)'
+(cd "$root" && checkpoint tied --layers 1 --tied) || exit 2
+refuses "a head that is tied" 2 "no tensor .lm_head.: its head reads the embeddings, model.embed_tokens.weight" "$T" show -m "$root/build/test-models/tied" "weight(lm_head)"
 refuses "two pictures" 2 "" "$T" show --heat --hist L0.mlp
 refuses "no recording of that name" 3 "nothing.db" "$T" show -t nothing.db L0.mlp
 mkdir -p empty

@@ -17,33 +17,12 @@
 
 /* ---- weights -------------------------------------------------------------------------------- */
 
-static const struct safetensor *find_weight(const struct model *m, const char *name,
-					    struct err *err)
-{
-	const struct safetensors *file;
-	const struct safetensor *w = checkpoint_find(&m->checkpoint, name, &file);
-	struct text full = { 0 };
-	struct text_nearest near = { .name = name, .best = "", .distance = 1000 };
-
-	text_addf(&full, "%s.weight", name);
-	w = w ? w : checkpoint_find(&m->checkpoint, full.data, &file);
-	text_release(&full);
-	if (w)
-		return safetensors_usable(file, w, err) ? NULL : w;
-	for (int f = 0; f < m->checkpoint.n_files; f++)
-		for (int64_t i = 0; i < m->checkpoint.files[f].n_tensors; i++)
-			text_nearest_offer(&near, m->checkpoint.files[f].tensors[i].name);
-	err_set(err, ERR_USAGE, "%s has no tensor '%.80s'; the nearest is %s", m->checkpoint.path,
-		name, near.best);
-	return NULL;
-}
-
 /* A weight of the model that was given, without its elements where `head_only`. */
 static struct array *model_weight(const struct show_source *s, const char *name, bool head_only,
 				  struct err *err)
 {
 	const struct kernels *k = s->opt.kernels ? s->opt.kernels : kernels_select(NULL);
-	const struct safetensor *w = find_weight(s->opt.weights, name, err);
+	const struct safetensor *w = inspect_find_weight(&s->opt.weights->checkpoint, name, err);
 	struct array head = { 0 }, *a;
 
 	if (!w)
