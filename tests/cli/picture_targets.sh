@@ -37,4 +37,9 @@ is "or more open" 664 "$(stat -c %a group.dot)"
 cp trace.db none.db
 sql none.db 'DELETE FROM run'
 refuses "tokens of no run" 2 'none\.db holds no run' "$T" show -t none.db tokens
+
+# ---- a stranger's view: the sentence names the file
+cp trace.db view.db
+sql view.db 'DROP VIEW v_value; CREATE VIEW v_value AS SELECT 1 id, 1 run_id'
+refuses "a view without columns" 2 'view\.db: no such column' "$T" export -t view.db --chrome c.json
 finish

@@ -112,6 +112,9 @@ static int write_one(struct invocation *in, struct recording *rec, const char *n
 	if (!e.to_stdout && out_file_open(&e.file, path, err))
 		return err->code;
 	r = timeline_write(rec, name, f->format, &to, &counts, err);
+	/* A stranger's views fail in words of SQL, which know no file. */
+	if ((r == ERR_USAGE || r == ERR_FORMAT) && !strstr(err->message, name))
+		err_wrap(err, "%s", name);
 	if (e.is_shown)
 		show(&e, "");
 	if (e.to_stdout)
