@@ -122,9 +122,16 @@ struct job {
 	const struct format *format;
 };
 
+/* That there is no room for a process says nothing of the program. */
+static bool is_of_system(int error)
+{
+	return error == ENOMEM || error == EAGAIN || error == EMFILE || error == ENFILE ||
+	       error == EIO;
+}
+
 static int not_started(const struct job *j, int error, struct err *err)
 {
-	if (j->is_named)
+	if (j->is_named && !is_of_system(error))
 		return err_set(err, ERR_TOOL, "TORCHLESS_DOT names %s, which cannot be run: %s",
 			       j->program, strerror(error));
 	if (error == ENOENT)
@@ -241,8 +248,7 @@ int layout_run(struct text *out, const struct text *dot, const struct layout_opt
 	}
 	add_lines(&r.said, &c);
 	rc = judge(&j, &c, end, &r.said, out, err);
-	r.system_failed = end == CHILD_UNHEARD ||
-			  (end == CHILD_MISSING && c.error != ENOENT && c.error != EACCES);
+	r.system_failed = end == CHILD_UNHEARD || (end == CHILD_MISSING && is_of_system(c.error));
 	child_release(&c);
 	if (result)
 		*result = r;
