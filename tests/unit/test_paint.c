@@ -9,8 +9,11 @@
 #include <float.h>
 #include <limits.h>
 #include <math.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct array *array_of(const char *shape, const char *axes, const float *data)
 {
@@ -390,6 +393,45 @@ Test(paint, the_same_input_gives_the_same_bytes)
 		cr_assert_eq(paint_png(&other, &p, &err), 0);
 		cr_assert(one.len == other.len && memcmp(one.data, other.data, one.len) == 0);
 	}
+	text_release(&one);
+	text_release(&other);
+	array_release(a);
+}
+
+static const char *fatal(void *ctx, int axis, int64_t index)
+{
+	(void)axis;
+	(void)index;
+	if (!ctx)
+		raise(SIGKILL);
+	fputs("torchless: out of memory (9 bytes were asked for)\n", stderr);
+	_exit(3);
+}
+
+Test(paint, apart_it_is_the_same_picture_or_a_sentence)
+{
+	struct array *a = array_of("3,9", "pos,col", NULL);
+	struct ui_labels labels = { hostile, NULL };
+	const struct paint_panel panel = { .a = a, .labels = &labels };
+	const struct paint p = { .kind = PAINT_HEAT, .panels = &panel, .n_panels = 1 };
+	const struct paint none = { .kind = PAINT_HEAT, .panels = &panel };
+	static const volatile sig_atomic_t interrupted = 1;
+	struct text one = { 0 }, other = { 0 };
+	struct err err = { 0 };
+
+	cr_assert_eq(paint_png(&one, &p, &err), 0, "%s", err.message);
+	cr_assert_eq(paint_png_apart(&other, &p, NULL, &err), 0, "%s", err.message);
+	cr_assert(one.len == other.len && memcmp(one.data, other.data, one.len) == 0);
+	cr_assert_eq(paint_png_apart(&other, &none, NULL, &err), ERR_USAGE);
+	cr_assert_str_eq(err.message, "a picture has 1 to 16 panels, not 0");
+	cr_assert_eq(paint_png_apart(&other, &p, &interrupted, &err), ERR_INTERRUPTED);
+	labels = (struct ui_labels){ fatal, NULL };
+	cr_assert_eq(paint_png_apart(&other, &p, NULL, &err), ERR_TOOL);
+	cr_assert(strstr(err.message, "ended by signal 9"), "%s", err.message);
+	labels.ctx = &labels;
+	cr_assert_eq(paint_png_apart(&other, &p, NULL, &err), ERR_MEMORY);
+	cr_assert_str_eq(err.message, "the picture cannot be painted: out of memory");
+	cr_assert_eq(one.len, other.len);
 	text_release(&one);
 	text_release(&other);
 	array_release(a);
