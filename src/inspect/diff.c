@@ -111,7 +111,9 @@ enum { READ_ID, READ_PASS, READ_POINT, READ_HASH, READ_L2, READ_TENSOR, READ_DIM
 static struct diff_value value_of_row(const struct side *s, sqlite3_stmt *q)
 {
 	struct diff_point key = { .id = sqlite3_column_int64(q, READ_POINT) };
-	const struct diff_point *point = bsearch(&key, s->points, s->n_points, sizeof(key), by_id);
+	/* A recording may hold values and no points. */
+	const struct diff_point *point =
+		s->n_points ? bsearch(&key, s->points, s->n_points, sizeof(key), by_id) : NULL;
 	struct diff_value v = {
 		.id = sqlite3_column_int64(q, READ_ID),
 		.pass = sqlite3_column_type(q, READ_PASS) == SQLITE_NULL

@@ -38,6 +38,12 @@ cp trace.db none.db
 sql none.db 'DELETE FROM run'
 refuses "tokens of no run" 2 'none\.db holds no run' "$T" show -t none.db tokens
 
+# ---- and one without points beside one that has them
+cp trace.db points.db
+sql points.db 'DELETE FROM point'
+try "$T" report --json -t trace.db -t points.db
+is "a difference from no points" 0 "$status"
+
 # ---- a stranger's view: the sentence names the file
 cp trace.db view.db
 sql view.db 'DROP VIEW v_value; CREATE VIEW v_value AS SELECT 1 id, 1 run_id'
