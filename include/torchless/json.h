@@ -42,7 +42,8 @@ const cJSON *json_get(const cJSON *obj, const char *key);
 
 /*
  * Append a JSON value that somebody else wrote, on one line and with the characters escaped that
- * text_add_json() escapes; what is no JSON becomes a string, nothing at all null.
+ * text_add_json() escapes; what is no JSON becomes a string, nothing at all null.  Ends as mem.h
+ * does without memory.
  */
 void json_add_value(struct text *out, const char *json, size_t len);
 

@@ -4,6 +4,7 @@
  * A key that stands twice counts as its last value, as in Python's json module.
  */
 #include "torchless/json.h"
+#include "torchless/mem.h"
 #include "torchless/utf8.h"
 
 #include <errno.h>
@@ -88,9 +89,12 @@ static void add_value_character(struct text *out, const char *s, int len, uint32
 void json_add_value(struct text *out, const char *json, size_t len)
 {
 	bool inside = false;
-	struct err ignored;
-	cJSON *value = json_parse(json, len, "", &ignored);
+	struct err why = { 0 };
+	cJSON *value = json_parse(json, len, "", &why);
 
+	/* JSON all the same, and no string. */
+	if (!value && why.code == ERR_MEMORY)
+		mem_out_of_memory(len);
 	if (!value && len == 0)
 		text_adds(out, "null");
 	else if (!value)

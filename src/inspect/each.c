@@ -212,13 +212,17 @@ static int whole_value(struct inspect *in, sqlite3_value *arg, int64_t *id, stru
 {
 	const char *text;
 	bool part = false;
+	int live;
 
 	*id = sqlite3_value_type(arg) == SQLITE_INTEGER ? sqlite3_value_int64(arg) : 0;
 	if (sqlite3_value_type(arg) != SQLITE_TEXT)
 		return 0;
 	text = (const char *)sqlite3_value_text(arg);
-	if (!strncmp(text, WEIGHT_PREFIX, sizeof(WEIGHT_PREFIX) - 1) || inspect_is_live(in, text))
+	if (!strncmp(text, WEIGHT_PREFIX, sizeof(WEIGHT_PREFIX) - 1))
 		return 0;
+	live = inspect_is_live(in, text, err);
+	if (live)
+		return live < 0 ? live : 0;
 	if (inspect_find(in, text, id, &part, err))
 		return err->code;
 	*id = part ? 0 : *id;

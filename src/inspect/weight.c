@@ -107,20 +107,17 @@ struct array *inspect_weight(struct inspect *in, const char *name, struct err *e
 	return t;
 }
 
-/* The weight as it is where one stands, edits included; false: it is not there. */
-static bool is_live(const struct inspect *in, const char *name, struct text *found)
+/* The weight as it is where one stands, edits included: 1; 0: it is not there. */
+static int is_live(struct inspect *in, const char *name, struct text *found, struct err *err)
 {
-	const struct array_source *live = in->opt.live;
-	struct err ignored = { 0 };
-	struct array head;
 	size_t len = strlen(name), suffix = sizeof(".weight") - 1;
 
-	if (!live)
-		return false;
+	if (!in->opt.live)
+		return 0;
 	text_adds(found, name);
 	if (len < suffix || strcmp(name + len - suffix, ".weight") != 0)
 		text_adds(found, ".weight");
-	return live->find(live->ctx, found->data, &head, &ignored) == 0;
+	return inspect_is_live(in, found->data, err);
 }
 
 /* The weight of the checkpoint that the recording was made with. */
@@ -141,11 +138,12 @@ int scalar_weight(struct inspect *in, sqlite3_context *ctx, int n, sqlite3_value
 {
 	const char *name = (const char *)sqlite3_value_text(args[0]);
 	struct text reference = { 0 };
+	int live;
 
 	(void)n;
 	in->may_open = true;
-	if (!is_live(in, name ? name : "", &reference) &&
-	    name_recorded(in, name ? name : "", &reference, err)) {
+	live = is_live(in, name ? name : "", &reference, err);
+	if (live < 0 || (!live && name_recorded(in, name ? name : "", &reference, err))) {
 		text_release(&reference);
 		return err->code;
 	}

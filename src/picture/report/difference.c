@@ -269,6 +269,9 @@ static void add_json(struct text *out, const cJSON *value)
 {
 	char *text = value ? cJSON_PrintUnformatted(value) : NULL;
 
+	if (value && !text)
+		mem_out_of_memory(sizeof(*value));
+
 	json_add_key(out, NULL);
 	if (text)
 		json_add_value(out, text, strlen(text));
