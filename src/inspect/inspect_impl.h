@@ -190,7 +190,8 @@ struct array *inspect_array(struct inspect *in, sqlite3_value *arg, struct err *
 /* Its head: what is stored is not read. */
 int inspect_array_head(struct inspect *in, sqlite3_value *arg, struct array *head, struct err *err);
 
-/* Whether the live source of the options has that name: 1 or 0; what fails otherwise is an error. */
+/* Whether the live source of the options has that name: 1 or 0; what fails otherwise is an error.
+ */
 int inspect_is_live(struct inspect *in, const char *text, struct err *err);
 
 /* ---- names -------------------------------------------------------------------------------- */

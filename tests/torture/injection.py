@@ -291,7 +291,9 @@ def run_case(case, surface, folder, file, prog, slowly=False):
         with open(name, encoding="utf-8", errors="replace") as f:
             text = f.read()
         os.unlink(name)
-        if not OF_LIBRARY.search(text):
+        # Without memory for its frames nobody knows where; of the program itself its end tells.
+        nowhere = case.kind == "alloc" and "AddressSanitizer: SEGV" in text and "#0 " not in text
+        if not nowhere and not OF_LIBRARY.search(text):
             ended.err += text
     return ended
 

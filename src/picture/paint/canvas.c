@@ -94,12 +94,17 @@ static cairo_status_t write_bytes(void *to, const unsigned char *data, unsigned 
 
 int canvas_png(struct canvas *v, struct text *out, struct err *err)
 {
+	cairo_status_t status;
 	int rc = check(v, err);
 
 	if (rc)
 		return rc;
-	return cairo_failed(v->c, v->c->surface_write_to_png_stream(v->surface, write_bytes, out),
-			    "a picture cannot be written", err);
+	status = v->c->surface_write_to_png_stream(v->surface, write_bytes, out);
+	if (status == CAIRO_STATUS_SUCCESS)
+		return 0;
+	/* libpng has its own word for it: what it writes to is memory, which takes everything. */
+	return err_set(err, ERR_MEMORY, "a picture cannot be written: out of memory (cairo: %s)",
+		       v->c->status_to_string(status));
 }
 
 static void set_color(struct canvas *v, uint32_t color)
