@@ -38,18 +38,6 @@ static int list_sources(struct inspect *in, struct array_source list[2])
 	return n;
 }
 
-int inspect_is_live(struct inspect *in, const char *text, struct err *err)
-{
-	const struct array_source *live = in->opt.live;
-	struct err why = { 0 };
-	struct array head;
-	int r = live ? live->find(live->ctx, text, &head, &why) : ERR_USAGE;
-
-	if (r && r != ERR_USAGE)
-		*err = why;
-	return r == ERR_USAGE ? 0 : r ? r : 1;
-}
-
 static struct array *named(struct inspect *in, const char *text, struct err *err)
 {
 	struct array_source sources[2];

@@ -127,6 +127,10 @@ int inspect_newest_run(struct inspect *in, int64_t *run, struct err *err);
 /* A number that grows whenever a recording that is being written grows. */
 int64_t inspect_state(struct inspect *in);
 
+/* Whether the live source of the options has that name: 1 or 0, or an error other than ERR_USAGE.
+ */
+int inspect_is_live(struct inspect *in, const char *text, struct err *err);
+
 /* What the main database of a connection is. */
 enum database_kind { DATABASE_RECORDING, DATABASE_OTHER_VERSION, DATABASE_OTHER };
 enum database_kind inspect_database_kind(sqlite3 *db);
@@ -189,10 +193,6 @@ struct array *inspect_array(struct inspect *in, sqlite3_value *arg, struct err *
 
 /* Its head: what is stored is not read. */
 int inspect_array_head(struct inspect *in, sqlite3_value *arg, struct array *head, struct err *err);
-
-/* Whether the live source of the options has that name: 1 or 0; what fails otherwise is an error.
- */
-int inspect_is_live(struct inspect *in, const char *text, struct err *err);
 
 /* ---- names -------------------------------------------------------------------------------- */
 

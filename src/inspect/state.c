@@ -133,3 +133,15 @@ int64_t inspect_state(struct inspect *in)
 	sqlite3_finalize(s);
 	return state;
 }
+
+int inspect_is_live(struct inspect *in, const char *text, struct err *err)
+{
+	const struct array_source *live = in->opt.live;
+	struct err why = { 0 };
+	struct array head;
+	int r = live ? live->find(live->ctx, text, &head, &why) : ERR_USAGE;
+
+	if (r && r != ERR_USAGE)
+		*err = why;
+	return r == ERR_USAGE ? 0 : r ? r : 1;
+}

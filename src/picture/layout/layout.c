@@ -1,6 +1,9 @@
 /*
  * layout.c -- see layout.h.  The picture is collected in memory and looked at before anybody gets
  * it: one that ends in the middle is a failure, whatever dot's exit status is.
+ *
+ * Files of this folder from the ground up: layout.c (Graphviz); palette.c and sixel.c (pixels as
+ * sixels), screen.c (sending a picture), ask.c (what a terminal can show).
  */
 #include "torchless/layout.h"
 
