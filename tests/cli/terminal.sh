@@ -71,7 +71,7 @@ check("Ctrl-C ends run", status == 130 and out.endswith("torchless: interrupted\
 out, status = on_terminal("trace", "-m", model, "-n", "2", "The model reads")
 last = plain(re.split(r"\r\x1b\[K", out)[-1])
 check("trace on a terminal", status == 0 and "\r\x1b[K" in out, out)
-for words in ("tokens", "prefill", "next", "residual", "█", "time", "trace.db", "torchless query residual"):
+for words in ("tokens", "prefill", "next", "residual", "█", "time", "trace.db", "torchless report"):
     check(f"the summary has {words}", words in last, last)
 check("the summary fits", all(len(line) <= 100 for line in last.split("\n")), last)
 out, status = on_terminal("trace", "-q", "-m", model, "x")

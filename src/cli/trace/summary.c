@@ -275,8 +275,8 @@ static void add_next_commands(struct text *t, const struct trace_command *c, con
 {
 	static const struct next_command commands[] = {
 		{ "torchless query", " layer-knows", true },
-		{ "torchless query", " residual", true },
-		{ "sqlite3 ", " \"SELECT fqn, shape, l2 FROM v_value LIMIT 20\"", false },
+		{ "torchless graph -t ", " -o graph.svg", false },
+		{ "torchless report", "", true },
 	};
 
 	summary_add_next(t, c, ui, commands, (int)(sizeof(commands) / sizeof(commands[0])));
