@@ -69,7 +69,8 @@ static int paint_pair(struct text *t, const struct shown *a, const struct shown 
 	panels[0] = panel_of(&looks.of[0], "a", 1);
 	panels[1] = panel_of(&looks.of[1], "b", 1);
 	panels[2] = panel_of(&looks.of[2], "b - a", 2);
-	text_addf(&title, "a: %s   b: %s", a->title, b->title);
+	text_addf(&title, "a: %s", a->title);
+	text_addf(&subtitle, "b: %s · ", b->title);
 	pair_add_difference(&subtitle, p);
 	r = paint_png_apart(t,
 			    &(struct paint){ .kind = kind_of(looks.of[0].how),
