@@ -746,7 +746,7 @@ Test(graph, what_was_measured_is_drawn)
 	graph_add_dot(&f.dot, &f.g);
 	graph_add_json(&f.json, &f.g);
 	assert_agrees(&f);
-	cr_assert(strstr(f.dot.data, "25 % of the time · l2 12"));
+	cr_assert(strstr(f.dot.data, "25 % of time · l2 12"));
 	cr_assert(strstr(f.dot.data, "3 NaN"));
 	cr_assert(strstr(f.dot.data, "█"));
 	cr_assert(strstr(f.dot.data, "0 … 39, layer 39"));

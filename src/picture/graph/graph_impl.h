@@ -161,7 +161,7 @@ struct look {
 bool label_is_circle(const struct graph_node *n, enum graph_level level);
 void label_add_node(struct text *out, const struct graph_node *n, enum graph_level level,
 		    const struct look *look);
-/* "12 % of the time · l2 30.1" */
+/* "12 % of time · l2 30.1" */
 void label_add_measures(struct text *t, const struct graph_measures *m);
 
 /* Append all that was measured of a node, and what differs: lines of what hovers. */

@@ -87,29 +87,31 @@ static const char *format_one(const struct graph_measures *m, double x, char *bu
 	return ui_format_number(x, buf, size);
 }
 
-static void add_number(struct text *t, const char *before, double x, const char *behind)
+static void add_number(struct text *t, const char *between, const char *name, double x)
 {
 	char buf[32];
 
 	if (!isnan(x))
-		text_addf(t, "%s%s%s%s", t->len ? " · " : "", before,
-			  ui_format_number(x, buf, sizeof(buf)), behind);
+		text_addf(t, "%s%s %s", t->len ? between : "", name,
+			  ui_format_number(x, buf, sizeof(buf)));
 }
 
 void label_add_measures(struct text *t, const struct graph_measures *m)
 {
+	/* What it is coloured by has a line of its own, unless that is the time. */
+	const char *between = m->by == GRAPH_BY_L2 || m->by == GRAPH_BY_ABSMAX ? "\n" : " · ";
 	char count[32];
 
 	if (!isnan(m->share))
-		text_addf(t, "%s%s%s %% of the time", t->len ? " · " : "",
-			  m->is_estimate ? "≈ " : "", format_share(m->share, count, sizeof(count)));
+		text_addf(t, "%s%s%s %% of time", t->len ? " · " : "", m->is_estimate ? "≈ " : "",
+			  format_share(m->share, count, sizeof(count)));
 	if (m->by == GRAPH_BY_BYTES && m->bytes >= 0)
 		text_addf(t, "%s%s", t->len ? " · " : "",
 			  format_one(m, m->bytes, count, sizeof(count)));
 	else if (m->by == GRAPH_BY_ABSMAX)
-		add_number(t, "absmax ", m->absmax, "");
+		add_number(t, between, "absmax", m->absmax);
 	else
-		add_number(t, "l2 ", m->l2, "");
+		add_number(t, between, "l2", m->l2);
 	if (m->n_nan > 0)
 		text_addf(t, "%s%s NaN", t->len ? "\n" : "",
 			  ui_format_count(m->n_nan, count, sizeof(count)));
@@ -128,9 +130,9 @@ void label_add_tooltip(struct text *t, const struct graph_node *n)
 	if (m->pass >= 0)
 		text_addf(&more, "[%s] in pass %d", m->shape, m->pass);
 	if (m->by == GRAPH_BY_ABSMAX || m->by == GRAPH_BY_BYTES)
-		add_number(&more, "l2 ", m->l2, "");
+		add_number(&more, " · ", "l2", m->l2);
 	if (m->by != GRAPH_BY_ABSMAX)
-		add_number(&more, "absmax ", m->absmax, "");
+		add_number(&more, " · ", "absmax", m->absmax);
 	if (m->by != GRAPH_BY_BYTES && m->bytes >= 0 && m->bytes < 9e18)
 		text_addf(&more, "%s%s moved a pass", more.len ? " · " : "",
 			  mem_format_bytes((int64_t)m->bytes, bytes, sizeof(bytes)));
