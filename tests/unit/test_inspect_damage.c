@@ -1,49 +1,24 @@
 /* Every SQL function on a recording that was damaged: an answer or one sentence, never a crash. */
-#include "support/recorded.h"
+#include "support/damage.h"
 #include "torchless/inspect.h"
-#include "torchless/mem.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 static struct recorded r;
-static size_t every = 5; /* one damage of so many, $DAMAGE_EVERY: 1 takes minutes */
-static char *original;
-static size_t n_bytes;
 
 static void setup(void)
 {
 	static const char *const captures[] = { "*", NULL };
-	const char *set = getenv("DAMAGE_EVERY");
-	FILE *f;
 
-	every = set && atoi(set) > 0 ? (size_t)atoi(set) : every;
 	record(&r, &tiny_default, captures, NULL);
-	f = fopen(r.path, "rb");
-	cr_assert(f && fseek(f, 0, SEEK_END) == 0);
-	n_bytes = (size_t)ftell(f);
-	original = mem_calloc(n_bytes, 1);
-	rewind(f);
-	cr_assert(fread(original, 1, n_bytes, f) == n_bytes);
-	fclose(f);
+	damage_begin(r.path);
 }
 
 static void teardown(void)
 {
-	free(original);
+	damage_end();
 	recorded_remove(&r);
 }
 
 TestSuite(inspect_damage, .init = setup, .fini = teardown, .timeout = 300);
-
-static void write_file(const char *bytes)
-{
-	FILE *f = fopen(r.path, "wb");
-
-	cr_assert(f && fwrite(bytes, 1, n_bytes, f) == n_bytes);
-	cr_assert(fclose(f) == 0);
-}
 
 static int count_row(void *ctx, const struct rows *rows, const struct cell *cells)
 {
@@ -98,40 +73,51 @@ static void ask_all(const char *what)
 	recording_close(rec);
 }
 
-/* Bytes spread over the file, each with some of its bits turned. */
 Test(inspect_damage, bytes)
 {
-	char *damaged = mem_calloc(n_bytes, 1);
-	uint64_t state = 20251125;
-
-	for (int i = 0; i < 120 / (int)every; i++) {
-		char what[60];
-		size_t at;
-		int bits;
-
-		state = state * 6364136223846793005U + 1442695040888963407U;
-		at = (size_t)((double)(state >> 40) / (1 << 24) * (double)n_bytes);
-		bits = (int)(state >> 8 & 255);
-		memcpy(damaged, original, n_bytes);
-		damaged[at] = (char)(damaged[at] ^ (bits ? bits : 1));
-		write_file(damaged);
-		snprintf(what, sizeof(what), "byte %zu ^ %d", at, bits);
-		ask_all(what);
-	}
-	free(damaged);
+	damage_each_byte(r.path, 120, 20251125, ask_all);
 }
 
 static const char *const columns[] = {
-	"pass.idx",           "pass.pos0",        "pass.n_tok",           "pass.kv_len",
-	"pass.run_id",        "value.pass_id",    "value.point_id",       "value.d0",
-	"value.d1",           "value.d2",         "value.hash",           "value.tensor_id",
-	"value.dump_from",    "value.numel",      "value.pos_stats",      "tensor.shape",
-	"tensor.dtype",       "tensor.raw_bytes", "tensor_chunk.chunk",   "tensor_chunk.data",
-	"point.axes",         "point.layer",      "point.role",           "point.fqn",
-	"model.n_layers",     "model.d_model",    "model.n_heads",        "model.n_kv_heads",
-	"model.d_head",       "model.n_vocab",    "model.sliding_window", "model.file",
-	"model.weights_xxh3", "token.token_id",   "token.piece",          "cand.token_id",
-	"cand.piece",         "run.model_id",
+	"pass.idx",
+	"pass.pos0",
+	"pass.n_tok",
+	"pass.kv_len",
+	"pass.run_id",
+	"value.pass_id",
+	"value.point_id",
+	"value.d0",
+	"value.d1",
+	"value.d2",
+	"value.hash",
+	"value.tensor_id",
+	"value.dump_from",
+	"value.numel",
+	"value.pos_stats",
+	"tensor.shape",
+	"tensor.dtype",
+	"tensor.raw_bytes",
+	"tensor_chunk.chunk",
+	"tensor_chunk.data",
+	"point.axes",
+	"point.layer",
+	"point.role",
+	"point.fqn",
+	"model.n_layers",
+	"model.d_model",
+	"model.n_heads",
+	"model.n_kv_heads",
+	"model.d_head",
+	"model.n_vocab",
+	"model.sliding_window",
+	"model.file",
+	"model.weights_xxh3",
+	"token.token_id",
+	"token.piece",
+	"cand.token_id",
+	"cand.piece",
+	"run.model_id",
+	NULL,
 };
 
 static const char *const contents[] = {
@@ -145,32 +131,11 @@ static const char *const contents[] = {
 	"'pos,pos,pos,pos'",
 	"zeroblob(7)",
 	"NULL",
+	NULL,
 };
 
-/*
- * Every column that a function trusts, in every row, with what it cannot be.
- */
+/* Every column that a function trusts, in every row, with what it cannot be. */
 Test(inspect_damage, columns)
 {
-	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
-		const char *dot = strchr(columns[i], '.');
-
-		for (size_t k = i % every; k < sizeof(contents) / sizeof(contents[0]); k += every) {
-			char sql[300];
-			sqlite3 *db;
-			int code;
-
-			write_file(original);
-			snprintf(sql, sizeof(sql),
-				 "PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON; "
-				 "UPDATE OR IGNORE %.*s SET %s = %s",
-				 (int)(dot - columns[i]), columns[i], dot + 1, contents[k]);
-			cr_assert(sqlite3_open(r.path, &db) == SQLITE_OK);
-			code = sqlite3_exec(db, sql, NULL, NULL, NULL);
-			cr_assert(code != SQLITE_ERROR, "%s: %s", sql, sqlite3_errmsg(db));
-			sqlite3_close(db);
-			if (code == SQLITE_OK) /* else of another type than the column */
-				ask_all(sql);
-		}
-	}
+	damage_each_column(r.path, columns, contents, ask_all);
 }
