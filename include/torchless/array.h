@@ -236,4 +236,7 @@ void npy_header(struct text *out, int n_dims, const int64_t *shape);
  */
 struct array *array_of_blob(const void *blob, size_t len, struct err *err);
 
+/* The array in the .npy at `path`, at most 1 GB, called by it.  ERR_IO, ERR_FORMAT. */
+struct array *array_of_npy(const char *path, struct err *err);
+
 #endif

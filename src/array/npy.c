@@ -13,6 +13,8 @@
 #define MAGIC     "\x93NUMPY"
 #define MAGIC_LEN 6
 
+#define MAX_NPY_BYTES ((size_t)1 << 30)
+
 /* ---- writing --------------------------------------------------------------------------------- */
 
 void npy_header(struct text *out, int n_dims, const int64_t *shape)
@@ -193,4 +195,36 @@ struct array *array_of_blob(const void *blob, size_t len, struct err *err)
 	}
 	t = tensor_make(DTYPE_F32, 1, &n, (void *)blob);
 	return of_tensor(&t, err);
+}
+
+/* As `a` is, with elements of its own. */
+static struct array *copy_of(const struct array *a, const char *path, struct err *err)
+{
+	struct array *own = array_like(a, err);
+
+	if (!own)
+		return NULL;
+	memcpy(own->data, a->data, (size_t)a->numel * sizeof(*a->data));
+	own->dtype = a->dtype;
+	snprintf(own->name, sizeof(own->name), "%.180s", path);
+	return own;
+}
+
+struct array *array_of_npy(const char *path, struct err *err)
+{
+	struct text bytes = { 0 };
+	struct array *a = NULL, *own = NULL;
+
+	if (!text_read_file(&bytes, path, MAX_NPY_BYTES, err)) {
+		if (!npy_is(bytes.data, bytes.len))
+			err_set(err, ERR_FORMAT, "%s is no .npy", path);
+		else if (!(a = array_of_blob(bytes.data, bytes.len, err)))
+			err_wrap(err, "%s", path);
+	}
+	/* The elements may lie in the bytes, which end here. */
+	if (a)
+		own = copy_of(a, path, err);
+	array_release(a);
+	text_release(&bytes);
+	return own;
 }

@@ -298,11 +298,10 @@ void references_free(struct references *r); /* NULL is fine */
 struct recording *reference_recording(struct debugger *d, const char *path, struct err *err);
 /*
  * A point of its newest run, with an optional selection; of pass `pass`, or -1: where it was stored
- * first.  The array of a .npy.  Referenced for the caller; NULL and err.
+ * first.  Referenced for the caller; NULL and err.
  */
 struct array *reference_tensor(struct debugger *d, const char *path, const char *point,
 			       int64_t pass, struct err *err);
-struct array *reference_npy(const char *path, struct err *err);
 /* The same as functions of expressions: recording(file, point[, pass]) "ssi", npy(file) "s". */
 int fn_recording(void *ctx, struct array_value *args, int n, struct array_value *result,
 		 struct err *err);

@@ -10,7 +10,6 @@
 #include "torchless/inspect.h"
 
 #define MAX_REFERENCES 8
-#define MAX_NPY_BYTES  ((size_t)1 << 30)
 
 struct reference {
 	char *path;
@@ -100,29 +99,6 @@ struct array *reference_tensor(struct debugger *d, const char *path, const char 
 	return a;
 }
 
-struct array *reference_npy(const char *path, struct err *err)
-{
-	struct text bytes = { 0 };
-	struct array *a = NULL, *own = NULL;
-
-	if (text_read_file(&bytes, path, MAX_NPY_BYTES, err))
-		return NULL;
-	if (!npy_is(bytes.data, bytes.len))
-		err_set(err, ERR_FORMAT, "%s is no .npy", path);
-	else if (!(a = array_of_blob(bytes.data, bytes.len, err)))
-		err_wrap(err, "%s", path);
-	/* The elements may lie in the bytes, which end here. */
-	if (a)
-		own = array_like(a, err);
-	if (own) {
-		memcpy(own->data, a->data, (size_t)a->numel * sizeof(*a->data));
-		snprintf(own->name, sizeof(own->name), "%.180s", path);
-	}
-	array_release(a);
-	text_release(&bytes);
-	return own;
-}
-
 /* ---- functions of expressions --------------------------------------------------------------- */
 
 static const char *text_of(const struct array_value *v)
@@ -148,7 +124,7 @@ int fn_npy(void *ctx, struct array_value *args, int n, struct array_value *resul
 {
 	(void)ctx;
 	(void)n;
-	result->array = reference_npy(text_of(&args[0]), err);
+	result->array = array_of_npy(text_of(&args[0]), err);
 	if (!result->array)
 		return err->code;
 	result->kind = ARRAY_TENSOR;

@@ -204,7 +204,7 @@ static bool split_npy(const char *text, struct text *file, const char **sel)
 
 static struct array *read_file(const char *file, const char *sel, struct err *err)
 {
-	struct array *whole = source_npy(file, err), *part;
+	struct array *whole = array_of_npy(file, err), *part;
 
 	if (!whole || !*sel)
 		return whole;
@@ -288,7 +288,7 @@ int show_find_beside(struct show_source *s, struct show_source *other, const cha
 	if (is_npy < 0)
 		return is_npy;
 	if (is_npy) {
-		*out = (struct shown){ .array = source_npy(vs, err) };
+		*out = (struct shown){ .array = array_of_npy(vs, err) };
 		s->seen_run = -1;
 		return out->array ? present(s, vs, false, out, err) : err->code;
 	}

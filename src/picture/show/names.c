@@ -437,7 +437,7 @@ static int fn_npy(void *ctx, struct array_value *args, int n, struct array_value
 {
 	(void)ctx;
 	(void)n;
-	result->array = source_npy(array_value_text(&args[0]), err);
+	result->array = array_of_npy(array_value_text(&args[0]), err);
 	result->kind = result->array ? ARRAY_TENSOR : ARRAY_NULL;
 	return result->array ? 0 : err->code;
 }

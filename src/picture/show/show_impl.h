@@ -59,9 +59,6 @@ void source_take(struct show_source *s, const char *path);
 /* The tokens of a run, read once; ERR_* of what could not be read. */
 int source_tokens(struct show_source *s, int64_t run, struct run_tokens **tokens, struct err *err);
 
-/* The file of a .npy as an array of its own. */
-struct array *source_npy(const char *path, struct err *err);
-
 /* ---- names: names.c ------------------------------------------------------------------------- */
 
 void names_init(struct show_source *s);

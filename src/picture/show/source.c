@@ -10,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_NPY_BYTES ((size_t)1 << 30)
-#define MAX_TOKENS    ((int64_t)1 << 24)
+#define MAX_TOKENS ((int64_t)1 << 24)
 
 static bool is_over(void *ctx)
 {
@@ -182,32 +181,4 @@ int source_tokens(struct show_source *s, int64_t run, struct run_tokens **tokens
 	}
 	*tokens = s->tokens = t;
 	return 0;
-}
-
-/* ---- files ---------------------------------------------------------------------------------- */
-
-struct array *source_npy(const char *path, struct err *err)
-{
-	struct text bytes = { 0 };
-	struct array *a = NULL, *own = NULL;
-
-	if (text_read_file(&bytes, path, MAX_NPY_BYTES, err)) {
-		text_release(&bytes);
-		return NULL;
-	}
-	if (!npy_is(bytes.data, bytes.len))
-		err_set(err, ERR_FORMAT, "%s is no .npy", path);
-	else if (!(a = array_of_blob(bytes.data, bytes.len, err)))
-		err_wrap(err, "%s", path);
-	/* The elements may lie in the bytes, which end here. */
-	if (a)
-		own = array_like(a, err);
-	if (own) {
-		memcpy(own->data, a->data, (size_t)a->numel * sizeof(*a->data));
-		own->dtype = a->dtype;
-		snprintf(own->name, sizeof(own->name), "%.180s", path);
-	}
-	array_release(a);
-	text_release(&bytes);
-	return own;
 }
