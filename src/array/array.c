@@ -80,7 +80,8 @@ struct array *array_new(int n_dims, const int64_t *shape, struct err *err)
 	a->dtype = DTYPE_F32;
 	a->n_dims = n_dims;
 	a->numel = numel;
-	memcpy(a->shape, shape, (size_t)n_dims * sizeof(*shape));
+	for (int i = 0; i < n_dims; i++)
+		a->shape[i] = shape[i]; /* of a number alone there may be none */
 	a->data = data;
 	return a;
 }

@@ -122,6 +122,8 @@ static void close_recording(struct fixture *f)
 	graph_record_free(f->r);
 	model_close(&f->outline);
 	recording_close(f->rec);
+	free(f->run.config);
+	f->run.config = NULL;
 	f->r = NULL;
 	f->rec = NULL;
 }
