@@ -10,6 +10,7 @@
 #include "torchless/mem.h"
 #include "torchless/numbers.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -156,6 +157,7 @@ static double painted(const struct size *s)
 
 static void set_size(struct heat *h, const struct size *s)
 {
+	assert(s->across > 0); /* there is a panel */
 	h->across = s->across;
 	h->down = (h->n_tiles + s->across - 1) / s->across;
 	h->cell_width = s->cell_width;

@@ -3,6 +3,7 @@
  */
 #include "heat.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,7 @@ void heat_plan_scales(struct heat *h)
 			if (p->title)
 				text_addf(&caption, "%s%s", caption.len ? ", " : "", p->title);
 		}
+		assert(first); /* a scale is some panel's */
 		s->stats = stats_finish(&s->sum);
 		s->scale =
 			ui_scale_of(first->map, first->lo, first->hi, s->stats.min, s->stats.max);

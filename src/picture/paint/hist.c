@@ -5,6 +5,7 @@
 
 #include "torchless/ui.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,6 +89,7 @@ static int plan(struct figure *f, struct err *err)
 		ui_histogram_count(&h->panels[h->n], f->p->panels[h->n].a, &o);
 		note_panel(f, h, h->n);
 	}
+	assert(h->n > 0);
 	h->left = width_of_counts(f, h);
 	h->above = 12 + (h->n > 1 ? TITLE : 0);
 	f->notes_x = h->left;

@@ -10,6 +10,7 @@
 #include "torchless/ui.h"
 #include "torchless/ui_grid.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -135,6 +136,7 @@ static int plan(struct figure *f, struct err *err)
 		set_panel(f, all, i);
 		n_shown += all->panels[i].n_shown;
 	}
+	assert(n_shown > 0);
 	room = f->room - all->label_width - GAP;
 	all->line_height = WISHED_HEIGHT / n_shown;
 	all->line_height = all->line_height < MIN_LINE   ? MIN_LINE

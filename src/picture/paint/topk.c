@@ -150,13 +150,12 @@ static void draw_bar(struct canvas *v, const struct topk *k, const struct list *
 	double zero = ui_map_place(l->lo, l->hi, 0) * k->bar_width;
 	double end = isfinite(x) ? ui_map_place(l->lo, l->hi, x) * k->bar_width
 				 : (x > 0 ? k->bar_width : 0);
-	int middle = y + ROW / 2;
+	int middle = y + ROW / 2, top = middle - BAR / 2;
 	int from = (int)lround(fmin(zero, end)), to = (int)lround(fmax(zero, end));
 	uint32_t color = isfinite(x) ? CANVAS_BAR : x > 0 ? UI_COLOR_PLUS_INF : UI_COLOR_MINUS_INF;
 
 	if (l->hi > l->lo || !isfinite(x))
-		canvas_fill(v, color, left + from, middle - BAR / 2, to > from ? to - from : 1,
-			    BAR);
+		canvas_fill(v, color, left + from, top, to > from ? to - from : 1, BAR);
 	canvas_fill(v, CANVAS_FRAME, left + (l->hi > l->lo ? (int)lround(zero) : 0) - 1, y, 1, ROW);
 }
 
