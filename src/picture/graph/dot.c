@@ -65,7 +65,7 @@ static void look_of(struct look *look, const struct graph *g, const struct graph
 	else if (has_heat(g))
 		look->fill = "#ffffff"; /* it was not measured */
 	if (n->measures.is_first && n->verdict == GRAPH_UNCOMPARED)
-		set_fill(look, (uint32_t)strtoul(BAD + 1, NULL, 16));
+		set_fill(look, (uint32_t)strtoul(&BAD[1], NULL, 16));
 	if (n->measures.holds_bad || n->measures.is_first) {
 		look->border = n->verdict ? "#000000" : BAD;
 		look->width = n->measures.is_first ? 4 : 2.5;
