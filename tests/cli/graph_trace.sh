@@ -25,7 +25,7 @@ is "of one pass" "" "$(python3 "$root/tests/support/graph_sql.py" t.db 2 <g.json
 has "the subtitle says which" '"subtitle":"run 1, pass 2' g.json
 g -t t.db --color-by l2 >g.dot
 has "a scale with its ends" 'l2, log scale|>l2<' g.dot
-has "a node with its numbers" '% of time · l2 [0-9.]+' g.dot
+has "a node with its numbers" '% of time\\nl2 [0-9.]+' g.dot
 has "a series, its ends and the worst layer" '[0-9.]+ … [0-9.]+, layer [0-4]' g.dot
 has "estimates are said to be that" '≈ (&lt;)?[0-9.]+ % of time' g.dot
 hasnt "shares are no finer than times are" '[0-9]e-[0-9]+ (%|…)' g.dot
