@@ -22,6 +22,15 @@ static void add_cluster_id(struct text *out, const char *key, const struct graph
 	json_add_string(out, key, c < 0 ? NULL : g->clusters[c].id);
 }
 
+/* What counts from 0: null where there is none. */
+static void add_number(struct text *out, const char *key, int n)
+{
+	if (n >= 0)
+		json_add_int(out, key, n);
+	else
+		json_add_string(out, key, NULL);
+}
+
 static void add_measures(struct text *out, const struct graph_node *n)
 {
 	const struct graph_measures *m = &n->measures;
@@ -38,11 +47,7 @@ static void add_measures(struct text *out, const struct graph_node *n)
 	json_add_bool(out, "bad", m->is_bad);
 	json_add_bool(out, "holds_bad", m->holds_bad);
 	json_add_bool(out, "estimate", m->is_estimate);
-	json_add_key(out, "pass");
-	if (m->pass >= 0)
-		text_addf(out, "%d", m->pass);
-	else
-		text_adds(out, "null");
+	add_number(out, "pass", m->pass);
 	json_add_string(out, "shape", *m->shape ? m->shape : NULL);
 	json_add_key(out, "series");
 	if (m->series && n->layers.first >= 0) {
@@ -57,11 +62,7 @@ static void add_measures(struct text *out, const struct graph_node *n)
 	}
 	json_add_real(out, "min", m->lo);
 	json_add_real(out, "max", m->hi);
-	json_add_key(out, "worst");
-	if (m->worst >= 0)
-		text_addf(out, "%d", m->worst);
-	else
-		text_adds(out, "null");
+	add_number(out, "worst", m->worst);
 	text_addc(out, '}');
 }
 
@@ -132,9 +133,8 @@ static void add_cluster(struct text *out, const struct graph *g, const struct gr
 	json_add_string(out, "note", c->note);
 	add_cluster_id(out, "parent", g, c->parent);
 	add_layers(out, &c->layers);
-	if (c->column) {
-		json_add_real(out, "column", c->column);
-	}
+	if (c->column)
+		json_add_int(out, "column", c->column);
 	json_add_string(out, "tooltip", c->tooltip);
 	text_adds(out, "}");
 }
