@@ -294,6 +294,22 @@ static void copy_last_row(struct trace_writer *w, value_id v, const struct layou
 			      l->n_pos);
 }
 
+/* Read the value once, for its sums and, where rows of it are wanted, for its dump. */
+static int read_and_dump(struct trace_writer *w, struct executor *ex, value_id v,
+			 const struct layout *l, const struct rows_wanted *dump,
+			 struct stats_sum *total, int64_t *tensor_id, struct err *err)
+{
+	if (dump->any && begin_dump(w, l, w->captures[v].dtype, dump->to - dump->from, err))
+		return err->code;
+	begin_reading(w, l, total);
+	if (!read_value(w, ex, v, l, dump, total, err) &&
+	    (!dump->any || !payload_end(w, tensor_id, err)))
+		return 0;
+	if (dump->any)
+		payload_abandon(w);
+	return err->code;
+}
+
 int writer_measure(struct trace_writer *w, struct executor *ex, value_id v, int op, int64_t edit_id,
 		   struct err *err)
 {
@@ -302,6 +318,7 @@ int writer_measure(struct trace_writer *w, struct executor *ex, value_id v, int 
 	struct rows_wanted dump;
 	struct stats_sum total;
 	struct value_row *row;
+	int64_t tensor_id = -1;
 
 	if (l.lazy && l.row > w->opt.pattern_keys && !c->named)
 		return 0;
@@ -310,22 +327,18 @@ int writer_measure(struct trace_writer *w, struct executor *ex, value_id v, int 
 		return note_bad(w, &ex->program->values[v], &w->values[w->n_values - 1], err);
 	}
 	dump = rows_to_dump(w, c, &l);
-	if (dump.any && begin_dump(w, &l, c->dtype, dump.to - dump.from, err))
-		return err->code;
-	begin_reading(w, &l, &total);
-	if (read_value(w, ex, v, &l, &dump, &total, err))
+	if (read_and_dump(w, ex, v, &l, &dump, &total, &tensor_id, err))
 		return err->code;
 	row = append_row(w, v, &l, op, edit_id);
 	row->hash = (int64_t)XXH3_64bits_digest(w->hash);
 	row->stats = stats_finish(&total);
+	row->tensor_id = tensor_id;
 	if (c->stats)
 		set_positions(row, pack_positions(w->pos_sums, l.n_pos), l.n_pos);
 	else
 		keep_counts_only(&row->stats);
 	if (dump.any && !c->whole)
 		row->dump_from = l.pos0 + dump.from;
-	if (dump.any && payload_end(w, &row->tensor_id, err))
-		return err->code;
 	return note_bad(w, &ex->program->values[v], row, err);
 }
 

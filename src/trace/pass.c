@@ -83,24 +83,36 @@ static bool is_there(const struct trace_writer *w)
 	return w->ex->state != EX_EMPTY && w->ex->bound_pass == w->marks[w->n_marks - 1].pass;
 }
 
-/* The values of ops [n_read, n_done). */
-static int read_values(struct trace_writer *w, struct err *err)
+static int read_op(struct trace_writer *w, int index, struct err *err)
 {
+	const struct op *op = &w->program->ops[index];
 	int i;
 
+	for (i = 0; i < op->n_out; i++) {
+		value_id v = op->out[i];
+
+		if (w->point_ids[v] &&
+		    writer_measure(w, w->ex, v, index, edits_row(w, w->ex, v), err))
+			return err->code;
+	}
+	return 0;
+}
+
+/* The values of ops [n_read, n_done): all of an op's, or none where one of them cannot be read. */
+static int read_values(struct trace_writer *w, struct err *err)
+{
 	if (!is_there(w))
 		return 0;
 	if (trace_writer_edits(w, w->ex, err))
 		return err->code;
 	for (; w->n_read < w->n_done; w->n_read++) {
-		const struct op *op = &w->program->ops[w->n_read];
+		size_t before = w->n_values;
 
-		for (i = 0; i < op->n_out; i++) {
-			value_id v = op->out[i];
-
-			if (w->point_ids[v] &&
-			    writer_measure(w, w->ex, v, w->n_read, edits_row(w, w->ex, v), err))
-				return err->code;
+		if (read_op(w, w->n_read, err)) {
+			w->next_value -= (int64_t)(w->n_values - before);
+			w->totals.n_values -= (int64_t)(w->n_values - before);
+			rows_drop_values(w, before);
+			return err->code;
 		}
 	}
 	return 0;
@@ -113,13 +125,14 @@ int pass_op(struct trace_writer *w, struct executor *ex, int op, struct err *err
 	return ex->opt.plan == PLAN_RUN ? read_values(w, err) : 0;
 }
 
-int pass_keep(struct trace_writer *w, struct err *err)
+int pass_keep(struct trace_writer *w, bool may_read, struct err *err)
 {
 	struct err ignored = { 0 };
 
 	if (!w->in_pass)
 		return 0;
-	read_values(w, &ignored);
+	if (may_read)
+		read_values(w, &ignored);
 	calls_make(w, w->ex);
 	return rows_store(w, err);
 }

@@ -251,6 +251,21 @@ int payload_end(struct trace_writer *w, int64_t *tensor_id, struct err *err)
 	return w->transaction_bytes > TRANSACTION_BYTES ? writer_commit(w, err) : 0;
 }
 
+void payload_abandon(struct trace_writer *w)
+{
+	struct err ignored = { 0 };
+	long long id = w->payload.id;
+	char sql[112];
+
+	snprintf(
+		sql, sizeof(sql),
+		"DELETE FROM tensor_chunk WHERE tensor_id = %lld; DELETE FROM tensor WHERE id = %lld",
+		id, id);
+	db_exec(&w->db, sql, &ignored);
+	payload_forget(w, id);
+	w->next_tensor = id;
+}
+
 void payload_release(struct trace_writer *w)
 {
 	free(w->payload.buffer);

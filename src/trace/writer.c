@@ -393,10 +393,10 @@ static int update_run(struct trace_writer *w, const char *status, struct err *er
 }
 
 /* What the run has, its times and its status. */
-static int end_run(struct trace_writer *w, const char *status, struct err *err)
+static int end_run(struct trace_writer *w, const char *status, bool failed, struct err *err)
 {
 	/* A pass that did not end keeps what it has: a summary up to the failure. */
-	if (writer_begin(w, err) || (!w->was_rolled_back && pass_keep(w, err)))
+	if (writer_begin(w, err) || (!w->was_rolled_back && pass_keep(w, !failed, err)))
 		return err->code;
 	if (w->cut.n_dumps > w->n_cut_told && note_dropped(w, &w->cut, err))
 		return err->code;
@@ -413,7 +413,7 @@ int trace_writer_end_run(struct trace_writer *w, const char *status, struct err 
 
 	w->failed = (struct err){ 0 }; /* what the file has is ended all the same */
 	w->in_run = false;
-	ret = end_run(w, status, err);
+	ret = end_run(w, status, failed.code != 0, err);
 	pass_clear(w);
 	if (!ret)
 		ret = writer_commit(w, err);

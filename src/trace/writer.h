@@ -238,6 +238,8 @@ int payload_begin(struct trace_writer *w, enum dtype dtype, const int64_t *shape
 		  struct err *err);
 int payload_add(struct trace_writer *w, const float *x, int64_t n, struct err *err);
 int payload_end(struct trace_writer *w, int64_t *tensor_id, struct err *err);
+/* Take back what was stored of a tensor that came to no end; as far as that can be done. */
+void payload_abandon(struct trace_writer *w);
 void payload_release(struct trace_writer *w);
 
 /* The key of a payload: equal bytes of another shape are another tensor. */
@@ -314,8 +316,11 @@ const char *pass_phase(const struct trace_writer *w, int64_t pos0, int64_t n_tok
 /* Write what the pass that has begun has so far; nothing when none has. */
 int pass_store(struct trace_writer *w, struct err *err);
 
-/* The same for a pass that failed, maybe because a value cannot be read: those that can. */
-int pass_keep(struct trace_writer *w, struct err *err);
+/*
+ * The same for a pass that failed, maybe because a value cannot be read: those that can.  Without
+ * `may_read`, because it is the writer that failed, those that were.
+ */
+int pass_keep(struct trace_writer *w, bool may_read, struct err *err);
 
 /* Forget the pass that has begun. */
 void pass_clear(struct trace_writer *w);

@@ -25,8 +25,9 @@ def _hash(rows):
 class Recording:
     """The file at a path, as it was when this was made; sqlite3.Error when it cannot be read.
 
-    passes: {id: hash}, each with its calls and values; ok: {id: hash} of the tokens of finished runs; uuids, prompts;
-    n_lost: values whose dumps are missing.  With `whole` also tables: {name: hash}, and schema.
+    passes: {id: hash}, each with its calls and values; values: {id: [hash]} of each pass; ended: the passes in which a
+    run met its error; ok: {id: hash} of the tokens of finished runs; uuids, prompts; n_lost: values whose dumps are
+    missing.  With `whole` also tables: {name: hash}, and schema.
     """
 
     def __init__(self, path, whole=False):
@@ -46,7 +47,9 @@ class Recording:
         try:
             self.uuids = {row[0] for row in db.execute("SELECT uuid FROM run")}
             self.prompts = [row[0] for row in db.execute("SELECT prompt FROM run ORDER BY id")]
-            self.passes = self._passes(db)
+            self.passes, self.values = self._passes(db)
+            self.ended = {row[0] for row in db.execute("""SELECT max(p.id) FROM pass p JOIN run r ON r.id = p.run_id WHERE r.status = 'error'
+                AND p.phase IN ('prefill', 'decode') GROUP BY r.id""")}
             self.ok = {run: _hash(db.execute("SELECT pos, token_id, piece, source, logprob, rank FROM token WHERE run_id = ? ORDER BY pos",
                                              (run,)).fetchall())
                        for run, in db.execute("SELECT id FROM run WHERE status = 'ok'").fetchall()}
@@ -74,11 +77,14 @@ class Recording:
 
     def _passes(self, db):
         parts = {row[0]: [row] for row in db.execute("SELECT id, run_id, idx, phase, pos0, n_tok, kv_len FROM pass")}
+        values = {key: [] for key in parts}
         for table in ("span", "value"):
             columns = ", ".join(self._columns(db, table))
             for row in db.execute(f"SELECT pass_id, {columns} FROM {table} ORDER BY id"):
                 parts.setdefault(row[0], []).append(row)
-        return {key: _hash(rows) for key, rows in parts.items()}
+                if table == "value":
+                    values.setdefault(row[0], []).append(_hash(row))
+        return {key: _hash(rows) for key, rows in parts.items()}, values
 
     def differs(self, other):
         """None, or how this whole recording differs from another."""
@@ -89,11 +95,13 @@ class Recording:
 
     def strays(self, whole, partial=False):
         """None, or which of the passes and finished runs that are there are not those of a whole recording;
-        partial: the last pass may have stopped anywhere, as a session does."""
+        partial: the last pass may have stopped anywhere, as a session does.  The pass in which a run met its error
+        has the values up to there, and no others."""
         if self.n_lost:
             return f"has {self.n_lost} values without their dumps"
         last = max(self.passes, default=None)
-        wrong = [str(p) for p, h in self.passes.items() if whole.passes.get(p) != h and not (partial and p == last)]
+        wrong = [str(p) for p, h in self.passes.items() if whole.passes.get(p) != h and not (partial and p == last)
+                 and not (p in self.ended and self.values[p] == whole.values.get(p, [])[:len(self.values[p])])]
         if wrong:
             return f"has passes ({', '.join(wrong[:5])}) that are not whole, or not the right ones"
         wrong = [str(r) for r, h in self.ok.items() if whole.ok.get(r) != h]

@@ -1066,6 +1066,53 @@ Test(trace, a_recording_that_failed_stays_failed_and_whole)
 	cr_assert(eq(str, string("PRAGMA integrity_check"), "ok"));
 }
 
+static void change(const char *sql)
+{
+	sqlite3 *db = db_open_at(path);
+
+	cr_assert(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "%s", sqlite3_errmsg(db));
+	sqlite3_close(db);
+}
+
+/* A row that is taken ends the pass there: each value has a row, once, and none lacks its dump. */
+static void end_in_a_pass(const char *take, const char *give_back)
+{
+	struct recorder r = { 0 };
+	const char *const captures[] = { "*=f32", NULL };
+
+	record_open(&r, captures, 1);
+	record_begin(&r, &run);
+	cr_assert(record_pass(&r, prompt, N_PROMPT) == EXECUTOR_DONE);
+	change(take);
+	cr_assert(record_pass(&r, (int32_t[]){ 7 }, 1) < 0);
+	cr_assert(trace_writer_end_run(r.w, "error", &r.err) == 0, "%s", r.err.message);
+	cr_assert(trace_writer_close(r.w, &r.err) == 0, "%s", r.err.message);
+	change(give_back);
+	executor_release(&r.ex);
+	capture_policy_release(&r.policy);
+	cr_assert(number("SELECT count(*) FROM value WHERE pass_id = 2") > 5);
+	cr_assert(number("SELECT count(*) - count(DISTINCT point_id) FROM value "
+			 "WHERE pass_id = 2") == 0);
+	cr_assert(number("SELECT count(*) FROM value WHERE tensor_id IS NULL") == 0);
+	cr_assert(number("SELECT (SELECT count(DISTINCT tensor_id) FROM tensor_chunk) - "
+			 "(SELECT count(*) FROM tensor)") == 0);
+	cr_assert(number("SELECT (SELECT max(id) FROM tensor) - max(tensor_id) FROM value") == 0);
+}
+
+Test(trace, a_value_whose_chunk_cannot_be_written_has_no_row)
+{
+	end_in_a_pass("INSERT INTO tensor_chunk SELECT max(id) + 9, 0, x'00' FROM tensor",
+		      "DELETE FROM tensor_chunk WHERE data = x'00'");
+}
+
+Test(trace, a_value_whose_dump_cannot_be_ended_has_no_row)
+{
+	end_in_a_pass("INSERT INTO tensor(id, hash, dtype, shape, raw_bytes, "
+		      "chunk_rows) "
+		      "SELECT max(id) + 9, 0, 0, 'taken', 0, 1 FROM tensor",
+		      "DELETE FROM tensor WHERE shape = 'taken'");
+}
+
 /* Somebody holds the file while time goes back: the edit is not made, and nothing is recorded on.
  */
 Test(trace, going_back_while_the_file_is_locked_ends_the_recording)
