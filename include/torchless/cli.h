@@ -240,6 +240,7 @@ void warn_dropped(const struct invocation *in, struct bytes text, const struct e
 
 /* `torchless: warning: ` and a sentence on stderr. */
 void warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void warn_sentence(const char *sentence);
 
 /* A line on stderr with --verbose. */
 void note(const struct invocation *in, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

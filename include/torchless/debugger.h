@@ -47,7 +47,8 @@ struct debugger_options {
 	bool (*ask)(void *ctx, const char *question);
 	void *ctx;
 	const volatile sig_atomic_t
-		*interrupted; /* stops at the next op; the front end clears it */
+		*interrupted;               /* stops at the next op; the front end clears it */
+	void (*warn)(const char *sentence); /* of a recording, see trace.h; may be NULL */
 };
 
 /*

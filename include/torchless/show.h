@@ -22,6 +22,7 @@ struct show_source_options {
 	const struct kernels *kernels; /* NULL: the fastest */
 	struct threads *pool;          /* NULL: the caller's thread */
 	const volatile sig_atomic_t *interrupted;
+	void (*warn)(const char *sentence); /* of a recording, see trace.h; may be NULL */
 };
 
 /* Nothing is opened until something is looked for.  The options' strings must outlive it. */

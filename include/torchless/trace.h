@@ -131,6 +131,9 @@ struct trace_target {
 /* Look, which changes and locks nothing. */
 struct trace_target trace_target_look(const char *path);
 
+/* Whether writing to `path` keeps what is there as PATH.old, and so ends another PATH.old. */
+bool trace_target_drops_old(const char *path);
+
 struct trace_options {
 	struct trace_target target;
 	const struct capture_policy *capture;
@@ -291,6 +294,8 @@ void recording_close(struct recording *r);
 struct recording_limits {
 	int64_t max_ns;                  /* opening included; 0: any time */
 	const volatile int *interrupted; /* may be NULL; must outlive the recording */
+	/* What the reader should know of the file, while it is opened; may be NULL. */
+	void (*warn)(const char *sentence);
 };
 struct recording *recording_open_within(const char *path, const struct recording_limits *limits,
 					struct err *err);

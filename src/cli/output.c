@@ -43,6 +43,11 @@ void warn(const char *fmt, ...)
 	fprintf(stderr, "torchless: warning: %s\n", message.message);
 }
 
+void warn_sentence(const char *sentence)
+{
+	warn("%s", sentence);
+}
+
 /* Ctrl-C may interrupt the write itself: that is no failure of the output. */
 static int write_failed(struct err *err)
 {

@@ -14,6 +14,8 @@
 #include "torchless/open_files.h"
 #include "torchless/side_files.h"
 
+#include <stdlib.h>
+
 enum { WAIT_MS = 2000, MAX_TRIES = 20 };
 
 struct reader {
@@ -22,6 +24,7 @@ struct reader {
 	void (*opened)(struct db *db, void *ctx);
 	void *ctx;
 	enum side_journal journal;
+	bool is_copy;
 	bool is_replaced; /* the file, while it was opened: SQLite may have taken another's log */
 };
 
@@ -104,6 +107,27 @@ static int refuse(const struct reader *r, int code, const struct err *first, str
 	return err_set(err, first->code, "%s", first->message);
 }
 
+/*
+ * A folder that cannot be written has no place for the shared memory of a log.  Without the log
+ * (immutable) there would be what was there when it was last folded in, or half of that.
+ */
+static int open_copy(struct reader *r, struct err *err)
+{
+	const char *path = r->path;
+	char *copy = recording_copy(path, err);
+	int ret;
+
+	if (!copy)
+		return err->code;
+	r->path = copy;
+	ret = open_with(r, "mode=ro", err);
+	r->path = path;
+	r->is_copy = !ret;
+	recording_copy_drop(copy);
+	free(copy);
+	return ret;
+}
+
 static int open_database(struct reader *r, struct err *err)
 {
 	struct err first = { 0 };
@@ -117,12 +141,8 @@ static int open_database(struct reader *r, struct err *err)
 		return refuse(r, code, &first, err);
 	if (r->journal == JOURNAL_HOT)
 		return open_rolled_back(r, err);
-	/* A folder that cannot be written has no place for the shared memory of a log. */
 	if (side_files_has_log(r->path))
-		return err_set(err, ERR_IO,
-			       "%s has a log, %s-wal, which cannot be read in a folder that cannot "
-			       "be written: copy both to another one",
-			       r->path, r->path);
+		return open_copy(r, err);
 	return open_with(r, "mode=ro&immutable=1", err);
 }
 
@@ -136,7 +156,7 @@ static int open_once(struct reader *r, struct err *err)
 
 /* Whoever replaces a recording again and again is not read in between. */
 int recording_file_open(struct db *db, const char *path, void (*opened)(struct db *db, void *ctx),
-			void *ctx, struct err *err)
+			void *ctx, bool *is_copy, struct err *err)
 {
 	struct reader r = { .db = db, .path = path, .opened = opened, .ctx = ctx };
 	int tries, ret;
@@ -144,6 +164,7 @@ int recording_file_open(struct db *db, const char *path, void (*opened)(struct d
 	for (tries = 0;; tries++) {
 		r.is_replaced = false;
 		ret = open_once(&r, err);
+		*is_copy = r.is_copy;
 		if (!(r.is_replaced || database_is_replaced(db->handle)) || tries == MAX_TRIES)
 			return ret;
 		db_close(db);

@@ -57,7 +57,7 @@ static int open_guarded(struct recording *r, struct err *err)
 	int ret;
 
 	limits_enter(&r->limits, LIMIT_LOOKUP, LIMITS_LOOKUP_NS, LIMITS_LOOKUP_LENGTH, &outer);
-	ret = recording_file_open(&r->db, r->path, guard, r, err);
+	ret = recording_file_open(&r->db, r->path, guard, r, &r->is_copy, err);
 	if (!ret)
 		ret = db_exec(&r->db, "PRAGMA temp_store = MEMORY", err);
 	if (!ret)
@@ -65,6 +65,18 @@ static int open_guarded(struct recording *r, struct err *err)
 	r->limits.handle = r->db.handle;
 	limits_leave(&r->limits, &outer);
 	return ret;
+}
+
+static void warn_of_copy(const struct recording *r, void (*warn)(const char *sentence))
+{
+	struct text t = { 0 };
+
+	text_addf(
+		&t,
+		"%s was not finished, and its folder cannot be written: a copy of it and its log is read",
+		r->path);
+	warn(t.data);
+	text_release(&t);
 }
 
 struct recording *recording_open_within(const char *path, const struct recording_limits *limits,
@@ -80,6 +92,8 @@ struct recording *recording_open_within(const char *path, const struct recording
 		return NULL;
 	}
 	r->authorizer.allows_all = false;
+	if (r->is_copy && limits && limits->warn)
+		warn_of_copy(r, limits->warn);
 	return r;
 }
 

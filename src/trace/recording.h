@@ -15,6 +15,7 @@ struct recording {
 	struct authorizer authorizer;
 	struct limits limits;
 	char *path;
+	bool is_copy;              /* what is read is not at path, but equal to it and its log */
 	const struct query *query; /* the one that is running */
 	int64_t asked;             /* bytes that a question of the program's own was given */
 };

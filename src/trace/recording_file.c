@@ -12,8 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The head through SQLite's own table of calls; its code. */
-static int read_head(sqlite3_vfs *vfs, const char *path, char *head, int n)
+/* Open the file by SQLite's own table of calls, because this process may have it open as a
+ * database, see open_files.h, and let `use` do something with it; SQLite's code. */
+typedef int use_fn(sqlite3_file *f, void *ctx);
+
+static int with_file(sqlite3_vfs *vfs, const char *path, use_fn *use, void *ctx)
 {
 	sqlite3_file *f = mem_calloc(1, (size_t)vfs->szOsFile);
 	char *full = mem_calloc(1, (size_t)vfs->mxPathname + 1);
@@ -29,7 +32,7 @@ static int read_head(sqlite3_vfs *vfs, const char *path, char *head, int n)
 			    : SQLITE_NOMEM;
 	}
 	if (!db_failed(code))
-		code = f->pMethods->xRead(f, head, n, 0);
+		code = use(f, ctx);
 	if (f->pMethods)
 		f->pMethods->xClose(f);
 	sqlite3_free_filename((char *)name);
@@ -38,17 +41,68 @@ static int read_head(sqlite3_vfs *vfs, const char *path, char *head, int n)
 	return code;
 }
 
-/* SQLite opens the file, because this process may have it open as a database; see open_files.h. */
-int recording_file_head(const char *path, char *head, int n, struct err *err)
+static int use_file(const char *path, use_fn *use, void *ctx, struct err *err)
 {
 	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL); /* NULL where memory is short */
-	int code = vfs ? read_head(vfs, path, head, n) : SQLITE_NOMEM;
+	int code = vfs ? with_file(vfs, path, use, ctx) : SQLITE_NOMEM;
 
 	if (!db_failed(code) || code == SQLITE_IOERR_SHORT_READ)
 		return 0;
 	if ((code & 0xff) == SQLITE_NOMEM || code == SQLITE_IOERR_NOMEM)
 		return err_set(err, ERR_MEMORY, "%s: out of memory", path);
 	return err_set(err, ERR_IO, "%s: %s", path, errno ? strerror(errno) : sqlite3_errstr(code));
+}
+
+struct head {
+	char *bytes;
+	int n;
+};
+
+static int read_head(sqlite3_file *f, void *ctx)
+{
+	const struct head *head = ctx;
+
+	return f->pMethods->xRead(f, head->bytes, head->n, 0);
+}
+
+int recording_file_head(const char *path, char *head, int n, struct err *err)
+{
+	struct head h = { head, n };
+
+	return use_file(path, read_head, &h, err);
+}
+
+struct reading {
+	recording_bytes_fn *take;
+	void *ctx;
+	struct err *err;
+};
+
+static int read_all(sqlite3_file *f, void *ctx)
+{
+	const struct reading *r = ctx;
+	enum { AT_ONCE = 1 << 16 };
+	char *buffer = mem_calloc(1, AT_ONCE);
+	sqlite3_int64 size = 0;
+	int code = f->pMethods->xFileSize(f, &size);
+
+	for (sqlite3_int64 at = 0; at < size && !db_failed(code); at += AT_ONCE) {
+		int n = size - at < AT_ONCE ? (int)(size - at) : AT_ONCE;
+
+		code = f->pMethods->xRead(f, buffer, n, at);
+		if (!db_failed(code) && r->take(r->ctx, buffer, (size_t)n, r->err))
+			break;
+	}
+	free(buffer);
+	return code;
+}
+
+int recording_file_read(const char *path, recording_bytes_fn *take, void *ctx, struct err *err)
+{
+	struct reading r = { take, ctx, err };
+
+	err->code = 0;
+	return use_file(path, read_all, &r, err) || err->code ? err->code : 0;
 }
 
 int recording_file_check(const char *path, struct err *err)

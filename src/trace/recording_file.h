@@ -21,11 +21,24 @@ int recording_file_create(const char *path, const struct trace_target *target,
 /*
  * Open the recording `path` read-only, with its log, or after its journal was rolled back into it.
  * `opened` is called with `ctx` after SQLite has opened the file and before it reads of it, maybe
- * more than once: it limits what a statement may take.  ERR_IO, ERR_FORMAT; the caller closes `db`
- * in any case.  In open.c.
+ * more than once: it limits what a statement may take.  A log in a
+ * folder that cannot be written is read in a copy, of which *is_copy tells.  ERR_IO, ERR_FORMAT;
+ * the caller closes `db` in any case.  In open.c.
  */
 int recording_file_open(struct db *db, const char *path, void (*opened)(struct db *db, void *ctx),
-			void *ctx, struct err *err);
+			void *ctx, bool *is_copy, struct err *err);
+
+/*
+ * Copy the file and its log to a new folder below $TMPDIR, "/tmp" where that is not set: the path
+ * of the copy, which the caller frees; NULL and why: ERR_IO.  recording_copy_drop() removes it,
+ * when it is open as well.  In copy.c.
+ */
+char *recording_copy(const char *path, struct err *err);
+void recording_copy_drop(const char *copy);
+
+/* All bytes of the file, in order, through SQLite's own table of calls: see open_files.h. */
+typedef int recording_bytes_fn(void *ctx, const void *data, size_t len, struct err *err);
+int recording_file_read(const char *path, recording_bytes_fn *take, void *ctx, struct err *err);
 
 /* The first `n` bytes of the file, zeros behind its end.  ERR_IO. */
 #define RECORDING_HEAD 100 /* bytes of an SQLite database's header */

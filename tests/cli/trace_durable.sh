@@ -69,11 +69,15 @@ if unshare -rm mount -t tmpfs none "$work" 2>"$err"; then
 	mkdir folder/all && cp killed.db* folder/all
 	cat >folder.sh <<-'SH'
 		T=$1 m=$2
+		mkdir tmp
+		export TMPDIR=tmp
 		mount --bind folder folder && mount -o remount,ro,bind folder
 		"$T" query -t folder/a.db "SELECT count(*) FROM v_run"
 		"$T" query -t folder/all/killed.db "SELECT count(*) > 1 FROM pass"
 		"$T" query -t folder/killed.db "SELECT count(*) > 1 FROM pass"
 		echo "status $?"
+		ls tmp | wc -l
+		TMPDIR=nowhere "$T" query -t folder/killed.db "SELECT 1" || echo "status $?"
 		for o in folder/new.db folder/a.db; do
 			"$T" trace -m "$m" -o $o text
 			echo "status $?"
@@ -82,8 +86,9 @@ if unshare -rm mount -t tmpfs none "$work" 2>"$err"; then
 		echo "status $?"
 	SH
 	try unshare -rm sh folder.sh "$T" "$m"
-	is "a read-only folder is read, not written" "12 1 status 3 status 3 status 3 status 3" "$(paste -sd' ' "$out")"
-	is "one sentence each" "torchless: folder/killed.db has a log, folder/killed.db-wal, which cannot be read in a folder that cannot be written: copy both to another one
+	is "a read-only folder is read, not written" "12 1 1 status 0 0 status 3 status 3 status 3 status 3" "$(paste -sd' ' "$out")"
+	is "one sentence each" "torchless: warning: folder/killed.db was not finished, and its folder cannot be written: a copy of it and its log is read
+torchless: folder/killed.db has a log, folder/killed.db-wal, which cannot be read in a folder that cannot be written, and copying both failed: nowhere: No such file or directory
 torchless: folder/new.db cannot be written: Read-only file system
 torchless: folder/a.db cannot be written: Read-only file system
 torchless: folder/all/killed.db cannot be written: Read-only file system" "$(cat "$err")"

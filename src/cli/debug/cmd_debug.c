@@ -60,6 +60,7 @@ static int open_debugger(struct front_end *f, struct debugger_options *o, struct
 		.ask = front_ask,
 		.ctx = f,
 		.interrupted = &interrupted,
+		.warn = warn_sentence,
 		.recording = option_text(f->in, OPT_TRACE, NULL),
 		.recording_model = option_text(f->in, OPT_MODEL, NULL),
 	};

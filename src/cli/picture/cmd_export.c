@@ -175,7 +175,7 @@ static int check_targets(const struct invocation *in, const char *recording, str
 
 int cmd_export(struct invocation *in, struct err *err)
 {
-	const struct recording_limits limits = { 0, &interrupted };
+	const struct recording_limits limits = { 0, &interrupted, warn_sentence };
 	const char *path = option_text(in, OPT_TRACE, "trace.db");
 	struct recording *rec;
 	int r = 0;

@@ -55,7 +55,7 @@ static void clear(struct report_command *c)
 
 static int open_recording(struct report_command *c, const char *path, struct err *err)
 {
-	const struct recording_limits limits = { 0, &interrupted };
+	const struct recording_limits limits = { 0, &interrupted, warn_sentence };
 	struct invocation *in = c->in;
 	struct report_recording *r = &c->recordings[c->n];
 	struct inspect_options *o = &c->inspect[c->n];

@@ -78,7 +78,8 @@ static int open_sources(struct showing *s, struct err *err)
 	bool wants_model = option_on(in, OPT_MODEL) && !option_on(in, OPT_TRACE);
 	struct show_source_options o = { .recording = has_recording ? path : NULL,
 					 .model = option_text(in, OPT_MODEL, NULL),
-					 .interrupted = &interrupted };
+					 .interrupted = &interrupted,
+					 .warn = warn_sentence };
 	struct err why = { 0 };
 	int r = wants_model || !has_recording
 			? invocation_open_model(in, CHECKPOINT_CONFIG | CHECKPOINT_WEIGHTS, &why)

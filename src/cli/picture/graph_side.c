@@ -19,7 +19,8 @@ void graph_add_title(struct text *title, const char *name, const struct config *
 int graph_side_recording(struct graph_side *s, const struct invocation *in, const char *path,
 			 struct err *err)
 {
-	const struct recording_limits limits = { .interrupted = &interrupted };
+	const struct recording_limits limits = { .interrupted = &interrupted,
+						 .warn = warn_sentence };
 	struct graph_record_options o = { .path = path,
 					  .run = &s->run,
 					  .pass = (int)option_int(in, OPT_PASS, -1) };

@@ -26,7 +26,7 @@ static int run_given(struct invocation *in, struct recording *rec, const struct 
 static int open_recording(struct invocation *in, struct recording **rec,
 			  const struct query_settings *set, struct err *err)
 {
-	const struct recording_limits limits = { set->max_ns, &interrupted };
+	const struct recording_limits limits = { set->max_ns, &interrupted, warn_sentence };
 	const struct inspect_options functions = { .model = option_text(in, OPT_MODEL, NULL) };
 	const char *path = option_text(in, OPT_TRACE, "trace.db");
 

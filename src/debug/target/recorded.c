@@ -334,7 +334,7 @@ static const struct target_class recorded_class = {
 
 struct target *recorded_new(const struct debugger_options *o, struct err *err)
 {
-	const struct recording_limits limits = { .interrupted = o->interrupted };
+	const struct recording_limits limits = { .interrupted = o->interrupted, .warn = o->warn };
 	const struct inspect_options inspect = { .model = o->recording_model };
 	struct recorded *r = mem_calloc(1, sizeof(*r));
 

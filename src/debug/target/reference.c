@@ -40,7 +40,8 @@ void references_free(struct references *r)
 /* The recording in a file, in the place of the one that was opened first of all. */
 static struct reference *open_reference(struct debugger *d, const char *path, struct err *err)
 {
-	const struct recording_limits limits = { .interrupted = d->opt.interrupted };
+	const struct recording_limits limits = { .interrupted = d->opt.interrupted,
+						 .warn = d->opt.warn };
 	const struct inspect_options o = { .model = NULL };
 	struct reference *r;
 

@@ -106,7 +106,8 @@ static int read_run(struct show_source *s, struct err *err)
 
 int source_open(struct show_source *s, struct err *err)
 {
-	const struct recording_limits limits = { .interrupted = s->opt.interrupted };
+	const struct recording_limits limits = { .interrupted = s->opt.interrupted,
+						 .warn = s->opt.warn };
 	const struct inspect_options o = { .model = s->opt.model,
 					   .pool = s->opt.pool,
 					   .kernels = s->opt.kernels };
