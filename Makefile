@@ -379,14 +379,14 @@ man: all
 .PHONY: install uninstall
 INSTALLED = bin/torchless lib/torchless.so share/bash-completion/completions/torchless \
             share/zsh/site-functions/_torchless share/fish/vendor_completions.d/torchless.fish \
-            share/doc/torchless/LICENSE $(MODEL_FILES:lessons/%=share/torchless/%) \
+            share/doc/torchless/LICENSE $(LESSON_FILES:lessons/%=share/torchless/%) \
             $(MAN_PAGES:%=share/man/man1/%)
-MODEL_FILES = $(wildcard lessons/model/*)
+LESSON_FILES = $(wildcard lessons/model/*) lessons/prompts.jsonl
 install: all extension man
 	$(Q)install -Dm755 $(BUILD)/torchless $(DESTDIR)$(PREFIX)/bin/torchless
 	$(Q)install -Dm755 $(EXT) $(DESTDIR)$(PREFIX)/lib/torchless.so
 	$(Q)install -Dm644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/torchless/LICENSE
-	$(Q)for f in $(MODEL_FILES); do \
+	$(Q)for f in $(LESSON_FILES); do \
 		install -Dm644 $$f $(DESTDIR)$(PREFIX)/share/torchless/$${f#lessons/} || exit 1; done
 	$(Q)for page in $(MAN_PAGES); do \
 		install -Dm644 $(BUILD)/man/$$page $(DESTDIR)$(PREFIX)/share/man/man1/$$page || exit 1; done

@@ -110,6 +110,14 @@ int recipes_force(const struct recipes *r, struct session *s, struct err *err);
 void recipes_release(struct recipes *r);
 
 /*
+ * The short form of the kind that is wanted most: 0 for what each text names, NAME[SELECTION], in
+ * every pass.  The text is the source of its edits.  ERR_USAGE with the text behind `what`, which
+ * is how the user calls it; edits of those before it stay.
+ */
+int edits_zero(struct session *s, const char *what, const char *const *texts, int n,
+	       struct err *err);
+
+/*
  * Append what a session's edits and forced tokens are, a line each, to be read by recipe_read().
  * The source of a computed edit is its expression.
  */

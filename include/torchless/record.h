@@ -119,6 +119,9 @@ struct record_prompt {
 	struct prompt prompt;
 	int64_t line; /* of a file of prompts, from 1; 0: there is none */
 	char *id;     /* what that line calls itself, as JSON; NULL: nothing */
+	char **zero;  /* NAME[SELECTION]: values that become 0 in this run, beside those of opt.zero
+		       */
+	int n_zero;
 };
 
 struct recorder {
@@ -131,8 +134,10 @@ struct recorder {
 	struct capture_policy capture;
 	struct text capture_json;    /* its meaning for the model */
 	struct recipes recipes;      /* opt.edits */
+	int n_standing_edits;        /* those of opt.zero and opt.edits, in force in every run */
 	struct trace_writer *writer; /* NULL before the file is created and after it is closed */
 	struct trace_totals totals;  /* once it is closed */
+	bool dropped_old;            /* there was a PATH.old, and creating PATH replaced it */
 
 	/* The rest is the recorder's own. */
 	int64_t parent; /* of the branch that begins; 0: it is none */
@@ -159,6 +164,10 @@ void recorder_release(struct recorder *r);
 
 /* generation_set_prompt(), and the tokens forced that opt.edits force. */
 int recorder_set_prompt(struct recorder *r, const struct prompt *p, struct err *err);
+
+/* The same for a line of a file of prompts: with its edits, and without those of the line before.
+ */
+int recorder_set_line(struct recorder *r, const struct record_prompt *p, struct err *err);
 
 /* Add the hooks: before the prompt is set, so that the steps of the tokenizer are made. */
 void recorder_listen(struct recorder *r);

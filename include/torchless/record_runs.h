@@ -24,9 +24,9 @@ struct prompt_list {
 
 /*
  * Read one JSON object a line: {"prompt": TEXT} or {"ids": [INT, ...]}, and optionally "id" (text
- * or number) and "n".  Other keys are ignored, empty lines too.  `file` names the bytes in errors:
- * ERR_FORMAT naming file and line, ERR_IO; ERR_INTERRUPTED when *interrupted (NULL: nothing does)
- * is not 0 after a line.  Release it whatever happens.
+ * or number), "n" and "zero" (a point or a list of them).  Other keys are ignored, empty lines too.
+ * `file` names the bytes in errors: ERR_FORMAT naming file and line, ERR_IO; ERR_INTERRUPTED when
+ * *interrupted (NULL: nothing does) is not 0 after a line.  Release it whatever happens.
  */
 int prompts_parse(struct prompt_list *list, const char *file, struct bytes json,
 		  const volatile sig_atomic_t *interrupted, struct err *err);

@@ -156,6 +156,9 @@ int cmd_run(struct invocation *in, struct err *err)
 	int r = open_generation(&g, in, err);
 
 	if (r == 0)
+		r = edits_zero(&g.session, "--zero", in->option[OPT_ZERO].list,
+			       in->option[OPT_ZERO].n, err);
+	if (r == 0)
 		r = recipes_open(&edits, &g.session, in->option[OPT_EDITS].list,
 				 in->option[OPT_EDITS].n, &recipe_plain_expressions, err);
 	if (r == 0)

@@ -58,7 +58,7 @@ const struct option option_table[OPT_COUNT] = {
 				     "needed" },
 	[OPT_PROMPTS] = { "prompts", "FILE.jsonl", 0, OPTION_TEXT, .complete = COMPLETE_FILE,
 			  .help = "record a run a line of a file of JSON objects: {\"prompt\": "
-				  "TEXT} or {\"ids\": [ID, ...]}, and optionally \"id\" and \"n\"; - "
+				  "TEXT} or {\"ids\": [ID, ...]}, and optionally \"id\", \"n\" and \"zero\"; - "
 				  "reads stdin" },
 	[OPT_RESUME] = { .name = "resume",
 			 .help = "with --prompts: go on in the recording that is there, at its "

@@ -95,11 +95,29 @@ static int read_name(struct record_prompt *p, const cJSON *item, const char *wha
 	return 0;
 }
 
+/* A name, or a list of them. */
+static int read_zero(struct record_prompt *p, const cJSON *item, const char *what, struct err *err)
+{
+	int n = cJSON_IsArray(item) ? cJSON_GetArraySize(item) : 1;
+	const cJSON *at = cJSON_IsArray(item) ? item->child : item;
+
+	p->zero = mem_calloc((size_t)n + 1, sizeof(*p->zero));
+	for (; at && p->n_zero < n; at = at->next) {
+		if (!cJSON_IsString(at))
+			return bad_line(what, item,
+					"a point as \"L0.attn.z[head=1]\", or a list of them, as "
+					"\"zero\"",
+					err);
+		p->zero[p->n_zero++] = mem_strdup(at->valuestring);
+	}
+	return 0;
+}
+
 static int read_object(struct record_prompt *p, const cJSON *line, struct bytes json,
 		       const char *what, struct err *err)
 {
 	const cJSON *text = json_get(line, "prompt"), *ids = json_get(line, "ids");
-	const cJSON *id = json_get(line, "id");
+	const cJSON *id = json_get(line, "id"), *zero = json_get(line, "zero");
 
 	if (!cJSON_IsObject(line))
 		return bad_line(what, line, "an object such as {\"prompt\": \"Hello\"}", err);
@@ -108,7 +126,7 @@ static int read_object(struct record_prompt *p, const cJSON *line, struct bytes 
 			       text ? "a line has" : "there is neither", text ? "or" : "nor");
 	if (json_get_int(line, "n", 0, MAX_TOKENS, &p->prompt.n, what, err) < 0)
 		return err->code;
-	if (id && read_name(p, id, what, err))
+	if ((id && read_name(p, id, what, err)) || (zero && read_zero(p, zero, what, err)))
 		return err->code;
 	return text ? read_text(p, text, json, what, err) : read_ids(p, ids, what, err);
 }
@@ -120,6 +138,9 @@ static void release_prompt(struct record_prompt *p)
 	free((char *)p->prompt.text.data);
 	free((int32_t *)p->prompt.ids);
 	free(p->id);
+	for (int i = 0; i < p->n_zero; i++)
+		free(p->zero[i]);
+	free(p->zero);
 }
 
 static int add_line(struct prompt_list *list, struct bytes json, int64_t number, struct err *err)

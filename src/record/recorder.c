@@ -171,6 +171,7 @@ int recorder_create(struct recorder *r, struct err *err)
 
 	if (check_ring(r, err) || describe_model(r, &model, err))
 		return err->code;
+	r->dropped_old = trace_target_drops_old(r->opt.path);
 	r->writer = trace_writer_new(r->opt.path, &r->generation.session.model->program, &model, &o,
 				     err);
 	listen_writer(r);
@@ -397,6 +398,7 @@ int recorder_open(struct recorder *r, struct model *m, const struct record_optio
 	    capture_policy_describe(&r->capture, &m->program, &r->capture_json, err) ||
 	    recorder_add_edits(r, err))
 		return err->code;
+	r->n_standing_edits = r->generation.session.executor.n_edits;
 	profile_init(&r->profile, &r->generation.session, &r->progress);
 	r->profile.caller = &r->opt.generation.caller;
 	scores_init(&r->scores, &r->generation.session);

@@ -57,7 +57,7 @@ static int set_prompt(struct record_runs *runs, int64_t i, struct err *err)
 	if (!p->prompt.text.data && g->opt.chat)
 		result = err_set(err, ERR_USAGE, "--chat wraps text, and this line has ids");
 	else
-		result = recorder_set_prompt(runs->recorder, &p->prompt, err);
+		result = recorder_set_line(runs->recorder, p, err);
 	if (result && err->code != ERR_INTERRUPTED)
 		err_wrap(err, "%s:%lld", runs->prompts->file, (long long)p->line);
 	return result;
@@ -272,7 +272,7 @@ static int record_one(struct record_runs *runs, int64_t i, struct err *err)
 	const struct record_prompt *p = &runs->prompts->items[i];
 	struct recorder *r = runs->recorder;
 	const struct session *s = &r->generation.session;
-	int result = recorder_set_prompt(r, &p->prompt, err);
+	int result = recorder_set_line(r, p, err);
 
 	if (result == 0)
 		result = recorder_run(r, p, err);

@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -58,6 +59,17 @@ struct trace_target trace_target_look(const char *path)
 	t.inode = (uint64_t)st.st_ino;
 	t.is_busy = !stat(path, &st) && S_ISREG(st.st_mode) && open_files_is_locked(path);
 	return t;
+}
+
+bool trace_target_drops_old(const char *path)
+{
+	struct text old = { 0 };
+	bool drops;
+
+	text_addf(&old, "%s.old", path);
+	drops = trace_target_look(path).exists && trace_target_look(old.data).exists;
+	text_release(&old);
+	return drops;
 }
 
 static int refuse_busy(const char *path, struct err *err)
@@ -102,6 +114,12 @@ static bool leads_to_proc(const char *path)
 	       !memcmp(to, proc, sizeof(to));
 }
 
+/* What others take for standard output, or SQLite's clients for memory or the address of a file. */
+static bool is_no_name(const char *path)
+{
+	return !strcmp(path, "-") || !strcmp(path, ":memory:") || !strncasecmp(path, "file:", 5);
+}
+
 static int check_target(const struct place *p, struct err *err)
 {
 	struct stat st;
@@ -109,6 +127,12 @@ static int check_target(const struct place *p, struct err *err)
 
 	if (!*p->path)
 		return err_set(err, ERR_USAGE, "-o \"\": a recording needs a name");
+	if (is_no_name(p->path))
+		return err_set(
+			err, ERR_USAGE,
+			"-o %s: a recording is a file, and that is none to SQLite; for a file "
+			"of that very name say ./%s",
+			p->path, p->path);
 	if (lstat(p->path, &st))
 		return errno == ENOENT ? side_files_regular(p->path, err)
 				       : err_set(err, ERR_IO, "%s: %s", p->path, strerror(errno));

@@ -4,8 +4,7 @@
 . "$(dirname "$0")/lib.inc"
 mkdir -p "$work/bin" "$work/here/.config/fish/completions"
 ln -s "$T" "$work/bin/torchless"
-ln -s "$root/models" "$work/here/models"
-printf '{"prompt": "Tom has the"}\n{"prompt": "Once upon a time", "n": 3}\n' >"$work/here/prompts.jsonl"
+ln -s "$root/models" "$root/lessons" "$work/here"
 
 # Each line of the file, in a shell of its own and in one folder: recordings stay for later lines.
 n=0
@@ -20,6 +19,8 @@ works() { # FILE
 		n=$((n + 1))
 		(cd "$work/here" && HOME=$PWD PATH=$work/bin:$PATH bash -c "set -o pipefail; git() { echo 'Tom has the'; }; less() { cat; }; $line") \
 			>"$out" 2>"$err" </dev/null || fail "\`$line\` fails: $(brief "$(cat "$err")")"
+		# They record one after the other under one name, which is said.
+		sed -i '/^torchless: warning: .* was there and is .*\.old now/d' "$err"
 		hasnt "\`$line\`" '^torchless: ' "$err"
 	done <"$1"
 }

@@ -51,9 +51,20 @@ for pos, row in enumerate(logits):
     cand = db.execute("SELECT token_id, logit FROM v_cand WHERE pos=? ORDER BY rank", (pos,)).fetchall()
     assert len(cand) == 20 and [c for c, _ in cand] == sorted(range(384), key=lambda i: (-row[i], i))[:20], pos
 PY
-"$T" trace -q -m "$m" "$p"
+try "$T" trace -q -m "$m" "$p"
 [ -f trace.db.old ] || fail "an existing file is not kept"
+is "which needs no word" "" "$(cat "$err")"
 is "and is the one before" 2 "$(sql trace.db.old "SELECT count(*) FROM v_token WHERE source='generated'")"
+
+try "$T" trace -q -m "$m" -o trace.db "$p"
+has "what was kept before goes with one" '^torchless: warning: trace.db was there and is trace.db.old now, in place of what that was$' "$err"
+try "$T" trace -m "$m" "$p"
+has "or with a line of the summary" '^kept .*trace.db.old, in place of what it was$' "$err"
+for o in - :memory: file:x.db File:x; do
+	refuses "-o $o" 2 "-o $o: a recording is a file" "$T" trace -q -m "$m" -o "$o" "$p"
+done
+try "$T" trace -q -m "$m" -o ./:memory: "$p"
+is "a file may be called so" 0 "$(test -f ./:memory: && echo "$status")"
 
 try "$T" trace -q -m "$m" --logits last -o last.db "$p"
 is "--logits last scores the prompt's tokens not" "0 1" "$(sql last.db "SELECT (SELECT count(*) FROM v_token WHERE source<>'generated' AND logprob IS NOT NULL) || ' ' || (SELECT count(DISTINCT pos) FROM v_cand)")"

@@ -96,12 +96,35 @@ bad "no lines" 'bad.jsonl holds no prompt' ''
 printf '%s\n' "$ok" '{"prompt": "a", "n": 1000000000}' >bad.jsonl
 refuses "n beyond memory" 3 'bad.jsonl:2: .*positions need' "$T" trace -m "$m" --prompts bad.jsonl -o many.db
 rm bad.jsonl
+bad "zero that is no point" 'bad.jsonl:2: "zero" L9.mlp: no point is called' "$ok" '{"prompt": "a", "zero": ["L0.mlp", "L9.mlp"]}'
+bad "zero that is a number" 'bad.jsonl:1: a point .* as "zero" is expected, not 1' '{"prompt": "a", "zero": 1}'
+bad "zero of a part that is not there" 'bad.jsonl:1: "zero" L0.attn.z.head=99.: ' '{"prompt": "a", "zero": "L0.attn.z[head=99]"}'
 refuses "no such file" 3 "nowhere.jsonl" "$T" trace -m "$m" --prompts nowhere.jsonl
 refuses "--prompts and PROMPT" 2 "exclude each other" "$T" trace -m "$m" --prompts prompts.jsonl text
 refuses "--prompts and --prompt-ids" 2 "exclude each other" "$T" trace -m "$m" --prompts prompts.jsonl --prompt-ids
 refuses "neither" 2 "PROMPT or --prompts FILE" "$T" trace -m "$m"
 refuses "--chat with ids" 2 "prompts.jsonl:[0-9]*: " "$T" trace -m "$m" --chat --prompts prompts.jsonl
 is "many.db is untouched" "$before" "$(cksum <many.db; ls)"
+
+# A line may zero what the others leave: with and without in one file.
+printf '%s\n' '{"ids": [1, 5, 9]}' '{"ids": [1, 5, 9], "zero": ["L0.attn.z[head=1]", "L1.mlp"]}' '{"ids": [1, 5, 9], "zero": "L1.mlp"}' \
+	'{"ids": [1, 5, 9]}' >zero.jsonl
+try "$T" trace -m "$m" -n 2 --prompts zero.jsonl -o zero.db
+has "the summary says how many" '^zeroed .*2 of 4 lines' "$err"
+is "each run has its edits" "2|2 3|1" "$(sql zero.db "SELECT run_id, count(*) FROM edit GROUP BY 1" | paste -sd' ')"
+is "and the values they change" "2|4 3|2" "$(sql zero.db "SELECT run_id, count(*) FROM v_value WHERE edit_id NOT NULL GROUP BY 1" | paste -sd' ')"
+is "differ says where" "model.layers.0.self_attn:z" "$("$T" query -t zero.db differ a=1 b=2 n=1 | cut -f2)"
+is "a later line is as if nothing had been" "" "$("$T" query -t zero.db differ a=1 b=4)"
+try "$T" trace -q -m "$m" -n 2 --prompt-ids --zero 'L0.attn.z[head=1]' --zero L1.mlp -o alone.db "1 5 9"
+is "and a run is that of --zero" "" "$("$T" query -t zero.db "SELECT hash FROM v_value WHERE run_id = 2 ORDER BY id" >a; "$T" query -t alone.db "SELECT hash FROM v_value ORDER BY id" | cmp - a)"
+try "$T" trace -q -m "$m" -n 4 --zero L0.mlp --zero L1.mlp -o alone.db "The model reads"
+is "run has it too" "$(sql alone.db "SELECT group_concat(token_id, ', ') FROM v_token WHERE source = 'generated'")" \
+	"$("$T" run -q -m "$m" -n 4 --json --zero L0.mlp --zero L1.mlp "The model reads" | sed 's/.*"tokens": .//; s/].*//')"
+[ "$("$T" run -q -m "$m" -n 4 "The model reads")" != "$("$T" run -q -m "$m" -n 4 --zero L0.mlp --zero L1.mlp "The model reads")" ] ||
+	fail "zeroing two layers changes nothing"
+refuses "run --zero of no point" 2 "--zero L9.mlp: no point is called" "$T" run -m "$m" --zero L9.mlp x
+try "$T" trace -q -m "$m" --prompts "$root/lessons/prompts.jsonl" -n 1 -o sample.db
+is "the sample runs" "0 5" "$status $(sql sample.db "SELECT count(*) FROM run")"
 
 # Doubtful prompts are told of once.
 printf '{"prompt": "a\\u2603b"}\n%.0s' 1 2 3 >doubtful.jsonl

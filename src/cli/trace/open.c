@@ -69,18 +69,6 @@ static void note_opened(const struct trace_command *c)
 		note(c->in, "capture %s", r->capture_json.data);
 }
 
-/* A file that is in the way is kept, and what was kept before is not: that wants a word. */
-static bool drops_old(const char *path, const struct trace_target *target)
-{
-	struct text old = { 0 };
-	bool drops;
-
-	text_addf(&old, "%s.old", path);
-	drops = target->exists && trace_target_look(old.data).exists;
-	text_release(&old);
-	return drops;
-}
-
 int trace_open(struct trace_command *c, bool needs_tokenizer,
 	       void (*progress)(void *ctx, const struct record_progress *p), struct err *err)
 {
@@ -93,7 +81,6 @@ int trace_open(struct trace_command *c, bool needs_tokenizer,
 		return err->code;
 	o = record_options(c);
 	o.target = target;
-	c->drops_old = !option_on(in, OPT_RESUME) && drops_old(o.path, &target);
 	if (in->err.is_terminal && !option_on(in, OPT_QUIET)) {
 		c->bar.ui = &in->err;
 		o.progress = progress;

@@ -35,14 +35,36 @@ static void add_runs(struct text *t, const struct record_runs *runs, const struc
 		  per_second(runs->n_prompt + runs->n_generated, computing));
 }
 
+/* Lines with edits of their own. */
+static int64_t count_zeroed(const struct prompt_list *list)
+{
+	int64_t n = 0;
+
+	for (int64_t i = 0; i < list->n; i++)
+		n += list->items[i].n_zero > 0;
+	return n;
+}
+
+/* What every run was edited by, and how many edited more. */
+static void add_edits(struct text *t, const struct trace_command *c, int64_t n_zeroed,
+		      const struct prompt_list *list, const struct ui *ui)
+{
+	summary_add_edits(t, c, ui);
+	if (n_zeroed == 0)
+		return;
+	summary_add_label(t, ui, "zeroed");
+	text_addf(t, "what %lld of %lld lines say\n", (long long)n_zeroed, (long long)list->n);
+}
+
 static void add_summary(struct text *t, const struct trace_command *c,
 			const struct record_runs *runs, const struct ui *ui)
 {
-	static const struct next_command commands[] = {
+	struct next_command commands[] = {
 		{ "torchless query", " runs", true },
 		{ "torchless query", " residual run=1", true },
 		{ "sqlite3 ", " \"SELECT run_id, line, id, completion FROM v_run\"", false },
 	};
+	int64_t n_zeroed = count_zeroed(runs->prompts);
 
 	if (runs->n_found == runs->prompts->n) {
 		text_adds(t, "nothing to do: ");
@@ -54,6 +76,9 @@ static void add_summary(struct text *t, const struct trace_command *c,
 	}
 	summary_add_model(t, c, ui);
 	add_runs(t, runs, ui);
+	add_edits(t, c, n_zeroed, runs->prompts, ui);
+	if (n_zeroed > 0)
+		commands[1].after = " differ a=1 b=2";
 	summary_add_time(t, c, ui);
 	summary_add_file(t, c, ui);
 	summary_add_next(t, c, ui, commands, (int)(sizeof(commands) / sizeof(commands[0])));
@@ -86,6 +111,7 @@ static int print_summary(const struct trace_command *c, const struct record_runs
 	struct text t = { 0 };
 	int result = 0;
 
+	summary_warn_of_old(c);
 	if (option_on(in, OPT_JSON)) {
 		add_json(&t, c, runs);
 		result = write_out(t.data, t.len, err);

@@ -9,7 +9,8 @@
 #include <math.h>
 #include <string.h>
 
-#define LABEL 11 /* columns before a line's contents */
+#define LABEL         11 /* columns before a line's contents */
+#define SUMMARY_EDITS 4
 
 void summary_add_label(struct text *t, const struct ui *ui, const char *label)
 {
@@ -146,6 +147,35 @@ static void add_settling(struct text *t, const struct trace_command *c, const st
 	text_release(&bytes);
 }
 
+static const char *edit_label(const struct edit *e)
+{
+	return e->kind == EDIT_ZERO ? "zeroed" : "edited";
+}
+
+/* "zeroed  model.layers.0.self_attn:z[head=1]": what is edited in every run. */
+void summary_add_edits(struct text *t, const struct trace_command *c, const struct ui *ui)
+{
+	const struct executor *ex = &c->recorder.generation.session.executor;
+	int n = c->recorder.n_standing_edits;
+
+	for (int i = 0; i < n && i < SUMMARY_EDITS; i++) {
+		const struct edit *e = &ex->edits[i];
+		const struct value *v = &ex->program->values[e->value];
+		bool is_other = i == 0 || edit_label(e) != edit_label(e - 1);
+
+		summary_add_label(t, ui, is_other ? edit_label(e) : "");
+		text_adds(t, v->name);
+		selection_format(&e->sel, value_axes(v), t);
+		text_addf(t, "%s%s\n", e->kind == EDIT_ZERO ? "" : "  ",
+			  e->kind == EDIT_ZERO ? "" : edit_kind_names[e->kind]);
+	}
+	if (n > SUMMARY_EDITS) {
+		summary_add_label(t, ui, "");
+		text_addf(t, "and %d more, in the table edit of the recording\n",
+			  n - SUMMARY_EDITS);
+	}
+}
+
 static void add_generated(struct text *t, const struct trace_command *c, const struct ui *ui)
 {
 	const struct session *s = &c->recorder.generation.session;
@@ -250,7 +280,7 @@ void summary_add_file(struct text *t, const struct trace_command *c, const struc
 		  mem_format_bytes(c->recorder.totals.file_bytes, size, sizeof(size)), dot,
 		  ui_format_count(c->recorder.totals.n_calls, calls, sizeof(calls)), dot,
 		  ui_format_count(c->recorder.totals.n_values, values, sizeof(values)));
-	if (!c->drops_old)
+	if (!c->recorder.dropped_old)
 		return;
 	summary_add_label(t, ui, "kept");
 	ui_add_clipped(t, ui, c->recorder.opt.path, strlen(c->recorder.opt.path), 40);
@@ -288,6 +318,7 @@ static void add_summary(struct text *t, const struct trace_command *c, const str
 	summary_add_model(t, c, ui);
 	add_tokens(t, c, ui);
 	add_prefill(t, c, ui);
+	summary_add_edits(t, c, ui);
 	add_predictions(t, c, ui);
 	add_settling(t, c, ui, settling);
 	add_generated(t, c, ui);
@@ -381,6 +412,15 @@ static void add_json(struct text *t, const struct trace_command *c, const struct
 	summary_add_json_totals(t, c, s->prefill_ns, s->decode_ns);
 }
 
+/* Where no summary says it: a recording is never lost without a word. */
+void summary_warn_of_old(const struct trace_command *c)
+{
+	const char *path = c->recorder.opt.path;
+
+	if (c->recorder.dropped_old && (option_on(c->in, OPT_JSON) || option_on(c->in, OPT_QUIET)))
+		warn("%s was there and is %s.old now, in place of what that was", path, path);
+}
+
 int summary_print(const struct trace_command *c, struct err *err)
 {
 	const struct ui *ui = c->in->out.is_terminal ? &c->in->out : &c->in->err;
@@ -388,6 +428,7 @@ int summary_print(const struct trace_command *c, struct err *err)
 	struct text t = { 0 };
 	int result = 0;
 
+	summary_warn_of_old(c);
 	if (option_on(c->in, OPT_JSON) || !option_on(c->in, OPT_QUIET))
 		settling_find(&settling, &c->recorder, option_on(c->in, OPT_VERBOSE));
 	if (option_on(c->in, OPT_JSON)) {

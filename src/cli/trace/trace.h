@@ -21,7 +21,6 @@ struct trace_command {
 	struct bar bar;
 	const char **words; /* of the command line, as far as they may be kept */
 	char engine[64];    /* what recordings call this program */
-	bool drops_old;     /* what PATH.old was goes when PATH takes its place */
 };
 
 /* ---- open.c ------------------------------------------------------------------------------- */
@@ -51,9 +50,13 @@ int estimate_print(struct trace_command *c, struct err *err);
 /* For people on a terminal's stdout, else on stderr; with --json one document on stdout. */
 int summary_print(const struct trace_command *c, struct err *err);
 
+/* What was lost to FILE.old, when no summary is printed that would say it. */
+void summary_warn_of_old(const struct trace_command *c);
+
 /* Parts of a summary: lines for people, and the members that end a JSON document. */
 void summary_add_model(struct text *t, const struct trace_command *c, const struct ui *ui);
 void summary_add_label(struct text *t, const struct ui *ui, const char *label);
+void summary_add_edits(struct text *t, const struct trace_command *c, const struct ui *ui);
 void summary_add_time(struct text *t, const struct trace_command *c, const struct ui *ui);
 void summary_add_file(struct text *t, const struct trace_command *c, const struct ui *ui);
 void summary_add_json_totals(struct text *t, const struct trace_command *c, int64_t prefill_ns,

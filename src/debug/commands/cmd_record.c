@@ -33,6 +33,8 @@ int cmd_record_on(struct debugger *d, const char *args, struct err *err)
 	if (live_record(d->target, path, err))
 		return err->code;
 	say(d, "Recording to %s.\n", path_of(d));
+	if (live_recorder(d->target)->dropped_old)
+		say(d, "%s.old is what was there before, in place of what it was.\n", path_of(d));
 	return 0;
 }
 
