@@ -2,10 +2,10 @@
 """Packs a Hugging Face directory into one safetensors file that torchless opens.
 
 The file is a valid .safetensors: its JSON header carries, besides the tensors, the complete text of
-config.json, generation_config.json, tokenizer.json and tokenizer_config.json under those names in
-__metadata__, and torchless.format = "1". Tensors are packed in order of use and aligned to 64
-bytes. Weights may be one file or shards, safetensors or pytorch_model*.bin (whose pickle is not
-run). Everything is streamed: memory stays small whatever the model. Without --dtype only Python's
+config.json, generation_config.json, tokenizer.json, tokenizer_config.json and chat_template.jinja
+under those names in __metadata__, and torchless.format = "1". Tensors are packed in order of use
+and aligned to 64 bytes. Weights may be one file or shards, safetensors or pytorch_model*.bin (whose
+pickle is not run). Everything is streamed: memory stays small whatever the model. Without --dtype only Python's
 standard library is needed. The order depends on the model, not on how it was stored: one file,
 shards and .bin of the same weights give the same bytes.
 """
@@ -14,7 +14,7 @@ import argparse
 import json
 import os
 
-from lib.checkpoint import chunks, find_tensors, read_text
+from lib.checkpoint import chunks, find_tensors, read_chat_templates, read_text
 from lib.files import BadInput, Progress, check_space, human_size, need, run_main, staged_file
 from lib.model_shapes import tensor_shapes
 from lib.safetensors_file import DTYPE_BYTES, Writer, parse_json
@@ -95,6 +95,7 @@ def export(directory, output, dtype, quiet):
         text = read_text(directory, name, required)
         if text is not None:
             texts[name] = text
+    texts |= read_chat_templates(directory)
     config = read_config(directory, texts)
     tensors = choose_tensors(directory, config, find_tensors(directory))
     if dtype:

@@ -2,9 +2,10 @@
  * checkpoint.h -- a model on disk: a Hugging Face directory, or one packed file.
  *
  * A directory holds config.json, tokenizer.json, tokenizer_config.json, generation_config.json and
- * model.safetensors, or shards named by model.safetensors.index.json.  A packed file (made by
- * scripts/export_mistral.py) is a .safetensors whose __metadata__ carries those JSON files under
- * their names.  Either way weights are used where they lie in the mapping.
+ * model.safetensors, or shards named by model.safetensors.index.json, and may hold
+ * chat_template.jinja.  A packed file (made by scripts/export_mistral.py) is a .safetensors whose
+ * __metadata__ carries those texts under their names.  Either way weights are used where they lie
+ * in the mapping.
  */
 #ifndef TORCHLESS_CHECKPOINT_H
 #define TORCHLESS_CHECKPOINT_H
@@ -20,6 +21,17 @@ enum checkpoint_parts {
 	CHECKPOINT_ALL = 7,
 };
 
+/*
+ * A file that holds a chat template and nothing else, which goes before tokenizer_config.json.
+ * Without `text` there are such files but none is the default one: `others` names them.
+ */
+struct chat_file {
+	char *name; /* in the directory, or the key in __metadata__; NULL: there is none */
+	char *text; /* any bytes, followed by a NUL */
+	size_t len;
+	char *others; /* "rag.jinja, tool_use.jinja", for people */
+};
+
 struct checkpoint {
 	char *path;     /* as given */
 	bool is_packed; /* one file */
@@ -28,6 +40,7 @@ struct checkpoint {
 	char *tokenizer_json; /* the text (NUL-terminated); NULL when not asked for */
 	size_t tokenizer_json_len;
 	char *tokenizer_config_json; /* NULL when absent */
+	struct chat_file chat;       /* read with the tokenizer */
 	struct safetensors *files;
 	int n_files;
 	int64_t n_params;        /* elements of all weights, tied ones once */

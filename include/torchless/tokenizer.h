@@ -77,7 +77,24 @@ int32_t tokenizer_find(const struct tokenizer *tok, const char *piece, size_t le
 bool tokenizer_is_special(const struct tokenizer *tok, int32_t id);
 int32_t tokenizer_bos(const struct tokenizer *tok); /* the id the template adds first, -1: none */
 int32_t tokenizer_unk(const struct tokenizer *tok); /* -1: none */
-const char *tokenizer_chat_template(const struct tokenizer *tok); /* NULL: none */
+
+/*
+ * The chat template, and the name of the file that it is from; NULL: there is none that could be
+ * used.  tokenizer_new() takes it from tokenizer_config.json: a text, or the one of several that
+ * is called "default".
+ */
+const char *tokenizer_chat_template(const struct tokenizer *tok);
+const char *tokenizer_chat_template_source(const struct tokenizer *tok);
+
+/* Take it from a file of its own, `source`, instead (both are copied). */
+void tokenizer_set_chat_template(struct tokenizer *tok, const char *text, size_t len,
+				 const char *source);
+
+/* `source` has templates, but only these, of which none is the default one. */
+void tokenizer_lack_chat_template(struct tokenizer *tok, const char *source, const char *names);
+
+/* 0 when there is one, else ERR_USAGE and why not: a model that nobody chats with may lack it. */
+int tokenizer_need_chat_template(const struct tokenizer *tok, struct err *err);
 
 /*
  * Decoding as a stream: push ids, take the bytes by which the decoded text grows.  The decoder of

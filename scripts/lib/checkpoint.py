@@ -14,6 +14,7 @@ from .terminal import brief
 COPY_BYTES = 1 << 23
 TEXT_LIMITS = {"tokenizer.json": 256 << 20}  # as src/model/checkpoint.c has them
 TEXT_LIMIT = 16 << 20
+CHAT_TEMPLATES = "additional_chat_templates"
 
 # Where a tensor's bytes are: begin and size count bytes in the file PATH.
 Stored = collections.namedtuple("Stored", "name dtype shape path begin size")
@@ -37,12 +38,16 @@ FORMS = (
 )
 
 
-def _text_and_value(path):
+def _text(path):
     raw = read_regular(path, TEXT_LIMITS.get(os.path.basename(path), TEXT_LIMIT))
     try:
-        text = raw.decode("utf-8")
+        return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise BadInput(f"{path}: no UTF-8 at byte {error.start}") from error
+
+
+def _text_and_value(path):
+    text = _text(path)
     return text, safetensors_file.parse_json(text, path)
 
 
@@ -57,6 +62,17 @@ def read_text(directory, name, required=True):
     if not required and not os.path.exists(path):
         return None
     return _text_and_value(path)[0]
+
+
+def read_chat_templates(directory):
+    """The texts of the files that hold a chat template and nothing else, by their names there."""
+    names = ["chat_template.jinja"] if os.path.exists(
+        os.path.join(directory, "chat_template.jinja")) else []
+    folder = os.path.join(directory, CHAT_TEMPLATES)
+    if os.path.isdir(folder):
+        names += sorted(f"{CHAT_TEMPLATES}/{name}" for name in os.listdir(folder)
+                        if name.endswith(".jinja"))
+    return {name: _text(os.path.join(directory, name)) for name in names}
 
 
 def _shard_names(path, weight_map):

@@ -410,8 +410,8 @@ int chat_format(const struct tokenizer *tok, const char *message, size_t len, st
 	struct tags tags = { 0 };
 	bool ok;
 
-	if (!tok->chat_template)
-		return err_set(err, ERR_USAGE, "the model has no chat template");
+	if (tokenizer_need_chat_template(tok, err))
+		return err->code;
 	ok = scan_tags(tok->chat_template, &tags) && format(tok, &tags, &c, out);
 	free(tags.at);
 	if (!ok)

@@ -5,6 +5,7 @@
  * checkpoint is answered with what it seems to be and the script that makes one of it.
  */
 #include "torchless/checkpoint.h"
+#include "checkpoint_chat.h"
 #include "torchless/mem.h"
 #include "torchless/utf8.h"
 
@@ -467,6 +468,8 @@ static int open_directory(struct checkpoint *ck, struct texts *t, unsigned parts
 		return err->code;
 	if (take_texts(ck, t, parts, err))
 		return err->code;
+	if (parts & CHECKPOINT_TOKENIZER && chat_file_of_directory(&ck->chat, ck->path, err))
+		return err->code;
 	return parts & CHECKPOINT_WEIGHTS ? open_weights_of_directory(ck, err) : 0;
 }
 
@@ -502,6 +505,8 @@ static int open_packed(struct checkpoint *ck, struct texts *t, unsigned parts, s
 	ck->n_files = 1;
 	if (read_texts_of_file(t, &ck->files[0], parts, err))
 		return err->code;
+	if (parts & CHECKPOINT_TOKENIZER)
+		chat_file_of_metadata(&ck->chat, ck->files[0].metadata);
 	return take_texts(ck, t, parts, err);
 }
 
@@ -535,6 +540,7 @@ void checkpoint_close(struct checkpoint *ck)
 	free(ck->config_json);
 	free(ck->tokenizer_json);
 	free(ck->tokenizer_config_json);
+	chat_file_release(&ck->chat);
 	*ck = (struct checkpoint){ 0 };
 }
 

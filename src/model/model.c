@@ -7,6 +7,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A file of its own goes before what tokenizer_config.json says. */
+static void take_chat_file(struct tokenizer *tok, const struct checkpoint *ck)
+{
+	const struct chat_file *chat = &ck->chat;
+	struct text source = { 0 };
+
+	if (!chat->name)
+		return;
+	text_addf(&source, ck->is_packed ? "%s: %s" : "%s/%s", ck->path, chat->name);
+	if (chat->text)
+		tokenizer_set_chat_template(tok, chat->text, chat->len, source.data);
+	else
+		tokenizer_lack_chat_template(tok, source.data, chat->others);
+	text_release(&source);
+}
+
 static int build_tokenizer(struct model *m, struct err *err)
 {
 	const struct checkpoint *ck = &m->checkpoint;
@@ -16,7 +32,10 @@ static int build_tokenizer(struct model *m, struct err *err)
 	m->tokenizer = tokenizer_new(ck->tokenizer_json, ck->tokenizer_json_len,
 				     ck->tokenizer_config_json, what.data, err);
 	text_release(&what);
-	return m->tokenizer ? 0 : err->code;
+	if (!m->tokenizer)
+		return err->code;
+	take_chat_file(m->tokenizer, ck);
+	return 0;
 }
 
 static int build_program(struct model *m, struct err *err)

@@ -513,6 +513,23 @@ class TestExport(TemporaryTest):
         tensors, _ = safetensors_file.read_header(path)
         self.assertEqual(min(t.begin for t in tensors.values()) % 64, 0)
 
+    def test_header_carries_the_files_of_chat_templates(self):
+        source = make(self.path("hf"), "gqa-odd")
+        texts = {"chat_template.jinja": "{{ 'ß' }}\r\n",
+                 "additional_chat_templates/rag.jinja": "{# rag #}"}
+        os.mkdir(self.path("hf", "additional_chat_templates"))
+        for name, text in texts.items():
+            with open(self.path("hf", name), "w", encoding="utf-8", newline="") as file:
+                file.write(text)
+        with open(self.path("hf", "additional_chat_templates", "notes.txt"), "w") as file:
+            file.write("no template")
+        with safe_open(self.export(source), "pt") as file:
+            found = {key: text for key, text in file.metadata().items() if "chat" in key}
+        self.assertEqual(found, texts)
+        with open(self.path("hf", "chat_template.jinja"), "wb") as file:
+            file.write(b"\xff")
+        self.refused("chat_template.jinja: no UTF-8", self.export, source)
+
     def test_what_can_be_aligned_is(self):
         # Norms of 80 bytes leave the matrices behind them at odd places, unless they come last.
         path = self.export(make(self.path("source"), "head-dim", dtype="f16"))

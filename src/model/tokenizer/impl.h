@@ -14,6 +14,7 @@
  *	encode.c    the pipeline, steps, what becomes of single characters
  *	bpe.c       merging with a heap
  *	decode.c    ids to bytes, as a stream
+ *	chat_template.c the template, where it comes from, or why there is none
  */
 #ifndef TORCHLESS_TOKENIZER_IMPL_H
 #define TORCHLESS_TOKENIZER_IMPL_H
@@ -229,6 +230,7 @@ struct tokenizer {
 	struct id_list before, after; /* what the template puts around the text */
 	bool trim_offsets, trim_keeps_prefix;
 	char *chat_template, *bos_text;
+	char *chat_template_source, *chat_template_problem; /* chat_template.c */
 };
 
 /* GPT-2's table: the character that stands for a byte in pieces, and back (-1: for none). */
@@ -246,6 +248,13 @@ int stages_parse_post_processor(struct tokenizer *tok, const cJSON *p, const cha
 				struct err *err);
 int stages_parse_decoder(struct tokenizer *tok, const cJSON *d, const char *what, struct err *err);
 void stages_release(struct tokenizer *tok);
+
+/* ---- chat_template.c ---- */
+
+/* Take the template of tokenizer_config.json, `source`, whose text is `json`. */
+void chat_template_parse(struct tokenizer *tok, const cJSON *config, const char *json,
+			 const char *source);
+void chat_template_release(struct tokenizer *tok);
 
 /* ---- split.c ---- */
 

@@ -254,24 +254,6 @@ static int parse_root(struct tokenizer *tok, const cJSON *root, const char *what
 	return 0;
 }
 
-/* chat_template: a string, or a list of named ones of which "default" counts. */
-static const char *find_chat_template(const cJSON *config)
-{
-	const cJSON *value = json_get(config, "chat_template"), *item;
-
-	if (cJSON_IsString(value))
-		return value->valuestring;
-	cJSON_ArrayForEach(item, value)
-	{
-		const cJSON *name = json_get(item, "name"), *text = json_get(item, "template");
-
-		if (cJSON_IsString(name) && strcmp(name->valuestring, "default") == 0 &&
-		    cJSON_IsString(text))
-			return text->valuestring;
-	}
-	return NULL;
-}
-
 /* The name of tokenizer_config.json where tokenizer.json is called `what`. */
 static void name_config(struct text *t, const char *what)
 {
@@ -292,15 +274,15 @@ static int parse_config(struct tokenizer *tok, const char *json, const char *wha
 	name_config(&name, what);
 	if (json)
 		config = json_parse(json, strlen(json), name.data, err);
+	if (config)
+		chat_template_parse(tok, config, json, name.data);
 	text_release(&name);
 	if (json && !config)
 		return err->code;
-	const char *template = find_chat_template(config);
 	const cJSON *bos = json_get(config, "bos_token");
 
 	if (cJSON_IsObject(bos))
 		bos = json_get(bos, "content");
-	tok->chat_template = template ? mem_strdup(template) : NULL;
 	tok->bos_text = cJSON_IsString(bos) ? mem_strdup(bos->valuestring) : NULL;
 	cJSON_Delete(config);
 	return 0;
@@ -336,7 +318,7 @@ void tokenizer_free(struct tokenizer *tok)
 	free(tok->added_by_id);
 	free(tok->before.ids);
 	free(tok->after.ids);
-	free(tok->chat_template);
+	chat_template_release(tok);
 	free(tok->bos_text);
 	free(tok);
 }
@@ -381,9 +363,4 @@ int32_t tokenizer_bos(const struct tokenizer *tok)
 int32_t tokenizer_unk(const struct tokenizer *tok)
 {
 	return tok->unk;
-}
-
-const char *tokenizer_chat_template(const struct tokenizer *tok)
-{
-	return tok->chat_template;
 }

@@ -1,0 +1,148 @@
+/*
+ * checkpoint_chat.c -- the file of a checkpoint that holds a chat template and nothing else.
+ *
+ * transformers writes chat_template.jinja beside tokenizer_config.json, and further templates as
+ * additional_chat_templates/NAME.jinja.  Where one of these files is there, the templates of
+ * tokenizer_config.json do not count any more, not even when none of the files is the default one;
+ * a further template called "default" is preferred to chat_template.jinja.
+ *
+ * Source: PreTrainedTokenizerBase.from_pretrained() of transformers 4.53 and later.
+ */
+#include "checkpoint_chat.h"
+#include "torchless/mem.h"
+#include "torchless/text.h"
+
+#include <dirent.h>
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define FOLDER             "additional_chat_templates"
+#define FURTHER_DEFAULT    FOLDER "/default.jinja"
+#define MAIN_FILE          "chat_template.jinja"
+#define MAX_TEMPLATE_BYTES ((size_t)16 << 20)
+
+/* From the one that is preferred on. */
+static const char *const defaults[] = { FURTHER_DEFAULT, MAIN_FILE };
+#define N_DEFAULTS (sizeof(defaults) / sizeof(*defaults))
+
+static void take(struct chat_file *chat, const char *name, struct text *text)
+{
+	chat->name = mem_strdup(name);
+	chat->text = text->data ? text->data : mem_strdup("");
+	chat->len = text->len;
+	*text = (struct text){ 0 };
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* None is the default one: say which there are.  Takes the names. */
+static void take_others(struct chat_file *chat, char **names, size_t n)
+{
+	struct text list = { 0 };
+
+	if (n) {
+		qsort(names, n, sizeof(*names), by_name);
+		chat->name = mem_strdup(FOLDER);
+	}
+	for (size_t i = 0; i < n; i++) {
+		text_adds(&list, i ? ", " : "");
+		text_add_escaped(&list, names[i], strlen(names[i]));
+		free(names[i]);
+	}
+	free(names);
+	chat->others = list.data;
+}
+
+static bool is_template(const char *name)
+{
+	return fnmatch("*.jinja", name, 0) == 0;
+}
+
+static void find_others(struct chat_file *chat, const char *dir)
+{
+	struct text path = { 0 };
+	const struct dirent *entry;
+	char **names = NULL;
+	size_t n = 0, cap = 0;
+	DIR *d;
+
+	text_addf(&path, "%s/" FOLDER, dir);
+	d = opendir(path.data);
+	while (d && (entry = readdir(d))) {
+		if (!is_template(entry->d_name))
+			continue;
+		names = mem_grow(names, n, &cap, sizeof(*names));
+		names[n++] = mem_strdup(entry->d_name);
+	}
+	if (d)
+		closedir(d);
+	text_release(&path);
+	take_others(chat, names, n);
+}
+
+int chat_file_of_directory(struct chat_file *chat, const char *dir, struct err *err)
+{
+	struct text path = { 0 }, text = { 0 };
+	int rc = 0;
+
+	for (size_t i = 0; i < N_DEFAULTS && !rc && !chat->name; i++) {
+		struct stat sb;
+
+		text_clear(&path);
+		text_addf(&path, "%s/%s", dir, defaults[i]);
+		if (stat(path.data, &sb))
+			continue;
+		/* A FIFO would make us wait for ever. */
+		rc = S_ISREG(sb.st_mode) ?
+			     text_read_file(&text, path.data, MAX_TEMPLATE_BYTES, err) :
+			     err_set(err, ERR_FORMAT, "%s is no regular file", path.data);
+		if (!rc)
+			take(chat, defaults[i], &text);
+	}
+	text_release(&path);
+	text_release(&text);
+	if (!rc && !chat->name)
+		find_others(chat, dir);
+	return rc;
+}
+
+void chat_file_of_metadata(struct chat_file *chat, const cJSON *metadata)
+{
+	const cJSON *item;
+	char **names = NULL;
+	size_t n = 0, cap = 0;
+
+	for (size_t i = 0; i < N_DEFAULTS; i++) {
+		const char *value = cJSON_GetStringValue(json_get(metadata, defaults[i]));
+		struct text text = { 0 };
+
+		if (!value)
+			continue;
+		text_adds(&text, value);
+		take(chat, defaults[i], &text);
+		return;
+	}
+	cJSON_ArrayForEach(item, metadata)
+	{
+		size_t folder = sizeof(FOLDER);
+
+		if (strncmp(item->string, FOLDER "/", folder) || !is_template(item->string + folder))
+			continue;
+		names = mem_grow(names, n, &cap, sizeof(*names));
+		names[n++] = mem_strdup(item->string + folder);
+	}
+	take_others(chat, names, n);
+}
+
+void chat_file_release(struct chat_file *chat)
+{
+	free(chat->name);
+	free(chat->text);
+	free(chat->others);
+	*chat = (struct chat_file){ 0 };
+}
