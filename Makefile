@@ -292,7 +292,7 @@ test-steps:
 	$(Q)$(MAKE) $(JOBS) CI=1 fuzz FUZZ_SECONDS=30
 	$(Q)$(MAKE) $(JOBS) clang
 	$(Q)$(MAKE) $(JOBS) check-format lint
-	$(Q)$(MAKE) $(JOBS) py-tests viz browser model-check tokenizers-quick parity-quick
+	$(Q)$(MAKE) $(JOBS) py-tests viz browser model-check tokenizers-quick others parity-quick
 
 ## py-tests: the scripts against their references (needs scripts/setup --tests)
 ## py/test_NAME: one of them, tests/py/test_NAME.py
@@ -325,6 +325,13 @@ tokenizers: all
 	$(Q)$(PYTHON) scripts/check_tokenizers.py --write docs/tokenizers.md
 tokenizers-quick: all
 	$(RUN_LONG) $(PYTHON) scripts/check_tokenizers.py --quick
+
+## others: other people's chat templates, configurations and expressions against transformers, jinja2 and tokenizers
+# OTHERS_ONLY=templates, configurations or regexes; OTHERS_WRITE=docs/tokenizers.md puts the table there.
+.PHONY: others
+others: all
+	$(RUN_LONG) $(PYTHON) tests/others/others.py --torchless $(BUILD)/torchless \
+		$(if $(OTHERS_ONLY),--only $(OTHERS_ONLY)) $(if $(OTHERS_WRITE),--write $(OTHERS_WRITE))
 
 ## model-check: what lessons/model can do and what one finds inside, with bounds (needs scripts/setup --tests)
 .PHONY: model-check

@@ -355,6 +355,28 @@ of special tokens, long runs, U+0000); every code point of Unicode in five surro
 another one have its vocabulary and something that it does not use; they see the generated strings and a tenth of the
 other texts.
 
+## Other people's files
+
+Made by
+
+    make others OTHERS_WRITE=docs/tokenizers.md
+
+*Equal* counts the cases in which torchless says what the library says, byte for byte or id for id; *refused alike* those
+that both refuse, torchless with one sentence. What is expected is asked of the libraries each time and stored nowhere.
+
+<!-- others:begin -->
+{others}<!-- others:end -->
+
+- **Chat templates** are written here after what models publish; *others* are families of one template, *language* is
+  what Jinja is made of. Each is asked for one user message, of six texts, without and with two system messages. The
+  environment is that of transformers, with `break`, `continue` and `strftime_now`, which later versions have.
+- **Tokenizer configurations** are directories with one of the project's two vocabularies: `tokenizer_config.json`,
+  `special_tokens_map.json`, `added_tokens.json`, `config.json`, and what is left in `tokenizer.json`, against `AutoTokenizer`;
+  *tokenizer.json alone* is `tokenize --raw`. *As a template sees it* counts the prompt of a template that prints every
+  special token, as text and as ids.
+- **Regular expressions** split the same texts by `Split`, isolated and removed, and replace in them where the library can;
+  *every character* counts expressions tried on every character of Unicode.
+
 ## What the library does not define
 
 - **Bytes that are no UTF-8** cannot be given to the library. Here each becomes the token of its byte (byte-level: of
@@ -371,13 +393,23 @@ other texts.
 """
 
 
+def others_table(path):
+    """What tests/others/others.py wrote between its marks, which stays."""
+    if not os.path.exists(path):
+        return ""
+    with open(path, encoding="utf-8") as file:
+        _, _, rest = file.read().partition("<!-- others:begin -->\n")
+    return rest.partition("<!-- others:end -->")[0]
+
+
 def write_page(path, rows):
     """docs/tokenizers.md."""
     lines = [
         f"| {r.name} | {r.text} | {r.strings:,} | {r.tokens:,} | {r.wrong} | {r.badly_decoded} "
         f"| {r.ours_s:.2f} | {r.library_s:.2f} |" for r in rows
     ]
-    page = PAGE.format(version=tokenizers.__version__, rows="\n".join(lines), generated=N_GENERATED)
+    page = PAGE.format(version=tokenizers.__version__, rows="\n".join(lines), generated=N_GENERATED,
+                       others=others_table(path))
     with staged_file(path) as file:
         file.write(page.encode())
 
