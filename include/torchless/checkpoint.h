@@ -39,8 +39,9 @@ struct checkpoint {
 	char *config_json;    /* the text, for the recording */
 	char *tokenizer_json; /* the text (NUL-terminated); NULL when not asked for */
 	size_t tokenizer_json_len;
-	char *tokenizer_config_json; /* NULL when absent */
-	struct chat_file chat;       /* read with the tokenizer */
+	char *tokenizer_config_json; /* NULL when absent; so are the next two */
+	char *special_tokens_map_json, *added_tokens_json;
+	struct chat_file chat; /* read with the tokenizer */
 	struct safetensors *files;
 	int n_files;
 	int64_t n_params;        /* elements of all weights, tied ones once */

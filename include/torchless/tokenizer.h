@@ -20,12 +20,48 @@
 struct tokenizer;
 
 /*
- * Build from the text of tokenizer.json (copied as needed) and tokenizer_config.json (may be
- * NULL).  `what` names the file in errors: ERR_FORMAT with the key, found and supported.
+ * The texts that a tokenizer is made of, by the files they are in; all but the first may be NULL.
+ * They are copied as needed.
  */
+struct tokenizer_texts {
+	struct bytes tokenizer;         /* tokenizer.json */
+	const char *config;             /* tokenizer_config.json */
+	const char *special_tokens_map; /* special_tokens_map.json and added_tokens.json count */
+	const char *added_tokens;       /* where config has no added_tokens_decoder */
+	const char *model_config;       /* config.json: the class, where config names none */
+	bool raw; /* tokenizer.json alone, as the `tokenizers` library reads it */
+};
+
+/*
+ * Build what transformers' AutoTokenizer builds of these files: tokenizer.json, and what the other
+ * texts add to it.  `what` names tokenizer.json in errors: ERR_FORMAT with the key, found and
+ * supported.
+ */
+struct tokenizer *tokenizer_open(const struct tokenizer_texts *texts, const char *what,
+				 struct err *err);
+/* The same of tokenizer.json and tokenizer_config.json (may be NULL). */
 struct tokenizer *tokenizer_new(const char *json, size_t len, const char *config_json,
 				const char *what, struct err *err);
 void tokenizer_free(struct tokenizer *tok);
+
+/* What was left out of account or is doubtful, a sentence each, from 0; NULL behind the last. */
+const char *tokenizer_note(const struct tokenizer *tok, size_t i, bool *is_warning);
+
+/*
+ * The special tokens by the names that transformers has for them (its special_tokens_map, which is
+ * what a chat template sees), in its order: bos_token, eos_token, unk_token, sep_token, pad_token,
+ * cls_token, mask_token, additional_special_tokens.  Those that are not set are left out.
+ */
+struct special_token {
+	const char *name;
+	const char *const *texts;
+	size_t n;
+	bool is_list; /* additional_special_tokens; else there is one text */
+};
+/* The i-th, from 0; false behind the last. */
+bool tokenizer_special(const struct tokenizer *tok, size_t i, struct special_token *out);
+/* The text of a single one, such as "bos_token"; NULL when it is not set. */
+const char *tokenizer_special_text(const struct tokenizer *tok, const char *name);
 
 /* One more than the largest id. */
 int64_t tokenizer_vocab_size(const struct tokenizer *tok);

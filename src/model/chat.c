@@ -367,8 +367,10 @@ static bool add_prompt(const struct tags *tags, struct chat *c, struct text *out
 
 static const char *find_bos(const struct tokenizer *tok, const char *template)
 {
+	const char *bos = tokenizer_special_text(tok, "bos_token");
+
 	if (strstr(template, "bos_token"))
-		return tok->bos_text ? tok->bos_text : "";
+		return bos ? bos : "";
 	return strstr(template, "'<|begin_of_text|>' +") ? "<|begin_of_text|>" : "";
 }
 

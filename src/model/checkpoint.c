@@ -27,26 +27,31 @@
 
 /* The texts of a checkpoint, by the names they have in a directory and in __metadata__. */
 struct texts {
-	struct text config, generation, tokenizer, tokenizer_config;
+	struct text config, generation, tokenizer, tokenizer_config, special_tokens_map,
+		added_tokens;
 };
 
 struct text_slot {
 	const char *name;
 	size_t offset;
-	unsigned part; /* read when this part is asked for */
-	bool required;
+	unsigned part;     /* read when one of these parts is asked for */
+	unsigned required; /* by these parts */
 	size_t max_bytes;
 };
 
 static const struct text_slot text_slots[] = {
-	{ "config.json", offsetof(struct texts, config), CHECKPOINT_CONFIG, true,
+	{ "config.json", offsetof(struct texts, config), CHECKPOINT_CONFIG | CHECKPOINT_TOKENIZER,
+	  CHECKPOINT_CONFIG, MAX_CONFIG_BYTES },
+	{ "generation_config.json", offsetof(struct texts, generation), CHECKPOINT_CONFIG, 0,
 	  MAX_CONFIG_BYTES },
-	{ "generation_config.json", offsetof(struct texts, generation), CHECKPOINT_CONFIG, false,
-	  MAX_CONFIG_BYTES },
-	{ "tokenizer.json", offsetof(struct texts, tokenizer), CHECKPOINT_TOKENIZER, true,
-	  MAX_TOKENIZER_BYTES },
+	{ "tokenizer.json", offsetof(struct texts, tokenizer), CHECKPOINT_TOKENIZER,
+	  CHECKPOINT_TOKENIZER, MAX_TOKENIZER_BYTES },
 	{ "tokenizer_config.json", offsetof(struct texts, tokenizer_config), CHECKPOINT_TOKENIZER,
-	  false, MAX_TOKENIZER_BYTES },
+	  0, MAX_TOKENIZER_BYTES },
+	{ "special_tokens_map.json", offsetof(struct texts, special_tokens_map),
+	  CHECKPOINT_TOKENIZER, 0, MAX_CONFIG_BYTES },
+	{ "added_tokens.json", offsetof(struct texts, added_tokens), CHECKPOINT_TOKENIZER, 0,
+	  MAX_CONFIG_BYTES },
 };
 #define N_TEXTS (sizeof(text_slots) / sizeof(*text_slots))
 
@@ -147,7 +152,7 @@ static int read_texts_of_directory(struct texts *t, const char *dir, unsigned pa
 
 		if (parts & slot->part && !is_missing(path))
 			rc = read_regular(slot_text(t, slot), path, slot->max_bytes, err);
-		else if (parts & slot->part && slot->required)
+		else if (parts & slot->required)
 			rc = missing_text(dir, slot->name, err);
 		free(path);
 		if (rc)
@@ -177,7 +182,7 @@ static int read_texts_of_file(struct texts *t, const struct safetensors *st, uns
 
 		if (parts & slot->part && text)
 			text_adds(slot_text(t, slot), text);
-		else if (parts & slot->part && slot->required)
+		else if (parts & slot->required)
 			return err_set(err, ERR_FORMAT, "%s carries no %s in its __metadata__",
 				       st->path, slot->name);
 	}
@@ -248,6 +253,8 @@ static int take_texts(struct checkpoint *ck, struct texts *t, unsigned parts, st
 	ck->config_json = detach(&t->config, NULL);
 	ck->tokenizer_json = detach(&t->tokenizer, &ck->tokenizer_json_len);
 	ck->tokenizer_config_json = detach(&t->tokenizer_config, NULL);
+	ck->special_tokens_map_json = detach(&t->special_tokens_map, NULL);
+	ck->added_tokens_json = detach(&t->added_tokens, NULL);
 	return 0;
 }
 
@@ -540,6 +547,8 @@ void checkpoint_close(struct checkpoint *ck)
 	free(ck->config_json);
 	free(ck->tokenizer_json);
 	free(ck->tokenizer_config_json);
+	free(ck->special_tokens_map_json);
+	free(ck->added_tokens_json);
 	chat_file_release(&ck->chat);
 	*ck = (struct checkpoint){ 0 };
 }

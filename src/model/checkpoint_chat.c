@@ -98,9 +98,9 @@ int chat_file_of_directory(struct chat_file *chat, const char *dir, struct err *
 		if (stat(path.data, &sb))
 			continue;
 		/* A FIFO would make us wait for ever. */
-		rc = S_ISREG(sb.st_mode) ?
-			     text_read_file(&text, path.data, MAX_TEMPLATE_BYTES, err) :
-			     err_set(err, ERR_FORMAT, "%s is no regular file", path.data);
+		rc = S_ISREG(sb.st_mode)
+			     ? text_read_file(&text, path.data, MAX_TEMPLATE_BYTES, err)
+			     : err_set(err, ERR_FORMAT, "%s is no regular file", path.data);
 		if (!rc)
 			take(chat, defaults[i], &text);
 	}
@@ -131,7 +131,8 @@ void chat_file_of_metadata(struct chat_file *chat, const cJSON *metadata)
 	{
 		size_t folder = sizeof(FOLDER);
 
-		if (strncmp(item->string, FOLDER "/", folder) || !is_template(item->string + folder))
+		if (strncmp(item->string, FOLDER "/", folder) ||
+		    !is_template(item->string + folder))
 			continue;
 		names = mem_grow(names, n, &cap, sizeof(*names));
 		names[n++] = mem_strdup(item->string + folder);

@@ -26,11 +26,17 @@ static void take_chat_file(struct tokenizer *tok, const struct checkpoint *ck)
 static int build_tokenizer(struct model *m, struct err *err)
 {
 	const struct checkpoint *ck = &m->checkpoint;
+	const struct tokenizer_texts texts = {
+		.tokenizer = { ck->tokenizer_json, ck->tokenizer_json_len },
+		.config = ck->tokenizer_config_json,
+		.special_tokens_map = ck->special_tokens_map_json,
+		.added_tokens = ck->added_tokens_json,
+		.model_config = ck->config_json,
+	};
 	struct text what = { 0 };
 
 	text_addf(&what, ck->is_packed ? "%s: tokenizer.json" : "%s/tokenizer.json", ck->path);
-	m->tokenizer = tokenizer_new(ck->tokenizer_json, ck->tokenizer_json_len,
-				     ck->tokenizer_config_json, what.data, err);
+	m->tokenizer = tokenizer_open(&texts, what.data, err);
 	text_release(&what);
 	if (!m->tokenizer)
 		return err->code;

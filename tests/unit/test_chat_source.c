@@ -153,8 +153,7 @@ Test(chat_source, named_templates_of_the_config, .init = make_dir, .fini = drop_
 Test(chat_source, a_file_that_is_no_text, .init = make_dir, .fini = drop_dir)
 {
 	put("chat_template.jinja", "ab\xff");
-	expect_none("", "/chat_template.jinja: the chat template holds what is no UTF-8",
-		    "byte 2");
+	expect_none("", "/chat_template.jinja: the chat template holds what is no UTF-8", "byte 2");
 }
 
 Test(chat_source, a_file_that_cannot_be_read, .init = make_dir, .fini = drop_dir)

@@ -30,7 +30,7 @@ static uint32_t child_of(const struct trie *t, uint32_t node, uint8_t byte)
 	return child;
 }
 
-void trie_add(struct trie *t, const char *s, size_t len, int32_t token)
+int32_t *trie_add(struct trie *t, const char *s, size_t len)
 {
 	uint32_t at = 0;
 
@@ -47,7 +47,7 @@ void trie_add(struct trie *t, const char *s, size_t len, int32_t token)
 		}
 		at = next;
 	}
-	t->nodes[at].token = token;
+	return &t->nodes[at].token;
 }
 
 void trie_release(struct trie *t)
@@ -156,7 +156,9 @@ int added_cut(const struct tokenizer *tok, const struct trie *trie, struct match
 		}
 		a = &tok->added[token];
 		i = to = i + token_len;
-		if (a->single_word) {
+		if (tok->splits_special && a->is_special)
+			continue;
+		if (a->flags.single_word) {
 			int rc = touches_word(tok, m, s, len, from, to, err);
 
 			if (rc < 0)
@@ -164,11 +166,11 @@ int added_cut(const struct tokenizer *tok, const struct trie *trie, struct match
 			if (rc)
 				continue;
 		}
-		if (a->lstrip) {
+		if (a->flags.lstrip) {
 			from = skip_spaces_back(s, from);
 			from = from > done ? from : done;
 		}
-		if (a->rstrip)
+		if (a->flags.rstrip)
 			to = skip_spaces(s, to, len);
 		if (done < from)
 			segment_add(segments, done, from, -1);

@@ -64,8 +64,8 @@ int tokenizer_need_chat_template(const struct tokenizer *tok, struct err *err)
 	if (tok->chat_template)
 		return 0;
 	return err_set(err, ERR_USAGE, "%s",
-		       tok->chat_template_problem ? tok->chat_template_problem :
-						    "the model has no chat template");
+		       tok->chat_template_problem ? tok->chat_template_problem
+						  : "the model has no chat template");
 }
 
 const char *tokenizer_chat_template(const struct tokenizer *tok)
@@ -135,8 +135,8 @@ void chat_template_parse(struct tokenizer *tok, const cJSON *config, const char 
 					    source);
 	} else if (value) {
 		text_addf(&problem, "%s: chat_template is %s", source,
-			  cJSON_IsString(value) ? "beside the character U+0000, which is not read" :
-						  "no text");
+			  cJSON_IsString(value) ? "beside the character U+0000, which is not read"
+						: "no text");
 		set_problem(tok, &problem);
 	}
 	text_release(&names);

@@ -5,7 +5,10 @@
  *
  *	text --raw trie--> segments --norms--> --normalized trie--> --splits--> pieces --bpe--> ids
  *
- *	tokenizer.c the public face, added tokens, the template
+ *	tokenizer.c the public face, tokenizer.json
+ *	auto.c      what transformers' AutoTokenizer adds to tokenizer.json
+ *	special.c   special tokens by name, and how configs spell tokens
+ *	add.c       adding tokens to a vocabulary
  *	vocab.c     pieces, ids and merges in hash tables
  *	stages.c    normalizer, pre_tokenizer, post_processor, decoder: JSON to operations
  *	regex.c     regular expressions, from Oniguruma's dialect to PCRE2's
@@ -49,6 +52,7 @@ struct vocab {
 	struct piece_ref *pieces; /* by id */
 	int64_t size;             /* one more than the largest id */
 	int64_t n;                /* pieces */
+	size_t cap;               /* of `pieces` */
 	uint64_t *slots;          /* open addressing: upper half of the hash, id + 1; 0 is empty */
 	uint64_t mask;
 };
@@ -69,6 +73,8 @@ struct merges {
 
 /* Make room for `n` pieces with ids below `size`. */
 void vocab_init(struct vocab *v, int64_t n, int64_t size);
+/* Make room for one more piece, with an id of at most TOKENIZER_MAX_ID. */
+void vocab_reserve(struct vocab *v, int32_t id);
 void vocab_release(struct vocab *v);
 /* False when the piece or the id is there already. */
 bool vocab_add(struct vocab *v, const char *piece, size_t len, int32_t id);
@@ -161,10 +167,15 @@ struct decode_op {
 
 /* ---- added.c ---- */
 
+struct token_flags {
+	bool single_word, lstrip, rstrip, normalized, special;
+};
+
 struct added_token {
 	int32_t id;
-	bool single_word, lstrip, rstrip, normalized, special;
-	bool in_model; /* model.vocab has it as well */
+	struct token_flags flags; /* as it was added last */
+	bool is_special;          /* once special, always so */
+	bool in_model;            /* model.vocab has it as well */
 };
 
 /* A trie of bytes: first child and next sibling, node 0 is the root. */
@@ -189,13 +200,57 @@ struct segments {
 	size_t n, cap;
 };
 
-void trie_add(struct trie *t, const char *s, size_t len, int32_t token);
+/* Where the token of that text stands, -1 until it is set. */
+int32_t *trie_add(struct trie *t, const char *s, size_t len);
 void trie_release(struct trie *t);
 /* Unicode's White_Space, which is what the library's \s and is_whitespace mean. */
 bool is_white_space(uint32_t cp);
 /* Cut s[0..len) as tokenizers' AddedVocabulary does: leftmost, longest. */
 int added_cut(const struct tokenizer *tok, const struct trie *trie, struct matcher *m,
 	      const char *s, size_t len, struct segments *segments, struct err *err);
+
+/* ---- special.c ---- */
+
+/* A token as a config spells it: a string, or an object with flags (AddedToken). */
+struct config_token {
+	char *content; /* NULL: none */
+	bool is_text;
+	bool says_normalized; /* else it is normalized unless it is special */
+	struct token_flags flags;
+};
+
+enum {
+	SPECIAL_BOS,
+	SPECIAL_EOS,
+	SPECIAL_UNK,
+	SPECIAL_SEP,
+	SPECIAL_PAD,
+	SPECIAL_CLS,
+	SPECIAL_MASK,
+	SPECIAL_ONES
+};
+
+/* Special tokens by name, and those without one of their own. */
+struct specials {
+	struct config_token one[SPECIAL_ONES];
+	struct config_token *more;
+	size_t n_more, cap_more;
+	const char **more_texts;
+};
+
+/* The name of a special token that there is one of: "bos_token". */
+const char *special_name(int i);
+/* *t becomes what `value` says; null is none.  `key` names the place in errors. */
+int config_token_read(struct config_token *t, const cJSON *value, const char *key, const char *what,
+		      struct err *err);
+void config_token_set(struct config_token *t, const char *content);
+void config_token_copy(struct config_token *t, const struct config_token *from);
+void config_token_release(struct config_token *t);
+/* The flags with which it is added. */
+struct token_flags config_token_flags(const struct config_token *t, bool as_special);
+/* Room for one more in additional_special_tokens, without content. */
+struct config_token *specials_more(struct specials *s);
+void specials_release(struct specials *s);
 
 /* ---- tokenizer.c ---- */
 
@@ -204,12 +259,20 @@ struct id_list {
 	size_t n, cap;
 };
 
+struct note {
+	char *text;
+	bool is_warning;
+};
+
 struct tokenizer {
 	struct vocab vocab;
 	struct merges merges;
 	struct added_token *added;
 	size_t n_added, cap_added;
 	int32_t *added_by_id; /* 1 + index into added, 0 for none; as long as the vocabulary */
+	size_t cap_by_id;
+	int64_t next_id;     /* of the next token that is added and has no piece yet */
+	bool splits_special; /* the text of special tokens is text */
 	struct trie raw, normalized;
 	struct pattern word; /* one character of a word, for single_word */
 
@@ -229,7 +292,10 @@ struct tokenizer {
 
 	struct id_list before, after; /* what the template puts around the text */
 	bool trim_offsets, trim_keeps_prefix;
-	char *chat_template, *bos_text;
+	char *chat_template;
+	struct specials specials;
+	struct note *notes;
+	size_t n_notes, cap_notes;
 	char *chat_template_source, *chat_template_problem; /* chat_template.c */
 };
 
@@ -239,6 +305,35 @@ int symbol_byte(uint32_t symbol);
 
 /* The id that the model, without the added tokens, gives a piece; -1. */
 int32_t tokenizer_model_find(const struct tokenizer *tok, const char *piece, size_t len);
+
+/* Remember a sentence for tokenizer_note(). */
+void tokenizer_add_note(struct tokenizer *tok, bool is_warning, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* ---- add.c ---- */
+
+/* The id that the text of a token gets, or has already. */
+int32_t added_id(const struct tokenizer *tok, const char *content);
+/* The added token of that text; NULL when there is none. */
+const struct added_token *added_find(const struct tokenizer *tok, const char *content);
+/* Add a token, or change the one that has this text, as AddedVocabulary::add_tokens does. */
+int added_put(struct tokenizer *tok, const char *content, const struct token_flags *flags,
+	      const char *what, struct err *err);
+/* The flags of a JSON object; those that it does not say stay. */
+int token_flags_read(struct token_flags *flags, const cJSON *j, const char *what, struct err *err);
+bool token_flags_equal(const struct token_flags *a, const struct token_flags *b);
+
+/* ---- auto.c ---- */
+
+struct build;
+/*
+ * Read the texts beside tokenizer.json (`root`), and put into `root` what they change of its
+ * stages; NULL and err on failure.  What auto_finish() adds goes on top of what `root` says.
+ */
+struct build *auto_begin(struct tokenizer *tok, const struct tokenizer_texts *texts, cJSON *root,
+			 const char *what, struct err *err);
+int auto_finish(struct build *b);
+void auto_free(struct build *b);
 
 int stages_parse_normalizer(struct tokenizer *tok, const cJSON *n, const char *what,
 			    struct err *err);

@@ -10,6 +10,7 @@
 #include "torchless/mem.h"
 #include "torchless/utf8.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,96 +130,53 @@ static int parse_model(struct tokenizer *tok, const cJSON *root, const cJSON *mo
 	return 0;
 }
 
-/* The id that the library would give the text of an added token: `next` where it is a new one. */
-static int32_t library_id(const struct tokenizer *tok, int64_t next, const char *content)
-{
-	int32_t id = vocab_find(&tok->vocab, content, strlen(content));
-
-	return id < 0 && next < tok->vocab.size ? (int32_t)next : id;
-}
-
-static int parse_added_flags(struct added_token *a, const cJSON *j, const char *what,
+static int parse_added_token(struct tokenizer *tok, const cJSON *j, const char *what,
 			     struct err *err)
 {
-	const struct {
-		const char *key;
-		bool *flag;
-	} flags[] = {
-		{ "single_word", &a->single_word }, { "lstrip", &a->lstrip },
-		{ "rstrip", &a->rstrip },           { "normalized", &a->normalized },
-		{ "special", &a->special },
-	};
-
-	for (size_t i = 0; i < sizeof(flags) / sizeof(*flags); i++)
-		if (json_get_bool(j, flags[i].key, flags[i].flag, what, err) < 0)
-			return err->code;
-	return 0;
-}
-
-/* Let text be searched for the token; a normalized one as the normalizer leaves its content. */
-static int make_findable(struct tokenizer *tok, const struct added_token *a, int32_t index,
-			 const char *content, struct err *err)
-{
-	struct text normalized = { 0 };
-
-	if (!a->normalized) {
-		trie_add(&tok->raw, content, strlen(content), index);
-		return 0;
-	}
-	if (tokenizer_normalize(tok, content, strlen(content), &normalized, err)) {
-		text_release(&normalized);
-		return err->code;
-	}
-	if (normalized.len)
-		trie_add(&tok->normalized, normalized.data, normalized.len, index);
-	text_release(&normalized);
-	return 0;
-}
-
-static int parse_added_token(struct tokenizer *tok, const cJSON *j, int64_t *next, const char *what,
-			     struct err *err)
-{
-	struct added_token a = { .id = (int32_t)json_get(j, "id")->valuedouble };
+	int32_t id = (int32_t)json_get(j, "id")->valuedouble, expected;
+	struct token_flags flags = { 0 };
 	const char *content = "";
-	int32_t id;
 
 	if (json_get_string(j, "content", &content, what, err) < 0 ||
-	    parse_added_flags(&a, j, what, err))
+	    token_flags_read(&flags, j, what, err))
 		return err->code;
 	if (!*content)
 		return 0;
-	id = library_id(tok, *next, content);
-	if (id != a.id)
+	expected = added_id(tok, content);
+	if (id != expected)
 		return err_set(
 			err, ERR_FORMAT,
 			"%s: added_tokens gives '%.60s' the id %d, but by the vocabulary it is %d",
-			what, content, a.id, id);
-	if (tok->added_by_id[id])
+			what, content, id, expected);
+	if (added_find(tok, content))
 		return err_set(err, ERR_FORMAT, "%s: added_tokens lists '%.60s' twice", what,
 			       content);
-	a.in_model = !vocab_add(&tok->vocab, content, strlen(content), id);
-	tok->added = mem_grow(tok->added, tok->n_added, &tok->cap_added, sizeof(*tok->added));
-	tok->added[tok->n_added] = a;
-	tok->added_by_id[id] = (int32_t)tok->n_added + 1;
-	*next = id >= *next ? id + 1 : *next;
-	return make_findable(tok, &a, (int32_t)tok->n_added++, content, err);
+	return added_put(tok, content, &flags, what, err);
 }
 
 static int parse_added(struct tokenizer *tok, const cJSON *added, const char *what, struct err *err)
 {
-	int64_t next = tok->vocab.n;
-	bool any_word = false;
 	const cJSON *item;
 
-	tok->added_by_id = mem_calloc((size_t)tok->vocab.size, sizeof(*tok->added_by_id));
+	tok->next_id = tok->vocab.n;
+	tok->cap_by_id = (size_t)tok->vocab.size;
+	tok->added_by_id = mem_calloc(tok->cap_by_id, sizeof(*tok->added_by_id));
 	cJSON_ArrayForEach(item, added)
 	{
-		if (parse_added_token(tok, item, &next, what, err))
+		if (parse_added_token(tok, item, what, err))
 			return err->code;
 	}
+	return 0;
+}
+
+/* What a token that only matches whole words asks of the text beside it. */
+static int compile_word(struct tokenizer *tok, const char *what, struct err *err)
+{
+	bool any = false;
+
 	for (size_t i = 0; i < tok->n_added; i++)
-		any_word = any_word || tok->added[i].single_word;
-	if (!any_word)
+		any = any || tok->added[i].flags.single_word;
+	if (!any)
 		return 0;
 	return pattern_regex(&tok->word, "[\\w\\x{200c}\\x{200d}]", what, "single_word", err);
 }
@@ -250,58 +208,69 @@ static int parse_root(struct tokenizer *tok, const cJSON *root, const char *what
 	    parse_added(tok, json_get(root, "added_tokens"), what, err) ||
 	    stages_parse_post_processor(tok, json_get(root, "post_processor"), what, err))
 		return err->code;
-	cache_ids(tok);
 	return 0;
 }
 
-/* The name of tokenizer_config.json where tokenizer.json is called `what`. */
-static void name_config(struct text *t, const char *what)
+static int build(struct tokenizer *tok, const struct tokenizer_texts *texts, cJSON *root,
+		 const char *what, struct err *err)
 {
-	static const char name[] = "tokenizer.json";
-	size_t len = strlen(what), n = sizeof(name) - 1;
+	struct build *additions = NULL;
+	int rc;
 
-	if (len >= n && !strcmp(what + len - n, name))
-		text_addf(t, "%.*stokenizer_config.json", (int)(len - n), what);
-	else
-		text_addf(t, "the tokenizer_config.json of %s", what);
+	if (!texts->raw) {
+		additions = auto_begin(tok, texts, root, what, err);
+		if (!additions)
+			return err->code;
+	}
+	rc = parse_root(tok, root, what, err);
+	if (!rc && additions)
+		rc = auto_finish(additions);
+	auto_free(additions);
+	if (!rc)
+		rc = compile_word(tok, what, err);
+	if (!rc)
+		cache_ids(tok);
+	return rc;
 }
 
-static int parse_config(struct tokenizer *tok, const char *json, const char *what, struct err *err)
+struct tokenizer *tokenizer_open(const struct tokenizer_texts *texts, const char *what,
+				 struct err *err)
 {
-	struct text name = { 0 };
-	cJSON *config = NULL;
-
-	name_config(&name, what);
-	if (json)
-		config = json_parse(json, strlen(json), name.data, err);
-	if (config)
-		chat_template_parse(tok, config, json, name.data);
-	text_release(&name);
-	if (json && !config)
-		return err->code;
-	const cJSON *bos = json_get(config, "bos_token");
-
-	if (cJSON_IsObject(bos))
-		bos = json_get(bos, "content");
-	tok->bos_text = cJSON_IsString(bos) ? mem_strdup(bos->valuestring) : NULL;
-	cJSON_Delete(config);
-	return 0;
-}
-
-struct tokenizer *tokenizer_new(const char *json, size_t len, const char *config_json,
-				const char *what, struct err *err)
-{
+	const char *json = texts->tokenizer.data;
+	size_t len = texts->tokenizer.len;
 	struct tokenizer *tok = mem_calloc(1, sizeof(*tok));
 	cJSON *root = NULL;
 	bool ok = !check_text(json, len, what, err) &&
 		  (root = json_parse(json, len, what, err)) != NULL &&
-		  !parse_root(tok, root, what, err) && !parse_config(tok, config_json, what, err);
+		  !build(tok, texts, root, what, err);
 
 	cJSON_Delete(root);
 	if (ok)
 		return tok;
 	tokenizer_free(tok);
 	return NULL;
+}
+
+struct tokenizer *tokenizer_new(const char *json, size_t len, const char *config_json,
+				const char *what, struct err *err)
+{
+	struct tokenizer_texts texts = { .tokenizer = { json, len }, .config = config_json };
+
+	return tokenizer_open(&texts, what, err);
+}
+
+void tokenizer_add_note(struct tokenizer *tok, bool is_warning, const char *fmt, ...)
+{
+	struct err message;
+	char text[sizeof(message.message)];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	err_set(&message, ERR_FORMAT, "%s", text); /* turns control bytes into '?' */
+	tok->notes = mem_grow(tok->notes, tok->n_notes, &tok->cap_notes, sizeof(*tok->notes));
+	tok->notes[tok->n_notes++] = (struct note){ mem_strdup(message.message), is_warning };
 }
 
 void tokenizer_free(struct tokenizer *tok)
@@ -319,11 +288,22 @@ void tokenizer_free(struct tokenizer *tok)
 	free(tok->before.ids);
 	free(tok->after.ids);
 	chat_template_release(tok);
-	free(tok->bos_text);
+	specials_release(&tok->specials);
+	for (size_t i = 0; i < tok->n_notes; i++)
+		free(tok->notes[i].text);
+	free(tok->notes);
 	free(tok);
 }
 
 /* ---- asking ---- */
+
+const char *tokenizer_note(const struct tokenizer *tok, size_t i, bool *is_warning)
+{
+	if (i >= tok->n_notes)
+		return NULL;
+	*is_warning = tok->notes[i].is_warning;
+	return tok->notes[i].text;
+}
 
 int64_t tokenizer_vocab_size(const struct tokenizer *tok)
 {
@@ -352,7 +332,7 @@ bool tokenizer_is_special(const struct tokenizer *tok, int32_t id)
 {
 	int32_t added = id >= 0 && id < tok->vocab.size ? tok->added_by_id[id] : 0;
 
-	return added && tok->added[added - 1].special;
+	return added && tok->added[added - 1].is_special;
 }
 
 int32_t tokenizer_bos(const struct tokenizer *tok)

@@ -32,6 +32,7 @@ void vocab_init(struct vocab *v, int64_t n, int64_t size)
 	v->pieces = mem_calloc((size_t)size, sizeof(*v->pieces));
 	text_addc(&v->blob, '\0'); /* so that no piece ends at 0 */
 	v->size = size;
+	v->cap = (size_t)size;
 	v->slots = mem_calloc(slots, sizeof(*v->slots));
 	v->mask = slots - 1;
 }
@@ -87,6 +88,31 @@ bool vocab_add(struct vocab *v, const char *piece, size_t len, int32_t id)
 	*slot = (hash & SLOT_HASH) | ((uint64_t)id + 1);
 	v->n++;
 	return true;
+}
+
+static void rehash(struct vocab *v, uint64_t n_slots)
+{
+	free(v->slots);
+	v->slots = mem_calloc(n_slots, sizeof(*v->slots));
+	v->mask = n_slots - 1;
+	for (int64_t id = 0; id < v->size; id++) {
+		struct bytes piece = vocab_piece(v, (int32_t)id);
+		uint64_t hash = XXH3_64bits(piece.data, piece.len);
+
+		if (v->pieces[id].end)
+			*vocab_slot(v, piece.data, piece.len, hash) =
+				(hash & SLOT_HASH) | ((uint64_t)id + 1);
+	}
+}
+
+void vocab_reserve(struct vocab *v, int32_t id)
+{
+	if ((uint64_t)v->n * 2 >= v->mask)
+		rehash(v, 2 * (v->mask + 1));
+	while (v->size <= id) {
+		v->pieces = mem_grow(v->pieces, (size_t)v->size, &v->cap, sizeof(*v->pieces));
+		v->pieces[v->size++] = (struct piece_ref){ 0 };
+	}
 }
 
 /* A number of the file as an id; -1 when it is none. */
