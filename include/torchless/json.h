@@ -21,6 +21,12 @@
  */
 cJSON *json_parse(const char *data, size_t len, const char *what, struct err *err);
 
+/*
+ * The same, but NaN, Infinity and -Infinity are numbers, as Python's json module writes and reads
+ * them; a getter that is asked for one refuses it.
+ */
+cJSON *json_parse_python(const char *data, size_t len, const char *what, struct err *err);
+
 /* The file at `path`, of at most max_bytes. */
 cJSON *json_parse_file(const char *path, size_t max_bytes, struct err *err);
 

@@ -37,40 +37,148 @@ static const char *too_deep(const char *data, size_t len)
 	return NULL;
 }
 
-cJSON *json_parse(const char *data, size_t len, const char *what, struct err *err)
+/* Parse all of data[0..len); NULL with *at where that failed, or NULL when memory is short. */
+static cJSON *parse_all(const char *data, size_t len, const char **at)
 {
-	const char *end = len ? memchr(data, '\0', len) : NULL;
-	const char *deep = too_deep(data, len);
+	static const char blanks[] = { ' ', '\t', '\r', '\n' };
+	const char *end = len ? memchr(data, '\0', len) : NULL, *stop = data + len;
 	cJSON *value;
 
-	if (deep) {
-		err_set(err, ERR_FORMAT, "%s is nested deeper than %d levels at byte %zu", what,
-			MAX_DEPTH, (size_t)(deep - data));
-		return NULL;
-	}
 	/* Of a text that is wrong and of memory that is short cJSON says the same; malloc does not.
 	 */
 	errno = 0;
 	/* cJSON would end a string at a NUL, and drop what follows. */
 	value = end ? NULL : cJSON_ParseWithLengthOpts(data, len, &end, 0);
-	if (!value && errno == ENOMEM) {
-		err_set(err, ERR_MEMORY, "out of memory: %s takes more as JSON", what);
+	*at = end ? end : data;
+	if (!value && errno == ENOMEM)
+		*at = NULL;
+	if (!value)
 		return NULL;
-	}
-
-	if (value) {
-		static const char blanks[] = { ' ', '\t', '\r', '\n' };
-		const char *stop = data + len;
-
-		while (end < stop && memchr(blanks, *end, sizeof(blanks)))
-			end++;
-		if (end == stop)
-			return value;
-		cJSON_Delete(value);
-	}
-	err_set(err, ERR_FORMAT, "%s is not valid JSON at byte %zu of %zu", what,
-		end ? (size_t)(end - data) : (size_t)0, len);
+	while (end < stop && memchr(blanks, *end, sizeof(blanks)))
+		end++;
+	if (end == stop)
+		return value;
+	*at = end;
+	cJSON_Delete(value);
 	return NULL;
+}
+
+static void say_failure(const char *data, const char *at, size_t len, const char *what,
+			struct err *err)
+{
+	if (!at)
+		err_set(err, ERR_MEMORY, "out of memory: %s takes more as JSON", what);
+	else
+		err_set(err, ERR_FORMAT, "%s is not valid JSON at byte %zu of %zu", what,
+			(size_t)(at - data), len);
+}
+
+static bool check_depth(const char *data, size_t len, const char *what, struct err *err)
+{
+	const char *deep = too_deep(data, len);
+
+	if (deep)
+		err_set(err, ERR_FORMAT, "%s is nested deeper than %d levels at byte %zu", what,
+			MAX_DEPTH, (size_t)(deep - data));
+	return !deep;
+}
+
+cJSON *json_parse(const char *data, size_t len, const char *what, struct err *err)
+{
+	const char *at;
+	cJSON *value;
+
+	if (!check_depth(data, len, what, err))
+		return NULL;
+	value = parse_all(data, len, &at);
+	if (!value)
+		say_failure(data, at, len, what, err);
+	return value;
+}
+
+/* ---- Python's numbers ---- */
+
+static bool stands_alone(const char *s, const char *end)
+{
+	return s == end || memchr(" \t\r\n,]}", *s, 8);
+}
+
+/* The length of a word of Python's for a number at s, and the JSON that becomes infinite. */
+static size_t python_number(const char *s, const char *end, const char **json)
+{
+	static const struct {
+		const char *word, *json;
+	} words[] = { { "NaN", "1e999" }, { "Infinity", "1e999" }, { "-Infinity", "-1e999" } };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		size_t n = strlen(words[i].word);
+
+		if ((size_t)(end - s) < n || memcmp(s, words[i].word, n) != 0 ||
+		    !stands_alone(s + n, end))
+			continue;
+		*json = words[i].json;
+		return n;
+	}
+	return 0;
+}
+
+/*
+ * Append data with those words spelled as JSON, until `out` has `limit` bytes; where in
+ * data that was.
+ */
+static size_t spell_numbers(struct text *out, const char *data, size_t len, size_t limit)
+{
+	const char *end = data + len, *run = data, *s = data;
+	bool in_string = false, value_begins = true;
+
+	for (; s < end && out->len + (size_t)(s - run) < limit; s++) {
+		const char *json;
+		size_t n;
+
+		if (in_string && *s == '\\' && s + 1 < end) {
+			s++;
+			continue;
+		}
+		if (*s == '"')
+			in_string = !in_string;
+		n = !in_string && value_begins && strchr("NI-", *s) && *s
+			    ? python_number(s, end, &json)
+			    : 0;
+		if (!memchr(" \t\r\n", *s, 4))
+			value_begins = *s == ':' || *s == ',' || *s == '[';
+		if (!n)
+			continue;
+		text_add(out, run, (size_t)(s - run));
+		text_adds(out, json);
+		s += n - 1;
+		run = s + 1;
+	}
+	text_add(out, run, (size_t)(s - run));
+	return (size_t)(s - data);
+}
+
+cJSON *json_parse_python(const char *data, size_t len, const char *what, struct err *err)
+{
+	struct text spelled = { 0 }, before = { 0 };
+	const char *at;
+	cJSON *value;
+
+	if (!check_depth(data, len, what, err))
+		return NULL;
+	value = parse_all(data, len, &at);
+	/* A word of Python's is where cJSON stops, or behind that. */
+	if (!value && at) {
+		spell_numbers(&spelled, data, len, SIZE_MAX);
+		value = parse_all(spelled.data ? spelled.data : "", spelled.len, &at);
+		if (!value && at)
+			at = data + spell_numbers(&before, data, len,
+						  (size_t)(at - spelled.data));
+	}
+	if (!value)
+		say_failure(data, at, len, what, err);
+	text_release(&spelled);
+	text_release(&before);
+	return value;
 }
 
 /* One character; outside of strings a control character can only be a blank. */
@@ -144,9 +252,13 @@ const cJSON *json_get(const cJSON *obj, const char *key)
 static int wrong_type(const cJSON *item, const char *what, const char *key, const char *wanted,
 		      struct err *err)
 {
-	char *found = cJSON_PrintUnformatted(item);
+	bool infinite = cJSON_IsNumber(item) && !isfinite(item->valuedouble);
+	char *found = infinite ? NULL : cJSON_PrintUnformatted(item);
 	int rc = err_set(err, ERR_FORMAT, "%s: %s is %.60s but %s is expected", what, key,
-			 found ? found : "unreadable", wanted);
+			 found      ? found
+			 : infinite ? "infinite or NaN"
+				    : "unreadable",
+			 wanted);
 
 	cJSON_free(found);
 	return rc;
@@ -161,7 +273,7 @@ int json_get_int(const cJSON *obj, const char *key, int64_t min, int64_t max, in
 	if (!item)
 		return 0;
 	double d = item->valuedouble;
-	if (!cJSON_IsNumber(item) || d != floor(d) || fabs(d) > exact)
+	if (!cJSON_IsNumber(item) || d != floor(d) || !(fabs(d) <= exact))
 		return wrong_type(item, what, key, "an integer", err);
 	if ((int64_t)d < min || (int64_t)d > max)
 		return err_set(err, ERR_FORMAT, "%s: %s is %lld, outside of %lld to %lld", what,

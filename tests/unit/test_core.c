@@ -441,6 +441,46 @@ Test(json, memory_that_is_short_is_no_broken_text)
 	cJSON_InitHooks(NULL);
 }
 
+Test(json, words_of_python_for_numbers_are_read_where_they_are_asked_for)
+{
+	static const char text[] = "{\"a\": NaN, \"b\":[-Infinity,Infinity , NaN], \"c\":\n NaN\n,"
+				   "\"NaN\": \"NaN, \\\" : Infinity\", \"d\": 1}";
+	static const struct {
+		const char *text;
+		size_t at;
+	} wrong[] = {
+		{ "[NaN NaN]", 5 },   { "[NaNs]", 1 },       { "[1NaN]", 2 },
+		{ "[+Infinity]", 1 }, { "[- Infinity]", 1 }, { "[-NaN]", 1 },
+		{ "[nan]", 1 },       { "{NaN: 1}", 2 },     { "[NaN, Infinity, x]", 16 },
+		{ "[inf]", 1 },
+	};
+	struct err err = { 0 };
+	int64_t i = 0;
+	double d = 0;
+	cJSON *o = json_parse_python(text, strlen(text), "x.json", &err);
+
+	cr_assert_not_null(o, "%s", err.message);
+	cr_assert_str_eq(json_get(o, "NaN")->valuestring, "NaN, \" : Infinity");
+	cr_assert_eq(json_get_int(o, "d", 0, 9, &i, "x.json", &err), 1);
+	cr_assert_eq(json_get_double(o, "a", &d, "x.json", &err), ERR_FORMAT);
+	cr_assert_str_eq(err.message,
+			 "x.json: a is infinite or NaN but a finite number is expected");
+	cr_assert_eq(json_get_int(o, "c", 0, 9, &i, "x.json", &err), ERR_FORMAT);
+	cr_assert_lt(cJSON_GetArrayItem(json_get(o, "b"), 0)->valuedouble, -1e300);
+	cJSON_Delete(o);
+	cr_assert_null(json_parse(text, strlen(text), "x.json", &err));
+	for (size_t k = 0; k < sizeof(wrong) / sizeof(*wrong); k++) {
+		char expected[64];
+
+		snprintf(expected, sizeof(expected), "x.json is not valid JSON at byte %zu of %zu",
+			 wrong[k].at, strlen(wrong[k].text));
+		cr_expect_null(
+			json_parse_python(wrong[k].text, strlen(wrong[k].text), "x.json", &err),
+			"%s", wrong[k].text);
+		cr_expect_str_eq(err.message, expected, "%s: %s", wrong[k].text, err.message);
+	}
+}
+
 Test(json, getters_tell_absent_from_wrong)
 {
 	struct err err = { 0 };
