@@ -19,6 +19,7 @@ enum checkpoint_parts {
 	CHECKPOINT_WEIGHTS = 2,
 	CHECKPOINT_TOKENIZER = 4,
 	CHECKPOINT_ALL = 7,
+	CHECKPOINT_RAW = 8, /* the tokenizer is what tokenizer.json alone says */
 };
 
 /*

@@ -23,7 +23,7 @@ static void take_chat_file(struct tokenizer *tok, const struct checkpoint *ck)
 	text_release(&source);
 }
 
-static int build_tokenizer(struct model *m, struct err *err)
+static int build_tokenizer(struct model *m, bool raw, struct err *err)
 {
 	const struct checkpoint *ck = &m->checkpoint;
 	const struct tokenizer_texts texts = {
@@ -32,6 +32,7 @@ static int build_tokenizer(struct model *m, struct err *err)
 		.special_tokens_map = ck->special_tokens_map_json,
 		.added_tokens = ck->added_tokens_json,
 		.model_config = ck->config_json,
+		.raw = raw,
 	};
 	struct text what = { 0 };
 
@@ -64,7 +65,7 @@ int model_open(struct model *m, const char *path, unsigned parts, struct err *er
 		return rc;
 	m->config = &m->checkpoint.config;
 	if (parts & CHECKPOINT_TOKENIZER)
-		rc = build_tokenizer(m, err);
+		rc = build_tokenizer(m, parts & CHECKPOINT_RAW, err);
 	if (!rc && parts & CHECKPOINT_WEIGHTS)
 		rc = build_program(m, err);
 	if (rc)
@@ -74,7 +75,7 @@ int model_open(struct model *m, const char *path, unsigned parts, struct err *er
 
 static int read_config(struct model *m, const char *config_json, const char *what, struct err *err)
 {
-	cJSON *json = json_parse(config_json, strlen(config_json), what, err);
+	cJSON *json = json_parse_python(config_json, strlen(config_json), what, err);
 	int rc;
 
 	if (!json)

@@ -764,7 +764,6 @@ Test(tokenizer, what_would_change_ids_is_refused_by_name)
 		  "{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Fuse\"},"
 		  "{\"type\":\"ByteFallback\"}]}",
 		  "too late" },
-		{ PART(model), "\"dropout\":0.1,", "model.dropout" },
 		{ PART(model), "\"continuing_subword_prefix\":\"##\",",
 		  "continuing_subword_prefix" },
 		{ PART(model), "\"end_of_word_suffix\":\"</w>\",", "end_of_word_suffix" },
@@ -805,9 +804,7 @@ Test(tokenizer, documents_that_are_no_tokenizer_are_refused)
 		{ "{\"model\":{\"vocab\":{\"a\":1,\"b\":1},\"merges\":[]}}", "twice" },
 		{ "{\"model\":{\"vocab\":{\"a\\u0000b\":1},\"merges\":[]}}", "U+0000 at byte 21" },
 		{ "{\"model\":{\"vocab\":{\"a\xff\":1},\"merges\":[]}}", "no UTF-8" },
-		{ "{\"truncation\":{\"max_length\":5},\"model\":{\"vocab\":{\"a\":0},\"merges\":[]}"
-		  "}",
-		  "truncation" },
+		{ "{\"model\":{\"vocab\":{\"a\":NaN},\"merges\":[]}}", "gives 'a' no id" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {

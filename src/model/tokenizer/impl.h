@@ -5,8 +5,9 @@
  *
  *	text --raw trie--> segments --norms--> --normalized trie--> --splits--> pieces --bpe--> ids
  *
- *	tokenizer.c the public face, tokenizer.json
- *	auto.c      what transformers' AutoTokenizer adds to tokenizer.json
+ *	tokenizer.c what one can ask of a tokenizer
+ *	open.c      tokenizer.json to a tokenizer
+ *	auto*.c     what transformers' AutoTokenizer adds to tokenizer.json (auto.h)
  *	special.c   special tokens by name, and how configs spell tokens
  *	add.c       adding tokens to a vocabulary
  *	vocab.c     pieces, ids and merges in hash tables
