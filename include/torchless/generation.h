@@ -18,6 +18,7 @@ enum warning {
 	WARNING_DOUBT,    /* the answer, or the time it takes, may not be what one expects */
 	WARNING_LEFT_OUT, /* a part of what was given or asked for is not there */
 	WARNING_TIME,     /* how long it will take */
+	WARNING_ODD,      /* what was given is done, but hardly meant */
 };
 
 /* How work that takes long speaks with who asked for it; any member may be NULL. */
@@ -35,15 +36,19 @@ bool caller_interrupted(const struct caller *c);
 
 /*
  * Text as it grows, ended before the first stop string.  A stop string may lie across tokens, so
- * what may turn out to be the beginning of one is held back.
+ * what may turn out to be the beginning of one is held back.  It may hold special tokens, which
+ * the text does not show: they are pushed as hidden.
  */
 struct stop_filter {
 	const char *const *strings;
 	int n;
-	struct text held;
+	struct text held, hidden; /* a byte of `hidden` is 1 where one of `held` is not shown */
 	bool met;
 };
 void stop_filter_push(struct stop_filter *f, const char *data, size_t len, struct text *out);
+/* The text of a special token; nothing happens unless a stop string has it in it. */
+void stop_filter_push_hidden(struct stop_filter *f, const char *data, size_t len, struct text *out);
+void stop_filter_release(struct stop_filter *f);
 void stop_filter_finish(struct stop_filter *f, struct text *out);
 
 /* ---- a generation ------------------------------------------------------------------------- */

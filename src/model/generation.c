@@ -39,6 +39,20 @@ bool caller_interrupted(const struct caller *c)
 
 /* ---- stop strings ------------------------------------------------------------------------- */
 
+/* How often `part`, which is not empty, is in `whole`. */
+static int64_t count_in(struct bytes whole, struct bytes part)
+{
+	int64_t n = 0;
+
+	for (size_t at = 0; at + part.len <= whole.len;) {
+		bool here = memcmp(whole.data + at, part.data, part.len) == 0;
+
+		n += here;
+		at += here ? part.len : 1;
+	}
+	return n;
+}
+
 /* Where the first stop string begins in t, or its length. */
 static size_t first_stop(const struct stop_filter *f, const struct text *t)
 {
@@ -69,26 +83,70 @@ static size_t undecided(const struct stop_filter *f, const struct text *t)
 	return most;
 }
 
-void stop_filter_push(struct stop_filter *f, const char *data, size_t len, struct text *out)
+/* Take n bytes off the front of what is held; those that are shown go to `out`. */
+static void release_held(struct stop_filter *f, size_t n, struct text *out)
 {
-	size_t first, ready;
+	for (size_t i = 0; i < n;) {
+		size_t run = i;
+
+		while (i < n && f->hidden.data[i] == f->hidden.data[run])
+			i++;
+		if (!f->hidden.data[run])
+			text_add(out, f->held.data + run, i - run);
+	}
+	memmove(f->held.data, f->held.data + n, f->held.len - n);
+	memmove(f->hidden.data, f->hidden.data + n, f->hidden.len - n);
+	f->held.len -= n;
+	f->hidden.len -= n;
+}
+
+static void push(struct stop_filter *f, const char *data, size_t len, bool hidden, struct text *out)
+{
+	size_t first;
 
 	if (f->met || len == 0)
 		return;
 	text_add(&f->held, data, len);
+	for (size_t i = 0; i < len; i++)
+		text_addc(&f->hidden, hidden);
 	first = first_stop(f, &f->held);
 	f->met = first < f->held.len;
-	ready = f->met ? first : f->held.len - undecided(f, &f->held);
-	text_add(out, f->held.data, ready);
-	memmove(f->held.data, f->held.data + ready, f->held.len - ready);
-	f->held.len -= ready;
+	release_held(f, f->met ? first : f->held.len - undecided(f, &f->held), out);
+}
+
+void stop_filter_push(struct stop_filter *f, const char *data, size_t len, struct text *out)
+{
+	push(f, data, len, false, out);
+}
+
+void stop_filter_push_hidden(struct stop_filter *f, const char *data, size_t len, struct text *out)
+{
+	bool named = false;
+
+	for (int i = 0; i < f->n && len > 0 && !named; i++)
+		named = count_in((struct bytes){ f->strings[i], strlen(f->strings[i]) },
+				 (struct bytes){ data, len }) > 0;
+	if (named)
+		push(f, data, len, true, out);
+}
+
+static void stop_filter_clear(struct stop_filter *f)
+{
+	text_clear(&f->held);
+	text_clear(&f->hidden);
 }
 
 void stop_filter_finish(struct stop_filter *f, struct text *out)
 {
 	if (!f->met && f->held.len)
-		text_add(out, f->held.data, f->held.len);
-	text_clear(&f->held);
+		release_held(f, f->held.len, out);
+	stop_filter_clear(f);
+}
+
+void stop_filter_release(struct stop_filter *f)
+{
+	text_release(&f->held);
+	text_release(&f->hidden);
 }
 
 /* ---- interruption ------------------------------------------------------------------------- */
@@ -268,7 +326,7 @@ void generation_release(struct generation *g)
 {
 	session_release(&g->session);
 	decode_release(&g->decode);
-	text_release(&g->stop.held);
+	stop_filter_release(&g->stop);
 	text_release(&g->text);
 	*g = (struct generation){ 0 };
 }
@@ -292,7 +350,7 @@ static int set_chat(struct generation *g, struct err *err)
 static void clear_text(struct generation *g)
 {
 	decode_release(&g->decode);
-	text_clear(&g->stop.held);
+	stop_filter_clear(&g->stop);
 	text_clear(&g->text);
 	g->stop.met = g->no_logits = false;
 }
@@ -363,9 +421,39 @@ static void warn_of_dropped(const struct generation *g)
 	text_release(&t);
 }
 
+/*
+ * The tokenizer, or the template of a chat, puts one before the text; somebody who types it, too,
+ * has two, as in transformers.
+ */
+static void warn_of_bos(const struct generation *g)
+{
+	const struct session *s = &g->session;
+	const struct tokenizer *tok = s->model->tokenizer;
+	const char *named = tok ? tokenizer_special_text(tok, "bos_token") : NULL;
+	int32_t bos = tok ? tokenizer_bos(tok) : -1;
+	struct bytes piece;
+	int64_t n = 0, typed;
+
+	/* A chat has what its template prints. */
+	if (named && g->opt.chat)
+		bos = tokenizer_find(tok, named, strlen(named));
+	piece = bos >= 0 ? tokenizer_piece(tok, bos) : (struct bytes){ "", 0 };
+	if (!g->prompt.data || !piece.len)
+		return;
+	for (int64_t i = 0; i < s->n_prompt; i++)
+		n += s->tokens[i] == bos;
+	typed = count_in(g->prompt, piece);
+	if (typed > 0 && n > typed)
+		caller_warn(&g->opt.caller, WARNING_ODD,
+			    "%sthe prompt has '%.*s' in it, which %s adds as well: it is there %lld times",
+			    g->where, (int)(piece.len < 60 ? piece.len : 60), piece.data,
+			    g->opt.chat ? "the chat template" : "the tokenizer", (long long)n);
+}
+
 void generation_warn(const struct generation *g)
 {
 	warn_of_dropped(g);
+	warn_of_bos(g);
 	warn_of_context(g);
 	warn_of_memory(g);
 }
@@ -385,6 +473,12 @@ static int advance_session(struct generation *g, struct err *err)
 	return SESSION_DONE;
 }
 
+/* Its text is not shown, but a stop string may have it. */
+static void push_special(struct generation *g, struct bytes piece)
+{
+	stop_filter_push_hidden(&g->stop, piece.data, piece.len, &g->text);
+}
+
 /* The token that ends a sequence is no text. */
 static void add_token(struct generation *g, int64_t at)
 {
@@ -395,6 +489,8 @@ static void add_token(struct generation *g, int64_t at)
 		return;
 	decode_push(&g->decode, s->tokens[at], &grown);
 	stop_filter_push(&g->stop, grown.data, grown.len, &g->text);
+	if (tokenizer_is_special(g->decode.tok, s->tokens[at]))
+		push_special(g, tokenizer_piece(g->decode.tok, s->tokens[at]));
 	text_release(&grown);
 }
 

@@ -14,6 +14,7 @@
 #include "torchless/mem.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,16 +139,26 @@ static int check_memory(struct session *s, struct err *err)
 		mem_format_bytes(available, have_text, sizeof(have_text)));
 }
 
+static int refuse_id(const struct session *s, int64_t at, struct err *err)
+{
+	const struct tokenizer *tok = s->model->tokenizer;
+	int64_t n_vocab = s->model->config->n_vocab;
+	char more[96] = "";
+
+	if (tok)
+		snprintf(more, sizeof(more), "; those of tokenizer.json go to %lld",
+			 (long long)tokenizer_vocab_size(tok) - 1);
+	return err_set(err, ERR_USAGE,
+		       "token %lld of the prompt has id %d but the vocabulary has ids 0 to %lld, "
+		       "by the vocab_size of config.json%s",
+		       (long long)at, (int)s->tokens[at], (long long)(n_vocab - 1), more);
+}
+
 static int check_ids(const struct session *s, struct err *err)
 {
-	int64_t n_vocab = s->model->config->n_vocab;
-
 	for (int64_t i = 0; i < s->n_tokens; i++)
-		if (s->tokens[i] < 0 || s->tokens[i] >= n_vocab)
-			return err_set(
-				err, ERR_USAGE,
-				"token %lld of the prompt has id %d but the vocabulary has ids 0 to %lld",
-				(long long)i, (int)s->tokens[i], (long long)(n_vocab - 1));
+		if (s->tokens[i] < 0 || s->tokens[i] >= s->model->config->n_vocab)
+			return refuse_id(s, i, err);
 	return 0;
 }
 

@@ -382,3 +382,146 @@ Test(generation, text_without_a_tokenizer_is_refused_with_chat_too)
 	generation_release(&g);
 	close_fixture(&f);
 }
+
+/* ---- special tokens ---- */
+
+Test(stop_filter, hidden_text_is_met_and_never_shown)
+{
+	static const char *const strings[] = { "</s>", "b<x>\n" };
+	struct stop_filter f = { strings, 2, { 0 }, { 0 }, false };
+	struct text out = { 0 };
+
+	stop_filter_push(&f, "a<", 2, &out);
+	stop_filter_push_hidden(&f, "<pad>", 5, &out); /* in no stop string: not there */
+	stop_filter_push(&f, "b", 1, &out);
+	cr_expect_str_eq(out.data, "a<");
+	stop_filter_push_hidden(&f, "<x>", 3, &out);
+	stop_filter_push(&f, "c", 1, &out);
+	cr_expect_str_eq(out.data, "a<bc");
+	stop_filter_push(&f, "db", 2, &out);
+	stop_filter_push_hidden(&f, "<x>", 3, &out);
+	stop_filter_push(&f, "\nz", 2, &out);
+	cr_expect(f.met);
+	stop_filter_finish(&f, &out);
+	cr_expect_str_eq(out.data, "a<bcd");
+	stop_filter_release(&f);
+	text_release(&out);
+}
+
+/* The tokenizer of the fixture, in which one piece is a special token. */
+static void make_special(struct fixture *f, int32_t id)
+{
+	char *json = make_tokenizer_json(tiny_default.vocab);
+	struct bytes piece = tokenizer_piece(f->model.tokenizer, id);
+	struct text config = { 0 };
+
+	text_adds(&config, "{\"additional_special_tokens\":[");
+	text_add_json(&config, piece.data, piece.len);
+	text_adds(&config, "]}");
+	tokenizer_free(f->model.tokenizer);
+	f->model.tokenizer = tokenizer_new(json, strlen(json), config.data, "test", &f->err);
+	cr_assert(f->model.tokenizer, "%s", f->err.message);
+	text_release(&config);
+	free(json);
+}
+
+/* The place in the generation of the first token, after some, that is no byte; its piece. */
+static int64_t find_token(const struct generation *g, char *piece, size_t size)
+{
+	for (int64_t i = g->session.n_prompt + 4; i < g->session.n_tokens; i++) {
+		struct bytes b = tokenizer_piece(g->decode.tok, g->session.tokens[i]);
+		bool first = true;
+
+		for (int64_t k = g->session.n_prompt; k < i; k++)
+			first = first && g->session.tokens[k] != g->session.tokens[i];
+		if (!first || *b.data == '<')
+			continue;
+		snprintf(piece, size, "%.*s", (int)b.len, b.data);
+		return i;
+	}
+	cr_assert_fail("no such token");
+	return 0;
+}
+
+Test(generation, a_special_token_that_is_a_stop_string_ends_the_text_before_it)
+{
+	struct fixture f;
+	struct generation g;
+	char piece[32];
+	const char *stop[] = { piece };
+	int64_t at, shown;
+
+	open_fixture(&f);
+	start(&f, &g);
+	advance(&f, &g, N_TOKENS);
+	at = find_token(&g, piece, sizeof(piece));
+	make_special(&f, g.session.tokens[at]);
+	generation_release(&g);
+
+	f.opt.stop = stop;
+	f.opt.n_stop = 1;
+	start(&f, &g);
+	advance(&f, &g, N_TOKENS);
+	cr_expect(g.stop.met);
+	cr_expect_eq(g.session.n_tokens, at + 1);
+	cr_expect_str_eq(generation_stop_reason(&g), "stop");
+	generation_finish(&g);
+	cr_expect_null(strstr(g.text.data, piece));
+	shown = (int64_t)g.text.len;
+	cr_expect_gt(shown, 0);
+	generation_release(&g);
+	close_fixture(&f);
+}
+
+/* ---- a second BOS, ids beyond the vocabulary ---- */
+
+static void keep_warning(void *ctx, enum warning kind, const char *sentence)
+{
+	struct text *t = ctx;
+
+	if (kind == WARNING_ODD)
+		text_adds(t, sentence);
+}
+
+static void warn_for(struct fixture *f, const char *text, const char *config, struct text *warnings)
+{
+	static const char json[] =
+		"{\"added_tokens\":[{\"id\":1,\"content\":\"<s>\",\"special\":true}],\"model\":{"
+		"\"type\":\"BPE\",\"unk_token\":\"<unk>\",\"vocab\":{\"<unk>\":0,\"<s>\":1,"
+		"\"a\":2,\"</s>\":3},\"merges\":[]}}";
+	const struct prompt p = { .text = { text, strlen(text) }, .n = -1 };
+	struct generation g;
+
+	tokenizer_free(f->model.tokenizer);
+	f->model.tokenizer = tokenizer_new(json, strlen(json), config, "test", &f->err);
+	cr_assert(f->model.tokenizer, "%s", f->err.message);
+	text_clear(warnings);
+	text_adds(warnings, "");
+	f->opt.caller = (struct caller){ .warn = keep_warning, .ctx = warnings };
+	cr_assert_eq(generation_init(&g, &f->model, &f->opt, &f->err), 0, "%s", f->err.message);
+	cr_assert_eq(generation_set_prompt(&g, &p, &f->err), 0, "%s", f->err.message);
+	generation_warn(&g);
+	generation_release(&g);
+}
+
+Test(generation, a_bos_that_is_typed_beside_the_one_that_is_added_is_warned_of)
+{
+	static const char adds[] = "{\"tokenizer_class\":\"LlamaTokenizer\"}";
+	static const char adds_none[] =
+		"{\"tokenizer_class\":\"LlamaTokenizer\",\"add_bos_token\":false}";
+	struct fixture f;
+	struct text warnings = { 0 };
+
+	open_fixture(&f);
+	warn_for(&f, "<s>a", adds, &warnings);
+	cr_expect_str_eq(warnings.data, "the prompt has '<s>' in it, which the tokenizer adds as "
+					"well: it is there 2 times");
+	warn_for(&f, "aa<s>a", adds, &warnings);
+	cr_expect_gt(warnings.len, 0);
+	warn_for(&f, "a", adds, &warnings);
+	cr_expect_eq(warnings.len, 0);
+	warn_for(&f, "<s>a<s>", adds_none, &warnings);
+	cr_expect_eq(warnings.len, 0);
+	text_release(&warnings);
+	close_fixture(&f);
+}
