@@ -324,8 +324,11 @@ static int read_rope(struct reader *r)
 static int add_eos(struct reader *r, const cJSON *item)
 {
 	struct config *c = r->c;
-	double id = cJSON_IsNumber(item) ? item->valuedouble : -1;
+	double id = cJSON_IsNumber(item) ? item->valuedouble : -2;
 
+	/* What no token has never ends a text, as in transformers. */
+	if (id == -1)
+		return 0;
 	if (id < 0 || id > MAX_DIM || id != floor(id))
 		return err_set(r->err, ERR_FORMAT, "%s: eos_token_id holds no token id", r->what);
 	if (config_is_eos(c, (int64_t)id))
@@ -357,7 +360,7 @@ static int read_tokens(struct reader *r, const cJSON *generation)
 	struct config *c = r->c;
 
 	c->bos_id = is_null(r->json, "bos_token_id") ? -1 : 1;
-	if (json_get_int(r->json, "bos_token_id", 0, MAX_DIM, &c->bos_id, r->what, r->err) < 0)
+	if (json_get_int(r->json, "bos_token_id", -1, MAX_DIM, &c->bos_id, r->what, r->err) < 0)
 		return r->err->code;
 	if (!member(r->json, "eos_token_id"))
 		c->eos_ids[c->n_eos++] = 2;

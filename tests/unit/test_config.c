@@ -139,6 +139,11 @@ Test(config, end_tokens_of_both_files)
 	cr_assert_eq(c.n_eos, 3);
 	cr_assert(config_is_eos(&c, 5) && config_is_eos(&c, 6) && config_is_eos(&c, 7));
 	cr_assert_not(config_is_eos(&c, 2));
+	/* As in transformers, -1 is no token: it never ends a text. */
+	cr_assert_eq(parse2(&c, "{" LLAMA ",\"eos_token_id\":-1,\"bos_token_id\":-1}",
+			    "{\"eos_token_id\":[-1,7],\"pad_token_id\":-1}", &err),
+		     0, "%s", err.message);
+	cr_assert(c.n_eos == 1 && c.eos_ids[0] == 7 && c.bos_id == -1);
 	cr_assert_eq(parse2(&c, "{" LLAMA ",\"eos_token_id\":null}", "{\"eos_token_id\":9}", &err),
 		     0);
 	cr_assert(c.n_eos == 1 && c.eos_ids[0] == 9);
@@ -212,7 +217,7 @@ Test(config, what_is_not_supported_is_refused_by_name)
 		{ "{" MISTRAL ",\"sliding_window\":0}", "sliding_window is 0" },
 		{ "{" LLAMA ",\"tie_word_embeddings\":\"yes\"}", "tie_word_embeddings" },
 		{ "{" LLAMA ",\"eos_token_id\":\"</s>\"}", "eos_token_id" },
-		{ "{" LLAMA ",\"eos_token_id\":[1,-1]}", "eos_token_id" },
+		{ "{" LLAMA ",\"eos_token_id\":[1,-2]}", "eos_token_id" },
 		{ "{" LLAMA ",\"eos_token_id\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]}",
 		  "more than 16" },
 	};
