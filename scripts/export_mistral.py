@@ -27,7 +27,8 @@ DERIVED = ".rotary_emb.inv_freq"
 # Name, and whether it must be there.
 TEXTS = (
     ("config.json", True), ("generation_config.json", False), ("tokenizer.json", True),
-    ("tokenizer_config.json", False),
+    ("tokenizer_config.json", False), ("special_tokens_map.json", False),
+    ("added_tokens.json", False),
 )
 SIZES = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
          "vocab_size")

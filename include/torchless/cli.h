@@ -46,6 +46,7 @@ enum option_id {
 	OPT_JSONL,
 	OPT_STEPS,
 	OPT_NO_BOS,
+	OPT_RAW,
 	OPT_DECODE,
 	OPT_CONFIG,
 	OPT_TENSORS,

@@ -275,8 +275,10 @@ static int check_arguments(const struct invocation *in, struct err *err)
 
 int cmd_tokenize(struct invocation *in, struct err *err)
 {
+	unsigned parts = CHECKPOINT_TOKENIZER | (option_on(in, OPT_RAW) ? CHECKPOINT_RAW : 0);
+
 	if (options_exclusive(in, err, OPT_IDS, OPT_JSON, OPT_JSONL, OPT_STEPS, OPT_DECODE) ||
-	    check_arguments(in, err) || invocation_open_model(in, CHECKPOINT_TOKENIZER, err))
+	    check_arguments(in, err) || invocation_open_model(in, parts, err))
 		return err->code;
 	if (option_on(in, OPT_JSONL))
 		return tokenize_jsonl(in, err);

@@ -148,6 +148,19 @@ static int find_model(const char *called, struct text *path, struct err *err)
 	return found ? 0 : err->code;
 }
 
+static void tell_of_tokenizer(const struct invocation *in)
+{
+	const char *sentence;
+	bool is_warning;
+
+	for (size_t i = 0; (sentence = tokenizer_note(in->model.tokenizer, i, &is_warning)); i++) {
+		if (!is_warning)
+			note(in, "%s", sentence);
+		else if (!option_on(in, OPT_QUIET))
+			warn("%s", sentence);
+	}
+}
+
 int invocation_open_model(struct invocation *in, unsigned parts, struct err *err)
 {
 	const char *environment = getenv("TORCHLESS_MODEL");
@@ -160,6 +173,8 @@ int invocation_open_model(struct invocation *in, unsigned parts, struct err *err
 	if (r == 0)
 		r = model_open(&in->model, given ? given : path.data, parts, err);
 	text_release(&path);
+	if (r == 0 && in->model.tokenizer)
+		tell_of_tokenizer(in);
 	return r;
 }
 

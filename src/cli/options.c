@@ -95,6 +95,9 @@ const struct option option_table[OPT_COUNT] = {
 				"each merge" },
 	[OPT_NO_BOS] = { .name = "no-bos",
 			 .help = "add no special tokens of the tokenizer's template" },
+	[OPT_RAW] = { .name = "raw",
+		      .help = "as tokenizer.json alone has it, without what tokenizer_config.json "
+			      "adds" },
 	[OPT_DECODE] = { .name = "decode",
 			 .help = "the arguments are ids: print the text they stand for" },
 	[OPT_CONFIG] = { .name = "config", .help = "what config.json says, as torchless reads it" },

@@ -67,6 +67,48 @@ refuses "no model there" 2 "nowhere" "$T" tokenize -m "$work/nowhere" x
 mkdir "$work/only" && cp "$m/tokenizer.json" "$work/only"
 is "tokenizer.json alone" "$ids" "$("$T" tokenize -m "$work/only" --ids "$text")"
 
+# What tokenizer_config.json adds is added; --raw leaves it out; -v says what does not count.
+with() {
+	rm -rf "$work/with" && mkdir "$work/with"
+	python3 - "$m/tokenizer.json" "$work/with/tokenizer.json" "$2" <<-'END'
+		import json, sys
+		document = json.load(open(sys.argv[1]))
+		document.update(json.loads(sys.argv[3]))
+		json.dump(document, open(sys.argv[2], "w"))
+	END
+	printf '%s' "$1" > "$work/with/tokenizer_config.json"
+}
+tokens() {
+	"$T" tokenize -m "$work/with" --ids "$@"
+}
+with '{"tokenizer_class": "LlamaTokenizer", "add_bos_token": false, "add_eos_token": true}' '{}'
+is "the template of the class" "${ids#* } 2" "$(tokens "$text")"
+is "--raw" "$ids" "$(tokens --raw "$text")"
+is "--raw --no-bos" "${ids#* }" "$(tokens --raw --no-bos "$text")"
+with '{"tokenizer_class": "LlamaTokenizer", "model_max_length": Infinity, "x": NaN}' '{"post_processor": null}'
+is "a BOS that the class adds" "$ids" "$(tokens "$text")"
+is "--raw adds none" "${ids#* }" "$(tokens --raw "$text")"
+with '{"pad_token": "<pad>", "added_tokens_decoder": {"384": {"content": "<x>", "lstrip": true, "special": true}}}' '{}'
+is "added tokens" "1 384 385" "$(tokens ' <x><pad>')"
+is "added tokens: --decode" "<x><pad>" "$("$T" tokenize -m "$work/with" --decode 384 385)"
+is "added tokens: --json" '[{"id":1,"piece":"<s>","start":0,"end":0},{"id":384,"piece":"<x>","start":0,"end":4},{"id":385,"piece":"<pad>","start":4,"end":9}]' \
+	"$("$T" tokenize -m "$work/with" --json ' <x><pad>')"
+"$T" tokenize -m "$work/with" --steps ' <x><pad>' > "$out"
+has "added tokens: --steps" '	added	<pad>		<pad>		4	385$' "$out"
+refuses "--raw does not know them" 2 "no token 384" "$T" tokenize -m "$work/with" --raw --decode 384
+with '{"tokenizer_class": "PreTrainedTokenizerFast"}' \
+	'{"truncation": {"max_length": 3}, "padding": {"strategy": {"Fixed": 20}, "pad_token": "<s>"}}'
+is "training state does not count" "$ids" "$(tokens -v "$text" 2> "$err")"
+has "-v: truncation" 'with/tokenizer.json: truncation is ignored$' "$err"
+has "-v: padding" 'with/tokenizer.json: padding is ignored$' "$err"
+tokens "$text" > /dev/null 2> "$err"
+is "without -v nothing is said" "" "$(cat "$err")"
+with '{"tokenizer_class": "OddTokenizer"}' '{}'
+is "an unknown class adds nothing" "$ids" "$(tokens "$text" 2> "$err")"
+has "an unknown class is warned of" "^torchless: warning: .*tokenizer_config.json: .*'OddTokenizer'" "$err"
+with '{"tokenizer_class": "LlamaTokenizer", "bos_token": null}' '{}'
+refuses "a BOS that is not there" 2 "add_bos_token is true but there is no bos_token" "$T" tokenize -m "$work/with" x
+
 if [ -d models/smollm2-135m ]; then
 	is "SmolLM2" "81 256 33" "$("$T" tokenize -m models/smollm2-135m --ids 'a  1')"
 fi
