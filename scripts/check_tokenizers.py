@@ -355,6 +355,30 @@ of special tokens, long runs, U+0000); every code point of Unicode in five surro
 another one have its vocabulary and something that it does not use; they see the generated strings and a tenth of the
 other texts.
 
+## What lies beside tokenizer.json
+
+A model's ids are those of transformers' `AutoTokenizer` (4.44), which adds to `tokenizer.json`; `tokenize --raw` shows that file
+alone. `-v` says what of the files does not count.
+
+- **The class** is the `tokenizer_class` of tokenizer_config.json, else that of config.json, else follows from its `model_type`.
+  `LlamaTokenizer`, `CodeLlamaTokenizer`, `GemmaTokenizer`, `CohereTokenizer` and `GPTNeoXTokenizer` put a template of their own, of
+  `add_bos_token` and `add_eos_token`, in place of the `post_processor`, whatever that says; for the others it stays.
+  `GPT2Tokenizer`, `CodeGenTokenizer` and `GPTNeoXTokenizer` set the `add_prefix_space` of a `ByteLevel`, `BloomTokenizer` and
+  `CohereTokenizer` can switch it on. `Qwen2Tokenizer` and `PreTrainedTokenizer` have nothing of that kind. A class that is not known adds
+  nothing, with a warning; what the files name is added all the same.
+- **Tokens** are added in this order: those of `added_tokens_decoder` by their ids, then special tokens (`bos_token`, `eos_token`,
+  `unk_token`, `sep_token`, `pad_token`, `cls_token`, `mask_token`, `additional_special_tokens`; the class's own where the config names
+  none). What `tokenizer.json` has keeps its id and may get other flags, what it lacks gets the next id: the number in
+  `added_tokens_decoder` only sorts. Models without `added_tokens_decoder` have special_tokens_map.json and added_tokens.json read.
+  Such ids may lie beyond the model's `vocab_size`; a prompt that has one is refused by name.
+- **`split_special_tokens`** makes the text of special tokens text. **`add_prefix_space`** (or `from_slow`) of a `LlamaTokenizer` has
+  transformers convert tokenizer.model; its vocabulary is taken to be that of `tokenizer.json`, and normalizer, pre-tokenizer and decoder
+  are those that the conversion makes by `legacy` and `add_prefix_space`. `extra_special_tokens` are of later versions.
+- **Left over from a training**: `truncation` and `padding` do not count, as in transformers (the `pad_token` of `padding` is the special
+  token, where nothing else names one). `dropout` does not count either, though transformers keeps it: ids would be random.
+- **Text** is what the `decoder` of `tokenizer.json` makes of ids. `clean_up_tokenization_spaces`, by which transformers' `decode` takes the
+  space before a full stop away, does not count: a stream would have to take back what it has printed.
+
 ## Other people's files
 
 Made by

@@ -1,9 +1,10 @@
 /*
- * fuzz_tokenizer.c -- libFuzzer over tokenizer.json, texts and ids.
+ * fuzz_tokenizer.c -- libFuzzer over tokenizer.json, the files beside it, texts and ids.
  *
- * A form feed, which JSON cannot hold, ends the document; what follows is the text.  Whatever
- * document is accepted must keep its promises: ids inside the vocabulary, offsets inside the text,
- * bytes back from any ids.
+ * A form feed, which JSON cannot hold, ends the document; what follows is the text, and behind
+ * further ones tokenizer_config.json, special_tokens_map.json, added_tokens.json and config.json.
+ * Whatever documents are accepted must keep their promises: ids inside the vocabulary, offsets
+ * inside the text, bytes back from any ids, special tokens with names and texts.
  */
 #include "fuzz.h"
 #include "torchless/tokenizer.h"
@@ -58,20 +59,67 @@ static void check_text(const struct tokenizer *tok, const char *text, size_t len
 	encoding_release(&stepped);
 }
 
+static void check_specials(const struct tokenizer *tok)
+{
+	struct special_token t;
+
+	for (size_t i = 0; tokenizer_special(tok, i, &t); i++) {
+		require(t.n > 0 && t.texts[0], "a special token has a text");
+		if (!t.is_list)
+			require(tokenizer_special_text(tok, t.name) == t.texts[0],
+				"a special token is found by its name");
+	}
+}
+
+static void check_notes(const struct tokenizer *tok)
+{
+	const char *sentence;
+	bool is_warning;
+
+	for (size_t i = 0; (sentence = tokenizer_note(tok, i, &is_warning)); i++)
+		require(*sentence, "a note says something");
+}
+
+/* What follows up to the next form feed; NULL when it is nothing.  free() it. */
+static char *take_file(struct input *in)
+{
+	char *s = input_string(in, '\f');
+
+	if (*s)
+		return s;
+	free(s);
+	return NULL;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = { data, size };
 	size_t json_len, text_len;
-	char *json = input_until(&in, '\f', &json_len), *text = input_rest(&in, &text_len);
+	char *json = input_until(&in, '\f', &json_len);
+	char *text = input_until(&in, '\f', &text_len);
+	char *config = take_file(&in), *map = take_file(&in), *added = take_file(&in),
+	     *model = take_file(&in);
+	const struct tokenizer_texts texts = { .tokenizer = { json, json_len },
+					       .config = config,
+					       .special_tokens_map = map,
+					       .added_tokens = added,
+					       .model_config = model };
 	struct err err = { 0 };
-	struct tokenizer *tok = tokenizer_new(json, json_len, NULL, "fuzz", &err);
+	struct tokenizer *tok = tokenizer_open(&texts, "fuzz", &err);
 
 	free(json);
+	free(config);
+	free(map);
+	free(added);
+	free(model);
 	require(!tok == (err.code < 0), "what is refused is explained");
-	if (tok)
+	if (tok) {
 		check_text(tok, text, text_len);
-	else
+		check_specials(tok);
+		check_notes(tok);
+	} else {
 		require_sentence(&err);
+	}
 	tokenizer_free(tok);
 	free(text);
 	return 0;

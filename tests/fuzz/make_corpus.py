@@ -109,6 +109,20 @@ def tokenizer_seeds():
     for document in documents:
         for text in texts:
             yield json.dumps(document).encode() + b"\f" + text
+    pad = {"__type": "AddedToken", "content": "<pad>", "lstrip": True}
+    listed = {"9": {"content": "<y>", "normalized": True}, "8": {"content": "<s>", "special": True}}
+    beside = [
+        [{"tokenizer_class": "LlamaTokenizer", "pad_token": pad, "added_tokens_decoder": listed, "x": float("nan"),
+          "add_eos_token": True, "additional_special_tokens": ["<z>"]}],
+        [{"tokenizer_class": "GPT2Tokenizer", "add_prefix_space": True, "split_special_tokens": True}],
+        [{"tokenizer_class": "LlamaTokenizerFast", "legacy": False, "add_prefix_space": False}],
+        [{}, {"bos_token": "<b>", "additional_special_tokens": [pad, "<y>"]}, {"<q>": 12, "<b>": 11},
+         {"model_type": "mistral"}],
+        [{"tokenizer_class": "CodeLlamaTokenizer", "suffix_token": None}],
+    ]
+    for document in documents[:3]:
+        for files in beside:
+            yield b"\f".join([json.dumps(document).encode(), b"a<pad> b<y><s><q>", *(json.dumps(f).encode() for f in files)])
 
 
 

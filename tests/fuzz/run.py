@@ -45,7 +45,7 @@ TARGETS = {
     "recording_bytes": "a recording and its log with changed bytes",
     "expression": "expressions over tensors",
     "sql": "a user's SQL with every function",
-    "tokenizer": "tokenizer.json, texts",
+    "tokenizer": "tokenizer.json, the files beside it, texts",
     "safetensors": ".safetensors, packed models",
     "chat": "tokenizer_config.json, chat templates",
     "index": "shards and their index",
