@@ -10,7 +10,7 @@ BUILD    := build/$(MODE)
 Q        := $(if $(V),,@)
 PREFIX   ?= /usr/local
 PYTHON   ?= .venv/bin/python
-PKGS     := sqlite3 libcjson libpcre2-8 libedit libxxhash ncursesw
+PKGS     := sqlite3 libcjson libpcre2-8 oniguruma libedit libxxhash ncursesw
 # Compiled against, and loaded by whoever needs it: nobody else waits for what it brings along.
 LOADED   := cairo
 TESTPKGS := criterion
@@ -147,7 +147,7 @@ EXTSRCS  := $(filter-out $(addprefix src/inspect/,recording.c outline.c pass_sou
             src/program/% src/model/% src/inspect/% src/trace/capture_sets.c \
             src/trace/database.c src/trace/open_files.c src/trace/side_files.c,$(SRCS)))
 EXTOBJS  := $(EXTSRCS:%.c=$(BUILD)/pic/%.o)
-EXTPKGS  := libcjson libpcre2-8 libxxhash
+EXTPKGS  := libcjson libpcre2-8 oniguruma libxxhash
 .PHONY: extension
 extension: $(EXT)
 $(EXT): $(EXTOBJS)
