@@ -68,26 +68,24 @@ static void replace(struct text *piece, const struct pattern *p, const struct te
 {
 	struct text out = { 0 };
 	struct matcher m = { 0 };
+	struct finder f = { .p = p, .m = &m, .s = piece->data, .len = piece->len };
 	struct err err;
-	size_t done = 0, at = 0, from, to;
+	size_t done = 0, from, to;
 
-	if (p->code)
-		matcher_init(&m);
+	if (!piece->len)
+		return;
 	/* An expression that gives up on a single piece leaves the rest of it unchanged. */
-	while (at <= piece->len && out.len < MAX_PIECE_BYTES &&
-	       pattern_next(p, &m, piece->data, piece->len, at, &from, &to, &err) > 0) {
+	while (out.len < MAX_PIECE_BYTES && finder_next(&f, &from, &to, &err) > 0) {
 		text_add(&out, piece->data + done, from - done);
 		text_add(&out, content->data, content->len);
 		done = to;
-		at = to > from ? to : to + 1;
 	}
 	if (done < piece->len)
 		text_add(&out, piece->data + done, piece->len - done);
 	text_clear(piece);
 	text_add(piece, out.data, out.len);
 	text_release(&out);
-	if (p->code)
-		matcher_release(&m);
+	matcher_release(&m);
 }
 
 /* How many characters `c` s[0..len) begins (or ends) with, at most `max`, in bytes. */

@@ -12,7 +12,9 @@
  *	add.c       adding tokens to a vocabulary
  *	vocab.c     pieces, ids and merges in hash tables
  *	stages.c    normalizer, pre_tokenizer, post_processor, decoder: JSON to operations
- *	regex.c     regular expressions, from Oniguruma's dialect to PCRE2's
+ *	regex.c     looking for expressions and literals, and by which engine
+ *	regex_same.c  the expressions that PCRE2 has in common with Oniguruma
+ *	regex_jit.c   those, by PCRE2's JIT; regex_onig.c all others, by Oniguruma
  *	added.c     finding added tokens in text
  *	split.c     normalizing and splitting, with the origin of every byte
  *	encode.c    the pipeline, steps, what becomes of single characters
@@ -93,10 +95,12 @@ const struct merge *merges_find(const struct merges *m, int32_t left, int32_t ri
 
 /* ---- regex.c ---- */
 
-/* What to look for: a regular expression, or a literal when `code` is NULL. */
+/* What to look for: a regular expression by either engine, or a literal. */
 struct pattern {
-	pcre2_code *code;
-	struct text source; /* the literal, or the expression as the file has it */
+	pcre2_code *code;               /* PCRE2's, or NULL */
+	struct re_pattern_buffer *onig; /* Oniguruma's, or NULL */
+	bool searches_whole;            /* a search by Oniguruma is not to be cut */
+	struct text source;             /* the literal, or the expression as the file has it */
 };
 
 /* Where matching keeps its state; one for all the patterns of an encoding. */
@@ -104,6 +108,8 @@ struct matcher {
 	pcre2_match_data *data;
 	pcre2_match_context *context;
 	pcre2_jit_stack *stack;
+	struct re_registers *region;
+	struct OnigMatchParamStruct *limits;
 	const volatile sig_atomic_t *interrupted; /* ends splitting; NULL: nothing does */
 };
 
@@ -114,6 +120,7 @@ void matcher_release(struct matcher *m);
 int pattern_regex(struct pattern *p, const char *regex, const char *what, const char *key,
 		  struct err *err);
 void pattern_literal(struct pattern *p, const char *literal, size_t len);
+bool pattern_is_literal(const struct pattern *p);
 void pattern_release(struct pattern *p);
 
 /*
@@ -122,6 +129,52 @@ void pattern_release(struct pattern *p);
  */
 int pattern_next(const struct pattern *p, struct matcher *m, const char *s, size_t len, size_t at,
 		 size_t *from, size_t *to, struct err *err);
+
+/*
+ * Matches in s[0..len) one after another, as Rust's onig iterates: no empty match right behind
+ * another match.  Begin with p, m, s and len, the rest zero.
+ */
+struct finder {
+	const struct pattern *p;
+	struct matcher *m;
+	const char *s;
+	size_t len, at, done;
+	bool any;
+};
+/* As pattern_next; ERR_INTERRUPTED too. */
+int finder_next(struct finder *f, size_t *from, size_t *to, struct err *err);
+
+/* ---- regex_same.c ---- */
+
+/*
+ * Append to `out`, in PCRE2's dialect, an expression that means the same to Oniguruma; false when
+ * that is not known of `regex`, and `out` is of no use.  *of_unicode: if both have the same
+ * Unicode.
+ */
+bool regex_same(const char *regex, struct text *out, bool *of_unicode);
+
+/* ---- regex_jit.c, regex_onig.c: the engines ---- */
+
+struct found {
+	size_t from, to;
+	char why[128]; /* of ERR_FORMAT */
+};
+
+/* 0, ERR_FORMAT when PCRE2 refuses, or ERR_MEMORY. */
+int regex_jit_compile(struct pattern *p, const char *dialect, size_t len);
+/* As pattern_next, without a sentence: ERR_FORMAT with found->why, ERR_MEMORY. */
+int regex_jit_next(const struct pattern *p, struct matcher *m, const char *s, size_t len, size_t at,
+		   struct found *found);
+void regex_jit_release(struct matcher *m);
+
+/* 0, ERR_FORMAT with Oniguruma's reason, or ERR_MEMORY. */
+int regex_onig_compile(struct pattern *p, const char *regex, const char *what, const char *key,
+		       struct err *err);
+/* As regex_jit_next, and ERR_INTERRUPTED. */
+int regex_onig_next(const struct pattern *p, struct matcher *m, const char *s, size_t len,
+		    size_t at, struct found *found);
+void regex_onig_free(struct pattern *p);
+void regex_onig_release(struct matcher *m);
 
 /* ---- stages.c ---- */
 

@@ -1,235 +1,72 @@
 /*
- * regex.c -- regular expressions, from Oniguruma's dialect to PCRE2's.
+ * regex.c -- what to look for in text, and by which engine.
  *
- * The tokenizers library runs the expressions of tokenizer.json with Oniguruma (Ruby's syntax).
- * Most of what real files use means the same in PCRE2; what does not is rewritten, and whatever is
- * not known to mean the same is refused, because a wrong split is a wrong id:
- *
- *	\s \S          Unicode's White_Space (PCRE2 adds U+180E), written out as ranges
- *	\w             letters, marks, decimal numbers, connectors (PCRE2 10.42 leaves marks out)
- *	\p{Han}        the script itself, not its extensions
- *	[a&&b] [a[b]]  sets of sets: refused
- *	\h \K \X (?<n> ...  refused
- *
- * Matching is bounded: an expression that backtracks without end is an error, not a hang.
+ * The tokenizers library runs the expressions of tokenizer.json with Oniguruma.  Those of which
+ * regex_same.c knows that they mean the same to PCRE2 are run by its JIT, many times as fast; all
+ * others by Oniguruma itself.  See docs/decisions/0026.
  */
 #include "impl.h"
 
 #include "torchless/mem.h"
+#include "torchless/utf8.h"
 
-#include <ctype.h>
-#include <stdlib.h>
+#include <pthread.h>
 #include <string.h>
 
-/* Steps of backtracking that a match may take: some per byte, since one match can be long. */
-#define MATCH_STEPS_BASE     1000000u
-#define MATCH_STEPS_PER_BYTE 64u
-#define MATCH_HEAP_KIB       (256u * 1024)
-#define JIT_STACK_START      ((size_t)32 << 10)
-#define JIT_STACK_BYTES      ((size_t)64 << 20)
+/* ---- which engine ---- */
 
-#define SPACES                                                                                     \
-	"\\t-\\r \\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}"   \
-	"\\x{3000}"
-#define NO_SPACES                                                                                  \
-	"\\x{0}-\\x{8}\\x{e}-\\x{1f}!-\\x{84}\\x{86}-\\x{9f}\\x{a1}-\\x{167f}\\x{1681}-\\x{1fff}"  \
-	"\\x{200b}-\\x{2027}\\x{202a}-\\x{202e}\\x{2030}-\\x{205e}\\x{2060}-\\x{2fff}"             \
-	"\\x{3001}-\\x{10ffff}"
-#define WORD "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}"
+/* One code point that came with each Unicode since 12, and what has not come yet. */
+static const char newcomers[] = "\xe0\xb1\xb7"  /* U+0C77, 12 */
+				"\xe0\xa2\xbe"  /* U+08BE, 13 */
+				"\xe0\xa1\xb0"  /* U+0870, 14 */
+				"\xe0\xb3\xb3"  /* U+0CF3, 15 */
+				"\xe2\xbf\xbc"  /* U+2FFC, 15.1 */
+				"\xe1\xb2\x89"  /* U+1C89, 16 */
+				"\xe2\x83\x81"; /* U+20C1, 17 */
 
-/* The escapes that are rewritten: what stands for them outside a set and inside one. */
-static const struct {
-	char escape;
-	const char *outside, *inside;
-} rewritten[] = {
-	{ 's', "[" SPACES "]", SPACES }, { 'S', "[^" SPACES "]", NO_SPACES },
-	{ 'w', "[" WORD "]", WORD },     { 'W', "[^" WORD "]", NULL },
-	{ 'v', "\\x{b}", "\\x{b}" },
-};
+static pthread_once_t unicode_once = PTHREAD_ONCE_INIT;
+static bool unicode_is_same;
 
-/* Escapes and groups that mean the same in both. */
-static const char same_escapes[] = "dDrntfeaAzZ";
-static const char *const same_groups[] = { "(?:", "(?i:", "(?=", "(?!", "(?<=", "(?<!", "(?>" };
-
-/* The expression while it is rewritten. */
-struct rewrite {
-	const char *s;
-	size_t at, len;
-	int depth;        /* inside a set */
-	size_t range_end; /* behind the last {n,m} */
-	struct text out;
-};
-
-/* \p{L}, \P{Lu}, \p{^N}: a general category as it is, anything longer as a script. */
-static bool rewrite_property(struct rewrite *r)
+/* Whether both libraries know the same characters: an update brings one of them alone. */
+static void compare_unicode(void)
 {
-	const char *name = r->s + r->at + 3, *close;
-	size_t caret, n;
+	static const char unassigned[] = "\\p{Cn}";
+	struct pattern jit = { 0 }, onig = { 0 };
+	struct matcher m;
+	struct err err;
 
-	if (r->at + 3 > r->len || r->s[r->at + 2] != '{' ||
-	    !(close = memchr(name, '}', r->len - r->at - 3)))
-		return false;
-	caret = *name == '^';
-	n = (size_t)(close - name) - caret;
-	for (size_t i = 0; i < n; i++)
-		if (!isalpha((unsigned char)name[caret + i]) && name[caret + i] != '_')
-			return false;
-	if (!n)
-		return false;
-	text_addf(&r->out, "\\%c{%s%s%.*s}", r->s[r->at + 1], caret ? "^" : "", n > 2 ? "sc:" : "",
-		  (int)n, name + caret);
-	r->at += 4 + caret + n;
-	return true;
-}
+	matcher_init(&m);
+	unicode_is_same = regex_jit_compile(&jit, unassigned, strlen(unassigned)) == 0 &&
+			  regex_onig_compile(&onig, unassigned, "", "", &err) == 0;
+	for (size_t at = 0; unicode_is_same && at < strlen(newcomers); at += 3) {
+		struct found found;
 
-/* \x41, \x{2581}, \u2581: a code point. */
-static bool rewrite_code_point(struct rewrite *r)
-{
-	const char *s = r->s + r->at + 2;
-	size_t left = r->len - r->at - 2, skip = 0, n = 0, max = r->s[r->at + 1] == 'u' ? 4 : 2;
-
-	if (max == 2 && left && *s == '{') {
-		skip = 1;
-		max = 6;
+		unicode_is_same = regex_jit_next(&jit, &m, newcomers + at, 3, 0, &found) ==
+				  regex_onig_next(&onig, &m, newcomers + at, 3, 0, &found);
 	}
-	while (n < max && skip + n < left && isxdigit((unsigned char)s[skip + n]))
-		n++;
-	if (!n || (max == 4 && n != 4) || (skip && (skip + n >= left || s[skip + n] != '}')))
-		return false;
-	text_addf(&r->out, "\\x{%.*s}", (int)n, s + skip);
-	r->at += 2 + n + 2 * skip;
-	return true;
-}
-
-static bool rewrite_escape(struct rewrite *r)
-{
-	char c = r->at + 1 < r->len ? r->s[r->at + 1] : '\0';
-
-	if (c == 'p' || c == 'P')
-		return rewrite_property(r);
-	if (c == 'x' || c == 'u')
-		return rewrite_code_point(r);
-	for (size_t i = 0; i < sizeof(rewritten) / sizeof(*rewritten); i++) {
-		const char *to = r->depth ? rewritten[i].inside : rewritten[i].outside;
-
-		if (rewritten[i].escape != c)
-			continue;
-		if (to)
-			text_adds(&r->out, to);
-		r->at += 2;
-		return to != NULL;
-	}
-	if (!c || (isalnum((unsigned char)c) && !strchr(same_escapes, c)) ||
-	    (r->depth && strchr("AzZ", c)) || (unsigned char)c >= 0x80)
-		return false;
-	text_addc(&r->out, '\\');
-	text_addc(&r->out, c);
-	r->at += 2;
-	return true;
-}
-
-static bool rewrite_group(struct rewrite *r)
-{
-	if (r->at + 1 < r->len && r->s[r->at + 1] != '?' && r->s[r->at + 1] != '*') {
-		text_addc(&r->out, r->s[r->at++]);
-		return true;
-	}
-	for (size_t i = 0; i < sizeof(same_groups) / sizeof(*same_groups); i++) {
-		size_t n = strlen(same_groups[i]);
-
-		if (r->len - r->at >= n && memcmp(r->s + r->at, same_groups[i], n) == 0) {
-			text_adds(&r->out, same_groups[i]);
-			r->at += n;
-			return true;
-		}
-	}
-	return false;
-}
-
-/* "[", perhaps with "^" and a literal "]" behind it. */
-static bool open_set(struct rewrite *r)
-{
-	if (r->depth)
-		return false;
-	r->depth++;
-	text_addc(&r->out, r->s[r->at++]);
-	if (r->at < r->len && r->s[r->at] == '^')
-		text_addc(&r->out, r->s[r->at++]);
-	return r->at < r->len && r->s[r->at] != ']';
-}
-
-/* One item of the expression; false when its meaning is not known to be the same. */
-static bool rewrite_next(struct rewrite *r)
-{
-	char c = r->s[r->at];
-
-	if (c == '\\')
-		return rewrite_escape(r);
-	if (c == '[')
-		return open_set(r);
-	if (c == '(' && !r->depth)
-		return rewrite_group(r);
-	if (r->depth && c == '&' && r->at + 1 < r->len && r->s[r->at + 1] == '&')
-		return false;
-	/* {n,m}+ is greedy twice in Oniguruma and possessive in PCRE2. */
-	if (!r->depth && c == '+' && r->range_end == r->at)
-		return false;
-	if (c == ']' && r->depth)
-		r->depth--;
-	text_addc(&r->out, c);
-	r->at++;
-	if (!r->depth && c == '}')
-		r->range_end = r->at;
-	return true;
-}
-
-static int rewrite_all(struct rewrite *r, const char *what, const char *key, struct err *err)
-{
-	while (r->at < r->len) {
-		size_t at = r->at;
-
-		if (!rewrite_next(r))
-			return err_set(
-				err, ERR_FORMAT,
-				"%s: %s: the regular expression '%.300s' has '%.20s' at byte %zu, which is not supported",
-				what, key, r->s, r->s + at, at);
-	}
-	return 0;
+	matcher_release(&m);
+	pattern_release(&jit);
+	pattern_release(&onig);
 }
 
 int pattern_regex(struct pattern *p, const char *regex, const char *what, const char *key,
 		  struct err *err)
 {
-	struct rewrite r = { .s = regex, .len = strlen(regex) };
-	pcre2_compile_context *context;
-	int code;
-	PCRE2_SIZE at;
-	PCRE2_UCHAR message[128];
+	struct text dialect = { 0 };
+	bool of_unicode = false;
+	int rc = ERR_FORMAT;
 
-	if (rewrite_all(&r, what, key, err)) {
-		text_release(&r.out);
-		return err->code;
-	}
-	context = pcre2_compile_context_create(NULL);
-	if (context)
-		pcre2_set_newline(context, PCRE2_NEWLINE_LF);
-	p->code = pcre2_compile((PCRE2_SPTR)(r.out.len ? r.out.data : ""), r.out.len,
-				PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C,
-				&code, &at, context);
-	pcre2_compile_context_free(context);
-	text_release(&r.out);
-	if (!p->code && code == PCRE2_ERROR_HEAP_FAILED)
+	pthread_once(&unicode_once, compare_unicode);
+	if (regex_same(regex, &dialect, &of_unicode) && (unicode_is_same || !of_unicode))
+		rc = regex_jit_compile(p, dialect.len ? dialect.data : "", dialect.len);
+	text_release(&dialect);
+	if (rc == ERR_MEMORY)
 		return err_set(err, ERR_MEMORY,
 			       "out of memory: %s: %s: the regular expression takes more", what,
 			       key);
-	if (!p->code) {
-		pcre2_get_error_message(code, message, sizeof(message));
-		return err_set(err, ERR_FORMAT,
-			       "%s: %s: PCRE2 refuses the regular expression '%.300s': %s", what,
-			       key, regex, (const char *)message);
-	}
-	/* Where the system forbids executable memory this fails, and matching interprets. */
-	pcre2_jit_compile(p->code, PCRE2_JIT_COMPLETE);
+	/* An expression that is too large for PCRE2 need not be so for Oniguruma. */
+	if (rc && regex_onig_compile(p, regex, what, key, err))
+		return err->code;
 	text_adds(&p->source, regex);
 	return 0;
 }
@@ -239,28 +76,29 @@ void pattern_literal(struct pattern *p, const char *literal, size_t len)
 	text_add(&p->source, literal, len);
 }
 
+bool pattern_is_literal(const struct pattern *p)
+{
+	return !p->code && !p->onig;
+}
+
 void pattern_release(struct pattern *p)
 {
 	pcre2_code_free(p->code);
+	regex_onig_free(p);
 	text_release(&p->source);
 }
 
+/* ---- matching ---- */
+
 void matcher_init(struct matcher *m)
 {
-	m->data = pcre2_match_data_create(1, NULL);
-	m->context = pcre2_match_context_create(NULL);
-	m->stack = NULL;
-	m->interrupted = NULL;
-	if (!m->data || !m->context)
-		mem_out_of_memory(sizeof(*m));
-	pcre2_set_heap_limit(m->context, MATCH_HEAP_KIB);
+	*m = (struct matcher){ 0 };
 }
 
 void matcher_release(struct matcher *m)
 {
-	pcre2_match_data_free(m->data);
-	pcre2_match_context_free(m->context);
-	pcre2_jit_stack_free(m->stack);
+	regex_jit_release(m);
+	regex_onig_release(m);
 }
 
 static int literal_next(const struct text *literal, const char *s, size_t len, size_t at,
@@ -281,57 +119,54 @@ static int literal_next(const struct text *literal, const char *s, size_t len, s
 	return 0;
 }
 
-static void set_limit(struct matcher *m, size_t len)
+static int explain(const struct pattern *p, size_t len, size_t at, int code, const char *why,
+		   struct err *err)
 {
-	uint64_t steps = MATCH_STEPS_BASE + (uint64_t)MATCH_STEPS_PER_BYTE * len;
-
-	pcre2_set_match_limit(m->context, steps < UINT32_MAX ? (uint32_t)steps : UINT32_MAX);
-}
-
-/* Matching begins on 32 kB of the machine's stack.  A larger one is mapped for texts that ask it.
- */
-static bool grow_stack(struct matcher *m)
-{
-	if (m->stack)
-		return false;
-	m->stack = pcre2_jit_stack_create(JIT_STACK_START, JIT_STACK_BYTES, NULL);
-	if (m->stack)
-		pcre2_jit_stack_assign(m->context, NULL, m->stack);
-	return m->stack != NULL;
+	if (code == ERR_INTERRUPTED)
+		return err_set(err, ERR_INTERRUPTED, "interrupted");
+	if (code == ERR_MEMORY)
+		return err_set(err, ERR_MEMORY,
+			       "out of memory: splitting a text of %zu bytes takes more", len);
+	return err_set(
+		err, ERR_FORMAT,
+		"the regular expression '%.300s' cannot split a text of %zu bytes: %s at byte %zu",
+		p->source.data, len, why, at);
 }
 
 int pattern_next(const struct pattern *p, struct matcher *m, const char *s, size_t len, size_t at,
 		 size_t *from, size_t *to, struct err *err)
 {
-	const PCRE2_SIZE *span;
+	struct found found;
 	int rc;
 
-	if (!p->code)
+	if (pattern_is_literal(p))
 		return literal_next(&p->source, s, len, at, from, to);
-	set_limit(m, len);
-	do
-		rc = pcre2_match(p->code, (PCRE2_SPTR)s, len, at, PCRE2_NO_UTF_CHECK, m->data,
-				 m->context);
-	while (rc == PCRE2_ERROR_JIT_STACKLIMIT && grow_stack(m));
-	if (rc == PCRE2_ERROR_JIT_STACKLIMIT)
-		rc = pcre2_match(p->code, (PCRE2_SPTR)s, len, at, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT,
-				 m->data, m->context);
-	if (rc == PCRE2_ERROR_NOMATCH)
-		return 0;
-	if (rc == PCRE2_ERROR_NOMEMORY)
-		return err_set(err, ERR_MEMORY,
-			       "out of memory: splitting a text of %zu bytes takes more", len);
-	if (rc < 0) {
-		PCRE2_UCHAR message[128];
+	rc = p->code ? regex_jit_next(p, m, s, len, at, &found)
+		     : regex_onig_next(p, m, s, len, at, &found);
+	if (rc < 0)
+		return explain(p, len, at, rc, found.why, err);
+	*from = found.from;
+	*to = found.to;
+	return rc;
+}
 
-		pcre2_get_error_message(rc, message, sizeof(message));
-		return err_set(
-			err, ERR_FORMAT,
-			"the regular expression '%.300s' cannot split a text of %zu bytes: %s at byte %zu",
-			p->source.data, len, (const char *)message, at);
+int finder_next(struct finder *f, size_t *from, size_t *to, struct err *err)
+{
+	while (f->at <= f->len) {
+		int rc, n;
+
+		if (f->m->interrupted && *f->m->interrupted)
+			return err_set(err, ERR_INTERRUPTED, "interrupted");
+		rc = pattern_next(f->p, f->m, f->s, f->len, f->at, from, to, err);
+		if (rc <= 0)
+			return rc;
+		if (*from < *to || *to != f->done || !f->any) {
+			f->any = true;
+			f->done = f->at = *to;
+			return 1;
+		}
+		n = f->at < f->len ? utf8_decode(f->s + f->at, f->len - f->at, NULL) : 1;
+		f->at += n > 0 ? (size_t)n : 1;
 	}
-	span = pcre2_get_ovector_pointer(m->data);
-	*from = span[0];
-	*to = span[1];
-	return 1;
+	return 0;
 }

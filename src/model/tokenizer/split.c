@@ -83,35 +83,23 @@ static void match_add(struct matches *m, size_t from, size_t to, bool hit)
 	m->at[m->n++] = (struct match){ from, to, hit };
 }
 
-/* Matches in s[from..to) as Rust's onig iterates: no empty match right behind another match. */
+/* Matches in s[from..to), and what lies between. */
 static int match_run(struct splitter *sp, const struct pattern *p, const char *s, size_t from,
 		     size_t to, struct err *err)
 {
-	size_t done = 0, at = 0, hit, end, len = to - from;
-	bool any = false;
-	int rc = 0;
+	struct finder f = { .p = p, .m = &sp->matcher, .s = s + from, .len = to - from };
+	size_t done = 0, hit, end;
+	int rc;
 
-	while (at <= len) {
-		if (sp->matcher.interrupted && *sp->matcher.interrupted)
-			return err_set(err, ERR_INTERRUPTED, "interrupted");
-		rc = pattern_next(p, &sp->matcher, s + from, len, at, &hit, &end, err);
-		if (rc <= 0)
-			break;
-		if (hit == end && any && end == done) {
-			int n = at < len ? utf8_decode(s + from + at, len - at, NULL) : 1;
-
-			at += n > 0 ? (size_t)n : 1;
-			continue;
-		}
+	while ((rc = finder_next(&f, &hit, &end, err)) > 0) {
 		if (done < hit)
 			match_add(&sp->matches, from + done, from + hit, false);
 		match_add(&sp->matches, from + hit, from + end, true);
-		any = true;
-		done = at = end;
+		done = end;
 	}
-	if (rc >= 0 && done < len)
+	if (rc == 0 && from + done < to)
 		match_add(&sp->matches, from + done, to, false);
-	return rc < 0 ? rc : 0;
+	return rc;
 }
 
 /* Where the run of well-formed (or of other) bytes at `at` ends. */
@@ -132,7 +120,7 @@ static int match_all(struct splitter *sp, const struct pattern *p, const char *s
 		     struct err *err)
 {
 	sp->matches.n = 0;
-	if (!p->code || sp->well_formed)
+	if (pattern_is_literal(p) || sp->well_formed)
 		return match_run(sp, p, s, 0, len, err);
 	for (size_t at = 0; at < len;) {
 		size_t end = run_end(s, len, at, true);

@@ -119,7 +119,7 @@ static int parse_pattern(struct pattern *p, const cJSON *j, const char *what, co
 	s = NULL;
 	if (json_get_string(pattern, "Regex", &s, what, err) < 0)
 		return err->code;
-	if (s && *s)
+	if (s)
 		return pattern_regex(p, s, what, key, err);
 	return err_set(
 		err, ERR_FORMAT,
