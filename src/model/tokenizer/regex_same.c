@@ -7,19 +7,21 @@
  *
  *	alternatives := sequence { "|" sequence }
  *	sequence     := { item }
- *	item         := one [quantifier] | "(" ["?:" | "?>"] alternatives ")" [quantifier]
+ *	item         := one [quantifier ["+"]] | "(" ["?:"] alternatives ")" [quantifier]
  *	              | "(?i:" letters { "|" letters } ")" ["?"] | ("(?=" | "(?!") alternatives ")"
  *	              | ("(?<=" | "(?<!") ones { "|" ones } ")" | "^" | "$" | "\A" | "\z" | "\Z"
- *	one          := character | "." | class | "[" ["^"] { character ["-" character] | class } "]"
- *	class        := \s \S \d \D \w \W \p{category} \p{script} \P{...} \p{^...}
- *	quantifier   := ("*" | "+" | "?") ["?" | "+"] | "{n}" | "{n,}" | "{n,m}"
+ *	one          := character | "." | class | "[" ["^"] { character ["-" character] | class }
+ *"]" class        := \s \S \d \D \w \W \p{category} \p{script} \P{...} \p{^...} quantifier   := "*"
+ *| "+" | "?" | "{n}" | "{n,}" | "{n,m}"
  *
  * What a grammar does not say is asked of shapes: what may be empty is not repeated, and a
  * repetition alone is not repeated again (Oniguruma makes one of the two); letters without case
- * stand where no two of them meet that another character folds to ("ss", "fi").
+ * stand where no two of them meet that another character folds to ("ss", "fi").  What no published
+ * pattern needs is left out, since both have faults: lazy quantifiers, atomic groups.
  *
  * Written anew for PCRE2: \s is Unicode's White_Space (PCRE2 adds U+180E), \w has marks (PCRE2
- * 10.42 leaves them out), \p{Han} is the script itself, not its extensions.
+ * 10.42 leaves them out) and, outside of a set, what Oniguruma takes from Latin-1, \p{Han} is the
+ * script itself, not its extensions.
  */
 #include "impl.h"
 
@@ -31,6 +33,8 @@
 #define MAX_DEPTH  32
 #define MAX_REPEAT 999
 
+#define QUANTIFIERS "*+?{"
+
 #define SPACES                                                                                     \
 	"\\t-\\r \\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}"   \
 	"\\x{3000}"
@@ -39,6 +43,8 @@
 	"\\x{200b}-\\x{2027}\\x{202a}-\\x{202e}\\x{2030}-\\x{205e}\\x{2060}-\\x{2fff}"             \
 	"\\x{3001}-\\x{10ffff}"
 #define WORD "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}"
+/* Superscripts and fractions. */
+#define LATIN_WORD "\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}"
 
 /* What stands for a class outside a set and inside one (NULL: nothing does). */
 static const struct {
@@ -46,9 +52,9 @@ static const struct {
 	bool of_unicode; /* by a table that grows with Unicode */
 	const char *outside, *inside;
 } classes[] = {
-	{ 's', false, "[" SPACES "]", SPACES }, { 'S', false, "[^" SPACES "]", NO_SPACES },
-	{ 'w', true, "[" WORD "]", WORD },      { 'W', true, "[^" WORD "]", NULL },
-	{ 'd', true, "\\p{Nd}", "\\p{Nd}" },    { 'D', true, "\\P{Nd}", "\\P{Nd}" },
+	{ 's', false, "[" SPACES "]", SPACES },       { 'S', false, "[^" SPACES "]", NO_SPACES },
+	{ 'w', true, "[" WORD LATIN_WORD "]", WORD }, { 'W', true, "[^" WORD LATIN_WORD "]", NULL },
+	{ 'd', true, "\\p{Nd}", "\\p{Nd}" },          { 'D', true, "\\P{Nd}", "\\P{Nd}" },
 };
 
 static const char *const categories[] = {
@@ -58,10 +64,10 @@ static const char *const categories[] = {
 };
 
 static const char *const scripts[] = {
-	"Arabic", "Armenian", "Bengali", "Bopomofo", "Cyrillic", "Devanagari", "Georgian", "Greek",
-	"Gujarati", "Gurmukhi", "Han", "Hangul", "Hebrew", "Hiragana", "Kannada", "Katakana",
-	"Khmer", "Lao", "Latin", "Malayalam", "Myanmar", "Sinhala", "Tamil", "Telugu", "Thai",
-	"Tibetan",
+	"Arabic",  "Armenian", "Bengali",  "Bopomofo", "Cyrillic", "Devanagari", "Georgian",
+	"Greek",   "Gujarati", "Gurmukhi", "Han",      "Hangul",   "Hebrew",     "Hiragana",
+	"Kannada", "Katakana", "Khmer",    "Lao",      "Latin",    "Malayalam",  "Myanmar",
+	"Sinhala", "Tamil",    "Telugu",   "Thai",     "Tibetan",
 };
 
 /* Escapes of one character. */
@@ -313,21 +319,21 @@ static bool read_number(struct parse *p, int *n)
 }
 
 /* {n}, {n,}, {n,m}; {,n} and {3,2} are something else in Oniguruma. */
-static bool parse_count(struct parse *p, int *most)
+static bool parse_count(struct parse *p)
 {
 	size_t from = p->at++;
-	int least;
+	int least, most;
 
 	if (!read_number(p, &least))
 		return false;
-	*most = least;
+	most = least;
 	if (peek(p, ",")) {
 		p->at++;
-		*most = MAX_REPEAT;
-		if (!peek(p, "}") && !read_number(p, most))
+		most = MAX_REPEAT;
+		if (!peek(p, "}") && !read_number(p, &most))
 			return false;
 	}
-	if (!peek(p, "}") || *most < least || *most < 1)
+	if (!peek(p, "}") || most < least || most < 1)
 		return false;
 	p->at++;
 	text_add(p->out, p->s + from, p->at - from);
@@ -335,31 +341,26 @@ static bool parse_count(struct parse *p, int *most)
 }
 
 /* The quantifier of what has the shape, if there is one; one alone, not stacked. */
-static bool parse_quantifier(struct parse *p, struct shape *shape)
+static bool parse_quantifier(struct parse *p, bool may_be_possessive, struct shape *shape)
 {
-	bool is_option = peek(p, "?");
-	int most = is_option ? 1 : MAX_REPEAT;
 	size_t from = p->at;
 
-	if (!peek_any(p, "*+?{"))
+	if (!peek_any(p, QUANTIFIERS))
 		return true;
-	if (shape->is_repetition)
+	if (shape->may_be_empty || shape->is_repetition || (shape->has_folds && !peek(p, "?")))
 		return false;
 	if (peek(p, "{")) {
-		if (!parse_count(p, &most))
+		if (!parse_count(p))
 			return false;
+		shape->may_be_empty = p->s[from + 1] == '0';
 	} else {
+		shape->may_be_empty = !peek(p, "+");
 		text_addc(p->out, p->s[p->at++]);
-		if (peek_any(p, "?+"))
-			text_addc(p->out, p->s[p->at++]);
+		if (may_be_possessive)
+			take(p, "+");
 	}
-	if (peek_any(p, "*+?{") || (shape->may_be_empty && most > 1) ||
-	    (shape->has_folds && !(is_option && p->at == from + 1)))
-		return false;
-	shape->may_be_empty = shape->may_be_empty || p->s[from] == '*' || is_option ||
-			      (p->s[from] == '{' && p->s[from + 1] == '0');
 	shape->is_repetition = true;
-	return true;
+	return !peek_any(p, QUANTIFIERS);
 }
 
 /* ---- groups ---- */
@@ -395,7 +396,7 @@ static bool parse_caseless(struct parse *p, bool after_folded, struct shape *sha
 			return false;
 	while (take(p, "|"));
 	*shape = (struct shape){ .has_folds = true, .ends_folded = true };
-	return take(p, ")") && parse_quantifier(p, shape);
+	return take(p, ")") && parse_quantifier(p, false, shape);
 }
 
 /* Of a fixed width, since PCRE2 has no other; without groups or quantifiers. */
@@ -411,17 +412,13 @@ static bool parse_look_behind(struct parse *p, bool after_folded, struct shape *
 				return false;
 	} while (take(p, "|"));
 	*shape = (struct shape){ .may_be_empty = true, .ends_folded = after_folded };
-	return take(p, ")") && !peek_any(p, "*+?{");
+	return take(p, ")") && !peek_any(p, QUANTIFIERS);
 }
 
-/* "(?:" and the like: what it opens, and whether a quantifier may follow. */
 static const struct {
 	const char *open;
-	bool looks, is_plain;
-} groups[] = {
-	{ "(?:", false, true }, { "(?>", false, false }, { "(?=", true, false },
-	{ "(?!", true, false }, { "(", false, false },
-};
+	bool looks;
+} groups[] = { { "(?:", false }, { "(?=", true }, { "(?!", true }, { "(", false } };
 
 static bool parse_group(struct parse *p, bool after_folded, struct shape *shape)
 {
@@ -438,12 +435,12 @@ static bool parse_group(struct parse *p, bool after_folded, struct shape *shape)
 		return false;
 	p->depth--;
 	if (!groups[i].looks) {
-		shape->is_repetition = shape->is_repetition && groups[i].is_plain;
-		return parse_quantifier(p, shape);
+		shape->is_repetition = shape->is_repetition && groups[i].open[1];
+		return parse_quantifier(p, false, shape);
 	}
 	*shape = (struct shape){ .may_be_empty = true,
 				 .ends_folded = after_folded || shape->has_folds };
-	return !peek_any(p, "*+?{");
+	return !peek_any(p, QUANTIFIERS);
 }
 
 static bool parse_anchor(struct parse *p)
@@ -461,7 +458,7 @@ static bool parse_item(struct parse *p, bool after_folded, struct shape *shape)
 	*shape = (struct shape){ 0 };
 	if (parse_anchor(p)) {
 		*shape = (struct shape){ .may_be_empty = true, .ends_folded = after_folded };
-		return !peek_any(p, "*+?{");
+		return !peek_any(p, QUANTIFIERS);
 	}
 	if (peek(p, "(?i:"))
 		return parse_caseless(p, after_folded, shape);
@@ -469,7 +466,7 @@ static bool parse_item(struct parse *p, bool after_folded, struct shape *shape)
 		return parse_look_behind(p, after_folded, shape);
 	if (peek(p, "("))
 		return parse_group(p, after_folded, shape);
-	return parse_one(p) && parse_quantifier(p, shape);
+	return parse_one(p) && parse_quantifier(p, true, shape);
 }
 
 static bool parse_sequence(struct parse *p, bool after_folded, struct shape *shape)
@@ -482,8 +479,7 @@ static bool parse_sequence(struct parse *p, bool after_folded, struct shape *sha
 
 		if (!parse_item(p, shape->ends_folded, &item))
 			return false;
-		shape->ends_folded =
-			item.ends_folded || (item.may_be_empty && shape->ends_folded);
+		shape->ends_folded = item.ends_folded || (item.may_be_empty && shape->ends_folded);
 		shape->may_be_empty = shape->may_be_empty && item.may_be_empty;
 		shape->has_folds = shape->has_folds || item.has_folds;
 		shape->is_repetition = n == 0 && item.is_repetition;
