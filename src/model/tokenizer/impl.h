@@ -99,7 +99,6 @@ const struct merge *merges_find(const struct merges *m, int32_t left, int32_t ri
 struct pattern {
 	pcre2_code *code;               /* PCRE2's, or NULL */
 	struct re_pattern_buffer *onig; /* Oniguruma's, or NULL */
-	bool searches_whole;            /* a search by Oniguruma is not to be cut */
 	struct text source;             /* the literal, or the expression as the file has it */
 };
 

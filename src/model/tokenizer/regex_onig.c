@@ -4,9 +4,9 @@
  * The library's crate `onig` takes Oniguruma's own syntax, no options and UTF-8, and so does this.
  *
  * Compiling descends into groups as deep as they are nested, which Oniguruma allows 4,096 times:
- * it happens on a stack of its own.  Matching descends into nothing and is bounded thrice: by what
- * one match may try again (the library's bound), by what a search may, and by memory.  A search
- * goes on in short stretches of places to begin at, since Oniguruma cannot be interrupted.
+ * it happens on a stack of its own.  Matching descends into nothing and is bounded thrice: by how
+ * often one match may go back (the library's bound), by how often a search may, and by memory.
+ * Oniguruma cannot be interrupted: what waits for the end of one search.
  */
 #include "impl.h"
 
@@ -18,9 +18,9 @@
 
 #define COMPILE_STACK_BYTES ((size_t)16 << 20)
 #define RETRIES_IN_MATCH    10000000ul  /* the library's; beyond, it panics */
-#define RETRIES_IN_STRETCH  100000000ul /* about a second */
-#define STACK_ENTRIES       (1u << 22)  /* of some 50 bytes */
-#define STRETCH_BYTES       1024
+#define RETRIES_IN_SEARCH   100000000ul /* about a second; the library has no such bound */
+#define RETRIES_PER_BYTE    64ul
+#define STACK_ENTRIES       (1u << 22) /* of some 50 bytes */
 
 _Static_assert(sizeof(((struct found *)0)->why) >= ONIG_MAX_ERROR_MESSAGE_LEN,
 	       "what Oniguruma says fits");
@@ -92,8 +92,6 @@ int regex_onig_compile(struct pattern *p, const char *regex, const char *what, c
 			       what, key, regex, (const char *)message);
 	}
 	p->onig = c.result;
-	/* Both depend on where a search begins, which would be every stretch. */
-	p->searches_whole = strstr(regex, "\\G") || strstr(regex, "(*");
 	return 0;
 }
 
@@ -124,37 +122,23 @@ static bool prepare(struct matcher *m)
 	onig_initialize_match_param(m->limits);
 	onig_set_match_stack_limit_size_of_match_param(m->limits, STACK_ENTRIES);
 	onig_set_retry_limit_in_match_of_match_param(m->limits, RETRIES_IN_MATCH);
-	onig_set_retry_limit_in_search_of_match_param(m->limits, RETRIES_IN_STRETCH);
 	return true;
-}
-
-/* Where the stretch of places to begin at ends: behind a whole character. */
-static size_t stretch_end(const struct pattern *p, const char *s, size_t len, size_t at)
-{
-	if (p->searches_whole || len - at <= STRETCH_BYTES)
-		return len;
-	for (at += STRETCH_BYTES; at < len && ((unsigned char)s[at] & 0xc0) == 0x80;)
-		at++;
-	return at;
 }
 
 int regex_onig_next(const struct pattern *p, struct matcher *m, const char *s, size_t len,
 		    size_t at, struct found *found)
 {
 	const OnigUChar *text = (const OnigUChar *)s;
-	size_t begin, end = at;
 	int rc;
 
 	if (!prepare(m))
 		return ERR_MEMORY;
-	do {
-		if (m->interrupted && *m->interrupted)
-			return ERR_INTERRUPTED;
-		begin = end;
-		end = stretch_end(p, s, len, begin);
-		rc = onig_search_with_param(p->onig, text, text + len, text + begin, text + end,
-					    m->region, ONIG_OPTION_NONE, m->limits);
-	} while (rc == ONIG_MISMATCH && end < len);
+	if (m->interrupted && *m->interrupted)
+		return ERR_INTERRUPTED;
+	onig_set_retry_limit_in_search_of_match_param(m->limits,
+						      RETRIES_IN_SEARCH + RETRIES_PER_BYTE * len);
+	rc = onig_search_with_param(p->onig, text, text + len, text + at, text + len, m->region,
+				    ONIG_OPTION_NONE, m->limits);
 	if (rc == ONIG_MISMATCH)
 		return 0;
 	if (rc < 0) {

@@ -9,7 +9,7 @@
  *	sequence     := { item }
  *	item         := one [quantifier ["+"]] | "(" ["?:"] alternatives ")" [quantifier]
  *	              | "(?i:" letters { "|" letters } ")" ["?"] | ("(?=" | "(?!") alternatives ")"
- *	              | ("(?<=" | "(?<!") ones { "|" ones } ")" | "^" | "$" | "\A" | "\z" | "\Z"
+ *	              | "^" | "$"
  *	one          := character | "." | class | "[" ["^"] { character ["-" character] | class }
  *"]" class        := \s \S \d \D \w \W \p{category} \p{script} \P{...} \p{^...} quantifier   := "*"
  *| "+" | "?" | "{n}" | "{n,}" | "{n,m}"
@@ -17,7 +17,8 @@
  * What a grammar does not say is asked of shapes: what may be empty is not repeated, and a
  * repetition alone is not repeated again (Oniguruma makes one of the two); letters without case
  * stand where no two of them meet that another character folds to ("ss", "fi").  What no published
- * pattern needs is left out, since both have faults: lazy quantifiers, atomic groups.
+ * pattern needs is left out, since both have faults: lazy quantifiers, atomic groups, looking
+ *behind.
  *
  * Written anew for PCRE2: \s is Unicode's White_Space (PCRE2 adds U+180E), \w has marks (PCRE2
  * 10.42 leaves them out) and, outside of a set, what Oniguruma takes from Latin-1, \p{Han} is the
@@ -399,22 +400,6 @@ static bool parse_caseless(struct parse *p, bool after_folded, struct shape *sha
 	return take(p, ")") && parse_quantifier(p, false, shape);
 }
 
-/* Of a fixed width, since PCRE2 has no other; without groups or quantifiers. */
-static bool parse_look_behind(struct parse *p, bool after_folded, struct shape *shape)
-{
-	if (!take(p, "(?<=") && !take(p, "(?<!"))
-		return false;
-	do {
-		if (peek_any(p, "|)"))
-			return false;
-		while (!peek_any(p, "|)"))
-			if (!parse_one(p))
-				return false;
-	} while (take(p, "|"));
-	*shape = (struct shape){ .may_be_empty = true, .ends_folded = after_folded };
-	return take(p, ")") && !peek_any(p, QUANTIFIERS);
-}
-
 static const struct {
 	const char *open;
 	bool looks;
@@ -443,27 +428,15 @@ static bool parse_group(struct parse *p, bool after_folded, struct shape *shape)
 	return !peek_any(p, QUANTIFIERS);
 }
 
-static bool parse_anchor(struct parse *p)
-{
-	static const char *const anchors[] = { "^", "$", "\\A", "\\z", "\\Z" };
-
-	for (size_t i = 0; i < sizeof(anchors) / sizeof(*anchors); i++)
-		if (take(p, anchors[i]))
-			return true;
-	return false;
-}
-
 static bool parse_item(struct parse *p, bool after_folded, struct shape *shape)
 {
 	*shape = (struct shape){ 0 };
-	if (parse_anchor(p)) {
+	if (take(p, "^") || take(p, "$")) {
 		*shape = (struct shape){ .may_be_empty = true, .ends_folded = after_folded };
 		return !peek_any(p, QUANTIFIERS);
 	}
 	if (peek(p, "(?i:"))
 		return parse_caseless(p, after_folded, shape);
-	if (peek(p, "(?<"))
-		return parse_look_behind(p, after_folded, shape);
 	if (peek(p, "("))
 		return parse_group(p, after_folded, shape);
 	return parse_one(p) && parse_quantifier(p, true, shape);
