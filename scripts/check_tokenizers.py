@@ -411,9 +411,13 @@ that both refuse, torchless with one sentence. What is expected is asked of the 
   library gives it the whole character. A ▁ that was put before the text has no width. A `ByteLevel` post-processor with
   `trim_offsets` takes the spaces off, as in the library.
 - **Decoding** gives bytes: where they are no UTF-8 the library puts U+FFFD, torchless what they are.
-- A regular expression that means something else in PCRE2 than in Oniguruma, and that is not rewritten by `regex.c` of
-  `src/model/tokenizer`, is refused, as is every kind of normalizer, pre-tokenizer, post-processor and decoder that is
-  not known: `stages.c` there lists them.
+- **Regular expressions** are Oniguruma's, which the library uses. Those that PCRE2 is known to share, all published
+  patterns among them, run in its JIT; all others in Oniguruma itself, several times as slow
+  ([decision 0026](decisions/0026-two-engines-for-regular-expressions.md)). The library (0.19.1) has Oniguruma 6.9.8, as has
+  Debian 12; a newer one on your system may have a newer Unicode. Where Oniguruma gives up on a text (ten million steps
+  back in one match, or here, some hundred million in a search) the library panics, and torchless says so in a sentence.
+- Every kind of normalizer, pre-tokenizer, post-processor and decoder that is not known is refused: `stages.c` of
+  `src/model/tokenizer` lists them.
 """
 
 

@@ -277,6 +277,17 @@ def debug_seeds():
         yield bytes([first % 256 & ~1]) + "\n".join(["start", *lines[first:first + 6]]).encode() + b"\n"
 
 
+def regex_seeds():
+    """Expressions of both engines with a text, and bytes to make such of."""
+    text = "It's 12 \u00e9\u0301, \u4f60\u597d  ss\u00df\n\n aab".encode()
+    for regex in (r"'s| ?\p{L}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", r"(?i:'s|[sdmt])|\p{N}{1,3}", r"l{2}?|a{,2}",
+                  r"(?i:ss)+", r"[a-z&&[^b]]+|\h\K\X", r"(?<n>a|b\g<n>c)\k<n>", r"(?~ab)|\R", r"(?<=a+)b|\Ga",
+                  r"(a+)+$", r"(?x: a # b\n)", r"\p{Han}+|[[:alpha:]]", r"(?(?=a)a|b)", r"(*FAIL)|(?{x})a"):
+        yield b"\0" + regex.encode() + b"\0" + text
+    for first in range(0, 256, 16):
+        yield bytes([1]) + bytes((first + n * n * 7) % 256 for n in range(120))
+
+
 def edits_seeds():
     """A question each, with two cells that change."""
     for question in range(0, 240, 2):
@@ -295,7 +306,7 @@ TARGETS = {
     "capture": capture_seeds, "chat": chat_seeds, "config": config_seeds, "debug_line": debug_seeds,
     "debug_session": debug_seeds, "expression": expression_seeds, "index": index_seeds, "npy": npy_seeds, "picture": edits_seeds,
     "prompts": prompts_seeds, "recording_bytes": bytes_seeds, "recording_columns": edits_seeds,
-    "report": edits_seeds,
+    "regex": regex_seeds, "report": edits_seeds,
     "safetensors": safetensors_seeds, "resume": edits_seeds, "shell": shell_seeds, "sql": sql_seeds, "tokenizer": tokenizer_seeds,
 }
 

@@ -46,6 +46,7 @@ TARGETS = {
     "expression": "expressions over tensors",
     "sql": "a user's SQL with every function",
     "tokenizer": "tokenizer.json, the files beside it, texts",
+    "regex": "regular expressions by both engines",
     "safetensors": ".safetensors, packed models",
     "chat": "tokenizer_config.json, chat templates",
     "index": "shards and their index",
