@@ -29,6 +29,7 @@ enum option_id {
 	OPT_MIN_P,
 	OPT_SEED,
 	OPT_CHAT,
+	OPT_SYSTEM,
 	OPT_STOP,
 	OPT_ECHO,
 	OPT_PROMPT_IDS,
@@ -47,6 +48,7 @@ enum option_id {
 	OPT_STEPS,
 	OPT_NO_BOS,
 	OPT_RAW,
+	OPT_TEXT,
 	OPT_DECODE,
 	OPT_CONFIG,
 	OPT_TENSORS,
@@ -215,6 +217,10 @@ const char *option_text(const struct invocation *in, enum option_id id, const ch
 #define options_exclusive(in, err, ...)                                                            \
 	options_exclude((in), (const enum option_id[]){ __VA_ARGS__, OPT_COUNT }, (err))
 int options_exclude(const struct invocation *in, const enum option_id *set, struct err *err);
+
+/* ERR_USAGE when `id` was given and `other`, without which it means nothing, was not. */
+int option_needs(const struct invocation *in, enum option_id id, enum option_id other,
+		 struct err *err);
 
 /* ---- opening ------------------------------------------------------------------------------ */
 

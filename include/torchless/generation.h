@@ -61,6 +61,7 @@ struct generation_options {
 	const char *const *stop; /* the text ends before the first of them; borrowed */
 	int n_stop;
 	bool chat; /* a prompt of text is a message, to be wrapped in the model's template */
+	const char *system; /* with chat: the system message before it; NULL: none; borrowed */
 	struct caller caller;
 };
 
@@ -70,6 +71,7 @@ struct prompt {
 	const int32_t *ids;
 	int64_t n_ids;
 	int64_t n; /* tokens to generate; -1: what the options say */
+	struct bytes system; /* with chat: before `text`; data NULL: what the options say */
 };
 
 struct generation {

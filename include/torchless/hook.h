@@ -17,6 +17,7 @@
 
 #include "torchless/err.h"
 #include "torchless/program.h"
+#include "torchless/text.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,11 +32,6 @@ enum stage { STAGE_TOKENIZER, STAGE_SAMPLER };
 /* The stages a hook names in its mask. */
 #define STAGE_BIT(stage) (1u << (stage))
 #define STAGES_ALL       (STAGE_BIT(STAGE_TOKENIZER) | STAGE_BIT(STAGE_SAMPLER))
-
-struct bytes {
-	const char *data;
-	size_t len;
-};
 
 /*
  * One step of a stage.  Tokenizer rules: "normalize", "added", "split", "byte_fallback", "unknown",

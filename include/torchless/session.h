@@ -200,12 +200,20 @@ void session_keep_values(struct session *s);
 int session_lens(const struct session *s, const float *x, int64_t n, float *logits,
 		 struct err *err);
 
+/* What a chat template is given: the user's message, and a system message before it. */
+struct chat_request {
+	struct bytes message;
+	struct bytes system;
+	bool has_system;
+};
+
 /*
- * Wrap one user message in the model's chat template: ChatML, Mistral [INST] and Llama 3 are
- * recognised; ERR_USAGE names any other.  The result includes BOS text where the template does, so
- * encode it with *special as returned.
+ * Append to `out` what the model's chat template makes of the messages, an answer to follow: the
+ * text of transformers' apply_chat_template(add_generation_prompt=True).  It has the special tokens
+ * that it needs, so it is encoded without adding any.  Errors: ERR_USAGE when there is no template,
+ * else those of jinja_render().
  */
-int chat_format(const struct tokenizer *tok, const char *message, size_t len, struct text *out,
-		bool *special, struct err *err);
+int chat_format(const struct tokenizer *tok, const struct chat_request *chat, struct text *out,
+		struct err *err);
 
 #endif

@@ -13,6 +13,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Bytes that somebody else keeps. */
+struct bytes {
+	const char *data;
+	size_t len;
+};
+
 struct text {
 	char *data;
 	size_t len;

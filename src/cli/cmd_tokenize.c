@@ -12,8 +12,9 @@
 
 static unsigned encode_flags(const struct invocation *in)
 {
-	return (option_on(in, OPT_NO_BOS) ? 0 : ENCODE_SPECIAL) |
-	       (option_on(in, OPT_STEPS) ? ENCODE_STEPS : 0);
+	bool special = !option_on(in, OPT_NO_BOS) && !option_on(in, OPT_CHAT);
+
+	return (special ? ENCODE_SPECIAL : 0) | (option_on(in, OPT_STEPS) ? ENCODE_STEPS : 0);
 }
 
 static void print_ids(const struct encoding *enc)
@@ -105,15 +106,29 @@ static void print_steps(const struct invocation *in, const struct encoding *enc)
 	ui_table_release(&table);
 }
 
-static int tokenize_text(struct invocation *in, struct err *err)
+/* With --chat the text becomes what the model's template makes of it, in `prompt`. */
+static int wrap_text(const struct invocation *in, struct bytes *text, struct text *prompt,
+		     struct err *err)
+{
+	const char *system = option_text(in, OPT_SYSTEM, NULL);
+	struct chat_request chat = { .message = *text, .has_system = system != NULL };
+
+	if (!option_on(in, OPT_CHAT))
+		return 0;
+	if (system)
+		chat.system = (struct bytes){ system, strlen(system) };
+	if (chat_format(in->model.tokenizer, &chat, prompt, err))
+		return err->code;
+	*text = (struct bytes){ prompt->data ? prompt->data : "", prompt->len };
+	return 0;
+}
+
+static int encode_text(struct invocation *in, struct bytes text, struct err *err)
 {
 	struct encoding enc = { .interrupted = &interrupted };
-	struct bytes text;
-	int r = invocation_text(in, 0, &text, err);
+	int r = tokenizer_encode(in->model.tokenizer, text.data, text.len, encode_flags(in), &enc,
+				 err);
 
-	if (r == 0)
-		r = tokenizer_encode(in->model.tokenizer, text.data, text.len, encode_flags(in),
-				     &enc, err);
 	if (r == 0) {
 		warn_dropped(in, text, &enc);
 		if (option_on(in, OPT_IDS))
@@ -128,6 +143,21 @@ static int tokenize_text(struct invocation *in, struct err *err)
 	if (r == 0 && interrupted)
 		r = err_set(err, ERR_INTERRUPTED, "interrupted");
 	encoding_release(&enc);
+	return r;
+}
+
+static int tokenize_text(struct invocation *in, struct err *err)
+{
+	struct text prompt = { 0 };
+	struct bytes text;
+	int r = invocation_text(in, 0, &text, err);
+
+	if (r == 0)
+		r = wrap_text(in, &text, &prompt, err);
+	if (r == 0)
+		r = option_on(in, OPT_TEXT) ? write_out(text.data, text.len, err)
+					    : encode_text(in, text, err);
+	text_release(&prompt);
 	return r;
 }
 
@@ -277,8 +307,12 @@ int cmd_tokenize(struct invocation *in, struct err *err)
 {
 	unsigned parts = CHECKPOINT_TOKENIZER | (option_on(in, OPT_RAW) ? CHECKPOINT_RAW : 0);
 
-	if (options_exclusive(in, err, OPT_IDS, OPT_JSON, OPT_JSONL, OPT_STEPS, OPT_DECODE) ||
-	    check_arguments(in, err) || invocation_open_model(in, parts, err))
+	if (options_exclusive(in, err, OPT_IDS, OPT_JSON, OPT_JSONL, OPT_STEPS, OPT_TEXT,
+			      OPT_DECODE) ||
+	    options_exclusive(in, err, OPT_CHAT, OPT_JSONL, OPT_DECODE) ||
+	    option_needs(in, OPT_SYSTEM, OPT_CHAT, err) ||
+	    option_needs(in, OPT_TEXT, OPT_CHAT, err) || check_arguments(in, err) ||
+	    invocation_open_model(in, parts, err))
 		return err->code;
 	if (option_on(in, OPT_JSONL))
 		return tokenize_jsonl(in, err);

@@ -12,7 +12,7 @@ int generate_open(struct invocation *in, bool needs_tokenizer, struct err *err)
 {
 	struct err ignored = { 0 };
 
-	if (invocation_open_kernels(in, err))
+	if (option_needs(in, OPT_SYSTEM, OPT_CHAT, err) || invocation_open_kernels(in, err))
 		return err->code;
 	if (needs_tokenizer)
 		return invocation_open_model(in, CHECKPOINT_ALL, err);
@@ -65,6 +65,7 @@ struct generation_options generate_options(struct invocation *in, int64_t n)
 		.stop = in->option[OPT_STOP].list,
 		.n_stop = in->option[OPT_STOP].n,
 		.chat = option_on(in, OPT_CHAT),
+		.system = option_text(in, OPT_SYSTEM, NULL),
 		.caller = generate_caller(in),
 	};
 }

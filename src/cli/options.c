@@ -47,7 +47,9 @@ const struct option option_table[OPT_COUNT] = {
 	[OPT_SEED] = { "seed", "S", 0, OPTION_INT, 0, 9007199254740992.0,
 		       .help = "seed of the sampler: the same seed gives the same text (default "
 			       "0)" },
-	[OPT_CHAT] = { .name = "chat", .help = "wrap PROMPT by the model's chat template" },
+	[OPT_CHAT] = { .name = "chat", .help = "wrap the text by the model's chat template" },
+	[OPT_SYSTEM] = { "system", "TEXT", 0, OPTION_TEXT,
+			 .help = "with --chat: the system message before it" },
 	[OPT_STOP] = { "stop", "STR", 0, OPTION_LIST,
 		       .help = "end before STR appears; may be given several times" },
 	[OPT_ECHO] = { .name = "echo",
@@ -98,6 +100,8 @@ const struct option option_table[OPT_COUNT] = {
 	[OPT_RAW] = { .name = "raw",
 		      .help = "as tokenizer.json alone has it, without what tokenizer_config.json "
 			      "adds" },
+	[OPT_TEXT] = { .name = "text",
+		       .help = "with --chat: print what the template makes of TEXT, and no tokens" },
 	[OPT_DECODE] = { .name = "decode",
 			 .help = "the arguments are ids: print the text they stand for" },
 	[OPT_CONFIG] = { .name = "config", .help = "what config.json says, as torchless reads it" },
@@ -540,4 +544,15 @@ int options_exclude(const struct invocation *in, const enum option_id *set, stru
 		seen = *set;
 	}
 	return 0;
+}
+
+int option_needs(const struct invocation *in, enum option_id id, enum option_id other,
+		 struct err *err)
+{
+	char first[32], second[32];
+
+	if (!in->option[id].is_set || in->option[other].is_set)
+		return 0;
+	return err_set(err, ERR_USAGE, "%s needs %s", option_name(id, first),
+		       option_name(other, second));
 }

@@ -333,16 +333,20 @@ void generation_release(struct generation *g)
 
 /* ---- the prompt --------------------------------------------------------------------------- */
 
-static int set_chat(struct generation *g, struct err *err)
+/* The template's text has BOS where it should be: none is added. */
+static int set_chat(struct generation *g, const struct prompt *p, struct err *err)
 {
+	struct chat_request chat = { .message = p->text, .system = p->system };
 	struct text wrapped = { 0 };
-	bool special;
-	int r = chat_format(g->session.model->tokenizer, g->prompt.data, g->prompt.len, &wrapped,
-			    &special, err);
+	int r;
 
+	if (!chat.system.data && g->opt.system)
+		chat.system = (struct bytes){ g->opt.system, strlen(g->opt.system) };
+	chat.has_system = chat.system.data != NULL;
+	r = chat_format(g->session.model->tokenizer, &chat, &wrapped, err);
 	if (r == 0)
 		r = session_set_text(&g->session, wrapped.data ? wrapped.data : "", wrapped.len,
-				     special, err);
+				     false, err);
 	text_release(&wrapped);
 	return r;
 }
@@ -379,7 +383,7 @@ int generation_set_prompt(struct generation *g, const struct prompt *p, struct e
 	if (!p->text.data)
 		r = session_set_ids(&g->session, p->ids, p->n_ids, err);
 	else if (g->opt.chat && g->session.model->tokenizer)
-		r = set_chat(g, err);
+		r = set_chat(g, p, err);
 	else
 		r = session_set_text(&g->session, p->text.data, p->text.len, true, err);
 	if (r == 0)
