@@ -60,8 +60,8 @@ const struct option option_table[OPT_COUNT] = {
 				     "needed" },
 	[OPT_PROMPTS] = { "prompts", "FILE.jsonl", 0, OPTION_TEXT, .complete = COMPLETE_FILE,
 			  .help = "record a run a line of a file of JSON objects: {\"prompt\": "
-				  "TEXT} or {\"ids\": [ID, ...]}, and optionally \"id\", \"n\" and \"zero\"; - "
-				  "reads stdin" },
+				  "TEXT} or {\"ids\": [ID, ...]}, and optionally \"id\", \"n\", "
+				  "\"zero\" and \"system\"; - reads stdin" },
 	[OPT_RESUME] = { .name = "resume",
 			 .help = "with --prompts: go on in the recording that is there, at its "
 				 "first unfinished run" },
@@ -305,7 +305,8 @@ static int set_value(struct invocation *in, enum option_id id, const char *text,
 		v->list[v->n++] = text;
 		return 0;
 	case OPTION_TEXT:
-		if (!*text)
+		/* A system message that says nothing is one. */
+		if (!*text && id != OPT_SYSTEM)
 			return bad_value(id, text, option_table[id].arg, err);
 		return 0;
 	case OPTION_FLAG:

@@ -59,6 +59,22 @@ static int read_text(struct record_prompt *p, const cJSON *item, struct bytes js
 	return 0;
 }
 
+/* What a chat template is given before the prompt. */
+static int read_system(struct record_prompt *p, const cJSON *item, struct bytes json,
+		       const char *what, struct err *err)
+{
+	if (!cJSON_IsString(item))
+		return bad_line(what, item, "text as \"system\"", err);
+	if (!p->prompt.text.data)
+		return err_set(err, ERR_FORMAT,
+			       "%s: \"system\" goes with \"prompt\", not with \"ids\"", what);
+	if (holds_nul(json))
+		return err_set(err, ERR_FORMAT, "%s: a line with \\u0000 cannot be read", what);
+	p->prompt.system.len = strlen(item->valuestring);
+	p->prompt.system.data = mem_memdup(item->valuestring, p->prompt.system.len);
+	return 0;
+}
+
 static bool is_id(const cJSON *item)
 {
 	double d = item->valuedouble;
@@ -118,6 +134,7 @@ static int read_object(struct record_prompt *p, const cJSON *line, struct bytes 
 {
 	const cJSON *text = json_get(line, "prompt"), *ids = json_get(line, "ids");
 	const cJSON *id = json_get(line, "id"), *zero = json_get(line, "zero");
+	const cJSON *system = json_get(line, "system");
 
 	if (!cJSON_IsObject(line))
 		return bad_line(what, line, "an object such as {\"prompt\": \"Hello\"}", err);
@@ -128,7 +145,9 @@ static int read_object(struct record_prompt *p, const cJSON *line, struct bytes 
 		return err->code;
 	if ((id && read_name(p, id, what, err)) || (zero && read_zero(p, zero, what, err)))
 		return err->code;
-	return text ? read_text(p, text, json, what, err) : read_ids(p, ids, what, err);
+	if (text ? read_text(p, text, json, what, err) : read_ids(p, ids, what, err))
+		return err->code;
+	return system ? read_system(p, system, json, what, err) : 0;
 }
 
 /* ---- the file ----------------------------------------------------------------------------- */
@@ -136,6 +155,7 @@ static int read_object(struct record_prompt *p, const cJSON *line, struct bytes 
 static void release_prompt(struct record_prompt *p)
 {
 	free((char *)p->prompt.text.data);
+	free((char *)p->prompt.system.data);
 	free((int32_t *)p->prompt.ids);
 	free(p->id);
 	for (int i = 0; i < p->n_zero; i++)

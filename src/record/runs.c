@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 /* ---- progress ----------------------------------------------------------------------------- */
 
@@ -56,6 +57,8 @@ static int set_prompt(struct record_runs *runs, int64_t i, struct err *err)
 
 	if (!p->prompt.text.data && g->opt.chat)
 		result = err_set(err, ERR_USAGE, "--chat wraps text, and this line has ids");
+	else if (p->prompt.system.data && !g->opt.chat)
+		result = err_set(err, ERR_USAGE, "\"system\" needs --chat");
 	else
 		result = recorder_set_line(runs->recorder, p, err);
 	if (result && err->code != ERR_INTERRUPTED)
@@ -205,6 +208,18 @@ static void add_prompts(struct record_runs *runs)
 	add_setting(runs, "--prompts", &t);
 }
 
+/* The system message by its hash: a recording may be one that keeps no text. */
+static void add_chat(struct record_runs *runs, const struct generation_options *o)
+{
+	struct text t = { 0 };
+
+	text_adds(&t, o->chat ? "on" : "off");
+	if (o->system)
+		text_addf(&t, ", --system %016llx",
+			  (unsigned long long)XXH3_64bits(o->system, strlen(o->system)));
+	add_setting(runs, "--chat", &t);
+}
+
 /* Whatever changes what a run records; threads and --stop-on do not. */
 static void describe_settings(struct record_runs *runs)
 {
@@ -221,7 +236,7 @@ static void describe_settings(struct record_runs *runs)
 	add_number(runs, "--seed", (double)s->sampler.seed);
 	add_number(runs, "--chunk", (double)s->executor.chunk);
 	add_word(runs, "--logits", s->all_logits ? "all" : "last");
-	add_word(runs, "--chat", g->opt.chat ? "on" : "off");
+	add_chat(runs, &g->opt);
 	add_word(runs, "--redact", o->redact ? "on" : "off");
 	add_edits(runs);
 	add_words(runs, "--capture", o->capture, o->n_capture);

@@ -171,6 +171,13 @@ def chat_seeds():
     yield pathlib.Path("lessons/model/tokenizer_config.json").read_bytes() + b"\fhello"
 
 
+def jinja_seeds():
+    """The table of templates, and a message of odd bytes."""
+    table = json.loads(pathlib.Path("tests/data/jinja.json").read_text(encoding="utf-8"))
+    for template, _ in table["prints"] + table["refused"]:
+        yield template.encode() + b"\fHi \xff\xc3 there\n\fBe brief."
+
+
 def prompts_seeds():
     """Lines that are read and lines that are not."""
     lines = ['{"prompt": "Once", "id": "a", "n": 3}', '{"ids": [1, 2, 3], "id": 7}', "", '{"prompt": ""}',
@@ -304,7 +311,7 @@ def bytes_seeds():
 
 TARGETS = {
     "capture": capture_seeds, "chat": chat_seeds, "config": config_seeds, "debug_line": debug_seeds,
-    "debug_session": debug_seeds, "expression": expression_seeds, "index": index_seeds, "npy": npy_seeds, "picture": edits_seeds,
+    "debug_session": debug_seeds, "expression": expression_seeds, "index": index_seeds, "jinja": jinja_seeds, "npy": npy_seeds, "picture": edits_seeds,
     "prompts": prompts_seeds, "recording_bytes": bytes_seeds, "recording_columns": edits_seeds,
     "regex": regex_seeds, "report": edits_seeds,
     "safetensors": safetensors_seeds, "resume": edits_seeds, "shell": shell_seeds, "sql": sql_seeds, "tokenizer": tokenizer_seeds,

@@ -49,6 +49,7 @@ TARGETS = {
     "regex": "regular expressions by both engines",
     "safetensors": ".safetensors, packed models",
     "chat": "tokenizer_config.json, chat templates",
+    "jinja": "chat templates: every construct",
     "index": "shards and their index",
     "capture": "`--capture`, `--zero`, selections",
     "debug_line": "lines of the debugger: commands, locations, completion",

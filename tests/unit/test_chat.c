@@ -230,9 +230,10 @@ Test(chat, bytes_that_are_no_text_pass)
 Test(chat, what_cannot_be_run_is_refused)
 {
 	expect_refused(NULL, ERR_USAGE, "no chat template");
-	expect_refused("{{ '<|im_start|>", ERR_FORMAT,
-		       "tokenizer_config.json: chat_template, line 1, column 4: this string has no "
-		       "end");
+	expect_refused(
+		"{{ '<|im_start|>", ERR_FORMAT,
+		"the tokenizer_config.json of test.json, line 1, column 4: this string has no "
+		"end");
 	expect_refused("a\n {{ '[INST]' | nosuch }}", ERR_FORMAT,
 		       "line 2, column 16: there is no filter 'nosuch'");
 	expect_refused("{{ raise_exception('Only \"tools\"!') }}", ERR_FORMAT,

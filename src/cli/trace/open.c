@@ -5,7 +5,18 @@
 #include "torchless/mem.h"
 #include "trace.h"
 
-/* The words of the command line; without the prompt when it must not be kept. */
+#include <string.h>
+
+/* Whether a word is the text of a person, by itself or as --system=TEXT. */
+static bool is_text(const struct invocation *in, const char *word)
+{
+	const char *system = option_text(in, OPT_SYSTEM, NULL);
+
+	return (in->n_args && word == in->args[0]) ||
+	       (system && system >= word && system <= word + strlen(word));
+}
+
+/* The words of the command line; without the texts when they must not be kept. */
 static void set_words(struct trace_command *c, struct record_options *o)
 {
 	const struct invocation *in = c->in;
@@ -13,7 +24,7 @@ static void set_words(struct trace_command *c, struct record_options *o)
 	c->words = mem_calloc((size_t)in->argc + 1, sizeof(*c->words));
 	o->argv = c->words;
 	for (int i = 0; i < in->argc; i++)
-		if (!option_on(in, OPT_REDACT) || in->n_args == 0 || in->argv[i] != in->args[0])
+		if (!option_on(in, OPT_REDACT) || !is_text(in, in->argv[i]))
 			c->words[o->argc++] = in->argv[i];
 }
 

@@ -52,6 +52,7 @@ struct jinja {
 	size_t source_len;
 	uint32_t at; /* the offset of what is being done */
 	int depth, nesting;
+	bool in_namespace; /* show.c is inside of one */
 	struct scope *root;
 	struct buffer *out; /* where a block prints */
 	void *locale;       /* unicode.c */

@@ -144,6 +144,7 @@ int jinja_render(struct jinja *j, const char *template, size_t len, const char *
 	j->source_len = 0;
 	j->at = 0;
 	j->depth = j->nesting = 0;
+	j->in_namespace = false;
 	if (setjmp(end)) {
 		j->end = NULL;
 		j->limit = SIZE_MAX / 2;

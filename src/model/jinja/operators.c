@@ -60,10 +60,11 @@ static struct value repeat(struct jinja *j, struct value v, int64_t times)
 {
 	struct buffer b = { 0 };
 	struct seq *s = seq_new(j, 0);
+	size_t n = is_string(v) ? v.s.len : v.seq->n;
 
-	for (int64_t i = 0; i < times; i++) {
-		if ((is_string(v) ? v.s.len : v.seq->n) == 0)
-			break;
+	if (times > 0 && n > j->limit / (size_t)times)
+		jinja_fail(j, "the template needs more than %zu MB of memory", j->limit >> 20);
+	for (int64_t i = 0; i < times && n > 0; i++) {
 		if (is_string(v))
 			buffer_add(j, &b, v.s.data, v.s.len);
 		else

@@ -287,8 +287,11 @@ static struct node *parse_statement(struct parser *p)
 			return n;
 		}
 	}
-	jinja_fail_at(p->j, t->at, "the statement '%s' is not supported here",
-		      short_name(p->j, name));
+	if ((name.len > 3 && memcmp(name.data, "end", 3) == 0) || bytes_are(name, "else") ||
+	    bytes_are(name, "elif"))
+		jinja_fail_at(p->j, t->at, "'%s' ends no block that is open here",
+			      short_name(p->j, name));
+	jinja_fail_at(p->j, t->at, "the statement '%s' is not supported", short_name(p->j, name));
 }
 
 /* ---- bodies ---- */

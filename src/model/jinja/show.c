@@ -91,13 +91,16 @@ static void add_dict(struct jinja *j, struct buffer *b, const struct dict *d)
 	buffer_addc(j, b, '}');
 }
 
-/* It can hold itself. */
+/* It can hold itself, and what holds it: the one thing that could be walked without end. */
 static void add_namespace(struct jinja *j, struct buffer *b, const struct dict *d)
 {
-	for (size_t i = 0; i < d->n; i++)
-		if (d->at[i].value.kind == V_NAMESPACE)
-			jinja_fail(j, "printing a namespace in a namespace is not supported");
+	if (j->in_namespace)
+		jinja_fail(j, "printing a namespace in a namespace is not supported");
+	j->in_namespace = true;
+	buffer_adds(j, b, "<Namespace ");
 	add_dict(j, b, d);
+	buffer_addc(j, b, '>');
+	j->in_namespace = false;
 }
 
 void add_repr(struct jinja *j, struct buffer *b, struct value v)
@@ -134,9 +137,7 @@ void add_repr(struct jinja *j, struct buffer *b, struct value v)
 		add_dict(j, b, v.dict);
 		return;
 	case V_NAMESPACE:
-		buffer_adds(j, b, "<Namespace ");
 		add_namespace(j, b, v.dict);
-		buffer_addc(j, b, '>');
 		return;
 	default:
 		jinja_fail(j, "printing a %s is not supported", type_name(v));
