@@ -16,11 +16,10 @@ import os
 
 from lib.checkpoint import chunks, find_tensors, read_chat_templates, read_text
 from lib.files import BadInput, Progress, check_space, human_size, need, run_main, staged_file
-from lib.model_shapes import tensor_shapes
+from lib.model_shapes import architecture_of, tensor_shapes
 from lib.safetensors_file import DTYPE_BYTES, Writer, parse_json
 from lib.terminal import brief
 
-ARCHITECTURES = ("MistralForCausalLM", "LlamaForCausalLM")
 PLAIN_TYPES = ("F32", "F16", "BF16")
 # Older checkpoints store what follows from config.json; the bytes are not needed.
 DERIVED = ".rotary_emb.inv_freq"
@@ -40,10 +39,9 @@ def read_config(directory, texts):
     config = parse_json(texts["config.json"], path)
     if not isinstance(config, dict):
         raise BadInput(f"{path}: no JSON object")
-    architectures = config.get("architectures")
-    if not isinstance(architectures, list) or architectures[:1] not in ([a] for a in ARCHITECTURES):
-        raise BadInput(f"{path}: architectures is {brief(architectures)}, expected one of "
-                       f"{', '.join(ARCHITECTURES)}")
+    if architecture_of(config) is None:
+        raise BadInput(f"{path}: architectures is {brief(config.get('architectures'))}, expected "
+                       "MistralForCausalLM or LlamaForCausalLM")
     optional = [key for key in ("num_key_value_heads", "head_dim") if config.get(key) is not None]
     for key in (*SIZES, *optional):
         value = config.get(key)
@@ -61,6 +59,11 @@ def choose_tensors(directory, config, found):
                        f"there are {len(found)} tensors")
     shapes = tensor_shapes(config)
     for name, shape in shapes.items():
+        if name not in found and name == "lm_head.weight":
+            raise BadInput(f"{directory}: tensor lm_head.weight is missing, and config.json does "
+                           "not tie the head to the embeddings (tie_word_embeddings): it is a "
+                           f"base model, which predicts no token; use the {architecture_of(config)}"
+                           " of it")
         if name not in found:
             raise BadInput(f"{directory}: tensor {name} is missing")
         tensor = found[name]
@@ -74,7 +77,7 @@ def choose_tensors(directory, config, found):
         is_tied_copy = name == "lm_head.weight" and config.get("tie_word_embeddings")
         if name not in shapes and not is_tied_copy and not name.endswith(DERIVED):
             raise BadInput(f"{tensor.path}: tensor {name} has no place in a "
-                           f"{config['architectures'][0]}")
+                           f"{architecture_of(config)}")
     return [found[name] for name in shapes]
 
 
@@ -98,7 +101,8 @@ def export(directory, output, dtype, quiet):
             texts[name] = text
     texts |= read_chat_templates(directory)
     config = read_config(directory, texts)
-    tensors = choose_tensors(directory, config, find_tensors(directory))
+    tensors = choose_tensors(
+        directory, config, find_tensors(directory, config.get("tie_word_embeddings") is True))
     if dtype:
         stored = floats.SAFETENSORS_NAME[dtype]
         key = "dtype" if "dtype" in config else "torch_dtype"

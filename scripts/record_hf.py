@@ -32,6 +32,7 @@ from torch.overrides import TorchFunctionMode  # noqa: E402
 
 from lib import recording  # noqa: E402
 from lib.checkpoint import find_tensors, read_text  # noqa: E402
+from lib.model_shapes import ARCHITECTURES, architecture_of  # noqa: E402
 from lib.safetensors_file import parse_json  # noqa: E402
 from lib.terminal import brief  # noqa: E402
 from lib.weights_hash import weights_hash  # noqa: E402
@@ -41,7 +42,6 @@ N_CANDIDATES = 20
 # What AutoTokenizer reads beside tokenizer.json.
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
                    "added_tokens.json")
-SUPPORTED = ("MistralForCausalLM", "LlamaForCausalLM")
 
 
 # ---- the model -------------------------------------------------------------------------------
@@ -55,9 +55,9 @@ def read_config(directory):
     """
     path = os.path.join(directory, "config.json")
     raw = parse_json(read_text(directory, "config.json"), path)
-    named = raw.get("architectures") if isinstance(raw, dict) else None
-    if not isinstance(named, list) or not named or named[0] not in SUPPORTED:
-        raise BadInput(f"{path}: architectures is not one of {', '.join(SUPPORTED)}")
+    architecture = architecture_of(raw) if isinstance(raw, dict) else None
+    if architecture is None:
+        raise BadInput(f"{path}: architectures is not one of {', '.join(ARCHITECTURES)}")
     for key in ("rope_parameters", "rope_scaling"):
         if not isinstance(raw.get(key), (dict, type(None))):
             raise BadInput(f"{path}: {key} is {brief(raw[key])}, no object")
@@ -72,7 +72,7 @@ def read_config(directory):
         raw["rope_scaling"] = None
     if "dtype" in raw:
         raw.setdefault("torch_dtype", raw.pop("dtype"))
-    if raw["architectures"][0] == "MistralForCausalLM" and raw["rope_scaling"]:
+    if architecture == "MistralForCausalLM" and raw["rope_scaling"]:
         raise BadInput(f"{path}: this version of transformers ignores rope_scaling in Mistral")
     return raw
 
@@ -102,10 +102,13 @@ def load(directory):
     transformers.utils.logging.disable_progress_bar()
     with transformers_reading(directory):
         config = transformers.AutoConfig.for_model(raw["model_type"]).from_dict(raw)
-        model = transformers.AutoModelForCausalLM.from_pretrained(
+        model, report = transformers.AutoModelForCausalLM.from_pretrained(
             directory, config=config, torch_dtype=torch.float32, attn_implementation="eager",
-            local_files_only=True,
+            local_files_only=True, output_loading_info=True,
         )
+    if report["missing_keys"]:
+        raise BadInput(f"{directory}: transformers finds no {min(report['missing_keys'])} there and "
+                       "would run with random numbers instead")
     return model.eval()
 
 
@@ -322,7 +325,7 @@ def model_rows(model, directory):
     tap = Tap(model)
     columns = {
         "name": os.path.basename(os.path.abspath(directory)),
-        "arch": config.architectures[0], "file": directory,
+        "arch": type(model).__name__, "file": directory,
         "weights_xxh3": weights_hash(directory, config.tie_word_embeddings),
         "file_bytes": sum(os.path.getsize(os.path.join(directory, name)) for name in weights),
         "n_layers": config.num_hidden_layers, "d_model": config.hidden_size,

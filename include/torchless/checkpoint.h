@@ -5,7 +5,8 @@
  * model.safetensors, or shards named by model.safetensors.index.json, and may hold
  * chat_template.jinja.  A packed file (made by scripts/export_mistral.py) is a .safetensors whose
  * __metadata__ carries those texts under their names.  Either way weights are used where they lie
- * in the mapping.
+ * in the mapping.  Tensors have the names of the ...ForCausalLM class, whatever their files call
+ * them: see weight_names.def.
  */
 #ifndef TORCHLESS_CHECKPOINT_H
 #define TORCHLESS_CHECKPOINT_H

@@ -53,6 +53,15 @@ void safetensors_close(struct safetensors *st);
 /* The tensor called `name`, NULL if there is none. */
 const struct safetensor *safetensors_find(const struct safetensors *st, const char *name);
 
+/*
+ * For who knows the tensors under other names than the file: call tensor `i` `name`, or add a
+ * tensor `name` with the data of tensor `of`.  safetensors_index() has to follow before any is
+ * looked up.
+ */
+void safetensors_rename(struct safetensors *st, int i, const char *name);
+void safetensors_add_alias(struct safetensors *st, const char *name, int of);
+void safetensors_index(struct safetensors *st);
+
 /* Whether kernels can read the tensor; ERR_FORMAT with its name and what it is otherwise. */
 int safetensors_usable(const struct safetensors *st, const struct safetensor *t, struct err *err);
 

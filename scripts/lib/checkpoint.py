@@ -8,7 +8,7 @@ import collections
 import os
 
 from .files import BadInput, open_regular, read_regular
-from . import safetensors_file, torch_zip
+from . import safetensors_file, torch_zip, weight_names
 from .terminal import brief
 
 COPY_BYTES = 1 << 23
@@ -21,14 +21,14 @@ Stored = collections.namedtuple("Stored", "name dtype shape path begin size")
 
 
 def _read_safetensors(path):
-    tensors, _ = safetensors_file.read_header(path)
+    tensors, metadata = safetensors_file.read_header(path)
     return {t.name: Stored(t.name, t.dtype, t.shape, path, t.begin, t.size)
-            for t in tensors.values()}
+            for t in tensors.values()}, metadata
 
 
 def _read_bin(path):
     return {name: Stored(name, t.dtype, t.shape, path, t.begin, t.size)
-            for name, t in torch_zip.read_tensors(path).items()}
+            for name, t in torch_zip.read_tensors(path).items()}, None
 
 
 # (single file, index, reader), preferred first.
@@ -89,13 +89,15 @@ def _read_shards(directory, index_name, read):
     path = os.path.join(directory, index_name)
     index = safetensors_file.parse_json(read_text(directory, index_name), path)
     weight_map = index.get("weight_map") if isinstance(index, dict) else None
-    found = {}
+    found, metadata = {}, []
     for shard in _shard_names(path, weight_map):
         shard_path = os.path.join(directory, shard)
         if not os.path.isfile(shard_path):
             what = "no regular file" if os.path.exists(shard_path) else "missing"
             raise BadInput(f"{path}: the shard {shard} is {what}")
-        for name, tensor in read(shard_path).items():
+        tensors, entries = read(shard_path)
+        metadata.append(entries)
+        for name, tensor in tensors.items():
             if name in found:
                 raise BadInput(f"{shard_path}: tensor {name} is in {found[name].path} too")
             if weight_map.get(name) != shard:
@@ -106,18 +108,26 @@ def _read_shards(directory, index_name, read):
         if name not in found:
             raise BadInput(f"{os.path.join(directory, shard)}: tensor {name} is missing, the index "
                            "places it there")
-    return found
+    return found, metadata
 
 
-def find_tensors(directory):
-    """{name: Stored} of the checkpoint in DIRECTORY."""
+def _read_all(directory):
+    """({name in the files: Stored}, [metadata]) of the checkpoint in DIRECTORY."""
     for single, index, read in FORMS:
         if os.path.exists(os.path.join(directory, single)):
-            return read(os.path.join(directory, single))
+            tensors, metadata = read(os.path.join(directory, single))
+            return tensors, [metadata]
         if os.path.exists(os.path.join(directory, index)):
             return _read_shards(directory, index, read)
     names = ", ".join(name for form in FORMS for name in form[:2])
     raise BadInput(f"{directory}: holds no weights: none of {names} is there")
+
+
+def find_tensors(directory, is_tied=False):
+    """{name: Stored} of the checkpoint in DIRECTORY, by the names of weight_names.def's first line."""
+    tensors, metadata = _read_all(directory)
+    resolved = weight_names.resolve(tensors, metadata, is_tied, directory)
+    return {name: tensor._replace(name=name) for name, tensor in resolved.items()}
 
 
 def chunks(tensor):

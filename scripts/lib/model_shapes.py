@@ -1,5 +1,20 @@
 """The tensors of a Llama or Mistral model, by Hugging Face's names, as its config.json implies."""
 
+# What config.json calls an architecture, and the class whose program it is: a base model is run
+# with its head, as AutoModelForCausalLM does.
+ARCHITECTURES = {
+    "MistralForCausalLM": "MistralForCausalLM", "MistralModel": "MistralForCausalLM",
+    "LlamaForCausalLM": "LlamaForCausalLM", "LLaMAForCausalLM": "LlamaForCausalLM",
+    "LlamaModel": "LlamaForCausalLM", "LLaMAModel": "LlamaForCausalLM",
+}
+
+
+def architecture_of(config):
+    """The class that the first of `architectures` stands for, or None."""
+    named = config.get("architectures")
+    first = named[0] if isinstance(named, list) and named else None
+    return ARCHITECTURES.get(first) if isinstance(first, str) else None
+
 
 def head_dim_of(config):
     """Values a head: explicit, or what hidden_size leaves for each head."""

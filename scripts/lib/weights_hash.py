@@ -9,8 +9,9 @@ import functools
 import mmap
 import os
 
-from lib.files import open_regular
+from lib.files import BadInput, open_regular
 from lib.safetensors_file import read_header
+from lib.weight_names import resolve
 
 try:
     import xxhash
@@ -37,14 +38,19 @@ def weights_hash(directory, is_tied):
     files = [name for name in os.listdir(directory) if name.endswith(".safetensors")]
     if xxhash is None or not files:
         return None
-    weights = {}
+    stored, metadata = {}, []
     for name in files:
         path = os.path.join(directory, name)
-        tensors, _ = read_header(path)
+        tensors, entries = read_header(path)
+        metadata.append(entries)
         with open_regular(path) as file:
             data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-        weights.update({key.encode(): (tensor, data) for key, tensor in tensors.items()
-                        if _is_weight(key, is_tied)})
+        stored.update({key: (tensor, data) for key, tensor in tensors.items()})
+    try:
+        named = resolve(stored, metadata, is_tied, directory)
+    except BadInput:  # files of several checkpoints in one directory
+        return None
+    weights = {key.encode(): value for key, value in named.items() if _is_weight(key, is_tied)}
     total = xxhash.xxh3_128()
     for name, (tensor, data) in sorted(weights.items()):
         sizes = "".join(f" {size}" for size in tensor.shape)

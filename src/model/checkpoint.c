@@ -6,6 +6,7 @@
  */
 #include "torchless/checkpoint.h"
 #include "checkpoint_chat.h"
+#include "checkpoint_names.h"
 #include "torchless/mem.h"
 #include "torchless/utf8.h"
 
@@ -448,19 +449,26 @@ bool checkpoint_is_weight(const struct checkpoint *ck, const struct safetensor *
 	return len < end || strcmp(t->name + len - end, derived) != 0;
 }
 
+static void add_size(int64_t *sum, int64_t n)
+{
+	if (!mem_add(*sum, n, sum))
+		*sum = INT64_MAX;
+}
+
 static void count_weights(struct checkpoint *ck)
 {
 	int64_t n[DTYPE_COUNT] = { 0 };
 
+	/* Tensors may share their data, so the sum has no bound. */
 	for (int f = 0; f < ck->n_files; f++) {
 		for (int i = 0; i < ck->files[f].n_tensors; i++) {
 			const struct safetensor *t = &ck->files[f].tensors[i];
 			if (!checkpoint_is_weight(ck, t))
 				continue;
-			ck->n_params += t->numel;
-			ck->weight_bytes += t->bytes;
+			add_size(&ck->n_params, t->numel);
+			add_size(&ck->weight_bytes, t->bytes);
 			if (!t->unsupported)
-				n[t->t.dtype] += t->numel;
+				add_size(&n[t->t.dtype], t->numel);
 		}
 	}
 	for (int d = 0; d < DTYPE_COUNT; d++) {
@@ -531,6 +539,8 @@ int checkpoint_open(struct checkpoint *ck, const char *path, unsigned parts, str
 	rc = S_ISDIR(sb.st_mode) ? open_directory(ck, &texts, parts, err)
 				 : open_packed(ck, &texts, parts, err);
 	texts_release(&texts);
+	if (!rc)
+		rc = checkpoint_resolve_names(ck, err);
 	if (rc)
 		checkpoint_close(ck);
 	else
@@ -551,17 +561,4 @@ void checkpoint_close(struct checkpoint *ck)
 	free(ck->added_tokens_json);
 	chat_file_release(&ck->chat);
 	*ck = (struct checkpoint){ 0 };
-}
-
-const struct safetensor *checkpoint_find(const struct checkpoint *ck, const char *name,
-					 const struct safetensors **file)
-{
-	for (int i = 0; i < ck->n_files; i++) {
-		const struct safetensor *t = safetensors_find(&ck->files[i], name);
-		if (t && file)
-			*file = &ck->files[i];
-		if (t)
-			return t;
-	}
-	return NULL;
 }

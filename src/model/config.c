@@ -22,14 +22,22 @@
 #define MAX_HEAD_DIM 65536
 #define MAX_LAYERS   65536
 
+/* `also`: what else config.json calls it, whose weights are the same but for their names. */
 struct arch {
 	const char *name, *model_type;
+	const char *also[3];
 	int64_t d_ff, n_kv_heads, max_positions, window; /* n_kv_heads 0: as many as heads */
 };
 
 static const struct arch archs[] = {
-	{ "MistralForCausalLM", "mistral", 14336, 8, 131072, 4096 },
-	{ "LlamaForCausalLM", "llama", 11008, 0, 2048, 0 },
+	{ "MistralForCausalLM", "mistral", { "MistralModel" }, 14336, 8, 131072, 4096 },
+	{ "LlamaForCausalLM",
+	  "llama",
+	  { "LLaMAForCausalLM", "LlamaModel", "LLaMAModel" },
+	  11008,
+	  0,
+	  2048,
+	  0 },
 };
 #define N_ARCHS (sizeof(archs) / sizeof(*archs))
 
@@ -69,17 +77,35 @@ static const char *architecture(const cJSON *json)
 	return cJSON_GetStringValue(cJSON_IsArray(list) ? cJSON_GetArrayItem(list, 0) : list);
 }
 
+static bool is_called(const struct arch *arch, const char *name)
+{
+	bool is = !strcmp(name, arch->name);
+
+	for (size_t i = 0; i < sizeof(arch->also) / sizeof(*arch->also) && arch->also[i]; i++)
+		is = is || !strcmp(name, arch->also[i]);
+	return is;
+}
+
 static const struct arch *find_arch(struct reader *r)
 {
 	const char *name = architecture(r->json);
 	const char *type = cJSON_GetStringValue(json_get(r->json, "model_type"));
 
 	for (size_t i = 0; i < N_ARCHS; i++) {
-		if ((name || type) && (!name || !strcmp(name, archs[i].name)) &&
+		if ((name || type) && (!name || is_called(&archs[i], name)) &&
 		    (!type || !strcmp(type, archs[i].model_type)))
 			return &archs[i];
 	}
-	if (!name && !type)
+	if (json_get(r->json, "vision_config") || json_get(r->json, "audio_config"))
+		err_set(r->err, ERR_FORMAT,
+			"%s: %.60s is a model of text and %s, which is not supported: use a checkpoint "
+			"of its text part alone, with that part's config.json",
+			r->what,
+			name   ? name
+			: type ? type
+			       : "this",
+			json_get(r->json, "vision_config") ? "pictures" : "sound");
+	else if (!name && !type)
 		err_set(r->err, ERR_FORMAT,
 			"%s names no architectures and no model_type, so it is no model's config",
 			r->what);
@@ -156,11 +182,35 @@ static int check_layer_types(struct reader *r)
 	return 0;
 }
 
+/* Who quantized: MLX says so by a key of its own, and the others' key by the method's name. */
+static int check_quantization(struct reader *r)
+{
+	static const char *const keys[] = { "quantization_config", "quantization" };
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+		const cJSON *q = json_get(r->json, keys[i]), *bits = json_get(q, "bits");
+		const char *method = cJSON_GetStringValue(json_get(q, "quant_method"));
+		char width[32] = "";
+
+		if (!q || (i == 1 && !cJSON_IsObject(q)))
+			continue;
+		if (!method)
+			method = json_get(r->json, "quantization") ? "MLX"
+								   : "a method without a name";
+		if (cJSON_IsNumber(bits))
+			snprintf(width, sizeof(width), " to %g bits", bits->valuedouble);
+		return err_set(r->err, ERR_FORMAT,
+			       "%s: %s says that the weights are quantized%s (%.40s), which is not "
+			       "supported: use the checkpoint they were made from",
+			       r->what, keys[i], width, method);
+	}
+	return 0;
+}
+
 static int check_unsupported(struct reader *r)
 {
-	if (json_get(r->json, "quantization_config"))
-		return refuse(r, "quantization_config", "set",
-			      "a checkpoint that is not quantized");
+	if (check_quantization(r))
+		return r->err->code;
 	if (check_flags(r) || check_activation(r) || check_partial_rotary(r, r->json))
 		return r->err->code;
 	return check_layer_types(r);

@@ -42,6 +42,13 @@ static value_id declare(struct build *b, const char *name, int64_t rows, int64_t
 		return b->failed;
 	if (!b->ck->n_files)
 		return program_outline(b->p, name, b->ck->weight_dtype, rows, k);
+	if (!t && !strcmp(name, "lm_head.weight"))
+		return err_set(
+			b->err, ERR_FORMAT,
+			"%s has no lm_head.weight, and its config.json does not tie the head to "
+			"the embeddings (tie_word_embeddings): it is a base model, which predicts "
+			"no token; use the %s of it",
+			b->ck->path, config_class(b->c, "ForCausalLM"));
 	if (!t)
 		return err_set(b->err, ERR_FORMAT, "%s has no tensor %s", b->ck->path, name);
 	b->file = file->path;

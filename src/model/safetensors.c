@@ -152,13 +152,14 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct name_index *)a)->name, ((const struct name_index *)b)->name);
 }
 
-static void index_names(struct safetensors *st)
+void safetensors_index(struct safetensors *st)
 {
 	struct name_index *names = mem_calloc((size_t)st->n_tensors, sizeof(*names));
 
 	for (int i = 0; i < st->n_tensors; i++)
 		names[i] = (struct name_index){ st->tensors[i].name, i };
 	qsort(names, (size_t)st->n_tensors, sizeof(*names), by_name);
+	free(st->by_name);
 	st->by_name = mem_calloc((size_t)st->n_tensors, sizeof(*st->by_name));
 	for (int i = 0; i < st->n_tensors; i++)
 		st->by_name[i] = names[i].index;
@@ -203,7 +204,7 @@ static int read_tensors(struct safetensors *st, struct err *err)
 	st->metadata = h.metadata;
 	h.metadata = NULL;
 	header_release(&h);
-	index_names(st);
+	safetensors_index(st);
 	return 0;
 }
 
@@ -228,6 +229,21 @@ void safetensors_close(struct safetensors *st)
 	cJSON_Delete(st->metadata);
 	mapping_close(st);
 	*st = (struct safetensors){ 0 };
+}
+
+void safetensors_rename(struct safetensors *st, int i, const char *name)
+{
+	char *copy = mem_strdup(name);
+
+	free(st->tensors[i].name);
+	st->tensors[i].name = copy;
+}
+
+void safetensors_add_alias(struct safetensors *st, const char *name, int of)
+{
+	st->tensors = mem_realloc(st->tensors, (size_t)st->n_tensors + 1, sizeof(*st->tensors));
+	st->tensors[st->n_tensors] = st->tensors[of];
+	st->tensors[st->n_tensors++].name = mem_strdup(name);
 }
 
 const struct safetensor *safetensors_find(const struct safetensors *st, const char *name)

@@ -27,15 +27,19 @@ sys.path.insert(0, SCRIPTS)
 import gguf  # noqa: E402
 import numpy  # noqa: E402
 import torch  # noqa: E402
+import transformers  # noqa: E402
+from huggingface_hub import save_torch_model  # noqa: E402
 from safetensors import safe_open  # noqa: E402
+from safetensors.torch import save_file, save_model  # noqa: E402
 from tokenizers import Tokenizer  # noqa: E402
 
 import export_mistral  # noqa: E402
 import import_gguf  # noqa: E402
 import make_checkpoint  # noqa: E402
 import mistral_tokenizers  # noqa: E402
-from lib import files, floats, pypi, safetensors_file, torch_zip  # noqa: E402
+from lib import files, floats, pypi, safetensors_file, torch_zip, weight_names  # noqa: E402
 from lib.files import BadInput  # noqa: E402
+from lib.weights_hash import weights_hash  # noqa: E402
 
 Kind = gguf.GGMLQuantizationType
 
@@ -586,6 +590,120 @@ class TestExport(TemporaryTest):
             t = tensors[name]
             found = numpy.frombuffer(content[t.begin : t.begin + t.size], "<f4").reshape(t.shape)
             numpy.testing.assert_array_equal(found, expected.numpy())
+
+
+class TestOtherNames(TemporaryTest):
+    """The same model under the names that other programs save it by: the same packed bytes."""
+
+    def saved(self, name, source, state, metadata=None):
+        """A directory like SOURCE with these tensors instead of its own."""
+        target = self.path(name)
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("*.safetensors"))
+        save_file({k: v.contiguous() for k, v in state.items()},
+                  os.path.join(target, "model.safetensors"), metadata)
+        return target
+
+    def saved_model(self, name, source, **options):
+        """By safetensors.torch.save_model(), which leaves out what shares its memory."""
+        target = self.saved(name, source, {})
+        model = transformers.AutoModelForCausalLM.from_pretrained(source)
+        save_model(model, os.path.join(target, "model.safetensors"), **options)
+        return target
+
+    def export(self, directory):
+        export_mistral.export(directory, self.path("out.safetensors"), None, True)
+        return self.path("out.safetensors")
+
+    def run_torchless(self, directory):
+        program = os.environ.get("TORCHLESS", os.path.join(ROOT, "build", "release", "torchless"))
+        done = subprocess.run([program, "run", "-q", "-n", "8", "-m", directory, "hello world"],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        return done.returncode, done.stdout, done.stderr.decode()
+
+    def same_everywhere(self, source, directories):
+        expected, printed = read_bytes(self.export(source)), self.run_torchless(source)
+        is_tied = read_json(source, "config.json")["tie_word_embeddings"]
+        self.assertEqual(printed[0], 0, printed)
+        for directory in directories:
+            with self.subTest(os.path.basename(directory)):
+                self.assertEqual(self.run_torchless(directory), printed)
+                self.assertEqual(weights_hash(directory, is_tied), weights_hash(source, is_tied))
+                if read_json(directory, "config.json") == read_json(source, "config.json"):
+                    self.assertEqual(read_bytes(self.export(directory)), expected)
+                self.assertEqual(self.run_torchless(self.export(directory)), printed)
+
+    def test_a_tied_model(self):
+        for arch, base_class in (("llama", "LlamaModel"), ("mistral", "MistralModel")):
+            with self.subTest(arch), tempfile.TemporaryDirectory() as self.top:
+                self.tied_model(arch, base_class)
+
+    def tied_model(self, arch, base_class):
+        source = make(self.path("source"), "tied", arch=arch)
+        state = tensors_of(os.path.join(source, "model.safetensors"))
+        self.assertNotIn("lm_head.weight", state)
+        other_way = {**state, "lm_head.weight": state["model.embed_tokens.weight"]}
+        del other_way["model.embed_tokens.weight"]
+        base = self.path("base_class")
+        transformers.AutoModel.from_pretrained(source).save_pretrained(base)
+        self.assertEqual(read_json(base, "config.json")["architectures"], [base_class])
+        shutil.copy(os.path.join(source, "tokenizer.json"), base)
+        hub = self.saved("hub", source, {})
+        os.unlink(os.path.join(hub, "model.safetensors"))
+        save_torch_model(transformers.AutoModelForCausalLM.from_pretrained(source), hub,
+                         max_shard_size="20KB")
+        saved = self.saved_model("save_model", source)
+        with safe_open(os.path.join(saved, "model.safetensors"), "pt") as file:
+            self.assertEqual(file.metadata(), {"model.embed_tokens.weight": "lm_head.weight"})
+        self.same_everywhere(source, [
+            saved, self.saved_model("with_format", source, metadata={"format": "pt"}), hub, base,
+            self.saved("head_only", source, other_way, {"format": "pt"}),
+            self.saved("kept_embeddings", source, state,
+                       {"lm_head.weight": "model.embed_tokens.weight"}),
+            self.saved("base", source, {k[len("model."):]: v for k, v in state.items()}),
+        ])
+
+    def test_a_model_with_a_head_of_its_own(self):
+        for preset in ("plain", "untied"):
+            with self.subTest(preset), tempfile.TemporaryDirectory() as self.top:
+                source = make(self.path("source"), preset, layers=2)
+                state = tensors_of(os.path.join(source, "model.safetensors"))
+                forms = [self.saved_model("save_model", source)]
+                for number, naming in enumerate(weight_names.NAMINGS):
+                    named = {naming.decoder + k[len("model."):]: v for k, v in state.items()
+                             if k.startswith("model.")}
+                    if naming.head:
+                        named[naming.head + "weight"] = state["lm_head.weight"]
+                        forms.append(self.saved(f"naming{number}", source, named))
+                self.assertGreater(len(forms), 4)
+                self.same_everywhere(source, forms)
+
+    def test_two_names_of_an_untied_model(self):
+        source = make(self.path("source"), "plain", layers=2)
+        state = tensors_of(os.path.join(source, "model.safetensors"))
+        state["lm_head.weight"] = state["model.embed_tokens.weight"].clone()
+        both = self.saved("both", source, state)
+        del state["lm_head.weight"]
+        self.same_everywhere(both, [self.saved("one", source, state, {
+            "lm_head.weight": "model.embed_tokens.weight"})])
+
+    def test_what_cannot_be_told_is_refused_by_both(self):
+        source = make(self.path("source"), "plain", layers=2)
+        state = tensors_of(os.path.join(source, "model.safetensors"))
+        bare = {k[len("model."):]: v for k, v in state.items() if k.startswith("model.")}
+        head = {"lm_head.weight": state["lm_head.weight"]}
+        half = {k[len("model."):] if ".1." in k else k: v for k, v in state.items()}
+        for name, tensors, expected in (
+            ("base", bare, "lm_head.weight"), ("base_and_head", {**bare, **head}, "as lm_head"),
+            ("half", half, "layers.1.input_layernorm.weight"),
+        ):
+            directory = self.saved(name, source, tensors, {"format": "pt"})
+            self.refused(expected, self.export, directory)
+            status, printed, said = self.run_torchless(directory)
+            self.assertEqual((status, printed), (2, b""), said)
+            self.assertIn(expected, said)
+            if name == "base_and_head":  # transformers agrees
+                with self.assertRaises(ValueError):
+                    transformers.AutoModelForCausalLM.from_pretrained(directory)
 
 
 class TestBadCheckpoints(TemporaryTest):

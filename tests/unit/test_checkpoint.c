@@ -464,12 +464,14 @@ Test(checkpoint, tied_and_derived_tensors_are_no_weights, .init = make_dir, .fin
 	struct checkpoint ck;
 
 	put("config.json", TIED);
-	put_tensors("model.safetensors", "null", (struct words[]){ W_A, W_B, END });
+	put_tensors("model.safetensors", "null",
+		    (struct words[]){
+			    W_A, { "model.embed_tokens.weight", "BF16", 4, numbers + 2 }, END });
 	hash_of(model, without);
 	put_tensors("model.safetensors", "null",
 		    (struct words[]){
 			    W_A,
-			    W_B,
+			    { "model.embed_tokens.weight", "BF16", 4, numbers + 2 },
 			    { "lm_head.weight", "F16", 2, numbers },
 			    { "model.layers.0.self_attn.rotary_emb.inv_freq", "F32", 2, numbers },
 			    END });
@@ -564,4 +566,160 @@ Test(checkpoint, a_cache_that_cannot_be_used_is_no_failure, .init = make_dir, .f
 	hash_of(model, b);
 	cr_assert_arr_eq(a, b, 16);
 	cr_assert_neq(access("relative", F_OK), 0);
+}
+
+/* ---- names ---------------------------------------------------------------------------------- */
+
+/* Tensors of which nothing is asked but their names. */
+static void put_named(const char *file, const char *metadata, const char *const *names)
+{
+	struct words w[8] = { { 0 } };
+
+	for (int i = 0; names[i]; i++)
+		w[i] = (struct words){ names[i], "F16", 2, numbers + i };
+	put_tensors(file, metadata, w);
+}
+
+Test(checkpoint, weights_are_known_by_one_name, .init = make_dir, .fini = drop_dir)
+{
+	static const char *const sets[][4] = {
+		{ "model.norm.weight", "model.layers.1.mlp.up_proj.weight", "lm_head.weight" },
+		{ "norm.weight", "layers.1.mlp.up_proj.weight" },
+		{ "model.language_model.norm.weight",
+		  "model.language_model.layers.1.mlp.up_proj.weight", "lm_head.weight" },
+		{ "language_model.model.norm.weight",
+		  "language_model.model.layers.1.mlp.up_proj.weight",
+		  "language_model.lm_head.weight" },
+		{ "_orig_mod.model.norm.weight", "_orig_mod.model.layers.1.mlp.up_proj.weight",
+		  "_orig_mod.lm_head.weight" },
+		{ "module.model.norm.weight", "module.model.layers.1.mlp.up_proj.weight",
+		  "module.lm_head.weight" },
+	};
+	uint8_t first[16], hash[16];
+	struct checkpoint ck;
+
+	put("config.json", CONFIG);
+	for (size_t i = 0; i < sizeof(sets) / sizeof(*sets); i++) {
+		put_named("model.safetensors", "null", sets[i]);
+		open_model(&ck, model);
+		for (int k = 0; sets[i][k]; k++)
+			cr_assert_not_null(checkpoint_find(&ck, sets[0][k], NULL), "%s",
+					   sets[i][k]);
+		cr_assert_eq(checkpoint_find(&ck, sets[0][1], NULL)->t.data,
+			     (const char *)ck.files[0].map + ck.files[0].map_bytes -
+				     (sets[i][2] ? 8 : 4));
+		checkpoint_close(&ck);
+		hash_of(model, i ? hash : first);
+		if (i > 1)
+			cr_assert_arr_eq(hash, first, 16, "%s", sets[i][0]);
+	}
+}
+
+Test(checkpoint, names_of_two_ways_are_refused, .init = make_dir, .fini = drop_dir)
+{
+	static const char *const sets[][4] = {
+		{ "model.norm.weight", "layers.1.mlp.up_proj.weight" },
+		{ "model.norm.weight", "norm.weight" },
+		{ "embed_tokens.weight", "lm_head.weight" },
+		{ "model.norm.weight", "language_model.model.norm.weight" },
+		{ "_orig_mod.model.norm.weight", "lm_head.weight" },
+	};
+
+	put("config.json", TIED);
+	for (size_t i = 0; i < sizeof(sets) / sizeof(*sets); i++) {
+		put_named("model.safetensors", "null", sets[i]);
+		assert_refused(model, MODEL, ERR_FORMAT, sets[i][0], sets[i][1]);
+	}
+	put_named("s1.safetensors", "null", (const char *[]){ "norm.weight", NULL });
+	put_named("s2.safetensors", "null", (const char *[]){ "model.x", "model.norm.y", NULL });
+	unlink(path_of("model.safetensors"));
+	put("model.safetensors.index.json",
+	    "{\"weight_map\":{\"norm.weight\":\"s1.safetensors\",\"model.norm.y\":\"s2.safetensors\"}}");
+	assert_refused(model, MODEL, ERR_FORMAT, "s2.safetensors: ", "as norm.weight");
+}
+
+/* What a file says another tensor is too. */
+Test(checkpoint, one_tensor_of_two_names, .init = make_dir, .fini = drop_dir)
+{
+	static const struct {
+		const char *config, *metadata, *names[3], *name, *target;
+	} cases[] = {
+		{ TIED,
+		  "{\"model.embed_tokens.weight\":\"lm_head.weight\"}",
+		  { "lm_head.weight" },
+		  "model.embed_tokens.weight",
+		  "lm_head.weight" },
+		{ TIED,
+		  "{\"format\":\"pt\"}",
+		  { "lm_head.weight" },
+		  "model.embed_tokens.weight",
+		  "lm_head.weight" },
+		{ CONFIG,
+		  "{\"lm_head.weight\":\"model.embed_tokens.weight\"}",
+		  { "model.embed_tokens.weight" },
+		  "lm_head.weight",
+		  "model.embed_tokens.weight" },
+		{ CONFIG,
+		  "{\"layers.1.a\":\"layers.0.a\"}",
+		  { "layers.0.a" },
+		  "model.layers.1.a",
+		  "model.layers.0.a" },
+		/* Its own data counts, a target that is none does not, and nothing goes in rings.
+		 */
+		{ CONFIG, "{\"x\":\"y\"}", { "x", "y" }, "x", NULL },
+		{ CONFIG,
+		  "{\"x\":\"y\",\"y\":\"x\",\"z\":\"z\",\"w\":\"x\"}",
+		  { "a" },
+		  NULL,
+		  NULL },
+	};
+	struct checkpoint ck;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		put("config.json", cases[i].config);
+		put_named("model.safetensors", cases[i].metadata, cases[i].names);
+		open_model(&ck, model);
+		const struct safetensor *t =
+			cases[i].name ? checkpoint_find(&ck, cases[i].name, NULL) : NULL;
+		if (cases[i].target)
+			cr_assert_eq(t->t.data,
+				     checkpoint_find(&ck, cases[i].target, NULL)->t.data);
+		else if (t)
+			cr_assert_neq(t->t.data, checkpoint_find(&ck, "y", NULL)->t.data);
+		else
+			cr_assert_eq(ck.files[0].n_tensors, 1);
+		checkpoint_close(&ck);
+	}
+}
+
+/* The hash is that of the model, so of the embeddings, wherever they lie. */
+Test(checkpoint, a_tied_model_has_one_hash, .init = make_dir, .fini = drop_dir)
+{
+	uint8_t a[16], b[16];
+	struct checkpoint ck;
+
+	put("config.json", TIED);
+	put_named("model.safetensors", "null",
+		  (const char *[]){ "model.embed_tokens.weight", NULL });
+	hash_of(model, a);
+	put_named("model.safetensors", "null", (const char *[]){ "lm_head.weight", NULL });
+	hash_of(model, b);
+	cr_assert_arr_eq(a, b, 16);
+	open_model(&ck, model);
+	cr_assert_eq(ck.n_params, 2);
+	checkpoint_close(&ck);
+}
+
+Test(checkpoint, there_is_an_end_to_aliases, .init = make_dir, .fini = drop_dir)
+{
+	struct text metadata = { 0 };
+
+	text_addc(&metadata, '{');
+	for (int i = 0; i < 5000; i++)
+		text_addf(&metadata, "%s\"%d\":\"a.weight\"", i ? "," : "", i);
+	text_addc(&metadata, '}');
+	put("config.json", CONFIG);
+	put_tensors("model.safetensors", metadata.data, (struct words[]){ W_A, END });
+	assert_refused(model, MODEL, ERR_FORMAT, "__metadata__", "more than 4096");
+	text_release(&metadata);
 }

@@ -62,6 +62,25 @@ Test(config, absent_fields_have_the_defaults_of_transformers)
 	cr_assert_eq(c.window, 0);
 }
 
+/* AutoModelForCausalLM takes the class from model_type, whatever was saved. */
+Test(config, an_architecture_has_several_names)
+{
+	static const char *const names[][2] = {
+		{ "LLaMAForCausalLM", "llama" },
+		{ "LlamaModel", "llama" },
+		{ "LLaMAModel", "llama" },
+		{ "MistralModel", "mistral" },
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		char json[128];
+		snprintf(json, sizeof(json), "{\"architectures\":[\"%s\"],\"model_type\":\"%s\"}",
+			 names[i][0], names[i][1]);
+		struct config c = parse(json);
+		cr_assert_str_eq(c.arch, i == 3 ? "MistralForCausalLM" : "LlamaForCausalLM");
+	}
+}
+
 Test(config, null_is_not_absent)
 {
 	struct config c = parse("{" MISTRAL ",\"sliding_window\":null,\"num_key_value_heads\":null,"
@@ -160,6 +179,11 @@ Test(config, what_is_not_supported_is_refused_by_name)
 		{ "[]", "no JSON object" },
 		{ "{}", "architectures" },
 		{ "{\"architectures\":[\"GemmaForCausalLM\"]}", "GemmaForCausalLM" },
+		{ "{\"architectures\":[\"MistralModel\"],\"model_type\":\"llama\"}",
+		  "MistralModel" },
+		{ "{\"architectures\":[\"LlavaForConditionalGeneration\"],\"model_type\":\"llava\","
+		  "\"text_config\":{},\"vision_config\":{}}",
+		  "LlavaForConditionalGeneration is a model of text and pictures" },
 		{ "{\"architectures\":[\"MistralForSequenceClassification\"]," MISTRAL "}",
 		  "MistralForSequenceClassification" },
 		{ "{\"architectures\":[\"MistralForCausalLM\"],\"model_type\":\"llama\"}",
@@ -172,6 +196,12 @@ Test(config, what_is_not_supported_is_refused_by_name)
 		{ "{" LLAMA ",\"hidden_act\":\"gelu\"}", "hidden_act is gelu" },
 		{ "{" LLAMA ",\"hidden_act\":3}", "hidden_act" },
 		{ "{" LLAMA ",\"quantization_config\":{\"bits\":4}}", "quantization_config" },
+		{ "{" LLAMA ",\"quantization_config\":{\"bits\":4,\"quant_method\":\"gptq\"}}",
+		  "quantized to 4 bits (gptq)" },
+		{ "{" LLAMA ",\"quantization_config\":{\"quant_method\":\"fp8\"}}",
+		  "quantized (fp8)" },
+		{ "{" LLAMA ",\"quantization\":{\"group_size\":64,\"bits\":4}}",
+		  "quantized to 4 bits (MLX)" },
 		{ "{" LLAMA ",\"partial_rotary_factor\":0.5}", "partial_rotary_factor is 0.5" },
 		{ "{" LLAMA ",\"rope_parameters\":{\"partial_rotary_factor\":0.5}}",
 		  "partial_rotary_factor is 0.5" },
