@@ -35,7 +35,7 @@ struct chat_file {
 };
 
 struct checkpoint {
-	char *path;     /* as given */
+	char *path;     /* as given, or the snapshot that was found there */
 	bool is_packed; /* one file */
 	struct config config;
 	char *config_json;    /* the text, for the recording */
@@ -52,10 +52,12 @@ struct checkpoint {
 };
 
 /*
- * Open the parts asked for (on failure nothing is left to close).
- * ERR_USAGE when there is no such file, ERR_IO when it cannot be read, ERR_FORMAT otherwise. Errors
- * name the file, the tensor or key, what was found and what was expected; a shard name that leaves
- * the directory is refused.
+ * Open the parts asked for (on failure nothing is left to close).  A folder of the Hugging Face
+ * hub's cache is opened at its snapshot, where there is one to take.
+ * ERR_IO when there is no such file or it cannot be read, ERR_USAGE when there is a choice to make,
+ * ERR_FORMAT otherwise, with what the file or directory seems to be. Errors name the file, the
+ * tensor or key, what was found and what was expected; a shard name that leaves the directory is
+ * refused.
  */
 int checkpoint_open(struct checkpoint *ck, const char *path, unsigned parts, struct err *err);
 void checkpoint_close(struct checkpoint *ck);

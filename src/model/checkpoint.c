@@ -9,11 +9,11 @@
 #include "checkpoint_names.h"
 #include "torchless/mem.h"
 #include "torchless/utf8.h"
+#include "torchless/what_is.h"
+#include "what_path.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -95,20 +95,6 @@ static bool exists(const char *dir, const char *name)
 	return there;
 }
 
-/* Whether a name in `dir` matches the pattern. */
-static bool has_match(const char *dir, const char *pattern)
-{
-	DIR *d = opendir(dir);
-	const struct dirent *entry;
-	bool found = false;
-
-	while (d && !found && (entry = readdir(d)))
-		found = fnmatch(pattern, entry->d_name, 0) == 0;
-	if (d)
-		closedir(d);
-	return found;
-}
-
 /* Read a regular file: a FIFO in a model directory would make us wait for ever. */
 static int read_regular(struct text *t, const char *path, size_t max_bytes, struct err *err)
 {
@@ -116,31 +102,10 @@ static int read_regular(struct text *t, const char *path, size_t max_bytes, stru
 
 	if (stat(path, &sb) == 0 && !S_ISREG(sb.st_mode))
 		return err_set(err, ERR_FORMAT, "%s is no regular file", path);
-	return text_read_file(t, path, max_bytes, err);
-}
-
-static int missing_text(const char *dir, const char *name, struct err *err)
-{
-	if (!strcmp(name, "tokenizer.json") && exists(dir, "tokenizer.model"))
-		return err_set(err, ERR_FORMAT,
-			       "%s has a tokenizer.model but no tokenizer.json: save it with "
-			       "transformers' AutoTokenizer.save_pretrained()",
-			       dir);
-	if (!strcmp(name, "config.json") && exists(dir, "params.json"))
-		return err_set(err, ERR_FORMAT,
-			       "%s has Mistral's own params.json but no config.json: use the "
-			       "Hugging Face files of this model",
-			       dir);
-	if (!strcmp(name, "config.json") && has_match(dir, "*.gguf"))
-		return err_set(
-			err, ERR_FORMAT,
-			"%s holds a .gguf and no config.json: convert the file with scripts/import_gguf.py",
-			dir);
-	if (!strcmp(name, "config.json"))
-		return err_set(err, ERR_FORMAT,
-			       "%s has no config.json, so it is no Hugging Face model directory",
-			       dir);
-	return err_set(err, ERR_FORMAT, "%s has no %s", dir, name);
+	if (text_read_file(t, path, max_bytes, err))
+		return err->code;
+	return what_is_refuse_bytes(path, t->data ? t->data : "", t->len < 512 ? t->len : 512,
+				    WHAT_JSON, err);
 }
 
 static int read_texts_of_directory(struct texts *t, const char *dir, unsigned parts,
@@ -154,7 +119,7 @@ static int read_texts_of_directory(struct texts *t, const char *dir, unsigned pa
 		if (parts & slot->part && !is_missing(path))
 			rc = read_regular(slot_text(t, slot), path, slot->max_bytes, err);
 		else if (parts & slot->required)
-			rc = missing_text(dir, slot->name, err);
+			rc = what_lacks_text(dir, slot->name, err);
 		free(path);
 		if (rc)
 			return rc;
@@ -205,10 +170,13 @@ static char *detach(struct text *t, size_t *len)
 static void name_after_path(struct config *c, const char *path)
 {
 	char *whole = realpath(path, NULL);
-	const char *name = whole ? strrchr(whole, '/') + 1 : path;
-	struct text shown = { 0 };
+	struct text shown = { 0 }, id = { 0 };
+	/* In the hub's cache the directory is called by a commit. */
+	const char *name = whole && hub_cache_model(whole, &id) ? id.data : whole ? whole : path;
 
+	name = strrchr(name, '/') && name != path ? strrchr(name, '/') + 1 : name;
 	text_add_escaped(&shown, name, strlen(name));
+	text_release(&id);
 	if (shown.len >= sizeof(c->name))
 		shown.len = utf8_complete(shown.data, sizeof(c->name) - 1);
 	memcpy(c->name, shown.data ? shown.data : "", shown.len);
@@ -267,7 +235,9 @@ static int add_file(struct checkpoint *ck, const char *name, struct err *err)
 	char *path = join(ck->path, name);
 
 	ck->files = mem_realloc(ck->files, (size_t)ck->n_files + 1, sizeof(*ck->files));
-	int rc = safetensors_open(&ck->files[ck->n_files], path, err);
+	int rc = what_is_refuse(path, WHAT_WEIGHTS, err);
+	if (!rc)
+		rc = safetensors_open(&ck->files[ck->n_files], path, err);
 	ck->n_files += rc == 0;
 	free(path);
 	return rc;
@@ -404,33 +374,13 @@ static int check_no_tensor_twice(const struct checkpoint *ck, struct err *err)
 	return rc;
 }
 
-static int no_weights(const char *dir, struct err *err)
-{
-	static const struct {
-		const char *pattern, *remedy;
-	} others[] = {
-		{ "pytorch_model*.bin", "convert them with scripts/export_mistral.py" },
-		{ "*.gguf", "convert it with scripts/import_gguf.py" },
-		{ "consolidated*.safetensors",
-		  "Mistral's own layout is not read, use the Hugging Face files of this model" },
-	};
-
-	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
-		if (has_match(dir, others[i].pattern))
-			return err_set(err, ERR_FORMAT, "%s has %s but no model.safetensors: %s",
-				       dir, others[i].pattern, others[i].remedy);
-	}
-	return err_set(err, ERR_FORMAT,
-		       "%s has neither model.safetensors nor model.safetensors.index.json", dir);
-}
-
 /* As transformers looks for them: one file first, then shards. */
 static int open_weights_of_directory(struct checkpoint *ck, struct err *err)
 {
 	if (exists(ck->path, "model.safetensors"))
 		return add_file(ck, "model.safetensors", err);
 	if (!exists(ck->path, "model.safetensors.index.json"))
-		return no_weights(ck->path, err);
+		return what_lacks_weights(ck->path, err);
 	char *index_path = join(ck->path, "model.safetensors.index.json");
 	int rc = open_index(ck, index_path, err);
 	free(index_path);
@@ -488,31 +438,10 @@ static int open_directory(struct checkpoint *ck, struct texts *t, unsigned parts
 	return parts & CHECKPOINT_WEIGHTS ? open_weights_of_directory(ck, err) : 0;
 }
 
-/* What a file that is no safetensors file seems to be; 0 when it gives no hint. */
-static int wrong_kind(const char *path, struct err *err)
-{
-	char magic[4] = { 0 };
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-
-	if (fd >= 0 && read(fd, magic, 4) < 0)
-		magic[0] = '\0'; /* safetensors_open() says why */
-	if (fd >= 0)
-		close(fd);
-	if (!memcmp(magic, "GGUF", 4))
-		return err_set(err, ERR_FORMAT,
-			       "%s is a GGUF file: convert it with scripts/import_gguf.py", path);
-	if (!memcmp(magic, "PK\3\4", 4))
-		return err_set(
-			err, ERR_FORMAT,
-			"%s is a PyTorch file or another zip archive: give its directory to scripts/export_mistral.py",
-			path);
-	return 0;
-}
-
 static int open_packed(struct checkpoint *ck, struct texts *t, unsigned parts, struct err *err)
 {
 	ck->is_packed = true;
-	if (wrong_kind(ck->path, err))
+	if (what_is_refuse(ck->path, WHAT_MODEL, err))
 		return err->code;
 	ck->files = mem_calloc(1, sizeof(*ck->files));
 	if (safetensors_open(&ck->files[0], ck->path, err))
@@ -528,14 +457,18 @@ static int open_packed(struct checkpoint *ck, struct texts *t, unsigned parts, s
 int checkpoint_open(struct checkpoint *ck, const char *path, unsigned parts, struct err *err)
 {
 	struct texts texts = { 0 };
+	struct text resolved = { 0 };
 	struct stat sb;
 	int rc;
 
 	*ck = (struct checkpoint){ 0 };
 	if (stat(path, &sb))
-		return err_set(err, errno == ENOENT || errno == ENOTDIR ? ERR_USAGE : ERR_IO,
-			       "cannot open the model %s: %s", path, strerror(errno));
-	ck->path = mem_strdup(path);
+		return what_missing_path(path, err);
+	if (hub_cache_resolve(path, &resolved, err)) {
+		text_release(&resolved);
+		return err->code;
+	}
+	ck->path = resolved.data;
 	rc = S_ISDIR(sb.st_mode) ? open_directory(ck, &texts, parts, err)
 				 : open_packed(ck, &texts, parts, err);
 	texts_release(&texts);

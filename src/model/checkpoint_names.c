@@ -90,10 +90,11 @@ struct precedent {
 
 static int mixed(const struct precedent *p, const char *path, const char *name, struct err *err)
 {
-	return err_set(err, ERR_FORMAT,
-		       "%s: its tensors are named in two ways, as %.200s and as %.200s (the second is "
-		       "a name of %s): one checkpoint has to name them in one",
-		       path, name, p->name, p->naming->who);
+	return err_set(
+		err, ERR_FORMAT,
+		"%s: its tensors are named in two ways, as %.200s and as %.200s (the second is "
+		"a name of %s): one checkpoint has to name them in one",
+		path, name, p->name, p->naming->who);
 }
 
 /* In the order of names, so that the sentence does not depend on the order of data. */

@@ -4,6 +4,7 @@
 #include "torchless/mem.h"
 #include "torchless/open_files.h"
 #include "torchless/trace.h"
+#include "torchless/what_is.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -122,6 +123,8 @@ int recording_file_check(const char *path, struct err *err)
 		return err->code;
 	if (!st.st_size)
 		return err_set(err, ERR_FORMAT, "%s is empty, not a recording", path);
+	if (memcmp(head, magic, sizeof(magic)) != 0 && what_is_refuse(path, WHAT_RECORDING, err))
+		return err->code;
 	if (memcmp(head, magic, sizeof(magic)) != 0)
 		return err_set(err, ERR_FORMAT,
 			       "%s is not a recording: it is not an SQLite database", path);

@@ -280,7 +280,8 @@ Test(checkpoint, no_tensor_in_two_shards, .init = make_dir, .fini = drop_dir)
 
 Test(checkpoint, directories_that_are_something_else, .init = make_dir, .fini = drop_dir)
 {
-	assert_refused(path_of("absent"), MODEL, ERR_USAGE, "absent", "No such file");
+	/* As any file that is missing: exit status 3. */
+	assert_refused(path_of("absent"), MODEL, ERR_IO, "absent", "No such file");
 	assert_refused(model, MODEL, ERR_FORMAT, "config.json", "no Hugging Face");
 	put("model-q4.gguf", "GGUF");
 	assert_refused(model, MODEL, ERR_FORMAT, "gguf", "scripts/import_gguf.py");

@@ -1,0 +1,292 @@
+/*
+ * what_is.c -- what a file seems to be that is not what was asked for; see what_is.h.
+ *
+ * Each line of a table is bytes, at which place, what they are the beginning of, and what to do
+ * with such a file; a container is told apart by the name of its first member.
+ */
+#include "torchless/what_is.h"
+
+#include <ctype.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { HEAD_BYTES = 512 };
+
+/* What a file is decides what is to be done with it. */
+enum kind {
+	NOT_FETCHED, /* it stands for a file that is not there, whatever was wanted */
+	ARCHIVE,
+	GGUF,
+	TORCH,
+	WEIGHTS, /* of other programs */
+	SAFETENSORS,
+	DATABASE,
+	TEXT_JSON,
+	TOKENIZER,
+	OTHER,
+};
+
+#define FROM_THE_MODEL "take the file of this name from the model again"
+#define NO_RECORDING   "a recording is what `torchless trace` writes"
+
+/* What to do by what was wanted; NULL: a file of that kind is no stranger there. */
+static const char *const remedies[][4] = {
+	[ARCHIVE] = { "unpack it and give the directory", "unpack it", "unpack it",
+		      "unpack it and give the recording" },
+	[GGUF] = { "convert it with scripts/import_gguf.py", "convert it with scripts/import_gguf.py",
+		   FROM_THE_MODEL,
+		   "it is a model: convert it with scripts/import_gguf.py and give what that makes with "
+		   "-m" },
+	[TORCH] = { "give its directory, with the config.json of the model, to "
+		    "scripts/export_mistral.py",
+		    "call it pytorch_model.bin and give the directory to scripts/export_mistral.py",
+		    FROM_THE_MODEL,
+		    "it is a model's: give its directory to scripts/export_mistral.py, and what that "
+		    "makes with -m" },
+	[WEIGHTS] = { "use the safetensors files of this model",
+		      "use the safetensors files of this model", FROM_THE_MODEL,
+		      "it is a model's, which is given with -m as safetensors files" },
+	[SAFETENSORS] = { NULL, NULL, FROM_THE_MODEL, "a model is given with -m" },
+	[DATABASE] = { "a recording is given with -t", FROM_THE_MODEL, FROM_THE_MODEL, NULL },
+	[TEXT_JSON] = { "give the directory of the model", NULL, NULL, NO_RECORDING },
+	[TOKENIZER] = { "give the directory of the model", FROM_THE_MODEL,
+			"save the tokenizer with transformers' AutoTokenizer.save_pretrained()",
+			NO_RECORDING },
+	[OTHER] = { "give the directory of a model", FROM_THE_MODEL, FROM_THE_MODEL, NO_RECORDING },
+};
+
+struct what {
+	enum kind kind;
+	const char *name;
+	const char *remedy; /* of a kind that has the same everywhere */
+};
+
+/* ---- first bytes --------------------------------------------------------------------------- */
+
+#define FETCH_AGAIN "fetch the file again, logged in where that is needed"
+
+/* In their order: the longer of two that begin alike comes first. */
+static const struct {
+	size_t at;
+	const char *bytes;
+	size_t len;
+	struct what what;
+} magics[] = {
+#define MAGIC(at, bytes, ...) { at, bytes, sizeof(bytes) - 1, { __VA_ARGS__ } }
+	MAGIC(0, "version https://git-lfs.github.com/", NOT_FETCHED,
+	      "a Git LFS pointer, which only stands for the file",
+	      "run `git lfs pull` in its directory"),
+	MAGIC(0, "version https://hawser.github.com/", NOT_FETCHED,
+	      "a Git LFS pointer, which only stands for the file",
+	      "run `git lfs pull` in its directory"),
+	MAGIC(0, "/annex/objects/", NOT_FETCHED, "a git-annex pointer, which only stands for the file",
+	      "run `git annex get` in its directory"),
+	MAGIC(0, "# xet version", NOT_FETCHED, "a Xet pointer, which only stands for the file",
+	      "run `git xet pull`, or fetch the model with `hf download`"),
+	MAGIC(0, "Entry not found", NOT_FETCHED, "what a server said instead of the file (\"Entry not found\")",
+	      FETCH_AGAIN),
+	MAGIC(0, "Repository not found", NOT_FETCHED, "what a server said instead of the file (\"Repository not found\")",
+	      FETCH_AGAIN),
+	MAGIC(0, "Invalid username or password", NOT_FETCHED, "what a server said instead of the file (\"Invalid username or password\")",
+	      FETCH_AGAIN),
+	MAGIC(0, "Access to model", NOT_FETCHED, "what a server said instead of the file (\"Access to model … is restricted\")",
+	      FETCH_AGAIN),
+	MAGIC(0, "Not Found", NOT_FETCHED, "what a server said instead of the file (\"Not Found\")",
+	      FETCH_AGAIN),
+	MAGIC(0, "GGUF", GGUF, "a GGUF file", NULL),
+	MAGIC(0, "FUGG", GGUF, "a GGUF file for big-endian machines", NULL),
+	MAGIC(0, "lmgg", WEIGHTS, "a GGML file, older than GGUF", NULL),
+	MAGIC(0, "fmgg", WEIGHTS, "a GGML file, older than GGUF", NULL),
+	MAGIC(0, "tjgg", WEIGHTS, "a GGML file, older than GGUF", NULL),
+	MAGIC(0, "algg", WEIGHTS, "an adapter (LoRA) in GGML's format", NULL),
+	MAGIC(0, "MZqFpD", WEIGHTS, "a llamafile, a program with a model inside", NULL),
+	MAGIC(0, "SQLite format 3", DATABASE, "an SQLite database, as a recording is", NULL),
+	MAGIC(0, "\x80\2\x8a\nl\xfc\x9c\x46\xf9 j\xa8P\x19.", TORCH,
+	      "a PyTorch file from before torch 1.6", NULL),
+	MAGIC(0, "\x80\2", TORCH, "a Python pickle, as old PyTorch files are", NULL),
+	MAGIC(0, "\x80\3", TORCH, "a Python pickle, as old PyTorch files are", NULL),
+	MAGIC(0, "\x80\4", TORCH, "a Python pickle, as old PyTorch files are", NULL),
+	MAGIC(0, "\x80\5", TORCH, "a Python pickle, as old PyTorch files are", NULL),
+	MAGIC(0, "\x93NUMPY", WEIGHTS, "a NumPy array (.npy)", NULL),
+	MAGIC(0, "\x89HDF\r\n\x1a\n", WEIGHTS, "an HDF5 file, as Keras and TensorFlow write them", NULL),
+	MAGIC(4, "TFL3", WEIGHTS, "a TensorFlow Lite model", NULL),
+	MAGIC(0, "\x1f\x8b", ARCHIVE, "compressed by gzip", NULL),
+	MAGIC(0, "BZh", ARCHIVE, "compressed by bzip2", NULL),
+	MAGIC(0, "\xfd" "7zXZ", ARCHIVE, "compressed by xz", NULL),
+	MAGIC(0, "\x28\xb5\x2f\xfd", ARCHIVE, "compressed by Zstandard", NULL),
+	MAGIC(0, "\x04\x22\x4d\x18", ARCHIVE, "compressed by LZ4", NULL),
+	MAGIC(0, "7z\xbc\xaf\x27\x1c", ARCHIVE, "a 7z archive", NULL),
+	MAGIC(0, "Rar!", ARCHIVE, "a RAR archive", NULL),
+	MAGIC(257, "ustar", ARCHIVE, "a tar archive", NULL),
+	MAGIC(0, "\n\x0e\n\x05<unk>", TOKENIZER, "a SentencePiece tokenizer", NULL),
+	MAGIC(0, "%PDF-", OTHER, "a PDF document", NULL),
+	MAGIC(0, "\x89PNG\r\n", OTHER, "a picture", NULL),
+	MAGIC(0, "\xff\xd8\xff", OTHER, "a picture", NULL),
+	MAGIC(0, "\x7f" "ELF", OTHER, "a program", NULL),
+	MAGIC(0, "#!", OTHER, "a script", NULL),
+	MAGIC(0, "PAR1", OTHER, "a Parquet file, a data set", NULL),
+};
+
+static bool by_magic(const char *head, size_t len, struct what *w)
+{
+	for (size_t i = 0; i < sizeof(magics) / sizeof(*magics); i++) {
+		if (len < magics[i].at + magics[i].len ||
+		    memcmp(head + magics[i].at, magics[i].bytes, magics[i].len) != 0)
+			continue;
+		*w = magics[i].what;
+		return true;
+	}
+	return false;
+}
+
+/* ---- containers ---------------------------------------------------------------------------- */
+
+static bool ends(const char *name, size_t len, const char *end)
+{
+	return len >= strlen(end) && !memcmp(name + len - strlen(end), end, strlen(end));
+}
+
+/* A zip archive, told by its first member: PyTorch writes NAME/data.pkl, NumPy NAME.npy. */
+static bool by_zip(const char *head, size_t len, struct what *w)
+{
+	if (len < 4 || (memcmp(head, "PK\3\4", 4) != 0 && memcmp(head, "PK\5\6", 4) != 0))
+		return false;
+	size_t name_len = len >= 30 ? (size_t)(uint8_t)head[26] | (size_t)(uint8_t)head[27] << 8 : 0;
+	const char *name = head + 30;
+
+	if (len >= 30 && name_len > len - 30)
+		name_len = len - 30;
+	if (ends(name, name_len, ".npy"))
+		*w = (struct what){ WEIGHTS, "an .npz file of NumPy arrays", NULL };
+	else if (ends(name, name_len, "data.pkl") || ends(name, name_len, "/version") || !name_len)
+		*w = (struct what){ TORCH, "a PyTorch file or another zip archive", NULL };
+	else
+		*w = (struct what){ ARCHIVE, "a zip archive", NULL };
+	return true;
+}
+
+/* ModelProto: ir_version, then the producer's name, its version, or the graph. */
+static bool by_onnx(const char *head, size_t len, struct what *w)
+{
+	if (len < 8 || head[0] != 8 || head[1] < 3 || head[1] > 20 || !head[2] ||
+	    !strchr("\x12\x1a\x22\x2a\x32\x3a\x42", head[2]))
+		return false;
+	*w = (struct what){ WEIGHTS, "an ONNX model", NULL };
+	return true;
+}
+
+static bool by_safetensors(const char *head, size_t len, struct what *w)
+{
+	uint64_t header = 0;
+
+	for (size_t i = 8; i > 0 && len > 8; i--)
+		header = header << 8 | (uint8_t)head[i - 1];
+	if (len < 9 || head[8] != '{' || header > 100000000)
+		return false;
+	*w = (struct what){ SAFETENSORS, "a safetensors file", NULL };
+	return true;
+}
+
+/* ---- text ---------------------------------------------------------------------------------- */
+
+/* What follows the byte order mark and white space. */
+static const char *skip_space(const char *head, size_t *len)
+{
+	size_t at = *len >= 3 && !memcmp(head, "\xef\xbb\xbf", 3) ? 3 : 0;
+
+	while (at < *len && isspace((unsigned char)head[at]))
+		at++;
+	*len -= at;
+	return head + at;
+}
+
+static bool by_markup(const char *head, size_t len, struct what *w)
+{
+	static const char *const tags[] = { "<!doctype html", "<html", "<head", "<body", "<!--" };
+	const char *s = skip_space(head, &len);
+
+	for (size_t i = 0; i < sizeof(tags) / sizeof(*tags); i++) {
+		if (len < strlen(tags[i]) || strncasecmp(s, tags[i], strlen(tags[i])) != 0)
+			continue;
+		*w = (struct what){ NOT_FETCHED,
+				    "an HTML page, which a server sent instead of the file",
+				    FETCH_AGAIN };
+		return true;
+	}
+	if (len < 5 || memcmp(s, "<?xml", 5) != 0)
+		return false;
+	*w = (struct what){ NOT_FETCHED,
+			    "XML, as a server says that there is no such file or no access to it",
+			    FETCH_AGAIN };
+	return true;
+}
+
+static bool by_json(const char *head, size_t len, struct what *w)
+{
+	const char *s = skip_space(head, &len);
+
+	if (!len || (*s != '{' && *s != '['))
+		return false;
+	if (len >= 9 && !memcmp(s, "{\"error\":", 9))
+		*w = (struct what){ NOT_FETCHED, "what a server said instead of the file (an error)",
+				    FETCH_AGAIN };
+	else
+		*w = (struct what){ TEXT_JSON, "JSON text", NULL };
+	return true;
+}
+
+/* ---- the public part ----------------------------------------------------------------------- */
+
+static bool by_zeros(const char *head, size_t len, struct what *w)
+{
+	for (size_t i = 0; i < len; i++)
+		if (head[i])
+			return false;
+	*w = (struct what){ NOT_FETCHED, "nothing but zeros, as a download that did not finish leaves",
+			    "fetch the file again" };
+	return len >= 64;
+}
+
+int what_is_refuse_bytes(const char *path, const char *head, size_t len, enum what_for wanted,
+			 struct err *err)
+{
+	static bool (*const recognisers[])(const char *, size_t, struct what *) = {
+		by_magic, by_zip, by_markup, by_safetensors, by_json, by_onnx, by_zeros,
+	};
+	struct what w = { 0 };
+	const char *remedy;
+
+	if (!len)
+		return err_set(err, ERR_FORMAT,
+			       "%s is empty, 0 bytes, too short for %s: a download that failed leaves "
+			       "such a file",
+			       path, wanted == WHAT_RECORDING ? "a recording" : "a file of a model");
+	for (size_t i = 0; i < sizeof(recognisers) / sizeof(*recognisers); i++) {
+		if (!recognisers[i](head, len, &w))
+			continue;
+		remedy = w.remedy ? w.remedy : remedies[w.kind][wanted];
+		return remedy ? err_set(err, ERR_FORMAT, "%s is %s: %s", path, w.name, remedy) : 0;
+	}
+	return 0;
+}
+
+int what_is_refuse(const char *path, enum what_for wanted, struct err *err)
+{
+	char head[HEAD_BYTES];
+	struct stat sb;
+	ssize_t n = -1;
+	/* O_NONBLOCK: a FIFO is not waited for. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return 0;
+	if (!fstat(fd, &sb) && S_ISREG(sb.st_mode))
+		n = read(fd, head, sizeof(head));
+	close(fd);
+	return n < 0 ? 0 : what_is_refuse_bytes(path, head, (size_t)n, wanted, err);
+}
