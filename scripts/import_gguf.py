@@ -414,6 +414,16 @@ def choose_dtype(tensors):
     return plain.get(gguf.GGMLQuantizationType(most).name, "f16")
 
 
+def source_types(tensors):
+    """The names of the quantized types among the tensors', the one of most values first."""
+    counts = {}
+    for tensor in tensors.values():
+        name = gguf.GGMLQuantizationType(tensor.type).name
+        counts[name] = counts.get(name, 0) + size_of("U8", tensor.shape)
+    quantized = [name for name in counts if name not in ("F32", "F16", "BF16", "F64")]
+    return ", ".join(sorted(quantized, key=lambda name: (-counts[name], name)))
+
+
 # ------------------------------------------------------------------------------------------ main
 
 def import_file(path, output, dtype=None, quiet=False, label=None):
@@ -430,6 +440,9 @@ def import_file(path, output, dtype=None, quiet=False, label=None):
     generation = generation_config(model)
     dtype = dtype or choose_dtype(tensors)
     config.update(generation, torch_dtype=floats.TORCH_NAME[dtype])
+    quantized = source_types(tensors)
+    if quantized:  # `info` says so: these are no weights that anybody trained
+        config["torchless_source_types"] = quantized
     stored = floats.SAFETENSORS_NAME[dtype]
 
     def is_earlier_output(directory):
@@ -455,7 +468,8 @@ def import_file(path, output, dtype=None, quiet=False, label=None):
         progress.abandon()
         raise
     progress.finish(f"{label or output}: {config['num_hidden_layers']} layers, "
-                    f"{len(tensors)} tensors, {human_size(writer.total)} in {dtype}")
+                    f"{len(tensors)} tensors, {human_size(writer.total)} in {dtype}"
+                    + (f", dequantized from {quantized}" if quantized else ""))
 
 
 def main(argv):

@@ -15,8 +15,10 @@
 enum rope_scaling { ROPE_NONE, ROPE_LINEAR, ROPE_LLAMA3 };
 
 struct config {
-	char arch[64];  /* "MistralForCausalLM" */
-	char name[128]; /* a name for people: _name_or_path's last part or the directory's */
+	char arch[64];         /* "MistralForCausalLM" */
+	char source_types[64]; /* what an import dequantized the weights from; "" when it says
+				  nothing */
+	char name[128];        /* a name for people: _name_or_path's last part or the directory's */
 	int64_t n_layers, d_model, n_heads, n_kv_heads, head_dim, d_ff, n_vocab;
 	int64_t max_positions;
 	int64_t window; /* sliding window; 0: none */

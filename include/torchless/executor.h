@@ -205,6 +205,12 @@ int64_t executor_positions(const struct executor *ex);
 int64_t executor_allocated_bytes(const struct executor *ex);
 
 /*
+ * Give the KV cache room for exactly so many positions, which then does not grow in steps: for who
+ * has promised how much it takes.  ERR_MEMORY.
+ */
+int executor_reserve(struct executor *ex, int64_t positions, struct err *err);
+
+/*
  * The logits of row r in [0, R): f32[V], valid until the next pass begins.  They must be there:
  * executor_has() says.
  */

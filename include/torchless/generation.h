@@ -56,8 +56,8 @@ void stop_filter_finish(struct stop_filter *f, struct text *out);
 struct generation_options {
 	/* executor.chunk 0: 512; n: the tokens to generate when a prompt does not say. */
 	struct session_options session;
-	int64_t memory_limit;    /* bytes of activations and KV cache; the chunk is halved until a
-				    pass fits; 0: none */
+	int64_t memory_limit; /* bytes of activations and KV cache: the chunk is halved until they
+				 fit, and a prompt that cannot is refused; 0: none */
 	const char *const *stop; /* the text ends before the first of them; borrowed */
 	int n_stop;
 	bool chat; /* a prompt of text is a message, to be wrapped in the model's template */

@@ -21,6 +21,16 @@ int model_open(struct model *m, const char *path, unsigned parts, struct err *er
 void model_close(struct model *m);
 
 /*
+ * How many tensors of the checkpoint the program does not read, and the first in name order; 0 of a
+ * model without weights.  Those that no model of this kind reads (checkpoint_is_weight) are not
+ * counted: transformers is silent about them too.
+ */
+int64_t model_unused_tensors(const struct model *m, const char **first);
+
+/* Append that as a sentence; nothing when all are read. */
+void model_add_unused(const struct model *m, struct text *sentence);
+
+/*
  * The program of a model that is not there, from its config.json alone: weights without data, no
  * tokenizer.  It cannot run; who reads a recording gets the names, shapes and source lines that the
  * model had.  `what` names the text in errors.  ERR_FORMAT as config_parse(), and for more layers

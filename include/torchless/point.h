@@ -39,6 +39,13 @@ void points_format(const struct program *p, const bool *wanted, const char *sepa
  */
 const char *point_format_name(const char *fmt, int layer, char *buf, size_t size);
 
+/*
+ * Write what transformers calls the point into buf: "hidden_states[4]" is what layer 3 of more puts
+ * out, "hidden_states[n]" what follows the final norm, and the last layer's own output is in none.
+ * Returns buf, or NULL where transformers has no name for it.
+ */
+const char *point_hf_source(const struct program *p, const struct value *v, char *buf, size_t size);
+
 /* Write the short name ("L3.attn.pattern") of a canonical name or of a value's into buf; returns
  * buf. */
 const char *point_shorten(const char *name, char *buf, size_t size);

@@ -21,7 +21,8 @@ enum what_for {
 
 /*
  * ERR_FORMAT and a sentence, that `path` is this and what to do, when its bytes begin as those of
- * something else than `wanted`, or there are none; 0 when nothing is recognised.  `head` holds the first `len` bytes.
+ * something else than `wanted`, or there are none; 0 when nothing is recognised.  `head` holds the
+ * first `len` bytes.
  */
 int what_is_refuse_bytes(const char *path, const char *head, size_t len, enum what_for wanted,
 			 struct err *err);

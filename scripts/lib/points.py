@@ -45,9 +45,21 @@ def read(path=POINTS_DEF):
     return points, aliases
 
 
-def _numbered(entry, layer):
+def hf_source(text, layer, n_layers):
+    """What transformers calls a point: see points.def for what stands in TEXT."""
+    usual, _, at_last = text.partition("|")
+    chosen = at_last if at_last and layer == n_layers - 1 else usual
+    chosen = chosen.replace("[n]", f"[{n_layers}]")
+    return chosen if layer is None else chosen.replace("[i+1]", f"[{layer + 1}]")
+
+
+def _numbered(entry, layer, n_layers):
     """ENTRY of one layer: its number in the module's path and in the other tools' names."""
     put = lambda name: name and name.replace("%d", str(layer))
+    if isinstance(entry, Point) and entry.hf_source:
+        entry = entry._replace(hf_source=hf_source(entry.hf_source, layer, n_layers))
+    if layer is None:
+        return entry
     return entry._replace(
         module=entry.module.replace("*", str(layer)),
         tl_name=put(entry.tl_name),
@@ -61,12 +73,12 @@ def expand(entries, n_layers):
     done = False
     for entry in entries:
         if "*" not in entry.module:
-            yield None, entry
+            yield None, _numbered(entry, None, n_layers)
         elif not done:
             done = True
             for layer in range(n_layers):
                 for one in layered:
-                    yield layer, _numbered(one, layer)
+                    yield layer, _numbered(one, layer, n_layers)
 
 
 def short_name(fqn):

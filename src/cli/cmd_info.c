@@ -242,7 +242,7 @@ static int info_points(struct invocation *in, struct err *err)
 		listing_string(&l, pt->role);
 		listing_string(&l, point_format_name(pt->tl_name, v->layer, buf, sizeof(buf)));
 		listing_string(&l, point_format_name(pt->ggml_name, v->layer, buf, sizeof(buf)));
-		listing_string(&l, pt->hf_source);
+		listing_string(&l, point_hf_source(p, v, buf, sizeof(buf)));
 		listing_string(&l, pt->doc);
 	}
 	return listing_print(&l, err);
@@ -429,6 +429,10 @@ static int info_overview(struct invocation *in, struct err *err)
 	listing_shown(&l, ck->n_params, ui_format_params(ck->n_params, buf, sizeof(buf)));
 	listing_key(&l, "weight_type");
 	listing_string(&l, dtype_table[ck->weight_dtype].name);
+	if (c->source_types[0]) {
+		listing_key(&l, "dequantized_from");
+		listing_string(&l, c->source_types);
+	}
 	bytes_field(&l, "weights", ck->weight_bytes);
 	memory_fields(&l, in);
 	tokenizer_fields(&l, in->model.tokenizer);
@@ -442,6 +446,18 @@ static int info_overview(struct invocation *in, struct err *err)
 		return err->code;
 	print_about(in);
 	return 0;
+}
+
+/* transformers says as much when it loads them. */
+static void warn_unused(const struct invocation *in)
+{
+	struct text unused = { 0 };
+
+	if (!option_on(in, OPT_QUIET))
+		model_add_unused(&in->model, &unused);
+	if (unused.len)
+		warn("%s", unused.data);
+	text_release(&unused);
 }
 
 /* A model whose tokenizer is none is still worth describing; that the system fails is told. */
@@ -487,5 +503,6 @@ int cmd_info(struct invocation *in, struct err *err)
 	}
 	if (invocation_open_kernels(in, err) || open_for_overview(in, err))
 		return err->code;
+	warn_unused(in);
 	return info_overview(in, err);
 }

@@ -27,8 +27,8 @@ const struct option option_table[OPT_COUNT] = {
 	[OPT_CHUNK] = { "chunk", "N", 0, OPTION_INT, 1, 65536,
 			.help = "positions a prefill pass (default 512)" },
 	[OPT_MEM] = { "mem", "SIZE", 0, OPTION_SIZE,
-		      .help = "memory for activations and the KV cache; the chunk is halved until "
-			      "it fits (default: what is available)" },
+		      .help = "at most so much memory for activations and the KV cache: the chunk is "
+			      "halved until they fit, else it is refused (default: what is available)" },
 	[OPT_OUTPUT] = { NULL, "FILE", 'o', OPTION_TEXT, .complete = COMPLETE_FILE,
 			 .help = "the file to write; trace keeps a recording that is there as "
 				 "FILE.old (default trace.db, report.html)" },

@@ -38,8 +38,8 @@ enum kind {
 static const char *const remedies[][4] = {
 	[ARCHIVE] = { "unpack it and give the directory", "unpack it", "unpack it",
 		      "unpack it and give the recording" },
-	[GGUF] = { "convert it with scripts/import_gguf.py", "convert it with scripts/import_gguf.py",
-		   FROM_THE_MODEL,
+	[GGUF] = { "convert it with scripts/import_gguf.py",
+		   "convert it with scripts/import_gguf.py", FROM_THE_MODEL,
 		   "it is a model: convert it with scripts/import_gguf.py and give what that makes with "
 		   "-m" },
 	[TORCH] = { "give its directory, with the config.json of the model, to "
@@ -77,24 +77,33 @@ static const struct {
 	size_t len;
 	struct what what;
 } magics[] = {
-#define MAGIC(at, bytes, ...) { at, bytes, sizeof(bytes) - 1, { __VA_ARGS__ } }
+#define MAGIC(at, bytes, ...)                                                                      \
+	{                                                                                          \
+		at, bytes, sizeof(bytes) - 1,                                                      \
+		{                                                                                  \
+			__VA_ARGS__                                                                \
+		}                                                                                  \
+	}
 	MAGIC(0, "version https://git-lfs.github.com/", NOT_FETCHED,
 	      "a Git LFS pointer, which only stands for the file",
 	      "run `git lfs pull` in its directory"),
 	MAGIC(0, "version https://hawser.github.com/", NOT_FETCHED,
 	      "a Git LFS pointer, which only stands for the file",
 	      "run `git lfs pull` in its directory"),
-	MAGIC(0, "/annex/objects/", NOT_FETCHED, "a git-annex pointer, which only stands for the file",
+	MAGIC(0, "/annex/objects/", NOT_FETCHED,
+	      "a git-annex pointer, which only stands for the file",
 	      "run `git annex get` in its directory"),
 	MAGIC(0, "# xet version", NOT_FETCHED, "a Xet pointer, which only stands for the file",
 	      "run `git xet pull`, or fetch the model with `hf download`"),
-	MAGIC(0, "Entry not found", NOT_FETCHED, "what a server said instead of the file (\"Entry not found\")",
+	MAGIC(0, "Entry not found", NOT_FETCHED,
+	      "what a server said instead of the file (\"Entry not found\")", FETCH_AGAIN),
+	MAGIC(0, "Repository not found", NOT_FETCHED,
+	      "what a server said instead of the file (\"Repository not found\")", FETCH_AGAIN),
+	MAGIC(0, "Invalid username or password", NOT_FETCHED,
+	      "what a server said instead of the file (\"Invalid username or password\")",
 	      FETCH_AGAIN),
-	MAGIC(0, "Repository not found", NOT_FETCHED, "what a server said instead of the file (\"Repository not found\")",
-	      FETCH_AGAIN),
-	MAGIC(0, "Invalid username or password", NOT_FETCHED, "what a server said instead of the file (\"Invalid username or password\")",
-	      FETCH_AGAIN),
-	MAGIC(0, "Access to model", NOT_FETCHED, "what a server said instead of the file (\"Access to model … is restricted\")",
+	MAGIC(0, "Access to model", NOT_FETCHED,
+	      "what a server said instead of the file (\"Access to model … is restricted\")",
 	      FETCH_AGAIN),
 	MAGIC(0, "Not Found", NOT_FETCHED, "what a server said instead of the file (\"Not Found\")",
 	      FETCH_AGAIN),
@@ -113,11 +122,15 @@ static const struct {
 	MAGIC(0, "\x80\4", TORCH, "a Python pickle, as old PyTorch files are", NULL),
 	MAGIC(0, "\x80\5", TORCH, "a Python pickle, as old PyTorch files are", NULL),
 	MAGIC(0, "\x93NUMPY", WEIGHTS, "a NumPy array (.npy)", NULL),
-	MAGIC(0, "\x89HDF\r\n\x1a\n", WEIGHTS, "an HDF5 file, as Keras and TensorFlow write them", NULL),
+	MAGIC(0, "\x89HDF\r\n\x1a\n", WEIGHTS, "an HDF5 file, as Keras and TensorFlow write them",
+	      NULL),
 	MAGIC(4, "TFL3", WEIGHTS, "a TensorFlow Lite model", NULL),
 	MAGIC(0, "\x1f\x8b", ARCHIVE, "compressed by gzip", NULL),
 	MAGIC(0, "BZh", ARCHIVE, "compressed by bzip2", NULL),
-	MAGIC(0, "\xfd" "7zXZ", ARCHIVE, "compressed by xz", NULL),
+	MAGIC(0,
+	      "\xfd"
+	      "7zXZ",
+	      ARCHIVE, "compressed by xz", NULL),
 	MAGIC(0, "\x28\xb5\x2f\xfd", ARCHIVE, "compressed by Zstandard", NULL),
 	MAGIC(0, "\x04\x22\x4d\x18", ARCHIVE, "compressed by LZ4", NULL),
 	MAGIC(0, "7z\xbc\xaf\x27\x1c", ARCHIVE, "a 7z archive", NULL),
@@ -127,7 +140,10 @@ static const struct {
 	MAGIC(0, "%PDF-", OTHER, "a PDF document", NULL),
 	MAGIC(0, "\x89PNG\r\n", OTHER, "a picture", NULL),
 	MAGIC(0, "\xff\xd8\xff", OTHER, "a picture", NULL),
-	MAGIC(0, "\x7f" "ELF", OTHER, "a program", NULL),
+	MAGIC(0,
+	      "\x7f"
+	      "ELF",
+	      OTHER, "a program", NULL),
 	MAGIC(0, "#!", OTHER, "a script", NULL),
 	MAGIC(0, "PAR1", OTHER, "a Parquet file, a data set", NULL),
 };
@@ -156,7 +172,8 @@ static bool by_zip(const char *head, size_t len, struct what *w)
 {
 	if (len < 4 || (memcmp(head, "PK\3\4", 4) != 0 && memcmp(head, "PK\5\6", 4) != 0))
 		return false;
-	size_t name_len = len >= 30 ? (size_t)(uint8_t)head[26] | (size_t)(uint8_t)head[27] << 8 : 0;
+	size_t name_len =
+		len >= 30 ? (size_t)(uint8_t)head[26] | (size_t)(uint8_t)head[27] << 8 : 0;
 	const char *name = head + 30;
 
 	if (len >= 30 && name_len > len - 30)
@@ -233,7 +250,8 @@ static bool by_json(const char *head, size_t len, struct what *w)
 	if (!len || (*s != '{' && *s != '['))
 		return false;
 	if (len >= 9 && !memcmp(s, "{\"error\":", 9))
-		*w = (struct what){ NOT_FETCHED, "what a server said instead of the file (an error)",
+		*w = (struct what){ NOT_FETCHED,
+				    "what a server said instead of the file (an error)",
 				    FETCH_AGAIN };
 	else
 		*w = (struct what){ TEXT_JSON, "JSON text", NULL };
@@ -247,7 +265,8 @@ static bool by_zeros(const char *head, size_t len, struct what *w)
 	for (size_t i = 0; i < len; i++)
 		if (head[i])
 			return false;
-	*w = (struct what){ NOT_FETCHED, "nothing but zeros, as a download that did not finish leaves",
+	*w = (struct what){ NOT_FETCHED,
+			    "nothing but zeros, as a download that did not finish leaves",
 			    "fetch the file again" };
 	return len >= 64;
 }
@@ -262,10 +281,11 @@ int what_is_refuse_bytes(const char *path, const char *head, size_t len, enum wh
 	const char *remedy;
 
 	if (!len)
-		return err_set(err, ERR_FORMAT,
-			       "%s is empty, 0 bytes, too short for %s: a download that failed leaves "
-			       "such a file",
-			       path, wanted == WHAT_RECORDING ? "a recording" : "a file of a model");
+		return err_set(
+			err, ERR_FORMAT,
+			"%s is empty, 0 bytes, too short for %s: a download that failed leaves "
+			"such a file",
+			path, wanted == WHAT_RECORDING ? "a recording" : "a file of a model");
 	for (size_t i = 0; i < sizeof(recognisers) / sizeof(*recognisers); i++) {
 		if (!recognisers[i](head, len, &w))
 			continue;

@@ -440,6 +440,20 @@ static void read_name(struct reader *r)
 	text_release(&shown);
 }
 
+/* Beside the numbers: which types scripts/import_gguf.py found, "Q4_1, Q8_0". */
+static void read_source_types(struct reader *r)
+{
+	const char *types = cJSON_GetStringValue(json_get(r->json, "torchless_source_types"));
+	struct text shown = { 0 };
+
+	text_add_escaped(&shown, types ? types : "", types ? strlen(types) : 0);
+	if (shown.len >= sizeof(r->c->source_types))
+		shown.len = utf8_complete(shown.data, sizeof(r->c->source_types) - 1);
+	memcpy(r->c->source_types, shown.data ? shown.data : "", shown.len);
+	r->c->source_types[shown.len] = '\0';
+	text_release(&shown);
+}
+
 /* ---- the public part ----------------------------------------------------------------------- */
 
 int config_parse(struct config *c, const cJSON *config, const cJSON *generation, const char *what,
@@ -462,6 +476,7 @@ int config_parse(struct config *c, const cJSON *config, const cJSON *generation,
 		return err_set(err, ERR_FORMAT, "%s: rms_norm_eps is %g, but it cannot be negative",
 			       what, c->rms_norm_eps);
 	snprintf(c->arch, sizeof(c->arch), "%s", arch->name);
+	read_source_types(&r);
 	read_name(&r);
 	return 0;
 }

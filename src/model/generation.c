@@ -204,26 +204,78 @@ static int note_rewind(void *ctx, struct executor *ex, int pass, int op, struct 
 
 /* ---- opening ------------------------------------------------------------------------------ */
 
-/* The largest chunk, halving, whose activations fit in the limit. */
+static void warn_of_chunk(const struct generation_options *o, int64_t asked, int64_t chunk)
+{
+	caller_warn(
+		&o->caller, WARNING_DOUBT,
+		"a pass of %lld positions needs more than --mem allows: prefill goes %lld at a time",
+		(long long)asked, (long long)chunk);
+}
+
+/* The largest chunk, halving, whose activations fit in the limit; as asked where none does. */
 static int64_t choose_chunk(const struct generation_options *o, const struct program *p)
 {
 	struct executor_options executor = o->session.executor;
 	int64_t limit = o->memory_limit > 0 ? o->memory_limit : INT64_MAX, asked;
 
 	asked = executor.chunk = executor.chunk > 0 ? executor.chunk : CHUNK;
-	for (; executor.chunk > 1; executor.chunk = (executor.chunk + 1) / 2) {
+	for (;; executor.chunk = (executor.chunk + 1) / 2) {
 		struct executor_need need =
 			executor_estimate(p, &executor, executor.chunk, o->session.all_logits);
 
 		if (need.scratch_bytes <= limit && need.kv_bytes <= limit - need.scratch_bytes)
 			break;
+		if (executor.chunk == 1)
+			return asked;
 	}
 	if (executor.chunk != asked)
-		caller_warn(
-			&o->caller, WARNING_DOUBT,
-			"a pass of %lld positions needs more than --mem allows: prefill goes %lld at a time",
-			(long long)asked, (long long)executor.chunk);
+		warn_of_chunk(o, asked, executor.chunk);
 	return executor.chunk;
+}
+
+static int exceeds_limit(const struct generation *g, int64_t positions, int64_t need,
+			 struct err *err)
+{
+	char n[32], limit[32];
+
+	return err_set(
+		err, ERR_MEMORY,
+		"%s%lld positions need %s of memory for activations and the KV cache, even one a pass, "
+		"but --mem allows %s",
+		g->where, (long long)positions, mem_format_bytes(need, n, sizeof(n)),
+		mem_format_bytes(g->opt.memory_limit, limit, sizeof(limit)));
+}
+
+/*
+ * Keep the promise of --mem for the prompt that is set: passes are halved until they fit beside the
+ * KV cache of all positions, which is then of that size.  What an earlier prompt has taken counts.
+ */
+static int fit_limit(struct generation *g, struct err *err)
+{
+	struct session *s = &g->session;
+	struct executor_options o = s->opt.executor;
+	const struct program *p = &s->model->program;
+	int64_t positions = s->n_prompt + s->opt.n, limit = g->opt.memory_limit, arena, kv, need;
+
+	if (limit <= 0)
+		return 0;
+	arena = s->executor.arena_bytes;
+	kv = executor_estimate(p, &s->executor.opt, positions, s->opt.all_logits).kv_bytes;
+	if (kv < executor_allocated_bytes(&s->executor) - arena)
+		kv = executor_allocated_bytes(&s->executor) - arena;
+	for (;; o.chunk = (o.chunk + 1) / 2) {
+		need = executor_estimate(p, &o, positions, s->opt.all_logits).scratch_bytes;
+		need = need > arena ? need : arena;
+		if (need <= limit && kv <= limit - need)
+			break;
+		if (o.chunk == 1)
+			return exceeds_limit(g, positions,
+					     mem_add(need, kv, &need) ? need : INT64_MAX, err);
+	}
+	if (o.chunk != s->opt.executor.chunk && o.chunk < s->n_prompt)
+		warn_of_chunk(&g->opt, s->opt.executor.chunk, o.chunk);
+	s->opt.executor.chunk = o.chunk;
+	return executor_reserve(&s->executor, positions, err);
 }
 
 /* Weights are mapped, so they need not fit; but then every token reads them from the disk again. */
@@ -260,9 +312,16 @@ static void warn_of_memory(const struct generation *g)
 		mem_format_bytes(need, n, sizeof(n)), mem_format_bytes(available, a, sizeof(a)));
 }
 
-static void warn_of_weights(const struct generation_options *o, const struct checkpoint *ck)
+static void warn_of_weights(const struct generation_options *o, const struct model *m)
 {
+	const struct checkpoint *ck = &m->checkpoint;
 	const char *bad = checkpoint_first_bad_weight(ck, o->session.executor.pool);
+	struct text unused = { 0 };
+
+	model_add_unused(m, &unused);
+	if (unused.len)
+		caller_warn(&o->caller, WARNING_LEFT_OUT, "%s", unused.data);
+	text_release(&unused);
 
 	if (bad)
 		caller_warn(&o->caller, WARNING_DOUBT, "%s: %s holds NaN or infinity", ck->path,
@@ -314,7 +373,7 @@ int generation_init(struct generation *g, struct model *m, const struct generati
 	g->stop.strings = o->stop;
 	g->stop.n = o->n_stop;
 	g->opt.session.interrupted = o->caller.interrupted;
-	warn_of_weights(o, &m->checkpoint);
+	warn_of_weights(o, m);
 	g->opt.session.executor.chunk = choose_chunk(o, &m->program);
 	if (session_init(&g->session, m, &g->opt.session, err))
 		return err->code;
@@ -386,6 +445,8 @@ int generation_set_prompt(struct generation *g, const struct prompt *p, struct e
 		r = set_chat(g, p, err);
 	else
 		r = session_set_text(&g->session, p->text.data, p->text.len, true, err);
+	if (r == 0)
+		r = fit_limit(g, err);
 	if (r == 0)
 		start_decoding(g);
 	g->n_read = g->session.n_tokens;

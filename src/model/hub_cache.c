@@ -108,8 +108,8 @@ static bool take_main(const char *repo, struct text *path)
 	bool found = false;
 
 	text_addf(&name, "%s/refs/main", repo);
-	if (access(name.data, R_OK) == 0 &&
-	    !text_read_file(&ref, name.data, MAX_REF, &ignored) && ref.len) {
+	if (access(name.data, R_OK) == 0 && !text_read_file(&ref, name.data, MAX_REF, &ignored) &&
+	    ref.len) {
 		ref.data[strcspn(ref.data, "\r\n \t")] = '\0';
 		text_addf(&dir, "%s/snapshots/%s", repo, ref.data);
 		found = *ref.data && !strchr(ref.data, '/') && *ref.data != '.' &&
@@ -135,13 +135,14 @@ static int take_snapshot(const char *repo, struct text *path, struct err *err)
 	if (names.n == 1)
 		text_addf(path, "%s/%s", dir.data, names.a[0]);
 	else if (names.n > 1)
-		rc = choose(dir.data, "snapshots of a model, and refs/main names none of them", &names,
-			    err);
+		rc = choose(dir.data, "snapshots of a model, and refs/main names none of them",
+			    &names, err);
 	else
-		rc = err_set(err, ERR_FORMAT,
-			     "%s is a model's folder in the cache of the Hugging Face hub, but holds no "
-			     "snapshot: its download did not finish, fetch it again with `hf download`",
-			     repo);
+		rc = err_set(
+			err, ERR_FORMAT,
+			"%s is a model's folder in the cache of the Hugging Face hub, but holds no "
+			"snapshot: its download did not finish, fetch it again with `hf download`",
+			repo);
 	names_release(&names);
 	text_release(&dir);
 	return rc;
@@ -195,8 +196,8 @@ static int resolve(const char *dir, struct text *resolved, struct err *err)
 	if (has(dir, "config.json") || has(dir, "tokenizer.json") || !whole)
 		text_adds(resolved, dir);
 	else if (has(dir, "snapshots") && !strncmp(last_part(whole), "datasets--", 10))
-		rc = err_set(err, ERR_FORMAT, "%s is a data set of the Hugging Face hub, not a model",
-			     dir);
+		rc = err_set(err, ERR_FORMAT,
+			     "%s is a data set of the Hugging Face hub, not a model", dir);
 	else if (has(dir, "snapshots"))
 		rc = take_snapshot(dir, resolved, err);
 	else if (!strcmp(last_part(whole), "snapshots")) {

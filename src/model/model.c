@@ -73,6 +73,67 @@ int model_open(struct model *m, const char *path, unsigned parts, struct err *er
 	return rc;
 }
 
+static int by_address(const void *a, const void *b)
+{
+	const char *const *x = a, *const *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* The data of every weight that the program reads, in order; free() it. */
+static const char **read_data(const struct program *p, size_t *n)
+{
+	const char **data = mem_calloc((size_t)p->n_values, sizeof(*data));
+
+	*n = 0;
+	for (int i = 0; i < p->n_values; i++)
+		if (p->values[i].storage == STORAGE_WEIGHT && p->values[i].t.data)
+			data[(*n)++] = p->values[i].t.data;
+	if (*n > 1)
+		qsort(data, *n, sizeof(*data), by_address);
+	return data;
+}
+
+int64_t model_unused_tensors(const struct model *m, const char **first)
+{
+	const struct checkpoint *ck = &m->checkpoint;
+	int64_t n_unused = 0;
+	size_t n;
+	const char **data = read_data(&m->program, &n);
+
+	*first = NULL;
+	for (int f = 0; f < ck->n_files && n; f++) {
+		const struct safetensors *st = &ck->files[f];
+		for (int i = 0; i < st->n_tensors; i++) {
+			const struct safetensor *t = &st->tensors[st->by_name[i]];
+			if (!checkpoint_is_weight(ck, t) ||
+			    bsearch(&t->t.data, data, n, sizeof(*data), by_address))
+				continue;
+			if (!*first || strcmp(t->name, *first) < 0)
+				*first = t->name;
+			n_unused++;
+		}
+	}
+	free(data);
+	return n_unused;
+}
+
+void model_add_unused(const struct model *m, struct text *sentence)
+{
+	const char *first;
+	int64_t n = model_unused_tensors(m, &first);
+
+	if (n == 1)
+		text_addf(sentence, "%s: the tensor %.200s is not used: a %s has no place for it",
+			  m->checkpoint.path, first, m->config->arch);
+	else if (n)
+		text_addf(
+			sentence,
+			"%s: %lld tensors are not used, the first is %.200s: a %s has no place for "
+			"them",
+			m->checkpoint.path, (long long)n, first, m->config->arch);
+}
+
 static int read_config(struct model *m, const char *config_json, const char *what, struct err *err)
 {
 	cJSON *json = json_parse_python(config_json, strlen(config_json), what, err);

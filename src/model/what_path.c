@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAX_NAMED 6
+#define MAX_NAMED         6
 #define MAX_ADAPTER_BYTES ((size_t)1 << 20)
 
 /* A file that is there instead of the one that was looked for. */
@@ -29,7 +29,7 @@ struct instead {
 #define USE_SAFETENSORS  "use the safetensors files of this model"
 #define ADD_CONFIG       "put the config.json of the model beside it"
 #define SAVE_TOKENIZER                                                                             \
-	"save it with transformers' AutoTokenizer.from_pretrained() and save_pretrained(), which "    \
+	"save it with transformers' AutoTokenizer.from_pretrained() and save_pretrained(), which " \
 	"writes a tokenizer.json"
 
 static const struct instead instead_of_config[] = {
@@ -59,8 +59,7 @@ static const struct instead instead_of_config[] = {
 static const struct instead instead_of_weights[] = {
 	{ "pytorch_model*.bin", "convert them with scripts/export_mistral.py" },
 	{ "*.gguf", "convert it with scripts/import_gguf.py" },
-	{ "consolidated*.safetensors",
-	  "Mistral's own layout is not read, " USE_HUGGING_FACE },
+	{ "consolidated*.safetensors", "Mistral's own layout is not read, " USE_HUGGING_FACE },
 	{ "model-*-of-*.safetensors", "fetch the model.safetensors.index.json of these shards" },
 	{ "*.safetensors", "only this name is looked for, as transformers does: rename the file" },
 	{ "*.bin", "call it pytorch_model.bin and convert it with scripts/export_mistral.py" },
@@ -77,7 +76,8 @@ static const struct instead instead_of_weights[] = {
 
 static const struct instead instead_of_tokenizer[] = {
 	{ "tokenizer.model", SAVE_TOKENIZER },
-	{ "tekken.json", "take the tokenizer.json of the Hugging Face files of this model, which has the same tokens" },
+	{ "tekken.json",
+	  "take the tokenizer.json of the Hugging Face files of this model, which has the same tokens" },
 	{ "vocab.json+merges.txt", SAVE_TOKENIZER },
 	{ "*.model", SAVE_TOKENIZER },
 	{ "vocab.txt", "a WordPiece tokenizer is not supported" },
@@ -132,8 +132,8 @@ static int by_table(const char *dir, const char *lacks, const struct instead *ta
 	for (size_t i = 0; i < n && !rc; i++) {
 		text_clear(&names);
 		if (matches(dir, table[i].pattern, &names))
-			rc = err_set(err, ERR_FORMAT, "%s has %s but no %s: %s", dir, names.data, lacks,
-				     table[i].remedy);
+			rc = err_set(err, ERR_FORMAT, "%s has %s but no %s: %s", dir, names.data,
+				     lacks, table[i].remedy);
 	}
 	text_release(&names);
 	return rc;
@@ -180,8 +180,9 @@ static int dangling(const char *dir, const char *name, struct err *err)
 	n = readlink(path.data, target, sizeof(target) - 1);
 	if (n > 0 && access(path.data, F_OK) != 0 && errno == ENOENT) {
 		target[n] = '\0';
-		rc = err_set(err, ERR_FORMAT, "%s is a link to %s, which is not there: fetch it again",
-			     path.data, target);
+		rc = err_set(err, ERR_FORMAT,
+			     "%s is a link to %s, which is not there: fetch it again", path.data,
+			     target);
 	}
 	text_release(&path);
 	return rc;
@@ -207,10 +208,11 @@ static int directories_inside(const char *dir, struct err *err)
 	if (n > MAX_NAMED)
 		text_addf(&list, " and %d more", n - MAX_NAMED);
 	if (n)
-		err_set(err, ERR_FORMAT, "%s holds directories of models and is none: give %s%s", dir,
-			n > 1 ? "one of them, " : "", list.data);
+		err_set(err, ERR_FORMAT, "%s holds directories of models and is none: give %s%s",
+			dir, n > 1 ? "one of them, " : "", list.data);
 	else if (d && !n_entries)
-		err_set(err, ERR_FORMAT, "%s is empty: it has no config.json, so it is no Hugging Face model "
+		err_set(err, ERR_FORMAT,
+			"%s is empty: it has no config.json, so it is no Hugging Face model "
 			"directory",
 			dir);
 	if (d)
@@ -228,8 +230,7 @@ int what_lacks_text(const char *dir, const char *name, struct err *err)
 		return err->code;
 	if (adapter(dir, err))
 		return err->code;
-	if (!strcmp(name, "tokenizer.json") &&
-	    BY_TABLE(dir, name, instead_of_tokenizer, err))
+	if (!strcmp(name, "tokenizer.json") && BY_TABLE(dir, name, instead_of_tokenizer, err))
 		return err->code;
 	if (strcmp(name, "config.json") != 0)
 		return err_set(err, ERR_FORMAT, "%s has no %s", dir, name);
@@ -248,13 +249,20 @@ int what_lacks_weights(const char *dir, struct err *err)
 		       "%s has neither model.safetensors nor model.safetensors.index.json", dir);
 }
 
-/* ---- a path that does not exist ---------------------------------------------------------------- */
+/* ---- a path that does not exist ----------------------------------------------------------------
+ */
 
 /* What stands before USER/NAME of the hub. */
 static const char *const hub_prefixes[] = {
-	"https://huggingface.co/", "http://huggingface.co/", "https://www.huggingface.co/",
-	"https://hf.co/",	   "huggingface.co/",	     "hf.co/",
-	"hf://models/",		   "hf://",		     "git@hf.co:",
+	"https://huggingface.co/",
+	"http://huggingface.co/",
+	"https://www.huggingface.co/",
+	"https://hf.co/",
+	"huggingface.co/",
+	"hf.co/",
+	"hf://models/",
+	"hf://",
+	"git@hf.co:",
 	"git@huggingface.co:",
 };
 
@@ -284,7 +292,8 @@ static bool take_id(const char *s, struct text *id, const char **rest)
 
 static bool is_address(const char *path)
 {
-	size_t n = strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-");
+	size_t n =
+		strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-");
 
 	return n > 1 && !strncmp(path + n, "://", 3);
 }
@@ -292,7 +301,9 @@ static bool is_address(const char *path)
 /* Whether `path` names a model of the hub, by its address or, where no such folder is, its id. */
 static bool names_hub_model(const char *path, struct text *id)
 {
-	static const char *const files[] = { ".safetensors", ".gguf", ".bin", ".json", ".db", ".pt" };
+	static const char *const files[] = {
+		".safetensors", ".gguf", ".bin", ".json", ".db", ".pt"
+	};
 	const char *rest = "";
 	struct stat sb;
 

@@ -429,6 +429,15 @@ int64_t executor_allocated_bytes(const struct executor *ex)
 	return bytes;
 }
 
+int executor_reserve(struct executor *ex, int64_t positions, struct err *err)
+{
+	int rc = 0;
+
+	for (int i = 0; i < ex->n_caches && !rc; i++)
+		rc = kv_cache_reserve_exactly(&ex->caches[i], positions, err);
+	return rc;
+}
+
 /* sum + n * bytes, or the largest number there is: a question may be about any n. */
 static int64_t saturating_add(int64_t sum, int64_t n, int64_t bytes)
 {

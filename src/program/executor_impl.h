@@ -46,6 +46,8 @@ int64_t plan_bind_dim(int64_t dim, int64_t T, int64_t S, int64_t R);
 
 /* Make room for `positions` positions; ERR_MEMORY with the numbers. */
 int kv_cache_reserve(struct kv_cache *c, int64_t positions, struct err *err);
+/* The same without room to grow. */
+int kv_cache_reserve_exactly(struct kv_cache *c, int64_t positions, struct err *err);
 
 /* Write T rows at positions [pos0, pos0 + T). */
 void kv_cache_append(struct kv_cache *c, const float *rows, int64_t pos0, int64_t T);

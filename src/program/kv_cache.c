@@ -36,11 +36,26 @@ static int64_t row_floats(const struct kv_cache *c)
 	return c->n_heads * c->head_dim;
 }
 
+static int grow(struct kv_cache *c, int64_t want, struct err *err)
+{
+	int64_t row_bytes = row_floats(c) * (int64_t)sizeof(float), bytes;
+	float *rows = NULL;
+
+	if (mem_mul(want, row_bytes, &bytes))
+		rows = realloc(c->rows, (size_t)bytes);
+	if (!rows)
+		return err_set(
+			err, ERR_MEMORY,
+			"out of memory: the KV cache of one layer cannot grow to %lld positions of %lld bytes",
+			(long long)want, (long long)row_bytes);
+	c->rows = rows;
+	c->capacity = want;
+	return 0;
+}
+
 int kv_cache_reserve(struct kv_cache *c, int64_t positions, struct err *err)
 {
 	int64_t want = c->capacity > INT64_MAX / 2 ? positions : 2 * c->capacity;
-	int64_t row_bytes = row_floats(c) * (int64_t)sizeof(float), bytes;
-	float *rows = NULL;
 
 	if (positions > c->limit)
 		positions = c->limit;
@@ -52,16 +67,14 @@ int kv_cache_reserve(struct kv_cache *c, int64_t positions, struct err *err)
 		want = MIN_POSITIONS;
 	if (want > c->limit)
 		want = c->limit;
-	if (mem_mul(want, row_bytes, &bytes))
-		rows = realloc(c->rows, (size_t)bytes);
-	if (!rows)
-		return err_set(
-			err, ERR_MEMORY,
-			"out of memory: the KV cache of one layer cannot grow to %lld positions of %lld bytes",
-			(long long)want, (long long)row_bytes);
-	c->rows = rows;
-	c->capacity = want;
-	return 0;
+	return grow(c, want, err);
+}
+
+int kv_cache_reserve_exactly(struct kv_cache *c, int64_t positions, struct err *err)
+{
+	if (positions > c->limit)
+		positions = c->limit;
+	return positions > c->capacity ? grow(c, positions, err) : 0;
 }
 
 void kv_cache_append(struct kv_cache *c, const float *rows, int64_t pos0, int64_t T)

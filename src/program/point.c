@@ -34,6 +34,41 @@ const char *point_format_name(const char *fmt, int layer, char *buf, size_t size
 	return buf;
 }
 
+/* Write fmt[0..len) with each letter of an index as a number: "[i+1]" of layer 3 is "[4]". */
+static void fill_index(const char *fmt, size_t len, int layer, int n_layers, char *buf, size_t size)
+{
+	static const char next[] = "[i+1]", all[] = "[n]";
+	const char *at = strstr(fmt, next), *end = at ? at + strlen(next) : NULL;
+	int index = layer + 1;
+
+	if (!at && (at = strstr(fmt, all))) {
+		end = at + strlen(all);
+		index = n_layers;
+	}
+	if (!at || at >= fmt + len)
+		snprintf(buf, size, "%.*s", (int)len, fmt);
+	else
+		snprintf(buf, size, "%.*s[%d]%.*s", (int)(at - fmt), fmt, index,
+			 (int)(fmt + len - end), end);
+}
+
+const char *point_hf_source(const struct program *p, const struct value *v, char *buf, size_t size)
+{
+	const char *fmt = v->point ? v->point->hf_source : NULL,
+		   *bar = fmt ? strchr(fmt, '|') : NULL;
+	int last = -1;
+
+	if (!fmt)
+		return NULL;
+	for (int i = 0; i < p->n_values; i++)
+		last = p->values[i].layer > last ? p->values[i].layer : last;
+	if (bar && v->layer == last)
+		fmt = bar + 1;
+	fill_index(fmt, bar > fmt ? (size_t)(bar - fmt) : strlen(fmt), v->layer, last + 1, buf,
+		   size);
+	return buf;
+}
+
 /* Parts of a path that have a shorter spelling; the first one found is used. */
 static const struct {
 	const char *path, *brief;

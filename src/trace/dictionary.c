@@ -86,7 +86,7 @@ static int insert_point(struct trace_writer *w, struct stmt *s, value_id v, int 
 {
 	const struct value *value = &w->program->values[v];
 	const struct point_info *info = value->point;
-	char tl[128], ggml[128];
+	char tl[128], ggml[128], hf[128];
 
 	if (stmt_ready(
 		    &w->db, s,
@@ -105,7 +105,7 @@ static int insert_point(struct trace_writer *w, struct stmt *s, value_id v, int 
 	stmt_text(s, ":role", info->role);
 	stmt_text(s, ":tl", point_format_name(info->tl_name, value->layer, tl, sizeof(tl)));
 	stmt_text(s, ":ggml", point_format_name(info->ggml_name, value->layer, ggml, sizeof(ggml)));
-	stmt_text(s, ":hf", info->hf_source);
+	stmt_text(s, ":hf", point_hf_source(w->program, value, hf, sizeof(hf)));
 	stmt_text(s, ":doc", info->doc);
 	return stmt_run(&w->db, s, err);
 }

@@ -43,8 +43,8 @@ static void say_names(struct debugger *d, const struct value *value)
 		return;
 	say_fact(d, "short", point_short_name(value, buf, sizeof(buf)));
 	say_fact(d, "is", p->doc);
-	if (p->hf_source)
-		say_fact(d, "Hugging Face", p->hf_source);
+	if (point_hf_source(d->program, value, buf, sizeof(buf)))
+		say_fact(d, "Hugging Face", buf);
 	if (point_format_name(p->tl_name, value->layer, buf, sizeof(buf)))
 		say_fact(d, "TransformerLens", buf);
 	if (point_format_name(p->ggml_name, value->layer, buf, sizeof(buf)))
