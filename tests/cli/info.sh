@@ -95,4 +95,32 @@ is "of a prefix, through a link" "$prefix/share/torchless/model" "$(named "$work
 mv "$prefix" "$work/moved"
 is "of a prefix that was moved" "$work/moved/share/torchless/model" \
 	"$(named "$work/moved/bin/torchless" "$work/moved/bin")"
+# Tensors that the model has no place for, and weights that were quantized once: both are said.
+cp -r "$m" "$work/odd"
+python3 - "$work/odd" <<'PY' || fail "a checkpoint with biases could not be made"
+import json, struct, sys
+path = sys.argv[1] + "/model.safetensors"
+data = open(path, "rb").read()
+length = struct.unpack("<Q", data[:8])[0]
+header, body = json.loads(data[8:8 + length]), data[8 + length:]
+for name in ("model.layers.1.self_attn.q_proj.bias", "model.layers.0.self_attn.q_proj.bias",
+             "model.layers.0.self_attn.rotary_emb.inv_freq"):
+    header[name] = {"dtype": "F32", "shape": [4], "data_offsets": [len(body), len(body) + 16]}
+    body += b"\0" * 16
+text = json.dumps(header).encode()
+open(path, "wb").write(struct.pack("<Q", len(text)) + text + body)
+path = sys.argv[1] + "/config.json"
+config = json.load(open(path))
+json.dump({**config, "torchless_source_types": "Q4_1, Q8_0"}, open(path, "w"))
+PY
+biases='2 tensors are not used, the first is model.layers.0.self_attn.q_proj.bias'
+for command in info "run -n 1" "trace -o $work/odd.db"; do
+	# shellcheck disable=SC2046,SC2086
+	try "$T" $command -m "$work/odd" $([ "$command" = info ] || echo x)
+	is "$command warns once" 1 "$(grep -c "^torchless: warning: .*$biases" "$err")"
+done
+has "what they were" '^dequantized_from	Q4_1, Q8_0$' "$("$T" info -m "$work/odd" >"$out" 2>"$err"; echo "$out")"
+try "$T" info -m "$m"
+hasnt "others say nothing" 'dequantized_from' "$out"
+hasnt "and are not warned of" 'warning' "$err"
 finish

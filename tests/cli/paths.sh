@@ -1,7 +1,7 @@
 #!/bin/sh
 # paths.sh -- what a path is that is no model or no recording: one sentence, and what to do.
 . "$(dirname "$0")/lib.inc"
-checkpoint plain --preset plain
+checkpoint plain --preset plain --layers 2
 plain=$root/build/test-models/plain
 cd "$work" || exit 2
 unset HF_HOME HF_HUB_CACHE HUGGINGFACE_HUB_CACHE

@@ -124,4 +124,11 @@ if [ -d models/smollm2-135m ] && [ "${TORCHLESS%asan/*}" = "$TORCHLESS" ]; then
 	try "$T" run -q -m models/smollm2-135m -n 2 "The capital of France is"
 	is "SmolLM2 knows" " Paris." "$(cat "$out")"
 fi
+# --mem is a bound: smaller passes while they fit, then a refusal, before anything is computed.
+want=$("$T" run -q -n 8 -m "$root/build/test-models/plain" "hello world" | od -c)
+for size in 20K 60K 1M; do
+	is "--mem $size" "$want" "$("$T" run -q -n 8 --mem $size -m "$root/build/test-models/plain" "hello world" 2>"$err" | od -c)"
+done
+refuses "--mem 1K" 3 'need [0-9.]+ kB of memory.*but --mem allows 1\.0 kB' "$T" run --mem 1K -m "$root/build/test-models/plain" "hello world"
+refuses "--mem of many tokens" 3 'need .*but --mem allows' "$T" run --mem 60K -n 5000 -m "$root/build/test-models/plain" "hello world"
 finish

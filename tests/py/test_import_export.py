@@ -37,7 +37,7 @@ import export_mistral  # noqa: E402
 import import_gguf  # noqa: E402
 import make_checkpoint  # noqa: E402
 import mistral_tokenizers  # noqa: E402
-from lib import files, floats, pypi, safetensors_file, torch_zip, weight_names  # noqa: E402
+from lib import files, floats, points, pypi, safetensors_file, torch_zip, weight_names  # noqa: E402
 from lib.files import BadInput  # noqa: E402
 from lib.weights_hash import weights_hash  # noqa: E402
 
@@ -685,6 +685,33 @@ class TestOtherNames(TemporaryTest):
         del state["lm_head.weight"]
         self.same_everywhere(both, [self.saved("one", source, state, {
             "lm_head.weight": "model.embed_tokens.weight"})])
+
+    def test_hidden_states_are_where_info_says(self):
+        source = make(self.path("source"), "plain", layers=3)
+        program = os.environ.get("TORCHLESS", os.path.join(ROOT, "build", "release", "torchless"))
+        said = subprocess.run([program, "info", "--points", "--json", "-m", source],
+                              stdout=subprocess.PIPE, check=True).stdout.decode().splitlines()
+        called = {row["name"]: row["hugging_face"] for row in map(json.loads, said)}
+        model = transformers.AutoModelForCausalLM.from_pretrained(source).eval()
+        outputs = {}
+        for name, module in model.named_modules():
+            module.register_forward_hook(lambda _m, _i, out, name=name: outputs.update(
+                {f"{name}:out": out[0] if isinstance(out, tuple) else out}))
+        with torch.no_grad():
+            states = model(torch.tensor([[1, 5, 9]]), output_hidden_states=True).hidden_states
+        found = {}
+        for name, value in called.items():
+            if str(value).startswith("hidden_states["):
+                found[int(value[len("hidden_states["):-1])] = name
+        self.assertEqual(sorted(found), list(range(len(states))))
+        for index, name in found.items():
+            self.assertTrue(torch.equal(states[index], outputs[name]), name)
+        last = "model.layers.2:out"
+        self.assertEqual(called[last], "module output")
+        self.assertFalse(any(torch.equal(state, outputs[last]) for state in states))
+        table, _ = points.read()
+        self.assertEqual({f"{p.module}:{p.name}": p.hf_source for _, p in points.expand(table, 3)},
+                         called)
 
     def test_what_cannot_be_told_is_refused_by_both(self):
         source = make(self.path("source"), "plain", layers=2)
