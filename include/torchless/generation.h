@@ -88,6 +88,7 @@ struct generation {
 	bool warned;       /* that it did */
 	const char *where; /* what warnings of the prompt begin with: "" or "prompts.jsonl:3: " */
 	int64_t began_ns;  /* the first pass of the prompt */
+	int64_t chunk;     /* positions a pass, as asked for or as was last said */
 };
 
 /*

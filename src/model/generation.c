@@ -228,8 +228,6 @@ static int64_t choose_chunk(const struct generation_options *o, const struct pro
 		if (executor.chunk == 1)
 			return asked;
 	}
-	if (executor.chunk != asked)
-		warn_of_chunk(o, asked, executor.chunk);
 	return executor.chunk;
 }
 
@@ -272,9 +270,9 @@ static int fit_limit(struct generation *g, struct err *err)
 			return exceeds_limit(g, positions,
 					     mem_add(need, kv, &need) ? need : INT64_MAX, err);
 	}
-	if (o.chunk != s->opt.executor.chunk && o.chunk < s->n_prompt)
-		warn_of_chunk(&g->opt, s->opt.executor.chunk, o.chunk);
-	s->opt.executor.chunk = o.chunk;
+	if (o.chunk != g->chunk)
+		warn_of_chunk(&g->opt, g->chunk, o.chunk);
+	g->chunk = s->opt.executor.chunk = o.chunk;
 	return executor_reserve(&s->executor, positions, err);
 }
 
@@ -374,6 +372,7 @@ int generation_init(struct generation *g, struct model *m, const struct generati
 	g->stop.n = o->n_stop;
 	g->opt.session.interrupted = o->caller.interrupted;
 	warn_of_weights(o, m);
+	g->chunk = o->session.executor.chunk > 0 ? o->session.executor.chunk : CHUNK;
 	g->opt.session.executor.chunk = choose_chunk(o, &m->program);
 	if (session_init(&g->session, m, &g->opt.session, err))
 		return err->code;

@@ -292,7 +292,10 @@ class TestImport(TemporaryTest):
                                (Kind.BF16, "bfloat16"), (Kind.Q8_0, "float16")):
             GGUFMaker(self.path("m.gguf"), source).metadata().byte_level().finish(kind)
             import_gguf.import_file(self.path("m.gguf"), self.path("out"), quiet=True)
-            self.assertEqual(read_json(self.path("out"), "config.json")["torch_dtype"], expected)
+            config = read_json(self.path("out"), "config.json")
+            self.assertEqual(config["torch_dtype"], expected)
+            self.assertEqual(config.get("torchless_source_types"),
+                             "Q8_0" if kind == Kind.Q8_0 else None)
             stored = tensors_of(self.path("out", "model.safetensors"))
             self.assertEqual({str(t.dtype) for t in stored.values()}, {f"torch.{expected}"})
 

@@ -302,6 +302,9 @@ static void hear(void *ctx, enum warning kind, const char *sentence)
 
 Test(generation, a_pass_that_does_not_fit_the_limit_is_halved_with_a_warning)
 {
+	const struct prompt p = { .ids = prompt_ids, .n_ids = N_PROMPT, .n = -1 };
+	struct executor_options one;
+	struct executor_need need;
 	struct heard heard = { 0 };
 	struct generation g;
 	struct fixture f;
@@ -310,15 +313,26 @@ Test(generation, a_pass_that_does_not_fit_the_limit_is_halved_with_a_warning)
 	f.opt.caller = (struct caller){ .warn = hear, .ctx = &heard };
 	start(&f, &g);
 	cr_assert_eq(g.session.opt.executor.chunk, 512);
+	one = g.session.executor.opt;
 	generation_release(&g);
 	f.opt.session.executor.chunk = 64;
-	f.opt.memory_limit = 1;
+	/* What fits when one position goes at a time, and not a byte more. */
+	one.chunk = 1;
+	need = executor_estimate(&f.model.program, &one, N_PROMPT + N_TOKENS, false);
+	f.opt.memory_limit = need.scratch_bytes + need.kv_bytes;
 	start(&f, &g);
 	cr_assert_eq(g.session.opt.executor.chunk, 1);
 	cr_assert_eq(heard.n[WARNING_DOUBT], 1);
 	cr_assert(strstr(heard.last, "a pass of 64 positions"), "%s", heard.last);
 	cr_assert(strstr(heard.last, "1 at a time"), "%s", heard.last);
-	advance(&f, &g, 2);
+	advance(&f, &g, N_TOKENS);
+	cr_assert_leq(executor_allocated_bytes(&g.session.executor), f.opt.memory_limit);
+	generation_release(&g);
+	/* With less it is refused, before anything is computed. */
+	f.opt.memory_limit--;
+	cr_assert_eq(generation_init(&g, &f.model, &f.opt, &f.err), 0);
+	cr_assert_eq(generation_set_prompt(&g, &p, &f.err), ERR_MEMORY);
+	cr_assert(strstr(f.err.message, "--mem allows"), "%s", f.err.message);
 	generation_release(&g);
 	close_fixture(&f);
 }
