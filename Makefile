@@ -348,11 +348,13 @@ smollm2:
 teach:
 	$(Q)PYTHON=$(PYTHON) scripts/teach/again build/teach
 
-## docs: write docs/cli.md, docs/recording.md, the debugger's tables and what README.md shows of the terminal again
+## docs: write docs/cli.md, docs/recording*.md, the debugger's tables and what README.md shows of the terminal again
 .PHONY: docs
 docs: all
 	$(Q)./torchless help --markdown > docs/cli.md.tmp && mv docs/cli.md.tmp docs/cli.md
 	$(Q)scripts/recording-doc > docs/recording.md.tmp && mv docs/recording.md.tmp docs/recording.md
+	$(Q)scripts/recording-doc answers > docs/recording-answers.md.tmp && mv docs/recording-answers.md.tmp docs/recording-answers.md
+	$(Q)scripts/recording-doc reference > docs/recording-reference.md.tmp && mv docs/recording-reference.md.tmp docs/recording-reference.md
 	$(Q)scripts/debugger-doc commands > docs/debugger-commands.md.tmp && mv docs/debugger-commands.md.tmp docs/debugger-commands.md
 	$(Q)scripts/debugger-doc expressions > docs/expressions.md.tmp && mv docs/expressions.md.tmp docs/expressions.md
 	$(Q)scripts/shown README.md

@@ -1,6 +1,6 @@
 /*
  * trace.h -- writing and reading recordings.  The schema is src/trace/schema.sql, its meaning
- * docs/recording.md.
+ * docs/recording-reference.md.
  *
  * The writer is a hook: it asks for every site the policy wants, reads values after their op ran,
  * and never touches them.  One transaction a pass; after each, everything before is readable even

@@ -2,7 +2,7 @@
 --
 -- Topic, name, the question in words, how to read the answer, its SQL, the defaults of its parameters;
 -- saved_param says what each parameter takes.  The order is that of `torchless query --list` and
--- docs/recording.md.  `here` is where a question is asked: MATERIALIZED, or SQLite looks for it again for
+-- docs/recording-answers.md.  `here` is where a question is asked: MATERIALIZED, or SQLite looks for it again for
 -- each row of attention.  tests/py/test_saved_queries.py holds each against numpy and fails when one has
 -- no check.
 INSERT INTO saved_query(topic, name, doc, note, sql, params) VALUES

@@ -1,4 +1,4 @@
--- schema_doc.sql -- what every view and column of a recording means; docs/recording.md is made of it.
+-- schema_doc.sql -- what every view and column of a recording means; docs/recording-reference.md is made of it.
 --
 -- Rows with an empty column describe the view or table itself.  A test compares this list with the
 -- columns that exist.

@@ -1,8 +1,24 @@
 #!/bin/sh
-# docs/recording.md is what scripts/recording-doc prints, and its recipe for the SQL of a recording runs nothing but that.
+# The pages of docs/recording*.md are what scripts/recording-doc prints, and the recipe for the SQL of a recording runs nothing but that.
 . "$(dirname "$0")/lib.inc"
-scripts/recording-doc | diff -u docs/recording.md - ||
-	fail "run make docs"
+for page in page answers reference; do
+	file=docs/recording-$page.md
+	[ "$page" != page ] || file=docs/recording.md
+	scripts/recording-doc $page | diff -u "$file" - || fail "$file: run make docs"
+done
+scripts/recording-doc nonsense >"$out" 2>"$err"
+is "a page that there is not: status" 2 $?
+
+# What a person reads first is a page, and what it points to is there.
+[ "$(wc -l <docs/recording.md)" -le 260 ] || fail "docs/recording.md has more than 260 lines: the answers are behind it"
+for page in docs/recording*.md; do
+	grep -o '](recording[a-z-]*\.md#[a-z0-9_-]*)\|](#[a-z0-9_-]*)' "$page" | tr -d '()' | sed 's/^]//' | sort -u |
+		while IFS='#' read -r file anchor; do
+			[ -n "$file" ] && file=docs/$file || file=$page
+			sed -n 's/^##* //p' "$file" | tr 'A-Z ' 'a-z-' | tr -cd 'a-z0-9_\n-' | grep -qx -- "$anchor" || echo "$page: $file#$anchor"
+		done
+done >"$out"
+is "links that lead nowhere" "" "$(cat "$out")"
 
 # SQL out of a file is never pasted into a shell that has commands of its own.
 if grep -rnE 'sqlite3 .*\$\((sqlite3|\./torchless|torchless)|(SELECT sql|saved_query).*\| *(sqlite3|sh|bash)\b' README.md docs lessons scripts -I; then
