@@ -181,14 +181,20 @@ class Tap:
         """Call SINK (a recording.Writer, or what looks like one) during forward passes."""
         self.sink, handles = sink, []
         for path, module in self.model.named_modules():
-            if path:
-                handles.append(module.register_forward_pre_hook(self._before(path)))
-                handles.append(module.register_forward_hook(self._after(path)))
+            handles.append(module.register_forward_pre_hook(self._timed(self._before(path))))
+            handles.append(module.register_forward_hook(self._timed(self._after(path))))
         try:
             yield self
         finally:
             for handle in handles:
                 handle.remove()
+
+    def _timed(self, hook):
+        """HOOK while the clock of the recording stands still."""
+        def stopped(*args):
+            with self.sink.clock_stopped():
+                hook(*args)
+        return stopped
 
     def begin(self, pos0, n_tok):
         """The next forward pass reads N_TOK tokens from position POS0 on."""
@@ -224,7 +230,7 @@ class Tap:
             elif name in ("q_proj", "k_proj", "v_proj"):
                 self.out[name] = tensor.view(1, self.n_tok, -1, self.head_dim)
                 self.emit(f"{path}:out", self.out[name])
-            elif name not in ("model", "self_attn", "mlp"):
+            elif name not in ("", "model", "self_attn", "mlp"):
                 if hasattr(module, "variance_epsilon"):
                     self._norm(path, module, args[0])
                 self.emit(f"{path}:out", tensor)
@@ -289,6 +295,7 @@ class Sink:
     def __init__(self, writer, capture, logits):
         self.writer, self.capture, self.logits = writer, capture, logits
         self.enter, self.leave = writer.enter, writer.leave
+        self.clock_stopped = writer.clock_stopped
 
     def value(self, fqn, array):
         """Record a point."""
@@ -338,8 +345,7 @@ def model_rows(model, directory):
     modules = {}
     for path, module in model.named_modules():
         count = sum(weight.numel() for weight in module.parameters())
-        if path:
-            modules[module_path(path)] = (type(module).__name__, count, count * size)
+        modules[module_path(path)] = (type(module).__name__, count, count * size)
     return columns, [(path, *row) for path, row in modules.items()]
 
 
@@ -354,6 +360,9 @@ def run_columns(model, tokenizer, ids, prompt, options):
         "engine": f"transformers {transformers.__version__}, torch {torch.__version__}",
         "dtype_weight": weight, "dtype_compute": compute, "dtype_kv": compute,
         "n_threads": torch.get_num_threads(), "opts": json.dumps(options), "prompt": prompt,
+        "host": f"{os.uname().sysname} {os.uname().release} {os.uname().machine}",
+        # Greedy, in the words of torchless.
+        "sampler": json.dumps({"temp": 0, "top_k": 0, "top_p": 1, "min_p": 0}), "seed": 0,
     }
 
 
@@ -420,10 +429,10 @@ def prompt_spans(tokenizer, prompt):
 
 @torch.no_grad()
 def record(model, directory, out, ids, *, n=1, prompt=None, tokenizer=None, spans=None,
-           forced=None, capture=("*",), logits="all", chunk=None):
+           forced=None, capture=("*",), logits="all", chunk=None, argv=None):
     """Record a prefill over IDS and n-1 decode passes into OUT; returns the generated ids.
 
-    CHUNK splits the prefill into passes of so many positions.
+    CHUNK splits the prefill into passes of so many positions; ARGV is the command to record.
 
     FORCED gives the generated tokens instead of the model's own choice, so that a float64 run
     stays beside its float32 one where two tokens are nearly as likely.
@@ -431,6 +440,7 @@ def record(model, directory, out, ids, *, n=1, prompt=None, tokenizer=None, span
     wide = next(model.parameters()).dtype == torch.float64
     columns, modules = model_rows(model, directory)
     options = {"attn_implementation": "eager", "n": n, "logits": logits, "capture": list(capture)}
+    options |= {"argv": argv} if argv else {}
     writer = recording.Writer(out)
     try:
         writer.begin_run(columns, run_columns(model, tokenizer, ids, prompt, options))
@@ -568,6 +578,7 @@ def main(argv):
         widened(model) if args.f64 else model, args.model, args.output, ids, n=args.n,
         prompt=None if args.prompt_ids else args.prompt, tokenizer=tokenizer, spans=spans,
         forced=forced, capture=args.capture or ("*",), logits=args.logits, chunk=args.chunk,
+        argv=[sys.argv[0], *argv],
     )
     size = os.path.getsize(args.output) / 1e6
     kind = "float64" if args.f64 else "float32"

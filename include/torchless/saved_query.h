@@ -20,6 +20,9 @@ int query_params_read(struct query_params *p, const char *name, const char *defa
 		      const char *const *given, int n_given, struct err *err);
 void query_params_release(struct query_params *p);
 
+/* The KEY=VALUE whose key it is, NULL when there is none. */
+const char *query_params_find(const struct query_params *p, const char *key);
+
 /*
  * Ask the recording about each given value, in its table saved_param; ERR_USAGE with what a
  * parameter takes for one that it does not.

@@ -23,8 +23,10 @@ try:
 except ImportError:  # a hash is a convenience: readers accept NULL
     xxhash = None
 
-SCHEMA = os.path.join(ROOT, "src", "trace", "schema.sql")
-INDEXES = os.path.join(ROOT, "src", "trace", "indexes.sql")
+SCHEMA, SCHEMA_DOC, SAVED_QUERIES, INDEXES = (
+    os.path.join(ROOT, "src", "trace", name)
+    for name in ("schema.sql", "schema_doc.sql", "saved_queries.sql", "indexes.sql")
+)
 DTYPES = {"float32": 0, "float16": 1, "bfloat16": 2, "float64": 3}
 CHUNK_BYTES = 4 << 20
 
@@ -93,11 +95,14 @@ class Writer:
         )
         os.close(number)
         self.db = sqlite3.connect(self.temporary, isolation_level=None)
-        self._execute_file(SCHEMA)
+        # As in one of torchless: what columns mean and the questions it answers lie in the file.
+        for path in (SCHEMA, SCHEMA_DOC, SAVED_QUERIES):
+            self._execute_file(path)
         # The file only counts once it is whole and renamed: no need to wait for the disk before.
         self.db.executescript("PRAGMA foreign_keys=OFF; PRAGMA synchronous=OFF; BEGIN")
         self.modules, self.points, self.axes = {}, {}, {}
         self.spans, self.pass_id, self.n_passes = [], None, 0
+        self.stopped_at = None
 
     def _execute_file(self, path):
         with open(path, encoding="utf-8") as file:
@@ -118,13 +123,13 @@ class Writer:
         self.epoch = time.monotonic_ns()
 
     def add_modules(self, modules):
-        """MODULES: (path, type, n_params, weight_bytes), parents first."""
+        """MODULES: (path, type, n_params, weight_bytes), parents first; the path of the root is ""."""
         for order, (path, kind, n_params, weight_bytes) in enumerate(modules):
             parts = path.split(".")
             layer = int(parts[2]) if len(parts) > 2 and parts[1] == "layers" else None
             self.modules[path] = self.insert(
                 "module", model_id=self.model_id, path=path, type=kind, layer=layer, ord=order,
-                parent_id=self.modules.get(".".join(parts[:-1])), n_params=n_params,
+                parent_id=self.modules.get(".".join(parts[:-1])) if path else None, n_params=n_params,
                 weight_bytes=weight_bytes,
             )
 
@@ -145,8 +150,18 @@ class Writer:
                 self.insert("point_alias", alias=name, point_id=target)
 
     def now(self):
-        """Nanoseconds since the run began."""
-        return time.monotonic_ns() - self.epoch
+        """Nanoseconds of the run: the clock stands still in clock_stopped()."""
+        return (self.stopped_at or time.monotonic_ns()) - self.epoch
+
+    @contextlib.contextmanager
+    def clock_stopped(self):
+        """What is done meanwhile is the recorder's work, and no time of the model's."""
+        begin = self.stopped_at = time.monotonic_ns()
+        try:
+            yield
+        finally:
+            self.epoch += time.monotonic_ns() - begin
+            self.stopped_at = None
 
     @contextlib.contextmanager
     def running_pass(self, phase, pos0, n_tok):

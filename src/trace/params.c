@@ -112,7 +112,7 @@ static int ask(struct recording *rec, const char *sql, const char *const *params
 	return recording_ask(rec, sql, &q, err);
 }
 
-static const char *find(const struct query_params *p, const char *key)
+const char *query_params_find(const struct query_params *p, const char *key)
 {
 	for (int i = 0; i < p->n; i++)
 		if (key_is(p->list[i], key, strlen(key)))
@@ -125,7 +125,7 @@ static int refuse(const struct query_params *p, struct recording *rec, const cha
 {
 	int key_len = (int)strcspn(param, "="), r;
 	struct text sql = { 0 }, key = { 0 }, value = { 0 }, takes = { 0 };
-	const char *names[1], *values[2], *run = find(p, "run");
+	const char *names[1], *values[2], *run = query_params_find(p, "run");
 
 	text_addf(&key, "name=%.*s", key_len, param);
 	text_addf(&value, "value%s", param + key_len);

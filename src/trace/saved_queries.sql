@@ -98,7 +98,7 @@ UNION ALL SELECT 6, id, json_extract(data, ''$.rule''), NULL, NULL, NULL, iif(js
   FROM event WHERE run_id = (SELECT run FROM here) AND kind = ''sampler'' AND json_extract(data, ''$.pos'') = (SELECT pos FROM here)
   AND json_extract(data, ''$.rule'') <> ''pick''
 UNION ALL SELECT 7, 0, CASE source WHEN ''generated'' THEN ''pick'' WHEN ''forced'' THEN ''forced'' ELSE ''given'' END, CAST(piece AS TEXT), rank, round(100 * exp(logprob), 2),
-  ''id '' || token_id || CASE source WHEN ''generated'' THEN '', seed '' || (SELECT seed FROM run WHERE id = run_id) WHEN ''forced'' THEN '', whatever the sampler picked'' ELSE '', by the prompt'' END
+  ''id '' || token_id || CASE source WHEN ''generated'' THEN coalesce('', seed '' || (SELECT seed FROM run WHERE id = run_id), '''') WHEN ''forced'' THEN '', whatever the sampler picked'' ELSE '', by the prompt'' END
   FROM v_token WHERE run_id = (SELECT run FROM here) AND pos = (SELECT pos FROM here) + 1)
 ORDER BY part, at',
 '{"n": 5, "pos": -1, "run": 0}'),
@@ -467,8 +467,8 @@ UNION ALL SELECT ''model'', m.name || '' ('' || m.arch || '', '' || m.n_layers |
 UNION ALL SELECT ''types'', ''weights '' || w.name || '', arithmetic '' || c.name || '', cache '' || k.name
   FROM r JOIN dtype w ON w.id = r.dtype_weight JOIN dtype c ON c.id = r.dtype_compute JOIN dtype k ON k.id = r.dtype_kv
 UNION ALL SELECT ''weights hash'', coalesce(lower(hex(m.weights_xxh3)), ''not computed'') FROM r JOIN model m ON m.id = r.model_id
-UNION ALL SELECT ''sampler'', sampler || '', seed '' || seed FROM r
-UNION ALL SELECT ''engine'', engine || '', '' || build || '', '' || n_threads || '' threads'' FROM r
+UNION ALL SELECT ''sampler'', sampler || coalesce('', seed '' || seed, '''') FROM r
+UNION ALL SELECT ''engine'', engine || coalesce('', '' || build, '''') || coalesce('', '' || n_threads || '' threads'', '''') FROM r
 UNION ALL SELECT ''machine'', host FROM r
 UNION ALL SELECT ''command'', (SELECT group_concat(iif(value = '''' OR value GLOB ''*[^-a-zA-Z0-9_./=:,@%+]*'',
     '''''''' || replace(value, '''''''', ''''''\'''''''''') || '''''''', value), '' '') FROM json_each(r.opts, ''$.argv'')) FROM r',

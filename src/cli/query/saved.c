@@ -39,6 +39,50 @@ static int print_note(struct invocation *in, struct recording *rec, const char *
 	return r;
 }
 
+/* ---- what a reference cannot say ------------------------------------------------------------ */
+
+/* Questions about what scripts/record_hf.py has nobody to ask for, and why so. */
+static const struct {
+	const char *name, *why;
+} untold[] = {
+	{ "merges", "does not say what its tokenizer did: torchless tokenize --steps TEXT does" },
+	{ "cost", "does not count operations and bytes: a recording of torchless trace does" },
+	{ "roofline", "does not count operations and bytes: a recording of torchless trace does" },
+};
+
+static int add_engine(void *ctx, const struct rows *rows, const struct cell *cells)
+{
+	(void)rows;
+	text_add(ctx, cells[0].s.data ? cells[0].s.data : "", cells[0].s.len);
+	return 1;
+}
+
+/* ERR_USAGE when the run that is asked about is one of another engine, which tells nothing of it.
+ */
+static int check_told(struct recording *rec, const char *name, const struct query_params *params,
+		      struct err *err)
+{
+	static const char sql[] =
+		"SELECT engine FROM run WHERE id = iif(:run, :run, (SELECT max(id) FROM run)) "
+		"AND role = 'reference'";
+	const char *run = query_params_find(params, "run");
+	struct text engine = { 0 };
+	struct query q = { .row = add_engine, .ctx = &engine, .params = &run, .n_params = 1 };
+	const char *why = NULL;
+	int r = 0;
+
+	for (size_t i = 0; i < sizeof(untold) / sizeof(*untold); i++)
+		if (!strcmp(untold[i].name, name))
+			why = untold[i].why;
+	if (why && run)
+		r = recording_ask(rec, sql, &q, err);
+	if (!r && engine.len)
+		r = err_set(err, ERR_USAGE, "%s: the run was recorded with %.80s, which %s", name,
+			    engine.data, why);
+	text_release(&engine);
+	return r;
+}
+
 /* ---- running -------------------------------------------------------------------------------- */
 
 int query_saved(struct invocation *in, struct recording *rec, const struct query_settings *set,
@@ -53,6 +97,8 @@ int query_saved(struct invocation *in, struct recording *rec, const struct query
 				      n_given, err);
 	if (r == 0)
 		r = query_params_refuse(&params, rec, given, n_given, err);
+	if (r == 0)
+		r = check_told(rec, name, &params, err);
 	if (r == 0)
 		r = query_print(in, rec, set, sql.data, (const char *const *)params.list, params.n,
 				err);
