@@ -216,6 +216,46 @@ void pair_add(struct pair_sums *s, const float *a, const float *b, int64_t n, in
 double pair_nmse(const struct pair_sums *s);
 double pair_cosine(const struct pair_sums *s);
 
+/* ---- two implementations ------------------------------------------------------------------- */
+
+/* By how much they may differ: TOLERANCE_NMSE and so on. */
+enum tolerance {
+#define TOLERANCE(name, value, doc) TOLERANCE_##name,
+#include "torchless/tolerance.def"
+};
+extern const double tolerances[];
+
+/* What is held to more than the numbers themselves, or less. */
+enum judged_as {
+	JUDGED_PLAIN,
+	JUDGED_SCORES, /* masked or not: only where both have numbers, not -inf */
+	JUDGED_LOGITS, /* their distributions too */
+};
+
+struct judgement {
+	double nmse;    /* of the worst position; infinite where one has no number */
+	int64_t pos;    /* that position */
+	double max_abs; /* infinite where one has no number */
+	int64_t max_at; /* flat index, 0 where nothing differs */
+	double absmax;  /* of a */
+	double logprob; /* JUDGED_LOGITS: the largest difference of two, and the largest KL */
+	double kl;      /* in nats; both 0 for anything else */
+	bool is_within;
+	char problem[96]; /* "NMSE 0.26 > 1e-09 at pos=1"; empty when it is within */
+};
+
+/*
+ * Hold b to a, the reference, of the same shape: within the tolerance, or `times` as far as
+ * amplitudes go (its square for NMSE and KL).  NaN in both is equal, in one it is as far apart as
+ * can be.
+ */
+void array_judge(const struct array *a, const struct array *b, enum judged_as kind, double times,
+		 struct judgement *j);
+
+/* The indices of element `at` by the names of its axes: "pos=0, head=3, d_head=17".  Returns buf.
+ */
+const char *array_place(const struct array *a, int64_t at, char *buf, size_t size);
+
 /* ---- blobs --------------------------------------------------------------------------------- */
 
 /* Whether the bytes begin as numpy's .npy does. */

@@ -57,6 +57,7 @@ enum option_id {
 	OPT_PROGRAM,
 	OPT_LIST,
 	OPT_FUNCTIONS,
+	OPT_PARAM,
 	OPT_CSV,
 	OPT_BOX,
 	OPT_LIMIT,

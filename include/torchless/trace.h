@@ -367,6 +367,8 @@ struct query {
 	void *ctx;
 	const char *const *params;
 	int n_params;
+	const struct bytes
+		*blobs; /* [n_params]: one with data is bound in place of VALUE; or NULL */
 	const volatile int *interrupted;
 	int (*end)(void *ctx, const struct rows_found *found);
 	int64_t max_rows; /* of a statement; the rest is counted as long as that is quick. 0: all */

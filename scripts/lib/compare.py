@@ -10,23 +10,33 @@ import collections
 import contextlib
 import json
 import os
+import re
 import sqlite3
 
 import numpy as np
 from read_trace import decode, open_recording, sizes_of
 
 from lib import points
-from lib.files import BadInput
+from lib.files import ROOT, BadInput
 
 APPLICATION_ID = 0x544C5452
-NMSE = 1e-9
-MAX_ABS = 1e-4
-LOGPROB = 1e-3
-KL = 1e-6
+TOLERANCE_DEF = os.path.join(ROOT, "include", "torchless", "tolerance.def")
+TOP_K = 10
+
+
+def read_tolerances(path=TOLERANCE_DEF):
+    """{name: number} of the table that the program compiles too."""
+    with open(path, encoding="utf-8") as file:
+        entries = re.findall(r"^TOLERANCE\((\w+), ([^,]+),", file.read(), re.MULTILINE)
+    return {name: float(value) for name, value in entries}
+
+
+_TOLERANCES = read_tolerances()
+NMSE, MAX_ABS, ABSMAX = (_TOLERANCES[name] for name in ("NMSE", "MAX_ABS", "ABSMAX"))
+LOGPROB, KL = _TOLERANCES["LOGPROB"], _TOLERANCES["KL"]
 # Where float32 itself costs more than these (scores and logits near 100), so many times its cost
 # passes; NMSE is a square.
-FLOORS = 4
-TOP_K = 10
+FLOORS = _TOLERANCES["FLOORS"]
 
 # What must be equal before a number says anything.
 MODEL_COLUMNS = ("n_layers", "d_model", "n_heads", "n_kv_heads", "d_head", "d_ff", "n_vocab",
@@ -195,7 +205,7 @@ class Measure:
         limit = max(NMSE, FLOORS**2 * floor.nmse) if floor else NMSE
         if not self.nmse <= limit:
             return f"NMSE {self.nmse:.2g} > {limit:.2g} at pos={self.nmse_at}"
-        limit = MAX_ABS * max(1.0, self.absmax / 10)
+        limit = MAX_ABS * max(1.0, self.absmax / ABSMAX)
         limit = max(limit, FLOORS * floor.max_abs) if floor else limit
         if not self.max_abs <= limit:
             return f"max-abs {self.max_abs:.2g} > {limit:.2g}"

@@ -139,6 +139,25 @@ const char *array_index(const struct array *a, int64_t at, char *buf, size_t siz
 	return buf;
 }
 
+const char *array_place(const struct array *a, int64_t at, char *buf, size_t size)
+{
+	const char *axis = array_axes(a);
+	int64_t rest = a->numel;
+	size_t len = 0;
+
+	buf[0] = '\0';
+	for (int i = 0; i < a->n_dims && at >= 0 && len < size; i++) {
+		int name = (int)strcspn(axis, ",");
+
+		rest /= a->shape[i];
+		len += (size_t)snprintf(buf + len, size - len, "%s%.*s=%lld", i ? ", " : "", name,
+					axis, (long long)(a->base[i] + at / rest));
+		at %= rest;
+		axis += name + (axis[name] == ',');
+	}
+	return buf;
+}
+
 bool array_row(const struct array *a, int i, int64_t index, int64_t *row)
 {
 	*row = index < 0 ? index + a->shape[i] : index - a->base[i];

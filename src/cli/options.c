@@ -115,6 +115,9 @@ const struct option option_table[OPT_COUNT] = {
 	[OPT_FUNCTIONS] = { .name = "functions",
 			    .help = "the SQL functions of tensors, or the one called by the "
 				    "argument" },
+	[OPT_PARAM] = { "param", "KEY=VALUE", 0, OPTION_LIST,
+			.help = "give the parameter :KEY a value; of @FILE.npy the tensor in that "
+				"file; may be given several times" },
 	[OPT_CSV] = { .name = "csv", .help = "comma-separated values with a heading" },
 	[OPT_CSV_FILE] = { "csv", "OUT", 0, OPTION_TEXT, .complete = COMPLETE_FILE,
 			   .help = "write the numbers as comma-separated values, with their "

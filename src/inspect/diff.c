@@ -2,8 +2,10 @@
  * diff.c -- trace_diff: two runs value by value, in the order they were computed.
  *
  * Values meet by pass and name.  Whether they are equal is told by the hash of all elements, which
- * is there without a dump; how far apart they are needs dumps of the same part.  What only one run
- * has is there, too: those of a in their places, those of b at the end.
+ * is there without a dump; how far apart they are, and whether that is within the tolerance, needs
+ * dumps that have a part in common.  What only one run has is there, too: those of a in their
+ * places, those of b at the end.  From the token on that is another the column `gate` says that no
+ * difference means anything; `models` says in what two models differ.
  */
 #include "inspect_impl.h"
 
@@ -13,6 +15,7 @@
 #include "torchless/side_files.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +34,7 @@ struct diff_value {
 	int64_t point;    /* place in `points` */
 	int64_t dims[TENSOR_MAX_DIMS];
 	int64_t hash;
+	int64_t pos0, n_tok; /* of its pass */
 	double l2;
 	bool has_hash, has_l2, is_dumped, is_met;
 };
@@ -44,6 +48,10 @@ struct side {
 	size_t n_points, cap_points;
 	struct diff_value *values; /* by id */
 	size_t n_values, cap_values;
+	struct diff_token {
+		int64_t pos, id;
+	} * tokens; /* by position */
+	size_t n_tokens, cap_tokens;
 };
 
 static void close_other(struct side *s)
@@ -62,6 +70,7 @@ static void side_release(struct side *s)
 	}
 	free(s->points);
 	free(s->values);
+	free(s->tokens);
 	if (s->other) {
 		inspect_unref(s->in);
 		close_other(s);
@@ -106,7 +115,17 @@ static int read_points(struct side *s, struct err *err)
 	return ret;
 }
 
-enum { READ_ID, READ_PASS, READ_POINT, READ_HASH, READ_L2, READ_TENSOR, READ_DIMS };
+enum {
+	READ_ID,
+	READ_PASS,
+	READ_POINT,
+	READ_HASH,
+	READ_L2,
+	READ_TENSOR,
+	READ_POS0,
+	READ_N_TOK,
+	READ_DIMS
+};
 
 static struct diff_value value_of_row(const struct side *s, sqlite3_stmt *q)
 {
@@ -125,6 +144,8 @@ static struct diff_value value_of_row(const struct side *s, sqlite3_stmt *q)
 		.l2 = sqlite3_column_double(q, READ_L2),
 		.has_l2 = sqlite3_column_type(q, READ_L2) != SQLITE_NULL,
 		.is_dumped = sqlite3_column_type(q, READ_TENSOR) != SQLITE_NULL,
+		.pos0 = sqlite3_column_int64(q, READ_POS0),
+		.n_tok = sqlite3_column_int64(q, READ_N_TOK),
 	};
 
 	for (int i = 0; i < TENSOR_MAX_DIMS; i++)
@@ -140,11 +161,12 @@ static int read_values(struct side *s, struct err *err)
 	int64_t kept = 0;
 	int ret;
 
-	if (inspect_prepare(s->in,
-			    "SELECT v.id, p.idx, v.point_id, v.hash, v.l2, v.tensor_id, v.d0, "
-			    "v.d1, v.d2, v.d3 FROM pass p CROSS JOIN value v ON v.pass_id = p.id "
-			    "WHERE p.run_id = ?1 ORDER BY v.id",
-			    &q, err))
+	if (inspect_prepare(
+		    s->in,
+		    "SELECT v.id, p.idx, v.point_id, v.hash, v.l2, v.tensor_id, "
+		    "p.pos0, p.n_tok, v.d0, v.d1, v.d2, v.d3 FROM pass p CROSS JOIN value v ON v.pass_id = p.id "
+		    "WHERE p.run_id = ?1 ORDER BY v.id",
+		    &q, err))
 		return err->code;
 	sqlite3_bind_int64(q, 1, s->run);
 	while ((ret = inspect_step(s->in, q, err)) > 0) {
@@ -157,6 +179,29 @@ static int read_values(struct side *s, struct err *err)
 			break;
 		s->values = mem_grow(s->values, s->n_values, &s->cap_values, sizeof(v));
 		s->values[s->n_values++] = v;
+	}
+	sqlite3_finalize(q);
+	return ret;
+}
+
+/* The tokens that were read, or would have been next. */
+static int read_tokens(struct side *s, struct err *err)
+{
+	sqlite3_stmt *q = NULL;
+	int64_t kept = 0;
+	int ret;
+
+	if (inspect_prepare(s->in, "SELECT pos, token_id FROM token WHERE run_id = ?1 ORDER BY pos",
+			    &q, err))
+		return err->code;
+	sqlite3_bind_int64(q, 1, s->run);
+	while ((ret = inspect_step(s->in, q, err)) > 0) {
+		ret = inspect_keep(&kept, sizeof(*s->tokens), err);
+		if (ret)
+			break;
+		s->tokens = mem_grow(s->tokens, s->n_tokens, &s->cap_tokens, sizeof(*s->tokens));
+		s->tokens[s->n_tokens++] = (struct diff_token){ sqlite3_column_int64(q, 0),
+								sqlite3_column_int64(q, 1) };
 	}
 	sqlite3_finalize(q);
 	return ret;
@@ -175,9 +220,10 @@ static bool has_tables(sqlite3 *db)
 	if (sqlite3_prepare_v2(
 		    db,
 		    "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN "
-		    "('run', 'model', 'pass', 'value', 'point', 'tensor', 'tensor_chunk')",
+		    "('run', 'model', 'pass', 'value', 'point', 'tensor', 'tensor_chunk', "
+		    "'token')",
 		    -1, &q, NULL) == SQLITE_OK)
-		has = sqlite3_step(q) == SQLITE_ROW && sqlite3_column_int(q, 0) == 7;
+		has = sqlite3_step(q) == SQLITE_ROW && sqlite3_column_int(q, 0) == 8;
 	sqlite3_finalize(q);
 	return has;
 }
@@ -297,7 +343,7 @@ static int side_read(struct side *s, struct err *err)
 	if (inspect_run(s->in, s->run, &m, err))
 		return err->code;
 	s->run = m.run;
-	if (read_points(s, err))
+	if (read_points(s, err) || read_tokens(s, err))
 		return err->code;
 	return read_values(s, err);
 }
@@ -345,8 +391,16 @@ enum {
 	DIFF_L2_B,
 	DIFF_VALUE_A,
 	DIFF_VALUE_B,
+	DIFF_WITHIN,
+	DIFF_PROBLEM,
+	DIFF_PLACE,
+	DIFF_ELEMENT_A,
+	DIFF_ELEMENT_B,
+	DIFF_GATE,
+	DIFF_MODELS,
 	DIFF_A,
 	DIFF_B,
+	DIFF_TIMES,
 	DIFF_COLUMNS
 };
 
@@ -360,6 +414,10 @@ struct diff {
 	int64_t *a_in_b;          /* of each point of a, its place in b's, -1 */
 	struct value_ref *sorted; /* b's, by pass, point and id */
 	size_t at;                /* first a's values, then those of b that were not met */
+	double times;             /* the tolerance */
+	struct text models;       /* in what the models differ; empty: in nothing */
+	int64_t parted;           /* the first position whose token is another; INT64_MAX: none */
+	int64_t token_a, token_b; /* there */
 
 	/* The row. */
 	struct diff_value *x, *y; /* of a and of b; NULL: it has none */
@@ -367,6 +425,9 @@ struct diff {
 	bool has_sums;
 	struct pair_sums sums;
 	char max_at[96];
+	struct judgement judged;
+	char place[160];
+	float element_a, element_b; /* there */
 };
 
 static void diff_reset(struct table_cursor *c)
@@ -377,6 +438,7 @@ static void diff_reset(struct table_cursor *c)
 	side_release(&d->b);
 	free(d->a_in_b);
 	free(d->sorted);
+	text_release(&d->models);
 	d->a_in_b = NULL;
 	d->sorted = NULL;
 }
@@ -445,11 +507,76 @@ static struct diff_value *partner(struct diff *d, const struct diff_value *x)
 	return NULL;
 }
 
-/* Stored elements of the same part: 1, 0 when they are not, or an error. */
+/* The part that both have, as the same rows of each: false when there is none. */
+static bool find_common(const struct array *x, const struct array *y, struct array_part *px,
+			struct array_part *py)
+{
+	if (x->n_dims != y->n_dims)
+		return false;
+	*px = *py = (struct array_part){ 0 };
+	for (int i = 0; i < x->n_dims; i++) {
+		int64_t first = x->base[i] > y->base[i] ? x->base[i] : y->base[i];
+		int64_t end_x = x->base[i] + x->shape[i], end_y = y->base[i] + y->shape[i];
+		int64_t end = end_x < end_y ? end_x : end_y;
+
+		if (first >= end || (!axis_counts_positions(x->axes, i) && end_x != end_y))
+			return false;
+		px->start[i] = first - x->base[i];
+		px->stop[i] = end - x->base[i];
+		py->start[i] = first - y->base[i];
+		py->stop[i] = end - y->base[i];
+	}
+	return true;
+}
+
+/* Sums over pairs; of scores where both are numbers: what the mask takes one need not compute. */
+static void add_pairs(struct diff *d, const struct array *x, const struct array *y,
+		      enum judged_as kind)
+{
+	int64_t i = 0, first;
+
+	d->sums = (struct pair_sums){ .max_at = -1 };
+	if (kind != JUDGED_SCORES) {
+		pair_add(&d->sums, x->data, y->data, x->numel, 0);
+		return;
+	}
+	while (i < x->numel) {
+		for (first = i; i < x->numel && x->data[i] > -INFINITY && y->data[i] > -INFINITY;)
+			i++;
+		if (i > first)
+			pair_add(&d->sums, x->data + first, y->data + first, i - first, first);
+		/* NaN is no -infinity: it differs. */
+		else if (isnan(x->data[i]) || isnan(y->data[i]))
+			pair_add(&d->sums, x->data + i, y->data + i, 1, i);
+		i += i == first;
+	}
+}
+
+/* Of two arrays of one shape everything that a row says of their elements. */
+static void compare_elements(struct diff *d, const struct array *x, const struct array *y,
+			     const char *role)
+{
+	enum judged_as kind = !strcmp(role, "scores")   ? JUDGED_SCORES
+			      : !strcmp(role, "logits") ? JUDGED_LOGITS
+							: JUDGED_PLAIN;
+
+	add_pairs(d, x, y, kind);
+	array_index(x, d->sums.max_at, d->max_at, sizeof(d->max_at));
+	array_judge(x, y, kind, d->times, &d->judged);
+	d->place[0] = '\0';
+	if (!x->numel)
+		return;
+	array_place(x, d->judged.max_at, d->place, sizeof(d->place));
+	d->element_a = x->data[d->judged.max_at];
+	d->element_b = y->data[d->judged.max_at];
+}
+
+/* Stored elements that both have: 1, 0 when there are none, or an error. */
 static int add_elements(struct diff *d, struct err *err)
 {
-	struct array *x = inspect_value(d->a.in, d->x->id, err), *y = NULL;
-	int ret;
+	struct array *x = inspect_value(d->a.in, d->x->id, err), *y = NULL, *part_x, *part_y;
+	struct array_part px, py;
+	int ret = 0;
 
 	if (!x)
 		return err->code;
@@ -458,17 +585,20 @@ static int add_elements(struct diff *d, struct err *err)
 		array_release(x);
 		return err->code;
 	}
-	ret = x->n_dims == y->n_dims &&
-	      !memcmp(x->shape, y->shape, sizeof(*x->shape) * (size_t)x->n_dims) &&
-	      !memcmp(x->base, y->base, sizeof(*x->base) * (size_t)x->n_dims);
-	if (ret) {
-		d->sums = (struct pair_sums){ .max_at = -1 };
-		pair_add(&d->sums, x->data, y->data, x->numel, 0);
-		array_index(x, d->sums.max_at, d->max_at, sizeof(d->max_at));
-		if (!d->x->has_hash || !d->y->has_hash)
-			d->verdict = memcmp(x->data, y->data, (size_t)x->numel * sizeof(float))
-					     ? "differs"
-					     : "equal";
+	if (find_common(x, y, &px, &py)) {
+		part_x = array_take_part(x, &px, err);
+		part_y = part_x ? array_take_part(y, &py, err) : NULL;
+		ret = part_y ? 1 : err->code;
+		if (part_y) {
+			compare_elements(d, part_x, part_y, d->a.points[d->x->point].role);
+			if (!d->x->has_hash || !d->y->has_hash)
+				d->verdict = memcmp(part_x->data, part_y->data,
+						    (size_t)part_x->numel * sizeof(float))
+						     ? "differs"
+						     : "equal";
+		}
+		array_release(part_x);
+		array_release(part_y);
 	}
 	array_release(x);
 	array_release(y);
@@ -480,6 +610,8 @@ static int judge(struct diff *d, struct err *err)
 	int ret = 0;
 
 	d->has_sums = false;
+	d->judged = (struct judgement){ 0 };
+	d->place[0] = '\0';
 	d->verdict = "missing";
 	if (!d->x || !d->y)
 		return 0;
@@ -527,13 +659,108 @@ static int open_sides(struct diff *d, sqlite3_value **args, struct err *err)
 	return side_open(&d->b, in, args[DIFF_B], err);
 }
 
+/* ---- whether it is the same thing ----------------------------------------------------------- */
+
+/* What must be equal before a number says anything, as scripts/lib/compare.py has it. */
+static const char *const model_facts[] = { "n_layers",     "d_model",      "n_heads",
+					   "n_kv_heads",   "d_head",       "d_ff",
+					   "n_vocab",      "rope_theta",   "sliding_window",
+					   "weights_xxh3", "rms_norm_eps", "tie_word_embeddings",
+					   "hidden_act" };
+#define N_FACTS ((int)(sizeof(model_facts) / sizeof(*model_facts)))
+
+static int prepare_facts(struct side *s, sqlite3_stmt **q, struct err *err)
+{
+	static const char sql[] =
+		"SELECT m.n_layers, m.d_model, m.n_heads, m.n_kv_heads, m.d_head, m.d_ff, "
+		"m.n_vocab, m.rope_theta, coalesce(m.sliding_window, 'none'), "
+		"lower(hex(m.weights_xxh3)), json_extract(c.json, '$.rms_norm_eps'), "
+		"json_extract(c.json, '$.tie_word_embeddings'), "
+		"json_extract(c.json, '$.hidden_act') FROM run r JOIN model m ON m.id = "
+		"r.model_id, (SELECT id, iif(json_valid(config), config, '{}') json FROM model) c "
+		"WHERE c.id = m.id AND r.id = ?1";
+
+	if (inspect_prepare(s->in, sql, q, err))
+		return err->code;
+	sqlite3_bind_int64(*q, 1, s->run);
+	return inspect_step(s->in, *q, err);
+}
+
+/* The first fact that both know and that is another, in words. */
+static int compare_models(struct diff *d, struct err *err)
+{
+	sqlite3_stmt *a = NULL, *b = NULL;
+	int has_a = prepare_facts(&d->a, &a, err), has_b = 0;
+
+	if (has_a > 0)
+		has_b = prepare_facts(&d->b, &b, err);
+	for (int i = 0; i < N_FACTS && has_b > 0 && !d->models.len; i++) {
+		const char *x = (const char *)sqlite3_column_text(a, i);
+		const char *y = (const char *)sqlite3_column_text(b, i);
+
+		if (x && y && *x && *y && strcmp(x, y) != 0)
+			text_addf(&d->models, "%s is %.60s in a, %.60s in b", model_facts[i], x, y);
+	}
+	sqlite3_finalize(a);
+	sqlite3_finalize(b);
+	return has_a < 0 ? has_a : has_b < 0 ? has_b : 0;
+}
+
+static void compare_tokens(struct diff *d)
+{
+	size_t i = 0, k = 0;
+
+	d->parted = INT64_MAX;
+	while (i < d->a.n_tokens && k < d->b.n_tokens) {
+		const struct diff_token *x = &d->a.tokens[i], *y = &d->b.tokens[k];
+
+		if (x->pos == y->pos && x->id != y->id) {
+			d->parted = x->pos;
+			d->token_a = x->id;
+			d->token_b = y->id;
+			return;
+		}
+		i += x->pos <= y->pos;
+		k += y->pos <= x->pos;
+	}
+}
+
+/* Why the row says nothing of the engines; NULL: it does. */
+static const char *gate(const struct diff *d, char *buf, size_t size)
+{
+	const struct diff_value *x = d->x, *y = d->y;
+
+	if (!x || !y)
+		return NULL;
+	if (x->pos0 + x->n_tok > d->parted) {
+		snprintf(buf, size, "the token at position %lld is %lld in a, %lld in b",
+			 (long long)d->parted, (long long)d->token_a, (long long)d->token_b);
+		return buf;
+	}
+	if (x->pos0 == y->pos0 && x->n_tok == y->n_tok)
+		return NULL;
+	snprintf(buf, size,
+		 "the pass reads %lld positions from %lld on in a, %lld from %lld on in b",
+		 (long long)x->n_tok, (long long)x->pos0, (long long)y->n_tok, (long long)y->pos0);
+	return buf;
+}
+
 static int diff_filter(struct table_cursor *c, sqlite3_value **args, struct err *err)
 {
 	struct diff *d = (struct diff *)c;
 
 	d->at = 0;
+	d->times = 1;
+	if (args[DIFF_TIMES] && sqlite3_value_type(args[DIFF_TIMES]) != SQLITE_NULL)
+		d->times = sqlite3_value_double(args[DIFF_TIMES]);
+	if (!(d->times > 0))
+		return err_set(err, ERR_USAGE,
+			       "times is how many times the tolerance passes: a number above 0");
 	if (open_sides(d, args, err) || side_read(&d->a, err) || side_read(&d->b, err))
 		return err->code;
+	if (compare_models(d, err))
+		return err->code;
+	compare_tokens(d);
 	match_points(d);
 	d->sorted = mem_calloc(d->b.n_values + 1, sizeof(*d->sorted));
 	for (size_t i = 0; i < d->b.n_values; i++)
@@ -590,6 +817,69 @@ static void result_value(const struct diff_value *v, sqlite3_context *ctx, bool 
 		sqlite3_result_double(ctx, v->l2);
 }
 
+/* 1 within the tolerance, 0 beyond it, -1: nothing tells. */
+static int within(const struct diff *d)
+{
+	if (!d->verdict || !strcmp(d->verdict, "missing"))
+		return -1;
+	if (!strcmp(d->verdict, "equal"))
+		return 1;
+	if (!strcmp(d->verdict, "shape"))
+		return 0;
+	return d->has_sums ? d->judged.is_within : -1;
+}
+
+static const char *shape_text(const struct diff_value *v, char *buf, size_t size)
+{
+	size_t len = 0;
+
+	buf[0] = '\0';
+	for (int i = 0; i < TENSOR_MAX_DIMS && v->dims[i] >= 0 && len < size; i++)
+		len += (size_t)snprintf(buf + len, size - len, "%s%lld", i ? "," : "",
+					(long long)v->dims[i]);
+	return buf;
+}
+
+static const char *problem(const struct diff *d, char *buf, size_t size)
+{
+	char a[96], b[96];
+
+	if (!d->x || !d->y)
+		return d->x ? "only a has it" : "only b has it";
+	if (d->verdict && !strcmp(d->verdict, "shape")) {
+		snprintf(buf, size, "the shape is %s in a, %s in b", shape_text(d->x, a, sizeof(a)),
+			 shape_text(d->y, b, sizeof(b)));
+		return buf;
+	}
+	if (within(d) < 0)
+		return "the numbers were not kept in both";
+	return d->judged.problem[0] ? d->judged.problem : NULL;
+}
+
+/* The columns about the tolerance. */
+static void result_judged(const struct diff *d, sqlite3_context *ctx, int column)
+{
+	const char *text = NULL;
+	char buf[256];
+
+	if (column == DIFF_WITHIN && within(d) >= 0)
+		sqlite3_result_int(ctx, within(d));
+	else if (column == DIFF_PROBLEM)
+		text = problem(d, buf, sizeof(buf));
+	else if (column == DIFF_GATE)
+		text = gate(d, buf, sizeof(buf));
+	else if (column == DIFF_MODELS && d->models.len)
+		text = d->models.data;
+	else if (column == DIFF_PLACE && d->judged.max_abs > 0)
+		text = d->place;
+	else if (column == DIFF_ELEMENT_A && d->judged.max_abs > 0)
+		sqlite3_result_double(ctx, d->element_a);
+	else if (column == DIFF_ELEMENT_B && d->judged.max_abs > 0)
+		sqlite3_result_double(ctx, d->element_b);
+	if (text)
+		sqlite3_result_text(ctx, text, -1, SQLITE_TRANSIENT);
+}
+
 static int diff_column(struct table_cursor *c, sqlite3_context *ctx, int column, struct err *err)
 {
 	const struct diff *d = (const struct diff *)c;
@@ -609,15 +899,22 @@ static int diff_column(struct table_cursor *c, sqlite3_context *ctx, int column,
 		result_value(d->y, ctx, column == DIFF_L2_B);
 	else if (column == DIFF_A || column == DIFF_B)
 		sqlite3_result_int64(ctx, column == DIFF_A ? d->a.run : d->b.run);
+	else if (column == DIFF_TIMES)
+		sqlite3_result_double(ctx, d->times);
+	else
+		result_judged(d, ctx, column);
 	return 0;
 }
 
 const struct sql_table trace_diff_table = {
-	.declaration = "CREATE TABLE x(ord INT, pass INT, fqn TEXT, layer INT, role TEXT, "
-		       "verdict TEXT, nmse REAL, cosine REAL, max_abs REAL, max_at TEXT, "
-		       "l2_a REAL, l2_b REAL, value_a INT, value_b INT, a HIDDEN, b HIDDEN)",
+	.declaration =
+		"CREATE TABLE x(ord INT, pass INT, fqn TEXT, layer INT, role TEXT, "
+		"verdict TEXT, nmse REAL, cosine REAL, max_abs REAL, max_at TEXT, "
+		"l2_a REAL, l2_b REAL, value_a INT, value_b INT, within INT, problem TEXT, "
+		"place TEXT, element_a REAL, element_b REAL, gate TEXT, models TEXT, a HIDDEN, b HIDDEN, "
+		"times HIDDEN)",
 	.n_columns = DIFF_COLUMNS,
-	.n_hidden = 2,
+	.n_hidden = 3,
 	.opens = true,
 	.rows = 1e4,
 	.cursor_bytes = sizeof(struct diff),

@@ -116,16 +116,14 @@ static bool is_key(const char *param, const char *name)
 	return param[len] && strlen(name + 1) == len && !memcmp(name + 1, param, len);
 }
 
-/* The VALUE of KEY=VALUE for the parameter `name` (":key"), NULL when it is not given. */
-static const char *find_param(const struct query *q, const char *name)
+/* The place of KEY=VALUE for the parameter `name` (":key"), the last one; -1: it is not given. */
+static int find_param(const struct query *q, const char *name)
 {
-	int i;
+	int i = q->n_params - 1;
 
-	for (i = q->n_params - 1; i >= 0; i--) {
-		if (is_key(q->params[i], name))
-			return strchr(q->params[i], '=') + 1;
-	}
-	return NULL;
+	while (i >= 0 && !is_key(q->params[i], name))
+		i--;
+	return i;
 }
 
 /* Whatever looks like a number is one, so that pos=4 compares with integers. */
@@ -148,23 +146,34 @@ static void bind_typed(sqlite3_stmt *s, int index, const char *value)
 		sqlite3_bind_text(s, index, value, -1, SQLITE_STATIC);
 }
 
+static int bind_blob(sqlite3_stmt *s, int index, struct bytes b, const char *name, struct err *err)
+{
+	if (sqlite3_bind_blob64(s, index, b.data, b.len, SQLITE_STATIC) == SQLITE_OK)
+		return 0;
+	return err_set(err, ERR_USAGE, "%s has %zu bytes: too many for a value of SQL", name,
+		       b.len);
+}
+
 static int bind_params(sqlite3_stmt *s, const struct query *q, struct err *err)
 {
 	int i, n = sqlite3_bind_parameter_count(s);
 
 	for (i = 1; i <= n; i++) {
 		const char *name = sqlite3_bind_parameter_name(s, i);
-		const char *value = name && *name != '?' ? find_param(q, name) : NULL;
+		int at = name && *name != '?' ? find_param(q, name) : -1;
 
 		if (!name || *name == '?')
 			return err_set(err, ERR_USAGE,
 				       "a parameter without a name cannot be given: write :name");
-		if (!value)
+		if (at < 0)
 			return err_set(
 				err, ERR_USAGE,
 				"the parameter %s is not given: %s=VALUE gives it, in the shell .set %s=VALUE",
 				name, name + 1, name + 1);
-		bind_typed(s, i, value);
+		if (!q->blobs || !q->blobs[at].data)
+			bind_typed(s, i, strchr(q->params[at], '=') + 1);
+		else if (bind_blob(s, i, q->blobs[at], name, err))
+			return err->code;
 	}
 	return 0;
 }

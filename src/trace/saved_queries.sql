@@ -423,6 +423,21 @@ FROM edit e LEFT JOIN point p ON p.id = e.point_id
 WHERE e.run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY e.id',
 '{"run": 0}'),
 
+('Faults and changes', 'first-divergence', 'Where does the run first differ from a reference by more than the tolerance?',
+'In the order of execution; problem is the limit that is broken, place where two elements differ most, and the two there. agree are the values before it that are within the tolerance, unknown those whose numbers were not kept in both, later those behind it that are beyond. but says why that may not be the engine''s fault.',
+'WITH r AS MATERIALIZED (SELECT iif(:run, :run, (SELECT max(id) FROM run)) run),
+d AS MATERIALIZED (SELECT t.ord, t.pass, t.fqn, t.problem, t.place, t.element_a, t.element_b, t.within, t.gate, t.models
+  FROM r JOIN trace_diff t ON t.a = :reference AND t.b = r.run AND t.times = :times),
+f AS MATERIALIZED (SELECT * FROM d WHERE NOT within AND gate IS NULL ORDER BY ord LIMIT 1),
+n AS (SELECT count(*) FILTER (WHERE within AND gate IS NULL AND ord < last) agree,
+    count(*) FILTER (WHERE (within IS NULL OR gate NOT NULL) AND ord < last) unknown,
+    count(*) FILTER (WHERE NOT within AND gate IS NULL AND ord > last) later,
+    coalesce(max(models), (SELECT gate FROM d WHERE gate NOT NULL ORDER BY ord LIMIT 1)) but
+  FROM d, (SELECT coalesce((SELECT ord FROM f), 9e18) last))
+SELECT coalesce(f.fqn, iif(n.agree, ''no divergence'', ''nothing to compare'')) point, f.pass, f.problem, f.place,
+  f.element_a reference, f.element_b here, n.agree, n.unknown, n.later, n.but FROM n LEFT JOIN f',
+'{"reference": "reference.db", "run": 0, "times": 1}'),
+
 ('Faults and changes', 'differ', 'Where do two runs first differ?',
 'In the order of execution, by the hash of all bits.',
 'WITH newest AS (SELECT iif(:b, :b, (SELECT max(id) FROM run)) b),
@@ -533,6 +548,12 @@ WHERE typeof(:value) <> ''integer'' OR (:value <> 0 AND NOT EXISTS (SELECT 1 FRO
 'SELECT ''a run, '' || low || '' to '' || high || '', or 0 for the newest''
 FROM (SELECT min(id) low, max(id) high FROM run)
 WHERE typeof(:value) <> ''integer'' OR (:value <> 0 AND NOT EXISTS (SELECT 1 FROM run WHERE id = :value))'),
+
+('reference', 'the recording of the reference, whose newest run counts (FILE[run=2] another), or a run of this one',
+'SELECT ''the path of a recording, or a run of this one'' WHERE :value = '''''),
+
+('times', 'how many times the tolerance passes, of amplitudes: 1 for f32, 100 for bf16',
+'SELECT ''a number above 0'' WHERE typeof(:value) NOT IN (''integer'', ''real'') OR :value <= 0'),
 
 ('n', 'how many rows, or repeats of a token, at most',
 'SELECT ''a whole number, 1 or more'' WHERE typeof(:value) <> ''integer'' OR :value < 1'),

@@ -124,8 +124,8 @@ INSERT INTO schema_doc(obj, col, unit, doc) VALUES
 ('v_payload', 'run_id', NULL, 'The run.'),
 ('v_payload', 'dump_from', 'position', 'Absolute position of the dump''s first row (of its queries for head,q,k); NULL when the whole value was dumped.'),
 
-('v_first_divergence', '', NULL, 'The first point of each comparison that differs by more than its tolerance.'),
-('v_first_divergence', 'cmp_id', NULL, 'The comparison, a row of cmp.'),
+('v_first_divergence', '', NULL, 'The first point of each comparison that differs by more than its tolerance. torchless compares, when it is asked, each run with the one before it that read the same prompt; for another recording see the saved query first-divergence.'),
+('v_first_divergence', 'cmp_id', NULL, 'The comparison, a row of cmp; NULL when torchless compares now.'),
 ('v_first_divergence', 'run_a', NULL, 'The reference run.'),
 ('v_first_divergence', 'run_b', NULL, 'The run held against it.'),
 ('v_first_divergence', 'ord', NULL, 'Execution order within the comparison.'),
@@ -430,6 +430,14 @@ INSERT INTO schema_doc(obj, col, unit, doc) VALUES
 ('trace_diff()', 'l2_b', NULL, 'And in run b.'),
 ('trace_diff()', 'value_a', NULL, 'The id of the value in the recording of a, NULL when it has none.'),
 ('trace_diff()', 'value_b', NULL, 'And in that of b.'),
+('trace_diff()', 'within', NULL, '1 where b is within the tolerance of a, 0 where it is not, NULL where nothing tells.'),
+('trace_diff()', 'problem', NULL, 'Which limit is broken and by how much, or why nothing tells; NULL within the tolerance.'),
+('trace_diff()', 'place', NULL, 'Where two elements differ most, by the names of the axes, positions absolute.'),
+('trace_diff()', 'element_a', NULL, 'The element of a there.'),
+('trace_diff()', 'element_b', NULL, 'And that of b.'),
+('trace_diff()', 'gate', NULL, 'Why the difference tells nothing of the engines: other tokens up to here, or other positions in the pass.'),
+('trace_diff()', 'models', NULL, 'In what the two models differ: the first of their sizes, rope_theta, window, weights and the like that is another.'),
+('trace_diff()', 'times', NULL, 'Argument: how many times the tolerance passes, of amplitudes; left out, once.'),
 ('trace_diff()', 'a', NULL, 'Argument: a run, or the path of another recording, of which [run=2] picks one; left out, the last but one.'),
 ('trace_diff()', 'b', NULL, 'Argument: the run held against it; left out, the newest.');
 INSERT INTO schema_doc SELECT 'v_bad', col, unit, doc FROM schema_doc WHERE obj = 'v_value' AND col <> '';

@@ -316,7 +316,7 @@ static int dot_set(struct shell *s, const struct words *w, const char *rest, str
 	struct text line = { 0 };
 
 	(void)rest;
-	if (query_params_check(given, w->list.n, err))
+	if (query_params_check(given, w->list.n, err) || query_tensors_check(given, w->list.n, err))
 		return err->code;
 	for (int i = 0; i < w->list.n; i++)
 		shell_set(s, given[i]);

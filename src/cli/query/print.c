@@ -383,6 +383,7 @@ int query_print(struct invocation *in, struct recording *rec, const struct query
 		const char *sql, const char *const *params, int n_params, struct err *err)
 {
 	struct printer p = { .in = in, .set = set, .err = err };
+	struct query_tensors tensors;
 	struct query q = { .begin = forms[set->form].begin,
 			   .row = forms[set->form].row,
 			   .end = forms[set->form].end,
@@ -393,10 +394,14 @@ int query_print(struct invocation *in, struct recording *rec, const struct query
 			   .max_rows = set->max_rows,
 			   .max_ns = set->max_ns,
 			   .max_wait_ns = set->max_wait_ns };
-	int r;
+	int r = query_tensors_read(&tensors, params, n_params, err);
 
 	note(in, "%s", sql);
-	r = set->is_own ? recording_ask(rec, sql, &q, err) : recording_query(rec, sql, &q, err);
+	q.blobs = tensors.blobs;
+	if (!r)
+		r = set->is_own ? recording_ask(rec, sql, &q, err)
+				: recording_query(rec, sql, &q, err);
+	query_tensors_release(&tensors);
 	ui_table_release(&p.table);
 	text_release(&p.line);
 	return p.failed ? p.failed : r;

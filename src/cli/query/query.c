@@ -6,12 +6,28 @@
 #include "query.h"
 #include "sql_lex.h"
 #include "torchless/inspect.h"
+#include "torchless/mem.h"
 
 #include <string.h>
 #include <unistd.h>
 
+/* The values of --param, then those behind the question: of one name the last counts. */
+static struct query_params params_given(const struct invocation *in)
+{
+	const struct option_value *given = &in->option[OPT_PARAM];
+	struct query_params p = { 0 };
+	int n_args = in->n_args > 1 ? in->n_args - 1 : 0;
+
+	p.list = mem_calloc((size_t)given->n + (size_t)n_args + 1, sizeof(*p.list));
+	for (int i = 0; i < given->n; i++)
+		p.list[p.n++] = mem_strdup(given->list[i]);
+	for (int i = 0; i < n_args; i++)
+		p.list[p.n++] = mem_strdup(in->args[1 + i]);
+	return p;
+}
+
 static int run_given(struct invocation *in, struct recording *rec, const struct query_settings *set,
-		     struct err *err)
+		     const struct query_params *params, struct err *err)
 {
 	struct bytes sql;
 
@@ -20,7 +36,8 @@ static int run_given(struct invocation *in, struct recording *rec, const struct 
 	if (strlen(sql.data) != sql.len)
 		return err_set(err, ERR_USAGE, "the SQL holds a NUL byte at offset %zu",
 			       strlen(sql.data));
-	return query_print(in, rec, set, sql.data, in->args + 1, in->n_args - 1, err);
+	return query_print(in, rec, set, sql.data, (const char *const *)params->list, params->n,
+			   err);
 }
 
 static int open_recording(struct invocation *in, struct recording **rec,
@@ -48,11 +65,27 @@ static int list_functions(struct invocation *in, const struct query_settings *se
 	return query_functions(in, set, in->n_args ? in->args[0] : NULL, err);
 }
 
+/* What was asked, in whichever form. */
+static int answer(struct invocation *in, struct recording *rec, const struct query_settings *set,
+		  const struct query_params *params, struct err *err)
+{
+	const char *const *list = (const char *const *)params->list;
+
+	if (option_on(in, OPT_LIST))
+		return query_list(in, rec, set, err);
+	if (in->n_args == 0)
+		return query_shell(in, rec, option_text(in, OPT_TRACE, "trace.db"), params, err);
+	if (query_is_name(in->args[0]) && strcmp(in->args[0], "-") != 0 && !sql_begins(in->args[0]))
+		return query_saved(in, rec, set, in->args[0], list, params->n, err);
+	return run_given(in, rec, set, params, err);
+}
+
 int cmd_query(struct invocation *in, struct err *err)
 {
 	struct query_settings set = query_settings_of(in);
 	struct recording *rec = NULL;
 	struct query_watch *watch = NULL;
+	struct query_params params;
 	int r;
 
 	if (options_exclusive(in, err, OPT_CSV, OPT_JSON, OPT_BOX) ||
@@ -60,23 +93,16 @@ int cmd_query(struct invocation *in, struct err *err)
 		return err->code;
 	if (option_on(in, OPT_FUNCTIONS))
 		return list_functions(in, &set, err);
-	if (query_params_check(in->args + 1, in->n_args - 1, err) ||
-	    open_recording(in, &rec, &set, err)) {
-		recording_close(rec);
-		return err->code;
-	}
-	if (in->n_args || option_on(in, OPT_LIST) || !isatty(STDIN_FILENO))
+	params = params_given(in);
+	r = query_params_check((const char *const *)params.list, params.n, err);
+	if (!r)
+		r = open_recording(in, &rec, &set, err);
+	if (!r && (in->n_args || option_on(in, OPT_LIST) || !isatty(STDIN_FILENO)))
 		watch = query_watch_new(rec);
-	if (option_on(in, OPT_LIST))
-		r = query_list(in, rec, &set, err);
-	else if (in->n_args == 0)
-		r = query_shell(in, rec, option_text(in, OPT_TRACE, "trace.db"), err);
-	else if (query_is_name(in->args[0]) && strcmp(in->args[0], "-") != 0 &&
-		 !sql_begins(in->args[0]))
-		r = query_saved(in, rec, &set, in->args[0], in->args + 1, in->n_args - 1, err);
-	else
-		r = run_given(in, rec, &set, err);
+	if (!r)
+		r = answer(in, rec, &set, &params, err);
 	query_watch_free(watch);
+	query_params_release(&params);
 	recording_close(rec);
 	return r;
 }

@@ -41,6 +41,20 @@ int query_print(struct invocation *in, struct recording *rec, const struct query
 int query_saved(struct invocation *in, struct recording *rec, const struct query_settings *set,
 		const char *name, const char *const *given, int n_given, struct err *err);
 
+/* What parameters of the form KEY=@FILE.npy hold, beside the list of parameters. */
+struct query_tensors {
+	struct text *texts;
+	struct bytes *blobs; /* for struct query; without data where the value is no file */
+	int n;
+};
+
+/* Read the files of n parameters.  ERR_IO, ERR_FORMAT; release it whatever happens. */
+int query_tensors_read(struct query_tensors *q, const char *const *params, int n, struct err *err);
+void query_tensors_release(struct query_tensors *q);
+
+/* The same, to know whether they can be read now. */
+int query_tensors_check(const char *const *params, int n, struct err *err);
+
 /* Print the saved queries: for people by topic, with what the parameters are. */
 int query_list(struct invocation *in, struct recording *rec, const struct query_settings *set,
 	       struct err *err);
@@ -54,8 +68,12 @@ int query_print_texts(struct invocation *in, const struct query_settings *set,
 int query_functions(struct invocation *in, const struct query_settings *set, const char *name,
 		    struct err *err);
 
-/* Read statements and dot commands until their end; a person goes on after an error. */
-int query_shell(struct invocation *in, struct recording *rec, const char *path, struct err *err);
+/*
+ * Read statements and dot commands until their end, with values that parameters have from the
+ * start; a person goes on after an error.
+ */
+int query_shell(struct invocation *in, struct recording *rec, const char *path,
+		const struct query_params *params, struct err *err);
 
 /*
  * While there is one, a command ends with the sentence and status of its limit, or of Ctrl-C, even

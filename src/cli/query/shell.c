@@ -287,7 +287,8 @@ static int read_lines(struct shell *s, struct err *err)
 	return r;
 }
 
-int query_shell(struct invocation *in, struct recording *rec, const char *path, struct err *err)
+int query_shell(struct invocation *in, struct recording *rec, const char *path,
+		const struct query_params *params, struct err *err)
 {
 	struct shell s = { .in = in, .rec = rec, .path = path, .limit = -1 };
 	struct line_options o = { .ui = &in->out,
@@ -297,6 +298,10 @@ int query_shell(struct invocation *in, struct recording *rec, const char *path, 
 				  .ctx = &s };
 	int r;
 
+	if (query_tensors_check((const char *const *)params->list, params->n, err))
+		return err->code;
+	for (int i = 0; i < params->n; i++)
+		shell_set(&s, params->list[i]);
 	s.set = query_settings_of(in);
 	s.limit = option_int(in, OPT_LIMIT, -1);
 	s.is_person = isatty(STDIN_FILENO);

@@ -14,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_NMSE     1e-9   /* of dumps; the weakest realistic bug has 1e-8 */
-#define MAX_ABS      1e-4   /* of elements, where the largest is below 10 */
 #define MAX_UNREAD   64     /* dumps; then a recording is not asked for more of them */
 #define MAX_RELATIVE 1.5e-5 /* of l2, absmax and mean: floors reach 2e-6, bugs begin at 1.2e-4 */
 
@@ -149,9 +147,14 @@ static int by_dumps(struct comparing *x, value_id v, double absmax, enum graph_v
 		char at[96];
 
 		nmse = pair_nmse(&s);
-		*verdict = nmse <= MAX_NMSE && s.max_abs <= MAX_ABS * fmax(1, absmax / 10)
-				   ? GRAPH_CLOSE
-				   : GRAPH_DIFFERS;
+		*verdict =
+			nmse <= tolerances[TOLERANCE_NMSE] &&
+					s.max_abs <=
+						tolerances[TOLERANCE_MAX_ABS] *
+							fmax(1,
+							     absmax / tolerances[TOLERANCE_ABSMAX])
+				? GRAPH_CLOSE
+				: GRAPH_DIFFERS;
 		text_addf(why, "nmse %.3g, max %.3g", nmse, s.max_abs);
 		if (s.max_at >= 0)
 			text_addf(why, "\nat [%s]", array_index(a, s.max_at, at, sizeof(at)));

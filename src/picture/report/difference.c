@@ -7,13 +7,13 @@
  */
 #include "report_impl.h"
 
+#include "torchless/array.h"
 #include "torchless/json.h"
 
 #include <limits.h>
 #include <math.h>
 
-/* As graph_compare() has them: rounding stays below both, the weakest real fault does not. */
-#define CLOSE_NMSE     1e-9
+/* As graph_compare() has it: rounding stays below, the weakest real fault does not. */
 #define CLOSE_RELATIVE 1.5e-5
 
 /* ---- tokens -------------------------------------------------------------------------------- */
@@ -103,7 +103,8 @@ static const char *verdict_of(const struct statistics *a, const struct cell *cel
 	if (cell_is(&cells[D_VERDICT], "shape"))
 		return "differs";
 	if (isfinite(cell_real(&cells[D_NMSE])))
-		return cell_real(&cells[D_NMSE]) <= CLOSE_NMSE ? "close" : "differs";
+		return cell_real(&cells[D_NMSE]) <= tolerances[TOLERANCE_NMSE] ? "close"
+									       : "differs";
 	return by_statistics(a, cells);
 }
 
