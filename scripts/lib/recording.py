@@ -7,6 +7,7 @@ and docs/recording.md say.
 """
 
 import contextlib
+import json
 import os
 import sqlite3
 import tempfile
@@ -82,6 +83,11 @@ def position_stats(array, axes):
         std = np.sqrt((spread * spread).sum(axis=1) / count)
     table = np.stack([np.sqrt(square), np.abs(rows).max(axis=1, initial=0), mean, std], axis=1)
     return table.astype("<f4").tobytes()
+
+
+def as_json(value):
+    """JSON that any reader takes: bytes of paths that are no UTF-8 become question marks."""
+    return json.dumps(value).encode("utf-8", "replace").decode()
 
 
 class Writer:

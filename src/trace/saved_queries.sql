@@ -140,7 +140,7 @@ FROM here, answer JOIN lens l ON l.run = here.run AND l.pos = here.pos AND l.tok
 '{"pos": -1, "run": 0, "token": ""}'),
 
 ('Layers', 'residual', 'How does the residual stream grow over the layers?',
-'l2 is the length of the stream, growth its share of the longest.',
+'l2 is the length of the stream at pos, growth its share of the longest.',
 'WITH here AS MATERIALIZED (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))),
 stream AS (
@@ -424,7 +424,8 @@ WHERE e.run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY e.id',
 '{"run": 0}'),
 
 ('Faults and changes', 'first-divergence', 'Where does the run first differ from a reference by more than the tolerance?',
-'In the order of execution; problem is the limit that is broken, place where two elements differ most, and the two there. agree are the values before it that are within the tolerance, unknown those whose numbers were not kept in both, later those behind it that are beyond. but says why that may not be the engine''s fault.',
+'In the order of execution. agree: values before it that are within the tolerance; unknown: whose numbers one of the two did not keep;
+later: values behind it that are beyond; but: why that may not be the engine''s fault.',
 'WITH r AS MATERIALIZED (SELECT iif(:run, :run, (SELECT max(id) FROM run)) run),
 d AS MATERIALIZED (SELECT t.ord, t.pass, t.fqn, t.problem, t.place, t.element_a, t.element_b, t.within, t.gate, t.models
   FROM r JOIN trace_diff t ON t.a = :reference AND t.b = r.run AND t.times = :times),

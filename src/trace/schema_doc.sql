@@ -23,7 +23,7 @@ INSERT INTO schema_doc(obj, col, unit, doc) VALUES
 ('v_value', 'vmax', NULL, 'Largest finite element.'),
 ('v_value', 'mean', NULL, 'Mean of the finite elements, summed in f64.'),
 ('v_value', 'std', NULL, 'Standard deviation (of the population) of the finite elements.'),
-('v_value', 'l2', NULL, 'Square root of the sum of squares of the finite elements.'),
+('v_value', 'l2', NULL, 'Square root of the sum of squares of the finite elements, of all positions together; v_position has that of each.'),
 ('v_value', 'absmax', NULL, 'Largest absolute value of a finite element.'),
 ('v_value', 'absmax_at', 'index', 'Flat C-order index of the first element with that absolute value.'),
 ('v_value', 'n_nan', 'elements', 'Elements that are NaN.'),

@@ -28,6 +28,7 @@ sys.path.insert(0, os.path.join(ROOT, "scripts"))
 
 import make_checkpoint  # noqa: E402
 import numpy as np  # noqa: E402
+from lib import compare  # noqa: E402
 from read_trace import arrays  # noqa: E402
 
 TORCHLESS = os.environ.get("TORCHLESS", os.path.join(ROOT, "torchless"))
@@ -683,6 +684,38 @@ def check_differ():
     for row, (_, a, b) in zip(rows, true):
         near(row["l2_a"], np.linalg.norm(a[np.isfinite(a)].astype(np.float64)), 6)
         near(row["l2_b"], np.linalg.norm(b[np.isfinite(b)].astype(np.float64)), 6)
+
+
+@check("first-divergence")
+def check_first_divergence():
+    """By the rule of scripts/parity.py, where one head of layer 1 is silent."""
+    torchless("trace", "-q", "-m", "small", "--capture", "*", "-o", "silent.db", "--prompt-ids", REPEATS,
+              "--zero", "L1.attn.z[head=2]")
+    mine, agree, beyond = {key: a for key, *a in keyed("silent.db")}, 0, []
+    for key, first, a in keyed("repeats.db"):
+        place = compare.Place(key[0], key[1], first, first + a.shape[compare.position_axis(key[0])])
+        measure = compare.Measure(place, a, mine[key][1])
+        beyond += [(place, measure)] if measure.problem() else []
+        agree += not beyond
+    (row,) = saved("silent.db", "first-divergence", "reference=repeats.db")
+    place, measure = beyond[0]
+    assert row["point"] == place.fqn == "model.layers.1.self_attn:z"
+    assert row["problem"] == measure.problem() and row["place"] == measure.where(), row
+    near(row["reference"], measure.a, 6)
+    near(row["here"], measure.b, 6)
+    assert (int(row["agree"]), int(row["unknown"]), int(row["later"]), row["but"]) == (agree, 0, len(beyond) - 1, ""), row
+    (row,) = saved("repeats.db", "first-divergence", "reference=repeats.db")
+    assert (row["point"], int(row["agree"]), row["unknown"]) == ("no divergence", len(mine), "0"), row
+    (row,) = saved("pair.db", "first-divergence", "reference=1")
+    assert row["point"] == "nothing to compare" and row["but"].startswith("the token at position 4 is 42 in a, 43 in b"), row
+    (row,) = saved("default.db", "first-divergence", "reference=silent.db")
+    assert row["point"] == "model.layers.1:out" and int(row["unknown"]) > 0, row
+
+
+def keyed(db):
+    """(name and pass, first position, array) of a recording, in execution order."""
+    for fqn, number, first, array in arrays(os.path.join(folder, db)):
+        yield (fqn, number), first, array
 
 
 def bad_dumps():
