@@ -76,7 +76,7 @@ static void take_worst(const struct array *a, const struct position *at, struct 
 
 	n = positions_of(a, &axis, &inner);
 	for (int64_t i = 0; i < n; i++) {
-		double nmse = at[i].error == 0	? 0
+		double nmse = at[i].error == 0  ? 0
 			      : at[i].size == 0 ? INFINITY
 						: at[i].error / at[i].size;
 

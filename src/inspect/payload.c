@@ -64,7 +64,7 @@ static int read_stored_row(sqlite3_stmt *q, struct stored *s, struct err *err)
 	s->tensor_id = sqlite3_column_int64(q, 0);
 	s->raw_bytes = sqlite3_column_int64(q, 1);
 	s->dump_from = sqlite3_column_type(q, 4) == SQLITE_NULL ? -1 : sqlite3_column_int64(q, 4);
-	if (sqlite3_column_type(q, 3) == SQLITE_NULL || dtype < 0 || dtype > DTYPE_BF16)
+	if (sqlite3_column_type(q, 3) == SQLITE_NULL || dtype < 0 || dtype > DTYPE_F64)
 		return err_set(err, ERR_FORMAT, "the recording is damaged: the dump of %s %s",
 			       s->fqn,
 			       sqlite3_column_type(q, 3) == SQLITE_NULL ? "is missing"
@@ -125,7 +125,15 @@ static bool append_chunk(struct array *t, int64_t *done, const void *bytes, int6
 
 	if (len % size || n > t->numel - *done)
 		return false;
-	k->convert(t->data + *done, bytes, t->dtype, n);
+	if (t->dtype <= DTYPE_BF16) {
+		k->convert(t->data + *done, bytes, t->dtype, n);
+	} else {
+		/* A reference in f64, rounded as whoever computes in f32 has it. */
+		const struct tensor x = tensor_make(t->dtype, 1, &n, (void *)bytes);
+
+		for (int64_t i = 0; i < n; i++)
+			t->data[*done + i] = (float)tensor_get(&x, i);
+	}
 	*done += n;
 	return true;
 }

@@ -426,18 +426,20 @@ WHERE e.run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY e.id',
 ('Faults and changes', 'first-divergence', 'Where does the run first differ from a reference by more than the tolerance?',
 'In the order of execution. agree: values before it that are within the tolerance; unknown: whose numbers one of the two did not keep;
 later: values behind it that are beyond; but: why that may not be the engine''s fault.',
-'WITH r AS MATERIALIZED (SELECT iif(:run, :run, (SELECT max(id) FROM run)) run),
+'WITH newest AS (SELECT iif(:run, :run, (SELECT max(id) FROM run)) run),
+r AS MATERIALIZED (SELECT run, iif(:reference <> '''', :reference, (SELECT max(id) FROM run WHERE id < newest.run)) a FROM newest),
 d AS MATERIALIZED (SELECT t.ord, t.pass, t.fqn, t.problem, t.place, t.element_a, t.element_b, t.within, t.gate, t.models
-  FROM r JOIN trace_diff t ON t.a = :reference AND t.b = r.run AND t.times = :times),
+  FROM r JOIN trace_diff t ON t.a = r.a AND t.b = r.run AND t.times = :times WHERE r.a NOT NULL),
 f AS MATERIALIZED (SELECT * FROM d WHERE NOT within AND gate IS NULL ORDER BY ord LIMIT 1),
 n AS (SELECT count(*) FILTER (WHERE within AND gate IS NULL AND ord < last) agree,
     count(*) FILTER (WHERE (within IS NULL OR gate NOT NULL) AND ord < last) unknown,
     count(*) FILTER (WHERE NOT within AND gate IS NULL AND ord > last) later,
-    coalesce(max(models), (SELECT gate FROM d WHERE gate NOT NULL ORDER BY ord LIMIT 1)) but
+    coalesce(max(models), (SELECT gate FROM d WHERE gate NOT NULL ORDER BY ord LIMIT 1),
+      (SELECT ''reference=FILE.db names the recording of a reference'' FROM r WHERE a IS NULL)) but
   FROM d, (SELECT coalesce((SELECT ord FROM f), 9e18) last))
 SELECT coalesce(f.fqn, iif(n.agree, ''no divergence'', ''nothing to compare'')) point, f.pass, f.problem, f.place,
   f.element_a reference, f.element_b here, n.agree, n.unknown, n.later, n.but FROM n LEFT JOIN f',
-'{"reference": "reference.db", "run": 0, "times": 1}'),
+'{"reference": "", "run": 0, "times": 1}'),
 
 ('Faults and changes', 'differ', 'Where do two runs first differ?',
 'In the order of execution, by the hash of all bits.',
@@ -550,8 +552,10 @@ WHERE typeof(:value) <> ''integer'' OR (:value <> 0 AND NOT EXISTS (SELECT 1 FRO
 FROM (SELECT min(id) low, max(id) high FROM run)
 WHERE typeof(:value) <> ''integer'' OR (:value <> 0 AND NOT EXISTS (SELECT 1 FROM run WHERE id = :value))'),
 
-('reference', 'the recording of the reference, whose newest run counts (FILE[run=2] another), or a run of this one',
-'SELECT ''the path of a recording, or a run of this one'' WHERE :value = '''''),
+('reference', 'the path of another recording (its newest run, or FILE[run=2]), or a run of this one; nothing for the one before',
+'SELECT ''a run, '' || low || '' to '' || high || '', or the path of another recording''
+FROM (SELECT min(id) low, max(id) high FROM run)
+WHERE typeof(:value) <> ''text'' AND NOT EXISTS (SELECT 1 FROM run WHERE id = :value)'),
 
 ('times', 'how many times the tolerance passes, of amplitudes: 1 for f32, 100 for bf16',
 'SELECT ''a number above 0'' WHERE typeof(:value) NOT IN (''integer'', ''real'') OR :value <= 0'),

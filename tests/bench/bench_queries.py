@@ -74,7 +74,6 @@ def main():
             if args.names and name not in args.names:
                 continue
             runs = [["run=0"], ["run=1"]] if "run" in one["params"] else [[]]
-            runs = [[*given, "reference=1"] for given in runs] if "reference" in one["params"] else runs
             took = [milliseconds("query", "-t", db, name, *run) for run in runs]
             clock, cpu = (max(0.0, max(times[i] for times in took) - idle[i]) for i in (0, 1))
             if args.json:

@@ -45,6 +45,8 @@ def setUpModule():
     arguments = ["-n", "3", PROMPT]
     with contextlib.redirect_stderr(io.StringIO()):
         record_hf.main(["-m", MODEL, "-o", os.path.join(folder, "reference.db"), "-j", "1", *arguments])
+    with contextlib.redirect_stderr(io.StringIO()):
+        record_hf.main(["-m", MODEL, "-o", os.path.join(folder, "wide.db"), "-j", "1", "--f64", "--follow", os.path.join(folder, "reference.db"), *arguments])
     run("trace", "-q", "-m", MODEL, "-o", "engine.db", "--capture", "*", *arguments)
 
 
@@ -116,6 +118,15 @@ class SavedQueries(unittest.TestCase):
         """A pass took no longer than what its modules did; statistics take most of the time otherwise."""
         spans = ask("reference.db", "SELECT sum(dur) FILTER (WHERE depth = 0) roots, (SELECT sum(dur) FROM pass) passes FROM v_span")
         self.assertLessEqual(spans[0]["roots"], spans[0]["passes"])
+
+    def test_a_reference_in_f64_is_read(self):
+        """Its dumps are rounded to f32: within the tolerance of both, and as near as f32 comes."""
+        for db in "reference.db", "engine.db":
+            (row,) = ask(db, "first-divergence", "reference=wide.db")
+            self.assertEqual((row["point"], row["unknown"]), ("no divergence", 0), row)
+        self.assertEqual(len(ask("wide.db", "lens")), 6)
+        (row,) = ask("wide.db", "SELECT t_nmse('L3.resid_post', t_npy('L3.resid_post')) same, t_max('L3.attn.pattern') p")
+        self.assertEqual((row["same"], row["p"] <= 1), (0, True))
 
     def test_columns_are_described(self):
         self.assertGreater(ask("reference.db", "SELECT count(*) n FROM schema_doc")[0]["n"], 400)

@@ -691,10 +691,10 @@ def check_first_divergence():
     """By the rule of scripts/parity.py, where one head of layer 1 is silent."""
     torchless("trace", "-q", "-m", "small", "--capture", "*", "-o", "silent.db", "--prompt-ids", REPEATS,
               "--zero", "L1.attn.z[head=2]")
-    mine, agree, beyond = {key: a for key, *a in keyed("silent.db")}, 0, []
-    for key, first, a in keyed("repeats.db"):
-        place = compare.Place(key[0], key[1], first, first + a.shape[compare.position_axis(key[0])])
-        measure = compare.Measure(place, a, mine[key][1])
+    mine, agree, beyond = dict(keyed("silent.db")), 0, []
+    for key, a in keyed("repeats.db"):
+        place = compare.Place(*key, 0, a.shape[compare.position_axis(key[0])])
+        measure = compare.Measure(place, a, mine[key])
         beyond += [(place, measure)] if measure.problem() else []
         agree += not beyond
     (row,) = saved("silent.db", "first-divergence", "reference=repeats.db")
@@ -708,14 +708,15 @@ def check_first_divergence():
     assert (row["point"], int(row["agree"]), row["unknown"]) == ("no divergence", len(mine), "0"), row
     (row,) = saved("pair.db", "first-divergence", "reference=1")
     assert row["point"] == "nothing to compare" and row["but"].startswith("the token at position 4 is 42 in a, 43 in b"), row
+    (row,) = saved("full.db", "first-divergence")
+    assert (row["point"], row["agree"]) == ("nothing to compare", "0") and "reference=FILE.db" in row["but"], row
     (row,) = saved("default.db", "first-divergence", "reference=silent.db")
     assert row["point"] == "model.layers.1:out" and int(row["unknown"]) > 0, row
 
 
 def keyed(db):
-    """(name and pass, first position, array) of a recording, in execution order."""
-    for fqn, number, first, array in arrays(os.path.join(folder, db)):
-        yield (fqn, number), first, array
+    """(name and pass, array) of a recording of one pass, in execution order."""
+    return [((fqn, number), array) for fqn, number, _, array in arrays(os.path.join(folder, db))]
 
 
 def bad_dumps():
@@ -1029,6 +1030,7 @@ class SavedQueries(unittest.TestCase):
         "layer": ("x", "30", "-1", "0.5"), "head": ("x", "9", "-1"), "token": ("qqqqzz",), "by": ("x", "1"),
         "a": ("x", "9"), "b": ("x", "9"), "n": ("x", "0", "-3", "2.5", ""),
         "below": ("x", "2", "-1", ""), "gflops": ("x", "-1", ""), "gbps": ("x", "-1", ""),
+        "reference": ("9", "1.5"), "times": ("x", "0", "-1", ""),
     }
 
     def test_a_bad_parameter_is_one_sentence(self):

@@ -461,3 +461,123 @@ Test(source, says_what_nobody_has, .init = write_recording, .fini = remove_recor
 	ANSWERS(&fake, "SELECT t_shape('L0.broken')", "!t_shape: it does not fit");
 	cr_expect(strstr(ask(&fake, "SELECT t_sum('weight:x')"), "call weight('x')") != NULL);
 }
+
+/* ---- two implementations ----------------------------------------------------------------------
+ */
+
+/* counting() with one element changed, judged against counting(). */
+static struct judgement judged(int at, float value, enum judged_as kind, double times)
+{
+	struct array *a = counting(), *b = counting();
+	struct judgement j;
+
+	b->data[at] = value;
+	array_judge(a, b, kind, times, &j);
+	array_release(a);
+	array_release(b);
+	return j;
+}
+
+Test(array, judges_by_the_worst_position)
+{
+	/* Position 5 holds 0 to 3, whose squares make 14: the others are larger, and hide nothing.
+	 */
+	struct judgement j = judged(1, 1.0005F, JUDGED_PLAIN, 1);
+
+	cr_assert(!j.is_within);
+	cr_assert_eq(j.pos, 5);
+	cr_assert_eq(j.max_at, 1);
+	cr_assert_float_eq(j.nmse, 0.0005 * 0.0005 / 14, 1e-11);
+	cr_assert_float_eq(j.max_abs, 0.0005, 1e-7);
+	cr_assert_eq(j.absmax, 11);
+	cr_assert_str_eq(j.problem, "NMSE 1.8e-08 > 1e-09 at pos=5");
+	cr_assert(judged(1, 1.0005F, JUDGED_PLAIN, 10).is_within);
+	cr_assert(judged(1, 1.0001F, JUDGED_PLAIN, 1).is_within);
+	cr_assert(judged(1, 1, JUDGED_PLAIN, 1).is_within);
+}
+
+Test(array, judges_by_the_largest_difference)
+{
+	/* 2e-4 of 11 is an NMSE of 1.1e-10; of elements 1.1e-4 passes, where the largest is 11. */
+	struct judgement j = judged(11, 11.0002F, JUDGED_PLAIN, 1);
+
+	cr_assert(!j.is_within);
+	cr_assert_str_eq(j.problem, "max-abs 0.0002 > 0.00011");
+	cr_assert(judged(11, 11.0002F, JUDGED_PLAIN, 2).is_within);
+}
+
+Test(array, judges_what_is_no_number)
+{
+	struct judgement j = judged(6, NAN, JUDGED_PLAIN, 1e6);
+
+	cr_assert(!j.is_within);
+	cr_assert(isinf(j.max_abs) && isinf(j.nmse) && j.max_at == 6 && j.pos == 6);
+	cr_assert(!judged(6, -INFINITY, JUDGED_PLAIN, 1e6).is_within);
+	cr_assert(judged(6, -INFINITY, JUDGED_SCORES, 1).is_within, "the mask took it");
+	cr_assert(!judged(6, INFINITY, JUDGED_SCORES, 1e6).is_within);
+	cr_assert(!judged(6, NAN, JUDGED_SCORES, 1e6).is_within, "NaN is no mask");
+}
+
+Test(array, judges_two_nans_as_one)
+{
+	struct array *a = counting(), *b = counting();
+	struct judgement j;
+
+	a->data[3] = b->data[3] = NAN;
+	a->data[4] = b->data[4] = -INFINITY;
+	array_judge(a, b, JUDGED_PLAIN, 1, &j);
+	cr_assert(j.is_within && j.max_abs == 0 && j.nmse == 0);
+	array_release(a);
+	array_release(b);
+}
+
+Test(array, judges_the_distributions_of_logits)
+{
+	struct array *a = array_new(2, (int64_t[]){ 1, 2 }, &err);
+	struct array *b = array_new(2, (int64_t[]){ 1, 2 }, &err);
+	struct judgement j;
+
+	/* Far from zero, where an error of 5e-3 is little beside the numbers. */
+	a->data[0] = a->data[1] = b->data[0] = 1000;
+	b->data[1] = 1000.005F;
+	array_judge(a, b, JUDGED_PLAIN, 1, &j);
+	cr_assert(j.is_within && j.logprob == 0);
+	array_judge(a, b, JUDGED_LOGITS, 1, &j);
+	cr_assert(!j.is_within);
+	cr_assert_float_eq(j.logprob, 0.0025, 1e-4);
+	cr_assert_float_eq(j.kl, 0.0025 * 0.0025 / 2, 1e-7);
+	cr_assert_str_eq(j.problem, "log-softmax differs by 0.0025 > 0.001");
+	array_judge(a, b, JUDGED_LOGITS, 3, &j);
+	cr_assert(j.is_within);
+	array_judge(a, a, JUDGED_LOGITS, 1, &j);
+	cr_assert(j.is_within && j.kl == 0);
+	array_release(a);
+	array_release(b);
+}
+
+Test(array, judges_nothing_at_all)
+{
+	struct array *a = array_new(2, (int64_t[]){ 0, 4 }, &err), *s = array_new(0, NULL, &err);
+	struct judgement j;
+
+	array_judge(a, a, JUDGED_LOGITS, 1, &j);
+	cr_assert(j.is_within);
+	s->data[0] = 3;
+	array_judge(s, s, JUDGED_LOGITS, 1, &j);
+	cr_assert(j.is_within);
+	array_release(a);
+	array_release(s);
+}
+
+Test(array, names_the_place_of_an_element)
+{
+	struct array *a = counting();
+	char buf[64], small[8];
+
+	cr_assert_str_eq(array_place(a, 6, buf, sizeof(buf)), "pos=6, d_model=2");
+	cr_assert_str_eq(array_place(a, -1, buf, sizeof(buf)), "");
+	cr_assert_str_eq(array_place(a, 6, small, sizeof(small)), "pos=6, ");
+	a->axes[0] = '\0';
+	cr_assert_str_eq(array_place(a, 6, buf, sizeof(buf)), "i0=6, i1=2");
+	array_release(a);
+}

@@ -266,6 +266,34 @@ Test(inspect, holds_runs_against_each_other)
 	ANSWERS("SELECT verdict, nmse FROM trace_diff(1, 2) LIMIT 1", "NULL|NULL;");
 }
 
+#define JUDGED "SELECT within, problem, place, element_a, element_b, gate, models FROM "
+
+Test(inspect, holds_runs_to_the_tolerance)
+{
+	ANSWERS(JUDGED "trace_diff(1, 1)",
+		"1|NULL|NULL|NULL|NULL|NULL|NULL;"
+		"1|NULL|NULL|NULL|NULL|NULL|NULL;"
+		"NULL|the numbers were not kept in both|NULL|NULL|NULL|NULL|NULL;"
+		"1|NULL|NULL|NULL|NULL|NULL|NULL;");
+	ANSWERS("SELECT within, problem FROM trace_diff(1, 2) LIMIT 2",
+		"0|the shape is 3,4 in a, 4,4 in b;NULL|only a has it;");
+	/* As above: positions 2 and 3, x in one run and x + 8 in the other. */
+	execute("UPDATE tensor SET shape = '2,4', raw_bytes = 32 WHERE id = 1;"
+		"DELETE FROM tensor_chunk WHERE tensor_id = 1 AND chunk = 1;"
+		"UPDATE value SET d0 = 4, dump_from = 2, hash = 7, l2 = 3 WHERE id = 1;"
+		"UPDATE value SET hash = 8 WHERE id = 5");
+	ANSWERS("SELECT within, substr(problem, 1, 5), place FROM trace_diff(1, 2) LIMIT 1",
+		"0|NMSE |pos=3, d_model=3;");
+	ANSWERS("SELECT within, problem, times FROM trace_diff(1, 2, 1e6) LIMIT 1",
+		"1|NULL|1e+06;");
+	execute("UPDATE value SET tensor_id = NULL WHERE id = 5");
+	ANSWERS("SELECT verdict, within, problem FROM trace_diff(1, 2) LIMIT 1",
+		"differs|NULL|the numbers were not kept in both;");
+	REFUSES("SELECT * FROM trace_diff(1, 2, 0)", "a number above 0");
+	REFUSES("SELECT * FROM trace_diff(1, 2, -1)", "a number above 0");
+	REFUSES("SELECT * FROM trace_diff(1, 2, 'x')", "a number above 0");
+}
+
 Test(inspect, holds_recordings_against_each_other)
 {
 	char sql[300];

@@ -1,8 +1,8 @@
 /*
  * tensors.c -- parameters that are tensors of one's own: KEY=@FILE.npy.
  *
- * The file goes to SQL as it is, a blob that every function over tensors reads where it stands; what
- * is no .npy that they read is refused here, by the name of the file.
+ * The file goes to SQL as it is, a blob that every function over tensors reads where it stands;
+ * what is no .npy that they read is refused here, by the name of the file.
  */
 #include "query.h"
 #include "torchless/array.h"
