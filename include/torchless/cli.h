@@ -90,6 +90,7 @@ enum option_id {
 	OPT_CHROME,
 	OPT_MARKDOWN,
 	OPT_MAN,
+	OPT_TSV,
 	OPT_JSON,
 	OPT_COLOR,
 	OPT_QUIET,
@@ -267,14 +268,16 @@ int check_target(const char *path, struct err *err);
 /* ---- listings: the same rows for people, for programs, and as JSON -------------------------- */
 
 /*
- * A list of rows, printed as a table or, with --json, as one object a line whose keys are the
- * titles; or (a record) one object, printed as two columns.  Cells are added left to right.
+ * A list of rows, printed as a table (through a pager where it is longer than the screen), by --tsv
+ * as tab-separated rows there too, by --json as one object a line whose keys are the titles; or (a
+ * record) one object, printed as two columns.  Cells are added left to right.
  */
 struct listing {
 	struct invocation *in;
 	struct ui_table table;
 	struct text json; /* with --json: what is printed */
 	bool is_json, is_record;
+	bool for_people; /* cells are what people read: a terminal, and no --tsv */
 	int column;
 };
 void listing_init(struct listing *l, struct invocation *in, const char *titles);
@@ -287,6 +290,8 @@ void listing_string(struct listing *l, const char *s); /* NULL: an empty cell, n
 void listing_bool(struct listing *l, bool x);
 /* A number for programs and how people read it. */
 void listing_shown(struct listing *l, int64_t x, const char *shown);
+/* The columns that a narrow terminal does without: see ui_table_drops(). */
+void listing_drops(struct listing *l, const char *titles);
 /* Print everything and release it. */
 int listing_print(struct listing *l, struct err *err);
 

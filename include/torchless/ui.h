@@ -53,8 +53,9 @@ void ui_add_styled(struct text *t, const struct ui *ui, enum ui_style style, con
 /*
  * Write to ui->out, the last gate before a terminal: of control characters it gets line feeds,
  * tabs, the sequences of enum ui_style and those that pictures are painted with (sgr.h); any other,
- * what is no UTF-8 and what turns the direction of text is escaped, wherever it came from. Anything
- * else than a terminal gets the bytes as they are. False when they could not be written (errno).
+ * what is no UTF-8 and what turns the direction of text is escaped, wherever it came from; without
+ * UTF-8 it gets ASCII (ui_add_ascii()). Anything else than a terminal gets the bytes as they are.
+ * False when they could not be written (errno).
  */
 bool ui_write(const struct ui *ui, const void *data, size_t len);
 
@@ -86,8 +87,41 @@ void ui_add_tensor(struct text *t, const struct ui *ui, const struct tensor *ten
 
 /* ---- text that came from outside ---------------------------------------------------------- */
 
+/*
+ * Append bytes from outside as people are shown them within a line: on a terminal a line end is ⏎
+ * and a tab ⇥, other control bytes, what is no UTF-8 and what turns the direction of text \xNN;
+ * without UTF-8 all of it ASCII.  Elsewhere as text_add_visible().
+ */
+void ui_add_visible(struct text *t, const struct ui *ui, const void *data, size_t len);
+
+/*
+ * Append text as ASCII: the signs that this program writes with (· … → µ, lines of boxes) become
+ * what stands for them, every other character the bytes it has, \xNN.
+ */
+void ui_add_ascii(struct text *t, const void *data, size_t len);
+
+/* The sign where it can be shown, else what stands for it. */
+const char *ui_sign(const struct ui *ui, const char *utf8, const char *ascii);
+
 /* Append at most `width` columns of the escaped bytes, `…` for what was left out. 0: all. */
 void ui_add_clipped(struct text *t, const struct ui *ui, const void *data, size_t len, int width);
+
+/*
+ * The same for a name, which is cut in the middle: the first `head` columns of it stay (-1: half of
+ * the room), and as many of its end as there is room for.
+ */
+void ui_add_cut(struct text *t, const struct ui *ui, const void *data, size_t len, int width,
+		int head);
+
+/* Whether it is a name: printable ASCII in parts ("a.b", "a_b", "a/b"), and no space. */
+bool ui_is_name(const char *s, size_t len);
+
+/*
+ * Append lines, broken between words where they are wider than `width` (0: nowhere); what goes on
+ * begins `indent` columns in.  `at` columns of the first are there already.  Escape sequences have
+ * no columns, and lines of boxes keep their shape.
+ */
+void ui_add_wrapped(struct text *out, const char *s, size_t len, int width, int indent, int at);
 
 /*
  * Append what a terminal may be sent of running text: line feeds and tabs stay, other control
@@ -111,7 +145,9 @@ struct ui_table {
 		bool right; /* align right */
 		bool fixed; /* never clipped to make the table fit */
 		bool wraps; /* goes on in the next line instead of being clipped */
-		int width;
+		int drops;  /* left out where there is no room, 1 first; 0: never */
+		bool left_out;
+		int width, head; /* of a name that is cut: the columns that stay before the cut */
 	} * columns;
 	char **cells; /* row by row, already escaped */
 	size_t n_cells, cap_cells;
@@ -128,8 +164,14 @@ void ui_table_cell(struct ui_table *t, const void *data, size_t len);
 void ui_table_cellf(struct ui_table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * Print it to ui->out.  On a terminal too narrow the widest columns are clipped; nothing is
- * clipped elsewhere.
+ * Leave these columns ("doc,file"), in that order, out of LINES and a BOX on a terminal that is too
+ * narrow for them; a last line says which.
+ */
+void ui_table_drops(struct ui_table *t, const char *titles);
+
+/*
+ * Print it to ui->out.  On a terminal too narrow the widest columns are clipped, names in their
+ * middle, so that those of a column still differ; nothing is clipped elsewhere.
  */
 void ui_table_print(struct ui_table *t, const struct ui *ui, enum ui_table_style style);
 

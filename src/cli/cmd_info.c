@@ -153,6 +153,7 @@ static int info_tensors(struct invocation *in, struct err *err)
 	listing_init(&l, in,
 		     with_stats ? "name,dtype,shape,>bytes,>mean,>std,>min,>max,>l2,>zero,>nan,>inf"
 				: "name,dtype,shape,>bytes,>offset,file");
+	listing_drops(&l, with_stats ? "bytes,inf,nan,zero,l2,mean,min,max" : "file,offset");
 	for (int f = 0; f < ck->n_files; f++)
 		for (int i = 0; i < ck->files[f].n_tensors; i++) {
 			const struct safetensor *s = &ck->files[f].tensors[i];
@@ -226,6 +227,9 @@ static int info_points(struct invocation *in, struct err *err)
 	listing_init(
 		&l, in,
 		"name,short,axes,shape,>bytes,>position_bytes,>chunk_bytes,role,transformer_lens,ggml,hugging_face,doc");
+	listing_drops(
+		&l,
+		"doc,hugging_face,ggml,transformer_lens,role,bytes,position_bytes,short,chunk_bytes,shape");
 	for (int i = 0; i < p->n_values; i++) {
 		const struct value *v = &p->values[i];
 		const struct point_info *pt = v->point;
@@ -258,7 +262,7 @@ static void module_cell(struct listing *l, const struct program *p, int module)
 	size_t skip = strlen(parent) ? strlen(parent) + 1 : 0;
 	struct text cell = { 0 };
 
-	if (!l->in->out.is_terminal || l->is_json) {
+	if (!l->for_people || l->is_json) {
 		listing_string(l, m->path);
 		return;
 	}
@@ -292,9 +296,12 @@ static int info_program(struct invocation *in, struct err *err)
 	char source[512];
 
 	listing_init(&l, in, ">op,module,name,output,formula,source");
+	listing_drops(&l, "source,formula");
+	/* Read, piped to a pager or a file too: rows for programs are asked for. */
+	l.for_people = !option_on(in, OPT_TSV);
 	for (int i = 0; i < p->n_ops; i++) {
 		const struct op *op = &p->ops[i];
-		const char *slash = in->out.is_terminal ? strrchr(op->file, '/') : NULL;
+		const char *slash = l.for_people ? strrchr(op->file, '/') : NULL;
 
 		snprintf(source, sizeof(source), "%s:%d", slash ? slash + 1 : op->file, op->line);
 		listing_int(&l, i);
@@ -490,6 +497,8 @@ int cmd_info(struct invocation *in, struct err *err)
 	};
 
 	if (options_exclusive(in, err, OPT_CONFIG, OPT_TENSORS, OPT_POINTS, OPT_PROGRAM))
+		return err->code;
+	if (options_exclusive(in, err, OPT_TSV, OPT_JSON))
 		return err->code;
 	if (option_on(in, OPT_STATS) && !option_on(in, OPT_TENSORS))
 		return err_set(err, ERR_USAGE, "--stats belongs to --tensors");

@@ -2,129 +2,147 @@
  * help.c -- help on the terminal, and `torchless help`.
  */
 #include "help.h"
-#include "torchless/utf8.h"
 
 #include <string.h>
 
-#define WRAP 92
+#define WRAP      92 /* columns of a line, where there are so many */
+#define OPTIONS   28 /* where the explanations of options begin */
+#define NARROW    60 /* columns below which they begin below their options instead */
+#define BELOW     6
+#define COMMANDS  14 /* where those of commands do */
 
-/* Print paragraphs (lines of text without a limit) wrapped, with `indent` spaces before each line.
- */
-static void print_wrapped(FILE *out, const char *text, int indent, int column)
+/* Help under way: a text, and how wide its lines are. */
+struct page {
+	struct text text;
+	int width;
+};
+
+/* Paragraphs (lines of text without a limit), all but the first line `indent` columns in. */
+static void add_paragraphs(struct page *p, const char *s, int indent, int at)
 {
-	while (*text) {
-		size_t len = strcspn(text, " \n");
+	while (*s) {
+		size_t len = strcspn(s, "\n");
 
-		if (column > indent && column + 1 + (int)len > WRAP) {
-			fprintf(out, "\n%*s", indent, "");
-			column = indent;
-		} else if (column > indent) {
-			fputc(' ', out);
-			column++;
-		}
-		fwrite(text, 1, len, out);
-		column += utf8_width(text, len);
-		text += len;
-		if (*text == '\n') {
-			fprintf(out, "\n%*s", indent, "");
-			column = indent;
-		}
-		text += *text != '\0';
+		ui_add_wrapped(&p->text, s, len, p->width, indent, at);
+		s += len;
+		if (!*s)
+			break;
+		s++;
+		text_addf(&p->text, "\n%*s", *s && *s != '\n' ? indent : 0, "");
+		at = indent;
 	}
-	fputc('\n', out);
+	text_addc(&p->text, '\n');
 }
 
-static int print_name(FILE *out, const struct option *o)
+/* What stands beside a name that is `n` columns wide, or below it. */
+static void add_beside(struct page *p, int n, const char *s)
 {
-	int n = fprintf(out, o->letter ? "-%c" : "    ", o->letter);
-
-	if (o->letter && o->name)
-		n += fprintf(out, ", ");
-	if (o->name)
-		n += fprintf(out, "--%s", o->name);
-	if (o->kind == OPTION_CHOICE)
-		n += fprintf(out, " %s", o->choices);
-	else if (o->arg)
-		n += fprintf(out, " %s", o->arg);
-	return n;
-}
-
-static void print_option(FILE *out, const struct option *o)
-{
-	const int column = 28;
-	int n = fprintf(out, "  ") + print_name(out, o);
+	int column = p->width < NARROW ? BELOW : OPTIONS;
 
 	if (n + 2 > column) {
-		fputc('\n', out);
+		text_addc(&p->text, '\n');
 		n = 0;
 	}
-	fprintf(out, "%*s", column - n, "");
-	print_wrapped(out, o->help, column, column);
+	text_addf(&p->text, "%*s", column - n, "");
+	add_paragraphs(p, s, column, column);
 }
 
-static void print_usage(FILE *out, const struct command *c)
+static void add_option(struct page *p, const struct option *o)
 {
-	fprintf(out, "torchless %s [OPTIONS]%s%s\n", c->name, *c->help->args ? " " : "",
-		c->help->args);
+	size_t from = p->text.len;
+
+	text_adds(&p->text, "  ");
+	text_addf(&p->text, o->letter ? "-%c" : "    ", o->letter);
+	if (o->letter && o->name)
+		text_adds(&p->text, ", ");
+	if (o->name)
+		text_addf(&p->text, "--%s", o->name);
+	if (o->kind == OPTION_CHOICE)
+		text_addf(&p->text, " %s", o->choices);
+	else if (o->arg)
+		text_addf(&p->text, " %s", o->arg);
+	add_beside(p, (int)(p->text.len - from), o->help);
 }
 
-static void print_shell(FILE *out, const struct inner_command *c)
+static void add_shell(struct page *p, const struct inner_command *c)
 {
-	const int column = 28;
-
-	fprintf(out, "\nin the shell:\n");
+	text_adds(&p->text, "\nin the shell:\n");
 	for (; c->name; c++) {
-		int n = fprintf(out, "  %s %s", c->name, c->args);
+		size_t from = p->text.len;
 
-		if (n + 2 > column) {
-			fputc('\n', out);
-			n = 0;
-		}
-		fprintf(out, "%*s", column - n, "");
-		print_wrapped(out, c->doc, column, column);
+		text_addf(&p->text, "  %s %s", c->name, c->args);
+		add_beside(p, (int)(p->text.len - from), c->doc);
 	}
 }
 
-static void print_command(FILE *out, const struct command *c)
+static void add_usage(struct page *p, const struct command *c)
 {
-	fprintf(out, "%s.\n\nusage: ", c->help->summary);
-	print_usage(out, c);
-	fputc('\n', out);
-	print_wrapped(out, c->help->details, 0, 0);
-	fprintf(out, "\noptions:\n");
+	struct text usage = { 0 };
+
+	text_addf(&usage, "usage: torchless %s [OPTIONS]%s%s\n\n", c->name,
+		  *c->help->args ? " " : "", c->help->args);
+	ui_add_wrapped(&p->text, usage.data, usage.len, p->width, 7, 0);
+	text_release(&usage);
+}
+
+static void add_summary(struct page *p, const char *summary)
+{
+	struct text line = { 0 };
+
+	text_addf(&line, "%s.\n", summary);
+	add_paragraphs(p, line.data, 0, 0);
+	text_release(&line);
+}
+
+static void add_command(struct page *p, const struct command *c)
+{
+	add_summary(p, c->help->summary);
+	add_usage(p, c);
+	add_paragraphs(p, c->help->details, 0, 0);
+	text_adds(&p->text, "\noptions:\n");
 	for (int id = 0; id < OPT_COUNT; id++)
 		if (command_has(c, (enum option_id)id))
-			print_option(out, &option_table[id]);
+			add_option(p, &option_table[id]);
 	if (c->shell)
-		print_shell(out, c->shell);
-	fprintf(out, "\nexamples:\n");
+		add_shell(p, c->shell);
+	text_adds(&p->text, "\nexamples:\n");
 	for (const char *e = c->help->examples; *e;) {
 		size_t len = strcspn(e, "\n");
 
-		fprintf(out, "  %.*s\n", (int)len, e);
+		/* As it is typed: a line that is broken would be another command. */
+		text_addf(&p->text, "  %.*s\n", (int)len, e);
 		e += len + (e[len] == '\n');
 	}
 }
 
-static void print_overview(FILE *out)
+static void add_overview(struct page *p)
 {
-	fprintf(out, "%s.\n\nusage: torchless COMMAND [OPTIONS] [ARGUMENTS]\n\n", help_summary);
-	for (int i = 0; i < command_table_len; i++)
-		fprintf(out, "  %-12s%s\n", command_table[i].name, command_table[i].help->summary);
-	fprintf(out, "\n`torchless COMMAND --help` explains one, with examples.  To begin:\n\n");
-	fprintf(out, "  %s\n", help_first);
+	static const char more[] =
+		"\n`torchless COMMAND --help` explains one, with examples.  To begin:\n\n";
+
+	add_summary(p, help_summary);
+	text_adds(&p->text, "usage: torchless COMMAND [OPTIONS] [ARGUMENTS]\n\n");
+	for (int i = 0; i < command_table_len; i++) {
+		text_addf(&p->text, "  %-*s", COMMANDS - 2, command_table[i].name);
+		add_paragraphs(p, command_table[i].help->summary, COMMANDS, COMMANDS);
+	}
+	ui_add_wrapped(&p->text, more, strlen(more), p->width, 0, 0);
+	text_addf(&p->text, "  %s\n", help_first);
 }
 
 void help_print(const struct ui *ui, const struct command *c)
 {
-	struct ui_pager p;
+	struct page page = { .width = ui->width > 0 && ui->width < WRAP ? ui->width : WRAP };
+	struct ui_pager pager;
 
-	ui_pager_open(&p, ui);
 	if (c)
-		print_command(p.ui.out, c);
+		add_command(&page, c);
 	else
-		print_overview(p.ui.out);
-	ui_pager_close(&p);
+		add_overview(&page);
+	ui_pager_open(&pager, ui);
+	ui_write(&pager.ui, page.text.data, page.text.len);
+	ui_pager_close(&pager);
+	text_release(&page.text);
 }
 
 int cmd_help(struct invocation *in, struct err *err)

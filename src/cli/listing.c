@@ -8,15 +8,22 @@
 #include <math.h>
 #include <string.h>
 
-void listing_init(struct listing *l, struct invocation *in, const char *titles)
+static void init(struct listing *l, struct invocation *in)
 {
 	*l = (struct listing){ .in = in, .is_json = option_on(in, OPT_JSON) };
+	l->for_people = in->out.is_terminal && !option_on(in, OPT_TSV);
+}
+
+void listing_init(struct listing *l, struct invocation *in, const char *titles)
+{
+	init(l, in);
 	ui_table_init(&l->table, titles);
 }
 
 void listing_init_record(struct listing *l, struct invocation *in)
 {
-	*l = (struct listing){ .in = in, .is_json = option_on(in, OPT_JSON), .is_record = true };
+	init(l, in);
+	l->is_record = true;
 	ui_table_init(&l->table, "what,value");
 	if (l->is_json)
 		text_addc(&l->json, '{');
@@ -80,7 +87,7 @@ void listing_shown(struct listing *l, int64_t x, const char *shown)
 	char buf[32];
 
 	snprintf(buf, sizeof(buf), "%lld", (long long)x);
-	add(l, buf, l->in->out.is_terminal ? shown : buf);
+	add(l, buf, l->for_people ? shown : buf);
 }
 
 void listing_real(struct listing *l, double x)
@@ -90,7 +97,7 @@ void listing_real(struct listing *l, double x)
 
 	text_add_json_number(&exact, x);
 	ui_format_number(x, shown, sizeof(shown));
-	add(l, exact.data, l->in->out.is_terminal || !isfinite(x) ? shown : exact.data);
+	add(l, exact.data, l->for_people || !isfinite(x) ? shown : exact.data);
 	text_release(&exact);
 }
 
@@ -118,6 +125,24 @@ void listing_bool(struct listing *l, bool x)
 	add(l, x ? "true" : "false", x ? "yes" : "no");
 }
 
+void listing_drops(struct listing *l, const char *titles)
+{
+	ui_table_drops(&l->table, titles);
+}
+
+static void print_table(struct listing *l)
+{
+	struct ui_pager pager;
+
+	if (!l->for_people) {
+		ui_table_print(&l->table, &l->in->out, UI_TABLE_TABS);
+		return;
+	}
+	ui_pager_open(&pager, &l->in->out);
+	ui_table_print(&l->table, &pager.ui, UI_TABLE_LINES);
+	ui_pager_close(&pager);
+}
+
 int listing_print(struct listing *l, struct err *err)
 {
 	int r = 0;
@@ -127,7 +152,7 @@ int listing_print(struct listing *l, struct err *err)
 	if (l->is_json && l->json.len)
 		r = write_out(l->json.data, l->json.len, err);
 	else if (!l->is_json)
-		ui_table_print(&l->table, &l->in->out, ui_table_style_for(&l->in->out));
+		print_table(l);
 	ui_table_release(&l->table);
 	text_release(&l->json);
 	return r;

@@ -2,18 +2,21 @@
  * table.c -- rows and columns, as a box, as aligned lines, or separated by tabs.
  *
  * A table is kept whole, since a column is as wide as its widest cell.  Cells are escaped when they
- * are added, so every style is safe to print and a tab or a newline in a cell cannot look like the
- * end of one.
+ * are added, all but line ends and tabs, which each style has its own form for, so that none in a
+ * cell can look like the end of one.
  */
 #include "torchless/mem.h"
 #include "torchless/ui.h"
 #include "torchless/utf8.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MIN_CLIPPED 12 /* a column is not clipped below this */
+#define MIN_CLIPPED  12   /* a column is not clipped below this */
+#define MIN_KEPT     26   /* nor below this for a column that could be left out */
+#define MAX_COMPARED 2000 /* rows whose cut names are compared */
 
 void ui_table_add_column(struct ui_table *t, const char *title, bool right)
 {
@@ -51,7 +54,16 @@ void ui_table_cell(struct ui_table *t, const void *data, size_t len)
 {
 	struct text safe = { 0 };
 
-	text_add_escaped(&safe, data, len);
+	for (const char *s = data, *end = s + len; s < end; s++) {
+		size_t n = 0;
+
+		while (s + n < end && s[n] != '\n' && s[n] != '\t')
+			n++;
+		text_add_escaped(&safe, s, n);
+		s += n;
+		if (s < end)
+			text_addc(&safe, *s);
+	}
 	t->cells = mem_grow(t->cells, t->n_cells, &t->cap_cells, sizeof(*t->cells));
 	t->cells[t->n_cells++] = safe.data ? safe.data : mem_strdup("");
 }
@@ -77,36 +89,116 @@ static int cell_width(const char *s)
 	return utf8_width(s, strlen(s));
 }
 
-/* What people are shown of a cell or a title: a program gets the direction of text as it is. */
-static void make_visible(char **cell)
+/* The columns of the widest of its lines. */
+static int lines_width(const char *s)
+{
+	int width = 0;
+
+	for (;;) {
+		size_t len = strcspn(s, "\n");
+		int w = utf8_width(s, len);
+
+		width = w > width ? w : width;
+		if (!s[len])
+			return width;
+		s += len + 1;
+	}
+}
+
+/* What people are shown of a cell or a title; with its lines where it may take several. */
+static void make_visible(char **cell, const struct ui *ui, bool keeps_lines)
 {
 	struct text visible = { 0 };
+	const char *s = *cell;
 
-	text_add_visible(&visible, *cell, strlen(*cell));
-	if (visible.len == strlen(*cell)) {
-		text_release(&visible);
-		return;
+	text_adds(&visible, "");
+	while (*s) {
+		size_t len = keeps_lines ? strcspn(s, "\n") : strlen(s);
+
+		ui_add_visible(&visible, ui, s, len);
+		s += len;
+		if (*s)
+			text_addc(&visible, *s++);
 	}
 	free(*cell);
 	*cell = visible.data;
 }
 
-static void measure(struct ui_table *t)
+/* Cells are as they are shown from here on. */
+static void measure(struct ui_table *t, const struct ui *ui)
 {
 	for (int c = 0; c < t->n_columns; c++) {
-		make_visible(&t->columns[c].title);
+		make_visible(&t->columns[c].title, ui, false);
 		t->columns[c].width = cell_width(t->columns[c].title);
 	}
 	for (size_t i = 0; i < t->n_cells; i++) {
 		struct ui_column *column = &t->columns[i % (size_t)t->n_columns];
 		int w;
 
-		make_visible(&t->cells[i]);
-		w = cell_width(t->cells[i]);
+		make_visible(&t->cells[i], ui, column->wraps);
+		w = lines_width(t->cells[i]);
 
 		if (w > column->width)
 			column->width = w;
 	}
+}
+
+/* ---- what there is room for --------------------------------------------------------------- */
+
+/* A number that is cut is another one. */
+static bool is_cut(const struct ui_column *c)
+{
+	return !c->fixed && !c->right;
+}
+
+/* What borders or gaps take of a line. */
+static int between_columns(const struct ui_table *t, bool box)
+{
+	int n = 0;
+
+	for (int c = 0; c < t->n_columns; c++)
+		n += !t->columns[c].left_out;
+	return box ? 3 * n + 1 : 2 * (n - 1);
+}
+
+/* The columns of a line whose cells are cut down to `least`, but for those that could go. */
+static int needed(const struct ui_table *t, bool box, int least, bool may_drop)
+{
+	int total = between_columns(t, box);
+
+	for (int c = 0; c < t->n_columns; c++) {
+		const struct ui_column *column = &t->columns[c];
+		bool cut = is_cut(column) && column->width > least &&
+			   !(may_drop && column->drops);
+
+		if (!column->left_out)
+			total += cut ? least : column->width;
+	}
+	return total;
+}
+
+/* Leave columns out until the others fit; false when none had to go. */
+static bool leave_out(struct ui_table *t, int width, bool box)
+{
+	bool any = false;
+
+	for (int c = 0; c < t->n_columns; c++)
+		t->columns[c].left_out = false;
+	while (width > 0 && needed(t, box, MIN_KEPT, true) > width) {
+		struct ui_column *next = NULL;
+
+		for (int c = 0; c < t->n_columns; c++) {
+			struct ui_column *column = &t->columns[c];
+
+			if (column->drops && !column->left_out &&
+			    (!next || column->drops < next->drops))
+				next = column;
+		}
+		if (!next)
+			break;
+		next->left_out = any = true;
+	}
+	return any;
 }
 
 /* Take columns off the widest until the table fits, or nothing is wide any more. */
@@ -119,8 +211,10 @@ static void shrink_to(struct ui_table *t, int available)
 		for (int c = 0; c < t->n_columns; c++) {
 			struct ui_column *column = &t->columns[c];
 
+			if (column->left_out)
+				continue;
 			total += column->width;
-			if (!column->fixed && (!widest || column->width > widest->width))
+			if (is_cut(column) && (!widest || column->width > widest->width))
 				widest = column;
 		}
 		if (total <= available || !widest || widest->width <= MIN_CLIPPED)
@@ -129,10 +223,105 @@ static void shrink_to(struct ui_table *t, int available)
 	}
 }
 
+/* ---- names that are cut ------------------------------------------------------------------- */
+
+static int compare_hashes(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static uint64_t hash_bytes(uint64_t hash, const char *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ (unsigned char)s[i]) * 0x100000001b3u;
+	return hash;
+}
+
+/* How many cells of column c differ when the first `head` columns stay; hashes: a place a row. */
+static size_t count_distinct(const struct ui_table *t, int c, int head, uint64_t *hashes)
+{
+	int width = t->columns[c].width;
+	size_t n = 0, distinct = 0;
+
+	for (size_t i = (size_t)c; i < t->n_cells; i += (size_t)t->n_columns) {
+		const char *s = t->cells[i];
+		size_t len = strlen(s), from = (size_t)head, to = (size_t)(width - 1 - head);
+		uint64_t hash = 0xcbf29ce484222325u;
+
+		if (len <= (size_t)width || !ui_is_name(s, len))
+			hash = hash_bytes(hash, s, len);
+		else
+			hash = hash_bytes(hash_bytes(hash, s, from), s + len - to, to);
+		hashes[n++] = hash;
+	}
+	qsort(hashes, n, sizeof(*hashes), compare_hashes);
+	for (size_t i = 0; i < n; i++)
+		distinct += i == 0 || hashes[i] != hashes[i - 1];
+	return distinct;
+}
+
+/* Where the names of a column are cut, so that as many as can be still differ: near the middle. */
+static void choose_head(struct ui_table *t, int c)
+{
+	size_t rows = t->n_cells / (size_t)t->n_columns, best = 0;
+	int width = t->columns[c].width, middle = (width - 1) / 2;
+	uint64_t *hashes;
+
+	t->columns[c].head = middle;
+	if (width < 3 || rows < 2 || rows > MAX_COMPARED)
+		return;
+	hashes = mem_calloc(rows, sizeof(*hashes));
+	for (int away = 0; away <= middle; away++)
+		for (int side = -1; side <= 1; side += 2) {
+			int head = middle + side * away;
+			size_t n = head > 0 && head < width - 1
+					   ? count_distinct(t, c, head, hashes)
+					   : 0;
+
+			if (n > best)
+				best = n, t->columns[c].head = head;
+		}
+	free(hashes);
+}
+
+/* The columns as they are printed; true when one was left out. */
+static bool fit(struct ui_table *t, const struct ui *ui, bool box)
+{
+	bool left_out = leave_out(t, ui->width, box);
+
+	if (ui->width <= 0)
+		return false;
+	shrink_to(t, ui->width - between_columns(t, box));
+	for (int c = 0; c < t->n_columns; c++)
+		if (!t->columns[c].left_out)
+			choose_head(t, c);
+	return left_out;
+}
+
+/* ---- lines -------------------------------------------------------------------------------- */
+
 static void pad(struct text *line, int n)
 {
 	while (n-- > 0)
 		text_addc(line, ' ');
+}
+
+/* Running text: what does not fit is left out from the last space on, if that is not far. */
+static void add_cut_text(struct text *out, const struct ui *ui, const char *cell, int width)
+{
+	size_t from = out->len, space;
+
+	ui_add_clipped(out, ui, cell, strlen(cell), width);
+	if (width <= 0 || cell_width(cell) <= width)
+		return;
+	for (space = out->len; space > from && out->data[space - 1] != ' ';)
+		space--;
+	if (space < from + 2 || utf8_width(out->data + from, space - from) <= width / 2)
+		return;
+	out->data[out->len = space - 1] = '\0';
+	text_adds(out, ui_sign(ui, "…", "~"));
 }
 
 static void add_cell(struct text *line, const struct ui *ui, const struct ui_column *column,
@@ -141,7 +330,10 @@ static void add_cell(struct text *line, const struct ui *ui, const struct ui_col
 	struct text clipped = { 0 };
 	int gap;
 
-	ui_add_clipped(&clipped, ui, cell, strlen(cell), column->width);
+	if (ui_is_name(cell, strlen(cell)))
+		ui_add_cut(&clipped, ui, cell, strlen(cell), column->width, column->head);
+	else
+		add_cut_text(&clipped, ui, cell, column->width);
 	gap = column->width - utf8_width(clipped.data ? clipped.data : "", clipped.len);
 	if (column->right)
 		pad(line, gap);
@@ -165,7 +357,9 @@ static void print_rule(const struct ui_table *t, const struct ui *ui, const stru
 	struct text line = { 0 };
 
 	for (int c = 0; c < t->n_columns; c++) {
-		text_adds(&line, corner[c == 0 ? 0 : 1]);
+		if (t->columns[c].left_out)
+			continue;
+		text_adds(&line, corner[line.len == 0 ? 0 : 1]);
 		for (int i = 0; i < t->columns[c].width + 2; i++)
 			text_adds(&line, b->horizontal);
 	}
@@ -181,7 +375,7 @@ static size_t fold(const char *s, int width)
 	size_t i = 0, space = 0;
 	int used = 0;
 
-	while (s[i]) {
+	while (s[i] && s[i] != '\n') {
 		int n = utf8_decode(s + i, strlen(s + i), NULL), w;
 
 		n = n > 0 ? n : 1;
@@ -203,8 +397,20 @@ static char *next_part(const struct ui_column *column, const char **cell)
 	char *part = mem_memdup(*cell, len);
 
 	*cell += len;
-	*cell += strspn(*cell, " ");
+	if (**cell == '\n')
+		++*cell;
+	else
+		*cell += strspn(*cell, " ");
 	return part;
+}
+
+static int last_shown(const struct ui_table *t)
+{
+	int last = -1;
+
+	for (int c = 0; c < t->n_columns; c++)
+		last = t->columns[c].left_out ? last : c;
+	return last;
 }
 
 /* One line of a row; cells[i] moves behind what was printed. Returns whether something is left. */
@@ -215,8 +421,12 @@ static bool print_line(const struct ui_table *t, const struct ui *ui, const char
 	bool left = false;
 
 	for (int c = 0; c < t->n_columns; c++) {
-		bool last = c == t->n_columns - 1;
-		char *part = next_part(&t->columns[c], &cells[c]);
+		bool last = c == last_shown(t);
+		char *part;
+
+		if (t->columns[c].left_out)
+			continue;
+		part = next_part(&t->columns[c], &cells[c]);
 
 		left = left || *cells[c];
 		if (b)
@@ -253,37 +463,65 @@ static bool is_interrupted(const struct ui_table *t)
 
 static void print_tabs(const struct ui_table *t, const struct ui *ui)
 {
+	struct text line = { 0 };
+
 	for (size_t i = 0; i < t->n_cells && !is_interrupted(t); i++) {
 		bool is_last = (i + 1) % (size_t)t->n_columns == 0;
 
-		ui_write(ui, t->cells[i], strlen(t->cells[i]));
+		text_clear(&line);
+		text_add_escaped(&line, t->cells[i], strlen(t->cells[i]));
+		ui_write(ui, line.data ? line.data : "", line.len);
 		ui_write(ui, is_last ? "\n" : "\t", 1);
 	}
+	text_release(&line);
 }
 
-/* What borders or gaps take of a line. */
-static int between_columns(const struct ui_table *t, bool box)
+/* Whether a box fits when each column is clipped as far as it may be. */
+static bool fits(struct ui_table *t, const struct ui *ui)
 {
-	return box ? 3 * t->n_columns + 1 : 2 * (t->n_columns - 1);
-}
-
-/* Whether the columns fit when each is clipped as far as it may be. */
-static bool fits(const struct ui_table *t, const struct ui *ui)
-{
-	int total = between_columns(t, true);
-
-	for (int c = 0; c < t->n_columns; c++) {
-		bool clips = !t->columns[c].fixed && t->columns[c].width > MIN_CLIPPED;
-
-		total += clips ? MIN_CLIPPED : t->columns[c].width;
-	}
-	return ui->width <= 0 || total <= ui->width;
+	leave_out(t, ui->width, true);
+	return ui->width <= 0 || needed(t, true, MIN_CLIPPED, false) <= ui->width;
 }
 
 bool ui_table_fits(struct ui_table *t, const struct ui *ui)
 {
-	measure(t);
+	measure(t, ui);
 	return fits(t, ui);
+}
+
+void ui_table_drops(struct ui_table *t, const char *titles)
+{
+	for (int order = 1; *titles; order++) {
+		size_t len = strcspn(titles, ",");
+		int c = 0;
+
+		while (c < t->n_columns && (strlen(t->columns[c].title) != len ||
+					    memcmp(t->columns[c].title, titles, len) != 0))
+			c++;
+		assert(c < t->n_columns);
+		t->columns[c].drops = order;
+		titles += len + (titles[len] == ',');
+	}
+}
+
+static void print_left_out(const struct ui_table *t, const struct ui *ui)
+{
+	struct text names = { 0 }, line = { 0 }, styled = { 0 };
+
+	for (int c = 0; c < t->n_columns; c++)
+		if (t->columns[c].left_out)
+			text_addf(&names, "%s%s", names.len ? ", " : "", t->columns[c].title);
+	text_addf(&names, "; wider or piped shows all");
+	text_adds(&line, "not shown at this width: ");
+	text_add(&line, names.data, names.len);
+	ui_add_styled(&styled, ui, UI_DIM, line.data, line.len);
+	text_clear(&line);
+	ui_add_wrapped(&line, styled.data, styled.len, ui->width, 0, 0);
+	text_addc(&line, '\n');
+	ui_write(ui, line.data, line.len);
+	text_release(&names);
+	text_release(&line);
+	text_release(&styled);
 }
 
 static void print_record_heading(const struct ui *ui, size_t n, int width)
@@ -300,7 +538,7 @@ static void print_record_heading(const struct ui *ui, size_t n, int width)
 
 static void print_records(const struct ui_table *t, const struct ui *ui)
 {
-	struct ui_column title = { .width = 0 }, value = { .width = 0 };
+	struct ui_column title = { .width = 0, .head = -1 }, value = { .width = 0, .head = -1 };
 	struct text line = { 0 };
 
 	for (int c = 0; c < t->n_columns; c++)
@@ -334,6 +572,7 @@ static void print_records(const struct ui_table *t, const struct ui *ui)
 void ui_table_print(struct ui_table *t, const struct ui *ui, enum ui_table_style style)
 {
 	const struct border *b = style == UI_TABLE_BOX ? &borders[ui->utf8 ? 0 : 1] : NULL;
+	bool left_out;
 	char **titles;
 
 	if (t->n_columns == 0)
@@ -342,13 +581,12 @@ void ui_table_print(struct ui_table *t, const struct ui *ui, enum ui_table_style
 		print_tabs(t, ui);
 		return;
 	}
-	measure(t);
+	measure(t, ui);
 	if (style == UI_TABLE_RECORDS || (b && !fits(t, ui))) {
 		print_records(t, ui);
 		return;
 	}
-	if (ui->width > 0)
-		shrink_to(t, ui->width - between_columns(t, b != NULL));
+	left_out = fit(t, ui, b != NULL);
 	titles = mem_calloc((size_t)t->n_columns, sizeof(*titles));
 	for (int c = 0; c < t->n_columns; c++)
 		titles[c] = t->columns[c].title;
@@ -361,5 +599,7 @@ void ui_table_print(struct ui_table *t, const struct ui *ui, enum ui_table_style
 		print_row(t, ui, t->cells + i, UI_PLAIN, b);
 	if (b)
 		print_rule(t, ui, b, b->bottom);
+	if (left_out)
+		print_left_out(t, ui);
 	free(titles);
 }

@@ -1,5 +1,5 @@
 /*
- * ui.c -- what a stream can show, numbers with units, sparklines, escaped text.
+ * ui.c -- what a stream can show, the gate before it, numbers with units, sparklines.
  *
  * The locale is asked through its environment variables instead of setlocale(): numbers must keep
  * their decimal point wherever the program runs.
@@ -152,6 +152,14 @@ static size_t harmless_bytes(const char *s, size_t len)
 	return i;
 }
 
+static bool is_ascii(const char *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)s[i] >= 0x80)
+			return false;
+	return true;
+}
+
 /*
  * Whoever makes a line escapes the names in it, since only he knows what is his and what a
  * stranger's, and how wide it will be.  This is the net below: a caller that forgets, or is yet to
@@ -160,11 +168,11 @@ static size_t harmless_bytes(const char *s, size_t len)
 bool ui_write(const struct ui *ui, const void *data, size_t len)
 {
 	const char *s = data;
-	struct text safe = { 0 };
+	struct text safe = { 0 }, ascii = { 0 }, *shown = &safe;
 	size_t n = ui->is_terminal ? harmless_bytes(s, len) : len;
-	bool written;
+	bool written, is_plain = !ui->is_terminal || ui->utf8 || is_ascii(s, len);
 
-	if (n == len)
+	if (n == len && is_plain)
 		return fwrite(s, 1, len, ui->out) == len;
 	for (size_t i = 0; i < len; i += n) {
 		n = harmless_bytes(s + i, len - i);
@@ -176,8 +184,13 @@ bool ui_write(const struct ui *ui, const void *data, size_t len)
 		n = n ? n : 1;
 		text_add_visible(&safe, s + i, n);
 	}
-	written = fwrite(safe.data, 1, safe.len, ui->out) == safe.len;
+	if (!is_plain) {
+		ui_add_ascii(&ascii, safe.data, safe.len);
+		shown = &ascii;
+	}
+	written = fwrite(shown->data, 1, shown->len, ui->out) == shown->len;
 	text_release(&safe);
+	text_release(&ascii);
 	return written;
 }
 
@@ -274,53 +287,4 @@ void ui_add_bar(struct text *t, const struct ui *ui, double share, int width)
 
 	for (int i = 0; i < width; i++)
 		text_adds(t, i < filled ? (ui->utf8 ? "█" : "#") : ui->utf8 ? "░" : ".");
-}
-
-/* ---- text that came from outside ---------------------------------------------------------- */
-
-void ui_add_clipped(struct text *t, const struct ui *ui, const void *data, size_t len, int width)
-{
-	const char *ellipsis = ui->utf8 ? "…" : "~";
-	struct text safe = { 0 };
-	size_t i = 0, fit = 0;
-	int used = 0;
-
-	text_add_visible(&safe, data, len);
-	while (i < safe.len) {
-		int n = utf8_decode(safe.data + i, safe.len - i, NULL);
-		int w = n > 0 ? utf8_width(safe.data + i, (size_t)n) : 1;
-
-		if (width > 0 && used + w > width)
-			break;
-		used += w;
-		if (width <= 0 || used < width)
-			fit = i + (size_t)(n > 0 ? n : 1);
-		i += (size_t)(n > 0 ? n : 1);
-	}
-	if (i >= safe.len)
-		text_add(t, safe.data ? safe.data : "", safe.len);
-	else {
-		text_add(t, safe.data, fit);
-		text_adds(t, ellipsis);
-	}
-	text_release(&safe);
-}
-
-void ui_add_running(struct text *t, const void *data, size_t len)
-{
-	const char *s = data;
-
-	for (size_t i = 0; i < len;) {
-		int n = utf8_decode(s + i, len - i, NULL);
-
-		if (n == 0) {
-			text_adds(t, "\xef\xbf\xbd");
-			n = 1;
-		} else if (s[i] == '\n' || s[i] == '\t') {
-			text_addc(t, s[i]);
-		} else {
-			text_add_visible(t, s + i, (size_t)n);
-		}
-		i += (size_t)n;
-	}
 }

@@ -8,12 +8,14 @@
 #include <string.h>
 
 /* What ui_write() makes of bytes. */
-static void check_written(bool is_terminal, const char *data, size_t len, const char *expected,
-			  size_t expected_len)
+static void check_written(bool is_terminal, bool utf8, const char *data, size_t len,
+			  const char *expected, size_t expected_len)
 {
 	char *written = NULL;
 	size_t n = 0;
-	struct ui ui = { .out = open_memstream(&written, &n), .is_terminal = is_terminal };
+	struct ui ui = { .out = open_memstream(&written, &n),
+			 .is_terminal = is_terminal,
+			 .utf8 = utf8 };
 
 	cr_assert(ui_write(&ui, data, len));
 	fclose(ui.out);
@@ -22,7 +24,9 @@ static void check_written(bool is_terminal, const char *data, size_t len, const 
 	free(written);
 }
 
-#define CHECK(terminal, in, out) check_written(terminal, in, sizeof(in) - 1, out, sizeof(out) - 1)
+#define CHECK(terminal, in, out)                                                                   \
+	check_written(terminal, true, in, sizeof(in) - 1, out, sizeof(out) - 1)
+#define CHECK_ASCII(in, out) check_written(true, false, in, sizeof(in) - 1, out, sizeof(out) - 1)
 
 Test(ui, a_terminal_gets_text_and_our_own_sequences)
 {
@@ -42,6 +46,15 @@ Test(ui, a_terminal_gets_nothing_else_that_it_obeys)
 	      "\\xE2\\x80\\xAEa\\xE2\\x81\\xA6\\xE2\\x80\\x8F\\xE2\\x80\\xA8\\xD8\\x9C");
 }
 
+Test(ui, a_terminal_without_utf8_gets_ascii)
+{
+	CHECK_ASCII("a\tb\n\033[1mbold\033[0m", "a\tb\n\033[1mbold\033[0m");
+	CHECK_ASCII("5 µs · 3 … 4 → ± ≈", "5 us - 3 .. 4 -> +- ~");
+	CHECK_ASCII("├─ └─ │ ▁▂█░ ⏎", "|- `- | _.#. \\n");
+	CHECK_ASCII("é 日\xff", "\\xC3\\xA9 \\xE6\\x97\\xA5\\xFF");
+	check_written(false, false, "é\xff", 3, "é\xff", 3);
+}
+
 Test(ui, a_program_gets_every_byte)
 {
 	CHECK(false, "a\033[31m\177\xc2\x9b\x9b\xff\0\r\u202e",
@@ -52,7 +65,10 @@ Test(ui, a_table_for_people_hides_direction_and_stays_aligned)
 {
 	char *written = NULL;
 	size_t n = 0;
-	struct ui ui = { .out = open_memstream(&written, &n), .is_terminal = true, .width = 80 };
+	struct ui ui = { .out = open_memstream(&written, &n),
+			 .is_terminal = true,
+			 .utf8 = true,
+			 .width = 80 };
 	struct ui_table t;
 
 	ui_table_init(&t, "a\u202e,b");

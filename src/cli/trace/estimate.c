@@ -38,6 +38,7 @@ static int print_table(struct invocation *in, const struct record_estimate *esti
 	int result;
 
 	listing_init(&l, in, "points,keep,positions,>values,>dumps,>bytes,>dropped");
+	listing_drops(&l, "dropped,positions,dumps,values");
 	add_table(&l, e);
 	result = listing_print(&l, err);
 	text_addf(&t, "rows       %s: %s pass%s, %s calls, %s values, %s dumps of %s\n",

@@ -1,0 +1,88 @@
+/*
+ * wrap.c -- prose in lines that are broken between words.
+ *
+ * A word is what stands between spaces; one that is wider than the line stays whole, since a name
+ * or a command that is cut is none.
+ */
+#include "torchless/ui.h"
+#include "torchless/utf8.h"
+
+#include <string.h>
+
+/* The bytes of a sequence that styles, 0 where none begins. */
+static size_t sequence_len(const char *s, size_t len)
+{
+	size_t n = 2;
+
+	if (len < 2 || s[0] != '\x1b' || s[1] != '[')
+		return 0;
+	while (n < len && !(s[n] >= '@' && s[n] <= '~'))
+		n++;
+	return n < len ? n + 1 : len;
+}
+
+/* The bytes of a word with the spaces before it, and its columns. */
+static size_t word_len(const char *s, size_t len, int *gap, int *columns)
+{
+	size_t n = 0, run;
+
+	*gap = *columns = 0;
+	for (; n < len && s[n] == ' '; n++)
+		++*gap;
+	while (n < len && s[n] != ' ') {
+		run = sequence_len(s + n, len - n);
+		if (!run) {
+			while (n + run < len && s[n + run] != ' ' && s[n + run] != '\x1b')
+				run++;
+			run += run == 0;
+			*columns += utf8_width(s + n, run);
+		}
+		n += run;
+	}
+	return n;
+}
+
+/* Rows of a picture or a table keep their shape. */
+static bool is_drawn(const char *line, size_t len)
+{
+	return len > 0 &&
+	       (*line == '|' || *line == '+' || (len > 2 && !memcmp(line, "\xe2\x94", 2)));
+}
+
+/* One line; `at` columns of it are there. */
+static void add_line(struct text *out, const char *line, size_t len, int width, int indent, int at)
+{
+	int gap, columns;
+	size_t n;
+
+	for (; len > 0; line += n, len -= n) {
+		n = word_len(line, len, &gap, &columns);
+		if (columns > 0 && at > indent && at + gap + columns > width) {
+			text_addf(out, "\n%*s", indent, "");
+			text_add(out, line + gap, n - (size_t)gap);
+			at = indent + columns;
+		} else {
+			text_add(out, line, n);
+			at += gap + columns;
+		}
+	}
+}
+
+void ui_add_wrapped(struct text *out, const char *s, size_t len, int width, int indent, int at)
+{
+	const char *end = s + len;
+
+	while (s < end) {
+		const char *feed = memchr(s, '\n', (size_t)(end - s));
+		size_t n = (size_t)((feed ? feed : end) - s);
+
+		if (width <= 0 || is_drawn(s, n))
+			text_add(out, s, n);
+		else
+			add_line(out, s, n, width, indent, at);
+		if (feed)
+			text_addc(out, '\n');
+		s += n + (feed != NULL);
+		at = 0;
+	}
+}
