@@ -251,6 +251,9 @@ void warn_dropped(const struct invocation *in, struct bytes text, const struct e
 void warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void warn_sentence(const char *sentence);
 
+/* The sentence of an error, as main() says it and a shell that goes on. */
+void report_error(const struct err *err);
+
 /* A line on stderr with --verbose. */
 void note(const struct invocation *in, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

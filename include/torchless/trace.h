@@ -387,6 +387,9 @@ int recording_ask(struct recording *r, const char *sql, const struct query *q, s
  */
 bool sql_is_complete(const char *sql);
 
+/* What lists the saved queries where one is: ".saved" in the shell; borrowed, for sentences. */
+void recording_names_saved(struct recording *r, const char *command);
+
 /* The SQL of a saved query and its description, from the recording. ERR_USAGE with the nearest. */
 int recording_saved_query(struct recording *r, const char *name, struct text *sql,
 			  struct text *params_json, struct err *err);

@@ -387,34 +387,42 @@ static void tokenizer_fields(struct listing *l, const struct tokenizer *tok)
 	listing_bool(l, tokenizer_chat_template(tok) != NULL);
 }
 
+#define PROSE 78 /* columns of running text, where there are so many */
+
 /* What the model that comes with the program is and what to try with it: beside the result. */
 static void print_about(const struct invocation *in)
 {
+	static const char about[] =
+		"The model that comes with torchless, trained for it on small stories of one "
+		"grammar. It tells such stories, finds what was put where, knows who gave what "
+		"to whom, some capitals and opposites, adds to ten, and copies what it never "
+		"saw. It was made for texts of %lld tokens and fewer";
 	static const char *const commands[] = {
 		"run --temp 0.7 \"Once upon a time\"",
 		("trace \"Lily put the ball in the box. Tom asked where the ball was. Lily said it was in the\""),
 		"tokenize --steps \"Lily put the ball in the box.\"",
 		"info --program",
 	};
-	FILE *out = in->out.is_terminal ? in->out.out : in->err.out;
+	const struct ui *ui = in->out.is_terminal ? &in->out : &in->err;
 	const struct config *c = in->model.config;
-	struct text path = { 0 };
+	struct text prose = { 0 }, shown = { 0 };
 
 	if (!in->model_is_ours || option_on(in, OPT_QUIET) || option_on(in, OPT_JSON))
 		return;
-	fprintf(out,
-		"\nThe model that comes with torchless, trained for it on small stories of one\n"
-		"grammar. It tells such stories, finds what was put where, knows who gave what\n"
-		"to whom, some capitals and opposites, adds to ten, and copies what it never\n"
-		"saw. It was made for texts of %lld tokens and fewer",
-		(long long)c->max_positions);
+	text_addf(&prose, about, (long long)c->max_positions);
 	if (c->window > 0)
-		fprintf(out, "; a layer sees the last %lld", (long long)c->window);
-	text_add_visible(&path, in->model.checkpoint.path, strlen(in->model.checkpoint.path));
-	fprintf(out, ".\n\n%-11s%s/README.md\n", "card", path.data);
-	text_release(&path);
+		text_addf(&prose, "; a layer sees the last %lld", (long long)c->window);
+	text_addc(&shown, '\n');
+	ui_add_wrapped(&shown, prose.data, prose.len,
+		       ui->width > 0 && ui->width < PROSE ? ui->width : PROSE, 0, 0);
+	text_addf(&shown, ".\n\n%-11s", "card");
+	ui_add_visible(&shown, ui, in->model.checkpoint.path, strlen(in->model.checkpoint.path));
+	text_adds(&shown, "/README.md\n");
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		fprintf(out, "%-11storchless %s\n", i ? "" : "try", commands[i]);
+		text_addf(&shown, "%-11storchless %s\n", i ? "" : "try", commands[i]);
+	ui_write(ui, shown.data, shown.len);
+	text_release(&prose);
+	text_release(&shown);
 }
 
 static int info_overview(struct invocation *in, struct err *err)

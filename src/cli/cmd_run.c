@@ -60,21 +60,26 @@ static double per_second(int64_t n, int64_t ns)
 	return ns > 0 ? (double)n * 1e9 / (double)ns : 0;
 }
 
-static void print_speed(const struct generation *g)
+static void print_speed(const struct invocation *in, const struct generation *g)
 {
 	const struct session *s = &g->session;
 	char prefill[32], decode[32];
+	struct text line = { 0 }, wrapped = { 0 };
 
 	fflush(stdout); /* a log that takes both streams has the text first */
-	fprintf(stderr, "prompt %lld tokens, %s (%.1f tokens/s)", (long long)s->n_prompt,
-		ui_format_time(s->prefill_ns, prefill, sizeof(prefill)),
-		per_second(s->n_prompt, s->prefill_ns));
+	text_addf(&line, "prompt %lld tokens, %s (%.1f tokens/s)", (long long)s->n_prompt,
+		  ui_format_time(s->prefill_ns, prefill, sizeof(prefill)),
+		  per_second(s->n_prompt, s->prefill_ns));
 	if (s->n_generated > 1)
-		fprintf(stderr, " · decode %lld tokens, %s (%.1f tokens/s)",
-			(long long)s->n_generated - 1,
-			ui_format_time(s->decode_ns, decode, sizeof(decode)),
-			per_second(s->n_generated - 1, s->decode_ns));
-	fputc('\n', stderr);
+		text_addf(&line, " · decode %lld tokens, %s (%.1f tokens/s)",
+			  (long long)s->n_generated - 1,
+			  ui_format_time(s->decode_ns, decode, sizeof(decode)),
+			  per_second(s->n_generated - 1, s->decode_ns));
+	text_addc(&line, '\n');
+	ui_add_wrapped(&wrapped, line.data, line.len, in->err.width, 0, 0);
+	ui_write(&in->err, wrapped.data, wrapped.len);
+	text_release(&line);
+	text_release(&wrapped);
 }
 
 static int stream_text(const struct invocation *in, struct generation *g, struct err *err)
@@ -170,7 +175,7 @@ int cmd_run(struct invocation *in, struct err *err)
 	if (r == 0)
 		generation_warn_of_growth(&g);
 	if (r == 0 && !option_on(in, OPT_QUIET))
-		print_speed(&g);
+		print_speed(in, &g);
 	generation_release(&g);
 	recipes_release(&edits);
 	return r;

@@ -67,6 +67,6 @@ int main(int argc, char **argv)
 	status = r ? err_exit_status(r) : in.exit_status;
 	invocation_release(&in);
 	if (r)
-		fprintf(stderr, "torchless: %s\n", err.message);
+		report_error(&err);
 	return status;
 }

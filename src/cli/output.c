@@ -5,29 +5,71 @@
  * that none of them calls main.c.
  */
 #include "torchless/cli.h"
+#include "torchless/mem.h"
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 volatile sig_atomic_t interrupted;
 
+/* Lines on stderr, broken at words where it is a terminal. */
+static void write_sentences(const struct ui *ui, const char *s, size_t len)
+{
+	struct text shown = { 0 }, wrapped = { 0 };
+
+	if (!ui->is_terminal) {
+		ui_write(ui, s, len);
+		return;
+	}
+	ui_add_running(&shown, s, len);
+	ui_add_wrapped(&wrapped, shown.data, shown.len, ui->width, 0, 0);
+	ui_write(ui, wrapped.data, wrapped.len);
+	text_release(&shown);
+	text_release(&wrapped);
+}
+
 void note(const struct invocation *in, const char *fmt, ...)
 {
 	struct text line = { 0 };
-	char text[1024];
-	va_list args;
+	va_list args, again;
+	int n;
 
 	if (!option_on(in, OPT_VERBOSE))
 		return;
 	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
+	va_copy(again, args);
+	n = vsnprintf(NULL, 0, fmt, args);
+	if (n >= 0) {
+		char *s = mem_calloc((size_t)n + 1, 1);
+
+		vsnprintf(s, (size_t)n + 1, fmt, again);
+		ui_add_running(&line, s, (size_t)n);
+		free(s);
+	}
+	va_end(again);
 	va_end(args);
-	text_add_visible(&line, text, strlen(text));
 	text_addc(&line, '\n');
-	ui_write(&in->err, line.data, line.len);
+	write_sentences(&in->err, line.data, line.len);
 	text_release(&line);
+}
+
+static void say_on_stderr(const char *kind, const char *sentence)
+{
+	struct text line = { 0 };
+	struct ui ui;
+
+	ui_init(&ui, stderr, UI_COLOR_NEVER);
+	text_addf(&line, "torchless: %s%s\n", kind, sentence);
+	write_sentences(&ui, line.data, line.len);
+	text_release(&line);
+}
+
+void report_error(const struct err *err)
+{
+	say_on_stderr("", err->message);
 }
 
 void warn(const char *fmt, ...)
@@ -40,7 +82,7 @@ void warn(const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	err_set(&message, ERR_USAGE, "%s", text); /* turns control bytes into '?' */
-	fprintf(stderr, "torchless: warning: %s\n", message.message);
+	say_on_stderr("warning: ", message.message);
 }
 
 void warn_sentence(const char *sentence)

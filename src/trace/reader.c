@@ -241,6 +241,11 @@ static int read_saved(struct recording *r, const char *name, struct text *sql,
 	return ret;
 }
 
+void recording_names_saved(struct recording *r, const char *command)
+{
+	r->names_saved = command;
+}
+
 int recording_saved_query(struct recording *r, const char *name, struct text *sql,
 			  struct text *params_json, struct err *err)
 {
@@ -258,6 +263,6 @@ int recording_saved_query(struct recording *r, const char *name, struct text *sq
 	if (best[0])
 		return err_set(err, ERR_USAGE,
 			       "there is no saved query \"%s\"; did you mean \"%s\"?", name, best);
-	return err_set(err, ERR_USAGE,
-		       "there is no saved query \"%s\"; `torchless query --list` names them", name);
+	return err_set(err, ERR_USAGE, "there is no saved query \"%s\"; `%s` names them", name,
+		       r->names_saved ? r->names_saved : "torchless query --list");
 }

@@ -21,23 +21,40 @@ static size_t sequence_len(const char *s, size_t len)
 	return n < len ? n + 1 : len;
 }
 
+/* "12 %" at s. */
+static bool is_percent(const char *s, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && strchr("0123456789.<e-", s[n]) && s[n])
+		n++;
+	return n > 0 && n + 1 < len && s[n] == ' ' && s[n + 1] == '%';
+}
+
+/* Whether the space at s[n], of a word from s[from] on, is none between words: ' token', a 12 %. */
+static bool is_held(const char *s, size_t len, size_t from, size_t n)
+{
+	bool before_sign = n + 1 < len && s[n + 1] == '%' && (n + 2 == len || s[n + 2] == ' ');
+
+	return before_sign || is_percent(s + n + 1, len - n - 1) ||
+	       (n == from + 1 && s[from] == '\'');
+}
+
 /* The bytes of a word with the spaces before it, and its columns. */
 static size_t word_len(const char *s, size_t len, int *gap, int *columns)
 {
-	size_t n = 0, run;
+	size_t n = 0, run, from;
 
 	*gap = *columns = 0;
 	for (; n < len && s[n] == ' '; n++)
 		++*gap;
-	while (n < len && s[n] != ' ') {
+	for (from = n; n < len && (s[n] != ' ' || is_held(s, len, from, n)); n += run) {
 		run = sequence_len(s + n, len - n);
-		if (!run) {
-			while (n + run < len && s[n + run] != ' ' && s[n + run] != '\x1b')
-				run++;
-			run += run == 0;
-			*columns += utf8_width(s + n, run);
-		}
-		n += run;
+		if (run)
+			continue;
+		for (run = 1; n + run < len && s[n + run] != ' ' && s[n + run] != '\x1b';)
+			run++;
+		*columns += utf8_width(s + n, run);
 	}
 	return n;
 }

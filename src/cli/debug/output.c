@@ -44,7 +44,7 @@ void front_report(struct front_end *f, const struct err *err)
 	}
 	if (flush_out(&f->failed))
 		return;
-	fprintf(stderr, "torchless: %s\n", err->message);
+	report_error(err);
 }
 
 bool front_ask(void *ctx, const char *question)

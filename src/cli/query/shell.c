@@ -235,8 +235,9 @@ static void report(const struct err *err)
 	fflush(stdout);
 	clearerr(stdout);
 	/* The terminal showed ^C. */
-	fprintf(stderr, "%storchless: %s\n", err->code == ERR_INTERRUPTED ? "\n" : "",
-		err->message);
+	if (err->code == ERR_INTERRUPTED)
+		fputc('\n', stderr);
+	report_error(err);
 }
 
 /* ---- the loop -------------------------------------------------------------------------- */

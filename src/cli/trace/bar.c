@@ -5,20 +5,29 @@
 #include "trace.h"
 
 #define COLUMNS    31
+#define LEAST      6
+#define BESIDE     38 /* what stands left and right of the bar */
 #define REDRAW_NS  100000000 /* between two pictures of many runs */
 #define SETTLED_NS 500000000 /* before the time that is left is guessed */
 
 static void begin(struct text *t, const struct bar *bar, const char *label, double share)
 {
+	int room = bar->ui->width > 0 ? bar->ui->width - BESIDE : COLUMNS;
+
 	text_addf(t, "\r%-11s", label);
-	ui_add_bar(t, bar->ui, share, COLUMNS);
+	ui_add_bar(t, bar->ui, share, room < LEAST ? LEAST : room < COLUMNS ? room : COLUMNS);
 }
 
 /* Takes over the text. */
 static void show(struct bar *bar, struct text *t)
 {
+	struct text ascii = { 0 };
+
 	text_adds(t, "\033[K");
-	fwrite(t->data, 1, t->len, bar->ui->out);
+	if (!bar->ui->utf8)
+		ui_add_ascii(&ascii, t->data, t->len);
+	fwrite(ascii.data ? ascii.data : t->data, 1, ascii.data ? ascii.len : t->len, bar->ui->out);
+	text_release(&ascii);
 	fflush(bar->ui->out);
 	text_release(t);
 	bar->is_shown = true;

@@ -68,10 +68,11 @@ static void add_summary(struct text *t, const struct trace_command *c,
 
 	if (runs->n_found == runs->prompts->n) {
 		text_adds(t, "nothing to do: ");
-		text_add_visible(t, c->recorder.opt.path, strlen(c->recorder.opt.path));
+		ui_add_visible(t, ui, c->recorder.opt.path, strlen(c->recorder.opt.path));
 		text_adds(t, " holds every run of ");
-		text_add_visible(t, runs->prompts->file, strlen(runs->prompts->file));
+		ui_add_visible(t, ui, runs->prompts->file, strlen(runs->prompts->file));
 		text_addc(t, '\n');
+		summary_wrap(t, ui);
 		return;
 	}
 	summary_add_model(t, c, ui);
@@ -81,6 +82,7 @@ static void add_summary(struct text *t, const struct trace_command *c,
 		commands[1].after = " differ a=1 b=2";
 	summary_add_time(t, c, ui);
 	summary_add_file(t, c, ui);
+	summary_wrap(t, ui);
 	summary_add_next(t, c, ui, commands, (int)(sizeof(commands) / sizeof(commands[0])));
 }
 

@@ -25,6 +25,25 @@ static void add_spaces(struct text *t, int n)
 		text_addc(t, ' ');
 }
 
+void summary_wrap(struct text *t, const struct ui *ui)
+{
+	struct text wrapped = { 0 };
+
+	if (ui->width <= 0)
+		return;
+	ui_add_wrapped(&wrapped, t->data, t->len, ui->width, LABEL, 0);
+	text_release(t);
+	*t = wrapped;
+}
+
+/* The columns behind a label, of `usual`, that a narrow screen has. */
+static int columns_of(const struct ui *ui, int usual, int least)
+{
+	int room = ui->width > 0 ? ui->width - LABEL : usual;
+
+	return room < least ? least : room < usual ? room : usual;
+}
+
 static void token_bytes(const struct trace_command *c, int32_t id, struct text *out)
 {
 	text_clear(out);
@@ -50,7 +69,7 @@ void summary_add_model(struct text *t, const struct trace_command *c, const stru
 	const char *dot = ui->utf8 ? "·" : "-";
 	char params[40];
 
-	text_add_visible(t, summary_model_name(c), strlen(summary_model_name(c)));
+	ui_add_visible(t, ui, summary_model_name(c), strlen(summary_model_name(c)));
 	text_addf(t, " %s %lld layers %s %s parameters, %s %s %s %s %d thread%s\n\n", dot,
 		  (long long)ck->config.n_layers, dot,
 		  ui_format_params(ck->n_params, params, sizeof(params)),
@@ -69,7 +88,7 @@ static void add_tokens(struct text *t, const struct trace_command *c, const stru
 	for (; first > 0; first--) {
 		text_clear(&shown);
 		token_bytes(c, s->tokens[first - 1], &bytes);
-		text_add_visible(&shown, bytes.data ? bytes.data : "", bytes.len);
+		ui_add_visible(&shown, ui, bytes.data ? bytes.data : "", bytes.len);
 		used += utf8_width(shown.data ? shown.data : "", shown.len) + 1;
 		if (used > room && first < s->n_prompt)
 			break;
@@ -84,7 +103,7 @@ static void add_tokens(struct text *t, const struct trace_command *c, const stru
 	}
 	summary_add_label(t, ui, "tokens");
 	text_add(t, line.data, line.len);
-	add_spaces(t, 55 - utf8_width(line.data, line.len));
+	add_spaces(t, columns_of(ui, 63, 8) - 8 - utf8_width(line.data, line.len));
 	text_addf(t, "  %6lld\n", (long long)s->n_prompt);
 	text_release(&line);
 	text_release(&bytes);
@@ -98,9 +117,9 @@ static void add_prefill(struct text *t, const struct trace_command *c, const str
 	char time[32];
 
 	summary_add_label(t, ui, "prefill");
-	ui_add_bar(t, ui, 1, 31);
+	ui_add_bar(t, ui, 1, columns_of(ui, 65, 42) - 34);
 	text_addf(t, " %d/%d layers", n, n);
-	add_spaces(t, 10);
+	add_spaces(t, columns_of(ui, 65, 0) < 65 ? 1 : 10);
 	text_addf(t, "%10s\n", ui_format_time(s->prefill_ns, time, sizeof(time)));
 }
 
@@ -326,6 +345,7 @@ static void add_summary(struct text *t, const struct trace_command *c, const str
 	add_residual(t, c, ui);
 	summary_add_time(t, c, ui);
 	summary_add_file(t, c, ui);
+	summary_wrap(t, ui);
 	add_next_commands(t, c, ui);
 }
 

@@ -62,6 +62,9 @@ void summary_add_file(struct text *t, const struct trace_command *c, const struc
 void summary_add_json_totals(struct text *t, const struct trace_command *c, int64_t prefill_ns,
 			     int64_t decode_ns);
 
+/* Break its lines between words where the screen is narrow; commands, which are copied, come after. */
+void summary_wrap(struct text *t, const struct ui *ui);
+
 /* Commands to go on with. */
 struct next_command {
 	const char *before, *after; /* the recording's name */

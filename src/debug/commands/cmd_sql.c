@@ -275,6 +275,7 @@ int cmd_sql(struct debugger *d, const char *args, struct err *err)
 
 	if (!rec)
 		return err->code;
+	recording_names_saved(rec, "sql");
 	if (all)
 		args += 2 + strspn(args + 2, " \t");
 	if (!*args)
