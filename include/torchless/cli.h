@@ -261,6 +261,9 @@ void note(const struct invocation *in, const char *fmt, ...) __attribute__((form
 int write_out(const void *data, size_t len, struct err *err);
 int flush_out(struct err *err);
 
+/* write_out() to an open file from now on, called `name` in errors (borrowed); NULL: to stdout. */
+void out_redirect(FILE *f, const char *name);
+
 /*
  * Whether a file that an option names may be written: not when it is a database, under whatever
  * name, because that is a recording given by mistake and would be lost.  ERR_USAGE.  NULL and "-"

@@ -25,6 +25,8 @@ struct candidates {
 /* Each is kept once; what is no UTF-8, holds control characters or has over 1024 bytes is left out.
  */
 void candidates_add(struct candidates *c, const char *text);
+/* The files whose names begin with `word`, which may have a directory before it. */
+void candidates_add_files(struct candidates *c, const char *word);
 void candidates_release(struct candidates *c);
 
 struct line_options {

@@ -131,6 +131,9 @@ void ui_add_running(struct text *t, const void *data, size_t len);
 
 /* ---- tables ------------------------------------------------------------------------------- */
 
+/* Rows of a result that are shown on a terminal, where nobody said how many. */
+#define UI_TABLE_ROWS 1000
+
 enum ui_table_style {
 	UI_TABLE_TABS,  /* tab-separated, no heading: for programs */
 	UI_TABLE_LINES, /* aligned columns under a dim heading */
@@ -147,10 +150,12 @@ struct ui_table {
 		bool wraps; /* goes on in the next line instead of being clipped */
 		int drops;  /* left out where there is no room, 1 first; 0: never */
 		bool left_out;
+		int set_width;   /* as wide as that, right-aligned when negative; 0: as its cells */
 		int width, head; /* of a name that is cut: the columns that stay before the cut */
 	} * columns;
 	char **cells; /* row by row, already escaped */
 	size_t n_cells, cap_cells;
+	bool no_titles;                           /* LINES and a BOX have rows only */
 	const volatile sig_atomic_t *interrupted; /* NULL: nothing ends printing */
 };
 
@@ -174,9 +179,6 @@ void ui_table_drops(struct ui_table *t, const char *titles);
  * middle, so that those of a column still differ; nothing is clipped elsewhere.
  */
 void ui_table_print(struct ui_table *t, const struct ui *ui, enum ui_table_style style);
-
-/* Whether BOX would be a box on this terminal, and not RECORDS. */
-bool ui_table_fits(struct ui_table *t, const struct ui *ui);
 
 /* LINES on a terminal, TABS elsewhere: what listings for people and programs use. */
 enum ui_table_style ui_table_style_for(const struct ui *ui);

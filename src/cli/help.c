@@ -5,11 +5,11 @@
 
 #include <string.h>
 
-#define WRAP      92 /* columns of a line, where there are so many */
-#define OPTIONS   28 /* where the explanations of options begin */
-#define NARROW    60 /* columns below which they begin below their options instead */
-#define BELOW     6
-#define COMMANDS  14 /* where those of commands do */
+#define WRAP     92 /* columns of a line, where there are so many */
+#define OPTIONS  28 /* where the explanations of options begin */
+#define NARROW   60 /* columns below which they begin below their options instead */
+#define BELOW    6
+#define COMMANDS 14 /* where those of commands do */
 
 /* Help under way: a text, and how wide its lines are. */
 struct page {

@@ -187,8 +187,7 @@ const struct option option_table[OPT_COUNT] = {
 			   .help = "the whole manual as Markdown (docs/cli.md)" },
 	[OPT_MAN] = { .name = "man",
 		      .help = "the manual page of torchless, or of COMMAND, for man(1)" },
-	[OPT_TSV] = { .name = "tsv",
-		      .help = "tab-separated rows for programs, on a terminal too" },
+	[OPT_TSV] = { .name = "tsv", .help = "tab-separated rows for programs, on a terminal too" },
 	[OPT_JSON] = { .name = "json",
 		       .help = "one JSON document, or one object a line where the "
 			       "result is a list" },

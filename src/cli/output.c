@@ -89,13 +89,25 @@ void warn_sentence(const char *sentence)
 {
 	warn("%s", sentence);
 }
+/* Where results go; name NULL: standard output. */
+static struct {
+	struct ui ui;
+	const char *name;
+} results;
 
 /* Ctrl-C may interrupt the write itself: that is no failure of the output. */
 static int write_failed(struct err *err)
 {
 	if (interrupted)
 		return err_set(err, ERR_INTERRUPTED, "interrupted");
-	return err_set(err, ERR_IO, "cannot write to standard output: %s", strerror(errno));
+	return err_set(err, ERR_IO, "cannot write to %s: %s",
+		       results.name ? results.name : "standard output", strerror(errno));
+}
+
+void out_redirect(FILE *f, const char *name)
+{
+	results.name = name;
+	ui_init(&results.ui, f ? f : stdout, UI_COLOR_NEVER);
 }
 
 /*
@@ -104,11 +116,9 @@ static int write_failed(struct err *err)
  */
 int write_out(const void *data, size_t len, struct err *err)
 {
-	static struct ui out;
-
-	if (!out.out)
-		ui_init(&out, stdout, UI_COLOR_NEVER);
-	return ui_write(&out, data, len) ? 0 : write_failed(err);
+	if (!results.ui.out)
+		out_redirect(NULL, NULL);
+	return ui_write(&results.ui, data, len) ? 0 : write_failed(err);
 }
 
 int check_target(const char *path, struct err *err)

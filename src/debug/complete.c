@@ -10,9 +10,6 @@
 #include "torchless/expression.h"
 
 #include <ctype.h>
-#include <dirent.h>
-
-#define MAX_FILES 20000 /* of a directory that are looked at */
 
 static bool begins(const char *s, const char *with, size_t len)
 {
@@ -207,34 +204,6 @@ static void complete_bookmark(const struct debugger *d, const char *word, struct
 			candidates_add(c, name);
 }
 
-/* A directory that is too long to be read puts nothing in. */
-static void complete_file(const char *word, struct candidates *c)
-{
-	const char *slash = strrchr(word, '/');
-	size_t head = slash ? (size_t)(slash + 1 - word) : 0;
-	char *directory = head ? mem_memdup(word, head) : mem_strdup(".");
-	DIR *dir = opendir(directory);
-	struct dirent *entry;
-	int n = 0;
-
-	while (dir && n++ < MAX_FILES && (entry = readdir(dir))) {
-		struct text name = { 0 };
-
-		if (entry->d_name[0] == '.' && word[head] != '.')
-			continue;
-		if (!begins(entry->d_name, word + head, strlen(word + head)))
-			continue;
-		text_addf(&name, "%.*s%s", (int)head, word, entry->d_name);
-		candidates_add(c, name.data);
-		text_release(&name);
-	}
-	if (n > MAX_FILES)
-		c->common = strlen(word);
-	if (dir)
-		closedir(dir);
-	free(directory);
-}
-
 /* ---- commands ------------------------------------------------------------------------------ */
 
 /* The word'th words of the commands whose names have `stem` (of `len` bytes) before it. */
@@ -273,7 +242,7 @@ static void complete_argument(struct debugger *d, const struct debug_command *co
 		complete_breakpoint(d, word, c);
 		break;
 	case DEBUG_FILE:
-		complete_file(word, c);
+		candidates_add_files(c, word);
 		break;
 	case DEBUG_BOOKMARK:
 		complete_bookmark(d, word, c);

@@ -15,8 +15,9 @@ struct recording {
 	struct authorizer authorizer;
 	struct limits limits;
 	char *path;
-	bool is_copy;              /* what is read is not at path, but equal to it and its log */
-	const char *names_saved; /* borrowed: the command that lists saved queries; NULL: the usual */
+	bool is_copy; /* what is read is not at path, but equal to it and its log */
+	const char
+		*names_saved; /* borrowed: the command that lists saved queries; NULL: the usual */
 	const struct query *query; /* the one that is running */
 	int64_t asked;             /* bytes that a question of the program's own was given */
 };

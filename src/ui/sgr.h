@@ -1,10 +1,10 @@
 /*
  * sgr.h -- colours as numbers, the maps of values to them, and the sequences a terminal gets.
  *
- * From the ground up: sgr.c, color.c, grid.c, ascii.c, wrap.c, ui.c, cut.c, table.c, cells.c, frame.c,
- * then the pictures: heat.c, hist.c, topk.c, print.c. Each sequence sets one thing ("\033[38;2;r;g;bm"), so that the gate of
- * ui_write() can know them all: what a picture paints with, and nothing that moves, erases, asks or
- * names.
+ * From the ground up: sgr.c, color.c, grid.c, ascii.c, wrap.c, ui.c, cut.c, table.c, cells.c,
+ * frame.c, then the pictures: heat.c, hist.c, topk.c, print.c. Each sequence sets one thing
+ * ("\033[38;2;r;g;bm"), so that the gate of ui_write() can know them all: what a picture paints
+ * with, and nothing that moves, erases, asks or names.
  */
 #ifndef UI_SGR_H
 #define UI_SGR_H

@@ -141,6 +141,11 @@ static void measure(struct ui_table *t, const struct ui *ui)
 		if (w > column->width)
 			column->width = w;
 	}
+	for (int c = 0; c < t->n_columns; c++)
+		if (t->columns[c].set_width) {
+			t->columns[c].width = abs(t->columns[c].set_width);
+			t->columns[c].right = t->columns[c].right || t->columns[c].set_width < 0;
+		}
 }
 
 /* ---- what there is room for --------------------------------------------------------------- */
@@ -148,7 +153,7 @@ static void measure(struct ui_table *t, const struct ui *ui)
 /* A number that is cut is another one. */
 static bool is_cut(const struct ui_column *c)
 {
-	return !c->fixed && !c->right;
+	return !c->fixed && !c->right && !c->set_width;
 }
 
 /* What borders or gaps take of a line. */
@@ -168,8 +173,7 @@ static int needed(const struct ui_table *t, bool box, int least, bool may_drop)
 
 	for (int c = 0; c < t->n_columns; c++) {
 		const struct ui_column *column = &t->columns[c];
-		bool cut = is_cut(column) && column->width > least &&
-			   !(may_drop && column->drops);
+		bool cut = is_cut(column) && column->width > least && !(may_drop && column->drops);
 
 		if (!column->left_out)
 			total += cut ? least : column->width;
@@ -276,9 +280,8 @@ static void choose_head(struct ui_table *t, int c)
 	for (int away = 0; away <= middle; away++)
 		for (int side = -1; side <= 1; side += 2) {
 			int head = middle + side * away;
-			size_t n = head > 0 && head < width - 1
-					   ? count_distinct(t, c, head, hashes)
-					   : 0;
+			size_t n = head > 0 && head < width - 1 ? count_distinct(t, c, head, hashes)
+								: 0;
 
 			if (n > best)
 				best = n, t->columns[c].head = head;
@@ -483,12 +486,6 @@ static bool fits(struct ui_table *t, const struct ui *ui)
 	return ui->width <= 0 || needed(t, true, MIN_CLIPPED, false) <= ui->width;
 }
 
-bool ui_table_fits(struct ui_table *t, const struct ui *ui)
-{
-	measure(t, ui);
-	return fits(t, ui);
-}
-
 void ui_table_drops(struct ui_table *t, const char *titles)
 {
 	for (int order = 1; *titles; order++) {
@@ -592,8 +589,9 @@ void ui_table_print(struct ui_table *t, const struct ui *ui, enum ui_table_style
 		titles[c] = t->columns[c].title;
 	if (b)
 		print_rule(t, ui, b, b->top);
-	print_row(t, ui, titles, b ? UI_BOLD : UI_DIM, b);
-	if (b)
+	if (!t->no_titles)
+		print_row(t, ui, titles, b ? UI_BOLD : UI_DIM, b);
+	if (b && !t->no_titles)
 		print_rule(t, ui, b, b->middle);
 	for (size_t i = 0; i < t->n_cells && !is_interrupted(t); i += (size_t)t->n_columns)
 		print_row(t, ui, t->cells + i, UI_PLAIN, b);

@@ -65,10 +65,9 @@ Test(ui, a_table_for_people_hides_direction_and_stays_aligned)
 {
 	char *written = NULL;
 	size_t n = 0;
-	struct ui ui = { .out = open_memstream(&written, &n),
-			 .is_terminal = true,
-			 .utf8 = true,
-			 .width = 80 };
+	struct ui ui = {
+		.out = open_memstream(&written, &n), .is_terminal = true, .utf8 = true, .width = 80
+	};
 	struct ui_table t;
 
 	ui_table_init(&t, "a\u202e,b");

@@ -440,6 +440,11 @@ static void complete_argument(struct completion *c, enum dot_argument kind, cons
 		complete_commands(c);
 	} else if (kind == DOT_MODE) {
 		complete_mode(c);
+	} else if (kind == DOT_FILE) {
+		candidates_add_files(c->out, c->word);
+	} else if (kind == DOT_SWITCH) {
+		offer(c, "on", "");
+		offer(c, "off", "");
 	} else if (kind == DOT_POINT) {
 		offer_parts(c, &c->names->points, "");
 	} else if (kind == DOT_FUNCTION) {

@@ -1,5 +1,6 @@
 /*
- * dot.c -- the dot commands of `torchless query`: what each does; dot.def lists them.
+ * dot.c -- the table of the dot commands of `torchless query` (dot.def lists them), and what those
+ * do that tell of the recording.
  *
  * What a command lists is printed as the rows of a query are, so .mode holds for it too.
  */
@@ -7,7 +8,6 @@
 #include "torchless/mem.h"
 #include "torchless/point.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +19,6 @@ static struct query_settings list_settings(const struct shell *s)
 	set.is_own = true;
 	set.max_rows = 0;
 	set.footer = false;
-	set.pages = true;
 	return set;
 }
 
@@ -106,16 +105,19 @@ static const char about_sql[] =
 static void say(const struct shell *s, const char *name, const char *sentence)
 {
 	struct text line = { 0 };
-	struct ui plain = { .utf8 = s->in->out.utf8 };
+	const struct ui *ui = &s->in->out;
+	struct text wrapped = { 0 };
 
 	if (s->set.form != QUERY_BOX && s->set.form != QUERY_RECORDS)
 		return;
-	ui_add_clipped(&line, &plain, name, strlen(name), 0);
+	ui_add_visible(&line, ui, name, strlen(name));
 	text_adds(&line, ": ");
-	ui_add_clipped(&line, &plain, sentence, strlen(sentence), 0);
+	ui_add_visible(&line, ui, sentence, strlen(sentence));
 	text_addc(&line, '\n');
-	ui_write(&s->in->out, line.data, line.len);
+	ui_add_wrapped(&wrapped, line.data, line.len, ui->width, 0, 0);
+	ui_write(ui, wrapped.data, wrapped.len);
 	text_release(&line);
+	text_release(&wrapped);
 }
 
 static int add_doc(void *ctx, const struct rows *rows, const struct cell *cells)
@@ -203,14 +205,12 @@ static int dot_schema(struct shell *s, const struct words *w, const char *rest, 
 
 static int dot_saved(struct shell *s, const struct words *w, const char *rest, struct err *err)
 {
-	struct query_settings set = shell_settings(s);
+	const struct query_settings set = shell_settings(s);
 	const char *const *given;
 
 	(void)rest;
-	if (w->list.n == 0) {
-		set.pages = true;
+	if (w->list.n == 0)
 		return query_list(s->in, s->rec, &set, err);
-	}
 	given = (const char *const *)w->list.list + 1;
 	if (query_params_check(given, w->list.n - 1, err))
 		return err->code;
@@ -254,7 +254,7 @@ static int print_points(struct shell *s, struct name_list cells[4], const bool *
 			struct err *err)
 {
 	static const char *const columns[] = { "point", "axes", "role", "kept", "fqn" };
-	const struct query_settings set = list_settings(s);
+	struct query_settings set = list_settings(s);
 	const char **rows = mem_calloc((size_t)cells[0].n * 5 + 1, sizeof(*rows));
 	struct name_list brief = { 0 };
 	char buf[160];
@@ -271,6 +271,7 @@ static int print_points(struct shell *s, struct name_list cells[4], const bool *
 		if (wanted[i])
 			memcpy(rows + (ptrdiff_t)n++ * 5, row, sizeof(row));
 	}
+	set.drops = "fqn,role,axes"; /* the short name says it */
 	r = query_print_texts(s->in, &set, columns, 5, rows, n, err);
 	name_list_release(&brief);
 	free((void *)rows);
@@ -326,77 +327,6 @@ static int dot_set(struct shell *s, const struct words *w, const char *rest, str
 	}
 	ui_write(&s->in->out, line.data ? line.data : "", line.len);
 	text_release(&line);
-	return 0;
-}
-
-/* ---- .mode, .limit, .timeout ----------------------------------------------------------- */
-
-static int dot_mode(struct shell *s, const struct words *w, const char *rest, struct err *err)
-{
-	struct text names = { 0 };
-	int r = 0, i = 0;
-
-	(void)rest;
-	if (w->list.n == 0)
-		return printf("mode %s\n", query_form_names[s->set.form]) < 0 ? flush_out(err) : 0;
-	for (; query_form_names[i] && strcmp(query_form_names[i], w->list.list[0]) != 0; i++)
-		text_addf(&names, "%s%s", i ? ", " : "", query_form_names[i]);
-	if (query_form_names[i])
-		s->set.form = (enum query_form)i;
-	else
-		r = err_set(err, ERR_USAGE, "there is no mode \"%s\"; it is one of %s",
-			    w->list.list[0], names.data);
-	text_release(&names);
-	return r;
-}
-
-/* A number from 0 to max; ERR_USAGE. */
-static int read_number(const char *command, const char *word, double max, double *out,
-		       struct err *err)
-{
-	char *end;
-
-	errno = 0;
-	*out = strtod(word, &end);
-	if (end == word || *end || errno || !(*out >= 0 && *out <= max))
-		return err_set(err, ERR_USAGE, ".%s wants a number from 0 to %g, not \"%s\"",
-			       command, max, word);
-	return 0;
-}
-
-static int dot_limit(struct shell *s, const struct words *w, const char *rest, struct err *err)
-{
-	double x;
-
-	(void)rest;
-	if (w->list.n == 0) {
-		printf("limit %lld%s\n", (long long)shell_settings(s).max_rows,
-		       shell_settings(s).max_rows ? "" : ": all rows");
-		return 0;
-	}
-	if (read_number("limit", w->list.list[0], 1e15, &x, err))
-		return err->code;
-	s->limit = (int64_t)x;
-	return 0;
-}
-
-static int dot_timeout(struct shell *s, const struct words *w, const char *rest, struct err *err)
-{
-	double x;
-
-	(void)rest;
-	if (w->list.n == 0) {
-		if (s->set.max_wait_ns)
-			printf("timeout %g s without a row\n", (double)s->set.max_wait_ns / 1e9);
-		else
-			printf("timeout %g%s\n", (double)s->set.max_ns / 1e9,
-			       s->set.max_ns ? " s" : ": never");
-		return 0;
-	}
-	if (read_number("timeout", w->list.list[0], 1e6, &x, err))
-		return err->code;
-	s->set.max_ns = (int64_t)(x * 1e9);
-	s->set.max_wait_ns = 0;
 	return 0;
 }
 

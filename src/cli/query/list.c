@@ -152,7 +152,7 @@ int query_list(struct invocation *in, struct recording *rec, const struct query_
 	} else {
 		r = list_for_people(&l, rec, err);
 	}
-	if (r == 0 && l.text.len && set->pages && set->form != QUERY_JSON) {
+	if (r == 0 && l.text.len && set->form != QUERY_JSON) {
 		ui_pager_open(&pager, &in->out);
 		ui_write(&pager.ui, l.text.data, l.text.len);
 		ui_pager_close(&pager);

@@ -13,7 +13,6 @@
 #include <string.h>
 
 #define MAX_HEX_BLOB  64          /* a longer one is not shown in hexadecimal */
-#define DEFAULT_ROWS  1000        /* of a box on a terminal */
 #define DEFAULT_WAIT  60          /* seconds without a row */
 #define MAX_BOX_BYTES (256 << 20) /* of the rows that a box keeps until it knows its widths */
 #define CELL_BYTES    64          /* of that, what a cell takes beside its text */
@@ -201,10 +200,26 @@ static int tabs_row(void *ctx, const struct rows *rows, const struct cell *cells
 	return write_line(p);
 }
 
+static int tabs_begin(void *ctx, const struct rows *rows)
+{
+	struct printer *p = ctx;
+
+	if (p->set->headers != HEADERS_ON)
+		return 0;
+	text_clear(&p->line);
+	for (int i = 0; i < rows->n_columns; i++) {
+		text_adds(&p->line, i ? "\t" : "");
+		text_add_escaped(&p->line, rows->columns[i], strlen(rows->columns[i]));
+	}
+	return write_line(p);
+}
+
 static int csv_begin(void *ctx, const struct rows *rows)
 {
 	struct printer *p = ctx;
 
+	if (p->set->headers == HEADERS_OFF)
+		return 0;
 	text_clear(&p->line);
 	for (int i = 0; i < rows->n_columns; i++) {
 		text_adds(&p->line, i ? "," : "");
@@ -250,8 +265,15 @@ static int box_begin(void *ctx, const struct rows *rows)
 		ui_table_add_column(&p->table, rows->columns[i], false);
 		/* Sentences are there to be read. */
 		p->table.columns[i].wraps =
-			!strcmp(rows->columns[i], "doc") || !strcmp(rows->columns[i], "example");
+			!strcmp(rows->columns[i], "doc") || !strcmp(rows->columns[i], "example") ||
+			!strcmp(rows->columns[i], "note") || !strcmp(rows->columns[i], "sql");
+		if (i < p->set->n_widths)
+			p->table.columns[i].set_width = p->set->widths[i];
 	}
+	p->table.no_titles = p->set->headers == HEADERS_OFF;
+	p->table.interrupted = &interrupted;
+	if (p->set->drops)
+		ui_table_drops(&p->table, p->set->drops);
 	return 0;
 }
 
@@ -295,18 +317,6 @@ static void add_footer(struct text *t, const struct printer *p, const struct row
 		text_addf(t, " %s %s shows all", dot, p->set->more);
 }
 
-/* Leave out records that would scroll away; how many rows are left. */
-static int64_t cut_records(struct printer *p)
-{
-	struct ui_table *t = &p->table;
-	bool as_asked = p->set->form == QUERY_RECORDS || ui_table_fits(t, &p->in->out);
-	size_t width = (size_t)(t->n_columns > 0 ? t->n_columns : 1);
-
-	while (!as_asked && p->set->max_records && t->n_cells > (size_t)p->set->max_records * width)
-		free(t->cells[--t->n_cells]);
-	return (int64_t)(t->n_cells / width);
-}
-
 /* The box, with its footer below it. */
 static void print_box(struct printer *p, const struct ui *ui, const struct rows_found *found,
 		      int64_t shown)
@@ -328,16 +338,12 @@ static void print_box(struct printer *p, const struct ui *ui, const struct rows_
 static int box_end(void *ctx, const struct rows_found *found)
 {
 	struct printer *p = ctx;
-	int64_t shown = cut_records(p);
+	size_t width = (size_t)(p->table.n_columns > 0 ? p->table.n_columns : 1);
 	struct ui_pager pager;
 
-	if (p->set->pages) {
-		ui_pager_open(&pager, &p->in->out);
-		print_box(p, &pager.ui, found, shown);
-		ui_pager_close(&pager);
-	} else {
-		print_box(p, &p->in->out, found, shown);
-	}
+	ui_pager_open(&pager, &p->in->out);
+	print_box(p, &pager.ui, found, (int64_t)(p->table.n_cells / width));
+	ui_pager_close(&pager);
 	ui_table_release(&p->table);
 	return 0;
 }
@@ -349,7 +355,7 @@ static const struct {
 	int (*row)(void *ctx, const struct rows *rows, const struct cell *cells);
 	int (*end)(void *ctx, const struct rows_found *found);
 } forms[] = {
-	[QUERY_TABS] = { NULL, tabs_row, NULL },
+	[QUERY_TABS] = { tabs_begin, tabs_row, NULL },
 	[QUERY_BOX] = { box_begin, box_row, box_end },
 	[QUERY_CSV] = { csv_begin, csv_row, NULL },
 	[QUERY_JSON] = { NULL, json_row, NULL },
@@ -363,7 +369,7 @@ const char *const query_form_names[] = {
 
 struct query_settings query_settings_of(const struct invocation *in)
 {
-	bool timed = in->option[OPT_TIMEOUT].is_set;
+	bool timed = in->option[OPT_TIMEOUT].is_set, is_shown;
 	struct query_settings set = { .form = QUERY_TABS, .more = "--limit 0" };
 
 	if (option_on(in, OPT_CSV))
@@ -372,8 +378,9 @@ struct query_settings query_settings_of(const struct invocation *in)
 		set.form = QUERY_JSON;
 	else if (option_on(in, OPT_BOX) || in->out.is_terminal)
 		set.form = QUERY_BOX;
-	set.footer = set.form == QUERY_BOX && in->out.is_terminal && !option_on(in, OPT_QUIET);
-	set.max_rows = option_int(in, OPT_LIMIT, set.footer ? DEFAULT_ROWS : 0);
+	is_shown = set.form == QUERY_BOX && in->out.is_terminal;
+	set.footer = is_shown && !option_on(in, OPT_QUIET);
+	set.max_rows = option_int(in, OPT_LIMIT, is_shown ? UI_TABLE_ROWS : 0);
 	set.max_ns = (int64_t)(option_real(in, OPT_TIMEOUT, 0) * 1e9);
 	set.max_wait_ns = timed ? 0 : DEFAULT_WAIT * 1000000000ll;
 	return set;

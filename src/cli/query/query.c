@@ -5,7 +5,6 @@
  */
 #include "query.h"
 #include "sql_lex.h"
-#include "torchless/inspect.h"
 #include "torchless/mem.h"
 
 #include <string.h>
@@ -43,8 +42,6 @@ static int run_given(struct invocation *in, struct recording *rec, const struct 
 static int open_recording(struct invocation *in, struct recording **rec,
 			  const struct query_settings *set, struct err *err)
 {
-	const struct recording_limits limits = { set->max_ns, &interrupted, warn_sentence };
-	const struct inspect_options functions = { .model = option_text(in, OPT_MODEL, NULL) };
 	const char *path = option_text(in, OPT_TRACE, "trace.db");
 
 	if (access(path, F_OK) && !option_on(in, OPT_TRACE))
@@ -52,8 +49,7 @@ static int open_recording(struct invocation *in, struct recording **rec,
 			err, ERR_IO,
 			"%s: there is no recording here; `torchless trace PROMPT` makes one, -t FILE reads another",
 			path);
-	*rec = recording_open_within(path, &limits, err);
-	return *rec ? recording_add_functions(*rec, &functions, err) : err->code;
+	return query_open(in, path, set->max_ns, rec, err);
 }
 
 /* They are the program's: no recording is needed. */
@@ -74,7 +70,8 @@ static int answer(struct invocation *in, struct recording *rec, const struct que
 	if (option_on(in, OPT_LIST))
 		return query_list(in, rec, set, err);
 	if (in->n_args == 0)
-		return query_shell(in, rec, option_text(in, OPT_TRACE, "trace.db"), params, err);
+		return query_shell(in, rec, option_text(in, OPT_TRACE, "trace.db"), params, true,
+				   err);
 	if (query_is_name(in->args[0]) && strcmp(in->args[0], "-") != 0 && !sql_begins(in->args[0]))
 		return query_saved(in, rec, set, in->args[0], list, params->n, err);
 	return run_given(in, rec, set, params, err);
@@ -97,7 +94,7 @@ int cmd_query(struct invocation *in, struct err *err)
 	r = query_params_check((const char *const *)params.list, params.n, err);
 	if (!r)
 		r = open_recording(in, &rec, &set, err);
-	if (!r && (in->n_args || option_on(in, OPT_LIST) || !isatty(STDIN_FILENO)))
+	if (!r && (in->n_args || option_on(in, OPT_LIST)))
 		watch = query_watch_new(rec);
 	if (!r)
 		r = answer(in, rec, &set, &params, err);

@@ -12,16 +12,19 @@
 
 enum query_form { QUERY_TABS, QUERY_BOX, QUERY_CSV, QUERY_JSON, QUERY_RECORDS };
 
+#define QUERY_WIDTHS 32
+
 /* How a query is run and shown. */
 struct query_settings {
 	enum query_form form;
+	enum { HEADERS_OF_FORM, HEADERS_ON, HEADERS_OFF } headers; /* of tabs, CSV and boxes */
+	int widths[QUERY_WIDTHS], n_widths; /* of a box's columns; 0: its own, < 0: right-aligned */
+	const char *drops;   /* columns that a narrow screen does without: ui_table_drops(); NULL */
 	int64_t max_rows;    /* of a statement; 0: all */
-	int64_t max_records; /* of those when they are too wide for a box; 0: all */
 	int64_t max_ns;      /* 0: any time */
 	int64_t max_wait_ns; /* until the next row; 0: any time */
 	bool footer;         /* rows and time below a box */
 	bool is_own;         /* a question of the program's own: see recording_ask() */
-	bool pages;          /* a box that is longer than the screen goes through a pager */
 	const char *more;    /* how to see more rows: "--limit 0" */
 };
 
@@ -29,6 +32,10 @@ extern const char *const query_form_names[]; /* by enum query_form, ended by NUL
 
 /* What the options and the terminal ask for. */
 struct query_settings query_settings_of(const struct invocation *in);
+
+/* Open a recording with the functions of inspect, for max_ns in all; the caller closes it. */
+int query_open(struct invocation *in, const char *path, int64_t max_ns, struct recording **rec,
+	       struct err *err);
 
 /* Run SQL over the recording and print its rows; params are KEY=VALUE. */
 int query_print(struct invocation *in, struct recording *rec, const struct query_settings *set,
@@ -70,10 +77,11 @@ int query_functions(struct invocation *in, const struct query_settings *set, con
 
 /*
  * Read statements and dot commands until their end, with values that parameters have from the
- * start; a person goes on after an error.
+ * start; a person goes on after an error.  `watched`: a command that is deaf to its limit ends the
+ * process, where no person is there.
  */
 int query_shell(struct invocation *in, struct recording *rec, const char *path,
-		const struct query_params *params, struct err *err);
+		const struct query_params *params, bool watched, struct err *err);
 
 /*
  * While there is one, a command ends with the sentence and status of its limit, or of Ctrl-C, even

@@ -7,10 +7,13 @@
  */
 #include "shell.h"
 #include "sql_lex.h"
+#include "torchless/clock.h"
 #include "torchless/utf8.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define MAX_PROMPT 24 /* columns of the recording's name */
@@ -100,6 +103,13 @@ static bool is_blank(const char *sql)
 	return t.type == SQL_END;
 }
 
+/* A line that somebody typed, and not a file. */
+static void remember(const struct shell *s, const char *line)
+{
+	if (s->depth == 0)
+		line_remember(s->reader, line);
+}
+
 static int run_statement(struct shell *s, struct err *err)
 {
 	const struct query_settings set = shell_settings(s);
@@ -109,13 +119,86 @@ static int run_statement(struct shell *s, struct err *err)
 
 	flatten(s->statement.data, &line);
 	if (line.len)
-		line_remember(s->reader, line.data);
+		remember(s, line.data);
 	text_release(&line);
 	r = query_print(s->in, s->rec, &set, s->statement.data, (const char *const *)params.list,
 			params.n, err);
 	query_params_release(&params);
 	text_clear(&s->statement);
 	return r;
+}
+
+/* ---- around a result --------------------------------------------------------------------- */
+
+static double seconds(struct timeval t)
+{
+	return (double)t.tv_sec + (double)t.tv_usec / 1e6;
+}
+
+/* What a person's patience, and the processors, were asked for. */
+static void say_time(const struct shell *s, int64_t began_ns, const struct rusage *before)
+{
+	char real[32], user[32], system[32];
+	struct text line = { 0 };
+	struct rusage now;
+
+	getrusage(RUSAGE_SELF, &now);
+	text_addf(
+		&line, "time: real %s, user %s, system %s\n",
+		ui_format_time(clock_ns() - began_ns, real, sizeof(real)),
+		ui_format_time((int64_t)(1e9 * (seconds(now.ru_utime) - seconds(before->ru_utime))),
+			       user, sizeof(user)),
+		ui_format_time((int64_t)(1e9 * (seconds(now.ru_stime) - seconds(before->ru_stime))),
+			       system, sizeof(system)));
+	fflush(stdout);
+	ui_write(&s->in->err, line.data, line.len);
+	text_release(&line);
+}
+
+static int run_dot(struct shell *s, const char *line, struct err *err)
+{
+	return dot_run(s, line, err);
+}
+
+static int run_sql(struct shell *s, const char *unused, struct err *err)
+{
+	(void)unused;
+	return run_statement(s, err);
+}
+
+static int run_called(struct shell *s, const char *line, struct err *err)
+{
+	struct words w;
+	int r = is_name(s, line, &w) ? run_name(s, &w, err) : 0;
+
+	name_list_release(&w.list);
+	return r;
+}
+
+/* Run it, say its time if that is asked for, and end what .once began before it. */
+static int run_timed(struct shell *s, const char *line,
+		     int (*run)(struct shell *s, const char *line, struct err *err),
+		     struct err *err)
+{
+	bool was_once = s->output.once, was_timed = s->is_timed;
+	const FILE *file = s->output.file;
+	int64_t began_ns = clock_ns();
+	struct rusage before;
+	struct err failed = { 0 };
+	int r;
+
+	getrusage(RUSAGE_SELF, &before);
+	r = run(s, line, err);
+	if (was_timed && s->is_timed && !s->quit)
+		say_time(s, began_ns, &before);
+	if (was_once && s->output.file == file && shell_output_end(s, &failed) && !r)
+		r = err_set(err, failed.code, "%s", failed.message);
+	return r;
+}
+
+static int end_statement(struct shell *s, struct err *err)
+{
+	return run_timed(s, NULL, run_sql, err);
 }
 
 static int take_line(struct shell *s, char *line, struct err *err)
@@ -128,15 +211,15 @@ static int take_line(struct shell *s, char *line, struct err *err)
 
 		trim(line);
 		if (*line == '.') {
-			line_remember(s->reader, line);
-			return dot_run(s, line, err);
+			remember(s, line);
+			return run_timed(s, line, run_dot, err);
 		}
 		named = is_name(s, line, &w);
-		if (named) {
-			line_remember(s->reader, line);
-			r = run_name(s, &w, err);
-		}
 		name_list_release(&w.list);
+		if (named) {
+			remember(s, line);
+			r = run_timed(s, line, run_called, err);
+		}
 		if (named)
 			return r;
 	}
@@ -145,7 +228,7 @@ static int take_line(struct shell *s, char *line, struct err *err)
 	if (is_blank(s->statement.data))
 		text_clear(&s->statement);
 	else if (sql_is_complete(s->statement.data))
-		return run_statement(s, err);
+		return end_statement(s, err);
 	return 0;
 }
 
@@ -163,7 +246,9 @@ static void make_prompts(const struct shell *s, struct text *first, struct text 
 {
 	const char *name = base_name(s->path);
 
-	ui_add_clipped(first, &s->in->out, name, strlen(name), MAX_PROMPT);
+	text_clear(first);
+	text_clear(more);
+	ui_add_clipped(first, &s->screen, name, strlen(name), MAX_PROMPT);
 	for (int i = utf8_width(first->data, first->len) - 3; i > 0; i--)
 		text_addc(more, ' ');
 	text_adds(first, "> ");
@@ -203,17 +288,22 @@ static int add_greeting(void *ctx, const struct rows *rows, const struct cell *c
 static void greet(const struct shell *s)
 {
 	const char *name = base_name(s->path);
-	struct text line = { 0 }, what = { 0 };
+	struct text line = { 0 }, what = { 0 }, wrapped = { 0 };
 	struct query q = { .row = add_greeting, .ctx = &what, .interrupted = &interrupted };
 	struct err ignored;
 
 	ui_add_clipped(&line, &s->in->err, name, strlen(name), 0);
 	if (!recording_ask(s->rec, greeting_sql, &q, &ignored) && what.len)
 		text_addf(&line, ": %s", what.data);
-	text_adds(&line,
-		  "\nType SQL and ;  or try: residual, next n=3, .saved, .help.  Tab completes.\n");
-	ui_write(&s->in->err, line.data, line.len);
+	text_addc(&line, '\n');
+	if (!s->opened)
+		text_adds(
+			&line,
+			"Type SQL and ;  or try: residual, next n=3, .saved, .help.  Tab completes.\n");
+	ui_add_wrapped(&wrapped, line.data, line.len, s->in->err.width, 0, 0);
+	ui_write(&s->in->err, wrapped.data, wrapped.len);
 	text_release(&line);
+	text_release(&wrapped);
 	text_release(&what);
 }
 
@@ -250,7 +340,56 @@ static int finish(struct shell *s, struct err *err)
 		fputc('\n', stderr);
 		return 0;
 	}
-	return s->statement.len ? run_statement(s, err) : 0;
+	return s->statement.len ? end_statement(s, err) : 0;
+}
+
+/* Where lines come from, and what is kept of them: as the recording that is asked now allows. */
+static void listen(struct shell *s)
+{
+	struct line_options o = { .ui = &s->screen,
+				  .interrupted = &interrupted,
+				  .verbose = option_on(s->in, OPT_VERBOSE),
+				  .complete = query_complete,
+				  .ctx = s };
+
+	o.history = keeps_history(s) ? "query_history" : NULL;
+	line_reader_free(s->reader);
+	s->reader = line_reader_new(&o);
+}
+
+/* Another recording has another name, and may be one whose history is not kept. */
+static void meet(struct shell *s, struct text *first, struct text *more)
+{
+	make_prompts(s, first, more);
+	if (!s->is_new)
+		return;
+	s->is_new = false;
+	if (!s->is_person)
+		return;
+	listen(s);
+	if (!option_on(s->in, OPT_QUIET))
+		greet(s);
+}
+
+static int take_read(struct shell *s, int got, struct text *line, struct err *err)
+{
+	int r = 0;
+
+	if (got == LINE_CANCELLED && !s->is_person)
+		r = err_set(err, ERR_INTERRUPTED, "interrupted");
+	else if (got == LINE_CANCELLED)
+		text_clear(&s->statement), fputc('\n', stderr);
+	else if (strlen(line->data) != line->len)
+		r = err_set(err, ERR_USAGE, "the SQL holds a NUL byte");
+	else
+		r = take_line(s, line->data, err);
+	if (r && s->is_person) {
+		report(err);
+		text_clear(&s->statement);
+		r = 0;
+	}
+	interrupted = s->is_person ? 0 : interrupted;
+	return r;
 }
 
 static int read_lines(struct shell *s, struct err *err)
@@ -258,29 +397,18 @@ static int read_lines(struct shell *s, struct err *err)
 	struct text first = { 0 }, more = { 0 }, line = { 0 };
 	int got = LINE_READ, r = 0;
 
-	make_prompts(s, &first, &more);
 	while (!r && !s->quit) {
+		meet(s, &first, &more);
 		got = line_read(s->reader, s->statement.len ? more.data : first.data, &line, err);
 		recording_allow(s->rec, s->set.max_ns);
-		ui_resize(&s->in->out);
+		ui_resize(&s->screen);
+		if (!s->output.file)
+			s->in->out = s->screen;
 		if (got == LINE_END || got < 0) {
 			r = got < 0 ? got : finish(s, err);
 			break;
 		}
-		if (got == LINE_CANCELLED && !s->is_person)
-			r = err_set(err, ERR_INTERRUPTED, "interrupted");
-		else if (got == LINE_CANCELLED)
-			text_clear(&s->statement), fputc('\n', stderr);
-		else if (strlen(line.data) != line.len)
-			r = err_set(err, ERR_USAGE, "the SQL holds a NUL byte");
-		else
-			r = take_line(s, line.data, err);
-		if (r && s->is_person) {
-			report(err);
-			text_clear(&s->statement);
-			r = 0;
-		}
-		interrupted = s->is_person ? 0 : interrupted;
+		r = take_read(s, got, &line, err);
 	}
 	text_release(&first);
 	text_release(&more);
@@ -289,31 +417,36 @@ static int read_lines(struct shell *s, struct err *err)
 }
 
 int query_shell(struct invocation *in, struct recording *rec, const char *path,
-		const struct query_params *params, struct err *err)
+		const struct query_params *params, bool watched, struct err *err)
 {
-	struct shell s = { .in = in, .rec = rec, .path = path, .limit = -1 };
-	struct line_options o = { .ui = &in->out,
-				  .interrupted = &interrupted,
-				  .verbose = option_on(in, OPT_VERBOSE),
-				  .complete = query_complete,
-				  .ctx = &s };
+	struct shell s = { .in = in, .rec = rec, .path = path, .limit = -1, .screen = in->out };
+	struct err failed = { 0 };
 	int r;
 
 	if (query_tensors_check((const char *const *)params->list, params->n, err))
 		return err->code;
 	for (int i = 0; i < params->n; i++)
 		shell_set(&s, params->list[i]);
+	s.take_line = take_line;
+	s.end_statement = end_statement;
 	s.set = query_settings_of(in);
 	s.limit = option_int(in, OPT_LIMIT, -1);
 	s.is_person = isatty(STDIN_FILENO);
-	o.history = keeps_history(&s) ? "query_history" : NULL;
-	s.reader = line_reader_new(&o);
+	s.is_watched = watched && !s.is_person;
+	s.watch = s.is_watched ? query_watch_new(rec) : NULL;
+	recording_names_saved(rec, ".saved");
+	listen(&s);
 	if (s.is_person && !option_on(in, OPT_QUIET))
 		greet(&s);
 	r = read_lines(&s, err);
+	if (shell_output_end(&s, &failed) && !r)
+		r = err_set(err, failed.code, "%s", failed.message);
+	query_watch_free(s.watch);
 	line_reader_free(s.reader);
 	sql_names_release(&s.names);
 	name_list_release(&s.values);
 	text_release(&s.statement);
+	recording_close(s.opened);
+	free(s.opened_path);
 	return r;
 }

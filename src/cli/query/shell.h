@@ -2,8 +2,9 @@
  * shell.h -- what the files of the interactive `torchless query` share.
  *
  *	shell.c     reads lines, tells SQL from names and commands, goes on after errors
- *	state.c     how rows are shown and the values of parameters, for all of them
- *	dot.c       what the dot commands of dot.def do
+ *	state.c     how rows are shown, the values of parameters and the recording, for all of them
+ *	dot_settings.c, dot_files.c, dot.c
+ *	            what the dot commands of dot.def do
  *	explain.c   one of them, which draws
  *	names.c     every name that a recording knows
  *	complete.c  which of them may stand at the cursor
@@ -55,15 +56,37 @@ struct shell {
 	struct invocation *in;
 	struct recording *rec;
 	const char *path;
+	struct recording *opened; /* by .open: ours, as its path is; NULL: rec is the caller's */
+	char *opened_path;
+	bool is_new;               /* .open brought another, and nobody was told yet */
+	struct query_watch *watch; /* where nobody is there to end it */
+	bool is_watched;
 	struct line_reader *reader;
+	struct ui screen; /* in->out is this, unless .output says otherwise */
+	struct {
+		FILE *file; /* NULL: the screen */
+		char *path;
+		bool once;
+	} output;
+	int depth;      /* files that .read one another */
+	bool is_placed; /* the error on its way up says where it was */
 	struct sql_names names;
 	struct query_settings set;
 	int64_t limit;  /* -1: what suits the form */
 	bool is_person; /* reads from a terminal */
-	bool quit;
+	bool quit, is_timed;
 	struct text statement;   /* the lines of SQL so far */
 	struct name_list values; /* KEY=VALUE, each key once */
+	/* shell.c's, for .read: a line; what is left of a statement at the end of a file. */
+	int (*take_line)(struct shell *s, char *line, struct err *err);
+	int (*end_statement)(struct shell *s, struct err *err);
 };
+
+/* Ask another recording, which the shell closes, from now on. */
+void shell_use(struct shell *s, struct recording *rec, const char *path);
+
+/* Close what .output or .once opened; ERR_IO when it could not be written. */
+int shell_output_end(struct shell *s, struct err *err);
 
 /* Give the parameter :KEY of statements a value: KEY=VALUE. */
 void shell_set(struct shell *s, const char *param);
@@ -92,7 +115,9 @@ enum dot_argument {
 	DOT_SQL,
 	DOT_FUNCTION,
 	DOT_POINT,
-	DOT_MODE
+	DOT_MODE,
+	DOT_FILE,
+	DOT_SWITCH
 };
 
 struct dot_command {
@@ -109,7 +134,10 @@ extern const int dot_commands_len;
 /* By its name without the dot, or a beginning that only one has; NULL with an error. */
 const struct dot_command *dot_find(const char *name, struct err *err);
 
-int dot_explain(struct shell *s, const struct words *words, const char *rest, struct err *err);
+typedef int dot_fn(struct shell *s, const struct words *words, const char *rest, struct err *err);
+dot_fn dot_explain;
+dot_fn dot_output, dot_once, dot_read, dot_open;
+dot_fn dot_mode, dot_headers, dot_width, dot_limit, dot_timeout, dot_timer;
 
 /* Run a line that begins with a dot. */
 int dot_run(struct shell *s, const char *line, struct err *err);

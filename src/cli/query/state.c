@@ -10,21 +10,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PERSON_ROWS    40 /* of a box, unless .limit or --limit say otherwise */
-#define PERSON_RECORDS 3  /* of rows too wide for a box, each a line a column */
-
 struct query_settings shell_settings(const struct shell *s)
 {
 	struct query_settings set = s->set;
 	bool is_box = set.form == QUERY_BOX || set.form == QUERY_RECORDS;
 
-	set.footer = is_box && s->in->out.is_terminal && !option_on(s->in, OPT_QUIET);
-	/* Who asked for more rows wants to read them all; the usual few only scroll. */
-	set.pages = s->limit >= 0 || !set.footer;
+	bool is_shown = is_box && s->in->out.is_terminal;
+
+	set.footer = is_shown && !option_on(s->in, OPT_QUIET);
 	set.more = ".limit 0";
-	set.max_rows = s->limit >= 0 ? s->limit : set.footer ? PERSON_ROWS : 0;
-	set.max_records = s->limit < 0 && set.footer ? PERSON_RECORDS : 0;
+	set.max_rows = s->limit >= 0 ? s->limit : is_shown ? UI_TABLE_ROWS : 0;
 	return set;
+}
+
+void shell_use(struct shell *s, struct recording *rec, const char *path)
+{
+	char *copy = mem_strdup(path);
+
+	/* Whoever watches the one that goes looks away first. */
+	query_watch_free(s->watch);
+	recording_close(s->opened);
+	free(s->opened_path);
+	sql_names_release(&s->names);
+	s->rec = s->opened = rec;
+	s->path = s->opened_path = copy;
+	s->watch = s->is_watched ? query_watch_new(rec) : NULL;
+	recording_names_saved(rec, ".saved");
+	s->is_new = true;
 }
 
 struct words words_split(const char *line)

@@ -6,7 +6,7 @@
 
 #define COLUMNS    31
 #define LEAST      6
-#define BESIDE     38 /* what stands left and right of the bar */
+#define BESIDE     38        /* what stands left and right of the bar */
 #define REDRAW_NS  100000000 /* between two pictures of many runs */
 #define SETTLED_NS 500000000 /* before the time that is left is guessed */
 

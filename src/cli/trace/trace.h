@@ -62,7 +62,8 @@ void summary_add_file(struct text *t, const struct trace_command *c, const struc
 void summary_add_json_totals(struct text *t, const struct trace_command *c, int64_t prefill_ns,
 			     int64_t decode_ns);
 
-/* Break its lines between words where the screen is narrow; commands, which are copied, come after. */
+/* Break its lines between words where the screen is narrow; commands, which are copied, come after.
+ */
 void summary_wrap(struct text *t, const struct ui *ui);
 
 /* Commands to go on with. */

@@ -11,7 +11,6 @@
 #include <math.h>
 #include <strings.h>
 
-#define SHOWN_ROWS    100           /* of a box, without -a */
 #define WAIT_NS       60000000000ll /* without a row */
 #define MAX_BOX_BYTES (64 << 20)
 #define FLUSH_BYTES   (64 << 10)
@@ -95,7 +94,8 @@ static int box_begin(void *ctx, const struct rows *rows)
 	p->bytes = 0;
 	for (int i = 0; i < rows->n_columns; i++) {
 		ui_table_add_column(&p->table, rows->columns[i], false);
-		p->table.columns[i].wraps = !strcmp(rows->columns[i], "doc");
+		p->table.columns[i].wraps =
+			!strcmp(rows->columns[i], "doc") || !strcmp(rows->columns[i], "sql");
 	}
 	return 0;
 }
@@ -171,7 +171,7 @@ int say_query(struct debugger *d, struct recording *rec, const char *sql, const 
 			   .params = params,
 			   .n_params = n_params,
 			   .interrupted = d->opt.interrupted,
-			   .max_rows = p.as_box && !all ? SHOWN_ROWS : 0,
+			   .max_rows = p.as_box && !all ? UI_TABLE_ROWS : 0,
 			   .max_wait_ns = WAIT_NS };
 	int r = recording_query(rec, sql, &q, err);
 
