@@ -34,7 +34,7 @@ def ends(s, status, what):
     check(f"{what}: nothing of the view is left", "Program" not in text, text)
 
 for term, word in (("dumb", "move its cursor"), ("no-such-terminal", "does not know"), ("", "does not know")):
-    out, status = on_terminal([torchless, "debug", "--tui", "-m", "/nowhere", "x"], term=term)
+    out, status = on_terminal([torchless, "debug", "--tui", "-m", "/nowhere", "x"], term=term, columns=200)
     check(f"TERM={term}", status == 3 and word.encode() in out and out.count(b"\n") == 1 and b"\x1b" not in out, (out, status))
 
 # ---- at 80x24: panes, keys, the command line --------------------------------------------------

@@ -61,6 +61,10 @@ is "--points: a point a line" "$("$T" info -m "$m" | sed -n 's/^points	//p')" "$
 is "--points: no name twice" "" "$(cut -f1 "$out" | sort | uniq -d)"
 
 "$T" info -m "$m" --program > "$out"
+has "--program: piped, the listing that people read" '^ *[0-9]+      (input_layernorm|q_proj) ' "$out"
+has "with its heading" '^ *op +module +name +output +formula +source$' "$out"
+refuses "one form" 2 "exclude each other" "$T" info -m "$m" --program --tsv --json
+"$T" info -m "$m" --program --tsv > "$out"
 is "--program: ops are counted from 0 in order" "" "$(awk -F'\t' '$1 != NR - 1' "$out" | head -1)"
 has "--program: module, op, shape, formula, source" \
 	'	model.layers.1.mlp.down_proj	linear	out f32\[T, 48\]	y = x W\^T	.*mistral.c:[0-9]+$' "$out"

@@ -91,9 +91,39 @@ is ".set gives parameters" "5	a b x=5 y=a b 5	:y" "$(paste -sd' ' "$out")"
 shell "SELECT :z;\n" && has "a parameter that is not" "^torchless: the parameter :z is not given: .*\.set z=VALUE$" "$err"
 shell ".set x=layer\n.explain SELECT * FROM v_value WHERE role = :x\n" && has ".explain with a parameter" "SEARCH .*INDEX point_role" "$out"
 shell ".explain residual pos=1\n" && has ".explain of a saved query" "SEARCH" "$out"
+# Where results go, what is read, which recording is asked.
+shell ".headers on\nSELECT 1 a, 2 b;\n" && is ".headers on" "a	b 1	2" "$(paste -sd' ' "$out")"
+shell ".mode csv\n.headers off\nSELECT 1 a, 2 b;\n" && is ".headers off" "1,2" "$(cat "$out")"
+shell ".output to.txt\nSELECT 1;\n.output\nSELECT 2;\n" && is ".output" "1 2" "$(cat to.txt "$out" | paste -sd' ')"
+shell ".once to.txt\nSELECT 3;\nSELECT 4;\n" && is ".once" "3 4" "$(cat to.txt "$out" | paste -sd' ')"
+sum=$(cksum <trace.db)
+cp trace.db other.db && ln -s trace.db link.db && : >trace.db-wal
+for line in ".once trace.db:trace.db is a recording" ".output other.db:other.db is a recording" ".once link.db:is a recording" \
+	".output trace.db-wal:belongs to the recording" ".once |cat:no command is run" ".once nowhere/x:cannot write to nowhere/x" \
+	".once:\.once takes other arguments" ".headers maybe:on or off" ".timer x:on or off" ".width x:.width wants" \
+	".open nothing.db:nothing.db" ".open to.txt:to.txt is not a recording" ".read nothing.sql:nothing.sql" ".read .:directory"; do
+	shell "${line%%:*}\n"
+	has "${line%%:*}" "^torchless: .*${line#*:}" "$err"
+	is "${line%%:*}: one sentence" 1 "$(wc -l <"$err" | tr -d ' ')"
+done
+rm -f trace.db-wal
+is "no result takes the place of a recording" "$sum" "$(cksum <trace.db)"
+printf 'SELECT 5;\n.once to.txt\nSELECT 6' >read.sql && printf '.read deep.sql\n' >deep.sql && printf 'SELECT 7;\n.nonsense\n' >bad.sql
+shell ".read read.sql\nSELECT 8;\n" && is ".read" "5 8 6" "$(cat "$out" to.txt | paste -sd' ')"
+shell ".read deep.sql\n"
+has "files that read themselves end" '^torchless: deep.sql:1: deep.sql: files that .read one another are at most 16 deep$' "$err"
+shell ".read bad.sql\n"
+has "an error says where it was" '^torchless: bad.sql:2: there is no command .nonsense' "$err"
+"$T" trace -q -o other.db -n 0 "The model"
+shell "SELECT count(*) FROM v_token;\n.open other.db\nSELECT count(*) FROM v_token;\n"
+is ".open asks another" 1 "$(sort -u "$out" | wc -l | awk '{ print $1 == 2 }')"
+shell ".timer on\nSELECT 1;\n" && has ".timer" '^time: real .*, user .*, system ' "$err"
+shell ".mode box\n.width 4 -6\nSELECT 'abcdef' a, 'x' b;\n" && has ".width" '^(│|\|) abc. (│|\|)      x (│|\|)$' "$out"
+shell "nonsense-name\n" && has "the shell names its own list" '`\.saved` names them' "$err"
+
 shell ".help\n"
 is ".help explains every command" 0 "$(awk -F'\t' '$2 == ""' "$out" | wc -l | tr -d ' ')"
-for command in help schema saved explain functions points set mode limit timeout quit; do
+for command in help schema saved explain functions points set read open output once mode headers width limit timeout timer quit; do
 	has ".help has .$command" "^\\.$command" "$out"
 done
 is "nothing was written" "$before" "$(cksum < trace.db)"
@@ -112,7 +142,7 @@ class Terminal:
     """A program on a screen of its own; what it shows is what tmux says."""
     def __init__(self, *args, columns=100, rows=40, **env):
         self.socket = f"{work}/tmux{time.time()}"
-        env = {"LC_ALL": "C.UTF-8", "XDG_STATE_HOME": work + "/state", "HOME": work, "NO_COLOR": "1", **env}
+        env = {"LC_ALL": "C.UTF-8", "XDG_STATE_HOME": work + "/state", "HOME": work, "NO_COLOR": "1", "PAGER": "cat", **env}
         words = ["env", *(f"{k}={v}" for k, v in env.items()), torchless, "query", *args]
         quoted = " ".join("'" + w.replace("'", "'\\''") + "'" for w in words) + "; echo status $?; sleep 60"
         self.tmux("-f", "/dev/null", "new-session", "-d", "-x", str(columns), "-y", str(rows), quoted)
@@ -187,6 +217,8 @@ complete(t, ".saved next n", r"\.saved next n=$")
 complete(t, ".explain SELECT * FROM v_spa", r"FROM v_span$")
 complete(t, ".explain residua", r"\.explain residual$")
 complete(t, ".mode js", r"\.mode json$")
+complete(t, ".timer of", r"\.timer off$")
+complete(t, ".open redac", r"\.open redacted\.db$")
 complete(t, ".points L0.mlp.act", r"\.points L0\.mlp\.act_?")
 complete(t, "SELECT * FROM v_", r"^v_value +v_", tabs=2)
 t.type("SELECT"); t.keys("Enter"); t.type("logprob, ent"); t.keys("Tab"); t.type(" FROM v_token LIMIT 1;")
@@ -210,7 +242,7 @@ t.type("SELECT fqn FROM v_valu;"); t.keys("Enter")
 t.expect("an error is one sentence", r'^torchless: no such table: v_valu; did you mean "v_value"\?\ntrace\.db>$')
 t.keys("C-l")
 t.type("SELECT fqn FROM v_value;"); t.keys("Enter")
-t.expect("the limit is said", r"^40 of \d+ rows · .* · \.limit 0 shows all$")
+t.expect("the end of it is said", r"^\d+ rows · [0-9.]+ .?s$")
 t.keys("C-l")
 t.type("SELECT fqn, fqn f2, fqn f3 FROM v_value LIMIT 1;"); t.keys("Enter")
 t.expect("a box as wide as the screen", r"^┌[─┬]{60,98}┐$")
@@ -220,7 +252,10 @@ t.type("SELECT fqn, fqn f2, fqn f3 FROM v_value LIMIT 1;"); t.keys("Enter")
 t.expect("and as wide as it is now", r"^┌[─┬]{40,58}┐$")
 t.keys("C-l")
 t.type("SELECT * FROM v_value;"); t.keys("Enter")
-t.expect("rows too wide for a box are few", r"^3 of \d+ rows · .* · \.limit 0 shows all$")
+t.expect("rows too wide for a box are records", r"^── row \d+ ─+$")
+t.keys("C-l")
+t.type("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1234) SELECT i FROM n;"); t.keys("Enter")
+t.expect("the limit is said", r"^1,000 of 1,234 rows · .* · \.limit 0 shows all$")
 t.keys("C-l")
 t.type("SELECT length('" + 120 * "x")
 t.expect("a line longer than the screen", "x{60}")
@@ -239,7 +274,7 @@ kept = open(state).read().split("\n")
 check("a statement is one entry", "SELECT 6 * 7 AS answer;" in kept, kept)
 
 t = Terminal()
-t.keys("Up"); t.keys("Up"); t.keys("Up")
+t.keys("Up"); t.keys("Up"); t.keys("Up"); t.keys("Up")
 t.expect("the history of the session before", r"^trace\.db> SELECT fqn, fqn f2, fqn f3 FROM v_value LIMIT 1;$")
 t.keys("C-u"); t.type("help"); t.keys("Enter")
 t.expect("help is understood", r"^\.schema \[NAME\]")

@@ -18,7 +18,7 @@ def on_terminal(*args, env=(), columns=100, interrupt_after=None):
     """The output of a command whose stdin, stdout and stderr are a terminal, and its status."""
     pid, fd = pty.fork()
     if pid == 0:
-        os.environ.update(TERM="xterm", LC_ALL="C.UTF-8", COLUMNS=str(columns), **dict(env))
+        os.environ.update(TERM="xterm", LC_ALL="C.UTF-8", COLUMNS=str(columns), PAGER="cat", **dict(env))
         os.execv(torchless, ["torchless", *args])
     out = b""
     while True:
@@ -51,7 +51,7 @@ check("nothing of a file's name reaches the terminal", "\x1b[31m" not in out, ou
 out, status = on_terminal(*many, "--resume")
 check("nor when there is nothing to do", status == 0 and out.startswith("nothing to do: many\\x1B[31m.db"), out)
 out, status = on_terminal(*many, "-n", "1", interrupt_after=b"/60")
-check("Ctrl-C leaves one sentence", status == 130 and re.search(r"\r\x1b\[Ktorchless: interrupted at prompts.jsonl:\d+; many\?\[31m.db has the \d+ runs before it, and --resume goes on\n$", out), out[-300:])
+check("Ctrl-C leaves one sentence", status == 130 and re.search(r"\r\x1b\[Ktorchless: interrupted at prompts.jsonl:\d+; many\?\[31m.db has the \d+ runs before it, and --resume goes\s+on\n$", out), out[-300:])
 out, status = on_terminal(*many, "-q")
 check("-q has no bar", status == 0 and out == "", out)
 
@@ -127,7 +127,7 @@ check("info --program fits no more than the screen", all(len(l) <= 100 for l in 
 def paged(*args, pager, typed=b"", stdin=None, path=os.environ["PATH"]):
     pid, fd = pty.fork()
     if pid == 0:
-        os.environ.update(TERM="dumb", LC_ALL="C.UTF-8", LINES="24", PATH=path)
+        os.environ.update(TERM="dumb", LC_ALL="C.UTF-8", LINES="24", COLUMNS="100", PATH=path)
         os.environ.pop("PAGER", None)
         if pager is not None:
             os.environ["PAGER"] = pager
@@ -171,11 +171,21 @@ out, status = paged("help", "trace", pager="no-such-pager")
 check("a pager that is not there", status == 0 and out.endswith(help), out[:200])
 check("one that leaves early", paged("help", "trace", pager="head -n 1") == (help.split("\n")[0] + "\n", 0))
 
-# In the shell: not the rows that are shown anyway, but those that one asked for, and lists.
+# In the shell as elsewhere: what is longer than the screen, and lists.
 numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 30000) SELECT i FROM n;\n"
 shell = lambda pager, text: paged("query", pager=pager, typed=text.encode() + b".quit\n")
 out, status = shell(mark, numbers)
-check("the first rows are not paged", status == 0 and "│ 40 │" in out and "paged:" not in out, out[-300:])
+check("a thousand rows are paged", status == 0 and "paged:│ 1000 │" in out and "paged:│ 1001" not in out
+      and re.search(r"paged:1,000 of 30,000 rows · .* · \.limit 0 shows all", out), out[-300:])
+out, status = shell(mark, "SELECT 1;\n")
+check("one row is not", status == 0 and "│ 1 │" in out and "paged:" not in out, out[-300:])
+for args in (["info", "-m", model, "--points"], ["info", "-m", model, "--program"],
+             ["query", "--list"], ["query", "--functions"], ["query", "SELECT fqn FROM v_value"]):
+    out, status = paged(*args, pager=mark)
+    check(f"{args} is paged", status == 0 and all(line.startswith("paged:") for line in plain(out).splitlines()), out[:200])
+    check(f"{args} may be left", paged(*args, pager="head -n 1")[1] == 0)
+out, status = paged("info", "-m", model, "--points", "--tsv", pager=mark)
+check("rows for programs are not", status == 0 and "paged:" not in out and "\t" in out, out[:200])
 out, status = shell(mark, ".limit 0\n" + numbers)
 check("all rows are", status == 0 and "paged:│     1 │\n" in out and "paged:│ 30000 │" in out, out[-300:])
 out, status = shell(mark, ".mode csv\n.limit 0\n" + numbers)
