@@ -117,11 +117,12 @@ static void add_command(struct page *p, const struct command *c)
 
 static void add_overview(struct page *p)
 {
+	static const char usage[] = "usage: torchless COMMAND [OPTIONS] [ARGUMENTS]\n\n";
 	static const char more[] =
 		"\n`torchless COMMAND --help` explains one, with examples.  To begin:\n\n";
 
 	add_summary(p, help_summary);
-	text_adds(&p->text, "usage: torchless COMMAND [OPTIONS] [ARGUMENTS]\n\n");
+	ui_add_wrapped(&p->text, usage, strlen(usage), p->width, 7, 0);
 	for (int i = 0; i < command_table_len; i++) {
 		text_addf(&p->text, "  %-*s", COMMANDS - 2, command_table[i].name);
 		add_paragraphs(p, command_table[i].help->summary, COMMANDS, COMMANDS);

@@ -14,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MIN_CLIPPED  12   /* a column is not clipped below this */
+#define MIN_CLIPPED  12   /* a column of a box is not clipped below this */
+#define MIN_LINES    8    /* nor one of lines below this */
 #define MIN_KEPT     26   /* nor below this for a column that could be left out */
 #define MAX_COMPARED 2000 /* rows whose cut names are compared */
 
@@ -206,7 +207,7 @@ static bool leave_out(struct ui_table *t, int width, bool box)
 }
 
 /* Take columns off the widest until the table fits, or nothing is wide any more. */
-static void shrink_to(struct ui_table *t, int available)
+static void shrink_to(struct ui_table *t, int available, int least)
 {
 	for (;;) {
 		struct ui_column *widest = NULL;
@@ -221,7 +222,7 @@ static void shrink_to(struct ui_table *t, int available)
 			if (is_cut(column) && (!widest || column->width > widest->width))
 				widest = column;
 		}
-		if (total <= available || !widest || widest->width <= MIN_CLIPPED)
+		if (total <= available || !widest || widest->width <= least)
 			return;
 		widest->width--;
 	}
@@ -296,7 +297,7 @@ static bool fit(struct ui_table *t, const struct ui *ui, bool box)
 
 	if (ui->width <= 0)
 		return false;
-	shrink_to(t, ui->width - between_columns(t, box));
+	shrink_to(t, ui->width - between_columns(t, box), box ? MIN_CLIPPED : MIN_LINES);
 	for (int c = 0; c < t->n_columns; c++)
 		if (!t->columns[c].left_out)
 			choose_head(t, c);

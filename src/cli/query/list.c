@@ -32,7 +32,7 @@ static const char params_sql[] =
 
 struct list {
 	struct invocation *in;
-	struct text text, topic;
+	struct text text, topic, line;
 	int n_topics;
 };
 
@@ -63,22 +63,45 @@ static int add_json(void *ctx, const struct rows *rows, const struct cell *cells
 	return 0;
 }
 
+#define MAX_NAME 24 /* columns of a name, which what it asks stands behind */
+
+/* Where what stands behind names begins. */
+static int column_of(int64_t width)
+{
+	return 4 + (int)(width < MAX_NAME ? width : MAX_NAME);
+}
+
+/* Begin a line with a name. */
 static void add_name(struct list *l, const struct cell *name, int64_t width)
 {
-	text_adds(&l->text, "  ");
-	text_add_visible(&l->text, text_of(name), name->s.len);
-	for (int64_t i = utf8_width(text_of(name), name->s.len); i < width + 2; i++)
-		text_addc(&l->text, ' ');
+	text_clear(&l->line);
+	text_adds(&l->line, "  ");
+	ui_add_visible(&l->line, &l->in->out, text_of(name), name->s.len);
+	for (int i = utf8_width(l->line.data, l->line.len); i < column_of(width); i++)
+		text_addc(&l->line, ' ');
+}
+
+/* What goes on in another line begins below what it is about. */
+static void end_line(struct list *l, int64_t width)
+{
+	int screen = l->in->out.width, column = column_of(width);
+
+	text_addc(&l->line, '\n');
+	ui_add_wrapped(&l->text, l->line.data, l->line.len, screen,
+		       screen < column + 20 ? 4 : column, 0);
 }
 
 static void add_heading(struct list *l, const char *heading, size_t len)
 {
+	const struct ui *ui = &l->in->out;
 	struct text shown = { 0 };
 
-	text_add_visible(&shown, heading, len);
+	ui_add_visible(&shown, ui, heading, len);
 	text_adds(&l->text, l->n_topics++ ? "\n" : "");
-	ui_add_styled(&l->text, &l->in->out, UI_BOLD, shown.data, shown.len);
-	text_addc(&l->text, '\n');
+	text_clear(&l->line);
+	ui_add_styled(&l->line, ui, UI_BOLD, shown.data, shown.len);
+	text_addc(&l->line, '\n');
+	ui_add_wrapped(&l->text, l->line.data, l->line.len, ui->width, 0, 0);
 	text_release(&shown);
 }
 
@@ -100,14 +123,14 @@ static int add_question(void *ctx, const struct rows *rows, const struct cell *c
 		add_heading(l, text_of(&cells[0]), cells[0].s.len);
 	}
 	add_name(l, &cells[1], cells[4].i);
-	text_add_visible(&l->text, text_of(&cells[2]), cells[2].s.len);
+	ui_add_visible(&l->line, &l->in->out, text_of(&cells[2]), cells[2].s.len);
 	if (cells[3].s.len) {
-		text_adds(&l->text, "  ");
-		text_add_visible(&params, text_of(&cells[3]), cells[3].s.len);
-		ui_add_styled(&l->text, &l->in->out, UI_DIM, params.data, params.len);
+		text_adds(&l->line, "  ");
+		ui_add_visible(&params, &l->in->out, text_of(&cells[3]), cells[3].s.len);
+		ui_add_styled(&l->line, &l->in->out, UI_DIM, params.data, params.len);
 		text_release(&params);
 	}
-	text_addc(&l->text, '\n');
+	end_line(l, cells[4].i);
 	return 0;
 }
 
@@ -117,8 +140,8 @@ static int add_param(void *ctx, const struct rows *rows, const struct cell *cell
 
 	(void)rows;
 	add_name(l, &cells[0], cells[2].i);
-	text_add_visible(&l->text, text_of(&cells[1]), cells[1].s.len);
-	text_addc(&l->text, '\n');
+	ui_add_visible(&l->line, &l->in->out, text_of(&cells[1]), cells[1].s.len);
+	end_line(l, cells[2].i);
 	return 0;
 }
 
@@ -161,5 +184,6 @@ int query_list(struct invocation *in, struct recording *rec, const struct query_
 	}
 	text_release(&l.text);
 	text_release(&l.topic);
+	text_release(&l.line);
 	return r;
 }

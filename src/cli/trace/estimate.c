@@ -55,6 +55,7 @@ static int print_table(struct invocation *in, const struct record_estimate *esti
 		  ui_format_time((int64_t)(estimate->max_seconds * 1e9), time[1], sizeof(time[1])));
 	if (result == 0)
 		result = flush_out(err);
+	summary_wrap(&t, in->out.is_terminal ? &in->out : &in->err);
 	if (in->out.is_terminal)
 		ui_write(&in->out, t.data, t.len);
 	else if (!option_on(in, OPT_QUIET))
