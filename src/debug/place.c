@@ -49,7 +49,7 @@ void place_add_token(const struct debugger *d, int32_t id, struct text *out)
 
 	d->target->class->piece(d->target, id, &piece);
 	text_addc(out, '\'');
-	text_add_visible(out, piece.data ? piece.data : "", piece.len);
+	ui_add_visible(out, d->opt.ui, piece.data ? piece.data : "", piece.len);
 	text_addc(out, '\'');
 	text_release(&piece);
 }
@@ -142,7 +142,7 @@ static void say_bytes(struct debugger *d, struct bytes b)
 {
 	struct text t = { 0 };
 
-	text_add_visible(&t, b.data ? b.data : "", b.len);
+	ui_add_visible(&t, d->opt.ui, b.data ? b.data : "", b.len);
 	say(d, "'%s'", t.data ? t.data : "");
 	text_release(&t);
 }

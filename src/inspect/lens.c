@@ -318,7 +318,10 @@ static int lens_filter(struct table_cursor *c, sqlite3_value **args, struct err 
 	if (table_whole(c, LENS_RUN, "run", &run, err) ||
 	    table_whole(c, LENS_LAYER, "layer", &layer, err) || inspect_run(c->in, run, &l->m, err))
 		return err->code;
+	/* The last of the prompt, as saved queries have it. */
 	l->pos = l->m.n_pos - 1;
+	if (l->m.n_prompt > 0 && l->m.n_prompt < l->m.n_pos)
+		l->pos = l->m.n_prompt - 1;
 	if (table_whole(c, LENS_POS, "pos", &l->pos, err))
 		return err->code;
 	if (one && (layer < EMBEDDING || layer >= l->m.n_layers))

@@ -41,7 +41,8 @@ int inspect_run(struct inspect *in, int64_t run, struct run_model *m, struct err
 			    "SELECT r.id, m.id, m.n_layers, m.d_model, m.n_heads, m.n_kv_heads, "
 			    "m.d_head, m.n_vocab, coalesce(m.sliding_window, 0), "
 			    "(SELECT coalesce(max(pos0 + n_tok), 0) FROM pass p "
-			    "WHERE p.run_id = r.id AND p.idx IS NOT NULL) "
+			    "WHERE p.run_id = r.id AND p.idx IS NOT NULL), "
+			    "(SELECT n_prompt FROM v_run v WHERE v.run_id = r.id) "
 			    "FROM run r JOIN model m ON m.id = r.model_id WHERE r.id = ?1",
 			    &s, err))
 		return err->code;
@@ -59,6 +60,7 @@ int inspect_run(struct inspect *in, int64_t run, struct run_model *m, struct err
 			.n_vocab = sqlite3_column_int64(s, 7),
 			.window = sqlite3_column_int64(s, 8),
 			.n_pos = sqlite3_column_int64(s, 9),
+			.n_prompt = sqlite3_column_int64(s, 10),
 		};
 	sqlite3_finalize(s);
 	if (found)

@@ -12,6 +12,21 @@ static bool is_axis(const struct array *a, int axis, const char *wanted)
 	return axis_name(a->axes, axis, name, sizeof(name)) && !strcmp(name, wanted);
 }
 
+/* Line ends and tabs stay: whoever shows the label has a form for them. */
+static void add_piece(struct text *t, const char *s, size_t len)
+{
+	for (const char *end = s + len; s < end;) {
+		size_t n = 0;
+
+		while (s + n < end && s[n] != '\n' && s[n] != '\t')
+			n++;
+		text_add_visible(t, s, n);
+		s += n;
+		if (s < end)
+			text_addc(t, *s++);
+	}
+}
+
 static const char *label(void *ctx, int axis, int64_t index)
 {
 	struct ui_token_labels *l = ctx;
@@ -28,7 +43,7 @@ static const char *label(void *ctx, int axis, int64_t index)
 	if (id >= 0)
 		l->piece(l->ctx, id, &piece);
 	text_adds(&l->text, quoted ? "'" : "");
-	text_add_visible(&l->text, piece.data ? piece.data : "", piece.len);
+	add_piece(&l->text, piece.data ? piece.data : "", piece.len);
 	text_adds(&l->text, quoted ? "'" : "");
 	text_release(&piece);
 	return l->text.len ? l->text.data : NULL;

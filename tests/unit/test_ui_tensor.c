@@ -347,9 +347,9 @@ static const struct {
 	  "     <s>    The    cat 日本語     😀      é \\x1B[… \\xFF\\… \\xE2\\…\n"
 	  "0      1     -2    0.5    nan    inf   -inf  1e-40  3e+38      7\n" },
 	{ draw_printed_labels, UI_DEPTH_NONE, -40,
-	  "     <s>    The    cat 日本語     😀\n"
+	  "     <s>    The    cat \\xE6\\~ \\xF0\\~\n"
 	  "0      1     -2    0.5    nan    inf\n"
-	  "       é \\x1B[~ \\xFF\\~ \\xE2\\~\n"
+	  "  e\\xCC~ \\x1B[~ \\xFF\\~ \\xE2\\~\n"
 	  "0   -inf  1e-40  3e+38      7\n" },
 };
 

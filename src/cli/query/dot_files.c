@@ -2,8 +2,8 @@
  * dot_files.c -- the dot commands that name a file: where results go, what is read, which recording
  * is asked.
  *
- * A result never takes the place of a recording, the one that is asked or another: what was recorded
- * cannot be had again.
+ * A result never takes the place of a recording, the one that is asked or another: what was
+ * recorded cannot be had again.
  */
 #include "shell.h"
 #include "torchless/mem.h"
@@ -139,8 +139,9 @@ int dot_read(struct shell *s, const struct words *w, const char *rest, struct er
 
 	(void)rest;
 	if (s->depth == MAX_DEPTH)
-		return err_set(err, ERR_USAGE, "%s: files that .read one another are at most %d deep",
-			       path, MAX_DEPTH);
+		return err_set(err, ERR_USAGE,
+			       "%s: files that .read one another are at most %d deep", path,
+			       MAX_DEPTH);
 	r = text_read_file(&file, path, MAX_FILE, err);
 	if (!r && file.len && strlen(file.data) != file.len)
 		r = err_set(err, ERR_USAGE, "%s holds a NUL byte: it is no text", path);
