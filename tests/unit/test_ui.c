@@ -100,3 +100,110 @@ Test(ui, a_table_for_programs_keeps_it)
 	cr_assert_str_eq(written, "x\u202e\\x1B\t1\n");
 	free(written);
 }
+
+static void check_cut(const char *name, int width, int head, const char *expected)
+{
+	const struct ui ui = { .is_terminal = true, .utf8 = true };
+	struct text t = { 0 };
+
+	ui_add_cut(&t, &ui, name, strlen(name), width, head);
+	cr_assert_str_eq(t.data, expected);
+	text_release(&t);
+}
+
+Test(ui, a_name_is_cut_in_its_middle)
+{
+	check_cut("model.layers.3.self_attn.q_proj", 80, -1, "model.layers.3.self_attn.q_proj");
+	check_cut("model.layers.3.self_attn.q_proj", 20, -1, "model.lay…ttn.q_proj");
+	check_cut("model.layers.3.self_attn.q_proj", 20, 14, "model.layers.3…_proj");
+	check_cut("model", 3, 9, "m…l");
+	check_cut("model", 1, -1, "…");
+}
+
+/* What is printed of a table, released. */
+static void check_table(struct ui_table *t, int width, enum ui_table_style style,
+			const char *expected)
+{
+	char *written = NULL;
+	size_t n = 0;
+	struct ui ui = { .out = open_memstream(&written, &n),
+			 .is_terminal = true,
+			 .utf8 = true,
+			 .width = width };
+
+	ui_table_print(t, &ui, style);
+	fclose(ui.out);
+	cr_assert_str_eq(written, expected);
+	free(written);
+	ui_table_release(t);
+}
+
+Test(ui, names_of_a_column_still_differ_when_they_are_cut)
+{
+	struct ui_table t;
+
+	ui_table_init(&t, "name,>n");
+	for (int i = 0; i < 2; i++)
+		for (int j = 0; j < 2; j++) {
+			ui_table_cellf(&t, "model.layers.1%d.mlp.%s_proj.weight", i,
+				       j ? "up" : "down");
+			ui_table_cellf(&t, "%d", 10 * i + j);
+		}
+	check_table(&t, 36, UI_TABLE_LINES,
+		    "name                               n\n"
+		    "model.layers.10…down_proj.weight   0\n"
+		    "model.layers.10…p.up_proj.weight   1\n"
+		    "model.layers.11…down_proj.weight  10\n"
+		    "model.layers.11…p.up_proj.weight  11\n");
+}
+
+Test(ui, columns_that_have_no_room_are_left_out_and_named)
+{
+	struct ui_table t;
+
+	ui_table_init(&t, "name,>n,doc,file");
+	ui_table_drops(&t, "file,doc");
+	ui_table_cellf(&t, "a.b");
+	ui_table_cellf(&t, "1");
+	ui_table_cellf(&t, "what it is in a few words");
+	ui_table_cellf(&t, "/some/where");
+	check_table(&t, 40, UI_TABLE_LINES,
+		    "name  n  doc\n"
+		    "a.b   1  what it is in a few words\n"
+		    "not shown at this width: file; wider or\n"
+		    "piped shows all\n");
+}
+
+Test(ui, a_cell_of_several_lines)
+{
+	struct ui_table t;
+
+	ui_table_init(&t, "sql,x");
+	t.columns[0].wraps = true;
+	ui_table_cellf(&t, "SELECT 1\n  FROM a");
+	ui_table_cellf(&t, "a\n\tb");
+	check_table(&t, 60, UI_TABLE_LINES,
+		    "sql       x\n"
+		    "SELECT 1  a⏎⇥b\n"
+		    "  FROM a  \n");
+}
+
+static void check_wrapped(const char *text, int width, int indent, const char *expected)
+{
+	struct text t = { 0 };
+
+	ui_add_wrapped(&t, text, strlen(text), width, indent, 0);
+	cr_assert_str_eq(t.data, expected);
+	text_release(&t);
+}
+
+Test(ui, text_is_broken_between_words)
+{
+	check_wrapped("one two three", 8, 0, "one two\nthree");
+	check_wrapped("one two three\nfour", 8, 2, "one two\n  three\nfour");
+	check_wrapped("a longerthanthat b", 6, 0, "a\nlongerthanthat\nb");
+	check_wrapped("next  ' was' 12 %  ' is' 3 %", 20, 6, "next  ' was' 12 %\n      ' is' 3 %");
+	check_wrapped("\033[2mone two\033[0m", 7, 0, "\033[2mone two\033[0m");
+	check_wrapped("one two", 0, 0, "one two");
+	check_wrapped("| a b c d |", 4, 0, "| a b c d |");
+}
