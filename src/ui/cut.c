@@ -85,9 +85,10 @@ void ui_add_clipped(struct text *t, const struct ui *ui, const void *data, size_
 	struct text safe = { 0 };
 	size_t fit;
 
+	text_adds(&safe, "");
 	ui_add_visible(&safe, ui, data, len);
-	if (width <= 0 || fitting(safe.data ? safe.data : "", safe.len, width) == safe.len) {
-		text_add(t, safe.data ? safe.data : "", safe.len);
+	if (width <= 0 || fitting(safe.data, safe.len, width) == safe.len) {
+		text_add(t, safe.data, safe.len);
 	} else {
 		fit = fitting(safe.data, safe.len, width - 1);
 		text_add(t, safe.data, fit);
@@ -114,9 +115,10 @@ void ui_add_cut(struct text *t, const struct ui *ui, const void *data, size_t le
 	struct text safe = { 0 };
 	size_t from, to;
 
+	text_adds(&safe, "");
 	ui_add_visible(&safe, ui, data, len);
-	if (width <= 0 || utf8_width(safe.data ? safe.data : "", safe.len) <= width) {
-		text_add(t, safe.data ? safe.data : "", safe.len);
+	if (width <= 0 || utf8_width(safe.data, safe.len) <= width) {
+		text_add(t, safe.data, safe.len);
 		text_release(&safe);
 		return;
 	}
