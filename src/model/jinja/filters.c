@@ -16,8 +16,11 @@ static struct args rest_of(const struct args *args, size_t n)
 {
 	struct args rest = *args;
 
-	rest.at = args->at + (args->n < n ? args->n : n);
-	rest.n = args->n < n ? 0 : args->n - n;
+	if (n > args->n)
+		n = args->n;
+	if (n)
+		rest.at = args->at + n;
+	rest.n = args->n - n;
 	rest.cap = rest.cap_named = 0;
 	return rest;
 }

@@ -221,7 +221,7 @@ struct value text_escaped(struct jinja *j, struct value v)
 			 { '"', "&#34;" } };
 	struct bytes s = to_str(j, v);
 	struct buffer b = { 0 };
-	struct value r = v;
+	struct value r;
 
 	if (is_string(v) && v.markup)
 		return v;
@@ -294,7 +294,7 @@ static void must_be_defined(struct jinja *j, struct value v)
 /* int(float(v)), which reads "42.5". */
 static bool through_float(struct jinja *j, struct value v, int64_t *i)
 {
-	double d;
+	double d = 0;
 
 	if (is_string(v) ? !read_float(j, v.s, &d) : !is_number(v))
 		return false;

@@ -362,7 +362,7 @@ static struct value field_value(struct jinja *j, struct braces *f, struct bytes 
 	int64_t i = 0;
 
 	for (size_t k = 0; k < name.len; k++)
-		if (memchr(".[", name.data[k], 2))
+		if (name.data[k] == '.' || name.data[k] == '[')
 			jinja_fail(j, "the field '{%s}' is not supported", short_name(j, name));
 	if (!name.len) {
 		f->automatic = true;

@@ -285,7 +285,7 @@ int64_t value_length(struct jinja *j, struct value v);
 /* ---- format.c ---- */
 
 struct value format_percent(struct jinja *j, struct bytes format, struct value args);
-struct value format_braces(struct jinja *j, struct bytes format, const struct args *args);
+struct value format_braces(struct jinja *j, struct bytes s, const struct args *args);
 
 /* ---- args.c ---- */
 
@@ -320,7 +320,7 @@ extern const struct method text_methods[];
 struct value method_find(struct jinja *j, struct value self, struct bytes name);
 struct value text_split_lines(struct jinja *j, struct bytes s);
 struct value text_replace(struct jinja *j, struct bytes s, struct bytes old, struct bytes new,
-			  int64_t count);
+			  int64_t times);
 struct value text_capitalize(struct jinja *j, struct bytes s);
 struct value text_center(struct jinja *j, struct bytes s, int64_t width, struct bytes fill);
 

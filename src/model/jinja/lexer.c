@@ -101,7 +101,8 @@ static void add_data(struct lexer *l, size_t from, size_t to, char sign, bool is
 static size_t find_tag(const struct lexer *l, size_t i)
 {
 	for (; i + 1 < l->n; i++)
-		if (l->s[i] == '{' && memchr("{%#", l->s[i + 1], 3))
+		if (l->s[i] == '{' &&
+		    (l->s[i + 1] == '{' || l->s[i + 1] == '%' || l->s[i + 1] == '#'))
 			return i;
 	return l->n;
 }

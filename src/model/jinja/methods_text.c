@@ -143,7 +143,7 @@ static size_t search(struct jinja *j, struct bytes s, struct bytes what, size_t 
 		uint32_t cp;
 
 		if (what.len &&
-		    (s.data[i] != *what.data || memcmp(s.data + i, what.data, what.len)))
+		    (s.data[i] != *what.data || memcmp(s.data + i, what.data, what.len) != 0))
 			continue;
 		found = i;
 		if (!last)

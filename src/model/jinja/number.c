@@ -58,7 +58,7 @@ static void add_fixed(struct jinja *j, struct buffer *b, const char *digits, int
 
 void add_float(struct jinja *j, struct buffer *b, double d)
 {
-	char digits[20], text[16];
+	char digits[20] = "", text[16];
 	int exponent;
 
 	if (!isfinite(d)) {

@@ -522,7 +522,6 @@ static const char *take_operator(struct parser *p, const struct level *level)
 
 static struct node *parse_level(struct parser *p, int depth)
 {
-	uint32_t at = p->token->at;
 	struct node *first = depth ? parse_level(p, depth - 1) : parse_unary(p, true), *n = NULL;
 
 	for (;;) {
@@ -539,7 +538,6 @@ static struct node *parse_level(struct parser *p, int depth)
 		n->ops[n->list.n - 1] = op;
 		nodes_add(p->j, &n->list, depth ? parse_level(p, depth - 1) : parse_unary(p, true));
 	}
-	(void)at;
 }
 
 static struct node *parse_not(struct parser *p)

@@ -1,4 +1,3 @@
-#define _GNU_SOURCE /* towupper_l */
 /*
  * unicode.c -- characters of strings as Python sees them.
  *

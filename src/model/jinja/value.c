@@ -225,7 +225,7 @@ const char *short_name(struct jinja *j, struct bytes s)
 	copy = jinja_alloc(j, n + 4, 1);
 	memcpy(copy, s.data, n);
 	if (n < s.len)
-		memcpy(copy + n, "...", 3);
+		memcpy(copy + n, "...", 4);
 	return copy;
 }
 
