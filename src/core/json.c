@@ -7,6 +7,7 @@
 #include "torchless/mem.h"
 #include "torchless/utf8.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
@@ -54,6 +55,7 @@ static cJSON *parse_all(const char *data, size_t len, const char **at)
 		*at = NULL;
 	if (!value)
 		return NULL;
+	assert(end);
 	while (end < stop && memchr(blanks, *end, sizeof(blanks)))
 		end++;
 	if (end == stop)
@@ -98,9 +100,14 @@ cJSON *json_parse(const char *data, size_t len, const char *what, struct err *er
 
 /* ---- Python's numbers ---- */
 
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static bool stands_alone(const char *s, const char *end)
 {
-	return s == end || memchr(" \t\r\n,]}", *s, 8);
+	return s == end || is_blank(*s) || *s == ',' || *s == ']' || *s == '}';
 }
 
 /* The length of a word of Python's for a number at s, and the JSON that becomes infinite. */
@@ -144,7 +151,7 @@ static size_t spell_numbers(struct text *out, const char *data, size_t len, size
 		n = !in_string && value_begins && strchr("NI-", *s) && *s
 			    ? python_number(s, end, &json)
 			    : 0;
-		if (!memchr(" \t\r\n", *s, 4))
+		if (!is_blank(*s))
 			value_begins = *s == ':' || *s == ',' || *s == '[';
 		if (!n)
 			continue;
@@ -171,8 +178,7 @@ cJSON *json_parse_python(const char *data, size_t len, const char *what, struct 
 		spell_numbers(&spelled, data, len, SIZE_MAX);
 		value = parse_all(spelled.data ? spelled.data : "", spelled.len, &at);
 		if (!value && at)
-			at = data + spell_numbers(&before, data, len,
-						  (size_t)(at - spelled.data));
+			at = data + spell_numbers(&before, data, len, (size_t)(at - spelled.data));
 	}
 	if (!value)
 		say_failure(data, at, len, what, err);

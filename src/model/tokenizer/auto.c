@@ -182,11 +182,11 @@ static void set_prefix(struct build *b)
 {
 	cJSON *file = (cJSON *)json_get(b->root, "pre_tokenizer");
 	bool on = texts_say(b, "add_prefix_space", false);
-
+	bool turns_on = b->class->traits & TURNS_PREFIX_ON && on;
 	/* A Sequence has no such flag of its own, which is all that these classes look at. */
-	if (b->class->traits & SETS_PREFIX && !json_get(file, "pretokenizers"))
-		set_flag(file, "add_prefix_space", on);
-	else if (b->class->traits & TURNS_PREFIX_ON && on)
+	bool sets = b->class->traits & SETS_PREFIX && !json_get(file, "pretokenizers");
+
+	if (sets || turns_on)
 		set_flag(file, "add_prefix_space", on);
 }
 

@@ -384,7 +384,7 @@ static int add_tokens(struct build *b)
 {
 	const struct specials *s = &b->tok->specials;
 	size_t n, room = SPECIAL_ONES + s->n_more;
-	const struct config_token **list = mem_calloc(room, sizeof(*list));
+	const struct config_token **list = mem_calloc(room, sizeof(void *));
 	struct known_set specials = { 0 }, new = { 0 };
 	int rc;
 
