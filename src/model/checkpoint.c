@@ -187,14 +187,16 @@ static void name_after_path(struct config *c, const char *path)
 
 static int parse_config(struct checkpoint *ck, struct texts *t, const char *what, struct err *err)
 {
-	cJSON *config = json_parse_python(t->config.data, t->config.len, what, err), *generation = NULL;
+	cJSON *config = json_parse_python(t->config.data, t->config.len, what, err),
+	      *generation = NULL;
 	struct text where = { 0 };
 	int rc = config ? 0 : err->code;
 
 	text_addf(&where, "%s%s", ck->path, ck->is_packed ? ": " : "/");
 	text_adds(&where, "generation_config.json");
 	if (!rc && t->generation.len) {
-		generation = json_parse_python(t->generation.data, t->generation.len, where.data, err);
+		generation =
+			json_parse_python(t->generation.data, t->generation.len, where.data, err);
 		rc = generation ? 0 : err->code;
 	}
 	if (!rc)

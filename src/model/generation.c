@@ -508,10 +508,11 @@ static void warn_of_bos(const struct generation *g)
 		n += s->tokens[i] == bos;
 	typed = count_in(g->prompt, piece);
 	if (typed > 0 && n > typed)
-		caller_warn(&g->opt.caller, WARNING_ODD,
-			    "%sthe prompt has '%.*s' in it, which %s adds as well: it is there %lld times",
-			    g->where, (int)(piece.len < 60 ? piece.len : 60), piece.data,
-			    g->opt.chat ? "the chat template" : "the tokenizer", (long long)n);
+		caller_warn(
+			&g->opt.caller, WARNING_ODD,
+			"%sthe prompt has '%.*s' in it, which %s adds as well: it is there %lld times",
+			g->where, (int)(piece.len < 60 ? piece.len : 60), piece.data,
+			g->opt.chat ? "the chat template" : "the tokenizer", (long long)n);
 }
 
 void generation_warn(const struct generation *g)
