@@ -131,7 +131,7 @@ void chat_file_of_metadata(struct chat_file *chat, const cJSON *metadata)
 	{
 		size_t folder = sizeof(FOLDER);
 
-		if (strncmp(item->string, FOLDER "/", folder) ||
+		if (strncmp(item->string, FOLDER "/", folder) != 0 ||
 		    !is_template(item->string + folder))
 			continue;
 		names = mem_grow(names, n, &cap, sizeof(*names));

@@ -13,7 +13,7 @@ import os
 import random
 import tempfile
 
-from common import ROOT, EnvironmentProblem, Refusal, answer_of, ask, ids_of, judge, need, write_files
+from common import ROOT, EnvironmentProblem, Refusal, answer_of, ask, each, ids_of, judge, need, write_files
 
 tokenizers, transformers = need("tokenizers", "transformers", kind="reference")
 from transformers import AutoTokenizer  # noqa: E402
@@ -606,5 +606,5 @@ def compare_texts(family, name, want, found):
 
 def results(program):
     """Every Result of the corpus."""
-    for case in cases():
-        yield from compare_case(os.fspath(program), case)
+    for found in each(lambda case: list(compare_case(os.fspath(program), case)), cases()):
+        yield from found

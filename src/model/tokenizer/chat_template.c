@@ -122,6 +122,7 @@ void chat_template_parse(struct tokenizer *tok, const cJSON *config, const char 
 {
 	const cJSON *value = json_get(config, "chat_template");
 	struct text names = { 0 }, problem = { 0 };
+	const char *text;
 
 	if (cJSON_IsArray(value) || cJSON_IsObject(value)) {
 		const cJSON *found = find_default(value, &names);
@@ -130,13 +131,12 @@ void chat_template_parse(struct tokenizer *tok, const cJSON *config, const char 
 			tokenizer_lack_chat_template(tok, source, names.data);
 		value = found;
 	}
-	if (cJSON_IsString(value) && !escapes_nul(json)) {
-		tokenizer_set_chat_template(tok, value->valuestring, strlen(value->valuestring),
-					    source);
+	text = cJSON_GetStringValue(value);
+	if (text && !escapes_nul(json)) {
+		tokenizer_set_chat_template(tok, text, strlen(text), source);
 	} else if (value) {
 		text_addf(&problem, "%s: chat_template is %s", source,
-			  cJSON_IsString(value) ? "beside the character U+0000, which is not read"
-						: "no text");
+			  text ? "beside the character U+0000, which is not read" : "no text");
 		set_problem(tok, &problem);
 	}
 	text_release(&names);
