@@ -46,6 +46,8 @@ struct stage_step {
 	int64_t rank;     /* merge: position in `merges`; -1 where it has no meaning */
 	int64_t at_byte;  /* offset in the text the step works on, -1 if unknown */
 	int64_t token_id; /* the id a step yields, -1 where it has no meaning */
+	/* Of a pick that was drawn: the number in [0, 1), and drawn_from.mass; mass 0: none was. */
+	double draw, mass;
 };
 
 enum site_kind { SITE_OP, SITE_STAGE };

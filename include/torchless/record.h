@@ -14,6 +14,7 @@
 #define TORCHLESS_RECORD_H
 
 #include "torchless/generation.h"
+#include "torchless/part.h"
 #include "torchless/recipe.h"
 #include "torchless/trace.h"
 
@@ -58,6 +59,7 @@ struct record_options {
 	int64_t budget;                               /* the most bytes of dumps; 0: no limit */
 	const char *budget_text;                      /* how warnings call it; NULL: by its size */
 	bool stop_on_nan, stop_on_inf;
+	int repeat;  /* how often the passes of a run are timed again when it is recorded */
 	bool redact; /* keep no text and no pieces; then argv must not hold the prompt */
 
 	/* Who records, kept with each run: "torchless 0.1.0", a git commit, "gcc 12.2.0", words. */
@@ -72,17 +74,12 @@ struct record_options {
 
 /* ---- what is known of a run besides its recording ------------------------------------------ */
 
-/* Where time goes, in the order of the forward pass. */
-enum record_part { PART_EMBED, PART_ATTENTION, PART_MLP, PART_LM_HEAD, PART_COUNT };
-extern const char *const record_part_names[PART_COUNT];
-
 /* A hook that times ops, measures the residual stream and tells the progress. */
 struct profile {
 	struct hook hook;
 	const struct session *session;
 	struct record_progress *progress;
-	enum record_part *part_of; /* of each module */
-	enum record_part part;     /* of the op before */
+	enum model_part *part_of; /* of each module */
 	int64_t entered_ns;
 	const struct caller
 		*caller;        /* hears when the steps of the tokenizer take long; may be NULL */
@@ -92,6 +89,15 @@ struct profile {
 	float *stream; /* [n_layers, d_model] */
 	double *residual;
 	int64_t d_model;
+};
+
+/*
+ * What the parts took when the passes were run again: in the same order of runs, all of them
+ * together in each repeat.
+ */
+struct repeats {
+	int64_t *ns; /* [n][PART_COUNT] */
+	int n;       /* 0: nothing was repeated */
 };
 
 /* A hook that pauses at the first value that holds NaN, or infinity. */
@@ -109,7 +115,8 @@ struct scores {
 	const struct session *session;
 	struct trace_writer *writer; /* NULL: there is no recording yet, or no more */
 	struct candidate next[RECORD_TOP];
-	int64_t n_next; /* what the model predicts after the prompt, likeliest first */
+	int64_t n_next;          /* what the model predicts after the prompt, likeliest first */
+	struct drawn_from drawn; /* what the first token was drawn from */
 };
 
 /* ---- the recorder ------------------------------------------------------------------------- */
@@ -129,6 +136,7 @@ struct recorder {
 	struct generation generation;
 	struct record_progress progress;
 	struct profile profile;
+	struct repeats repeats;
 	struct scores scores;
 	struct value_stop stop;
 	struct capture_policy capture;
@@ -138,6 +146,8 @@ struct recorder {
 	struct trace_writer *writer; /* NULL before the file is created and after it is closed */
 	struct trace_totals totals;  /* once it is closed */
 	bool dropped_old;            /* there was a PATH.old, and creating PATH replaced it */
+	bool keeps_attention;        /* without being asked to: see CAPTURE_ATTENTION_BYTES */
+	int64_t attention_bytes;     /* that take, or would take, queries and keys by default */
 
 	/* The rest is the recorder's own. */
 	int64_t parent; /* of the branch that begins; 0: it is none */
@@ -221,6 +231,8 @@ int recorder_close(struct recorder *r, int result, struct err *err);
 
 struct record_estimate {
 	struct trace_estimate trace;
+	bool keeps_attention; /* as in struct recorder */
+	int64_t attention_bytes;
 	double min_seconds, max_seconds; /* all of it, opening the model included */
 };
 
@@ -232,12 +244,32 @@ int recorder_estimate(struct recorder *r, int64_t began_ns, struct record_estima
 		      struct err *err);
 void record_estimate_release(struct record_estimate *e);
 
+/* ---- after: where the time went ------------------------------------------------------------- */
+
+/* A part that took less may as well have been interrupted once: one timing does not tell. */
+#define RECORD_SHORT_NS 1000000
+
+/* The median of the repeats, and half of what lies between their quartiles. */
+struct middle {
+	double median, spread;
+};
+
+/* Of all runs that were recorded now.  Without repeats: the recorded passes, the spread is NaN. */
+struct time_share {
+	struct middle ns, share; /* share: of the whole, 0 to 1 */
+	bool is_noise; /* the spread is half of the share or more; or one timing of a short part */
+};
+
+/* PART_COUNT: of all parts together. */
+struct time_share recorder_time_share(const struct recorder *r, int part);
+
 /* ---- after: where the answer settled ------------------------------------------------------- */
 
 /* What leads after each layer at the prompt's last position, by the logit lens. */
 struct settling {
-	int32_t *leads; /* [n_layers]; NULL: not known, it would have cost too much */
-	int layer;      /* from here on the last layer's choice leads */
+	int32_t *leads;   /* [n_layers]; NULL: not known */
+	int layer;        /* from here on the last layer's choice leads */
+	bool is_too_long; /* it was not looked for: it would have taken too long */
 };
 
 /* A head a layer: much for a large vocabulary and a short prompt, unless the cost is no matter. */

@@ -43,8 +43,28 @@ struct sampler {
 	int64_t cap;
 	int64_t n_kept;
 	double entropy;    /* nats, of the plain softmax */
+	double draw;       /* the uniform number in [0, 1) that picked; NaN: greedy */
 	int64_t n_left[4]; /* candidates left after top_k, top_p, min_p; [0] all */
 };
+
+/*
+ * What a token is drawn from, after temperature and cuts: the first n_kept candidates, each with
+ * exp((logit - max) / temp) / mass.  mass 0: greedy, nothing is drawn.
+ */
+struct drawn_from {
+	double temp, mass;
+	float max; /* of the logits */
+	int64_t n_kept;
+};
+
+/* Of the last pick; of any logits[n], with these options.  mass 0 also where all are NaN or -inf.
+ */
+struct drawn_from sampler_drawn_from(const struct sampler *s);
+struct drawn_from sampler_would_draw_from(const struct sampler_options *o, const float *logits,
+					  int64_t n);
+
+/* How likely the candidate with this logit and rank is drawn; NaN where nothing is. */
+double drawn_probability(const struct drawn_from *d, float logit, int64_t rank);
 
 void sampler_init(struct sampler *s, const struct sampler_options *o);
 void sampler_release(struct sampler *s);

@@ -38,4 +38,10 @@ struct stats stats_finish(const struct stats_sum *s);
 /* Statistics of a contiguous f32 array. */
 struct stats stats_of(const float *x, int64_t n);
 
+/*
+ * The q-quantile (0..1) of n >= 1 numbers in ascending order, between two of them on the line that
+ * joins them, as numpy's default: q 0.5 is the median.
+ */
+double stats_quantile(const double *sorted, int64_t n, double q);
+
 #endif

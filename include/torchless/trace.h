@@ -37,9 +37,13 @@ struct capture_policy {
 	struct capture_rule *rules;
 	int n_rules;
 	size_t cap;
+	bool no_defaults; /* "none" was one of them */
 };
 
-/* Parse one --capture and append it.  ERR_USAGE naming the part that is wrong. */
+/*
+ * Parse one --capture and append it; "none" is no rule but turns off what is dumped without one.
+ * ERR_USAGE naming the part that is wrong.
+ */
 int capture_policy_add(struct capture_policy *c, const char *text, struct err *err);
 void capture_policy_release(struct capture_policy *c);
 
@@ -50,6 +54,14 @@ void capture_policy_release(struct capture_policy *c);
  */
 int capture_policy_describe(const struct capture_policy *c, const struct program *p,
 			    struct text *json, struct err *err);
+
+/*
+ * What is dumped without a rule: the last position's resid_post of each layer, which the logit lens
+ * reads; and rotated queries and keys, whole, which every attention pattern is computed from, when
+ * they take at most this many bytes in all runs together and, with a budget, all fits that is
+ * dumped.  A file that is continued has its own answer.
+ */
+#define CAPTURE_ATTENTION_BYTES 8000000
 
 /* Words that PATTERN may be, and the patterns they stand for. */
 #define CAPTURE_SET_MAX 7
@@ -147,6 +159,9 @@ struct trace_options {
 	const struct trace_shape *shapes;
 	int n_shapes;
 
+	/* Of what is dumped without a rule, also the attention: as trace_attention_fits() said. */
+	bool keeps_attention;
+
 	/* Of many runs: what makes them go together, kept in the file; none: no resuming. */
 	const struct trace_setting *settings;
 	int n_settings;
@@ -210,6 +225,17 @@ int trace_writer_edits(struct trace_writer *w, const struct executor *ex, struct
 int trace_writer_flush(struct trace_writer *w, struct err *err);
 
 /*
+ * Record what passes of the run took when they ran once more, repeat number `repeat` from 0 on, the
+ * passes that are recorded as they are: nanoseconds of a layer (-1: outside of them) and part.
+ */
+struct trace_timing {
+	int pass, layer, part; /* enum model_part */
+	int64_t ns;
+};
+int trace_writer_timings(struct trace_writer *w, int repeat, const struct trace_timing *rows,
+			 int64_t n, struct err *err);
+
+/*
  * status: "ok", "stopped", "error".  A pass that has begun and not ended keeps what it has; its
  * executor must still be there.
  */
@@ -229,6 +255,7 @@ int trace_writer_stopped(struct trace_writer *w, value_id v, struct err *err);
 
 struct trace_totals {
 	int64_t n_calls, n_values, n_dumps, dump_bytes, file_bytes;
+	bool saw_bad; /* a value of a run that was recorded now holds NaN or infinity: v_bad */
 	int64_t writing_ns; /* processor time spent in SQLite for passes and dumps */
 };
 struct trace_totals trace_writer_totals(const struct trace_writer *w);
@@ -240,11 +267,21 @@ struct trace_dropped {
 	struct text patterns; /* canonical, a line each */
 };
 
+/* Whether rotated queries and keys are dumped without a rule: of a file that is continued, its own.
+ */
+bool trace_writer_keeps_attention(const struct trace_writer *w);
+
 /* What was left out by plan, and (n_points 0) because a run became larger than its shape. */
 const struct trace_dropped *trace_writer_dropped(const struct trace_writer *w);
 const struct trace_dropped *trace_writer_cut(const struct trace_writer *w);
 
 /* ---- before anything runs ------------------------------------------------------------------ */
+
+/*
+ * Whether rotated queries and keys of opt->shapes are dumped without a rule: *bytes is what they
+ * would take.  Without shapes nobody knows: false.
+ */
+bool trace_attention_fits(const struct program *p, const struct trace_options *opt, int64_t *bytes);
 
 /* What recording opt->shapes would write: a row a kind of point and rule, and all together. */
 struct trace_estimate_row {

@@ -70,6 +70,12 @@ const char *ui_format_count(int64_t n, char *buf, size_t size);  /* "1,382" */
 const char *ui_format_params(int64_t n, char *buf, size_t size); /* "134.5 M" */
 const char *ui_format_number(double x, char *buf, size_t size);  /* "0.00312", "12", "9.1e+04" */
 
+/*
+ * A share of 0..1: "60.81 %", "0.002 %", "100 %", as the saved queries round a percentage, to four
+ * digits that count, so that what is little is never 0.
+ */
+const char *ui_format_percent(double share, char *buf, size_t size);
+
 /* ---- pictures ----------------------------------------------------------------------------- */
 
 /* ▁▂▃▄▅▆▇█ scaled to [0, max]; '!' where x is not finite.  " .:-=+*#" without UTF-8. */

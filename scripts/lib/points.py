@@ -11,6 +11,7 @@ import re
 from lib.files import ROOT
 
 POINTS_DEF = os.path.join(ROOT, "include", "torchless", "points.def")
+PARTS_DEF = os.path.join(ROOT, "include", "torchless", "parts.def")
 
 Point = collections.namedtuple("Point", "module name axes role tl_name ggml_name hf_source doc")
 Alias = collections.namedtuple("Alias", "module name role tl_name ggml_name doc")
@@ -51,6 +52,13 @@ def hf_source(text, layer, n_layers):
     chosen = at_last if at_last and layer == n_layers - 1 else usual
     chosen = chosen.replace("[n]", f"[{n_layers}]")
     return chosen if layer is None else chosen.replace("[i+1]", f"[{layer + 1}]")
+
+
+def read_parts(path=PARTS_DEF):
+    """(name, modules, doc) of the parts that the time of a pass is split into, in their order."""
+    with open(path, encoding="utf-8") as file:
+        entries = re.findall(rf"^PART\(\w+((?:\s*,\s*{_STRING})+)\)", file.read(), re.MULTILINE)
+    return [tuple(string[1:-1] for string in re.findall(_STRING, entry)) for entry in entries]
 
 
 def _numbered(entry, layer, n_layers):

@@ -130,6 +130,8 @@ class Writer:
 
     def add_modules(self, modules):
         """MODULES: (path, type, n_params, weight_bytes), parents first; the path of the root is ""."""
+        for order, (name, paths, doc) in enumerate(points.read_parts()):
+            self.insert("part", ord=order, name=name, modules=paths, doc=doc)
         for order, (path, kind, n_params, weight_bytes) in enumerate(modules):
             parts = path.split(".")
             layer = int(parts[2]) if len(parts) > 2 and parts[1] == "layers" else None
@@ -138,6 +140,7 @@ class Writer:
                 parent_id=self.modules.get(".".join(parts[:-1])) if path else None, n_params=n_params,
                 weight_bytes=weight_bytes,
             )
+        self.db.execute("UPDATE module SET part = (SELECT name FROM part WHERE path GLOB modules ORDER BY ord LIMIT 1)")
 
     def add_points(self, n_layers):
         """The dictionary of points and their other names, from points.def."""

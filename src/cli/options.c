@@ -85,6 +85,9 @@ const struct option option_table[OPT_COUNT] = {
 			 .help = "score every prompt position, or the last only (default all)" },
 	[OPT_STOP_ON] = { "stop-on", "WHAT", 0, OPTION_CHOICE, .choices = "nan|inf",
 			  .help = "stop at the first value that holds one, with exit status 1" },
+	[OPT_REPEAT] = { "repeat", "N", 0, OPTION_INT, 0, 1e5,
+			 .help = "time every pass N times more beside the recording, for the "
+				 "median and the spread of where the time goes (default 0)" },
 	[OPT_REDACT] = { .name = "redact",
 			 .help = "keep no text and no pieces in the recording; token ids and the "
 				 "\"id\" of a line stay" },

@@ -257,3 +257,13 @@ struct stats stats_of(const float *x, int64_t n)
 	stats_sum_add(&s, x, n, 0);
 	return stats_finish(&s);
 }
+
+double stats_quantile(const double *sorted, int64_t n, double q)
+{
+	double at = q * (double)(n - 1);
+	int64_t i = (int64_t)at;
+
+	if (i + 1 >= n)
+		return sorted[n - 1];
+	return sorted[i] + (at - (double)i) * (sorted[i + 1] - sorted[i]);
+}

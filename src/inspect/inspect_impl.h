@@ -40,6 +40,7 @@
 #include "torchless/err.h"
 #include "torchless/inspect.h"
 #include "torchless/model.h"
+#include "torchless/sampler.h"
 #include "torchless/tensor.h"
 #include "torchless/text.h"
 
@@ -348,7 +349,8 @@ struct lens_row {
 		*best; /* the first n_best ranks: likelier first, NaN last, then the lower id */
 	int64_t n_best;
 	double log_sum; /* of exp(logits) */
-	bool has_log_sum;
+	bool has_log_sum, has_drawn;
+	struct drawn_from drawn; /* by the run's sampler */
 };
 
 /* The kept row of the same run, pos, layer and state, referenced; NULL when there is none. */

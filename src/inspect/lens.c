@@ -24,6 +24,7 @@ enum {
 	LENS_LOGIT,
 	LENS_TOKEN_ID,
 	LENS_PIECE,
+	LENS_DRAWN,
 	LENS_RUN,
 	LENS_POS
 };
@@ -372,6 +373,51 @@ static int column_word(struct lens *l, sqlite3_context *ctx, int column, int64_t
 	return 0;
 }
 
+/* The options of the run's sampler; greedy where it does not say, or not rightly. */
+static int read_sampler(struct lens *l, struct sampler_options *o, struct err *err)
+{
+	struct err bad = { 0 };
+	sqlite3_stmt *s = NULL;
+	int ret;
+
+	*o = (struct sampler_options){ .top_p = 1 };
+	if (inspect_prepare(
+		    l->base.in,
+		    "SELECT json_extract(sampler, '$.temp'), json_extract(sampler, '$.top_k'), "
+		    "coalesce(json_extract(sampler, '$.top_p'), 1), "
+		    "json_extract(sampler, '$.min_p') FROM run "
+		    "WHERE id = ?1 AND json_valid(sampler)",
+		    &s, err))
+		return err->code;
+	sqlite3_bind_int64(s, 1, l->m.run);
+	ret = inspect_step(l->base.in, s, err);
+	if (ret > 0)
+		*o = (struct sampler_options){ .temp = sqlite3_column_double(s, 0),
+					       .top_k = sqlite3_column_int64(s, 1),
+					       .top_p = sqlite3_column_double(s, 2),
+					       .min_p = sqlite3_column_double(s, 3) };
+	sqlite3_finalize(s);
+	if (sampler_check(o, &bad))
+		*o = (struct sampler_options){ .top_p = 1 };
+	return ret < 0 ? ret : 0;
+}
+
+/* How likely the token would be drawn if the model stopped here; nothing of a greedy run. */
+static int column_drawn(struct lens *l, sqlite3_context *ctx, struct lens_row *r, int64_t id,
+			struct err *err)
+{
+	struct sampler_options o;
+
+	if (!r->has_drawn) {
+		if (read_sampler(l, &o, err))
+			return err->code;
+		r->drawn = sampler_would_draw_from(&o, r->logits, r->n);
+		r->has_drawn = true;
+	}
+	sqlite3_result_double(ctx, drawn_probability(&r->drawn, r->logits[id], l->rank));
+	return 0;
+}
+
 static int lens_column(struct table_cursor *c, sqlite3_context *ctx, int column, struct err *err)
 {
 	struct lens *l = (struct lens *)c;
@@ -394,6 +440,8 @@ static int lens_column(struct table_cursor *c, sqlite3_context *ctx, int column,
 	case LENS_TOKEN_ID:
 		sqlite3_result_int64(ctx, id);
 		return 0;
+	case LENS_DRAWN:
+		return column_drawn(l, ctx, r, id, err);
 	case LENS_RUN:
 		sqlite3_result_int64(ctx, l->m.run);
 		return 0;
@@ -407,8 +455,8 @@ static int lens_column(struct table_cursor *c, sqlite3_context *ctx, int column,
 
 const struct sql_table lens_table = {
 	.declaration = "CREATE TABLE x(layer INT, rank INT, token TEXT, logprob REAL, logit REAL, "
-		       "token_id INT, piece BLOB, run INT HIDDEN, pos INT HIDDEN)",
-	.n_columns = 9,
+		       "token_id INT, piece BLOB, drawn REAL, run INT HIDDEN, pos INT HIDDEN)",
+	.n_columns = 10,
 	.n_hidden = 2,
 	.pushed = 1 << LENS_LAYER | 1 << LENS_RANK | 1 << LENS_TOKEN | 1 << LENS_TOKEN_ID,
 	.ranged = 1 << LENS_LAYER | 1 << LENS_RANK,

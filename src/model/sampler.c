@@ -74,7 +74,7 @@ void sampler_init(struct sampler *s, const struct sampler_options *o)
 {
 	uint64_t seed = o->seed;
 
-	*s = (struct sampler){ .opt = *o, .entropy = NAN };
+	*s = (struct sampler){ .opt = *o, .entropy = NAN, .draw = NAN };
 	for (int i = 0; i < 4; i++)
 		s->rng[i] = splitmix64(&seed);
 }
@@ -302,9 +302,11 @@ static void apply_cuts(struct sampler *s, int64_t n, double total)
 /* Draw among the kept: walk their masses until a uniform share of the sum is used up. */
 static int64_t draw(struct sampler *s)
 {
-	double left = random_unit(s->rng) * mass_of(s, s->n_kept);
+	double left = mass_of(s, s->n_kept);
 	int64_t i = 0;
 
+	s->draw = random_unit(s->rng);
+	left *= s->draw;
 	for (; i < s->n_kept - 1; i++) {
 		left -= weight(s->candidates[i].logit, s->candidates[0].logit, s->opt.temp);
 		if (left < 0)
@@ -334,4 +336,38 @@ int64_t sampler_pick(struct sampler *s, const float *logits, int64_t n, struct e
 	for (int64_t i = 0; i < s->n_candidates; i++)
 		s->candidates[i].logprob = log_probability(&z, s->candidates[i].logit);
 	return greedy ? 0 : draw(s);
+}
+
+/* ---- what was drawn from -------------------------------------------------------------------- */
+
+struct drawn_from sampler_drawn_from(const struct sampler *s)
+{
+	if (s->opt.temp == 0 || s->n_kept == 0)
+		return (struct drawn_from){ 0 };
+	return (struct drawn_from){ s->opt.temp, mass_of(s, s->n_kept), s->candidates[0].logit,
+				    s->n_kept };
+}
+
+struct drawn_from sampler_would_draw_from(const struct sampler_options *o, const float *logits,
+					  int64_t n)
+{
+	struct normalizer z = normalize(logits, n);
+	struct drawn_from d = { 0 };
+	struct sampler s;
+
+	if (o->temp == 0 || z.max == -INFINITY)
+		return d;
+	sampler_init(&s, o);
+	reserve(&s, n);
+	apply_cuts(&s, n, collect_sorted(&s, logits, n, z.max));
+	d = sampler_drawn_from(&s);
+	sampler_release(&s);
+	return d;
+}
+
+double drawn_probability(const struct drawn_from *d, float logit, int64_t rank)
+{
+	if (!(d->mass > 0))
+		return NAN;
+	return rank < d->n_kept ? weight(logit, d->max, d->temp) / d->mass : 0;
 }

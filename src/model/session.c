@@ -319,6 +319,10 @@ static int describe_pick(struct session *s, int64_t picked, int32_t forced)
 	if (o->temp > 0 && o->min_p > 0)
 		add_step(s, &n, "min_p", p->n_left[CUT_MIN_P], -1);
 	add_step(s, &n, "pick", picked, p->candidates[picked].id);
+	if (o->temp > 0) {
+		s->sampler_steps[n - 1].draw = p->draw;
+		s->sampler_steps[n - 1].mass = sampler_drawn_from(p).mass;
+	}
 	if (forced >= 0)
 		add_step(s, &n, "force", s->picked, forced);
 	return n;

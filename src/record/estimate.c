@@ -138,8 +138,9 @@ static double guess_seconds(const struct recorder *r, const struct trace_estimat
 	const struct row_counts n = count_rows(r);
 
 	add_work(&s->model->program, &n, &prefill, &decode);
-	return prefill / probe_linear(s, PROBE_TOKENS) +
-	       (decode > 0 ? decode / probe_linear(s, 1) : 0) +
+	return (prefill / probe_linear(s, PROBE_TOKENS) +
+		(decode > 0 ? decode / probe_linear(s, 1) : 0)) *
+		       (1 + r->opt.repeat) +
 	       (double)e->read_bytes / statistics / threads + 4 * scored_bytes(r) / statistics +
 	       (double)e->n_all_rows * 2e-6 + (double)e->file_bytes / 1e9;
 }
@@ -152,6 +153,8 @@ int recorder_estimate(struct recorder *r, int64_t began_ns, struct record_estima
 	double seconds;
 
 	*e = (struct record_estimate){ 0 };
+	e->keeps_attention = r->keeps_attention;
+	e->attention_bytes = r->attention_bytes;
 	recorder_describe_model(r, &model);
 	if (trace_estimate(&r->generation.session.model->program, &model, &o, &e->trace, err))
 		return err->code;

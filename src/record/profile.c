@@ -11,33 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const record_part_names[PART_COUNT] = { "embed", "attention", "mlp", "lm_head" };
-
-/* Which part a module belongs to; the first match counts. */
-static const struct {
-	const char *pattern;
-	enum record_part part;
-} part_patterns[] = {
-	{ "model.embed_tokens", PART_EMBED },
-	{ "model.rotary_emb", PART_EMBED },
-	{ "*.input_layernorm", PART_ATTENTION },
-	{ "*.self_attn*", PART_ATTENTION },
-	{ "*.post_attention_layernorm", PART_MLP },
-	{ "*.mlp*", PART_MLP },
-	{ "model.norm", PART_LM_HEAD },
-	{ "lm_head", PART_LM_HEAD },
-};
-
-/* PART_COUNT for a module without a part of its own: its ops (residual adds) close the part before.
- */
-static enum record_part find_part(const char *path)
-{
-	for (size_t i = 0; i < sizeof(part_patterns) / sizeof(part_patterns[0]); i++)
-		if (text_glob(part_patterns[i].pattern, path))
-			return part_patterns[i].part;
-	return PART_COUNT;
-}
-
 /* ---- progress ----------------------------------------------------------------------------- */
 
 static void tell_layer(const struct profile *p, const struct executor *ex, int layer)
@@ -136,9 +109,7 @@ static int profile_after(void *ctx, struct executor *ex, const struct site *at, 
 	(void)err;
 	if (at->kind != SITE_OP)
 		return HOOK_CONTINUE;
-	if (p->part_of[at->op->module] != PART_COUNT)
-		p->part = p->part_of[at->op->module];
-	p->ns[p->part] += ex->model_ns - p->entered_ns;
+	p->ns[p->part_of[at->op->module]] += ex->model_ns - p->entered_ns;
 	measure_residual(p, ex, at->op->out[0]);
 	return HOOK_CONTINUE;
 }
@@ -147,7 +118,7 @@ void profile_init(struct profile *p, const struct session *s, struct record_prog
 {
 	const struct program *program = &s->model->program;
 
-	*p = (struct profile){ .session = s, .progress = progress, .part = PART_EMBED };
+	*p = (struct profile){ .session = s, .progress = progress };
 	p->hook = (struct hook){ .stages = STAGE_BIT(STAGE_TOKENIZER),
 				 .wants = profile_wants,
 				 .before = profile_before,
@@ -155,7 +126,7 @@ void profile_init(struct profile *p, const struct session *s, struct record_prog
 				 .ctx = p };
 	p->part_of = mem_calloc((size_t)program->n_modules, sizeof(*p->part_of));
 	for (int i = 0; i < program->n_modules; i++)
-		p->part_of[i] = find_part(program->modules[i].path);
+		p->part_of[i] = model_part_of(program->modules[i].path);
 	p->d_model = s->model->config->d_model;
 	p->stream = mem_calloc((size_t)(program->n_layers * p->d_model) + 1, sizeof(*p->stream));
 	p->residual = mem_calloc((size_t)program->n_layers + 1, sizeof(*p->residual));
@@ -164,7 +135,6 @@ void profile_init(struct profile *p, const struct session *s, struct record_prog
 void profile_restart(struct profile *p)
 {
 	memset(p->residual, 0, ((size_t)p->session->model->program.n_layers + 1) * sizeof(double));
-	p->part = PART_EMBED;
 	p->progress->layer = -1;
 }
 

@@ -10,7 +10,7 @@
 /* ---- recorder.c --------------------------------------------------------------------------- */
 
 /* What the trace writer is told. */
-struct trace_options recorder_trace_options(const struct recorder *r);
+struct trace_options recorder_trace_options(struct recorder *r);
 void recorder_describe_model(struct recorder *r, struct trace_model *m);
 
 /* ---- numbers.c: from elsewhere --------------------------------------------------------------- */
@@ -40,6 +40,11 @@ void scores_init(struct scores *s, const struct session *session);
 
 /* The tokens of the prompt. */
 int scores_record_prompt(const struct scores *s, struct err *err);
+
+/* ---- repeat.c ----------------------------------------------------------------------------- */
+
+/* Time the run that was just recorded and has not ended, opt.repeat times. */
+int recorder_repeat(struct recorder *r, struct err *err);
 
 /* ---- profile.c ---------------------------------------------------------------------------- */
 

@@ -24,9 +24,9 @@ static struct bytes piece_of(void *ctx, int32_t id)
 	return (struct bytes){ r->piece.data, r->piece.len };
 }
 
-struct trace_options recorder_trace_options(const struct recorder *r)
+struct trace_options recorder_trace_options(struct recorder *r)
 {
-	return (struct trace_options){
+	struct trace_options o = {
 		.target = r->opt.target,
 		.capture = &r->capture,
 		.pattern_keys = PATTERN_KEYS,
@@ -36,6 +36,10 @@ struct trace_options recorder_trace_options(const struct recorder *r)
 		.settings = r->settings,
 		.n_settings = r->n_settings,
 	};
+
+	r->keeps_attention = o.keeps_attention = trace_attention_fits(
+		&r->generation.session.model->program, &o, &r->attention_bytes);
+	return o;
 }
 
 void recorder_describe_model(struct recorder *r, struct trace_model *m)
@@ -190,6 +194,8 @@ int recorder_resume(struct recorder *r, int64_t n_runs, int64_t *n_done, struct 
 	if (result == 0)
 		result = trace_writer_resume(r->opt.path, &r->generation.session.model->program,
 					     &model, &o, n_runs, n_done, &r->writer, err);
+	if (r->writer)
+		r->keeps_attention = trace_writer_keeps_attention(r->writer);
 	listen_writer(r);
 	return result;
 }
@@ -344,6 +350,8 @@ int recorder_run(struct recorder *r, const struct record_prompt *p, struct err *
 		status = stop_error(r, err);
 	if (status == SESSION_DONE)
 		generation_finish(&r->generation);
+	if (status == SESSION_DONE && recorder_repeat(r, err))
+		status = err->code;
 	return recorder_end_run(r, status < 0 ? status : 0, err);
 }
 
@@ -454,6 +462,7 @@ void recorder_release(struct recorder *r)
 	generation_release(&r->generation);
 	recipes_release(&r->recipes);
 	profile_release(&r->profile);
+	free(r->repeats.ns);
 	capture_policy_release(&r->capture);
 	text_release(&r->capture_json);
 	free(r->shapes);

@@ -114,7 +114,7 @@ static bool wants_last_step(void *ctx, const struct site *at)
 
 static int scores_after(void *ctx, struct executor *ex, const struct site *at, struct err *err)
 {
-	const struct scores *scores = ctx;
+	struct scores *scores = ctx;
 	const struct session *s = scores->session;
 	const struct sampler *p = &s->sampler;
 	enum token_source source = s->is_forced ? TOKEN_FORCED : TOKEN_GENERATED;
@@ -126,6 +126,8 @@ static int scores_after(void *ctx, struct executor *ex, const struct site *at, s
 	(void)ex;
 	if (!scores->writer)
 		return HOOK_CONTINUE;
+	if (pos == s->n_prompt)
+		scores->drawn = sampler_drawn_from(p);
 	view_pick(s, id, &logprob, &rank);
 	if (trace_writer_token(scores->writer, pos, id, -1, -1, source, err) ||
 	    trace_writer_token_scored(scores->writer, pos, logprob, rank, p->entropy, err))

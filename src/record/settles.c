@@ -7,8 +7,11 @@
 
 #include <stdlib.h>
 
-/* Multiplications that nobody waits for, and the part of the prefill's that may be spent more. */
-#define FREE  ((int64_t)1 << 25)
+/*
+ * Multiplications that few wait for, a tenth of a second or two (SmolLM2-135M has 0.85e9), and the
+ * part of the prefill's that may be spent more.
+ */
+#define FREE  ((int64_t)1 << 30)
 #define SHARE 0.05
 
 static bool is_worth_it(const struct recorder *r)
@@ -40,7 +43,10 @@ void settling_find(struct settling *s, const struct recorder *r, bool at_any_cos
 	float *logits;
 
 	*s = (struct settling){ 0 };
-	if (n == 0 || r->scores.n_next == 0 || !(at_any_cost || is_worth_it(r)))
+	if (n == 0 || r->scores.n_next == 0)
+		return;
+	s->is_too_long = !at_any_cost && !is_worth_it(r);
+	if (s->is_too_long)
 		return;
 	logits = mem_calloc((size_t)(n * n_vocab), sizeof(*logits));
 	if (session_lens(session, r->profile.stream, n, logits, &ignored)) {

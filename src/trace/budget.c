@@ -111,3 +111,28 @@ void budget_describe(const struct program *p, const struct capture *captures,
 		points_format(p, all, "\n", &out->patterns);
 	free(all);
 }
+
+bool trace_attention_fits(const struct program *p, const struct trace_options *opt, int64_t *bytes)
+{
+	struct capture *captures = mem_calloc((size_t)p->n_values + 1, sizeof(*captures));
+	struct capture_group *groups = NULL;
+	struct err ignored = { 0 };
+	int64_t all = 0;
+	int n = 0;
+
+	*bytes = 0;
+	if (!(opt->capture && opt->capture->no_defaults) &&
+	    !capture_policy_apply(opt->capture, true, p, captures, &ignored))
+		n = capture_groups(p, captures, opt, &groups);
+	for (int i = 0; i < n; i++) {
+		int64_t cost = cost_of_group(p, captures, &groups[i]);
+
+		all += cost;
+		if (groups[i].rule < 0 && capture_is_attention(&p->values[groups[i].first]))
+			*bytes += cost;
+	}
+	free(groups);
+	free(captures);
+	return n > 0 && opt->n_shapes > 0 && *bytes <= CAPTURE_ATTENTION_BYTES &&
+	       (!opt->budget || all <= opt->budget);
+}

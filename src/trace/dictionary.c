@@ -1,11 +1,13 @@
 /*
- * dictionary.c -- the rows that give numbers a name: model, module, point and point_alias.
+ * dictionary.c -- the rows that give numbers a name: model, part, module, point and point_alias.
  *
  * Names stand in the recording once; spans and values refer to them by number.  Every name by
  * which a point can be asked for is there: its own, aliases, the short form, and what
  * TransformerLens and ggml call it.
  */
 #include "writer.h"
+
+#include "torchless/part.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +52,26 @@ static int insert_model(struct trace_writer *w, const struct trace_model *m, str
 	return stmt_run(&w->db, &s, err);
 }
 
+static int insert_parts(struct trace_writer *w, struct err *err)
+{
+	struct stmt s = { 0 };
+	int ret = 0;
+
+	for (int i = 0; i < PART_COUNT && !ret; i++) {
+		if (stmt_ready(&w->db, &s,
+			       "INSERT INTO part(ord, name, modules, doc) "
+			       "VALUES(:ord, :name, :modules, :doc)",
+			       err))
+			return err->code;
+		stmt_int(&s, ":ord", i);
+		stmt_text(&s, ":name", model_parts[i].name);
+		stmt_text(&s, ":modules", model_parts[i].modules);
+		stmt_text(&s, ":doc", model_parts[i].doc);
+		ret = stmt_run(&w->db, &s, err);
+	}
+	return ret;
+}
+
 static int insert_modules(struct trace_writer *w, struct err *err)
 {
 	const struct program *p = w->program;
@@ -61,9 +83,9 @@ static int insert_modules(struct trace_writer *w, struct err *err)
 
 		ret = stmt_ready(&w->db, &s,
 				 "INSERT INTO module(id, model_id, parent_id, path, type, layer, "
-				 "ord, n_params, weight_bytes) "
+				 "ord, n_params, weight_bytes, part) "
 				 "VALUES(:id, :model, nullif(:parent, 0), :path, :type, "
-				 "nullif(:layer, -1), :ord, :params, :bytes)",
+				 "nullif(:layer, -1), :ord, :params, :bytes, :part)",
 				 err);
 		if (ret)
 			break;
@@ -76,6 +98,7 @@ static int insert_modules(struct trace_writer *w, struct err *err)
 		stmt_int(&s, ":ord", i);
 		stmt_int(&s, ":params", m->n_params);
 		stmt_int(&s, ":bytes", m->weight_bytes);
+		stmt_text(&s, ":part", model_parts[model_part_of(m->path)].name);
 		ret = stmt_run(&w->db, &s, err);
 	}
 	return ret;
@@ -178,8 +201,8 @@ static int insert_aliases(struct trace_writer *w, struct err *err)
 
 int writer_dictionary(struct trace_writer *w, const struct trace_model *m, struct err *err)
 {
-	if (insert_model(w, m, err) || insert_modules(w, err) || each_point(w, insert_point, err) ||
-	    insert_aliases(w, err))
+	if (insert_model(w, m, err) || insert_parts(w, err) || insert_modules(w, err) ||
+	    each_point(w, insert_point, err) || insert_aliases(w, err))
 		return err->code;
 	return 0;
 }

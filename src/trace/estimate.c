@@ -219,9 +219,9 @@ static void add_row(const struct program *p, const struct capture *captures,
 	for (v = 0; v < p->n_values; v++)
 		wanted[v] = group_has(p, captures, g, v);
 	points_format(p, wanted, " ", &row->points);
-	if (c->dump && g->rule < 0)
+	if (c->dump && g->rule < 0 && !c->whole)
 		text_adds(&row->positions, "@last");
-	else if (c->dump)
+	else if (c->dump && g->rule >= 0)
 		capture_rule_positions(&policy->rules[g->rule], &row->positions);
 	free(wanted);
 }
@@ -233,7 +233,7 @@ int trace_estimate(const struct program *p, const struct trace_model *model,
 	struct sums s = { .p = p, .captures = captures, .pattern_keys = opt->pattern_keys };
 	struct capture_group *groups = NULL;
 	int64_t empty = 0;
-	int i, n, ret = capture_policy_apply(opt->capture, p, captures, err);
+	int i, n, ret = capture_policy_apply(opt->capture, opt->keeps_attention, p, captures, err);
 
 	*out = (struct trace_estimate){ 0 };
 	s.out = out;

@@ -222,7 +222,10 @@ static int record_tok_step(struct trace_writer *w, const struct stage_step *step
 	return stmt_run(&w->db, s, err);
 }
 
-/* {"rule": "top_k", "pos": 4, "rank": 40}: candidates left after a cut, and what was picked. */
+/*
+ * {"rule": "top_k", "pos": 4, "rank": 40}: candidates left after a cut, and what was picked.  With
+ * a pick that was drawn, "draw" and "mass" as struct stage_step has them.
+ */
 static int record_sampler_step(struct trace_writer *w, const struct stage_step *step,
 			       struct err *err)
 {
@@ -236,6 +239,12 @@ static int record_sampler_step(struct trace_writer *w, const struct stage_step *
 		text_addf(&json, ",\"rank\":%lld", (long long)step->rank);
 	if (step->token_id >= 0)
 		text_addf(&json, ",\"token_id\":%lld", (long long)step->token_id);
+	if (step->mass > 0) {
+		text_adds(&json, ",\"draw\":");
+		text_add_json_number(&json, step->draw);
+		text_adds(&json, ",\"mass\":");
+		text_add_json_number(&json, step->mass);
+	}
 	text_addc(&json, '}');
 	ret = writer_event(w, "sampler", 0, -1, json.data, err);
 	text_release(&json);

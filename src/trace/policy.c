@@ -125,9 +125,15 @@ static int parse_rule(struct capture_rule *r, char *pattern, const char *text, s
 int capture_policy_add(struct capture_policy *c, const char *text, struct err *err)
 {
 	struct capture_rule rule;
-	char *pattern = mem_strdup(text);
-	int ret = parse_rule(&rule, pattern, text, err);
+	char *pattern;
+	int ret;
 
+	if (!strcmp(text, "none")) {
+		c->no_defaults = true;
+		return 0;
+	}
+	pattern = mem_strdup(text);
+	ret = parse_rule(&rule, pattern, text, err);
 	if (ret) {
 		free(pattern);
 		return ret;
@@ -158,18 +164,39 @@ static void apply_rule(const struct capture_rule *r, struct capture *c)
 	c->last = r->last;
 }
 
-static void apply_defaults(const struct program *p, struct capture *captures)
+static const struct capture_rule last_row = {
+	.kind = CAPTURE_DUMP, .dtype = DTYPE_F32, .first = -1, .last = -1
+};
+static const struct capture_rule whole_value = {
+	.kind = CAPTURE_DUMP, .dtype = DTYPE_F32, .last = -1, .whole = true
+};
+
+/* The logit lens reads the stream, attn() the others. */
+static const struct capture_rule *default_rule(const struct value *v, bool keeps_attention)
 {
-	const struct capture_rule last_row = {
-		.kind = CAPTURE_DUMP, .dtype = DTYPE_F32, .first = -1, .last = -1
-	};
+	if (!v->point)
+		return NULL;
+	if (!strcmp(v->point->role, "resid_post"))
+		return &last_row;
+	return keeps_attention && capture_is_attention(v) ? &whole_value : NULL;
+}
+
+bool capture_is_attention(const struct value *v)
+{
+	return v->point && (!strcmp(v->point->role, "q_rot") || !strcmp(v->point->role, "k_rot"));
+}
+
+static void apply_defaults(const struct capture_policy *policy, bool keeps_attention,
+			   const struct program *p, struct capture *captures)
+{
 	int v;
 
 	for (v = 0; v < p->n_values; v++) {
+		const struct capture_rule *rule = default_rule(&p->values[v], keeps_attention);
+
 		captures[v] = (struct capture){ .stats = p->values[v].point != NULL, .rule = -1 };
-		/* The logit lens reads these. */
-		if (p->values[v].point && !strcmp(p->values[v].point->role, "resid_post"))
-			apply_rule(&last_row, &captures[v]);
+		if (rule && !(policy && policy->no_defaults))
+			apply_rule(rule, &captures[v]);
 	}
 }
 
@@ -220,13 +247,13 @@ int capture_rule_match(const struct capture_rule *r, const struct program *p, bo
 	return n;
 }
 
-int capture_policy_apply(const struct capture_policy *policy, const struct program *p,
-			 struct capture *captures, struct err *err)
+int capture_policy_apply(const struct capture_policy *policy, bool keeps_attention,
+			 const struct program *p, struct capture *captures, struct err *err)
 {
 	bool *wanted = mem_calloc((size_t)p->n_values + 1, sizeof(*wanted));
 	int i, v, ret = 0;
 
-	apply_defaults(p, captures);
+	apply_defaults(policy, keeps_attention, p, captures);
 	for (i = 0; policy && i < policy->n_rules && ret >= 0; i++) {
 		memset(wanted, 0, (size_t)p->n_values * sizeof(*wanted));
 		ret = capture_rule_match(&policy->rules[i], p, wanted, err);

@@ -18,10 +18,14 @@ struct capture {
 
 /*
  * Fill captures[p->n_values] for a program: statistics of every point, one dump of the last
- * position's resid_post, then the rules in order.  ERR_USAGE when a pattern matches nothing.
+ * position's resid_post and, with `keeps_attention`, queries and keys, unless the policy says none;
+ * then the rules in order.  ERR_USAGE when a pattern matches nothing.
  */
-int capture_policy_apply(const struct capture_policy *policy, const struct program *p,
-			 struct capture *captures, struct err *err);
+int capture_policy_apply(const struct capture_policy *policy, bool keeps_attention,
+			 const struct program *p, struct capture *captures, struct err *err);
+
+/* Whether it is a rotated query or key. */
+bool capture_is_attention(const struct value *v);
 
 /* Mark in wanted[p->n_values] what a rule names, a set or points: how many, or ERR_USAGE. */
 int capture_rule_match(const struct capture_rule *r, const struct program *p, bool *wanted,

@@ -59,6 +59,20 @@ static int check_settings(struct trace_writer *w, struct err *err)
 	return ret;
 }
 
+/* What is dumped without being asked for is the file's own: versions before kept no attention. */
+static int take_defaults(struct trace_writer *w, struct err *err)
+{
+	int64_t keeps = 0;
+
+	if (db_int(&w->db, "SELECT value = '1' FROM meta WHERE key = 'attention_by_default'",
+		   &keeps, err))
+		return err->code;
+	if ((keeps == 1) == w->opt.keeps_attention)
+		return 0;
+	w->opt.keeps_attention = keeps == 1;
+	return writer_plan(w, err);
+}
+
 /* ---- how far did it come? ------------------------------------------------------------------ */
 
 struct progress {
@@ -157,8 +171,8 @@ static int check_marks(struct trace_writer *w, int64_t run, struct err *err)
 
 static int remove_run(struct trace_writer *w, int64_t run, struct err *err)
 {
-	static const char *const tables[] = { "token", "tok_step", "cand",
-					      "edit",  "event",    "counter" };
+	static const char *const tables[] = { "token", "tok_step", "cand",  "edit",
+					      "event", "counter",  "timing" };
 	const struct {
 		const char *table, *id;
 		int64_t from;
@@ -168,10 +182,14 @@ static int remove_run(struct trace_writer *w, int64_t run, struct err *err)
 		{ "tensor", "id", w->next_tensor }, { "run", "id", run },
 	};
 	struct text sql = { 0 };
-	size_t i;
-	int ret;
+	int64_t has_timing = 0; /* no earlier version wrote this table, the last one */
+	size_t i, n = sizeof(tables) / sizeof(tables[0]);
+	int ret = db_int(&w->db, "SELECT count(*) FROM sqlite_schema WHERE name = 'timing'",
+			 &has_timing, err);
 
-	for (i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+	if (ret)
+		return ret;
+	for (i = 0; i < n - !has_timing; i++)
 		text_addf(&sql, "DELETE FROM %s WHERE run_id = %lld;", tables[i], (long long)run);
 	for (i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
 		text_addf(&sql, "DELETE FROM %s WHERE %s >= %lld;", ranges[i].table, ranges[i].id,
@@ -287,8 +305,8 @@ static int resume(struct trace_writer *w, const char *path, int64_t n_runs, stru
 		return err_set(err, ERR_IO, "%s cannot be written: it is read-only", path);
 	if (is_blank(w))
 		return 0;
-	if (check_settings(w, err) || writer_check_dictionary(w, &w->model, err) ||
-	    find_progress(w, n_runs, p, err))
+	if (check_settings(w, err) || take_defaults(w, err) ||
+	    writer_check_dictionary(w, &w->model, err) || find_progress(w, n_runs, p, err))
 		return err->code;
 	return p->n_done == n_runs && p->closed ? 0 : take_up(w, p, err);
 }
@@ -333,5 +351,7 @@ int trace_writer_resume(const char *path, const struct program *p, const struct 
 		writer_free(made);
 	else
 		*w = made;
+	if (*w)
+		writer_forget_shapes(*w);
 	return 0;
 }

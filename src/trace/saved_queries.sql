@@ -30,24 +30,29 @@ FROM v_token WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY 
 ('Tokens', 'perplexity', 'How well did the model predict the text?',
 'Over the tokens that were predicted, so not the first. A perplexity of 10 is a choice between 10 tokens, all as likely.',
 'SELECT source, count(logprob) tokens, round(avg(-logprob) / ln(2), 3) bits_a_token,
-  round(exp(avg(-logprob)), 3) perplexity, round(100.0 * avg(rank = 0), 1) first_choice_percent
+  round(exp(avg(-logprob)), 3) perplexity, CAST(printf(''%.4g'', 100.0 * avg(rank = 0)) AS REAL) first_choice_percent
 FROM v_token WHERE logprob NOT NULL AND run_id = iif(:run, :run, (SELECT max(id) FROM run))
 GROUP BY source ORDER BY min(pos)',
 '{"run": 0}'),
 
 -- ---- prediction ----------------------------------------------------------------------------
 ('Prediction', 'next', 'What does the model predict next, and how surely?',
-'position is where the token would stand; percent is before temperature and cuts.',
+'position is where the token would stand; percent is what the model says, drawn_percent what was drawn from, after temperature and cuts (empty where nothing was drawn).',
 'WITH here AS MATERIALIZED (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
-  WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
+  WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))),
+drawn AS MATERIALIZED (SELECT json_extract(e.data, ''$.mass'') mass, json_extract(r.sampler, ''$.temp'') temp,
+    (SELECT logit FROM v_cand WHERE run_id = (SELECT run FROM here) AND pos = (SELECT pos FROM here) AND rank = 0) best
+  FROM event e JOIN run r ON r.id = e.run_id WHERE e.run_id = (SELECT run FROM here) AND e.kind = ''sampler''
+    AND json_extract(e.data, ''$.pos'') = (SELECT pos FROM here) AND json_extract(e.data, ''$.mass'') > 0)
 SELECT c.pos + 1 position, c.rank, CAST(c.piece AS TEXT) token, c.token_id,
-  round(100 * exp(c.logprob), 2) percent, round(c.logit, 3) logit
-FROM here JOIN v_cand c ON c.run_id = here.run AND c.pos = here.pos WHERE c.rank < :n ORDER BY c.rank',
+  CAST(printf(''%.4g'', 100 * exp(c.logprob)) AS REAL) percent, round(c.logit, 3) logit,
+  iif(d.mass, CAST(printf(''%.4g'', c.kept * 100 * exp((c.logit - d.best) / d.temp) / d.mass) AS REAL), NULL) drawn_percent
+FROM here JOIN v_cand c ON c.run_id = here.run AND c.pos = here.pos LEFT JOIN drawn d WHERE c.rank < :n ORDER BY c.rank',
 '{"n": 10, "pos": -1, "run": 0}'),
 
 ('Prediction', 'sure', 'How sure is the model at each position?',
 'logit_gap is how far the first choice is above the second.',
-'SELECT c.pos, CAST(t.piece AS TEXT) token, CAST(c.piece AS TEXT) predicts, round(100 * exp(c.logprob), 2) percent,
+'SELECT c.pos, CAST(t.piece AS TEXT) token, CAST(c.piece AS TEXT) predicts, CAST(printf(''%.4g'', 100 * exp(c.logprob)) AS REAL) percent,
   round(c.logit - d.logit, 3) logit_gap, round(n.entropy / ln(2), 2) entropy_bits
 FROM v_cand c JOIN v_cand d ON d.run_id = c.run_id AND d.pos = c.pos AND d.rank = 1
   LEFT JOIN v_token t ON t.run_id = c.run_id AND t.pos = c.pos
@@ -57,7 +62,7 @@ WHERE c.rank = 0 AND c.run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER
 
 ('Prediction', 'picks', 'What was picked at each step, and how likely was it?',
 'percent is before temperature and cuts; kept is how many of the stored candidates were left to draw from.',
-'SELECT t.pos, CAST(t.piece AS TEXT) token, t.rank, round(100 * exp(t.logprob), 2) percent,
+'SELECT t.pos, CAST(t.piece AS TEXT) token, t.rank, iif(t.logprob NOT NULL, CAST(printf(''%.4g'', 100 * exp(t.logprob)) AS REAL), NULL) percent,
   (SELECT CAST(c.piece AS TEXT) FROM v_cand c WHERE c.run_id = t.run_id AND c.pos = t.pos - 1 AND c.rank = 0) likeliest,
   (SELECT count(*) FROM v_cand c WHERE c.run_id = t.run_id AND c.pos = t.pos - 1 AND c.kept) kept
 FROM v_token t WHERE t.source IN (''generated'', ''forced'')
@@ -65,19 +70,24 @@ FROM v_token t WHERE t.source IN (''generated'', ''forced'')
 '{"run": 0}'),
 
 ('Prediction', 'cuts', 'Which candidates did top-p cut, or top-k or min-p?',
-'verdict is the rule that cut a candidate, or kept; percent is before temperature and cuts. Greedy runs have nothing to cut.',
+'verdict is the rule that cut a candidate, or kept; percent is what the model says, drawn_percent what was drawn from, after temperature and cuts. Greedy runs have nothing to cut.',
 'WITH here AS MATERIALIZED (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
-  WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
-SELECT c.pos + 1 position, c.rank, CAST(c.piece AS TEXT) token, round(100 * exp(c.logprob), 2) percent,
-  coalesce(c.cut_by, ''kept'') verdict
+  WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))),
+drawn AS MATERIALIZED (SELECT json_extract(e.data, ''$.mass'') mass, json_extract(r.sampler, ''$.temp'') temp,
+    (SELECT logit FROM v_cand WHERE run_id = (SELECT run FROM here) AND pos = (SELECT pos FROM here) AND rank = 0) best
+  FROM event e JOIN run r ON r.id = e.run_id WHERE e.run_id = (SELECT run FROM here) AND e.kind = ''sampler''
+    AND json_extract(e.data, ''$.pos'') = (SELECT pos FROM here) AND json_extract(e.data, ''$.mass'') > 0)
+SELECT c.pos + 1 position, c.rank, CAST(c.piece AS TEXT) token, CAST(printf(''%.4g'', 100 * exp(c.logprob)) AS REAL) percent,
+  coalesce(c.cut_by, ''kept'') verdict,
+  iif(d.mass, CAST(printf(''%.4g'', c.kept * 100 * exp((c.logit - d.best) / d.temp) / d.mass) AS REAL), NULL) drawn_percent
 FROM here JOIN v_cand c ON c.run_id = here.run AND c.pos = here.pos
-  JOIN v_token t ON t.run_id = c.run_id AND t.pos = c.pos + 1 AND t.source IN (''generated'', ''forced'')
+  JOIN v_token t ON t.run_id = c.run_id AND t.pos = c.pos + 1 AND t.source IN (''generated'', ''forced'') LEFT JOIN drawn d
 WHERE :by = '''' OR c.cut_by = replace(:by, ''-'', ''_'') ORDER BY c.rank',
 '{"by": "", "pos": -1, "run": 0}'),
 
 ('Prediction', 'explain-token', 'How did a token come to be read, and the next one to be picked?',
 'From bytes to pick: the bytes of the token at pos, the merges that joined them, its id, the candidates for the next token and what cut each,
-the rules of the sampler, the pick. percent is before temperature and cuts; a rank of a merge is its line in the table of merges.',
+the rules of the sampler, the pick, and the random number that drew it: shares of what was kept lie side by side from 0 to 1, the likeliest first. percent is before temperature and cuts; a rank of a merge is its line in the table of merges.',
 'WITH here AS (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))),
 t AS (SELECT * FROM v_token WHERE run_id = (SELECT run FROM here) AND pos = (SELECT pos FROM here))
@@ -90,15 +100,17 @@ UNION ALL SELECT 2, seq, rule, CAST(merged AS TEXT), rank, NULL, CAST(left_piece
 UNION ALL SELECT 3, 0, ''id'', CAST(piece AS TEXT), NULL, NULL, token_id || '', read at position '' || pos FROM t
 UNION ALL SELECT 4, 0, ''model'', NULL, NULL, NULL, m.name || coalesce('', weights '' || lower(hex(m.weights_xxh3)), '''')
   FROM run r JOIN model m ON m.id = r.model_id WHERE r.id = (SELECT run FROM here)
-UNION ALL SELECT 5, rank, ''candidate'', CAST(piece AS TEXT), rank, round(100 * exp(logprob), 2),
+UNION ALL SELECT 5, rank, ''candidate'', CAST(piece AS TEXT), rank, iif(logprob NOT NULL, CAST(printf(''%.4g'', 100 * exp(logprob)) AS REAL), NULL),
   ''logit '' || round(logit, 3) || coalesce('', cut by '' || cut_by, '''')
   FROM v_cand WHERE run_id = (SELECT run FROM here) AND pos = (SELECT pos FROM here) AND rank < :n
 UNION ALL SELECT 6, id, json_extract(data, ''$.rule''), NULL, NULL, NULL, iif(json_extract(data, ''$.rule'') = ''temp'', ''logits divided by ''
   || (SELECT json_extract(sampler, ''$.temp'') FROM run WHERE id = run_id), ''leaves '' || json_extract(data, ''$.rank''))
   FROM event WHERE run_id = (SELECT run FROM here) AND kind = ''sampler'' AND json_extract(data, ''$.pos'') = (SELECT pos FROM here)
   AND json_extract(data, ''$.rule'') <> ''pick''
-UNION ALL SELECT 7, 0, CASE source WHEN ''generated'' THEN ''pick'' WHEN ''forced'' THEN ''forced'' ELSE ''given'' END, CAST(piece AS TEXT), rank, round(100 * exp(logprob), 2),
-  ''id '' || token_id || CASE source WHEN ''generated'' THEN coalesce('', seed '' || (SELECT seed FROM run WHERE id = run_id), '''') WHEN ''forced'' THEN '', whatever the sampler picked'' ELSE '', by the prompt'' END
+UNION ALL SELECT 7, 0, CASE source WHEN ''generated'' THEN ''pick'' WHEN ''forced'' THEN ''forced'' ELSE ''given'' END, CAST(piece AS TEXT), rank, iif(logprob NOT NULL, CAST(printf(''%.4g'', 100 * exp(logprob)) AS REAL), NULL),
+  ''id '' || token_id || CASE source WHEN ''generated'' THEN coalesce((SELECT '', drawn by '' || printf(''%.6f'', json_extract(data, ''$.draw''))
+     || '' of 1'' FROM event e WHERE e.run_id = v_token.run_id AND kind = ''sampler'' AND json_extract(data, ''$.pos'') = v_token.pos - 1 AND json_extract(data, ''$.mass'') > 0),
+     '''') || coalesce('', seed '' || (SELECT seed FROM run WHERE id = run_id), '''') WHEN ''forced'' THEN '', whatever the sampler picked'' ELSE '', by the prompt'' END
   FROM v_token WHERE run_id = (SELECT run FROM here) AND pos = (SELECT pos FROM here) + 1)
 ORDER BY part, at',
 '{"n": 5, "pos": -1, "run": 0}'),
@@ -113,17 +125,18 @@ best AS MATERIALIZED (SELECT l.layer, l.token, l.token_id, l.logprob
 answer AS MATERIALIZED (SELECT token_id, token, logprob FROM best ORDER BY layer DESC LIMIT 1),
 known AS (SELECT min(layer) FILTER (WHERE best.token_id = answer.token_id) first_layer,
   max(layer) FILTER (WHERE best.token_id <> answer.token_id) last_other FROM best, answer)
-SELECT answer.token answer, round(100 * exp(answer.logprob), 2) percent, known.first_layer first_choice_at_layer,
+SELECT answer.token answer, CAST(printf(''%.4g'', 100 * exp(answer.logprob)) AS REAL) percent, known.first_layer first_choice_at_layer,
   coalesce(last_other + 1, (SELECT min(layer) FROM best)) always_from_layer,
   (SELECT token FROM best WHERE layer = last_other) before_it
 FROM answer, known',
 '{"pos": -1, "run": 0}'),
 
 ('Layers', 'lens', 'What would the model say if it stopped after each layer?',
-'The residual stream after each layer goes through the final norm and the LM head; the last layer is what the model says. Layer -1 is the embedding.',
+'The residual stream after each layer goes through the final norm and the LM head; the last layer is what the model says. Layer -1 is the embedding. drawn_percent is what the sampler would have drawn the token with; empty for greedy runs.',
 'WITH here AS MATERIALIZED (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
-SELECT l.layer, l.token, round(100 * exp(l.logprob), 2) percent, m.token second, round(100 * exp(m.logprob), 2) second_percent
+SELECT l.layer, l.token, CAST(printf(''%.4g'', 100 * exp(l.logprob)) AS REAL) percent, m.token second, CAST(printf(''%.4g'', 100 * exp(m.logprob)) AS REAL) second_percent,
+  iif(l.drawn NOT NULL, CAST(printf(''%.4g'', 100 * l.drawn) AS REAL), NULL) drawn_percent
 FROM here JOIN lens l ON l.run = here.run AND l.pos = here.pos AND l.rank = 0
   JOIN lens m ON m.run = here.run AND m.pos = here.pos AND m.rank = 1 AND m.layer = l.layer
 ORDER BY l.layer',
@@ -135,7 +148,7 @@ ORDER BY l.layer',
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))),
 answer AS MATERIALIZED (SELECT iif(:token <> '''', tok_id(CAST(:token AS TEXT)),
     (SELECT c.token_id FROM v_cand c WHERE c.run_id = here.run AND c.pos = here.pos AND c.rank = 0)) token_id FROM here)
-SELECT l.layer, l.token, l.rank, round(100 * exp(l.logprob), 3) percent, round(l.logit, 3) logit
+SELECT l.layer, l.token, l.rank, CAST(printf(''%.4g'', 100 * exp(l.logprob)) AS REAL) percent, round(l.logit, 3) logit
 FROM here, answer JOIN lens l ON l.run = here.run AND l.pos = here.pos AND l.token_id = answer.token_id ORDER BY l.layer',
 '{"pos": -1, "run": 0, "token": ""}'),
 
@@ -158,7 +171,7 @@ FROM stream ORDER BY stream.layer',
 'Lengths of what attention and MLP add, as a share of the stream behind the layer; the quietest first.',
 'WITH here AS MATERIALIZED (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
-SELECT layer, pos, round(100 * attn / stream, 1) attention_percent, round(100 * mlp / stream, 1) mlp_percent,
+SELECT layer, pos, iif(attn / stream NOT NULL, CAST(printf(''%.4g'', 100 * attn / stream) AS REAL), NULL) attention_percent, iif(mlp / stream NOT NULL, CAST(printf(''%.4g'', 100 * mlp / stream) AS REAL), NULL) mlp_percent,
   round(stream, 2) stream_l2
 FROM (SELECT v.layer, p.pos, max(p.l2) FILTER (WHERE v.role = ''attn_out'') attn,
         max(p.l2) FILTER (WHERE v.role = ''mlp_out'') mlp,
@@ -209,7 +222,7 @@ WHERE v.role = ''resid_post'' AND v.phase = ''prefill''
   most.absmax_at % m.d_model dimension, round(iif(most.vmax = most.absmax, most.absmax, -most.absmax), 2) value,
   round(most.absmax / nullif(most.std, 0), 1) in_std
 FROM (SELECT layer, max(absmax) absmax, run_id, pos0, absmax_at, vmax, std FROM v_value
-      WHERE role = ''resid_post'' AND phase = :phase AND run_id = iif(:run, :run, (SELECT max(id) FROM run))
+      WHERE role = ''resid_post'' AND :phase IN (''all'', phase) AND run_id = iif(:run, :run, (SELECT max(id) FROM run))
       GROUP BY layer HAVING max(absmax) NOT NULL) most
   JOIN run r ON r.id = most.run_id JOIN model m ON m.id = r.model_id
   LEFT JOIN v_token t ON t.run_id = most.run_id AND t.pos = most.pos0 + most.absmax_at / m.d_model
@@ -227,7 +240,7 @@ moment AS (SELECT v.layer, e.i0 dimension, max(e.value * e.value) largest, sum(e
     JOIN tensor_each(t_slice(v.id, ''[pos='' || here.pos || '']'')) e
   GROUP BY v.layer)
 SELECT layer, round((d - 4 * a * c + 6 * a * a * b - 3 * pow(a, 4)) / pow(b - a * a, 2), 2) kurtosis,
-  dimension, round(100 * largest / square, 2) percent_of_square
+  dimension, CAST(printf(''%.4g'', 100 * largest / square) AS REAL) percent_of_square
 FROM moment ORDER BY layer',
 '{"pos": -1, "run": 0}'),
 
@@ -244,7 +257,7 @@ ORDER BY absmax DESC LIMIT :n',
 'How much of the attention of the query at pos goes to the first token.',
 'WITH here AS MATERIALIZED (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
-SELECT a.layer, a.head, round(100 * a.p, 2) percent
+SELECT a.layer, a.head, CAST(printf(''%.4g'', 100 * a.p) AS REAL) percent
 FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos AND a.k = 0 ORDER BY a.p DESC LIMIT :n',
 '{"n": 10, "pos": -1, "run": 0}'),
 
@@ -252,7 +265,7 @@ FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos AND a.k = 0 ORDER B
 'How much of the attention of the query at pos goes to the token before it.',
 'WITH here AS MATERIALIZED (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
-SELECT a.layer, a.head, round(100 * a.p, 2) percent
+SELECT a.layer, a.head, CAST(printf(''%.4g'', 100 * a.p) AS REAL) percent
 FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos AND a.k = here.pos - 1 ORDER BY a.p DESC LIMIT :n',
 '{"n": 10, "pos": -1, "run": 0}'),
 
@@ -261,7 +274,7 @@ FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos AND a.k = here.pos 
 'WITH t AS (SELECT * FROM v_token WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND source IN (''bos'', ''prompt'')),
 again AS MATERIALIZED (SELECT t.run_id, t.pos q, max(u.pos) + 1 k FROM t JOIN t u ON u.token_id = t.token_id AND u.pos < t.pos - 1
   GROUP BY t.pos ORDER BY t.pos DESC LIMIT :n)
-SELECT a.layer, a.head, count(*) repeats, round(100 * avg(a.p), 2) percent
+SELECT a.layer, a.head, count(*) repeats, CAST(printf(''%.4g'', 100 * avg(a.p)) AS REAL) percent
 FROM again JOIN attn a ON a.run = again.run_id AND a.q = again.q AND a.k = again.k
 GROUP BY a.layer, a.head ORDER BY avg(a.p) DESC LIMIT :n',
 '{"n": 10, "run": 0}'),
@@ -270,7 +283,7 @@ GROUP BY a.layer, a.head ORDER BY avg(a.p) DESC LIMIT :n',
 'Narrowest first: 0 bits is one token only, and each bit more is twice as many.',
 'WITH here AS MATERIALIZED (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
-SELECT a.layer, a.head, round(-sum(a.p * ln(a.p)) / ln(2), 3) entropy_bits, round(100 * max(a.p), 2) most_percent
+SELECT a.layer, a.head, round(-sum(a.p * ln(a.p)) / ln(2), 3) entropy_bits, CAST(printf(''%.4g'', 100 * max(a.p)) AS REAL) most_percent
 FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos WHERE a.p > 0
 GROUP BY a.layer, a.head ORDER BY -sum(a.p * ln(a.p)) LIMIT :n',
 '{"n": 10, "pos": -1, "run": 0}'),
@@ -279,7 +292,7 @@ GROUP BY a.layer, a.head ORDER BY -sum(a.p * ln(a.p)) LIMIT :n',
 'k is the position that is looked at, score what it has before the softmax.',
 'WITH here AS MATERIALIZED (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
-SELECT a.k, CAST(t.piece AS TEXT) token, round(a.score, 3) score, round(100 * a.p, 2) percent
+SELECT a.k, CAST(t.piece AS TEXT) token, round(a.score, 3) score, CAST(printf(''%.4g'', 100 * a.p) AS REAL) percent
 FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos AND a.layer = :layer AND a.head = :head
   LEFT JOIN v_token t ON t.run_id = here.run AND t.pos = a.k ORDER BY a.p DESC LIMIT :n',
 '{"head": 0, "layer": 0, "n": 20, "pos": -1, "run": 0}'),
@@ -288,7 +301,7 @@ FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos AND a.layer = :laye
 'By the query at pos, over all heads of all layers.',
 'WITH here AS MATERIALIZED (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
-SELECT most.k pos, CAST(t.piece AS TEXT) token, round(100 * mean, 2) mean_percent, round(100 * largest, 2) most_percent,
+SELECT most.k pos, CAST(t.piece AS TEXT) token, CAST(printf(''%.4g'', 100 * mean) AS REAL) mean_percent, CAST(printf(''%.4g'', 100 * largest) AS REAL) most_percent,
   heads_over_half
 FROM (SELECT a.run, a.k, avg(a.p) mean, max(a.p) largest, sum(a.p > 0.5) heads_over_half
       FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos GROUP BY a.k ORDER BY avg(a.p) DESC LIMIT :n) most
@@ -301,7 +314,7 @@ FROM (SELECT a.run, a.k, avg(a.p) mean, max(a.p) largest, sum(a.p > 0.5) heads_o
 'SELECT most.layer, most.absmax_at % m.d_ff unit, most.pos0 + most.absmax_at / m.d_ff pos, CAST(t.piece AS TEXT) token,
   round(iif(most.vmax = most.absmax, most.absmax, -most.absmax), 3) activation, round(most.absmax / nullif(most.std, 0), 1) in_std
 FROM (SELECT layer, max(absmax) absmax, run_id, pos0, absmax_at, vmax, std FROM v_value
-      WHERE role = ''mlp_post'' AND phase = :phase AND run_id = iif(:run, :run, (SELECT max(id) FROM run))
+      WHERE role = ''mlp_post'' AND :phase IN (''all'', phase) AND run_id = iif(:run, :run, (SELECT max(id) FROM run))
       GROUP BY layer HAVING max(absmax) NOT NULL) most
   JOIN run r ON r.id = most.run_id JOIN model m ON m.id = r.model_id
   LEFT JOIN v_token t ON t.run_id = most.run_id AND t.pos = most.pos0 + most.absmax_at / m.d_ff
@@ -317,42 +330,50 @@ units AS MATERIALIZED (SELECT v.layer, t_slice(v.id, ''[pos='' || here.pos || ''
     AND here.pos BETWEEN v.pos0 AND v.pos0 + v.n_tok - 1),
 silent AS MATERIALIZED (SELECT layer, CAST(t_shape(x) AS INT) units, t_absmax(x) loudest,
     t_hist(x, 1, -:below * t_absmax(x), :below * t_absmax(x)) ->> ''$.counts[0]'' n FROM units)
-SELECT layer, units, n silent, round(100.0 * n / units, 1) percent, round(loudest, 3) loudest FROM silent ORDER BY layer',
+SELECT layer, units, n silent, CAST(printf(''%.4g'', 100.0 * n / units) AS REAL) percent, round(loudest, 3) loudest FROM silent ORDER BY layer',
 '{"below": 0.01, "pos": -1, "run": 0}'),
 
 -- ---- time and memory -----------------------------------------------------------------------
 ('Time and memory', 'time', 'Where did the time go?',
-'What is missing to 100 percent is between the parts.',
-'WITH spans AS (
-  SELECT *, CASE WHEN depth = 0 THEN ''all'' WHEN module = ''lm_head'' THEN ''lm_head''
-      WHEN module LIKE ''%.self_attn'' THEN ''attention'' WHEN module LIKE ''%.mlp'' THEN ''mlp''
-      WHEN module LIKE ''%norm'' THEN ''norms'' WHEN module = ''model.embed_tokens'' THEN ''embed''
-      WHEN module = ''model.rotary_emb'' THEN ''rotary'' END part
-  FROM v_span WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND dur > 0
-    AND phase = :phase)
-SELECT part, count(*) calls, round(sum(dur) / 1e6, 3) ms,
-  round(100.0 * sum(dur) / (SELECT sum(dur) FROM spans WHERE part = ''all''), 1) percent,
-  round(1.0 * sum(flops) / sum(dur), 2) gflops, round(1.0 * sum(bytes) / sum(dur), 2) gb_s
-FROM spans WHERE part IS NOT NULL GROUP BY part ORDER BY sum(dur) DESC',
-'{"phase": "prefill", "run": 0}'),
+'Every op counts to one part, and the parts add up to all of it: the table part says what each is. With trace --repeat N ms and percent are the medians of the N repeats and their spreads are half of what lies between the quartiles; without, they are the one recorded pass, of which a part under a millisecond is mostly chance.',
+'WITH recorded AS (SELECT part, sum(calls) calls, sum(ns) ns, sum(flops) flops, sum(bytes) bytes FROM own_time
+  WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND :phase IN (''all'', phase) GROUP BY part),
+again AS MATERIALIZED (SELECT repeat, part, sum(ns) ns FROM v_timing
+  WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND :phase IN (''all'', phase) GROUP BY repeat, part),
+sample AS MATERIALIZED (SELECT * FROM again
+  UNION ALL SELECT 0, part, ns FROM recorded WHERE NOT EXISTS (SELECT 1 FROM again)),
+whole AS MATERIALIZED (SELECT repeat, sum(ns) ns FROM sample GROUP BY repeat),
+one AS (SELECT part, s.ns, 100.0 * s.ns / nullif(w.ns, 0) percent FROM sample s JOIN whole w ON w.repeat = s.repeat
+  UNION ALL SELECT ''all'', ns, 100.0 FROM whole),
+sorted AS (SELECT part, ns, percent, count(*) OVER (PARTITION BY part) - 1 n,
+  row_number() OVER (PARTITION BY part ORDER BY ns) - 1 i, row_number() OVER (PARTITION BY part ORDER BY percent) - 1 j FROM one),
+middle AS (SELECT part, sum(ns * max(0, 1 - abs(i - n / 2.0))) ns, sum(percent * max(0, 1 - abs(j - n / 2.0))) percent,
+  iif(n, sum(ns * (max(0, 1 - abs(i - n * 0.75)) - max(0, 1 - abs(i - n * 0.25)))) / 2, NULL) ns_spread,
+  iif(n, sum(percent * (max(0, 1 - abs(j - n * 0.75)) - max(0, 1 - abs(j - n * 0.25)))) / 2, NULL) percent_spread
+  FROM sorted GROUP BY part),
+numbers AS (SELECT part, calls, flops, bytes FROM recorded
+  UNION ALL SELECT ''all'', (SELECT count(*) FROM pass WHERE idx NOT NULL AND run_id = iif(:run, :run, (SELECT max(id) FROM run))
+    AND :phase IN (''all'', phase)), sum(flops), sum(bytes) FROM recorded)
+SELECT m.part, numbers.calls, round(m.ns / 1e6, 3) ms, round(m.ns_spread / 1e6, 3) ms_spread,
+  CAST(printf(''%.4g'', m.percent) AS REAL) percent, iif(m.percent_spread NOT NULL, CAST(printf(''%.4g'', m.percent_spread) AS REAL), NULL) percent_spread,
+  round(numbers.flops / m.ns, 2) gflops, round(numbers.bytes / m.ns, 2) gb_s
+FROM middle m JOIN numbers ON numbers.part = m.part ORDER BY m.ns DESC',
+'{"phase": "all", "run": 0}'),
 
 ('Time and memory', 'roofline', 'Where did the time go, against the roofline?',
-'intensity is operations a byte; least_ms is what the roof allows, bound_by which side of it. The roof is the peak of the machine when it is given, else the best that any matrix product of the run reached. More than 100 percent: the data came out of a cache.',
-'WITH spans AS (
-  SELECT *, CASE WHEN depth = 0 THEN ''all'' WHEN module = ''lm_head'' THEN ''lm_head''
-      WHEN module LIKE ''%.self_attn'' THEN ''attention'' WHEN module LIKE ''%.mlp'' THEN ''mlp''
-      WHEN module LIKE ''%norm'' THEN ''norms'' WHEN module = ''model.embed_tokens'' THEN ''embed''
-      WHEN module = ''model.rotary_emb'' THEN ''rotary'' END part
-  FROM v_span WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND dur > 0),
+'Of the recorded passes, in the parts that time has. intensity is operations a byte; least_ms is what the roof allows, bound_by which side of it. The roof is the peak of the machine when it is given, else the best that any matrix product of the run reached. More than 100 percent: the data came out of a cache.',
+'WITH t AS MATERIALIZED (SELECT pass, part, sum(ns) ns, sum(flops) flops, sum(bytes) bytes FROM own_time
+  WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND :phase IN (''all'', phase) GROUP BY pass, layer, part HAVING sum(ns) > 0),
+own AS (SELECT part, ns, flops, bytes FROM t UNION ALL SELECT ''all'', sum(ns), sum(flops), sum(bytes) FROM t GROUP BY pass),
 roof AS (SELECT 1.0 * iif(:gflops, :gflops, max(gflops)) f, 1.0 * iif(:gbps, :gbps, max(gbps)) b
-  FROM spans WHERE type = ''Linear'')
-SELECT part, round(sum(dur) / 1e6, 3) ms, round(1.0 * sum(flops) / sum(bytes), 2) intensity,
+  FROM v_span WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND dur > 0 AND type = ''Linear'')
+SELECT part, round(sum(ns) / 1e6, 3) ms, round(1.0 * sum(flops) / sum(bytes), 2) intensity,
   iif(sum(flops) / f > sum(bytes) / b, ''arithmetic'', ''memory'') bound_by,
   round(sum(max(flops / f, bytes / b)) / 1e6, 3) least_ms,
-  round(100 * sum(max(flops / f, bytes / b)) / sum(dur), 1) percent,
+  CAST(printf(''%.4g'', 100 * sum(max(flops / f, bytes / b)) / sum(ns)) AS REAL) percent,
   round(f, 1) roof_gflops, round(b, 1) roof_gb_s
-FROM spans, roof WHERE part IS NOT NULL AND phase = :phase GROUP BY part ORDER BY sum(dur) DESC',
-'{"gbps": 0, "gflops": 0, "phase": "prefill", "run": 0}'),
+FROM own, roof GROUP BY part ORDER BY sum(ns) DESC',
+'{"gbps": 0, "gflops": 0, "phase": "all", "run": 0}'),
 
 ('Time and memory', 'slow', 'Which module calls took longest?',
 'Calls that contain no others.',
@@ -362,14 +383,13 @@ ORDER BY dur DESC LIMIT :n',
 '{"n": 10, "run": 0}'),
 
 ('Time and memory', 'slow-layers', 'Which layers are slowest?',
-'percent is of all layers.',
-'SELECT layer, round(sum(dur) FILTER (WHERE module LIKE ''%.self_attn'') / 1e6, 3) attention_ms,
-  round(sum(dur) FILTER (WHERE module LIKE ''%.mlp'') / 1e6, 3) mlp_ms,
-  round(sum(dur) FILTER (WHERE depth = 2) / 1e6, 3) ms,
-  round(100.0 * sum(dur) FILTER (WHERE depth = 2) / sum(sum(dur) FILTER (WHERE depth = 2)) OVER (), 1) percent
-FROM v_span WHERE layer NOT NULL AND phase = :phase AND depth <= 3
+'Of the recorded passes, in the parts that time has; percent is of all layers.',
+'SELECT layer, round(sum(ns) FILTER (WHERE part = ''attention'') / 1e6, 3) attention_ms,
+  round(sum(ns) FILTER (WHERE part = ''mlp'') / 1e6, 3) mlp_ms, round(sum(ns) / 1e6, 3) ms,
+  CAST(printf(''%.4g'', 100.0 * sum(ns) / sum(sum(ns)) OVER ()) AS REAL) percent
+FROM own_time WHERE layer NOT NULL AND :phase IN (''all'', phase)
   AND run_id = iif(:run, :run, (SELECT max(id) FROM run)) GROUP BY layer ORDER BY ms DESC LIMIT :n',
-'{"n": 10, "phase": "prefill", "run": 0}'),
+'{"n": 10, "phase": "all", "run": 0}'),
 
 ('Time and memory', 'passes', 'How fast was each pass?',
 'The prefill reads many tokens at once, which is why it has more tokens a second.',
@@ -381,14 +401,14 @@ WHERE s.depth = 0 AND s.dur > 0 AND s.run_id = iif(:run, :run, (SELECT max(id) F
 
 ('Time and memory', 'cost', 'How much arithmetic and memory does each kind of module take?',
 'Each kind without the modules inside it, from shapes: what must be computed and moved at least.',
-'WITH s AS (SELECT * FROM v_span WHERE phase = :phase AND run_id = iif(:run, :run, (SELECT max(id) FROM run))),
+'WITH s AS (SELECT * FROM v_span WHERE :phase IN (''all'', phase) AND run_id = iif(:run, :run, (SELECT max(id) FROM run))),
 own AS (
   SELECT type, flops - (SELECT coalesce(sum(c.flops), 0) FROM v_span c
       WHERE c.id > s.id AND c.id <= s.last_id AND c.depth = s.depth + 1) flops,
     bytes - (SELECT coalesce(sum(c.bytes), 0) FROM v_span c
       WHERE c.id > s.id AND c.id <= s.last_id AND c.depth = s.depth + 1) bytes FROM s)
-SELECT type, count(*) calls, sum(flops) flops, round(100.0 * sum(flops) / (SELECT sum(flops) FROM own), 2) flops_percent,
-  sum(bytes) bytes, round(100.0 * sum(bytes) / (SELECT sum(bytes) FROM own), 2) bytes_percent,
+SELECT type, count(*) calls, sum(flops) flops, CAST(printf(''%.4g'', 100.0 * sum(flops) / (SELECT sum(flops) FROM own)) AS REAL) flops_percent,
+  sum(bytes) bytes, CAST(printf(''%.4g'', 100.0 * sum(bytes) / (SELECT sum(bytes) FROM own)) AS REAL) bytes_percent,
   round(1.0 * sum(flops) / nullif(sum(bytes), 0), 2) intensity
 FROM own GROUP BY type ORDER BY sum(bytes) DESC',
 '{"phase": "prefill", "run": 0}'),
@@ -500,13 +520,28 @@ GROUP BY value_id ORDER BY value_id LIMIT :n',
 '{"n": 100, "run": 0}'),
 
 ('The recording', 'size', 'What takes the room in the recording?',
-'Every value has statistics of its positions; those that were captured have dumps.',
-'SELECT v.role, count(*) "values", sum(v.numel) elements, count(v.tensor_id) dumps,
-  coalesce(sum(t.raw_bytes), 0) dumped_bytes, sum(length(w.pos_stats)) position_bytes
-FROM v_value v JOIN value w ON w.id = v.id LEFT JOIN tensor t ON t.id = v.tensor_id
-WHERE v.run_id = iif(:run, :run, (SELECT max(id) FROM run))
-GROUP BY v.role ORDER BY dumped_bytes + position_bytes DESC, v.role LIMIT :n',
-'{"n": 40, "run": 0}');
+'The rows add up to the file. Dumps are those of --capture and of the defaults, each stored once; a table is without what stands in rows of its own; an index makes queries fast; SQLite keeps free pages for what is written next.',
+'WITH file AS MATERIALIZED (SELECT page_count * page_size bytes, freelist_count * page_size free
+  FROM pragma_page_count, pragma_page_size, pragma_freelist_count),
+page AS MATERIALIZED (SELECT o.type, o.name, d.pgsize bytes
+  FROM (SELECT type, name FROM sqlite_schema WHERE rootpage > 0 UNION ALL SELECT ''table'', ''sqlite_schema'') o
+    JOIN dbstat d ON d.name = o.name AND d.aggregate = 1 WHERE o.name <> ''tensor_chunk''),
+each AS MATERIALIZED (SELECT pt.role, v.tensor_id, count(v.pos_stats) n, coalesce(sum(length(v.pos_stats)), 0) bytes
+  FROM point pt CROSS JOIN value v ON v.point_id = pt.id GROUP BY pt.role, v.tensor_id),
+dump AS MATERIALIZED (SELECT role, count(*) n, sum(t.raw_bytes) bytes
+  FROM (SELECT tensor_id, min(role) role FROM each WHERE tensor_id NOT NULL GROUP BY tensor_id) first
+    JOIN tensor t ON t.id = first.tensor_id GROUP BY role),
+part AS (
+  SELECT ''dumps of '' || role what, n, bytes FROM dump
+  UNION ALL SELECT ''around the dumps'', NULL, file.bytes - free - (SELECT sum(bytes) FROM page) - coalesce((SELECT sum(bytes) FROM dump), 0) FROM file
+  UNION ALL SELECT ''statistics of positions'', sum(n), coalesce(sum(bytes), 0) FROM each
+  UNION ALL SELECT ''table '' || name, NULL, bytes - iif(name = ''value'', (SELECT coalesce(sum(bytes), 0) FROM each), 0)
+    FROM page WHERE type = ''table''
+  UNION ALL SELECT ''indexes'', count(*), coalesce(sum(bytes), 0) FROM page WHERE type = ''index''
+  UNION ALL SELECT ''free pages'', NULL, free FROM file)
+SELECT what, part.n, part.bytes, CAST(printf(''%.4g'', 100.0 * part.bytes / file.bytes) AS REAL) percent
+FROM part, file WHERE part.bytes > 0 ORDER BY part.bytes DESC, what',
+'{}');
 
 -- What a parameter takes: in words, and as SQL that returns a row, the end of the sentence "pos takes …",
 -- when :value is none of it.  :run is that of the query.
@@ -522,8 +557,8 @@ FROM (SELECT n_prompt, (SELECT max(pos0 + n_tok) - 1 FROM pass p WHERE p.run_id 
   FROM v_run r WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
 WHERE typeof(:value) <> ''integer'' OR :value NOT BETWEEN -n_prompt AND last'),
 
-('phase', 'prefill, the prompt, or decode, what was generated',
-'SELECT ''prefill or decode'' WHERE :value NOT IN (''prefill'', ''decode'')'),
+('phase', 'prefill, the prompt, decode, what was generated, or all',
+'SELECT ''prefill, decode or all'' WHERE :value NOT IN (''prefill'', ''decode'', ''all'')'),
 
 ('layer', 'a layer, from 0',
 'SELECT ''a layer, 0 to '' || (m.n_layers - 1) FROM run r JOIN model m ON m.id = r.model_id

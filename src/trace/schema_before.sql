@@ -65,3 +65,6 @@ CREATE VIEW v_run AS SELECT r.id run_id, r.line, r.line_id id, r.status, r.promp
   r.seed, r.started_ns, r.ended_ns - r.started_ns dur, r.role, r.engine FROM run r;
 CREATE TABLE saved_query(name TEXT PRIMARY KEY, sql TEXT NOT NULL, doc TEXT,
   params TEXT NOT NULL DEFAULT '{}' CHECK(json_valid(params)), topic TEXT) STRICT;
+CREATE TABLE module(id INTEGER PRIMARY KEY, model_id INT NOT NULL REFERENCES model(id), parent_id INT REFERENCES module(id),
+  path TEXT NOT NULL, type TEXT NOT NULL, layer INT, ord INT NOT NULL, n_params INT NOT NULL DEFAULT 0,
+  weight_bytes INT NOT NULL DEFAULT 0, UNIQUE(model_id,path)) STRICT;

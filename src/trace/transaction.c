@@ -134,6 +134,8 @@ int writer_insert_settings(struct trace_writer *w, struct err *err)
 		ret = put_meta(w, key.data, w->opt.settings[i].value, err);
 	}
 	text_release(&key);
+	if (!ret)
+		ret = put_meta(w, "attention_by_default", w->opt.keeps_attention ? "1" : "0", err);
 	return ret;
 }
 

@@ -98,18 +98,23 @@ void writer_free(struct trace_writer *w)
 	free(w);
 }
 
-/* Choose what of the dumps is kept. */
-static void plan_budget(struct trace_writer *w)
+int writer_plan(struct trace_writer *w, struct err *err)
 {
+	const struct trace_options *o = &w->opt;
 	struct capture_group *groups = NULL;
 	int n;
 
-	if (!w->opt.budget || !w->opt.n_shapes)
-		return;
-	n = capture_groups(w->program, w->captures, &w->opt, &groups);
-	budget_apply(w->program, w->captures, &w->opt, groups, n);
+	text_release(&w->dropped.patterns);
+	w->dropped = (struct trace_dropped){ 0 };
+	if (capture_policy_apply(o->capture, o->keeps_attention, w->program, w->captures, err))
+		return err->code;
+	if (!o->budget || !o->n_shapes)
+		return 0;
+	n = capture_groups(w->program, w->captures, o, &groups);
+	budget_apply(w->program, w->captures, o, groups, n);
 	budget_describe(w->program, w->captures, groups, n, &w->dropped);
 	free(groups);
+	return 0;
 }
 
 struct trace_writer *writer_make(const struct program *p, const struct trace_model *model,
@@ -127,13 +132,16 @@ struct trace_writer *writer_make(const struct program *p, const struct trace_mod
 	w->times = mem_calloc((size_t)p->n_ops + 1, sizeof(*w->times));
 	w->next_pass = w->next_span = w->next_value = w->next_tensor = 1;
 	writer_hook_init(w);
-	if (capture_policy_apply(opt->capture, p, w->captures, err)) {
+	if (writer_plan(w, err)) {
 		writer_free(w);
 		return NULL;
 	}
-	plan_budget(w);
-	w->opt.shapes = NULL; /* the caller's, and not needed again */
 	return w;
+}
+
+void writer_forget_shapes(struct trace_writer *w)
+{
+	w->opt.shapes = NULL;
 }
 
 struct trace_writer *trace_writer_new(const char *path, const struct program *p,
@@ -146,6 +154,8 @@ struct trace_writer *trace_writer_new(const char *path, const struct program *p,
 		writer_free(w);
 		return NULL;
 	}
+	if (w)
+		writer_forget_shapes(w);
 	return w;
 }
 
@@ -312,6 +322,7 @@ int trace_writer_begin_run(struct trace_writer *w, const struct trace_run *run, 
 		return err->code;
 	pass_clear(w);
 	w->redact = run->redact;
+	w->totals.saw_bad |= w->saw_bad;
 	w->saw_bad = false;
 	w->n_prompt = w->n_tok_steps = w->kv_len = 0;
 	w->n_marks = w->n_edits = w->last_edit_id = 0;
@@ -350,7 +361,7 @@ int trace_writer_capture(struct trace_writer *w, const struct capture_policy *po
 {
 	struct capture *captures = mem_calloc((size_t)w->program->n_values + 1, sizeof(*captures));
 
-	if (capture_policy_apply(policy, w->program, captures, err)) {
+	if (capture_policy_apply(policy, w->opt.keeps_attention, w->program, captures, err)) {
 		free(captures);
 		return err->code;
 	}
@@ -443,6 +454,11 @@ int trace_writer_stopped(struct trace_writer *w, value_id v, struct err *err)
 	return writer_event(w, "stopped", 2, about, NULL, err) ? err->code : writer_commit(w, err);
 }
 
+bool trace_writer_keeps_attention(const struct trace_writer *w)
+{
+	return w->opt.keeps_attention;
+}
+
 const struct trace_dropped *trace_writer_dropped(const struct trace_writer *w)
 {
 	return &w->dropped;
@@ -460,6 +476,7 @@ struct trace_totals trace_writer_totals(const struct trace_writer *w)
 	struct err ignored;
 	int64_t pages = 0, page_bytes = 0;
 
+	totals.saw_bad |= w->saw_bad;
 	if (!db_int(&db, "PRAGMA page_count", &pages, &ignored) &&
 	    !db_int(&db, "PRAGMA page_size", &page_bytes, &ignored))
 		totals.file_bytes = pages * page_bytes;

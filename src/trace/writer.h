@@ -21,6 +21,7 @@
  *	calls.c        the module calls of a pass, made of when its ops ran
  *	tokens.c       tokens and candidates
  *	edits.c        edits, as the executor's log has them
+ *	timing.c       passes that were timed again
  *	rewind.c       taking back what has not happened any more
  *	pass.c         passes and stages: begun, read, stored
  *	hook.c         the hook: tells pass.c and rewind.c what happens
@@ -180,7 +181,7 @@ struct trace_writer {
 	struct writer_statements {
 		struct stmt span, value, pass, pass_end, token, scored, cand_clear, cand;
 		struct stmt tok_step, event, edit, edit_weight, tensor, chunk, chunk_drop, same,
-			meta;
+			meta, timing;
 	} sql;
 
 	struct trace_totals totals;
@@ -205,7 +206,7 @@ int writer_commit(struct trace_writer *w, struct err *err);
 int writer_event(struct trace_writer *w, const char *kind, int severity, int64_t about,
 		 const char *data, struct err *err);
 
-/* Keep opt.settings. */
+/* Keep opt.settings, and what is dumped by default. */
 int writer_insert_settings(struct trace_writer *w, struct err *err);
 
 /* Keep where the rows of a run that begins now will begin, if there are settings to resume by. */
@@ -339,6 +340,12 @@ void writer_hook_init(struct trace_writer *w);
 struct trace_writer *writer_make(const struct program *p, const struct trace_model *model,
 				 const struct trace_options *opt, struct err *err);
 void writer_free(struct trace_writer *w);
+
+/* Choose what is captured, and what of it fits: of w->captures and w->dropped. */
+int writer_plan(struct trace_writer *w, struct err *err);
+
+/* They are the caller's, and not needed once that is chosen. */
+void writer_forget_shapes(struct trace_writer *w);
 
 /* Open the file, of which w->lock_fd is; then have SQLite write it as a recording is written. */
 int writer_open(struct trace_writer *w, const char *path, struct err *err);

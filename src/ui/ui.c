@@ -252,6 +252,12 @@ const char *ui_format_params(int64_t n, char *buf, size_t size)
 	return buf;
 }
 
+const char *ui_format_percent(double share, char *buf, size_t size)
+{
+	snprintf(buf, size, "%.4g %%", 100 * share);
+	return buf;
+}
+
 const char *ui_format_number(double x, char *buf, size_t size)
 {
 	snprintf(buf, size, "%.4g", x);

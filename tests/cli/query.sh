@@ -70,7 +70,7 @@ is "tensor data is never raw" "" "$("$T" query "SELECT data FROM v_payload" | gr
 
 
 # A blob that is a tensor is shown by its statistics, here held against the bytes.
-payload="SELECT data, dtype, shape, chunk, hex(data) bytes FROM v_payload LIMIT 1"
+payload="SELECT data, dtype, shape, chunk, hex(data) bytes FROM v_payload WHERE fqn LIKE '%:out' LIMIT 1"
 LC_ALL=C.UTF-8 "$T" query --json "$payload" > "$out"
 python3 - "$out" <<'PY' || fail "a payload is its statistics"
 import array, json, re, statistics, sys

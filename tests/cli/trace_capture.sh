@@ -7,13 +7,13 @@ m=$root/build/test-models/window
 p="The model reads a text"
 cd "$work" || exit 2
 
-dumped() { # PATTERN...: the points that a recording with these rules keeps
+dumped() { # PATTERN...: the points that a recording with these rules alone keeps
 	rm -f x.db
 	for rule; do
 		set -- "$@" --capture "$rule"
 		shift
 	done
-	try "$T" trace -q -m "$m" "$@" --capture '*:resid_post=stats' -o x.db "$p"
+	try "$T" trace -q -m "$m" "$@" --capture none -o x.db "$p"
 	is "captures" 0 "$status"
 	sql x.db "SELECT DISTINCT fqn FROM v_payload ORDER BY 1" | paste -sd' '
 }
@@ -23,12 +23,29 @@ for name in model.layers.1.self_attn:pattern L1.attn.pattern blocks.1.attn.hook_
 	'model.layers.1.*:pattern' 'model.layers.[1-7].self_attn:pattern' 'L[1].attn.pattern' '?1.attn.pattern'; do
 	is "$name" model.layers.1.self_attn:pattern "$(dumped "$name")"
 done
-is "an alias" model.layers.0:out "$(rm -f x.db; "$T" trace -q -m "$m" --capture model.layers.1:resid_pre -o x.db "$p"; sql x.db "SELECT DISTINCT fqn FROM v_payload WHERE dump_from IS NULL")"
+is "an alias" model.layers.0:out "$(rm -f x.db; "$T" trace -q -m "$m" --capture none --capture model.layers.1:resid_pre -o x.db "$p"; sql x.db "SELECT DISTINCT fqn FROM v_payload WHERE dump_from IS NULL")"
 is "a module is its output" model.layers.0.mlp.down_proj:out "$(dumped model.layers.0.mlp)"
 is "the set attention" "model.layers.0.self_attn:k_rot model.layers.0.self_attn:q_rot model.layers.1.self_attn:k_rot model.layers.1.self_attn:q_rot" "$(dumped attention)"
 is "the last match wins" "model.layers.0.self_attn:z" "$(dumped '*.self_attn:z' 'L1.attn.z=stats')"
 is "the set residual" "model.embed_tokens:out model.layers.0:out model.layers.1:out" \
-	"$(rm -f x.db; "$T" trace -q -m "$m" --capture residual -o x.db "$p"; sql x.db "SELECT DISTINCT fqn FROM v_payload WHERE dump_from IS NULL ORDER BY 1" | paste -sd' ')"
+	"$(rm -f x.db; "$T" trace -q -m "$m" --capture none --capture residual -o x.db "$p"; sql x.db "SELECT DISTINCT fqn FROM v_payload WHERE dump_from IS NULL ORDER BY 1" | paste -sd' ')"
+
+
+# Without a rule: the last position's stream, and queries and keys where they are small.
+"$T" trace -q -m "$m" -o x.db "$p"
+is "the defaults" "model.layers.0.self_attn:k_rot whole model.layers.0.self_attn:q_rot whole model.layers.0:out last model.layers.1.self_attn:k_rot whole model.layers.1.self_attn:q_rot whole model.layers.1:out last" \
+	"$(sql x.db "SELECT fqn || ' ' || iif(dump_from IS NULL, 'whole', 'last') FROM v_payload ORDER BY fqn" | paste -sd' ')"
+is "none turns them off" "" "$(dumped)"
+is "a rule goes before a default" "model.layers.0:out model.layers.1.self_attn:k_rot model.layers.1.self_attn:q_rot model.layers.1:out" \
+	"$(rm -f x.db; "$T" trace -q -m "$m" --capture 'L0.attn.*=stats' -o x.db "$p"; sql x.db "SELECT DISTINCT fqn FROM v_payload ORDER BY 1" | paste -sd' ')"
+try "$T" trace -m "$m" --budget 3k -o x.db "$p"
+has "what does not fit in a budget is said" '^attention  not kept, .* of queries and keys: --capture attention keeps it$' "$err"
+is "and not counted as left out" "" "$(grep 'leaves out' "$err")"
+long=$(python3 -c "print('a text ' * 5000)")
+try "$T" trace --logits last --estimate -m "$m" "$long"
+has "nor is it kept of a long prompt" '^attention  .* of queries and keys, not kept: up to 8.0 MB are kept without --capture attention$' "$err"
+try "$T" trace --estimate --json -m "$m" "$p"
+is "--estimate: as JSON" "True 8000000" "$(python3 -c 'import json, sys; a = json.load(open(sys.argv[1]))["attention"]; print(a["kept"] and a["bytes"] > 0, a["limit"])' "$out")"
 
 # Canonical names are said and kept.
 try "$T" trace -v -m "$m" --capture 'L[0-1].attn.q_rot@-2:=f16' --capture kq_soft_max-0@3 -o x.db "$p"

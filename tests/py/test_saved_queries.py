@@ -93,6 +93,7 @@ def setUpModule():
     torchless("trace", "-q", "-m", "small", "--capture", "*", "-o", "repeats.db", "--prompt-ids", REPEATS)
     torchless("trace", "-q", "-m", "small", "--redact", "--capture", "*", "-o", "redacted.db", "--prompt-ids", REPEATS)
     torchless("trace", "-q", "-m", "small", "-o", "default.db", "--prompt-ids", REPEATS)
+    torchless("trace", "-q", "-m", "small", "--capture", "none", "-o", "none.db", "--prompt-ids", REPEATS)
     dumps = {(fqn, number): a for fqn, number, _, a in arrays(os.path.join(folder, "full.db"))}
 
 
@@ -295,6 +296,8 @@ def check_next():
             assert (int(row["position"]), int(row["rank"])) == (pos + 1, rank)
             near(row["percent"], 100 * np.exp(logprob[pos, i]), 2)
             near(row["logit"], logits[pos, i], 3)
+            near(row["drawn_percent"], 100 * drawn_with(logits[pos])[rank] if pos >= T - 1 else None, 2)
+    assert {row["drawn_percent"] for row in saved("default.db", "next")} == {""}
 
 
 @check("tokens")
@@ -375,6 +378,14 @@ def sampled_verdicts(logits):
     return order, ["kept"] * kept + ["top_p"] * (TOP_K - kept) + ["top_k"] * 300
 
 
+def drawn_with(logits):
+    """What each token is drawn with, likeliest first: softmax at the temperature of what was kept."""
+    order, verdicts = sampled_verdicts(logits)
+    scaled = np.exp((logits[order].astype(np.float64) - logits[order[0]]) / TEMP)
+    scaled[verdicts.count("kept"):] = 0
+    return scaled / scaled.sum()
+
+
 @check("cuts")
 def check_cuts():
     logits, cut = all_logits(), 0
@@ -382,6 +393,8 @@ def check_cuts():
         order, verdicts = sampled_verdicts(logits[pos])
         rows = saved("full.db", "cuts", f"pos={pos}")
         assert column(rows, "verdict", str) == verdicts[: len(rows)]
+        for row, drawn in zip(rows, drawn_with(logits[pos])):
+            near(row["drawn_percent"], 100 * drawn, 2)
         shown = rows_of("full.db", "SELECT token_id FROM cand WHERE pos = ? ORDER BY rank", pos)
         assert [row["token_id"] for row in shown] == order[: len(rows)].tolist()
         cut += column(rows, "verdict", str).count("top_p")
@@ -430,6 +443,12 @@ def check_explain_token():
         last = rows[-1]
         assert last["stage"] == ("pick" if pos >= T - 1 else "given")
         assert (last["token"], last["note"].split(",")[0]) == (pieces[pos + 1], f"id {ids[pos + 1]}")
+        # The random number falls into what was picked: shares of the kept lie side by side.
+        drawn = re.fullmatch(r"id \d+, drawn by (0\.\d{6}) of 1, seed 5", last["note"])
+        assert bool(drawn) == (pos >= T - 1), last
+        if drawn:
+            ends, rank = np.cumsum(drawn_with(logits[pos])), int(last["rank"])
+            assert (ends[rank - 1] if rank else 0) - 1e-5 <= float(drawn[1]) <= ends[rank] + 1e-5
         assert int(last["rank"]) == order.tolist().index(ids[pos + 1])
         near(last["percent"], 100 * np.exp(logprob[ids[pos + 1]]), 2)
     assert saved("full.db", "explain-token", "n=50") == saved("full.db", "explain-token", f"pos={T - 1}", "n=50")
@@ -461,45 +480,73 @@ def spans(phase):
         WHERE p.phase IN (?, ?) ORDER BY s.id""", *phase)
 
 
-def part_of(span):
-    """The part of the model that the queries about time count a call to."""
-    path = span["path"]
-    ends = {"self_attn": "attention", "mlp": "mlp"}
-    fixed = {"": "all", "lm_head": "lm_head", "model.embed_tokens": "embed", "model.rotary_emb": "rotary"}
-    return fixed.get(path) or ends.get(path.split(".")[-1]) or ("norms" if path.endswith("norm") else None)
+def part_of(path):
+    """The part of the model that the own time of a module counts to."""
+    for end, part in (".self_attn", "attention"), (".mlp", "mlp"):
+        if path.endswith(end) or f"{end}." in path:
+            return part
+    fixed = {"lm_head": "lm_head", "model.embed_tokens": "embed"}
+    return fixed.get(path) or ("norms" if path.endswith("norm") else "other")
+
+
+def own_times(phase):
+    """part -> dictionaries of what calls took without the calls in them, one a pass and layer."""
+    calls = spans(phase)
+    own = {s["id"]: {"dur": s["dur"], "flops": s["flops"], "moved": s["moved"]} for s in calls}
+    by_id = {s["id"]: s for s in calls}
+    times = {}
+    for s in calls:
+        for name, value in (("dur", s["dur"]), ("flops", s["flops"]), ("moved", s["moved"])):
+            if s["parent_id"]:
+                own[s["parent_id"]][name] -= value
+    for s in calls:
+        part = part_of(s["path"])
+        parent = by_id.get(s["parent_id"])
+        group = times.setdefault(part, {}).setdefault((s["pass_id"], s["layer"]), {"calls": 0, "dur": 0, "flops": 0, "moved": 0})
+        group["calls"] += not parent or part_of(parent["path"]) != part
+        for name, value in own[s["id"]].items():
+            group[name] += value
+    return {part: list(groups.values()) for part, groups in times.items()}
+
+
+def total(groups, name):
+    return sum(group[name] for group in groups)
 
 
 @check("time")
 def check_time():
-    for phase in "prefill", "decode":
-        rows = {row["part"]: row for row in saved("full.db", "time", f"phase={phase}")}
-        calls = [(part_of(s), s) for s in spans((phase, phase))]
-        whole = sum(s["dur"] for part, s in calls if part == "all")
-        assert set(rows) == {part for part, _ in calls if part}
-        for part, row in rows.items():
-            mine = [s for p, s in calls if p == part]
-            took = sum(s["dur"] for s in mine)
-            assert int(row["calls"]) == len(mine)
+    for phases, args in (("prefill",) * 2, ["phase=prefill"]), (("decode",) * 2, ["phase=decode"]), (("prefill", "decode"), []):
+        rows = {row["part"]: row for row in saved("full.db", "time", *args)}
+        times = own_times(phases)
+        whole = sum(total(groups, "dur") for groups in times.values())
+        assert set(rows) == {"all", "embed", "attention", "mlp", "norms", "lm_head", "other"} == {*times, "all"}
+        near(rows["all"]["ms"], whole / 1e6, 3)
+        assert int(rows["all"]["calls"]) == {"prefill": 1, "decode": N - 1}[phases[0]] + (N - 1) * (phases[0] != phases[1])
+        for part, groups in times.items():
+            row, took = rows[part], total(groups, "dur")
+            assert int(row["calls"]) == total(groups, "calls")
             near(row["ms"], took / 1e6, 3)
-            near(row["percent"], 100 * took / whole, 1)
-            near(row["gflops"], sum(s["flops"] for s in mine) / took, 2)
-            near(row["gb_s"], sum(s["moved"] for s in mine) / took, 2)
+            assert row["ms_spread"] == row["percent_spread"] == ""
+            assert float(row["percent"]) == float(f"{100 * took / whole:.4g}")
+            near(row["gflops"], total(groups, "flops") / took, 2)
+            near(row["gb_s"], total(groups, "moved") / took, 2)
 
 
 def check_roof(args, flops, bandwidth):
-    rows = saved("full.db", "roofline", *args)
-    calls = [(part_of(s), s) for s in spans(("prefill", "prefill"))]
+    rows = saved("full.db", "roofline", *args, "phase=prefill")
+    times = own_times(("prefill", "prefill"))
+    times["all"] = [{name: sum(total(g, name) for g in times.values()) for name in ("dur", "flops", "moved")}]
     assert len(rows) == 7
     for row in rows:
-        mine = [s for part, s in calls if part == row["part"] and s["dur"]]
-        took = sum(s["dur"] for s in mine)
-        least = sum(max(s["flops"] / flops, s["moved"] / bandwidth) for s in mine)
+        mine = times[row["part"]]
+        took = total(mine, "dur")
+        least = sum(max(g["flops"] / flops, g["moved"] / bandwidth) for g in mine)
         near(row["ms"], took / 1e6, 3)
         near(row["least_ms"], least / 1e6, 3)
         near(row["percent"], 100 * least / took, 1)
         near(row["roof_gflops"], flops, 1)
         near(row["roof_gb_s"], bandwidth, 1)
-        work, moved = sum(s["flops"] for s in mine), sum(s["moved"] for s in mine)
+        work, moved = total(mine, "flops"), total(mine, "moved")
         near(row["intensity"], work / moved, 2)
         assert row["bound_by"] == ("arithmetic" if work / flops > moved / bandwidth else "memory")
 
@@ -531,7 +578,7 @@ def check_slow_layers():
     for s in calls:
         for i, end in enumerate((".self_attn", ".mlp", f"layers.{s['layer']}")):
             took[i, s["layer"]] += s["dur"] * s["path"].endswith(end)
-    rows = saved("full.db", "slow-layers", "n=4")
+    rows = saved("full.db", "slow-layers", "n=4", "phase=prefill")
     assert len(rows) == 4
     for row, layer in zip(rows, np.argsort(-took[2])):
         assert int(row["layer"]) == layer
@@ -603,12 +650,20 @@ def check_dumps():
 
 @check("size")
 def check_size():
-    rows = {row["role"]: row for row in saved("full.db", "size")}
+    for db in "full.db", "default.db", "many.db":
+        told = saved(db, "size")
+        rows = {row["what"]: row for row in told}
+        whole = os.path.getsize(os.path.join(folder, db))
+        assert len(rows) == len(told) and sum(int(row["bytes"]) for row in told) == whole
+        for row in told:
+            assert float(row["percent"]) == float(f"{100 * int(row['bytes']) / whole:.4g}")
+        assert sum(int(row["bytes"]) for what, row in rows.items() if what.startswith("dumps of ")) == \
+            rows_of(db, "SELECT sum(raw_bytes) n FROM tensor")[0]["n"]
+        assert int(rows["statistics of positions"]["bytes"]) == rows_of(db, "SELECT sum(length(pos_stats)) n FROM value")[0]["n"]
+        assert int(rows["indexes"]["n"]) == rows_of(db, "SELECT count(*) n FROM sqlite_schema WHERE type = 'index'")[0]["n"]
     pattern = [array for (fqn, _), array in dumps.items() if fqn.endswith(":pattern")]
-    assert int(rows["pattern"]["values"]) == int(rows["pattern"]["dumps"]) == len(pattern) == LAYERS * N
-    assert int(rows["pattern"]["elements"]) == sum(array.size for array in pattern)
-    assert int(rows["pattern"]["position_bytes"]) == 16 * LAYERS * (T + N - 1)
-    assert sum(int(row["dumped_bytes"]) for row in rows.values()) == sum(a.nbytes for a in dumps.values())
+    row = next(row for row in saved("full.db", "size") if row["what"] == "dumps of pattern")
+    assert int(row["n"]) == len(pattern) and int(row["bytes"]) == sum(array.nbytes for array in pattern)
 
 
 @check("config")
@@ -786,6 +841,8 @@ def check_lens():
             first, second = np.argsort(-logprob)[:2]
             near_logits(row["percent"], 100 * np.exp(logprob[first]), 2)
             near_logits(row["second_percent"], 100 * np.exp(logprob[second]), 2)
+            # Of an earlier layer as of the last: what the sampler makes of the lens's logits.
+            near_logits(row["drawn_percent"], 100 * drawn_with(logprob)[0], 2)
             if piece(first) is not None:
                 assert row["token"] == piece(first)
     # The last layer is what the model said.
@@ -941,13 +998,14 @@ class SavedQueries(unittest.TestCase):
         self.assertGreaterEqual(len(CHECKS), 25)
 
     def test_a_default_recording_is_enough_or_the_capture_is_named(self):
-        wants = {"sinks", "previous", "induction", "attention-entropy", "head", "looked-at", "silent-units"}
-        for name in CHECKS:
-            done = subprocess.run([TORCHLESS, "query", "-t", "default.db", name], cwd=folder,
+        attention = {"sinks", "previous", "induction", "attention-entropy", "head", "looked-at"}
+        wants = {"default.db": {"silent-units"}, "none.db": {"silent-units", *attention}}
+        for db, name in [(db, name) for db in wants for name in CHECKS if db == "default.db" or name in attention]:
+            done = subprocess.run([TORCHLESS, "query", "-t", db, name], cwd=folder,
                                   capture_output=True, check=False)
             error = done.stderr.decode()
-            with self.subTest(name):
-                if name in wants:
+            with self.subTest(name, db=db):
+                if name in wants[db]:
                     self.assertEqual(done.stdout, b"")
                     self.assertRegex(error, r"^torchless: .*--capture (attention|units)\n$")
                     self.assertEqual(error.count("\n"), 1)

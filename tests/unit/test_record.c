@@ -108,7 +108,9 @@ Test(record, a_prompt_told_by_plain_options_has_its_rows)
 	ANSWERS(&f.at, "SELECT count(*) FROM tok_step WHERE rule = 'merge'", "4;");
 	/* Two passes: the prompt, and the first token that was generated. */
 	ANSWERS(&f.at, "SELECT fqn, dtype, count(*) FROM v_payload GROUP BY fqn",
+		"model.layers.0.self_attn:k_rot|f32|2;model.layers.0.self_attn:q_rot|f32|2;"
 		"model.layers.0:out|f32|2;model.layers.1.mlp.down_proj:out|f16|2;"
+		"model.layers.1.self_attn:k_rot|f32|2;model.layers.1.self_attn:q_rot|f32|2;"
 		"model.layers.1:out|f32|2;");
 	/* Every position of the prompt is scored, and every pick. */
 	ANSWERS(&f.at, "SELECT pos, count(*) >= 20 FROM cand GROUP BY pos", "0|1;1|1;2|1;");
@@ -521,7 +523,7 @@ Test(record, the_answer_settles_at_the_layer_from_which_on_it_leads)
 	cr_assert_eq(s.layer, s.leads[0] == s.leads[1] ? 0 : 1);
 	cr_assert(f.r.profile.residual[0] > 0 && f.r.profile.residual[1] > 0);
 	for (int i = 0; i < PART_COUNT; i++)
-		cr_assert_gt(f.r.profile.ns[i], 0, "%s", record_part_names[i]);
+		cr_assert_gt(f.r.profile.ns[i], 0, "%s", model_parts[i].name);
 	settling_release(&s);
 	close_fixture(&f);
 }

@@ -32,7 +32,7 @@ static int print_table(struct invocation *in, const struct record_estimate *esti
 		       struct err *err)
 {
 	const struct trace_estimate *e = &estimate->trace;
-	char n[5][32], bytes[2][32], time[2][32];
+	char n[5][32], bytes[2][32], time[2][32], limit[32];
 	struct text t = { 0 };
 	struct listing l;
 	int result;
@@ -48,6 +48,13 @@ static int print_table(struct invocation *in, const struct record_estimate *esti
 		  ui_format_count(e->n_values, n[3], sizeof(n[3])),
 		  ui_format_count(e->n_dumps, n[4], sizeof(n[4])),
 		  mem_format_bytes(e->dump_bytes, bytes[0], sizeof(bytes[0])));
+	if (estimate->attention_bytes > 0)
+		text_addf(
+			&t,
+			"attention  %s of queries and keys, %s: up to %s are kept without --capture attention\n",
+			mem_format_bytes(estimate->attention_bytes, bytes[0], sizeof(bytes[0])),
+			estimate->keeps_attention ? "kept" : "not kept",
+			mem_format_bytes(CAPTURE_ATTENTION_BYTES, limit, sizeof(limit)));
 	text_addf(&t, "file       about %s\n",
 		  mem_format_bytes(e->file_bytes, bytes[1], sizeof(bytes[1])));
 	text_addf(&t, "time       between %s and %s\n",
@@ -100,7 +107,10 @@ static int print_json(const struct record_estimate *estimate, struct err *err)
 	text_add_json_number(&t, estimate->min_seconds);
 	text_adds(&t, ", ");
 	text_add_json_number(&t, estimate->max_seconds);
-	text_adds(&t, "], \"points\": [");
+	text_addf(&t, "], \"attention\": {\"kept\": %s, \"bytes\": %lld, \"limit\": %d}",
+		  estimate->keeps_attention ? "true" : "false",
+		  (long long)estimate->attention_bytes, CAPTURE_ATTENTION_BYTES);
+	text_adds(&t, ", \"points\": [");
 	add_json_points(&t, e);
 	text_adds(&t, "]}\n");
 	result = write_out(t.data, t.len, err);

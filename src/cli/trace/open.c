@@ -46,6 +46,7 @@ static struct record_options record_options(struct trace_command *c)
 		.budget_text = option_text(in, OPT_BUDGET, NULL),
 		.stop_on_nan = stops && on_nan,
 		.stop_on_inf = stops && !on_nan,
+		.repeat = (int)option_int(in, OPT_REPEAT, 0),
 		.redact = option_on(in, OPT_REDACT),
 		.engine = c->engine,
 		.commit = version_commit,

@@ -123,21 +123,33 @@ static void add_prefill(struct text *t, const struct trace_command *c, const str
 	text_addf(t, "%10s\n", ui_format_time(s->prefill_ns, time, sizeof(time)));
 }
 
-/* "' Paris' 61 %". */
+/* How likely prediction number i was drawn as the first token; NaN when none was. */
+static double drawn_of(const struct trace_command *c, int64_t i)
+{
+	const struct scores *s = &c->recorder.scores;
+
+	return drawn_probability(&s->drawn, s->next[i].logit, i);
+}
+
+/* "' Paris' 60.81 %", and what it was drawn with where that is another. */
 static void add_predictions(struct text *t, const struct trace_command *c, const struct ui *ui)
 {
 	struct text bytes = { 0 };
+	char percent[32];
 
 	if (c->recorder.scores.n_next == 0)
 		return;
 	summary_add_label(t, ui, "next");
 	for (int64_t i = 0; i < c->recorder.scores.n_next && i < 4; i++) {
-		double percent = 100 * exp((double)c->recorder.scores.next[i].logprob);
+		double p = exp((double)c->recorder.scores.next[i].logprob);
 
 		token_bytes(c, c->recorder.scores.next[i].id, &bytes);
 		text_adds(t, i ? "   '" : "'");
 		ui_add_clipped(t, ui, bytes.data ? bytes.data : "", bytes.len, 24);
-		text_addf(t, percent >= 1 ? "' %.0f %%" : "' %.1g %%", percent);
+		text_addf(t, "' %s", ui_format_percent(p, percent, sizeof(percent)));
+		if (c->recorder.scores.drawn.mass > 0)
+			text_addf(t, ", drawn %s",
+				  ui_format_percent(drawn_of(c, i), percent, sizeof(percent)));
 	}
 	text_addc(t, '\n');
 	text_release(&bytes);
@@ -149,6 +161,10 @@ static void add_settling(struct text *t, const struct trace_command *c, const st
 {
 	struct text bytes = { 0 };
 
+	if (s->is_too_long) {
+		summary_add_label(t, ui, "settles");
+		text_adds(t, "not looked for, it takes as long as the prompt: -v does\n");
+	}
 	if (!s->leads)
 		return;
 	token_bytes(c, s->leads[s->layer], &bytes);
@@ -256,20 +272,6 @@ static void add_residual(struct text *t, const struct trace_command *c, const st
 	text_release(&bytes);
 }
 
-void summary_add_time(struct text *t, const struct trace_command *c, const struct ui *ui)
-{
-	int64_t total = 0;
-
-	for (int i = 0; i < PART_COUNT; i++)
-		total += c->recorder.profile.ns[i];
-	summary_add_label(t, ui, "time");
-	for (int i = 0; i < PART_COUNT; i++)
-		text_addf(t, "%s%s %.0f %%", i ? "   " : "", record_part_names[i],
-			  total > 0 ? 100.0 * (double)c->recorder.profile.ns[i] / (double)total
-				    : 0);
-	text_adds(t, "\n\n");
-}
-
 static void add_shell_word(struct text *t, const char *word)
 {
 	if (strspn(word,
@@ -299,6 +301,11 @@ void summary_add_file(struct text *t, const struct trace_command *c, const struc
 		  mem_format_bytes(c->recorder.totals.file_bytes, size, sizeof(size)), dot,
 		  ui_format_count(c->recorder.totals.n_calls, calls, sizeof(calls)), dot,
 		  ui_format_count(c->recorder.totals.n_values, values, sizeof(values)));
+	if (c->recorder.attention_bytes > 0 && !c->recorder.keeps_attention) {
+		summary_add_label(t, ui, "attention");
+		text_addf(t, "not kept, %s of queries and keys: --capture attention keeps it\n",
+			  mem_format_bytes(c->recorder.attention_bytes, size, sizeof(size)));
+	}
 	if (!c->recorder.dropped_old)
 		return;
 	summary_add_label(t, ui, "kept");
@@ -327,8 +334,15 @@ static void add_next_commands(struct text *t, const struct trace_command *c, con
 		{ "torchless graph -t ", " -o graph.svg", false },
 		{ "torchless report", "", true },
 	};
+	/* Where NaN came from is asked first, and then which way it went. */
+	static const struct next_command of_bad[] = {
+		{ "torchless query", " first-bad", true },
+		{ "torchless query", " bad", true },
+		{ "torchless graph -t ", " -o graph.svg", false },
+	};
+	const int n = (int)(sizeof(commands) / sizeof(commands[0]));
 
-	summary_add_next(t, c, ui, commands, (int)(sizeof(commands) / sizeof(commands[0])));
+	summary_add_next(t, c, ui, c->recorder.totals.saw_bad ? of_bad : commands, n);
 }
 
 static void add_summary(struct text *t, const struct trace_command *c, const struct ui *ui,
@@ -379,6 +393,10 @@ static void add_json_next(struct text *t, const struct trace_command *c)
 		text_add_json(t, bytes.data ? bytes.data : "", bytes.len);
 		text_adds(t, ", \"logprob\": ");
 		text_add_json_number(t, (double)c->recorder.scores.next[i].logprob);
+		if (c->recorder.scores.drawn.mass > 0) {
+			text_adds(t, ", \"drawn\": ");
+			text_add_json_number(t, drawn_of(c, i));
+		}
 		text_addc(t, '}');
 	}
 	text_addc(t, ']');
@@ -388,17 +406,19 @@ static void add_json_next(struct text *t, const struct trace_command *c)
 void summary_add_json_totals(struct text *t, const struct trace_command *c, int64_t prefill_ns,
 			     int64_t decode_ns)
 {
+	summary_add_json_time(t, c);
 	text_addf(t, "\"prefill_ns\": %lld, \"decode_ns\": %lld, \"time_ns\": {",
 		  (long long)prefill_ns, (long long)decode_ns);
 	for (int i = 0; i < PART_COUNT; i++)
-		text_addf(t, "%s\"%s\": %lld", i ? ", " : "", record_part_names[i],
+		text_addf(t, "%s\"%s\": %lld", i ? ", " : "", model_parts[i].name,
 			  (long long)c->recorder.profile.ns[i]);
 	text_addf(
 		t,
-		"}, \"calls\": %lld, \"values\": %lld, \"dumps\": %lld, \"dump_bytes\": %lld, \"file_bytes\": %lld}\n",
-		(long long)c->recorder.totals.n_calls, (long long)c->recorder.totals.n_values,
-		(long long)c->recorder.totals.n_dumps, (long long)c->recorder.totals.dump_bytes,
-		(long long)c->recorder.totals.file_bytes);
+		"}, \"attention\": {\"kept\": %s, \"bytes\": %lld}, \"calls\": %lld, \"values\": %lld, \"dumps\": %lld, \"dump_bytes\": %lld, \"file_bytes\": %lld}\n",
+		c->recorder.keeps_attention ? "true" : "false",
+		(long long)c->recorder.attention_bytes, (long long)c->recorder.totals.n_calls,
+		(long long)c->recorder.totals.n_values, (long long)c->recorder.totals.n_dumps,
+		(long long)c->recorder.totals.dump_bytes, (long long)c->recorder.totals.file_bytes);
 }
 
 static void add_json(struct text *t, const struct trace_command *c, const struct settling *settling)

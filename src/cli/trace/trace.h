@@ -53,11 +53,16 @@ int summary_print(const struct trace_command *c, struct err *err);
 /* What was lost to FILE.old, when no summary is printed that would say it. */
 void summary_warn_of_old(const struct trace_command *c);
 
+/* ---- time.c ------------------------------------------------------------------------------- */
+
+/* Where the time went: lines for people, and a member of a JSON document, a comma behind it. */
+void summary_add_time(struct text *t, const struct trace_command *c, const struct ui *ui);
+void summary_add_json_time(struct text *t, const struct trace_command *c);
+
 /* Parts of a summary: lines for people, and the members that end a JSON document. */
 void summary_add_model(struct text *t, const struct trace_command *c, const struct ui *ui);
 void summary_add_label(struct text *t, const struct ui *ui, const char *label);
 void summary_add_edits(struct text *t, const struct trace_command *c, const struct ui *ui);
-void summary_add_time(struct text *t, const struct trace_command *c, const struct ui *ui);
 void summary_add_file(struct text *t, const struct trace_command *c, const struct ui *ui);
 void summary_add_json_totals(struct text *t, const struct trace_command *c, int64_t prefill_ns,
 			     int64_t decode_ns);

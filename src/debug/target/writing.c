@@ -49,6 +49,8 @@ int writing_open(struct writing *w, const char *path, struct err *err)
 	w->path = mem_strdup(path);
 	r->opt.path = w->path;
 	recorder_listen(r);
+	r->n_shapes = 0;
+	recorder_expect(r);
 	if (recorder_create(r, err) == 0)
 		return 0;
 	recorder_unlisten(r);
