@@ -29,4 +29,12 @@ bool database_is_replaced(struct sqlite3 *db);
  */
 int database_system_error(struct sqlite3 *db);
 
+/*
+ * For src/inspect: run SQL of the program's own on a recording's connection, which may make what is
+ * temporary: views over the functions that were added.  ERR_IO.
+ */
+struct recording;
+struct err;
+int recording_add_views(struct recording *r, const char *sql, struct err *err);
+
 #endif

@@ -4,6 +4,7 @@
  */
 #include "inspect_impl.h"
 
+#include "torchless/database.h"
 #include "torchless/mem.h"
 
 #include <stdlib.h>
@@ -19,11 +20,32 @@ static void share(void *ctx, sqlite3 *other)
 	recording_share_limits(ctx, other);
 }
 
+/*
+ * The runs of a recording that read the same prompt, each against the one before it, where this
+ * program can compare them (trace_diff() of src/inspect); what is in `cmp` stays.  In the file the
+ * view is of tables alone, as any client needs it.
+ */
+static const char first_divergence[] =
+	"CREATE TEMP VIEW IF NOT EXISTS v_first_divergence AS "
+	"SELECT cmp_id, run_a, run_b, ord, fqn, verdict, nmse, cosine, max_abs, max_at, floor "
+	"FROM main.v_first_divergence UNION ALL SELECT * FROM ("
+	"WITH prompts AS MATERIALIZED (SELECT r.id, (SELECT group_concat(t.token_id) FROM (SELECT "
+	"token_id FROM main.token WHERE run_id = r.id AND source IN ('bos', 'prompt') ORDER BY pos) "
+	"t) ids FROM main.run r) "
+	"SELECT NULL, p.a, p.b, d.ord, d.fqn, iif(d.verdict = 'shape', 'shape', 'fail'), d.nmse, "
+	"d.cosine, d.max_abs, d.max_at, NULL FROM ("
+	"SELECT b.id b, (SELECT max(a.id) FROM prompts a WHERE a.id < b.id AND a.ids = b.ids) a "
+	"FROM prompts b) p JOIN trace_diff d ON d.a = p.a AND d.b = p.b "
+	"AND d.ord = (SELECT x.ord FROM trace_diff x WHERE x.a = p.a AND x.b = p.b "
+	"AND x.within = 0 AND x.gate IS NULL LIMIT 1) WHERE p.a NOT NULL)";
+
 int recording_add_functions(struct recording *rec, const struct inspect_options *o, struct err *err)
 {
 	const struct inspect_host host = { rec, is_over, share };
 
-	return inspect_register(recording_handle(rec), o, &host, err);
+	if (inspect_register(recording_handle(rec), o, &host, err))
+		return err->code;
+	return recording_add_views(rec, first_divergence, err);
 }
 
 /* ---- tensors without SQL -------------------------------------------------------------------- */
