@@ -32,6 +32,16 @@ has "no reference" 'nothing to compare.*reference=FILE.db names' "$("$T" query -
 refuses "a reference that is not there" 2 "'no.db' is no run of this recording, and no file" "$T" query -t same.db first-divergence reference=no.db
 refuses "times that is none" 2 "times takes a number above 0" "$T" query -t same.db first-divergence reference=ref.db times=0
 
+# Two runs of one prompt in a recording, and where the second was changed in the file.
+printf '{"prompt": "Once upon a time"}\n{"prompt": "Tom has the"}\n{"prompt": "Once upon a time"}\n' >prompts.jsonl
+"$T" trace -q -m "$root/lessons/model" --capture '*' --prompts prompts.jsonl -o runs.db || exit 2
+is "runs that are equal" "" "$("$T" query -t runs.db 'SELECT * FROM v_first_divergence')"
+of="FROM value v JOIN pass p ON p.id = v.pass_id JOIN point t ON t.id = v.point_id WHERE t.fqn = 'model.layers.2:out' AND p.run_id"
+sql runs.db "UPDATE value SET hash = hash + 1, tensor_id = (SELECT v.tensor_id FROM value v JOIN point t ON t.id = v.point_id
+	WHERE t.fqn = 'model.layers.3:out' AND v.pass_id = (SELECT min(id) FROM pass WHERE run_id = 3)) WHERE id = (SELECT v.id $of = 3)"
+is "the run that was changed" "1	3	model.layers.2:out	fail" "$("$T" query -t runs.db 'SELECT run_a, run_b, fqn, verdict FROM v_first_divergence')"
+is "any client reads the view" "" "$(sql runs.db 'SELECT * FROM v_first_divergence')"
+
 # A tensor of one's own: behind the question, with --param, in the shell, by every sigil.
 npy a.npy 'np.arange(6, dtype="f4").reshape(2, 3)'
 npy wide.npy 'np.arange(6, dtype="f8").reshape(2, 3)'
