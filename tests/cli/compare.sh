@@ -36,9 +36,9 @@ refuses "times that is none" 2 "times takes a number above 0" "$T" query -t same
 printf '{"prompt": "Once upon a time"}\n{"prompt": "Tom has the"}\n{"prompt": "Once upon a time"}\n' >prompts.jsonl
 "$T" trace -q -m "$root/lessons/model" --capture '*' --prompts prompts.jsonl -o runs.db || exit 2
 is "runs that are equal" "" "$("$T" query -t runs.db 'SELECT * FROM v_first_divergence')"
-of="FROM value v JOIN pass p ON p.id = v.pass_id JOIN point t ON t.id = v.point_id WHERE t.fqn = 'model.layers.2:out' AND p.run_id"
-sql runs.db "UPDATE value SET hash = hash + 1, tensor_id = (SELECT v.tensor_id FROM value v JOIN point t ON t.id = v.point_id
-	WHERE t.fqn = 'model.layers.3:out' AND v.pass_id = (SELECT min(id) FROM pass WHERE run_id = 3)) WHERE id = (SELECT v.id $of = 3)"
+of="FROM value v JOIN pass p ON p.id = v.pass_id JOIN point t ON t.id = v.point_id WHERE p.run_id = 3 AND t.fqn"
+sql runs.db "UPDATE value SET hash = hash + 1, tensor_id = (SELECT v.tensor_id $of = 'model.layers.3:out' AND v.tensor_id)
+	WHERE id = (SELECT v.id $of = 'model.layers.2:out' AND v.tensor_id)"
 is "the run that was changed" "1	3	model.layers.2:out	fail" "$("$T" query -t runs.db 'SELECT run_a, run_b, fqn, verdict FROM v_first_divergence')"
 is "any client reads the view" "" "$(sql runs.db 'SELECT * FROM v_first_divergence')"
 
