@@ -70,7 +70,7 @@ struct prompt {
 	struct bytes text; /* data is NULL when the prompt is ids */
 	const int32_t *ids;
 	int64_t n_ids;
-	int64_t n; /* tokens to generate; -1: what the options say */
+	int64_t n;           /* tokens to generate; -1: what the options say */
 	struct bytes system; /* with chat: before `text`; data NULL: what the options say */
 };
 

@@ -46,6 +46,9 @@ int json_get_string(const cJSON *obj, const char *key, const char **out, const c
 /* obj[key], case-sensitive, or NULL when obj is no object or the value is absent or null. */
 const cJSON *json_get(const cJSON *obj, const char *key);
 
+/* The same, and null where it says null. */
+const cJSON *json_member(const cJSON *obj, const char *key);
+
 /*
  * Append a JSON value that somebody else wrote, on one line and with the characters escaped that
  * text_add_json() escapes; what is no JSON becomes a string, nothing at all null.  Ends as mem.h

@@ -89,6 +89,7 @@ void warn_sentence(const char *sentence)
 {
 	warn("%s", sentence);
 }
+
 /* Where results go; name NULL: standard output. */
 static struct {
 	struct ui ui;

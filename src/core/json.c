@@ -241,7 +241,7 @@ cJSON *json_parse_file(const char *path, size_t max_bytes, struct err *err)
 	return value;
 }
 
-const cJSON *json_get(const cJSON *obj, const char *key)
+const cJSON *json_member(const cJSON *obj, const char *key)
 {
 	const cJSON *found = NULL, *item;
 
@@ -252,6 +252,13 @@ const cJSON *json_get(const cJSON *obj, const char *key)
 		if (strcmp(item->string, key) == 0)
 			found = item;
 	}
+	return found;
+}
+
+const cJSON *json_get(const cJSON *obj, const char *key)
+{
+	const cJSON *found = json_member(obj, key);
+
 	return found && !cJSON_IsNull(found) ? found : NULL;
 }
 

@@ -138,82 +138,12 @@ void say_wrapped(struct debugger *d, const char *text, int indent, int at)
 
 #define CONTINUED 4 /* columns that the rest of a line stands in */
 
-/* The bytes of a sequence that styles, 0 where none begins. */
-static size_t sequence_len(const char *s, size_t len)
-{
-	size_t n = 2;
-
-	if (len < 2 || s[0] != '\x1b' || s[1] != '[')
-		return 0;
-	while (n < len && !(s[n] >= '@' && s[n] <= '~'))
-		n++;
-	return n < len ? n + 1 : len;
-}
-
-/* The bytes of a word with the spaces before it, and its columns. */
-static size_t word_len(const char *s, size_t len, int *gap, int *columns)
-{
-	size_t n = 0, run;
-
-	*gap = *columns = 0;
-	for (; n < len && s[n] == ' '; n++)
-		++*gap;
-	while (n < len && s[n] != ' ') {
-		run = sequence_len(s + n, len - n);
-		if (!run) {
-			while (n + run < len && s[n + run] != ' ' && s[n + run] != '\x1b')
-				run++;
-			run += run == 0;
-			*columns += utf8_width(s + n, run);
-		}
-		n += run;
-	}
-	return n;
-}
-
-/* Rows of a picture or a table keep their shape. */
-static bool is_drawn(const char *line, size_t len)
-{
-	return len > 0 &&
-	       (*line == '|' || *line == '+' || (len > 2 && !memcmp(line, "\xe2\x94", 2)));
-}
-
-static void add_line(struct text *out, const char *line, size_t len, int width)
-{
-	int at = 0, gap, columns;
-	size_t n;
-
-	for (; len > 0; line += n, len -= n) {
-		n = word_len(line, len, &gap, &columns);
-		if (at > CONTINUED && at + gap + columns > width) {
-			text_addf(out, "\n%*s", CONTINUED, "");
-			text_add(out, line + gap, n - (size_t)gap);
-			at = CONTINUED + columns;
-		} else {
-			text_add(out, line, n);
-			at += gap + columns;
-		}
-	}
-}
-
 /* A screen that has a width breaks lines between words, so that none is broken within one. */
 static void fold_lines(struct text *t, int width)
 {
 	struct text folded = { 0 };
-	const char *s = t->data, *end = s + t->len;
 
-	while (s < end) {
-		const char *feed = memchr(s, '\n', (size_t)(end - s));
-		size_t len = (size_t)((feed ? feed : end) - s);
-
-		if (is_drawn(s, len))
-			text_add(&folded, s, len);
-		else
-			add_line(&folded, s, len, width);
-		if (feed)
-			text_addc(&folded, '\n');
-		s += len + (feed != NULL);
-	}
+	ui_add_wrapped(&folded, t->data, t->len, width, CONTINUED, 0);
 	text_release(t);
 	*t = folded;
 }

@@ -1,9 +1,9 @@
 /*
  * copy.c -- a recording and its log, copied to where both can be read; see recording_file.h.
  *
- * Nobody may be writing them meanwhile: whoever copies has asked for the writer's lock.  What SQLite
- * has open stays readable when its name is gone, so that the copy leaves no trace however the
- * process ends.
+ * Nobody may be writing them meanwhile: whoever copies has asked for the writer's lock.  What
+ * SQLite has open stays readable when its name is gone, so that the copy leaves no trace however
+ * the process ends.
  */
 #include "recording_file.h"
 

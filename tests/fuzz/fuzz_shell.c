@@ -50,7 +50,8 @@ static void run_lines(struct recording *rec, const uint8_t *data, size_t size)
 	if (ftruncate(input_fd, 0) || pwrite(input_fd, data, size, 0) != (ssize_t)size ||
 	    lseek(STDIN_FILENO, 0, SEEK_SET))
 		abort();
-	succeeded(query_shell(&in, rec, recorded.path, &(struct query_params){ 0 }, false, &err), &err);
+	succeeded(query_shell(&in, rec, recorded.path, &(struct query_params){ 0 }, false, &err),
+		  &err);
 }
 
 /* What names a file is not for a fuzzer, who would write it. */

@@ -54,8 +54,6 @@ struct build {
 int texts_parse(struct build *b, const struct tokenizer_texts *texts, const char *what);
 /* A text that may be absent (then *json stays) as JSON, which must be an object. */
 int texts_parse_one(cJSON **json, const char *text, const char *name, struct err *err);
-/* The member, null included; NULL when there is none.  The last of several counts. */
-const cJSON *texts_member(const cJSON *obj, const char *key);
 /* What is true in Python. */
 bool texts_is_true(const cJSON *value);
 /* Whether tokenizer_config.json says so, or, where it has nothing, the default. */

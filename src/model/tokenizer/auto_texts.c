@@ -34,20 +34,6 @@ int texts_parse_one(cJSON **json, const char *text, const char *name, struct err
 	return 0;
 }
 
-const cJSON *texts_member(const cJSON *obj, const char *key)
-{
-	const cJSON *found = NULL, *item;
-
-	if (!cJSON_IsObject(obj))
-		return NULL;
-	cJSON_ArrayForEach(item, obj)
-	{
-		if (strcmp(item->string, key) == 0)
-			found = item;
-	}
-	return found;
-}
-
 bool texts_is_true(const cJSON *value)
 {
 	if (cJSON_IsString(value))
@@ -59,14 +45,14 @@ bool texts_is_true(const cJSON *value)
 
 bool texts_say(const struct build *b, const char *key, bool otherwise)
 {
-	const cJSON *value = texts_member(b->config, key);
+	const cJSON *value = json_member(b->config, key);
 
 	return value ? texts_is_true(value) : otherwise;
 }
 
 bool texts_are_legacy(const struct build *b)
 {
-	return !texts_member(b->config, "added_tokens_decoder");
+	return !json_member(b->config, "added_tokens_decoder");
 }
 
 int texts_parse(struct build *b, const struct tokenizer_texts *texts, const char *what)

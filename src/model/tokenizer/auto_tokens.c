@@ -21,10 +21,10 @@
 /* What the files say of a special token: the old map, else the config; NULL when neither does. */
 static const cJSON *said_of(const struct build *b, const char *key, const char **where)
 {
-	const cJSON *value = texts_member(b->map, key);
+	const cJSON *value = json_member(b->map, key);
 
 	*where = value ? b->map_name.data : b->config_name.data;
-	return value ? value : texts_member(b->config, key);
+	return value ? value : json_member(b->config, key);
 }
 
 static void set_defaults(struct build *b)
@@ -142,7 +142,7 @@ static int read_infill(struct build *b)
 						METASPACE "<SUF>", METASPACE "<EOT>" };
 
 	for (size_t i = 0; i < 4 && b->class->traits & INFILLS; i++) {
-		const cJSON *value = texts_member(b->config, keys[i]);
+		const cJSON *value = json_member(b->config, keys[i]);
 		struct config_token *t = specials_more(&b->tok->specials);
 
 		config_token_set(t, defaults[i]);
