@@ -444,8 +444,7 @@ WHERE e.run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY e.id',
 '{"run": 0}'),
 
 ('Faults and changes', 'first-divergence', 'Where does the run first differ from a reference by more than the tolerance?',
-'In the order of execution. agree: values before it that are within the tolerance; unknown: whose numbers one of the two did not keep;
-later: values behind it that are beyond; but: why that may not be the engine''s fault.',
+'In the order of execution. agree: values before it that are within the tolerance; unknown: whose numbers one of the two did not keep; later: values behind it that are beyond; but: why that may not be the engine''s fault.',
 'WITH newest AS (SELECT iif(:run, :run, (SELECT max(id) FROM run)) run),
 r AS MATERIALIZED (SELECT run, iif(:reference <> '''', :reference, (SELECT max(id) FROM run WHERE id < newest.run)) a FROM newest),
 d AS MATERIALIZED (SELECT t.ord, t.pass, t.fqn, t.problem, t.place, t.element_a, t.element_b, t.within, t.gate, t.models
