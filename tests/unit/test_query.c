@@ -480,7 +480,7 @@ static int count_rows(void *ctx, const struct rows *r, const struct cell *cells)
 Test(query, one_limit_holds_for_all_that_is_asked)
 {
 	volatile int interrupted = 0;
-	const struct recording_limits limits = { 300000000, &interrupted };
+	const struct recording_limits limits = { .max_ns = 300000000, .interrupted = &interrupted };
 	struct recording *r = recording_open_within(path, &limits, &err);
 	struct text sql = { 0 }, params = { 0 };
 	struct query q = { 0 };
