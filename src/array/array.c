@@ -142,7 +142,7 @@ const char *array_index(const struct array *a, int64_t at, char *buf, size_t siz
 const char *array_place(const struct array *a, int64_t at, char *buf, size_t size)
 {
 	const char *axis = array_axes(a);
-	int64_t rest = a->numel;
+	int64_t rest = a->numel, index;
 	size_t len = 0;
 
 	buf[0] = '\0';
@@ -150,8 +150,9 @@ const char *array_place(const struct array *a, int64_t at, char *buf, size_t siz
 		int name = (int)strcspn(axis, ",");
 
 		rest /= a->shape[i];
+		index = a->base[i] + at / rest;
 		len += (size_t)snprintf(buf + len, size - len, "%s%.*s=%lld", i ? ", " : "", name,
-					axis, (long long)(a->base[i] + at / rest));
+					axis, (long long)index);
 		at %= rest;
 		axis += name + (axis[name] == ',');
 	}
