@@ -57,7 +57,7 @@ printf '{"prompt": "Tom has"}\n{"prompt": "Tom has", "system": "Be"}\n' >prompts
 try "$T" trace -q -m "$m" -n 1 --chat --system 'Do' --prompts prompts.jsonl -o many.db
 is "--prompts with a system message" 0 "$status"
 is "a line's own goes before the option's" \
-	"$(for s in Do Be; do "$T" tokenize -m "$m" --chat --system "$s" --ids 'Tom has' | wc -w; done | paste -sd' ')" \
+	"$(for s in 'Do' 'Be'; do "$T" tokenize -m "$m" --chat --system "$s" --ids 'Tom has' | wc -w; done | paste -sd' ')" \
 	"$("$T" query -t many.db "SELECT n_prompt FROM v_run ORDER BY run_id" | grep -v n_prompt | paste -sd' ')"
 refuses "another system message is another recording" 2 "with --chat on, --system" \
 	"$T" trace -q -m "$m" -n 1 --chat --system 'Else' --prompts prompts.jsonl --resume -o many.db
@@ -96,6 +96,7 @@ refuses "a template without an end" 2 "column 24: this 'for' block has no end" "
 # A short stack is enough.
 template '{{ [[[[[[[[[[[[[[[[[[messages]]]]]]]]]]]]]]]]]] | length }}{% macro f(n) %}{% if n %}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(9) }}'
 case $T in */asan/*) ;; *)
+	# shellcheck disable=SC3045
 	(ulimit -s 128 && "$T" tokenize -m "$m" --chat --text x >"$out" 2>"$err") || fail "a stack of 128 kB is not enough: $(cat "$err")"
 	is "on a small stack" 1 "$(cat "$out")"
 	;;

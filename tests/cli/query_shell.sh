@@ -119,6 +119,7 @@ shell "SELECT count(*) FROM v_token;\n.open other.db\nSELECT count(*) FROM v_tok
 is ".open asks another" 1 "$(sort -u "$out" | wc -l | awk '{ print $1 == 2 }')"
 shell ".timer on\nSELECT 1;\n" && has ".timer" '^time: real .*, user .*, system ' "$err"
 shell ".mode box\n.width 4 -6\nSELECT 'abcdef' a, 'x' b;\n" && has ".width" '^(│|\|) abc. (│|\|)      x (│|\|)$' "$out"
+# shellcheck disable=SC2016 # it is quoted so by the shell
 shell "nonsense-name\n" && has "the shell names its own list" '`\.saved` names them' "$err"
 
 shell ".help\n"
