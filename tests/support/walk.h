@@ -684,8 +684,8 @@ static inline bool walk_same_session(struct walker *a, struct walker *b, struct 
 /* Columns that tell when and where, not what. */
 static const char walk_columns[] =
 	"SELECT group_concat('\"' || name || '\"') FROM pragma_table_xinfo(?1) WHERE name NOT IN ("
-	"'ts', 'dur', 'uuid', 'started_ns', 'ended_ns', 'gflops', 'gbps', 'host', 'ms', 'value') OR "
-	"(name = 'value' AND ?1 NOT IN ('counter', 'meta'))";
+	"'ts', 'dur', 'ns', 'uuid', 'started_ns', 'ended_ns', 'gflops', 'gbps', 'host', 'ms', "
+	"'value') OR (name = 'value' AND ?1 NOT IN ('counter', 'meta'))";
 
 static inline sqlite3_stmt *walk_rows(sqlite3 *db, const char *table)
 {
