@@ -17,6 +17,12 @@ static void check_prompt(const struct record_prompt *p, int64_t line)
 	if (p->prompt.text.data)
 		require(strlen(p->prompt.text.data) == p->prompt.text.len,
 			"no part of a text is dropped");
+	if (p->prompt.system.data)
+		require(p->prompt.text.data &&
+				strlen(p->prompt.system.data) == p->prompt.system.len,
+			"a system message goes with a text, whole");
+	for (int i = 0; i < p->n_zero; i++)
+		require(p->zero[i] != NULL, "what is zeroed has a name");
 	if (p->id) {
 		struct err err = { 0 };
 		cJSON *id = json_parse(p->id, strlen(p->id), "id", &err);

@@ -172,18 +172,23 @@ def chat_seeds():
 
 
 def jinja_seeds():
-    """The table of templates, and a message of odd bytes."""
+    """The table of templates, the short ones of the corpus, and a message of odd bytes."""
     table = json.loads(pathlib.Path("tests/data/jinja.json").read_text(encoding="utf-8"))
-    for template, _ in table["prints"] + table["refused"]:
-        yield template.encode() + b"\fHi \xff\xc3 there\n\fBe brief."
+    templates = [template.encode() for template, _ in table["prints"] + table["refused"]]
+    corpus = [file.read_bytes() for file in sorted(pathlib.Path("tests/others/templates").glob("*.jinja"))]
+    for template in templates + sorted(corpus, key=len)[:50]:
+        yield template + b"\fHi \xff\xc3 there\n\fBe brief."
 
 
 def prompts_seeds():
     """Lines that are read and lines that are not."""
     lines = ['{"prompt": "Once", "id": "a", "n": 3}', '{"ids": [1, 2, 3], "id": 7}', "", '{"prompt": ""}',
-             '{"prompt": "\\u00e9\\ud83d\\ude00", "n": null}', '{"ids": [], "x": [{}]}']
+             '{"prompt": "\\u00e9\\ud83d\\ude00", "n": null}', '{"ids": [], "x": [{}]}',
+             '{"prompt": "a", "system": "Be brief."}', '{"ids": [1], "zero": ["L0.attn.z[head=1]", "L*.mlp"]}']
     yield "\n".join(lines).encode()
-    for line in lines + ['{"prompt": "a", "ids": [1]}', '{"n": 1}', '{"ids": [-1]}', '{"prompt": "\\u0000"}', "[1]"]:
+    for line in lines + ['{"prompt": "a", "ids": [1]}', '{"n": 1}', '{"ids": [-1]}', '{"prompt": "\\u0000"}', "[1]",
+                         '{"ids": [1], "system": "a"}', '{"prompt": "a", "system": "\\u0000"}',
+                         '{"prompt": "a", "zero": "L0.mlp"}', '{"prompt": "a", "zero": [1]}']:
         yield line.encode() + b"\r\n"
 
 
@@ -242,7 +247,8 @@ def shell_seeds():
                  ".points L0", ".explain SELECT * FROM v_value", ".explain residual pos=0", ".mode csv\n.mode box",
                  ".limit 3", ".set pos=1\nSELECT :pos;", "residual", "next n=3 pos=1;", "lens run=1", "SELECT 1\n;",
                  "SELECT 'a;\nb' --c\n, /* ; */ 2;", "resdiual", ".nope", "quit", "heads layer=0 head=9",
-                 ".timer on", ".width 10", "SELECT * FROM v_", "SELECT t_", "SELECT v. FROM v_value v", ".sql lens"):
+                 ".timer on", ".width 10", ".width", ".headers off\nSELECT 1;", ".timer maybe", ".param", ".param t=1", ".clear t",
+                 ".set t=@none.npy", "first-divergence reference=none.db", "diff", "SELECT * FROM v_", "SELECT t_", "SELECT v. FROM v_value v", ".sql lens"):
         yield line.encode() + b"\n"
         yield line.encode()
 
@@ -285,12 +291,15 @@ def debug_seeds():
 
 
 def regex_seeds():
-    """Expressions of both engines with a text, and bytes to make such of."""
+    """Expressions of both engines with a text, those of the corpus, and bytes to make such of."""
     text = "It's 12 \u00e9\u0301, \u4f60\u597d  ss\u00df\n\n aab".encode()
     for regex in (r"'s| ?\p{L}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", r"(?i:'s|[sdmt])|\p{N}{1,3}", r"l{2}?|a{,2}",
                   r"(?i:ss)+", r"[a-z&&[^b]]+|\h\K\X", r"(?<n>a|b\g<n>c)\k<n>", r"(?~ab)|\R", r"(?<=a+)b|\Ga",
                   r"(a+)+$", r"(?x: a # b\n)", r"\p{Han}+|[[:alpha:]]", r"(?(?=a)a|b)", r"(*FAIL)|(?{x})a"):
         yield b"\0" + regex.encode() + b"\0" + text
+    for file in sorted(pathlib.Path("tests/others/expressions").glob("*.txt")):
+        for regex in file.read_text(encoding="utf-8").splitlines()[::5]:
+            yield b"\0" + regex.encode() + b"\0" + text
     for first in range(0, 256, 16):
         yield bytes([1]) + bytes((first + n * n * 7) % 256 for n in range(120))
 
