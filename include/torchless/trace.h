@@ -360,11 +360,12 @@ int recording_within(struct recording *r, int64_t ns, int (*look)(void *ctx, str
 int recording_deaf(struct recording *r, int64_t ns, struct err *err);
 
 /*
- * For src/inspect: the connection to add functions to; to put another file under the same limits;
- * whether a function is to end.
+ * For src/inspect: the connection to add functions to; the path that was opened, also where a copy
+ * of it is read; to put another file under the same limits; whether a function is to end.
  */
 struct sqlite3;
 struct sqlite3 *recording_handle(struct recording *r);
+const char *recording_path(const struct recording *r);
 void recording_share_limits(struct recording *r, struct sqlite3 *other);
 bool recording_is_over(struct recording *r);
 

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -86,32 +87,50 @@ static int other_hash(const char *path, const char *what, const uint8_t *found,
 		path, what, hex[0], hex[1]);
 }
 
-/*
- * Where the checkpoint is: what -m says, else where the recording says, else the same name below
- * the recording's folder or, for an absolute one, its last part beside the recording.
+/* The folder of the recording, with its slash: where a link leads to, as SQLite says; or nothing.
+ */
+static void find_folder(const struct inspect *in, struct text *folder)
+{
+	char *own = in->host.path ? realpath(in->host.path, NULL) : NULL;
+	const char *path = own ? own : sqlite3_db_filename(in->db, "main");
+	const char *end = path ? strrchr(path, '/') : NULL;
+
+	if (end)
+		text_add(folder, path, (size_t)(end - path) + 1);
+	free(own);
+}
+
+/* The same name below the recording's folder or, for an absolute one, its last part there. */
+static void look_beside(const struct inspect *in, const char *file, struct text *path)
+{
+	const char *last = strrchr(file, '/');
+	struct text beside = { 0 };
+
+	find_folder(in, &beside);
+	if (beside.len) {
+		text_adds(&beside, file[0] == '/' && last ? last + 1 : file);
+		if (!access(beside.data, F_OK)) {
+			text_clear(path);
+			text_adds(path, beside.data);
+		}
+	}
+	text_release(&beside);
+}
+
+/* Where the checkpoint is: what -m says, else where the recording says, else beside the recording.
  */
 static int find_checkpoint(struct inspect *in, const struct origin *o, struct text *path,
 			   struct err *err)
 {
 	const char *file = o->file.data ? o->file.data : "";
-	const char *recording = sqlite3_db_filename(in->db, "main");
-	const char *folder_end = recording ? strrchr(recording, '/') : NULL;
-	const char *last = strrchr(file, '/');
 
 	text_adds(path, in->opt.model ? in->opt.model : file);
 	if (!path->len)
 		return err_set(
 			err, ERR_USAGE,
 			"the recording does not say where its checkpoint is: give it with -m PATH");
-	if (in->opt.model || !folder_end || !access(path->data, F_OK))
-		return 0;
-	text_clear(path);
-	text_add(path, recording, (size_t)(folder_end - recording) + 1);
-	text_adds(path, file[0] == '/' && last ? last + 1 : file);
-	if (access(path->data, F_OK)) {
-		text_clear(path);
-		text_adds(path, file);
-	}
+	if (!in->opt.model && access(path->data, F_OK))
+		look_beside(in, file, path);
 	return 0;
 }
 

@@ -290,6 +290,7 @@ static int open_other(struct side *s, struct inspect *in, const char *path, stru
 	}
 	s->in = inspect_new(s->other, &in->opt);
 	s->in->host = in->host;
+	s->in->host.path = NULL;
 	return 0;
 }
 

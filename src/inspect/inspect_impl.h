@@ -63,6 +63,7 @@ struct inspect_host {
 	void *ctx;
 	bool (*is_over)(void *ctx);               /* whether what runs is to end */
 	void (*share)(void *ctx, sqlite3 *other); /* another file has the same limits */
+	const char *path; /* the recording's own: SQLite may read a copy; NULL: what SQLite says */
 };
 
 struct inspect {

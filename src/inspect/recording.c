@@ -41,7 +41,7 @@ static const char first_divergence[] =
 
 int recording_add_functions(struct recording *rec, const struct inspect_options *o, struct err *err)
 {
-	const struct inspect_host host = { rec, is_over, share };
+	const struct inspect_host host = { rec, is_over, share, recording_path(rec) };
 
 	if (inspect_register(recording_handle(rec), o, &host, err))
 		return err->code;
@@ -157,7 +157,7 @@ struct recording_tensors *recording_tensors_new(struct recording *rec,
 
 	t->rec = rec;
 	t->in = inspect_new(recording_handle(rec), o);
-	t->in->host = (struct inspect_host){ rec, is_over, share };
+	t->in->host = (struct inspect_host){ rec, is_over, share, recording_path(rec) };
 	return t;
 }
 

@@ -165,6 +165,11 @@ struct sqlite3 *recording_handle(struct recording *r)
 	return r->db.handle;
 }
 
+const char *recording_path(const struct recording *r)
+{
+	return r->path;
+}
+
 /* ---- for those who run on its connection ---------------------------------------------------- */
 
 void recording_share_limits(struct recording *r, struct sqlite3 *other)

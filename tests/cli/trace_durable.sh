@@ -92,5 +92,20 @@ torchless: folder/killed.db has a log, folder/killed.db-wal, which cannot be rea
 torchless: folder/new.db cannot be written: Read-only file system
 torchless: folder/a.db cannot be written: Read-only file system
 torchless: folder/all/killed.db cannot be written: Read-only file system" "$(cat "$err")"
+
+	# The checkpoint lies beside the recording, not beside the copy that is read.
+	cp -R "$m" folder/window
+	ln -s folder/killed.db link.db
+	cat >moved.sh <<-'SH'
+		T=$1 m=$2
+		mount --bind folder folder && mount -o remount,ro,bind folder
+		mount -t tmpfs none "$(dirname "$m")"
+		for t in folder/killed.db link.db; do
+			"$T" query -t $t "SELECT t_shape(weight('lm_head.weight')), tok(1)" 2>copied
+			echo "status $? $(grep -c 'a copy of it' copied)"
+		done
+	SH
+	try unshare -rm sh moved.sh "$T" "$m"
+	is "a copy's checkpoint is beside the original" "384,48	<s> status 0 1 384,48	<s> status 0 1" "$(paste -sd' ' "$out")"
 fi
 finish
