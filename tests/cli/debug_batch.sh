@@ -95,8 +95,8 @@ batch -ex 'complete set col' && is "a second word" "set color" "$(cat "$out")"
 
 # ---- where one stands --------------------------------------------------------------------------
 batch -ex 'advance model.layers.3.self_attn' -ex list -ex list -ex 'list -' -ex bt -ex 'up 2' -ex 'info line'
-has "list marks the line" '^  97 (→|>) .*q_proj' "$out"
-is "goes on and back" "92 102 92" "$(grep -oE '^ *(92|102) ' "$out" | tr -d ' ' | paste -sd' ')"
+has "list marks the line" '^ 104 (→|>) .*q_proj' "$out"
+is "goes on and back" "99 109 99" "$(grep -oE '^ *(99|109) ' "$out" | tr -d ' ' | paste -sd' ')"
 is "frames" "#0 #1 #2 #3 #2" "$(grep -oE '^#[0-9]' "$out" | paste -sd' ')"
 batch -ex start -ex 'list ops 30,31' && is "ops" "30 31" "$(awk '/^ / { print $1 }' "$out" | paste -sd' ')"
 batch -ex 'list attention' && has "a function" "static value_id attention" "$out"

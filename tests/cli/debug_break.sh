@@ -19,13 +19,13 @@ says() {
 	diff "$work/expected" "$work/said" >"$work/diff" || fail "$what: $(cat "$work/diff")"
 }
 
-says "breakpoints" "Breakpoint 1 at op 38: model.layers.1.mlp at mistral.c:125.
+says "breakpoints" "Breakpoint 1 at op 38: model.layers.1.mlp at mistral.c:132.
 Breakpoint 2 at layers.*.mlp, 5 places.
 Will ignore next 2 crossings of breakpoint 2.
 Breakpoint 1
 0.38
 Num  Type          Disp Enb Address    What
-1    breakpoint    keep y   op 38      model.layers.1.mlp at mistral.c:125
+1    breakpoint    keep y   op 38      model.layers.1.mlp at mistral.c:132
         breakpoint already hit 1 time
 2    breakpoint    keep y   <MULTIPLE> layers.*.mlp, 5 places
 2.1
@@ -48,7 +48,7 @@ Breakpoint 1
 0.64" 'b layers.*.mlp if absmax(out) > 7' 'run' 'c' 'rc'
 
 says "a temporary one, and lines that are printed" 'Temporary breakpoint 1 at sampler.
-Dprintf 2 at op 38: model.layers.1.mlp at mistral.c:125 "layer %d: %.1f\n",layer,absmax(in).
+Dprintf 2 at op 38: model.layers.1.mlp at mistral.c:132 "layer %d: %.1f\n",layer,absmax(in).
 layer 1: 3.2
 Temporary breakpoint 1
 0.110
@@ -76,7 +76,7 @@ Catchpoint 0 (nan), linear
   model.layers.1.mlp.up_proj:out: 4 of 1280 are NaN, the first at pos 0, d_ff 0: nan
 0.41" 'start' 'set model.layers.1.mlp.up_proj.weight[0,0] = nan' 'run'
 
-says "commands" "Breakpoint 1 at op 38: model.layers.1.mlp at mistral.c:125.
+says "commands" "Breakpoint 1 at op 38: model.layers.1.mlp at mistral.c:132.
 No watchpoints.
 Breakpoint 1 now unconditional." 'b L1.mlp if 1 > 0' 'commands' 'silent' 'info watch' 'condition 1' 'end' 'run'
 

@@ -13,7 +13,7 @@ says() { # STATUS PATTERN COMMAND...: the last line that is printed, of both str
 says 0 '^No breakpoints' 'i b'
 says 0 '^info breakpoints, b' i
 says 0 '^info breakpoints, b' 'help i'
-says 0 '^Breakpoint 1 at mistral.c:97, 5 places' 'b 97'
+says 0 '^Breakpoint 1 at mistral.c:104, 5 places' 'b 104'
 says 0 '^Breakpoint 1 at 0.31' 'b *0.31'
 says 0 '^#0  model.layers.0.mlp ' 'adv layers.0.mlp' 'bt full'
 says 0 '^#0  model.layers.0.mlp ' 'adv layers.0.mlp' 'i s'

@@ -63,7 +63,7 @@ has "a product of numbers is none" 'output|@' "$err"
 
 session "types" start 'whatis layers[0].self_attn.pattern' 'ptype L0.attn.pattern'
 shows "types" <<'END'
-0.0  model.embed_tokens  embedding → out[9,128]   prefill · op 0 of 110 · mistral.c:165
+0.0  model.embed_tokens  embedding → out[9,128]   prefill · op 0 of 110 · mistral.c:172
 type = f32[4, 9, 9]  head, q, k
 type = f32[4, 9, 9]  head, q, k
   name            model.layers.0.self_attn:pattern
@@ -72,7 +72,7 @@ type = f32[4, 9, 9]  head, q, k
   Hugging Face    softmax(attn_weights)
   TransformerLens blocks.0.attn.hook_pattern
   ggml            kq_soft_max-0
-  computed by     op 12, softmax in model.layers.0.self_attn, mistral.c:110
+  computed by     op 12, softmax in model.layers.0.self_attn, mistral.c:117
   as              y = exp(s - max(s)) / sum(exp(s - max(s)))
   read by         op 13 in model.layers.0.self_attn
   now             model.layers.0.self_attn:pattern was not computed yet: it is op 12, `advance 0.13` runs it
@@ -80,7 +80,7 @@ END
 
 session "carets" start 'print pattern' 'p in[0][99]' 'p 1/0' 'p foo(1)' 'p layers[7]' 'p L3.attn.pattern' 'p tok('
 shows "carets" <<'END'
-0.0  model.embed_tokens  embedding → out[9,128]   prefill · op 0 of 110 · mistral.c:165
+0.0  model.embed_tokens  embedding → out[9,128]   prefill · op 0 of 110 · mistral.c:172
   pattern
   ^
   in[0][99]
