@@ -41,7 +41,7 @@ is "layers are a box" "layers" "$(json "n['model.layers.[0-4]:out']['kind']")"
 agrees "--level op" --level op
 is "formulas are those of the ops" "y = x W^T" "$(json "n['model.layers.[0-4].mlp.up_proj:out']['formula']")"
 agrees "--level op --expand all" --level op --expand all
-is "every op is a node" "$("$T" info --program | wc -l | tr -d ' ')" "$(json "sum(len(x['ops']) for x in n.values())")"
+is "every op is a node" "$("$T" info --program --tsv | wc -l | tr -d ' ')" "$(json "sum(len(x['ops']) for x in n.values())")"
 is "each op once" True "$(json "sorted(o for x in n.values() for o in x['ops']) == list(range(max(o for x in n.values() for o in x['ops']) + 1))")"
 agrees "--expand" --expand 1 --expand 3-4
 is "the rest are boxes" "['model.layers.0:out', 'model.layers.2:out']" "$(json "[i for i in n if n[i]['kind'] == 'layers']")"
