@@ -63,6 +63,10 @@ check("and where it is piped", piped == "d\u00e9j\u00e0 \u2192 vu\n".encode(), p
 for args in (["tokenize", "a\nb"], ["query", "tokens"], ["query", "SELECT 'a' || char(10) || 'b' x"]):
     out, _ = shown(*args)
     check(f"{args} has a sign for a line end", "\u23ce".encode() in out and b"\\n" not in out, out[:400])
+# What is said beneath an answer is running text, whatever lines it was written in.
+for name in saved:
+    out, _ = shown("query", name)
+    check(f"query {name} shows no escape of a line end", b"\\n" not in out, out[-400:])
 out = subprocess.run([torchless, "query", "SELECT 'a' || char(10) || 'b'"], capture_output=True, check=True).stdout
 check("an escape where it is piped", out == b"a\\nb\n", out)
 

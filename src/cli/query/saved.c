@@ -7,11 +7,20 @@
 
 /* ---- how to read an answer ------------------------------------------------------------------ */
 
-/* The note of a row, escaped, into the text ctx. */
+/* The note of a row, escaped, into the text ctx. It is running text: a line end in it is a space.
+ */
 static int add_note(void *ctx, const struct rows *rows, const struct cell *cells)
 {
+	const char *s = cells[0].s.data ? cells[0].s.data : "", *end = s + cells[0].s.len, *line;
+
 	(void)rows;
-	text_add_visible(ctx, cells[0].s.data ? cells[0].s.data : "", cells[0].s.len);
+	while (s < end) {
+		line = memchr(s, '\n', (size_t)(end - s));
+		text_add_visible(ctx, s, (size_t)((line ? line : end) - s));
+		if (line)
+			text_addc(ctx, ' ');
+		s = line ? line + 1 : end;
+	}
 	return 0;
 }
 
