@@ -134,10 +134,11 @@ static int find_checkpoint(struct inspect *in, const struct origin *o, struct te
 	return 0;
 }
 
-/* Somebody else's checkpoint is not at hand, which is no failure to read it. */
-static bool is_forbidden(const char *path, int code)
+/* A checkpoint that is gone or somebody else's is not at hand, which is no failure to read it. */
+static bool is_away(const char *path, int code)
 {
-	return code == ERR_IO && access(path, R_OK) && errno == EACCES;
+	return code == ERR_IO && access(path, R_OK) &&
+	       (errno == EACCES || errno == ENOENT || errno == ENOTDIR);
 }
 
 static int open_part(struct inspect *in, const struct origin *o, unsigned part, struct model *m,
@@ -149,7 +150,7 @@ static int open_part(struct inspect *in, const struct origin *o, unsigned part, 
 
 	if (!ret && model_open(m, path.data, part, &why))
 		ret = err_set(
-			err, is_forbidden(path.data, why.code) ? ERR_TOOL : why.code,
+			err, is_away(path.data, why.code) ? ERR_TOOL : why.code,
 			"the %s needed and %s%s", what, why.message,
 			in->opt.model ? "" : "; if the checkpoint has moved, name it with -m PATH");
 	text_release(&path);

@@ -27,7 +27,7 @@ cp trace.db away/further
 cd away/further || exit 2
 is "from another folder" "$vocabulary" "$("$T" query "$lens")"
 mv "$work/model" "$work/moved"
-refuses "a checkpoint that is gone" 2 "$work/model.*name it with -m PATH" "$T" query "$lens"
+refuses "a checkpoint that is gone" 3 "$work/model.*name it with -m PATH" "$T" query "$lens"
 is "-m says where it is" "$vocabulary" "$("$T" query -m "$work/moved" "$lens")"
 is "what needs no weights does without" 1 "$("$T" query "SELECT count(*) > 0 FROM attn")"
 is "so do the tokens it holds" 1 "$("$T" query "SELECT min(hex(tok(token_id)) = hex(piece)) FROM v_token")"
