@@ -146,13 +146,22 @@ fi
 
 # A name is that of a file, whatever SQLite reads into it.
 mkdir names && cd names || exit 2
-for name in :memory: 'file:x.db?mode=memory' 'file::memory:' -x.db 'a?b' 'a%41b' 'a#b' 'a b' "//$work/names/slashes"; do
+for name in -x.db 'a?b' 'a%41b' 'a#b' 'a b' "//$work/names/slashes"; do
 	try "$T" trace -q -m "$m" -n 1 -o "$name" text
 	is "-o $name" "0 yes" "$status $([ -s "./$name" ] || [ -s "$name" ] && echo yes)"
 	try "$T" query -t "$name" "SELECT count(*) FROM run"
 	is "-t $name" "0 1" "$status $(cat "$out")"
 done
-is "nothing else is made" 9 "$(find . -type f | wc -l)"
+is "nothing else is made" 6 "$(find . -type f | wc -l)"
+# Those that would be no file for sqlite3 are refused when they are to be written, and are files where they are read.
+for name in :memory: 'file:x.db?mode=memory' 'file::memory:'; do
+	try "$T" trace -q -m "$m" -n 1 -o "$name" text
+	is "-o $name is refused" "2 " "$status $([ -e "./$name" ] && echo made)"
+	cp 'a b' "./$name"
+	try "$T" query -t "$name" "SELECT count(*) FROM run"
+	is "-t $name" "0 1" "$status $(cat "$out")"
+done
+is "nor then" 9 "$(find . -type f | wc -l)"
 for name in '' a/ new/; do
 	try "$T" trace -q -m "$m" -n 1 -o "$name" text
 	is "-o '$name' is refused" 1 "$([ "$status" -ge 2 ] && wc -l <"$err")"

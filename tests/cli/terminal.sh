@@ -4,7 +4,7 @@
 checkpoint window --preset window --layers 2
 cd "$work" || exit 2
 python3 - "$T" "$root/build/test-models/window" <<'PY' || failures=1
-import os, pty, re, signal, subprocess, sys, time
+import os, pathlib, pty, re, signal, subprocess, sys, time
 
 torchless, model = sys.argv[1:]
 failures = []
@@ -52,6 +52,7 @@ out, status = on_terminal(*many, "--resume")
 check("nor when there is nothing to do", status == 0 and out.startswith("nothing to do: many\\x1B[31m.db"), out)
 out, status = on_terminal(*many, "-n", "1", interrupt_after=b"/60")
 check("Ctrl-C leaves one sentence", status == 130 and re.search(r"\r\x1b\[Ktorchless: interrupted at prompts.jsonl:\d+; many\?\[31m.db has the \d+ runs before it, and --resume goes\s+on\n$", out), out[-300:])
+os.remove("many\x1b[31m.db.old")
 out, status = on_terminal(*many, "-q")
 check("-q has no bar", status == 0 and out == "", out)
 
@@ -199,6 +200,7 @@ check("the shell outlives a pager that leaves early", status == 0 and "│     1
 for args in (["run", "-q", "-m", model, "x"], ["info", "-m", model], ["help"], ["query", "SELECT * FROM v_value"],
              ["tokenize", "-m", model, "x"], ["tokenize", "-m", model, "--json", "x"], ["trace", "--json", "-m", model, "x"],
              ["graph", "-m", model], ["graph", "-m", model, "--json"]):
+    pathlib.Path("trace.db.old").unlink(missing_ok=True)  # it would be warned of
     with open("/dev/full", "w") as full:
         done = subprocess.run([torchless, *args], stdout=full, stderr=subprocess.PIPE)
     check(f"a full disk under {args[0]}", done.returncode == 3 and

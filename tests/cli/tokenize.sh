@@ -61,7 +61,7 @@ refuses "--jsonl with a text" 2 "--jsonl reads stdin" "$T" tokenize -m "$m" --js
 refuses "an id that is none" 2 "not 'x1'" "$T" tokenize -m "$m" --decode x1
 refuses "an id out of range" 2 "no token 384: ids go from 0 to 383" "$T" tokenize -m "$m" --decode 384
 refuses "a negative id" 2 "no token -1" "$T" tokenize -m "$m" --decode -1
-refuses "no model there" 2 "nowhere" "$T" tokenize -m "$work/nowhere" x
+refuses "no model there" 3 "nowhere" "$T" tokenize -m "$work/nowhere" x
 
 # A directory with a tokenizer and nothing else is enough.
 mkdir "$work/only" && cp "$m/tokenizer.json" "$work/only"
