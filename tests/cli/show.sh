@@ -5,7 +5,7 @@ cd "$work" || exit 2
 m=$root/lessons/model
 "$T" trace -q -m "$m" -n 3 --capture '*' -o trace.db "Once upon a time" || fail "no recording"
 "$T" trace -q -m "$m" -n 3 --capture attention -o qk.db "Once upon a time" || fail "no recording of queries and keys"
-"$T" trace -q -m "$m" -o stats.db "Once upon a time" || fail "no recording of statistics"
+"$T" trace -q -m "$m" --capture none -o stats.db "Once upon a time" || fail "no recording of statistics"
 "$T" trace -q -m "$m" --capture '*' -o other.db "Once upon a day" || fail "no other recording"
 
 # ---- what is found ------------------------------------------------------------------------------

@@ -40,7 +40,8 @@ search() { # WHAT OPEN.db FILE...
 	shift
 	python3 search.py "$1" other.db "$2" ${3:+"$3"} 2>"$err" || fail "$what: $(tail -1 "$err")"
 }
-set -- --temp 1.3 --top-k 40 --capture 'L0.attn.z'
+# Few numbers, lest three bytes among them are a piece by chance.
+set -- --temp 1.3 --top-k 40 --capture none --capture 'L0.attn.z'
 "$T" trace -q -m "$m" --redact -n 3 "$@" --prompt-ids -o other.db "1 2 3"
 "$T" trace -q -m "$m" "$@" -n 12 -o open.db "$text"
 "$T" trace -q -m "$m" "$@" -n 12 --redact -o closed.db "$text"
