@@ -9,15 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-#define LABEL         11 /* columns before a line's contents */
 #define SUMMARY_EDITS 4
-
-void summary_add_label(struct text *t, const struct ui *ui, const char *label)
-{
-	ui_add_styled(t, ui, UI_DIM, label, strlen(label));
-	for (int i = (int)strlen(label); i < LABEL; i++)
-		text_addc(t, ' ');
-}
 
 static void add_spaces(struct text *t, int n)
 {
@@ -25,21 +17,10 @@ static void add_spaces(struct text *t, int n)
 		text_addc(t, ' ');
 }
 
-void summary_wrap(struct text *t, const struct ui *ui)
-{
-	struct text wrapped = { 0 };
-
-	if (ui->width <= 0)
-		return;
-	ui_add_wrapped(&wrapped, t->data, t->len, ui->width, LABEL, 0);
-	text_release(t);
-	*t = wrapped;
-}
-
 /* The columns behind a label, of `usual`, that a narrow screen has. */
 static int columns_of(const struct ui *ui, int usual, int least)
 {
-	int room = ui->width > 0 ? ui->width - LABEL : usual;
+	int room = ui->width > 0 ? ui->width - SUMMARY_LABEL : usual;
 
 	return room < least ? least : room < usual ? room : usual;
 }
@@ -81,7 +62,7 @@ void summary_add_model(struct text *t, const struct trace_command *c, const stru
 static void add_tokens(struct text *t, const struct trace_command *c, const struct ui *ui)
 {
 	const struct session *s = &c->recorder.generation.session;
-	int room = (ui->width > 0 ? ui->width : 100) - LABEL - 10, used = 0;
+	int room = (ui->width > 0 ? ui->width : 100) - SUMMARY_LABEL - 10, used = 0;
 	struct text line = { 0 }, bytes = { 0 }, shown = { 0 };
 	int64_t first = s->n_prompt;
 
@@ -294,10 +275,12 @@ void summary_add_file(struct text *t, const struct trace_command *c, const struc
 	const char *dot = ui->utf8 ? "·" : "-";
 
 	ui_add_clipped(t, ui, c->recorder.opt.path, strlen(c->recorder.opt.path), 40);
-	add_spaces(t, LABEL - utf8_width(c->recorder.opt.path, strlen(c->recorder.opt.path)));
+	add_spaces(t,
+		   SUMMARY_LABEL - utf8_width(c->recorder.opt.path, strlen(c->recorder.opt.path)));
 	text_addf(t, "%s%s %s %s calls %s %s values\n",
-		  utf8_width(c->recorder.opt.path, strlen(c->recorder.opt.path)) >= LABEL ? "  "
-											  : "",
+		  utf8_width(c->recorder.opt.path, strlen(c->recorder.opt.path)) >= SUMMARY_LABEL
+			  ? "  "
+			  : "",
 		  mem_format_bytes(c->recorder.totals.file_bytes, size, sizeof(size)), dot,
 		  ui_format_count(c->recorder.totals.n_calls, calls, sizeof(calls)), dot,
 		  ui_format_count(c->recorder.totals.n_values, values, sizeof(values)));

@@ -7,7 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-#define LABEL   11   /* as in the rest of the summary */
 #define TELLING 0.05 /* a share of noise that is worth a word */
 
 /* Words that go on in the next line where there is no room: never in the middle of one. */
@@ -22,11 +21,11 @@ static void add_cell(struct cells *c, const struct text *cell)
 	int width = c->ui->width > 0 ? c->ui->width : 100;
 	int columns = ui_columns(cell->data, cell->len);
 
-	if (c->column > LABEL && c->column + 3 + columns > width) {
+	if (c->column > SUMMARY_LABEL && c->column + 3 + columns > width) {
 		text_addc(c->t, '\n');
 		summary_add_label(c->t, c->ui, "");
-		c->column = LABEL;
-	} else if (c->column > LABEL) {
+		c->column = SUMMARY_LABEL;
+	} else if (c->column > SUMMARY_LABEL) {
 		text_adds(c->t, "   ");
 		c->column += 3;
 	}
@@ -96,7 +95,7 @@ static void add_note(struct text *t, const struct trace_command *c, const struct
 void summary_add_time(struct text *t, const struct trace_command *c, const struct ui *ui)
 {
 	const struct time_share all = recorder_time_share(&c->recorder, PART_COUNT);
-	struct cells cells = { .t = t, .ui = ui, .column = LABEL };
+	struct cells cells = { .t = t, .ui = ui, .column = SUMMARY_LABEL };
 	struct text cell = { 0 };
 	bool is_noisy = false, tells_noise = false;
 

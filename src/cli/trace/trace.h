@@ -45,6 +45,16 @@ int trace_runs(struct trace_command *c, struct err *err);
 /* Print what recording what is expected would take: `trace --estimate`. */
 int estimate_print(struct trace_command *c, struct err *err);
 
+/* ---- lines.c ------------------------------------------------------------------------------ */
+
+#define SUMMARY_LABEL 11 /* columns before a line's contents */
+
+/* A label, filled up to that width. */
+void summary_add_label(struct text *t, const struct ui *ui, const char *label);
+
+/* Break lines between words where the screen is narrow; commands, which are copied, come after. */
+void summary_wrap(struct text *t, const struct ui *ui);
+
 /* ---- summary.c ---------------------------------------------------------------------------- */
 
 /* For people on a terminal's stdout, else on stderr; with --json one document on stdout. */
@@ -53,23 +63,12 @@ int summary_print(const struct trace_command *c, struct err *err);
 /* What was lost to FILE.old, when no summary is printed that would say it. */
 void summary_warn_of_old(const struct trace_command *c);
 
-/* ---- time.c ------------------------------------------------------------------------------- */
-
-/* Where the time went: lines for people, and a member of a JSON document, a comma behind it. */
-void summary_add_time(struct text *t, const struct trace_command *c, const struct ui *ui);
-void summary_add_json_time(struct text *t, const struct trace_command *c);
-
 /* Parts of a summary: lines for people, and the members that end a JSON document. */
 void summary_add_model(struct text *t, const struct trace_command *c, const struct ui *ui);
-void summary_add_label(struct text *t, const struct ui *ui, const char *label);
 void summary_add_edits(struct text *t, const struct trace_command *c, const struct ui *ui);
 void summary_add_file(struct text *t, const struct trace_command *c, const struct ui *ui);
 void summary_add_json_totals(struct text *t, const struct trace_command *c, int64_t prefill_ns,
 			     int64_t decode_ns);
-
-/* Break its lines between words where the screen is narrow; commands, which are copied, come after.
- */
-void summary_wrap(struct text *t, const struct ui *ui);
 
 /* Commands to go on with. */
 struct next_command {
@@ -81,5 +80,11 @@ void summary_add_next(struct text *t, const struct trace_command *c, const struc
 
 /* What the model is called. */
 const char *summary_model_name(const struct trace_command *c);
+
+/* ---- time.c ------------------------------------------------------------------------------- */
+
+/* Where the time went: lines for people, and a member of a JSON document, a comma behind it. */
+void summary_add_time(struct text *t, const struct trace_command *c, const struct ui *ui);
+void summary_add_json_time(struct text *t, const struct trace_command *c);
 
 #endif
