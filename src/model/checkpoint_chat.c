@@ -13,6 +13,7 @@
 #include "torchless/text.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,52 +64,70 @@ static bool is_template(const char *name)
 	return fnmatch("*.jinja", name, 0) == 0;
 }
 
-static void find_others(struct chat_file *chat, const char *dir)
+/* What is not there is no template; of what cannot be looked at nobody knows. */
+static int is_absent(const char *path, struct err *err)
+{
+	if (errno == ENOENT || errno == ENOTDIR)
+		return 1;
+	return err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
+}
+
+static int find_others(struct chat_file *chat, const char *dir, struct err *err)
 {
 	struct text path = { 0 };
 	const struct dirent *entry;
 	char **names = NULL;
 	size_t n = 0, cap = 0;
 	DIR *d;
+	int rc = 0;
 
 	text_addf(&path, "%s/" FOLDER, dir);
 	d = opendir(path.data);
-	while (d && (entry = readdir(d))) {
+	if (!d)
+		rc = is_absent(path.data, err);
+	for (errno = 0; d && (entry = readdir(d)); errno = 0) {
 		if (!is_template(entry->d_name))
 			continue;
 		names = mem_grow(names, n, &cap, sizeof(*names));
 		names[n++] = mem_strdup(entry->d_name);
 	}
+	if (d && errno)
+		rc = err_set(err, ERR_IO, "%s: %s", path.data, strerror(errno));
 	if (d)
 		closedir(d);
 	text_release(&path);
 	take_others(chat, names, n);
+	return rc < 0 ? rc : 0;
+}
+
+/* The text of a template's file; 1: there is none. */
+static int read_template(struct text *t, const char *path, struct err *err)
+{
+	struct stat sb;
+
+	if (stat(path, &sb))
+		return is_absent(path, err);
+	/* A FIFO would make us wait for ever. */
+	if (!S_ISREG(sb.st_mode))
+		return err_set(err, ERR_FORMAT, "%s is no regular file", path);
+	return text_read_file(t, path, MAX_TEMPLATE_BYTES, err);
 }
 
 int chat_file_of_directory(struct chat_file *chat, const char *dir, struct err *err)
 {
 	struct text path = { 0 }, text = { 0 };
-	int rc = 0;
+	int rc = 1;
 
-	for (size_t i = 0; i < N_DEFAULTS && !rc && !chat->name; i++) {
-		struct stat sb;
-
+	for (size_t i = 0; i < N_DEFAULTS && rc == 1; i++) {
 		text_clear(&path);
 		text_addf(&path, "%s/%s", dir, defaults[i]);
-		if (stat(path.data, &sb))
-			continue;
-		/* A FIFO would make us wait for ever. */
-		rc = S_ISREG(sb.st_mode)
-			     ? text_read_file(&text, path.data, MAX_TEMPLATE_BYTES, err)
-			     : err_set(err, ERR_FORMAT, "%s is no regular file", path.data);
+		rc = read_template(&text, path.data, err);
 		if (!rc)
 			take(chat, defaults[i], &text);
 	}
 	text_release(&path);
 	text_release(&text);
-	if (!rc && !chat->name)
-		find_others(chat, dir);
-	return rc;
+	return rc == 1 ? find_others(chat, dir, err) : rc;
 }
 
 void chat_file_of_metadata(struct chat_file *chat, const cJSON *metadata)
