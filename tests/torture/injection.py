@@ -50,6 +50,12 @@ PROMPTS = ["--prompts", "p.jsonl"]
 STEPS = ["-ex", "break layers.1.mlp", "-ex", "run", "-ex", "tokens", "-ex", "finish", "-ex", "reverse-step", "-ex", "continue"]
 TRACE = ["trace", "-q", "-m", "MODEL", "-j", "1", "--capture", "L0.attn.*", "-n", "2"]
 
+TALKS = ["tokenizer.json", "tokenizer_config.json", "chat_template.jinja"]
+TEMPLATE = """{%- macro turn(role, text) %}{{ '<|' ~ role ~ '|>\\n' ~ text | trim ~ '\\n' }}{% endmacro %}
+{%- set ns = namespace(n=0) %}
+{%- for m in messages %}{% set ns.n = ns.n + loop.index %}{{ turn(m['role'], m.content) }}{% endfor %}
+{%- if add_generation_prompt %}{{ '<|assistant|>\\n' ~ ns.n }}{% endif %}"""
+
 
 class Surface:
     """files: {name here: name among the seeds}; o: the recording it makes; again: what must work afterwards;
@@ -67,7 +73,10 @@ def surfaces():
     query = ["query", "-m", "MODEL", "-t", "q.db"]
     debug = ["debug", "--batch", "-m", "MODEL", "-j", "1", "-n", "2"]
     record = debug + ["-ex", "record on a.db"] + STEPS + ["The model"]
+    repeat = TRACE + ["--repeat", "2", "-o", "a.db", "The model"]
     q = {"q.db": "one.db"}
+    chat = ["tokenize", "-m", ".", "--chat", "--system", "Be brief."]
+    talks = {name: name for name in TALKS}
     graph, show = ["graph", "-t", "q.db"], ["show", "-m", "MODEL", "-t", "q.db", "L0.attn.pattern"]
     return [
         Surface("run", ["run", "-q", "-m", "MODEL", "-n", "4", "-j", "1", "The model"]),
@@ -75,6 +84,7 @@ def surfaces():
         Surface("trace", one, o="a.db", again=one, kills=True),
         Surface("trace onto a file", one, {"a.db": "old.db"}, o="a.db", old="a.db", again=one, kills=True),
         Surface("trace onto a log", one, {"a.db": "half.db", "a.db-wal": "half.db-wal"}, o="a.db", old="a.db", again=one, kills=True),
+        Surface("trace --repeat", repeat, o="a.db", again=repeat, kills=True),
         Surface("trace --prompts", many, p, o="b.db", again=many + ["--resume"], kills=True),
         Surface("trace --prompts --resume", many + ["--resume"], {**p, **half}, o="b.db", again=many + ["--resume"], kills=True),
         Surface("query SQL", query + ["SELECT fqn, mean, l2 FROM v_value WHERE layer = 0 ORDER BY id"], q),
@@ -82,9 +92,13 @@ def surfaces():
         Surface("query NAME", query + ["tokens"], q),
         Surface("query --list", query + ["--list"], q),
         Surface("query functions", query + ["SELECT t_absmax('L0.attn.z'), t_shape('L0.attn.pattern'), t_json('L0.attn.z[head=0]')"], q),
+        Surface("query --param", query + ["--param", "t=@x.npy", "SELECT t_shape(:t), t_absmax(:t), t_json(t_slice(:t, '[0, 0]'))"], {**q, "x.npy": "x.npy"}),
+        Surface("query first-divergence", query + ["first-divergence", "reference=r.db"], {**q, "r.db": "zero.db"}),
         Surface("query lens", query + ["SELECT pos, layer, rank, token_id, piece FROM lens WHERE rank < 3 ORDER BY 1, 2, 3"], q),
         Surface("query --json < SQL", query + ["--json"], {**q, "sql": "sql"}, stdin="sql"),
         Surface("tokenize", ["tokenize", "-m", "MODEL", "The model reads"]),
+        Surface("tokenize --chat", chat + ["The model reads"], talks),
+        Surface("tokenize --chat --text", chat + ["--text", "The model reads"], talks),
         Surface("info", ["info", "-m", "MODEL"]),
         Surface("info --points", ["info", "-m", "MODEL", "--points"]),
         Surface("completion", ["completion", "bash"]),
@@ -108,14 +122,25 @@ def surfaces():
     ]
 
 
+def make_model(folder):
+    """What a model with a chat template has beside its weights."""
+    for name in TALKS[:2]:
+        shutil.copyfile(os.path.join(program.MODEL, name), os.path.join(folder, name))
+    with open(os.path.join(folder, TALKS[2]), "w", encoding="utf-8") as f:
+        f.write(TEMPLATE)
+
+
 def make_seeds(folder):
-    """The files that surfaces find: finished recordings, and one whose writer was killed in its second run."""
+    """The files that surfaces find: a model's, finished recordings, and one whose writer was killed in its second run."""
+    make_model(folder)
     with open(os.path.join(folder, "p.jsonl"), "w", encoding="utf-8") as f:
         f.writelines(f'{{"prompt": "{text}", "n": 2}}\n' for text in ("The model", "A text is read", "Tom has"))
     with open(os.path.join(folder, "sql"), "w", encoding="utf-8") as f:
         f.write("SELECT token_id, piece FROM v_token;\n.set n=3\nnext\n")
     program.good(TRACE + ["-o", "one.db", "The model"], folder)
     program.good(TRACE[:-1] + ["1", "-o", "old.db", "Another text"], folder)
+    program.good(TRACE + ["--zero", "L0.attn.z[head=1]", "-o", "zero.db", "The model"], folder)
+    program.good(["show", "-q", "-m", "MODEL", "-t", "one.db", "L0.attn.z", "--npy", "x.npy"], folder)
     many = TRACE + PROMPTS + ["-o", "half.db"]
     n = count(many, folder)["write"]
     for part in range(60, 100):

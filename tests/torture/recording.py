@@ -14,6 +14,7 @@ VOLATILE = {
     "span": {"ts", "dur", "cycles", "instr", "llc_miss"},
     "event": {"ts"},
     "counter": {"ts", "value"},
+    "timing": {"ns"},
 }
 
 

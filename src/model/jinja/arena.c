@@ -67,7 +67,7 @@ _Noreturn void jinja_fail_at(struct jinja *j, uint32_t at, const char *fmt, ...)
 	end(j, ERR_FORMAT, at, fmt, args);
 }
 
-static _Noreturn void fail_memory(struct jinja *j, const char *fmt, ...)
+static _Noreturn void end_without(struct jinja *j, const char *fmt, ...)
 {
 	va_list args;
 
@@ -75,15 +75,21 @@ static _Noreturn void fail_memory(struct jinja *j, const char *fmt, ...)
 	end(j, ERR_MEMORY, j->at, fmt, args);
 }
 
+_Noreturn void jinja_fail_memory(struct jinja *j)
+{
+	end_without(j, "out of memory");
+}
+
 /* ---- memory ---- */
 
+/* Before there is an evaluation to end, the program ends, as for any little memory. */
 static struct chunk *new_chunk(struct jinja *j, size_t bytes)
 {
 	size_t size = bytes > CHUNK_BYTES ? bytes : CHUNK_BYTES;
-	struct chunk *c = malloc(sizeof(*c) + size);
+	struct chunk *c = j->end ? malloc(sizeof(*c) + size) : mem_calloc(1, sizeof(*c) + size);
 
 	if (!c)
-		fail_memory(j, "there is no memory for %zu bytes", size);
+		jinja_fail_memory(j);
 	*c = (struct chunk){ .next = j->chunks, .size = size };
 	j->chunks = c;
 	return c;

@@ -66,6 +66,7 @@ _Noreturn void jinja_fail(struct jinja *j, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 _Noreturn void jinja_fail_at(struct jinja *j, uint32_t at, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+_Noreturn void jinja_fail_memory(struct jinja *j); /* ERR_MEMORY */
 
 /* Zeroed memory that lives as long as the evaluation. */
 void *jinja_alloc(struct jinja *j, size_t n, size_t size);

@@ -10,6 +10,7 @@
 #include "torchless/utf8.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
+#include <errno.h>
 #include <locale.h>
 #include <pcre2.h>
 #include <string.h>
@@ -83,7 +84,7 @@ static pcre2_code *class_code(struct jinja *j, enum char_class class)
 			pcre2_compile((PCRE2_SPTR)patterns[class], PCRE2_ZERO_TERMINATED,
 				      PCRE2_UTF | PCRE2_ANCHORED, &error, &offset, NULL);
 	if (!j->classes[class])
-		jinja_fail(j, "there is no memory to look at characters");
+		jinja_fail_memory(j); /* the patterns are well-formed */
 	return j->classes[class];
 }
 
@@ -118,9 +119,11 @@ bool char_is(struct jinja *j, enum char_class class, uint32_t cp)
 	n = utf8_encode(cp, utf8);
 	data = pcre2_match_data_create_from_pattern(class_code(j, class), NULL);
 	if (!data)
-		jinja_fail(j, "there is no memory to look at characters");
+		jinja_fail_memory(j);
 	found = pcre2_match(class_code(j, class), (PCRE2_SPTR)utf8, (size_t)n, 0, 0, data, NULL);
 	pcre2_match_data_free(data);
+	if (found == PCRE2_ERROR_NOMEMORY)
+		jinja_fail_memory(j);
 	return found > 0;
 }
 
@@ -130,6 +133,8 @@ static locale_t cases(struct jinja *j)
 {
 	if (!j->locale)
 		j->locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	if (!j->locale && errno == ENOMEM)
+		jinja_fail_memory(j);
 	if (!j->locale)
 		jinja_fail(j, "upper and lower case beyond ASCII need the locale C.UTF-8");
 	return j->locale;
