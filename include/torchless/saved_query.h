@@ -10,6 +10,7 @@
 struct query_params {
 	char **list;
 	int n;
+	bool takes_files; /* of a and b a path is taken, too: query_params_adapt() */
 };
 
 /*
@@ -19,6 +20,17 @@ struct query_params {
 int query_params_read(struct query_params *p, const char *name, const char *defaults,
 		      const char *const *given, int n_given, struct err *err);
 void query_params_release(struct query_params *p);
+
+/*
+ * Put in place of the SQL of the saved query `name` what tells more on a connection that has the
+ * functions of src/inspect; `defaults` as above.  So runs of two files are compared where a or b is
+ * the path of another recording.  Anything else stays as it is.
+ */
+void query_params_adapt(struct query_params *p, const char *name, const char *defaults,
+			struct text *sql);
+
+/* Whether KEY=VALUE names a file, FILE or FILE[run=2], where a run is asked for: a or b. */
+bool query_param_is_file(const char *param);
 
 /* The KEY=VALUE whose key it is, NULL when there is none. */
 const char *query_params_find(const struct query_params *p, const char *key);

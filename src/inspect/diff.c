@@ -35,8 +35,8 @@ struct diff_value {
 	int64_t dims[TENSOR_MAX_DIMS];
 	int64_t hash;
 	int64_t pos0, n_tok; /* of its pass */
-	double l2;
-	bool has_hash, has_l2, is_dumped, is_met;
+	double l2, mean;
+	bool has_hash, has_l2, has_mean, is_dumped, is_met;
 };
 
 struct side {
@@ -121,6 +121,7 @@ enum {
 	READ_POINT,
 	READ_HASH,
 	READ_L2,
+	READ_MEAN,
 	READ_TENSOR,
 	READ_POS0,
 	READ_N_TOK,
@@ -143,6 +144,8 @@ static struct diff_value value_of_row(const struct side *s, sqlite3_stmt *q)
 		.has_hash = sqlite3_column_type(q, READ_HASH) != SQLITE_NULL,
 		.l2 = sqlite3_column_double(q, READ_L2),
 		.has_l2 = sqlite3_column_type(q, READ_L2) != SQLITE_NULL,
+		.mean = sqlite3_column_double(q, READ_MEAN),
+		.has_mean = sqlite3_column_type(q, READ_MEAN) != SQLITE_NULL,
 		.is_dumped = sqlite3_column_type(q, READ_TENSOR) != SQLITE_NULL,
 		.pos0 = sqlite3_column_int64(q, READ_POS0),
 		.n_tok = sqlite3_column_int64(q, READ_N_TOK),
@@ -163,7 +166,7 @@ static int read_values(struct side *s, struct err *err)
 
 	if (inspect_prepare(
 		    s->in,
-		    "SELECT v.id, p.idx, v.point_id, v.hash, v.l2, v.tensor_id, "
+		    "SELECT v.id, p.idx, v.point_id, v.hash, v.l2, v.mean, v.tensor_id, "
 		    "p.pos0, p.n_tok, v.d0, v.d1, v.d2, v.d3 FROM pass p CROSS JOIN value v ON v.pass_id = p.id "
 		    "WHERE p.run_id = ?1 ORDER BY v.id",
 		    &q, err))
@@ -399,6 +402,10 @@ enum {
 	DIFF_ELEMENT_B,
 	DIFF_GATE,
 	DIFF_MODELS,
+	DIFF_SHAPE_A,
+	DIFF_SHAPE_B,
+	DIFF_MEAN_A,
+	DIFF_MEAN_B,
 	DIFF_A,
 	DIFF_B,
 	DIFF_TIMES,
@@ -810,6 +817,28 @@ static void result_sums(const struct diff *d, sqlite3_context *ctx, int column)
 	}
 }
 
+static const char *shape_text(const struct diff_value *v, char *buf, size_t size)
+{
+	size_t len = 0;
+
+	buf[0] = '\0';
+	for (int i = 0; i < TENSOR_MAX_DIMS && v->dims[i] >= 0 && len < size; i++)
+		len += (size_t)snprintf(buf + len, size - len, "%s%lld", i ? "," : "",
+					(long long)v->dims[i]);
+	return buf;
+}
+
+/* What a value is, without the other: shapes and means. */
+static void result_own(const struct diff_value *v, sqlite3_context *ctx, bool is_shape)
+{
+	char shape[96];
+
+	if (v && is_shape)
+		sqlite3_result_text(ctx, shape_text(v, shape, sizeof(shape)), -1, SQLITE_TRANSIENT);
+	else if (v && v->has_mean)
+		sqlite3_result_double(ctx, v->mean);
+}
+
 static void result_value(const struct diff_value *v, sqlite3_context *ctx, bool l2)
 {
 	if (v && !l2)
@@ -828,17 +857,6 @@ static int within(const struct diff *d)
 	if (!strcmp(d->verdict, "shape"))
 		return 0;
 	return d->has_sums ? d->judged.is_within : -1;
-}
-
-static const char *shape_text(const struct diff_value *v, char *buf, size_t size)
-{
-	size_t len = 0;
-
-	buf[0] = '\0';
-	for (int i = 0; i < TENSOR_MAX_DIMS && v->dims[i] >= 0 && len < size; i++)
-		len += (size_t)snprintf(buf + len, size - len, "%s%lld", i ? "," : "",
-					(long long)v->dims[i]);
-	return buf;
 }
 
 static const char *problem(const struct diff *d, char *buf, size_t size)
@@ -898,6 +916,10 @@ static int diff_column(struct table_cursor *c, sqlite3_context *ctx, int column,
 		result_value(d->x, ctx, column == DIFF_L2_A);
 	else if (column == DIFF_L2_B || column == DIFF_VALUE_B)
 		result_value(d->y, ctx, column == DIFF_L2_B);
+	else if (column == DIFF_SHAPE_A || column == DIFF_MEAN_A)
+		result_own(d->x, ctx, column == DIFF_SHAPE_A);
+	else if (column == DIFF_SHAPE_B || column == DIFF_MEAN_B)
+		result_own(d->y, ctx, column == DIFF_SHAPE_B);
 	else if (column == DIFF_A || column == DIFF_B)
 		sqlite3_result_int64(ctx, column == DIFF_A ? d->a.run : d->b.run);
 	else if (column == DIFF_TIMES)
@@ -912,7 +934,7 @@ const struct sql_table trace_diff_table = {
 		"CREATE TABLE x(ord INT, pass INT, fqn TEXT, layer INT, role TEXT, "
 		"verdict TEXT, nmse REAL, cosine REAL, max_abs REAL, max_at TEXT, "
 		"l2_a REAL, l2_b REAL, value_a INT, value_b INT, within INT, problem TEXT, "
-		"place TEXT, element_a REAL, element_b REAL, gate TEXT, models TEXT, a HIDDEN, b HIDDEN, "
+		"place TEXT, element_a REAL, element_b REAL, gate TEXT, models TEXT, shape_a TEXT, shape_b TEXT, mean_a REAL, mean_b REAL, a HIDDEN, b HIDDEN, "
 		"times HIDDEN)",
 	.n_columns = DIFF_COLUMNS,
 	.n_hidden = 3,

@@ -376,7 +376,7 @@ double lens_row_log_sum(struct lens_row *r);
 
 /* ---- table functions ---------------------------------------------------------------------- */
 
-#define TABLE_MAX_COLUMNS 24
+#define TABLE_MAX_COLUMNS 28
 #define TABLE_MAX_BOUNDS  16
 
 struct table_cursor;

@@ -150,7 +150,8 @@ int query_params_refuse(const struct query_params *p, struct recording *rec,
 			const char *const *given, int n_given, struct err *err)
 {
 	for (int i = 0; i < n_given; i++)
-		if (refuse(p, rec, given[i], err))
+		if (!(p->takes_files && query_param_is_file(given[i])) &&
+		    refuse(p, rec, given[i], err))
 			return err->code;
 	return 0;
 }

@@ -310,9 +310,10 @@ FROM (SELECT a.run, a.k, avg(a.p) mean, max(a.p) largest, sum(a.p > 0.5) heads_o
 
 -- ---- units of the mlps ---------------------------------------------------------------------
 ('Units of the MLPs', 'units', 'Which units fire most?',
-'The largest activation of each layer over all positions, and the token it fires at.',
+'The largest activation of a unit over all positions, and the token it fires at; but: a layer of which only statistics were kept has its loudest unit alone (torchless trace --capture units keeps every one).',
 'SELECT most.layer, most.absmax_at % m.d_ff unit, most.pos0 + most.absmax_at / m.d_ff pos, CAST(t.piece AS TEXT) token,
-  round(iif(most.vmax = most.absmax, most.absmax, -most.absmax), 3) activation, round(most.absmax / nullif(most.std, 0), 1) in_std
+  round(iif(most.vmax = most.absmax, most.absmax, -most.absmax), 3) activation, round(most.absmax / nullif(most.std, 0), 1) in_std,
+  ''the loudest of its layer alone: --capture units keeps all'' but
 FROM (SELECT layer, max(absmax) absmax, run_id, pos0, absmax_at, vmax, std FROM v_value
       WHERE role = ''mlp_post'' AND :phase IN (''all'', phase) AND run_id = iif(:run, :run, (SELECT max(id) FROM run))
       GROUP BY layer HAVING max(absmax) NOT NULL) most
@@ -461,7 +462,7 @@ SELECT coalesce(f.fqn, iif(n.agree, ''no divergence'', ''nothing to compare'')) 
 '{"reference": "", "run": 0, "times": 1}'),
 
 ('Faults and changes', 'differ', 'Where do two runs first differ?',
-'In the order of execution, by the hash of all bits.',
+'In the order of execution, by the hash of all bits. In torchless a or b may be another recording: differ b=other.db, of which [run=2] picks a run.',
 'WITH newest AS (SELECT iif(:b, :b, (SELECT max(id) FROM run)) b),
 pair AS MATERIALIZED (SELECT iif(:a, :a, (SELECT max(id) FROM run WHERE id < b)) a, b FROM newest),
 both AS (
@@ -474,7 +475,7 @@ FROM (SELECT a, b FROM both WHERE NOT is_same ORDER BY b LIMIT :n) d
 '{"a": 0, "b": 0, "n": 10}'),
 
 ('Faults and changes', 'same', 'Which values of two runs are equal, bit for bit?',
-'By the hash of all bits, counted by role.',
+'By the hash of all bits, counted by role. In torchless a or b may be another recording: same b=other.db.',
 'WITH newest AS (SELECT iif(:b, :b, (SELECT max(id) FROM run)) b),
 pair AS MATERIALIZED (SELECT iif(:a, :a, (SELECT max(id) FROM run WHERE id < b)) a, b FROM newest),
 both AS (
@@ -576,13 +577,13 @@ WHERE r.id = iif(:run, :run, (SELECT max(id) FROM run))
 'SELECT ''top_k, top_p or min_p, or nothing for all''
 WHERE replace(:value, ''-'', ''_'') NOT IN ('''', ''top_k'', ''top_p'', ''min_p'')'),
 
-('a', 'the first of two runs; 0 is the one before b',
-'SELECT ''a run, '' || low || '' to '' || high || '', or 0 for the one before b''
+('a', 'the first of two runs, or the path of another recording; 0 is the one before b, or this one''s newest beside another recording',
+'SELECT ''a run, '' || low || '' to '' || high || '', 0 for the one before b, or the path of another recording''
 FROM (SELECT min(id) low, max(id) high FROM run)
 WHERE typeof(:value) <> ''integer'' OR (:value <> 0 AND NOT EXISTS (SELECT 1 FROM run WHERE id = :value))'),
 
-('b', 'the second of two runs; 0 is the newest',
-'SELECT ''a run, '' || low || '' to '' || high || '', or 0 for the newest''
+('b', 'the second of two runs, or the path of another recording; 0 is the newest',
+'SELECT ''a run, '' || low || '' to '' || high || '', 0 for the newest, or the path of another recording''
 FROM (SELECT min(id) low, max(id) high FROM run)
 WHERE typeof(:value) <> ''integer'' OR (:value <> 0 AND NOT EXISTS (SELECT 1 FROM run WHERE id = :value))'),
 

@@ -474,6 +474,10 @@ INSERT INTO schema_doc(obj, col, unit, doc) VALUES
 ('trace_diff()', 'element_b', NULL, 'And that of b.'),
 ('trace_diff()', 'gate', NULL, 'Why the difference tells nothing of the engines: other tokens up to here, or other positions in the pass.'),
 ('trace_diff()', 'models', NULL, 'In what the two models differ: the first of their sizes, rope_theta, window, weights and the like that is another.'),
+('trace_diff()', 'shape_a', NULL, 'The shape in run a.'),
+('trace_diff()', 'shape_b', NULL, 'And in run b.'),
+('trace_diff()', 'mean_a', NULL, 'The mean of the finite elements in run a.'),
+('trace_diff()', 'mean_b', NULL, 'And in run b.'),
 ('trace_diff()', 'times', NULL, 'Argument: how many times the tolerance passes, of amplitudes; left out, once.'),
 ('trace_diff()', 'a', NULL, 'Argument: a run, or the path of another recording, of which [run=2] picks one; left out, the last but one.'),
 ('trace_diff()', 'b', NULL, 'Argument: the run held against it; left out, the newest.');

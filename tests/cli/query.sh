@@ -127,6 +127,24 @@ done
 is "nothing was written" "$before $(ls)" "$(cksum < trace.db) $(ls)"
 [ -e x.db ] || [ -e y.db ] && fail "query made a file"
 
+# Runs of two files; a name that is no file is a run that is not there.
+"$T" trace -q -m "$m" -o other.db --capture '*' "A cat sat" 2>"$err" || fail "other.db: $(cat "$err")"
+"$T" trace -q -m "$m" -o both.db --capture '*' --prompts - 2>"$err" <<-'JSONL' || fail "both.db: $(cat "$err")"
+	{"prompt": "A dog sat"}
+	{"prompt": "A cat sat"}
+JSONL
+"$T" query -t both.db --csv differ a=1 b=2 n=5 >here
+is "differ b=FILE" "$(cat here)" "$("$T" query -t both.db --csv differ a=1 b=other.db n=5)"
+is "differ a=FILE[run=1]" "$(cat here)" "$("$T" query -t other.db --csv differ 'a=both.db[run=1]' n=5)"
+is "in the shell" "$(cat here)" "$(echo 'differ a=1 b=other.db n=5' | "$T" query -t both.db --csv)"
+is "same b=FILE" "$("$T" query -t both.db same a=1 b=2)" "$("$T" query -t both.db same a=1 b=other.db)"
+is "nothing differs" "" "$("$T" query -t both.db differ b=other.db)"
+refuses "no such file" 2 "b takes a run, 1 to 2, 0 for the newest, or the path of another recording, not 'others.db'" \
+	"$T" query -t both.db differ b=others.db
+refuses "no recording" 2 "here" "$T" query -t both.db differ b=here
+refuses "no such run of it" 2 "has no run 7" "$T" query -t both.db differ 'b=other.db[run=7]'
+refuses "a run is a run elsewhere" 2 "query has no parameter|has no parameter 'b'" "$T" query -t both.db residual b=other.db
+
 cd "$work/" && mkdir -p empty && cd empty || exit 2
 refuses "no recording here" 3 "trace.db: .*torchless trace" "$T" query residual
 refuses "no recording there" 3 "there.db" "$T" query -t there.db residual

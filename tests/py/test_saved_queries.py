@@ -62,6 +62,13 @@ def rows_of(db, sql, *params):
         return [dict(row) for row in handle.execute(sql, params)]
 
 
+def plain_rows(db, sql, params):
+    """Rows of a saved query's own SQL, without the program."""
+    with contextlib.closing(sqlite3.connect(os.path.join(folder, db))) as handle:
+        handle.row_factory = sqlite3.Row
+        return [dict(row) for row in handle.execute(sql, params)]
+
+
 def put_nan(file):
     """Make the first element of layer 1's up_proj NaN."""
     with open(file, "r+b") as f:
@@ -250,22 +257,55 @@ def check_norms():
         near(row["before_mlp"], None if y is None else rms(y), 4)
 
 
+def units_of(db, run=None, phase="prefill"):
+    """(layer, unit, pos, value, std) of every unit where it is loudest, the loudest first."""
+    loudest = {}
+    begins = {row["idx"]: row["pos0"] for row in rows_of(db, "SELECT idx, pos0 FROM pass WHERE run_id = ?", run or 1)}
+    for fqn, number, _, array in arrays(os.path.join(folder, db), "*.mlp:act_mul", run):
+        if phase == "all" or (number == 0) == (phase == "prefill"):
+            pos0 = begins[number]
+            layer, finite = int(fqn.split(".")[2]), np.where(np.isfinite(array), array, 0)
+            for unit, row in enumerate(np.abs(finite).argmax(axis=0)):
+                one = (layer, unit, pos0 + int(row), float(finite[row, unit]), number)
+                if (layer, unit) not in loudest or abs(one[3]) > abs(loudest[layer, unit][3]):
+                    loudest[layer, unit] = one
+    return sorted(loudest.values(), key=lambda one: -abs(one[3]))
+
+
 @check("units")
 def check_units():
     _, pieces = tokens()
-    for phase in "prefill", "decode":
-        found = []
-        arrays_, begin = of_phase(".mlp:act_mul", phase)
-        for layer, array in enumerate(arrays_):
-            pos, unit = np.unravel_index(np.abs(array).argmax(), array.shape)
-            found.append((layer, unit, begin + pos, pieces[begin + pos], array[pos, unit]))
-        found.sort(key=lambda one: -abs(one[4]))
-        rows = saved("full.db", "units", "n=7", f"phase={phase}")
-        assert len(rows) == 7
-        for row, (layer, unit, pos, piece, value) in zip(rows, found):
-            assert (int(row["layer"]), int(row["unit"]), int(row["pos"]), row["token"]) == (layer, unit, pos, piece)
+    for phase in "prefill", "decode", "all":
+        for n in 1, 10, 50:
+            rows = saved("full.db", "units", f"n={n}", f"phase={phase}")
+            assert len(rows) == n
+            for row, (layer, unit, pos, value, number) in zip(rows, units_of("full.db", phase=phase)):
+                assert (int(row["layer"]), int(row["unit"]), int(row["pos"]), row["token"]) == (layer, unit, pos, pieces[pos])
+                near(row["activation"], value, 3)
+                (std,) = rows_of("full.db", "SELECT std FROM v_value WHERE role = 'mlp_post' AND layer = ? AND pass = ?",
+                                 layer, number)
+                near(row["in_std"], abs(value) / std["std"], 1)
+                assert row["but"] == ""
+    # What is not finite is no activation, and another run is another answer.
+    for db, run in ("nan.db", 1), ("pair.db", 1), ("pair.db", 2):
+        rows = saved(db, "units", f"run={run}")
+        assert len(rows) == 10
+        for row, (layer, unit, pos, value, _) in zip(rows, units_of(db, run=run)):
+            assert (int(row["layer"]), int(row["unit"]), int(row["pos"])) == (layer, unit, pos), row
             near(row["activation"], value, 3)
-            near(row["in_std"], abs(value) / own_std(".mlp:act_mul", layer, pos), 1)
+    # Of statistics the loudest of each layer are known, as any client reads them.
+    rows = saved("default.db", "units")
+    assert rows and len(rows) == len({row["layer"] for row in rows})
+    assert all(row["but"] == "the loudest of its layer alone: --capture units keeps all" for row in rows)
+    sql, params = saved_queries()["units"]
+    plain = plain_rows("default.db", f"SELECT layer, unit, pos, activation, but FROM ({sql})", params)
+    assert [[row[key] for key in plain[0]] for row in rows] == [[str(cell) for cell in row.values()] for row in plain]
+    # One layer's numbers: its units, and the loudest of the others.
+    torchless("trace", "-q", "-m", "small", "--capture", "L1.mlp.act_mul", "-o", "one.db", "--prompt-ids", REPEATS)
+    rows = saved("one.db", "units", "n=10000")
+    assert [row["but"] == "" for row in rows] == [row["layer"] == "1" for row in rows] and len({row["layer"] for row in rows}) > 1
+    every = [one for one in units_of("repeats.db") if one[0] == 1]
+    assert [int(row["unit"]) for row in rows if row["layer"] == "1"] == [one[1] for one in every]
 
 
 @check("big-values")
@@ -729,6 +769,26 @@ def check_same():
         first = min((layer for layer in where if layer is not None), default="")
         assert row["first_layer_that_differs"] == str(first), role
     assert saved("full.db", "same") == []
+    # Of two files it is counted alike.
+    for beside in apart():
+        assert saved(*beside[:1], "same", *beside[1:]) == saved("pair.db", "same"), beside
+
+
+def apart():
+    """The runs of pair.db in two files, named in every way: arguments of a query."""
+    for db, i in ("one.db", 0), ("two.db", 1):
+        with open(os.path.join(folder, "pair.jsonl"), encoding="utf-8") as f:
+            line = f.read().splitlines()[i]
+        with open(os.path.join(folder, "line.jsonl"), "w", encoding="utf-8") as f:
+            f.write(line + "\n")
+        torchless("trace", "-q", "-m", "small", "--capture", "*", "--prompts", "line.jsonl",
+                  "--zero", "L1.attn.z[head=2]", "-o", db)
+    yield "one.db", "b=two.db"
+    yield "two.db", "a=one.db"
+    yield "one.db", "a=1", "b=./two.db"
+    yield "full.db", "a=one.db", "b=two.db"
+    yield "one.db", "b=pair.db"
+    yield "full.db", "a=pair.db[run=1]", f"b={folder}/pair.db[run=2]"
 
 
 @check("differ")
@@ -739,6 +799,15 @@ def check_differ():
     for row, (_, a, b) in zip(rows, true):
         near(row["l2_a"], np.linalg.norm(a[np.isfinite(a)].astype(np.float64)), 6)
         near(row["l2_b"], np.linalg.norm(b[np.isfinite(b)].astype(np.float64)), 6)
+    for n in 3, 10000:
+        here = saved("pair.db", "differ", "a=1", "b=2", f"n={n}")
+        for beside in apart():
+            assert saved(*beside[:1], "differ", *beside[1:], f"n={n}") == here, beside
+    assert saved("pair.db", "differ", "a=1", "b=pair.db[run=1]") == []
+    # A value of another shape, and one that only one has.
+    torchless("trace", "-q", "-m", "small", "-o", "longer.db", "--prompt-ids", REPEATS + " 5")
+    row = saved("default.db", "differ", "b=longer.db")[0]
+    assert (row["shape_a"], row["shape_b"]) == ("9,48", "10,48"), row
 
 
 @check("first-divergence")
@@ -1086,7 +1155,7 @@ class SavedQueries(unittest.TestCase):
     BAD = {
         "run": ("x", "99", "-1", "1.5", ""), "pos": ("x", "99", "-6", "1.5", "7"), "phase": ("x", "1", ""),
         "layer": ("x", "30", "-1", "0.5"), "head": ("x", "9", "-1"), "token": ("qqqqzz",), "by": ("x", "1"),
-        "a": ("x", "9"), "b": ("x", "9"), "n": ("x", "0", "-3", "2.5", ""),
+        "a": ("x", "9", "no.db", "full.db[run=]", ""), "b": ("x", "9", "1.5", "."), "n": ("x", "0", "-3", "2.5", ""),
         "below": ("x", "2", "-1", ""), "gflops": ("x", "-1", ""), "gbps": ("x", "-1", ""),
         "reference": ("9", "1.5"), "times": ("x", "0", "-1", ""),
     }
@@ -1099,7 +1168,7 @@ class SavedQueries(unittest.TestCase):
                                           capture_output=True, check=False)
                     with self.subTest(name, **{key: value}):
                         self.assertEqual((done.returncode, done.stdout), (2, b""))
-                        self.assertRegex(done.stderr.decode(), rf"^torchless: {key} takes [^\n]+, not '{value}'\n$")
+                        self.assertRegex(done.stderr.decode(), rf"^torchless: {key} takes [^\n]+, not '{re.escape(value)}'\n$")
 
     def test_what_parameters_take_is_told(self):
         used = {key for _, params in saved_queries().values() for key in params}

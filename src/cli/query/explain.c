@@ -113,6 +113,8 @@ static int explain_saved(struct shell *s, const struct words *w, struct err *err
 		r = query_params_read(&params, w->list.list[0], defaults.data, given, w->list.n - 1,
 				      err);
 	if (r == 0)
+		query_params_adapt(&params, w->list.list[0], defaults.data, &sql);
+	if (r == 0)
 		r = explain(s, sql.data, &params, err);
 	query_params_release(&params);
 	text_release(&sql);

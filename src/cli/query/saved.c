@@ -107,6 +107,8 @@ int query_saved(struct invocation *in, struct recording *rec, const struct query
 		r = query_params_read(&params, name, defaults.data ? defaults.data : "{}", given,
 				      n_given, err);
 	if (r == 0)
+		query_params_adapt(&params, name, defaults.data ? defaults.data : "{}", &sql);
+	if (r == 0)
 		r = query_params_refuse(&params, rec, given, n_given, err);
 	if (r == 0)
 		r = check_told(rec, name, &params, err);

@@ -220,6 +220,8 @@ static int run_saved(struct debugger *d, struct recording *rec, const char *cons
 		r = query_params_read(&params, words[0], defaults.data ? defaults.data : "{}",
 				      words + 1, n - 1, err);
 	if (!r)
+		query_params_adapt(&params, words[0], defaults.data ? defaults.data : "{}", &sql);
+	if (!r)
 		r = query_params_refuse(&params, rec, words + 1, n - 1, err);
 	if (!r)
 		r = say_query(d, rec, sql.data, (const char *const *)params.list, params.n, all,
