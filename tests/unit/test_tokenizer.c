@@ -595,6 +595,11 @@ Test(tokenizer, split_behaviors)
 		{ SPLIT("{\"String\":\"b\"}", "MergedWithPrevious", "false"), "ab|b|a" },
 		{ SPLIT("{\"String\":\"b\"}", "MergedWithNext", "false"), "a|b|ba" },
 		{ SPLIT("{\"String\":\"b\"}", "Contiguous", "false"), "a|bb|a" },
+		/* An empty pattern is between any two characters. */
+		{ SPLIT("{\"String\":\"\"}", "Isolated", "false"), "a|b|b|a" },
+		{ SPLIT("{\"String\":\"\"}", "Removed", "false"), "a|b|b|a" },
+		{ SPLIT("{\"String\":\"\"}", "MergedWithPrevious", "true"), "a|b|b|a" },
+		{ SPLIT("{\"Regex\":\"\"}", "Isolated", "false"), "a|b|b|a" },
 		{ SPLIT("{\"Regex\":\"b+\"}", "Isolated", "false"), "a|bb|a" },
 		{ SPLIT("{\"Regex\":\"a|(?=b)\"}", "Isolated", "false"), "a|b|b|a" },
 	};

@@ -116,15 +116,14 @@ static int parse_pattern(struct pattern *p, const cJSON *j, const char *what, co
 		pattern_literal(p, s, strlen(s));
 		return 0;
 	}
-	s = NULL;
-	if (json_get_string(pattern, "Regex", &s, what, err) < 0)
+	/* An empty one is between any two characters, as tokenizers has it: so is the empty regex.
+	 */
+	if (!s && json_get_string(pattern, "Regex", &s, what, err) < 0)
 		return err->code;
 	if (s)
 		return pattern_regex(p, s, what, key, err);
-	return err_set(
-		err, ERR_FORMAT,
-		"%s: %s has no pattern {\"String\": …} or {\"Regex\": …} that matches something",
-		what, key);
+	return err_set(err, ERR_FORMAT, "%s: %s has no pattern {\"String\": …} or {\"Regex\": …}",
+		       what, key);
 }
 
 /* A string that must be there (it may be empty), appended to `out`. */
