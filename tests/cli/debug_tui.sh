@@ -37,6 +37,13 @@ for term, word in (("dumb", "move its cursor"), ("no-such-terminal", "does not k
     out, status = on_terminal([torchless, "debug", "--tui", "-m", "/nowhere", "x"], term=term, columns=200)
     check(f"TERM={term}", status == 3 and word.encode() in out and out.count(b"\n") == 1 and b"\x1b" not in out, (out, status))
 
+# A token is shown as everywhere: a line that ends, in one sign.
+with opened(prompt="Lily\nput the ball.") as s:
+    s.see("not begun")
+    s.send("start", "Enter")
+    s.see("⏎")
+    check("no escapes of a line's end", "\\n" not in s.text(), s.text())
+
 # ---- at 80x24: panes, keys, the command line --------------------------------------------------
 with opened() as s:
     s.see("not begun")

@@ -477,7 +477,7 @@ void debugger_view_piece(const struct debugger_view *v, int32_t id, struct text 
 	struct text piece = { 0 };
 
 	v->d->target->class->piece(v->d->target, id, &piece);
-	text_add_visible(out, piece.data ? piece.data : "", piece.len);
+	ui_add_visible(out, v->d->opt.ui, piece.data ? piece.data : "", piece.len);
 	text_release(&piece);
 }
 
