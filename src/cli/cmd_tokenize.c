@@ -310,6 +310,7 @@ int cmd_tokenize(struct invocation *in, struct err *err)
 	if (options_exclusive(in, err, OPT_IDS, OPT_JSON, OPT_JSONL, OPT_STEPS, OPT_TEXT,
 			      OPT_DECODE) ||
 	    options_exclusive(in, err, OPT_CHAT, OPT_JSONL, OPT_DECODE) ||
+	    options_exclusive(in, err, OPT_CHAT, OPT_RAW) ||
 	    option_needs(in, OPT_SYSTEM, OPT_CHAT, err) ||
 	    option_needs(in, OPT_TEXT, OPT_CHAT, err) || check_arguments(in, err) ||
 	    invocation_open_model(in, parts, err))

@@ -82,6 +82,15 @@ refuses "--text alone" 2 "--text needs --chat" "$T" tokenize -m "$m" --text x
 refuses "--text and --ids" 2 "exclude each other" "$T" tokenize -m "$m" --chat --ids --text x
 refuses "--chat and --decode" 2 "exclude each other" "$T" tokenize -m "$m" --chat --decode 1
 
+refuses "--chat and --raw" 2 "--raw and --chat exclude each other|--chat and --raw exclude each other" "$T" tokenize -m "$m" --chat --raw x
+echo '{}' >"$m/tokenizer_config.json"
+for c in run trace tokenize; do
+	refuses "$c --chat without a template" 2 "no chat template: a file chat_template.jinja beside its tokenizer.json gives one" "$T" $c -m "$m" --chat x
+done
+echo '{{ messages[0].content }}!' >"$m/chat_template.jinja"
+is "which it does" "x!" "$("$T" tokenize -m "$m" --chat --text x)"
+rm "$m/chat_template.jinja"
+
 # What cannot be run is refused with its place, and nothing is printed.
 template '{{ bos_token }}
   {% if tools %}{% endif %}{{ messages | xmlattr }}'

@@ -63,9 +63,11 @@ int tokenizer_need_chat_template(const struct tokenizer *tok, struct err *err)
 {
 	if (tok->chat_template)
 		return 0;
-	return err_set(err, ERR_USAGE, "%s",
-		       tok->chat_template_problem ? tok->chat_template_problem
-						  : "the model has no chat template");
+	return err_set(
+		err, ERR_USAGE, "%s",
+		tok->chat_template_problem
+			? tok->chat_template_problem
+			: "the model has no chat template: a file chat_template.jinja beside its tokenizer.json gives one");
 }
 
 const char *tokenizer_chat_template(const struct tokenizer *tok)
