@@ -15,7 +15,7 @@ import json
 import os
 
 from lib.checkpoint import chunks, find_tensors, read_chat_templates, read_text
-from lib.files import BadInput, Progress, check_space, human_size, need, run_main, staged_file
+from lib.files import BadInput, Progress, check_space, human_size, need, run_main, staged_file, warn
 from lib.model_shapes import architecture_of, tensor_shapes
 from lib.safetensors_file import DTYPE_BYTES, Writer, parse_json
 from lib.terminal import brief
@@ -53,7 +53,7 @@ def read_config(directory, texts):
 
 
 def choose_tensors(directory, config, found):
-    """The Stored tensors of the model in order of use; what is missing or too much is refused."""
+    """The Stored tensors of the model in order of use; what is missing is refused."""
     if config["num_hidden_layers"] > len(found):
         raise BadInput(f"{directory}: config.json promises {config['num_hidden_layers']} layers, "
                        f"there are {len(found)} tensors")
@@ -73,12 +73,24 @@ def choose_tensors(directory, config, found):
         if tensor.dtype not in PLAIN_TYPES:
             raise BadInput(f"{tensor.path}: tensor {name} is {tensor.dtype}, expected one of "
                            f"{', '.join(PLAIN_TYPES)}")
-    for name, tensor in found.items():
-        is_tied_copy = name == "lm_head.weight" and config.get("tie_word_embeddings")
-        if name not in shapes and not is_tied_copy and not name.endswith(DERIVED):
-            raise BadInput(f"{tensor.path}: tensor {name} has no place in a "
-                           f"{architecture_of(config)}")
     return [found[name] for name in shapes]
+
+
+def warn_of_unused(directory, config, found, used):
+    """Say which tensors stay behind, as the engine and transformers do: the model has no place for them.
+
+    The copy of a tied head, and what follows from config.json, are no loss.
+    """
+    places = {(tensor.path, tensor.begin) for tensor in used}
+    unused = sorted(name for name, tensor in found.items()
+                    if (tensor.path, tensor.begin) not in places and not name.endswith(DERIVED)
+                    and not (name == "lm_head.weight" and config.get("tie_word_embeddings")))
+    if len(unused) == 1:
+        warn(f"{directory}: the tensor {unused[0][:200]} is not used: a {architecture_of(config)} has no "
+             "place for it")
+    elif unused:
+        warn(f"{directory}: {len(unused)} tensors are not used, the first is {unused[0][:200]}: a "
+             f"{architecture_of(config)} has no place for them")
 
 
 def converted(tensor, dtype, progress):
@@ -101,8 +113,9 @@ def export(directory, output, dtype, quiet):
             texts[name] = text
     texts |= read_chat_templates(directory)
     config = read_config(directory, texts)
-    tensors = choose_tensors(
-        directory, config, find_tensors(directory, config.get("tie_word_embeddings") is True))
+    found = find_tensors(directory, config.get("tie_word_embeddings") is True)
+    tensors = choose_tensors(directory, config, found)
+    warn_of_unused(directory, config, found, tensors)
     if dtype:
         stored = floats.SAFETENSORS_NAME[dtype]
         key = "dtype" if "dtype" in config else "torch_dtype"

@@ -90,7 +90,7 @@ def find_files(folder):
 
 def read_array(path):
     """The array of a .npy as f32."""
-    with open_regular(path) as file:
+    with open_regular(path, "weights", ("WEIGHTS", "TORCH")) as file:
         if os.fstat(file.fileno()).st_size > MAX_BYTES:
             raise BadInput(f"{path}: is larger than 1 GB")
         try:

@@ -8,7 +8,7 @@ import collections
 import os
 
 from .files import BadInput, open_regular, read_regular
-from . import safetensors_file, torch_zip, weight_names
+from . import safetensors_file, torch_zip, weight_names, what_is
 from .terminal import brief
 
 COPY_BYTES = 1 << 23
@@ -39,7 +39,10 @@ FORMS = (
 
 
 def _text(path):
-    raw = read_regular(path, TEXT_LIMITS.get(os.path.basename(path), TEXT_LIMIT))
+    # A template is no JSON: what it may look like is no matter.
+    is_json = not path.endswith(".jinja")
+    raw = read_regular(path, TEXT_LIMITS.get(os.path.basename(path), TEXT_LIMIT),
+                       "json", () if is_json else tuple(what_is.REMEDIES))
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 
+from . import what_is
 from .terminal import guard, sentence
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -105,10 +106,10 @@ def run_main(main):
     sys.exit(status)
 
 
-def open_regular(path):
+def open_regular(path, wanted=None, own=()):
     """Open PATH for reading; BadInput unless it is a regular file.
 
-    A pipe would be waited for, a device read without an end: neither is opened, and one that takes
+    With WANTED also where its first bytes are those of something else: see what_is.stranger(). A pipe would be waited for, a device read without an end: neither is opened, and one that takes
     the file's place in that moment is not waited for.
     """
     def check(mode):
@@ -124,19 +125,27 @@ def open_regular(path):
     file = os.fdopen(number, "rb")
     try:
         check(os.fstat(number).st_mode)
+        said = wanted and what_is.stranger(path, os.pread(number, what_is.HEAD_BYTES, 0), wanted, own)
+        if said:
+            raise BadInput(said)
     except BaseException:
         file.close()
         raise
     return file
 
 
-def read_regular(path, limit):
-    """The bytes of the regular file PATH, of at most LIMIT bytes."""
-    with open_regular(path) as file:
+def read_regular(path, limit, wanted=None, own=()):
+    """The bytes of the regular file PATH, of at most LIMIT bytes; WANTED as open_regular() has it."""
+    with open_regular(path, wanted, own) as file:
         size = os.fstat(file.fileno()).st_size
         if size > limit:
             raise BadInput(f"{path}: has {size} bytes, {limit} are allowed")
         return file.read(size)
+
+
+def warn(text):
+    """One sentence on stderr about input that is taken all the same."""
+    print(sentence(f"{os.path.basename(sys.argv[0])}: warning: {text}"), file=sys.stderr)
 
 
 def _remove(path):

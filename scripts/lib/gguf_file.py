@@ -36,7 +36,7 @@ class GGUFFile:
 
     def __init__(self, path):
         self.path = path
-        with open_regular(path) as file:
+        with open_regular(path, "model", ("GGUF",)) as file:
             self.size = os.fstat(file.fileno()).st_size
             if self.size < 24:
                 raise BadInput(f"{path}: {self.size} bytes are too few for a GGUF file")

@@ -91,7 +91,7 @@ def _tensor_of(path, name, entry, data_begin, data_size):
 
 def read_header(path):
     """Return ({name: Tensor}, metadata) of a safetensors file, everything in it checked."""
-    with open_regular(path) as file:
+    with open_regular(path, "weights") as file:
         file_size = os.fstat(file.fileno()).st_size
         head = file.read(8)
         if len(head) < 8:

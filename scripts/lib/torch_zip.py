@@ -270,7 +270,7 @@ def _locate(archive, name, tensor):
 
 def read_tensors(path):
     """{name: Located} of every tensor in the file PATH."""
-    with open_regular(path) as file:
+    with open_regular(path, "weights", ("TORCH",)) as file:
         archive = _Archive(path, file)
         if archive.top + "byteorder" in archive.members:
             order = archive.read("byteorder", 16)

@@ -1,8 +1,8 @@
 /*
  * what_is.c -- what a file seems to be that is not what was asked for; see what_is.h.
  *
- * Each line of a table is bytes, at which place, what they are the beginning of, and what to do
- * with such a file; a container is told apart by the name of its first member.
+ * First bytes are told by the table in what_is.def; a container is told apart by the name of its
+ * first member.
  */
 #include "torchless/what_is.h"
 
@@ -31,33 +31,14 @@ enum kind {
 	OTHER,
 };
 
-#define FROM_THE_MODEL "take the file of this name from the model again"
-#define NO_RECORDING   "a recording is what `torchless trace` writes"
-
 /* What to do by what was wanted; NULL: a file of that kind is no stranger there. */
 static const char *const remedies[][4] = {
-	[ARCHIVE] = { "unpack it and give the directory", "unpack it", "unpack it",
-		      "unpack it and give the recording" },
-	[GGUF] = { "convert it with scripts/import_gguf.py",
-		   "convert it with scripts/import_gguf.py", FROM_THE_MODEL,
-		   "it is a model: convert it with scripts/import_gguf.py and give what that makes with "
-		   "-m" },
-	[TORCH] = { "give its directory, with the config.json of the model, to "
-		    "scripts/export_mistral.py",
-		    "call it pytorch_model.bin and give the directory to scripts/export_mistral.py",
-		    FROM_THE_MODEL,
-		    "it is a model's: give its directory to scripts/export_mistral.py, and what that "
-		    "makes with -m" },
-	[WEIGHTS] = { "use the safetensors files of this model",
-		      "use the safetensors files of this model", FROM_THE_MODEL,
-		      "it is a model's, which is given with -m as safetensors files" },
-	[SAFETENSORS] = { NULL, NULL, FROM_THE_MODEL, "a model is given with -m" },
-	[DATABASE] = { "a recording is given with -t", FROM_THE_MODEL, FROM_THE_MODEL, NULL },
-	[TEXT_JSON] = { "give the directory of the model", NULL, NULL, NO_RECORDING },
-	[TOKENIZER] = { "give the directory of the model", FROM_THE_MODEL,
-			"save the tokenizer with transformers' AutoTokenizer.save_pretrained()",
-			NO_RECORDING },
-	[OTHER] = { "give the directory of a model", FROM_THE_MODEL, FROM_THE_MODEL, NO_RECORDING },
+#define REMEDIES(kind, model, weights, json, recording)                                            \
+	[kind] = { model, weights, json, recording },
+#define MAGIC(at, bytes, kind, name, remedy)
+#include "torchless/what_is.def"
+#undef MAGIC
+#undef REMEDIES
 };
 
 struct what {
@@ -68,8 +49,6 @@ struct what {
 
 /* ---- first bytes --------------------------------------------------------------------------- */
 
-#define FETCH_AGAIN "fetch the file again, logged in where that is needed"
-
 /* In their order: the longer of two that begin alike comes first. */
 static const struct {
 	size_t at;
@@ -77,75 +56,12 @@ static const struct {
 	size_t len;
 	struct what what;
 } magics[] = {
-#define MAGIC(at, bytes, ...)                                                                      \
-	{                                                                                          \
-		at, bytes, sizeof(bytes) - 1,                                                      \
-		{                                                                                  \
-			__VA_ARGS__                                                                \
-		}                                                                                  \
-	}
-	MAGIC(0, "version https://git-lfs.github.com/", NOT_FETCHED,
-	      "a Git LFS pointer, which only stands for the file",
-	      "run `git lfs pull` in its directory"),
-	MAGIC(0, "version https://hawser.github.com/", NOT_FETCHED,
-	      "a Git LFS pointer, which only stands for the file",
-	      "run `git lfs pull` in its directory"),
-	MAGIC(0, "/annex/objects/", NOT_FETCHED,
-	      "a git-annex pointer, which only stands for the file",
-	      "run `git annex get` in its directory"),
-	MAGIC(0, "# xet version", NOT_FETCHED, "a Xet pointer, which only stands for the file",
-	      "run `git xet pull`, or fetch the model with `hf download`"),
-	MAGIC(0, "Entry not found", NOT_FETCHED,
-	      "what a server said instead of the file (\"Entry not found\")", FETCH_AGAIN),
-	MAGIC(0, "Repository not found", NOT_FETCHED,
-	      "what a server said instead of the file (\"Repository not found\")", FETCH_AGAIN),
-	MAGIC(0, "Invalid username or password", NOT_FETCHED,
-	      "what a server said instead of the file (\"Invalid username or password\")",
-	      FETCH_AGAIN),
-	MAGIC(0, "Access to model", NOT_FETCHED,
-	      "what a server said instead of the file (\"Access to model … is restricted\")",
-	      FETCH_AGAIN),
-	MAGIC(0, "Not Found", NOT_FETCHED, "what a server said instead of the file (\"Not Found\")",
-	      FETCH_AGAIN),
-	MAGIC(0, "GGUF", GGUF, "a GGUF file", NULL),
-	MAGIC(0, "FUGG", GGUF, "a GGUF file for big-endian machines", NULL),
-	MAGIC(0, "lmgg", WEIGHTS, "a GGML file, older than GGUF", NULL),
-	MAGIC(0, "fmgg", WEIGHTS, "a GGML file, older than GGUF", NULL),
-	MAGIC(0, "tjgg", WEIGHTS, "a GGML file, older than GGUF", NULL),
-	MAGIC(0, "algg", WEIGHTS, "an adapter (LoRA) in GGML's format", NULL),
-	MAGIC(0, "MZqFpD", WEIGHTS, "a llamafile, a program with a model inside", NULL),
-	MAGIC(0, "SQLite format 3", DATABASE, "an SQLite database, as a recording is", NULL),
-	MAGIC(0, "\x80\2\x8a\nl\xfc\x9c\x46\xf9 j\xa8P\x19.", TORCH,
-	      "a PyTorch file from before torch 1.6", NULL),
-	MAGIC(0, "\x80\2", TORCH, "a Python pickle, as old PyTorch files are", NULL),
-	MAGIC(0, "\x80\3", TORCH, "a Python pickle, as old PyTorch files are", NULL),
-	MAGIC(0, "\x80\4", TORCH, "a Python pickle, as old PyTorch files are", NULL),
-	MAGIC(0, "\x80\5", TORCH, "a Python pickle, as old PyTorch files are", NULL),
-	MAGIC(0, "\x93NUMPY", WEIGHTS, "a NumPy array (.npy)", NULL),
-	MAGIC(0, "\x89HDF\r\n\x1a\n", WEIGHTS, "an HDF5 file, as Keras and TensorFlow write them",
-	      NULL),
-	MAGIC(4, "TFL3", WEIGHTS, "a TensorFlow Lite model", NULL),
-	MAGIC(0, "\x1f\x8b", ARCHIVE, "compressed by gzip", NULL),
-	MAGIC(0, "BZh", ARCHIVE, "compressed by bzip2", NULL),
-	MAGIC(0,
-	      "\xfd"
-	      "7zXZ",
-	      ARCHIVE, "compressed by xz", NULL),
-	MAGIC(0, "\x28\xb5\x2f\xfd", ARCHIVE, "compressed by Zstandard", NULL),
-	MAGIC(0, "\x04\x22\x4d\x18", ARCHIVE, "compressed by LZ4", NULL),
-	MAGIC(0, "7z\xbc\xaf\x27\x1c", ARCHIVE, "a 7z archive", NULL),
-	MAGIC(0, "Rar!", ARCHIVE, "a RAR archive", NULL),
-	MAGIC(257, "ustar", ARCHIVE, "a tar archive", NULL),
-	MAGIC(0, "\n\x0e\n\x05<unk>", TOKENIZER, "a SentencePiece tokenizer", NULL),
-	MAGIC(0, "%PDF-", OTHER, "a PDF document", NULL),
-	MAGIC(0, "\x89PNG\r\n", OTHER, "a picture", NULL),
-	MAGIC(0, "\xff\xd8\xff", OTHER, "a picture", NULL),
-	MAGIC(0,
-	      "\x7f"
-	      "ELF",
-	      OTHER, "a program", NULL),
-	MAGIC(0, "#!", OTHER, "a script", NULL),
-	MAGIC(0, "PAR1", OTHER, "a Parquet file, a data set", NULL),
+#define REMEDIES(kind, model, weights, json, recording)
+#define MAGIC(at, bytes, kind, name, remedy)                                                       \
+	{ at, bytes, sizeof(bytes) - 1, { kind, name, remedy } },
+#include "torchless/what_is.def"
+#undef MAGIC
+#undef REMEDIES
 };
 
 static bool by_magic(const char *head, size_t len, struct what *w)

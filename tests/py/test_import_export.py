@@ -44,6 +44,9 @@ from lib.weights_hash import weights_hash  # noqa: E402
 Kind = gguf.GGMLQuantizationType
 
 
+TORCHLESS = os.environ.get("TORCHLESS", os.path.join(ROOT, "build", "release", "torchless"))
+
+
 def run_script(name, *arguments):
     """Run a script as a user does; return (status, stderr)."""
     done = subprocess.run(
@@ -422,9 +425,11 @@ class TestBadGGUF(TemporaryTest):
             self.assertIn("truncated or damaged", self.attempt(bytes(content)))
 
     def test_foreign_files(self):
-        self.assertIn("begins with b'PK", self.attempt(b"PK\x03\x04" + bytes(100)))
+        self.assertIn("is a PyTorch file or another zip archive: give its directory", self.attempt(b"PK\x03\x04" + bytes(100)))
+        self.assertIn("begins with b'XXXX", self.attempt(b"XXXX" + bytes(range(1, 100))))
         self.assertIn("version 1", self.attempt(b"GGUF" + struct.pack("<I", 1) + bytes(100)))
-        self.assertIn("too few", self.attempt(b""))
+        self.assertIn("is empty, 0 bytes, too short", self.attempt(b""))
+        self.assertIn("too few", self.attempt(b"GGUF"))
 
     def test_other_architectures_and_extra_tensors(self):
         content = self.content.replace(b"\x05\0\0\0\0\0\0\0llama", b"\x05\0\0\0\0\0\0\0gemma", 1)
@@ -838,7 +843,11 @@ class TestBadCheckpoints(TemporaryTest):
         write_json({**config, "intermediate_size": 95}, source, "config.json")
         self.export_refused("config.json implies", source)
         write_json({**config, "num_hidden_layers": 2}, source, "config.json")
-        self.export_refused("has no place in a MistralForCausalLM", source)
+        with open(self.output, "rb") as file:
+            before = file.read()
+        self.check_warning(source)
+        with open(self.output, "wb") as file:
+            file.write(before)
         write_json({**config, "num_hidden_layers": 1 << 30}, source, "config.json")
         self.export_refused("layers", source)
         write_json({**config, "architectures": ["GPT2LMHeadModel"]}, source, "config.json")
@@ -849,6 +858,49 @@ class TestBadCheckpoints(TemporaryTest):
         status, errors = run_script("export_mistral.py", source, "-o", self.output)
         self.assertEqual((status, errors.count("\n")), (2, 1))
         self.assertEqual(read_bytes(self.output), b"an earlier output")
+
+    def check_warning(self, source):
+        """Of tensors that nothing uses transformers and the engine warn; they are not packed."""
+        said = io.StringIO()
+        with contextlib.redirect_stderr(said):
+            export_mistral.export(source, self.output, None, True)
+        sentence = said.getvalue().split(": warning: ")[1]
+        self.assertIn("tensors are not used, the first is model.layers.2.input_layernorm.weight: a MistralForCausalLM "
+                      "has no place for them\n", sentence)
+        done = subprocess.run([TORCHLESS, "run", "-m", source, "-n", "1", "x"], capture_output=True, text=True, check=False)
+        self.assertIn(f"torchless: warning: {sentence}", done.stderr)
+        packed = safetensors_file.read_header(self.output)[0]
+        self.assertFalse([name for name in packed if ".layers.2." in name])
+        _, about = transformers.AutoModelForCausalLM.from_pretrained(source, output_loading_info=True)
+        self.assertEqual(len(about["unexpected_keys"]), int(sentence.split(" tensors")[0].rsplit(" ", 1)[1]))
+
+    def test_what_a_file_is(self):
+        """As the program says it, of the same bytes under each name."""
+        contents = (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n", b"<!DOCTYPE html>\n<html>", b"",
+            b"PK\3\4" + bytes(22) + b"\5\0\0\0a.txt" + bytes(99), b"Entry not found", b"\n <?xml version='1.0'?>", bytes(100),
+            b"\x1f\x8b\x08" + bytes(50), b"GGUF\3\0\0\0" + bytes(50), b"\x80\2\x8a\nl\xfc\x9c\x46\xf9 j\xa8P\x19." + bytes(9),
+            b'{"error": "gone"}', b"\xfd7zXZ\0" + bytes(9), b"\x7fELF" + bytes(99), b"Access to model \xe2\x80\xa6",
+            bytes(257) + b"ustar", b"\x08\x07\x12\x07pytorch" + bytes(9), b"SQLite format 3\0" + bytes(99),
+        )
+        for name in "model.safetensors", "tokenizer.json", "config.json":
+            source = make(self.path(f"source-{name}"), "plain", layers=1)
+            for content in contents:
+                with open(os.path.join(source, name), "wb") as file:
+                    file.write(content)
+                done = subprocess.run([TORCHLESS, "run", "-m", source, "-n", "1", "x"], capture_output=True, text=True,
+                                      check=False)
+                with self.subTest(name=name, content=content[:20]):
+                    self.assertEqual(done.returncode, 2)
+                    path = os.path.join(source, name)
+                    said = done.stderr.strip().removeprefix(f"torchless: {path} is ")
+                    self.export_refused(f"{path}: is {said}", source)
+        source = make(self.path("bin"), "plain", layers=1)
+        os.unlink(os.path.join(source, "model.safetensors"))
+        for content, expected in zip(contents[:4], ("a Git LFS pointer", "an HTML page", "empty, 0 bytes", "a zip archive: unpack it")):
+            with open(os.path.join(source, "pytorch_model.bin"), "wb") as file:
+                file.write(content)
+            self.export_refused(f"pytorch_model.bin: is {expected}", source)
 
     def test_no_pickle_code_runs(self):
         source = make(self.path("source"), "plain")
