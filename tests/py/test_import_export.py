@@ -7,6 +7,8 @@ for whole models.
 """
 
 import contextlib
+import importlib.machinery
+import importlib.util
 import io
 import json
 import os
@@ -350,6 +352,43 @@ class TestSentencePiece(TemporaryTest):
                 import_gguf.import_file(self.path("m.gguf"), self.path("out"), quiet=True)
                 found = read_json(self.path("out"), "tokenizer.json")
                 self.assertEqual(found, expected)
+
+
+class TestFetchedLabel(TemporaryTest):
+    """What fetch-smollm2 says of its weights, of an import from before it did too."""
+
+    def test_an_earlier_import_is_labelled(self):
+        loader = importlib.machinery.SourceFileLoader("fetch_smollm2", os.path.join(SCRIPTS, "fetch-smollm2"))
+        fetch = importlib.util.module_from_spec(importlib.util.spec_from_loader("fetch_smollm2", loader))
+        loader.exec_module(fetch)
+        directory = make(self.path("model"), "plain", layers=1)
+        config = read_json(directory, "config.json")
+
+        def stamped(text):
+            with open(os.path.join(directory, fetch.STAMP), "w", encoding="utf-8") as file:
+                file.write(text)
+
+        def run(*options):
+            said = io.StringIO()
+            with contextlib.redirect_stderr(said):
+                fetch.main(["-o", directory, *options])
+            return said.getvalue()
+
+        def unreachable(*_):
+            raise files.EnvironmentProblem("the package index cannot be reached")
+
+        fetch.fetch_wheel = unreachable
+        stamped("of something else")
+        with self.assertRaises(files.EnvironmentProblem):
+            run()
+        stamped(fetch.made_from())  # the label is missing: it is not current
+        self.assertRegex(run(), r"warning: .*stays as an earlier version imported it: .*cannot be reached\n"
+                                r"smollm2 .*model: its weights were dequantized from Q4_1, Q8_0, near .* not the same\n$")
+        self.assertEqual(read_json(directory, "config.json"), {**config, "torchless_source_types": "Q4_1, Q8_0"})
+        self.assertRegex(run(), r"^smollm2 .*dequantized from Q4_1, Q8_0[^\n]*\n$")
+        self.assertEqual(run("-q"), "")
+        done = subprocess.run([TORCHLESS, "info", "-m", directory], capture_output=True, text=True, check=False)
+        self.assertIn("dequantized_from\tQ4_1, Q8_0", done.stdout)
 
 
 class TestSmolLM2(unittest.TestCase):
