@@ -109,7 +109,8 @@ def run_main(main):
 def open_regular(path, wanted=None, own=()):
     """Open PATH for reading; BadInput unless it is a regular file.
 
-    With WANTED also where its first bytes are those of something else: see what_is.stranger(). A pipe would be waited for, a device read without an end: neither is opened, and one that takes
+    With WANTED also where its first bytes are those of something else, as what_is.stranger() has it.
+    A pipe would be waited for, a device read without an end: neither is opened, and one that takes
     the file's place in that moment is not waited for.
     """
     def check(mode):

@@ -36,7 +36,8 @@ def _read():
     remedies, magics = {}, []
     for macro, line in _LINE.findall(table):
         fields = [_bytes(text) if text else words.get(word, word) for text, word in _FIELD.findall(line)]
-        texts = [one.decode() if isinstance(one, bytes) else one for one in fields[-4 if macro == "REMEDIES" else -2:]]
+        n_texts = 4 if macro == "REMEDIES" else 2
+        texts = [one.decode() if isinstance(one, bytes) else one for one in fields[-n_texts:]]
         if macro == "REMEDIES":
             remedies[fields[0]] = texts
         else:
@@ -94,7 +95,7 @@ def _by_json(head):
 
 def _by_onnx(head):
     """ModelProto: ir_version, then the producer's name, its version, or the graph."""
-    if len(head) < 8 or head[0] != 8 or not 3 <= head[1] <= 20 or head[2] not in b"\x12\x1a\x22\x2a\x32\x3a\x42":
+    if len(head) < 8 or head[0] != 8 or not 3 <= head[1] <= 20 or head[2] not in b"\x12\x1a\"*2:B":
         return None
     return What("WEIGHTS", "an ONNX model", None)
 
@@ -102,7 +103,8 @@ def _by_onnx(head):
 def _by_zeros(head):
     if len(head) < 64 or head.strip(b"\0"):
         return None
-    return What("NOT_FETCHED", "nothing but zeros, as a download that did not finish leaves", "fetch the file again")
+    return What("NOT_FETCHED", "nothing but zeros, as a download that did not finish leaves",
+                "fetch the file again")
 
 
 RECOGNISERS = (_by_magic, _by_zip, _by_markup, _by_safetensors, _by_json, _by_onnx, _by_zeros)
