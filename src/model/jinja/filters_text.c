@@ -49,23 +49,40 @@ FILTER(capitalize)
 	return text_capitalize(j, plain(j, v));
 }
 
-/* A word begins behind white space and any of - ( { [ <. */
+static bool is_between_words(uint32_t cp)
+{
+	return is_space(cp) || (cp < 0x80 && cp && strchr("-({[<", (int)cp));
+}
+
+static size_t word_end(struct bytes s, size_t at)
+{
+	uint32_t cp;
+
+	while (at < s.len) {
+		size_t n = char_at(s.data + at, s.len - at, &cp);
+
+		if (is_between_words(cp))
+			break;
+		at += n;
+	}
+	return at;
+}
+
+/* Words lie between white space and any of - ( { [ <; what lies between has no case.  The rest of a
+ * word does not see its first letter: jinja2 lowers it alone. */
 FILTER(title)
 {
 	struct bytes s = plain(j, v);
 	struct buffer b = { 0 };
-	bool begins = true;
 	uint32_t cp;
 
 	UNUSED;
-	for (size_t i = 0; i < s.len;) {
-		size_t n = char_at(s.data + i, s.len - i, &cp);
-		bool between = is_space(cp) || (cp < 0x80 && cp && strchr("-({[<", (int)cp));
+	for (size_t i = 0, end; i < s.len; i = end) {
+		size_t rest = i + char_at(s.data + i, s.len - i, &cp);
 
-		add_cased(j, &b, (struct bytes){ s.data + i, n },
-			  begins && !between ? CASE_UPPER : CASE_LOWER);
-		begins = between;
-		i += n;
+		end = is_between_words(cp) ? rest : word_end(s, rest);
+		add_cased(j, &b, (struct bytes){ s.data + i, rest - i }, CASE_UPPER);
+		add_cased(j, &b, (struct bytes){ s.data + rest, end - rest }, CASE_LOWER);
 	}
 	return v_buffer(&b);
 }

@@ -42,6 +42,19 @@
 struct chunk;
 struct scope;
 
+enum char_class {
+	CHAR_PRINTABLE,
+	CHAR_LETTER,
+	CHAR_DIGIT,
+	CHAR_WORD,
+	CHAR_UPPER,
+	CHAR_LOWER,
+	CHAR_TITLE,
+	CHAR_CASED,
+	CHAR_CASE_IGNORABLE,
+	CHAR_CLASSES
+};
+
 struct jinja {
 	struct chunk *chunks;
 	size_t used, limit; /* bytes */
@@ -54,9 +67,9 @@ struct jinja {
 	int depth, nesting;
 	bool in_namespace; /* show.c is inside of one */
 	struct scope *root;
-	struct buffer *out; /* where a block prints */
-	void *locale;       /* unicode.c */
-	void *classes[4];
+	struct buffer *out;          /* where a block prints */
+	void *locale;                /* cases.c */
+	void *classes[CHAR_CLASSES]; /* unicode.c */
 	struct err *err;
 	jmp_buf *end;
 };
@@ -224,23 +237,33 @@ struct bytes bytes_of(const char *s);
 
 /* ---- unicode.c ---- */
 
+#define CHAR_NO_UTF8 0xdc00
 /* The character at s[0..n): its bytes and code point; a byte that is no UTF-8 is one of its own,
- * whose code point is 0xdc00 + the byte, as Python's surrogateescape has it. */
+ * whose code point is CHAR_NO_UTF8 + the byte, as Python's surrogateescape has it. */
 size_t char_at(const char *s, size_t n, uint32_t *cp);
+/* The same for the last character of s, which is not empty. */
+size_t last_char(struct bytes s, uint32_t *cp);
+bool is_no_utf8(uint32_t cp);
 size_t count_chars(struct jinja *j, struct bytes s);
 /* The byte offset of character i; s.len when there are fewer. */
 size_t char_offset(struct bytes s, size_t i);
 bool is_space(uint32_t cp); /* str.isspace() */
-enum char_class { CHAR_PRINTABLE, CHAR_LETTER, CHAR_DIGIT, CHAR_WORD };
 bool char_is(struct jinja *j, enum char_class class, uint32_t cp);
-enum char_case { CASE_UPPER, CASE_LOWER };
-/* str.upper(), str.lower(); ends where Python's answer is not known. */
-void add_cased(struct jinja *j, struct buffer *b, struct bytes s, enum char_case to);
-bool is_upper(struct jinja *j, uint32_t cp);
-bool is_lower(struct jinja *j, uint32_t cp);
 /* str.text_strip(chars); chars.data NULL: white space. */
 struct bytes text_strip(struct bytes s, struct bytes chars, bool left, bool right);
+/* Frees what looking at characters, here and in cases.c, has opened. */
 void unicode_release(struct jinja *j);
+
+/* ---- cases.c ---- */
+
+enum char_case { CASE_UPPER, CASE_LOWER, CASE_TITLE };
+/* str.upper(), str.lower(); str.title() of a first letter.  Ends where the answer is not known. */
+void add_cased(struct jinja *j, struct buffer *b, struct bytes s, enum char_case to);
+/* The same for s[from..to), whose neighbours in s count: a final sigma is another small letter. */
+void add_part_cased(struct jinja *j, struct buffer *b, struct bytes s, size_t from, size_t to,
+		    enum char_case wanted);
+/* str.isupper(), str.islower(): some letter has that case, and none another. */
+bool text_has_case(struct jinja *j, struct bytes s, enum char_case wanted);
 
 /* ---- number.c ---- */
 

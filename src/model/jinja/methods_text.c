@@ -517,8 +517,8 @@ struct value text_capitalize(struct jinja *j, struct bytes s)
 	struct buffer b = { 0 };
 	size_t first = char_offset(s, 1);
 
-	add_cased(j, &b, (struct bytes){ s.data, first }, CASE_UPPER);
-	add_cased(j, &b, (struct bytes){ s.data + first, s.len - first }, CASE_LOWER);
+	add_part_cased(j, &b, s, 0, first, CASE_TITLE);
+	add_part_cased(j, &b, s, first, s.len, CASE_LOWER);
 	return v_buffer(&b);
 }
 
@@ -541,8 +541,8 @@ static struct value title(struct jinja *j, struct value self, const struct value
 	for (size_t i = 0; i < s.len;) {
 		size_t n = char_at(s.data + i, s.len - i, &cp);
 
-		add_cased(j, &b, (struct bytes){ s.data + i, n }, inside ? CASE_LOWER : CASE_UPPER);
-		inside = is_upper(j, cp) || is_lower(j, cp);
+		add_part_cased(j, &b, s, i, i + n, inside ? CASE_LOWER : CASE_TITLE);
+		inside = char_is(j, CHAR_CASED, cp);
 		i += n;
 	}
 	return v_buffer(&b);
@@ -714,38 +714,18 @@ static struct value all_ascii(struct jinja *j, struct value self, const struct v
 	return v_bool(true);
 }
 
-/* Some have a case, and none has the other. */
-static struct value all_cased(struct jinja *j, struct bytes s, bool wanted_upper)
-{
-	bool any = false;
-	uint32_t cp;
-
-	jinja_work(j, s.len);
-	for (size_t i = 0; i < s.len;) {
-		bool is_up, is_low;
-
-		i += char_at(s.data + i, s.len - i, &cp);
-		is_up = is_upper(j, cp);
-		is_low = is_lower(j, cp);
-		if (wanted_upper ? is_low : is_up)
-			return v_bool(false);
-		any = any || is_up || is_low;
-	}
-	return v_bool(any);
-}
-
 static struct value all_upper(struct jinja *j, struct value self, const struct value *arg,
 			      const struct args *args)
 {
 	(void)arg, (void)args;
-	return all_cased(j, self.s, true);
+	return v_bool(text_has_case(j, self.s, CASE_UPPER));
 }
 
 static struct value all_lower(struct jinja *j, struct value self, const struct value *arg,
 			      const struct args *args)
 {
 	(void)arg, (void)args;
-	return all_cased(j, self.s, false);
+	return v_bool(text_has_case(j, self.s, CASE_LOWER));
 }
 
 static struct value format(struct jinja *j, struct value self, const struct value *arg,

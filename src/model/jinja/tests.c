@@ -168,32 +168,16 @@ static bool is_same(struct jinja *j, struct value v, struct value other)
 	jinja_fail(j, "'sameas' of two values of type %s is not supported", type_name(v));
 }
 
-/* Some have a case, and none has the other. */
-static bool has_case(struct jinja *j, struct value v, bool upper)
-{
-	struct bytes s = to_str(j, v);
-	bool any = false;
-	uint32_t cp;
-
-	for (size_t i = 0; i < s.len;) {
-		i += char_at(s.data + i, s.len - i, &cp);
-		if (upper ? is_lower(j, cp) : is_upper(j, cp))
-			return false;
-		any = any || (upper ? is_upper(j, cp) : is_lower(j, cp));
-	}
-	return any;
-}
-
 static bool is_in_upper(struct jinja *j, struct value v, struct value other)
 {
 	(void)other;
-	return has_case(j, v, true);
+	return text_has_case(j, to_str(j, v), CASE_UPPER);
 }
 
 static bool is_in_lower(struct jinja *j, struct value v, struct value other)
 {
 	(void)other;
-	return has_case(j, v, false);
+	return text_has_case(j, to_str(j, v), CASE_LOWER);
 }
 
 static bool is_escaped(struct jinja *j, struct value v, struct value other)
