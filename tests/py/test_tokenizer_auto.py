@@ -109,6 +109,8 @@ CASES = [
     ("ids go by order", "metaspace", {"config": config(FAST, added_tokens_decoder={
         "900": token("<pad>"), "800": token("<x>", lstrip=True), "850": token("<y>", rstrip=True, special=False)})}, {}),
     ("negative ids", "metaspace", {"config": config(FAST, added_tokens_decoder={"-4": token("<x>"), "-5": token("<y>")})}, {}),
+    ("one id twice", "metaspace", {"config": config(FAST, added_tokens_decoder={
+        "0900": token("<x>"), "800": token("<z>"), "900": token("<y>")})}, {}),
     ("pad_token, a text", "metaspace", {"config": config(pad_token="<pad>")}, {}),
     ("pad_token with flags", "metaspace", {"config": config(pad_token=added("<pad>", lstrip=True, rstrip=True))}, {}),
     ("a whole word", "metaspace", {"config": config(pad_token=added("Foo", single_word=True))}, {}),
@@ -142,6 +144,10 @@ CASES = [
     ("added_tokens.json, defaults", "metaspace", {
         "config": config("GemmaTokenizer", additional_special_tokens=["<x>", added("<y>")]),
         "added_tokens": {"<pad>": 328, "<y>": 327, "<x>": 326}}, {}),
+    ("added_tokens.json, negative ids", "metaspace", {"config": config(), "added_tokens": {"<z>": 5, "<x>": -1, "<y>": -2}}, {}),
+    ("added_tokens.json, one id twice", "metaspace", {"config": config(), "added_tokens": {"<z>": 400, "<x>": 400}}, {}),
+    ("code_llama is Llama's", "metaspace", {"model_config": {"model_type": "code_llama"}}, {"post_processor": None}),
+    ("Jamba's, too", "metaspace", {"model_config": {"model_type": "jamba"}}, {"post_processor": None}),
     ("no tokenizer_config.json", "metaspace", {"model_config": {"model_type": "mistral"}, "added_tokens": {"<y>": 326},
                                                "special_tokens_map": {"eos_token": "<x>"}}, {"post_processor": None}),
     ("a class in config.json", "metaspace", {"model_config": {"model_type": "llama", "tokenizer_class": FAST}},

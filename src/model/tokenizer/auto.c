@@ -35,13 +35,14 @@ static const struct tokenizer_class classes[] = {
 };
 #define N_CLASSES (sizeof(classes) / sizeof(*classes))
 
-/* The class of a kind of model, by the model_type of config.json. */
+/* The class of a kind of model, by the model_type of config.json, as transformers finds it: by the
+ * class of the configuration, which code_llama shares with llama. */
 static const struct {
 	const char *type, *class;
 } model_types[] = {
 	{ "bloom", "BloomTokenizer" },
 	{ "chameleon", "LlamaTokenizer" },
-	{ "code_llama", "CodeLlamaTokenizer" },
+	{ "code_llama", "LlamaTokenizer" },
 	{ "codegen", "CodeGenTokenizer" },
 	{ "cohere", "CohereTokenizer" },
 	{ "dbrx", "GPT2Tokenizer" },
@@ -52,8 +53,14 @@ static const struct {
 	{ "gpt_neo", "GPT2Tokenizer" },
 	{ "gpt_neox", "GPTNeoXTokenizer" },
 	{ "gptj", "GPT2Tokenizer" },
+	{ "idefics", "LlamaTokenizer" },
+	{ "idefics2", "LlamaTokenizer" },
+	{ "jamba", "LlamaTokenizer" },
 	{ "jetmoe", "LlamaTokenizer" },
 	{ "llama", "LlamaTokenizer" },
+	{ "llava", "LlamaTokenizer" },
+	{ "llava-next-video", "LlamaTokenizer" },
+	{ "llava_next", "LlamaTokenizer" },
 	{ "mamba", "GPTNeoXTokenizer" },
 	{ "mamba2", "GPTNeoXTokenizer" },
 	{ "mistral", "LlamaTokenizer" },
@@ -61,6 +68,7 @@ static const struct {
 	{ "mpt", "GPTNeoXTokenizer" },
 	{ "olmo", "GPTNeoXTokenizer" },
 	{ "opt", "GPT2Tokenizer" },
+	{ "paligemma", "LlamaTokenizer" },
 	{ "persimmon", "LlamaTokenizer" },
 	{ "phi", "CodeGenTokenizer" },
 	{ "phi3", "LlamaTokenizer" },
@@ -70,6 +78,8 @@ static const struct {
 	{ "rwkv", "GPTNeoXTokenizer" },
 	{ "stablelm", "GPTNeoXTokenizer" },
 	{ "starcoder2", "GPT2Tokenizer" },
+	{ "video_llava", "LlamaTokenizer" },
+	{ "vipllava", "LlamaTokenizer" },
 };
 
 static const struct tokenizer_class *class_named(const char *name)

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -241,13 +242,13 @@ static void find_names(const struct build *b, struct known_set *names)
 
 static int read_added_token(struct build *b, const cJSON *item, const struct known_set *names)
 {
-	double id = cJSON_IsNumber(item) ? item->valuedouble : -1;
+	double id = cJSON_IsNumber(item) ? item->valuedouble : HUGE_VAL;
 	struct listed *l;
 
-	if (!(id >= 0 && id <= TOKENIZER_MAX_ID && id == (double)(int32_t)id))
-		return err_set(b->err, ERR_FORMAT, "%s: '%.60s' has no id from 0 to %d",
+	if (!(fabs(id) <= TOKENIZER_MAX_ID && id == (double)(int32_t)id))
+		return err_set(b->err, ERR_FORMAT, "%s: '%.60s' has no id up to %d",
 			       b->added_name.data, item->string, TOKENIZER_MAX_ID);
-	if (id < (double)b->tok->vocab.size && b->tok->added_by_id[(int32_t)id])
+	if (id >= 0 && id < (double)b->tok->vocab.size && b->tok->added_by_id[(int32_t)id])
 		return 0;
 	l = listed_new(b, (int64_t)id);
 	config_token_set(&l->token, item->string);
@@ -282,6 +283,22 @@ static int by_id(const void *a, const void *b)
 	if (x->id != y->id)
 		return x->id < y->id ? -1 : 1;
 	return x->at < y->at ? -1 : x->at > y->at;
+}
+
+/* By their ids; of several with one id the last counts, as in the dict that transformers makes. */
+static void sort_listed(struct build *b)
+{
+	size_t n = 0;
+
+	if (b->n_listed)
+		qsort(b->listed, b->n_listed, sizeof(*b->listed), by_id);
+	for (size_t i = 0; i < b->n_listed; i++) {
+		if (i + 1 < b->n_listed && b->listed[i + 1].id == b->listed[i].id)
+			config_token_release(&b->listed[i].token);
+		else
+			b->listed[n++] = b->listed[i];
+	}
+	b->n_listed = n;
 }
 
 /* ---- adding ---- */
@@ -392,8 +409,7 @@ static int add_tokens(struct build *b)
 	for (size_t i = 0; i < n; i++)
 		known_add(&specials, list[i]->content, 0, true);
 	known_sort(&specials);
-	if (b->n_listed)
-		qsort(b->listed, b->n_listed, sizeof(*b->listed), by_id);
+	sort_listed(b);
 	find_new(b, &new);
 	rc = add_listed(b, &specials);
 	if (!rc)
