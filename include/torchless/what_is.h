@@ -17,6 +17,7 @@ enum what_for {
 	WHAT_WEIGHTS, /* a file of weights inside a directory */
 	WHAT_JSON,    /* a text there */
 	WHAT_RECORDING,
+	WHAT_TEMPLATE, /* any text but what stands for a file that is not there; none, too */
 };
 
 /*

@@ -32,7 +32,7 @@ enum kind {
 };
 
 /* What to do by what was wanted; NULL: a file of that kind is no stranger there. */
-static const char *const remedies[][4] = {
+static const char *const remedies[][WHAT_TEMPLATE + 1] = {
 #define REMEDIES(kind, model, weights, json, recording)                                            \
 	[kind] = { model, weights, json, recording },
 #define MAGIC(at, bytes, kind, name, remedy)
@@ -196,6 +196,8 @@ int what_is_refuse_bytes(const char *path, const char *head, size_t len, enum wh
 	struct what w = { 0 };
 	const char *remedy;
 
+	if (!len && wanted == WHAT_TEMPLATE)
+		return 0;
 	if (!len)
 		return err_set(
 			err, ERR_FORMAT,

@@ -11,6 +11,7 @@
 #include "checkpoint_chat.h"
 #include "torchless/mem.h"
 #include "torchless/text.h"
+#include "torchless/what_is.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -107,9 +108,11 @@ static int read_template(struct text *t, const char *path, struct err *err)
 
 	if (stat(path, &sb))
 		return is_absent(path, err);
-	/* A FIFO would make us wait for ever. */
+	/* A FIFO would make us wait for ever, and a pointer of Git LFS is no template. */
 	if (!S_ISREG(sb.st_mode))
 		return err_set(err, ERR_FORMAT, "%s is no regular file", path);
+	if (what_is_refuse(path, WHAT_TEMPLATE, err))
+		return err->code;
 	return text_read_file(t, path, MAX_TEMPLATE_BYTES, err);
 }
 

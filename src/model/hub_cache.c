@@ -198,7 +198,8 @@ static int resolve(const char *dir, struct text *resolved, struct err *err)
 	else if (has(dir, "snapshots") && !strncmp(last_part(whole), "datasets--", 10))
 		rc = err_set(err, ERR_FORMAT,
 			     "%s is a data set of the Hugging Face hub, not a model", dir);
-	else if (has(dir, "snapshots"))
+	else if (has(dir, "snapshots") ||
+		 (has(dir, "blobs") && !strncmp(last_part(whole), MODELS, strlen(MODELS))))
 		rc = take_snapshot(dir, resolved, err);
 	else if (!strcmp(last_part(whole), "snapshots")) {
 		*strrchr(whole, '/') = '\0';

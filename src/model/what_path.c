@@ -310,9 +310,10 @@ static bool names_hub_model(const char *path, struct text *id)
 	for (size_t i = 0; i < sizeof(hub_prefixes) / sizeof(*hub_prefixes); i++) {
 		size_t len = strlen(hub_prefixes[i]);
 		if (!strncmp(path, hub_prefixes[i], len))
-			return take_id(path + len, id, &rest) && (!*rest || *rest == '/');
+			return take_id(path + len, id, &rest) && (!*rest || strchr("/@:", *rest));
 	}
-	if (!take_id(path, id, &rest) || *rest)
+	/* user/name@revision, as the hub spells it, and user/name:file, as others do. */
+	if (!take_id(path, id, &rest) || (*rest && *rest != '@' && *rest != ':'))
 		return false;
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
 		if (id->len > strlen(files[i]) &&

@@ -23,6 +23,11 @@ says() {
 }
 
 says "an LFS pointer" 'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 269060552\n' 'a Git LFS pointer.*git lfs pull'
+cp "$plain/tokenizer.json" dir
+cp odd.safetensors dir/chat_template.jinja
+refuses "an LFS pointer as a template" 2 'dir/chat_template\.jinja is a Git LFS pointer' "$T" run --chat -m dir x
+: >dir/chat_template.jinja
+refuses "an empty template" 2 'the prompt is empty' "$T" run --chat -m dir x
 says "a git-annex pointer" '/annex/objects/SHA256E-s269060552--4d7a.bin\n' 'a git-annex pointer.*git annex get'
 says "an HTML page" '\n <!DOCTYPE html>\n<html><title>Log in</title></html>\n' 'an HTML page.*logged in'
 says "an HTML page in capitals" '\357\273\277<HTML><BODY>403</BODY></HTML>' 'an HTML page.*fetch the file again'
@@ -123,6 +128,9 @@ same() { # WHAT PATH
 repo=hub/models--org--tiny-1B
 mkdir -p $repo/snapshots $repo/refs $repo/blobs
 refuses "no snapshot" 2 'holds no snapshot.*hf download' "$T" run -m $repo x
+rmdir $repo/snapshots
+refuses "no snapshots" 2 'holds no snapshot.*hf download' "$T" run -m $repo x
+mkdir $repo/snapshots
 cp -r "$plain" $repo/snapshots/aaa
 for path in $repo $repo/ $repo/snapshots $repo/snapshots/aaa hub . "$PWD/$repo"; do
 	[ "$path" = . ] && mkdir home && mv hub home/hub && path=home
@@ -155,6 +163,8 @@ refuses "a missing file" 3 'a/b\.safetensors: No such file' "$T" run -m a/b.safe
 refuses "an id of the hub" 3 'hf download org/Tiny-2B --local-dir Tiny-2B.*-m Tiny-2B$' "$T" run -m org/Tiny-2B x
 refuses "an address" 3 'hf download org/Tiny-2B' "$T" run -m https://huggingface.co/org/Tiny-2B/tree/main x
 refuses "another address" 3 'it is an address, and torchless downloads nothing' "$T" run -m https://example.org/m.gguf x
+refuses "an id with a revision" 3 'hf download org/Tiny-2B --local-dir' "$T" run -m org/Tiny-2B@main x
+refuses "an id with a file" 3 'hf download org/Tiny-2B --local-dir' "$T" run -m hf.co/org/Tiny-2B:Q4_K_M x
 refuses "git's address" 3 'hf download org/Tiny-2B' "$T" run -m git@hf.co:org/Tiny-2B.git x
 refuses "an address of a file" 3 'give the path alone, /m/x' "$T" run -m file:///m/x x
 mkdir -p .cache/huggingface && mv hub .cache/huggingface/hub
