@@ -90,6 +90,20 @@ static struct value raise_exception(struct jinja *j, const struct value *arg,
 		   to_str(j, arg[0]).data);
 }
 
+/* The time has no zone, so that %z and %Z are empty to Python. */
+static void add_time_format(struct jinja *j, struct buffer *b, struct bytes format)
+{
+	for (size_t i = 0; i < format.len; i++) {
+		char next = format.data[i] == '%' && i + 1 < format.len ? format.data[i + 1] : 0;
+
+		if (next == 'f')
+			jinja_fail(j, "strftime_now() of microseconds is not supported");
+		if (next != 'z' && next != 'Z')
+			buffer_add(j, b, format.data + i, next ? 2 : 1);
+		i += next != 0;
+	}
+}
+
 static struct value strftime_now(struct jinja *j, const struct value *arg, const struct args *args)
 {
 	struct bytes format = arg_text(j, "strftime_now()", arg[0]);
@@ -100,8 +114,8 @@ static struct value strftime_now(struct jinja *j, const struct value *arg, const
 	size_t n;
 
 	(void)args;
+	add_time_format(j, &b, format);
 	/* A blank, so that nothing is told from too much. */
-	buffer_add(j, &b, format.data, format.len);
 	buffer_add(j, &b, " ", 2);
 	if (format.len && memchr(format.data, '\0', format.len))
 		jinja_fail(j, "strftime_now() of a NUL is not supported");

@@ -130,6 +130,15 @@ static struct node *parse_set(struct parser *p, uint32_t at)
 	return n;
 }
 
+static void refuse_second(struct parser *p, const struct node *n, struct bytes name)
+{
+	jinja_work(p->j, n->n_named);
+	for (size_t i = 0; i < n->n_named; i++)
+		if (bytes_equal(n->named[i].name, name))
+			jinja_fail_at(p->j, p->token->at, "there are two parameters '%s'",
+				      short_name(p->j, name));
+}
+
 /* (a, b=1): the parameters of a macro. */
 static void parse_signature(struct parser *p, struct node *n)
 {
@@ -140,6 +149,7 @@ static void parse_signature(struct parser *p, struct node *n)
 		if (n->n_named)
 			expect_operator(p, ",");
 		pair.name = expect_name(p);
+		refuse_second(p, n, pair.name);
 		if (skip_operator(p, "="))
 			pair.value = parse_expression(p, true);
 		else if (n->n_named && n->named[n->n_named - 1].value)
