@@ -34,7 +34,8 @@ struct err {
 
 /*
  * Record a failure and return `code`, so callers can write `return err_set(...)`.
- * Control bytes in the message (file names and keys are untrusted) become '?'.
+ * Control bytes in the message (file names and keys are untrusted) become '?'.  Commands in
+ * backquotes are named as they work here: called.h.
  */
 int err_set(struct err *err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 

@@ -54,6 +54,13 @@ void text_add_escaped(struct text *t, const void *data, size_t len);
 /* The same, and the characters of utf8_is_directing() are escaped too: for people, not programs. */
 void text_add_visible(struct text *t, const void *data, size_t len);
 
+/* Append a word as a POSIX shell reads it back: in single quotes where it needs them. */
+void text_add_shell_word(struct text *t, const char *word);
+
+/* Append a sentence, or a line that is typed, with the names that work here: called.h. */
+void text_add_called(struct text *t, const char *sentence);
+void text_add_called_line(struct text *t, const char *line, size_t len);
+
 /* The whole file; ERR_IO when it cannot be read, ERR_FORMAT when it is larger than max_bytes. */
 int text_read_file(struct text *t, const char *path, size_t max_bytes, struct err *err);
 

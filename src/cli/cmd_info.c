@@ -1,6 +1,7 @@
 /*
  * cmd_info.c -- `torchless info`: what a model is, before anything runs.
  */
+#include "torchless/called.h"
 #include "torchless/cli.h"
 #include "torchless/mem.h"
 #include "torchless/stats.h"
@@ -419,7 +420,7 @@ static void print_about(const struct invocation *in)
 	ui_add_visible(&shown, ui, in->model.checkpoint.path, strlen(in->model.checkpoint.path));
 	text_adds(&shown, "/README.md\n");
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		text_addf(&shown, "%-11storchless %s\n", i ? "" : "try", commands[i]);
+		text_addf(&shown, "%-11s%s %s\n", i ? "" : "try", called_name(), commands[i]);
 	ui_write(ui, shown.data, shown.len);
 	text_release(&prose);
 	text_release(&shown);

@@ -2,6 +2,7 @@
  * help.c -- help on the terminal, and `torchless help`.
  */
 #include "help.h"
+#include "torchless/called.h"
 
 #include <string.h>
 
@@ -18,9 +19,13 @@ struct page {
 };
 
 /* Paragraphs (lines of text without a limit), all but the first line `indent` columns in. */
-static void add_paragraphs(struct page *p, const char *s, int indent, int at)
+static void add_paragraphs(struct page *p, const char *paragraphs, int indent, int at)
 {
-	while (*s) {
+	struct text called = { 0 };
+	const char *s;
+
+	text_add_called(&called, paragraphs);
+	for (s = called.data; *s;) {
 		size_t len = strcspn(s, "\n");
 
 		ui_add_wrapped(&p->text, s, len, p->width, indent, at);
@@ -32,6 +37,7 @@ static void add_paragraphs(struct page *p, const char *s, int indent, int at)
 		at = indent;
 	}
 	text_addc(&p->text, '\n');
+	text_release(&called);
 }
 
 /* What stands beside a name that is `n` columns wide, or below it. */
@@ -79,7 +85,7 @@ static void add_usage(struct page *p, const struct command *c)
 {
 	struct text usage = { 0 };
 
-	text_addf(&usage, "usage: torchless %s [OPTIONS]%s%s\n\n", c->name,
+	text_addf(&usage, "usage: %s %s [OPTIONS]%s%s\n\n", called_name(), c->name,
 		  *c->help->args ? " " : "", c->help->args);
 	ui_add_wrapped(&p->text, usage.data, usage.len, p->width, 7, 0);
 	text_release(&usage);
@@ -110,25 +116,31 @@ static void add_command(struct page *p, const struct command *c)
 		size_t len = strcspn(e, "\n");
 
 		/* As it is typed: a line that is broken would be another command. */
-		text_addf(&p->text, "  %.*s\n", (int)len, e);
+		text_adds(&p->text, "  ");
+		text_add_called_line(&p->text, e, len);
+		text_addc(&p->text, '\n');
 		e += len + (e[len] == '\n');
 	}
 }
 
 static void add_overview(struct page *p)
 {
-	static const char usage[] = "usage: torchless COMMAND [OPTIONS] [ARGUMENTS]\n\n";
 	static const char more[] =
-		"\n`torchless COMMAND --help` explains one, with examples.  To begin:\n\n";
+		"\n`torchless COMMAND --help` explains one, with examples.  To begin:\n";
+	struct text usage = { 0 };
 
 	add_summary(p, help_summary);
-	ui_add_wrapped(&p->text, usage, strlen(usage), p->width, 7, 0);
+	text_addf(&usage, "usage: %s COMMAND [OPTIONS] [ARGUMENTS]\n\n", called_name());
+	ui_add_wrapped(&p->text, usage.data, usage.len, p->width, 7, 0);
+	text_release(&usage);
 	for (int i = 0; i < command_table_len; i++) {
 		text_addf(&p->text, "  %-*s", COMMANDS - 2, command_table[i].name);
 		add_paragraphs(p, command_table[i].help->summary, COMMANDS, COMMANDS);
 	}
-	ui_add_wrapped(&p->text, more, strlen(more), p->width, 0, 0);
-	text_addf(&p->text, "  %s\n", help_first);
+	add_paragraphs(p, more, 0, 0);
+	text_adds(&p->text, "  ");
+	text_add_called_line(&p->text, help_first, strlen(help_first));
+	text_addc(&p->text, '\n');
 }
 
 void help_print(const struct ui *ui, const struct command *c)

@@ -4,6 +4,7 @@
  * The only place that exits.  Output that could not be written is an error like any other: stdout
  * is flushed and checked here, after the command.
  */
+#include "torchless/called.h"
 #include "torchless/cli.h"
 
 #include <stdio.h>
@@ -50,6 +51,18 @@ static int dispatch(struct invocation *in, struct err *err)
 	return 0;
 }
 
+/* The first word of a login shell has a dash of its own. */
+static void tell_name(const char *argv0)
+{
+	struct text word = { 0 };
+
+	if (*argv0 && *argv0 != '-') {
+		text_add_shell_word(&word, argv0);
+		called_as(word.data);
+	}
+	text_release(&word);
+}
+
 int main(int argc, char **argv)
 {
 	struct err err = { 0 };
@@ -57,6 +70,7 @@ int main(int argc, char **argv)
 	int r, status;
 
 	install_signals();
+	tell_name(argc > 0 ? argv[0] : "");
 	r = invocation_parse(&in, argc, argv, &err);
 	if (r == 0)
 		r = dispatch(&in, &err);

@@ -4,6 +4,7 @@
  * Without --model and $TORCHLESS_MODEL it is the model that comes with the program: lessons/model
  * of a source tree, share/torchless/model of an installed prefix, wherever the command is given.
  */
+#include "torchless/called.h"
 #include "torchless/cli.h"
 #include "torchless/generation.h"
 #include "torchless/mem.h"
@@ -78,23 +79,6 @@ static const struct {
 	{ 1, "share/torchless/model" }, /* bin/torchless of a prefix */
 };
 
-/*
- * Without links: as the system says it, or, where there is no /proc, as it was called by a path.
- * False when neither tells.
- */
-static bool executable_directory(const char *called, struct text *dir)
-{
-	char path[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
-
-	if (n > 0)
-		path[n] = '\0';
-	else if (!strchr(called, '/') || !realpath(called, path))
-		return false;
-	text_add(dir, path, (size_t)(strrchr(path, '/') - path));
-	return true;
-}
-
 /* dir/relative, seen from `up` directories above; of "/a", two above is "/". */
 static void add_path(struct text *t, const struct text *dir, int up, const char *relative)
 {
@@ -124,15 +108,18 @@ static bool try_model(const char *dir, struct text *tried)
 static int find_model(const char *called, struct text *path, struct err *err)
 {
 	struct text tried = { 0 }, dir = { 0 };
+	char executable[PATH_MAX];
 	bool found = false;
 
-	if (executable_directory(called, &dir))
+	if (called_directory(called, executable, sizeof(executable))) {
+		text_adds(&dir, executable);
 		for (size_t i = 0;
 		     i < sizeof(beside_executable) / sizeof(*beside_executable) && !found; i++) {
 			text_clear(path);
 			add_path(path, &dir, beside_executable[i].up, beside_executable[i].path);
 			found = try_model(path->data, &tried);
 		}
+	}
 	if (!found) {
 		text_clear(path);
 		text_addf(path, "%s/share/torchless/model", version_prefix);

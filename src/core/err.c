@@ -5,6 +5,7 @@
  * on a terminal.  They are therefore made harmless here, in the one place every message passes.
  */
 #include "torchless/err.h"
+#include "torchless/called.h"
 #include "torchless/utf8.h"
 
 #include <errno.h>
@@ -39,14 +40,15 @@ static void mark_truncated(char *s, size_t size)
 int err_set(struct err *err, int code, const char *fmt, ...)
 {
 	/* Formatted beside the old message, which the arguments may point to. */
-	char message[sizeof(err->message)];
+	char plain[sizeof(err->message)], message[sizeof(err->message)];
 	va_list ap;
 
 	va_start(ap, fmt);
-	int len = vsnprintf(message, sizeof(message), fmt, ap);
+	int len = vsnprintf(plain, sizeof(plain), fmt, ap);
 	va_end(ap);
 
-	if (len >= (int)sizeof(message))
+	if (called_expand(plain, message, sizeof(message)) >= sizeof(message) ||
+	    len >= (int)sizeof(plain))
 		mark_truncated(message, sizeof(message));
 	make_harmless(message);
 	memcpy(err->message, message, sizeof(message));

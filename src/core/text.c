@@ -5,6 +5,7 @@
  * error and never passed on to a terminal.
  */
 #include "torchless/text.h"
+#include "torchless/called.h"
 #include "torchless/mem.h"
 #include "torchless/out_file.h"
 #include "torchless/utf8.h"
@@ -217,6 +218,41 @@ int text_write_file(const char *path, const void *data, size_t len, struct err *
 		return err->code;
 	}
 	return out_file_keep(&file, err);
+}
+
+void text_add_shell_word(struct text *t, const char *word)
+{
+	if (*word &&
+	    strspn(word,
+		   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+,:@") ==
+		    strlen(word)) {
+		text_adds(t, word);
+		return;
+	}
+	text_addc(t, '\'');
+	for (size_t n; *word; word += n) {
+		n = *word == '\'' ? 1 : strcspn(word, "'");
+		text_add_visible(t, *word == '\'' ? "'\\''" : word, *word == '\'' ? 4 : n);
+	}
+	text_addc(t, '\'');
+}
+
+void text_add_called(struct text *t, const char *sentence)
+{
+	size_t len = called_expand(sentence, NULL, 0);
+
+	reserve(t, len);
+	called_expand(sentence, t->data + t->len, len + 1);
+	t->len += len;
+}
+
+void text_add_called_line(struct text *t, const char *line, size_t len)
+{
+	size_t whole = called_expand_line(line, len, NULL, 0);
+
+	reserve(t, whole);
+	called_expand_line(line, len, t->data + t->len, whole + 1);
+	t->len += whole;
 }
 
 int text_distance(const char *a, const char *b)

@@ -136,7 +136,7 @@ static int read_texts_of_file(struct texts *t, const struct safetensors *st, uns
 		return err_set(
 			err, ERR_FORMAT,
 			"%s holds tensors but no config: give the directory it lies in, or a "
-			"file made by scripts/export_mistral.py",
+			"file made by `scripts/export_mistral.py`",
 			st->path);
 	if (strcmp(format, "1") != 0)
 		return err_set(err, ERR_FORMAT,

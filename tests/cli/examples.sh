@@ -27,7 +27,7 @@ works() { # FILE
 command -v bash >/dev/null || finish
 
 "$T" help | sed -n '/To begin:$/,$ s/^  //p' >"$work/begin"
-"$T" info 2>&1 | sed -n 's/^\(try\|   \) *torchless /torchless /p' >"$work/info"
+"$T" info 2>&1 | sed -n 's/^\(try\|   \) *\([^ ]*torchless \)/\2/p' >"$work/info"
 is "info names commands to try" 4 "$(wc -l <"$work/info" | tr -d ' ')"
 works "$work/begin"
 works "$work/info"

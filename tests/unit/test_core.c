@@ -1,4 +1,5 @@
 /* Unit tests of the core layer: errors, memory, text, JSON, tensors, statistics. */
+#include "torchless/called.h"
 #include "torchless/err.h"
 #include "torchless/json.h"
 #include "torchless/mem.h"
@@ -16,6 +17,73 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* ---- called ------------------------------------------------------------------------------- */
+
+static const char *expanded(const char *sentence)
+{
+	static char out[512];
+
+	cr_assert_lt(called_expand(sentence, out, sizeof(out)), sizeof(out));
+	return out;
+}
+
+Test(called, commands_in_backquotes_are_named_as_the_program_was_called)
+{
+	static const char sentence[] = "torchless reads `torchless`, `torchless x | torchless y`: "
+				       "`torchless: `, `xtorchless z`, `a torchless b`, torchless";
+	struct err err;
+	char small[8];
+
+	cr_assert_str_eq(called_name(), "torchless");
+	cr_assert_str_eq(expanded(sentence), sentence);
+	called_as("./tl");
+	cr_assert_str_eq(
+		expanded(sentence),
+		"torchless reads `./tl`, `./tl x | ./tl y`: `torchless: `, `xtorchless z`, "
+		"`a torchless b`, torchless");
+	cr_assert_str_eq(expanded("one ` and `torchless x"), "one ` and `torchless x");
+	cr_assert_eq(called_expand("`torchless a`", small, sizeof(small)), strlen("`./tl a`"));
+	cr_assert_str_eq(small, "`./tl a");
+	err_set(&err, ERR_IO, "see `torchless %s`", "info");
+	cr_assert_str_eq(err.message, "see `./tl info`");
+	err_wrap(&err, "here");
+	cr_assert_str_eq(err.message, "here: see `./tl info`");
+}
+
+Test(called, a_line_that_is_typed_has_no_backquotes)
+{
+	struct text t = { 0 };
+
+	called_as("'a b/torchless'");
+	text_add_called_line(&t, "git log | torchless run \"torchless $(torchless x)\"", 49);
+	cr_assert_str_eq(t.data,
+			 "git log | 'a b/torchless' run \"torchless $('a b/torchless' x)\"");
+	text_release(&t);
+}
+
+Test(called, a_script_that_is_nowhere_is_said_to_be_the_trees_once)
+{
+	struct err err;
+
+	err_set(&err, ERR_IO, "use `scripts/no_such.py`");
+	cr_assert_str_eq(err.message, "use `scripts/no_such.py` of torchless's source tree");
+	err_wrap(&err, "x");
+	cr_assert_str_eq(err.message, "x: use `scripts/no_such.py` of torchless's source tree");
+}
+
+Test(called, words_are_quoted_for_a_shell)
+{
+	struct text t = { 0 };
+
+	text_add_shell_word(&t, "a/b-1.db");
+	text_addc(&t, ' ');
+	text_add_shell_word(&t, "");
+	text_addc(&t, ' ');
+	text_add_shell_word(&t, "it's $x");
+	cr_assert_str_eq(t.data, "a/b-1.db '' 'it'\\''s $x'");
+	text_release(&t);
+}
 
 /* ---- err ---------------------------------------------------------------------------------- */
 

@@ -48,8 +48,8 @@ static int read_two(struct drawing *d, const char *a, struct err *err)
 {
 	if (d->in->n_args != 1)
 		return err_set(err, ERR_USAGE,
-			       "--diff takes two recordings or models: torchless "
-			       "graph --diff A B");
+			       "--diff takes two recordings or models: `torchless "
+			       "graph --diff A B`");
 	if (graph_side_open(&d->recorded, d->in, a, err) ||
 	    graph_side_open(&d->other, d->in, d->in->args[0], err))
 		return err->code;

@@ -105,7 +105,8 @@ static void say_written(const struct report_command *c, const char *path, size_t
 
 	text_addf(&t, "%s  %s", path, mem_format_bytes((int64_t)size, bytes, sizeof(bytes)));
 	if (!missing->is_captured)
-		text_adds(&t, "; `torchless trace --capture report PROMPT` records what it lacks");
+		text_add_called(
+			&t, "; `torchless trace --capture report PROMPT` records what it lacks");
 	if (missing->needs_model)
 		text_adds(&t, "; the lens and the answer need the model: name it with -m PATH");
 	if (*missing->graph)

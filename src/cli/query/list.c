@@ -3,6 +3,7 @@
  */
 #include "query.h"
 
+#include "torchless/called.h"
 #include "torchless/json.h"
 #include "torchless/utf8.h"
 
@@ -147,13 +148,15 @@ static int add_param(void *ctx, const struct rows *rows, const struct cell *cell
 
 static int list_for_people(struct list *l, struct recording *rec, struct err *err)
 {
-	static const char ask[] = "torchless query NAME KEY=VALUE... asks; what the parameters are";
 	struct query questions = { .row = add_question, .ctx = l };
 	struct query params = { .row = add_param, .ctx = l };
+	struct text ask = { 0 };
 
 	if (recording_ask(rec, people_sql, &questions, err))
 		return err->code;
-	add_heading(l, ask, strlen(ask));
+	text_addf(&ask, "%s query NAME KEY=VALUE... asks; what the parameters are", called_name());
+	add_heading(l, ask.data, ask.len);
+	text_release(&ask);
 	return recording_ask(rec, params_sql, &params, err);
 }
 

@@ -56,9 +56,10 @@ static int print_note(struct invocation *in, struct recording *rec, const char *
 static const struct {
 	const char *name, *why;
 } untold[] = {
-	{ "merges", "does not say what its tokenizer did: torchless tokenize --steps TEXT does" },
-	{ "cost", "does not count operations and bytes: a recording of torchless trace does" },
-	{ "roofline", "does not count operations and bytes: a recording of torchless trace does" },
+	{ "merges", "does not say what its tokenizer did: `torchless tokenize --steps TEXT` does" },
+	{ "cost", "does not count operations and bytes: a recording of `torchless trace` does" },
+	{ "roofline",
+	  "does not count operations and bytes: a recording of `torchless trace` does" },
 };
 
 static int add_engine(void *ctx, const struct rows *rows, const struct cell *cells)

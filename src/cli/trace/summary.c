@@ -253,22 +253,6 @@ static void add_residual(struct text *t, const struct trace_command *c, const st
 	text_release(&bytes);
 }
 
-static void add_shell_word(struct text *t, const char *word)
-{
-	if (strspn(word,
-		   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+,:@") ==
-	    strlen(word)) {
-		text_adds(t, word);
-		return;
-	}
-	text_addc(t, '\'');
-	for (size_t n; *word; word += n) {
-		n = *word == '\'' ? 1 : strcspn(word, "'");
-		text_add_visible(t, *word == '\'' ? "'\\''" : word, *word == '\'' ? 4 : n);
-	}
-	text_addc(t, '\'');
-}
-
 void summary_add_file(struct text *t, const struct trace_command *c, const struct ui *ui)
 {
 	char size[32], calls[32], values[32];
@@ -301,10 +285,10 @@ void summary_add_next(struct text *t, const struct trace_command *c, const struc
 {
 	for (int i = 0; i < n; i++) {
 		summary_add_label(t, ui, i == 0 ? "try" : "");
-		text_adds(t, commands[i].before);
+		text_add_called_line(t, commands[i].before, strlen(commands[i].before));
 		if (!commands[i].is_option || strcmp(c->recorder.opt.path, "trace.db") != 0) {
 			text_adds(t, commands[i].is_option ? " -t " : "");
-			add_shell_word(t, c->recorder.opt.path);
+			text_add_shell_word(t, c->recorder.opt.path);
 		}
 		text_addf(t, "%s\n", commands[i].after);
 	}

@@ -3,6 +3,7 @@
  */
 #include "../change/change.h"
 
+#include "torchless/called.h"
 #include "torchless/recipe.h"
 
 #include <assert.h>
@@ -425,9 +426,9 @@ int cmd_save_edits(struct debugger *d, const char *args, struct err *err)
 	text_release(&recipe);
 	if (r == 0)
 		say(d,
-		    "%d edit%s and %d forced token%s are in %s; `torchless trace --edits` runs them anywhere.\n",
+		    "%d edit%s and %d forced token%s are in %s; `%s trace --edits` runs them anywhere.\n",
 		    s->executor.n_edits, s->executor.n_edits == 1 ? "" : "s", s->n_forced,
-		    s->n_forced == 1 ? "" : "s", args);
+		    s->n_forced == 1 ? "" : "s", args, called_name());
 	return r;
 }
 

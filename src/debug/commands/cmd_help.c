@@ -40,7 +40,7 @@ static void first_sentence(const char *doc, struct text *out)
 
 static void say_command(struct debugger *d, const struct debug_command *c)
 {
-	struct text name = { 0 }, doc = { 0 };
+	struct text name = { 0 }, first = { 0 }, doc = { 0 };
 
 	text_adds(&name, c->name);
 	for (const char *s = c->aliases; *s;) {
@@ -49,9 +49,11 @@ static void say_command(struct debugger *d, const struct debug_command *c)
 		text_addf(&name, ", %.*s", (int)n, s);
 		s += n + (s[n] == ' ');
 	}
-	first_sentence(c->doc, &doc);
+	first_sentence(c->doc, &first);
+	text_add_called(&doc, first.data);
 	say_entry(d, name.data, doc.data);
 	text_release(&name);
+	text_release(&first);
 	text_release(&doc);
 }
 
@@ -93,11 +95,13 @@ static void help_class(struct debugger *d, int class)
 /* "reverse-step, rs [N]", its doc, the example. */
 static void help_command(struct debugger *d, const struct debug_command *c)
 {
-	struct text aliases = { 0 };
+	struct text aliases = { 0 }, doc = { 0 };
 
 	say_styled(d, UI_BOLD, "%s", c->name);
 	say(d, "%s%s\n", *c->args ? " " : "", c->args);
-	say_wrapped(d, c->doc, 0, 0);
+	text_add_called(&doc, c->doc);
+	say_wrapped(d, doc.data, 0, 0);
+	text_release(&doc);
 	for (const char *s = c->aliases; *s;) {
 		size_t n = strcspn(s, " ");
 
