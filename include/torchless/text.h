@@ -67,23 +67,56 @@ int text_read_file(struct text *t, const char *path, size_t max_bytes, struct er
 /* Make `path` a file of these bytes, whole or as it was before: ERR_IO. */
 int text_write_file(const char *path, const void *data, size_t len, struct err *err);
 
-/* Levenshtein distance, at most 64 bytes of each are compared: for "did you mean". */
+/*
+ * How many letters are wrong, missing, too many, or two of them swapped; 64 bytes of each are
+ * compared.
+ */
 int text_distance(const char *a, const char *b);
+
+/*
+ * How unlike what was typed a name is, for every "did you mean": 0 when the name begins so, 1 when
+ * a part of it does (parts end with '.', ':', '-', '_' or a space), else the distance to it or,
+ * where nothing but a part was typed, to its nearest part between dots and colons.  Capitals make
+ * no difference.
+ */
+int text_unlike(const char *typed, const char *name);
 
 /* The distance at which something else is meant: a third of a name may be mistyped. */
 int text_too_far(const char *name);
 
 /*
- * The nearest of the names that are offered, the first of equals; NULL while none is nearer to
- * `name` than `distance`, which begins as the limit (INT_MAX: there is none).  Names are borrowed.
+ * The least unlike of the names that are offered, of equals the one with the least distance, then
+ * the first; NULL while none is less unlike than `distance`, which begins as the limit (INT_MAX:
+ * there is none).  Names are borrowed.
  */
 struct text_nearest {
 	const char *name, *best;
-	int distance;
+	int distance, whole; /* of the best: how unlike, and its distance */
 };
 
 /* Whether the candidate is now the best. */
 bool text_nearest_offer(struct text_nearest *n, const char *candidate);
+
+/*
+ * The three least unlike `name`, in their order, never one twice; of those of one kind (from 0 on,
+ * -1: of its own) one.  Names are copied.
+ */
+#define TEXT_NEAR 3
+struct text_near {
+	const char *name;
+	int n;
+	struct {
+		int unlike, whole, kind;
+		char name[160];
+	} best[TEXT_NEAR];
+};
+void text_near_offer(struct text_near *n, const char *candidate, int kind);
+
+/* The same by another measure of how unlike it is. */
+void text_near_offer_at(struct text_near *n, const char *candidate, int kind, int unlike);
+
+/* "a, b and c"; returns buf. */
+const char *text_near_format(const struct text_near *n, char *buf, size_t size);
 
 /* glob match with '*' (any run), '?' and [..] classes over the whole of s. */
 bool text_glob(const char *pattern, const char *s);

@@ -68,11 +68,27 @@ bool command_has(const struct command *c, enum option_id id)
 	return option_is_everywhere(id) || command_adds(c, id);
 }
 
+/* What others call it, or will be called so. */
+static const struct {
+	const char *word, *command;
+} elsewhere[] = {
+	{ "diff", "query differ" }, { "compare", "query differ" },
+	{ "generate", "run" },      { "chat", "run --chat" },
+	{ "record", "trace" },      { "sql", "query" },
+	{ "shell", "query" },       { "step", "debug" },
+	{ "gdb", "debug" },         { "draw", "graph" },
+	{ "encode", "tokenize" },   { "decode", "tokenize --decode" },
+	{ "man", "help" },
+};
+
 const char *nearest_command(const char *word)
 {
 	/* Farther than three edits, or all of the word, is no suggestion. */
 	struct text_nearest near = { .name = word, .distance = 4 };
 
+	for (size_t i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++)
+		if (!strcmp(elsewhere[i].word, word))
+			return elsewhere[i].command;
 	if ((int)strlen(word) < near.distance)
 		near.distance = (int)strlen(word);
 	for (int i = 0; i < command_table_len; i++)

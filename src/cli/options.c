@@ -274,18 +274,24 @@ static int set_size(struct option_value *v, enum option_id id, const char *text,
 
 static int set_choice(struct option_value *v, enum option_id id, const char *text, struct err *err)
 {
+	struct text_nearest near = { .name = text, .distance = text_too_far(text) };
 	const char *c = option_table[id].choices;
-	char expected[96];
+	char expected[96], choice[32], best[32] = "";
 
 	for (v->i = 0; *c; v->i++) {
 		size_t len = strcspn(c, "|");
 
 		if (strlen(text) == len && memcmp(c, text, len) == 0)
 			return 0;
+		snprintf(choice, sizeof(choice), "%.*s", (int)len, c);
+		if (text_nearest_offer(&near, choice))
+			memcpy(best, choice, sizeof(best));
 		c += len + (c[len] == '|');
 	}
 	snprintf(expected, sizeof(expected), "one of %s", option_table[id].choices);
-	return bad_value(id, text, expected, err);
+	bad_value(id, text, expected, err);
+	return *best ? err_set(err, err->code, "%s; did you mean %s?", err->message, best)
+		     : err->code;
 }
 
 static int set_value(struct invocation *in, enum option_id id, const char *text, struct err *err)

@@ -10,6 +10,7 @@
 #include "torchless/out_file.h"
 #include "torchless/utf8.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -255,24 +257,68 @@ void text_add_called_line(struct text *t, const char *line, size_t len)
 	t->len += whole;
 }
 
-int text_distance(const char *a, const char *b)
-{
-	int row[65]; /* row[j]: distance of the a seen so far to b[0..j) */
-	size_t n = strnlen(a, 64), m = strnlen(b, 64);
+/* ---- what was meant ------------------------------------------------------------------------ */
 
+#define MAX_COMPARED 64 /* bytes of a name */
+
+static int least(int a, int b)
+{
+	return a < b ? a : b;
+}
+
+/* Of a[0..n) and b[0..m), with swapped neighbours as one edit (optimal string alignment). */
+static int distance(const char *a, size_t n, const char *b, size_t m, bool folds)
+{
+	int rows[3][MAX_COMPARED + 1]; /* of the a seen so far, and one and two letters less */
+	int *before = rows[0], *last = rows[1], *row = rows[2];
+
+	n = n < MAX_COMPARED ? n : MAX_COMPARED;
+	m = m < MAX_COMPARED ? m : MAX_COMPARED;
 	for (size_t j = 0; j <= m; j++)
 		row[j] = (int)j;
-	for (size_t i = 0; i < n; i++) {
-		int diagonal = row[0];
-		row[0] = (int)i + 1;
-		for (size_t j = 0; j < m; j++) {
-			int replace = diagonal + (a[i] != b[j]);
-			int edge = (row[j] < row[j + 1] ? row[j] : row[j + 1]) + 1;
-			diagonal = row[j + 1];
-			row[j + 1] = replace < edge ? replace : edge;
+	for (size_t i = 1; i <= n; i++) {
+		int *oldest = before, x = (unsigned char)a[i - 1];
+
+		before = last, last = row, row = oldest;
+		row[0] = (int)i;
+		for (size_t j = 1; j <= m; j++) {
+			int y = (unsigned char)b[j - 1];
+			bool same = folds ? tolower(x) == tolower(y) : x == y;
+
+			row[j] = least(last[j - 1] + !same, least(last[j], row[j - 1]) + 1);
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+				row[j] = least(row[j], before[j - 2] + 1);
 		}
 	}
 	return row[m];
+}
+
+int text_distance(const char *a, const char *b)
+{
+	return distance(a, strlen(a), b, strlen(b), false);
+}
+
+int text_unlike(const char *typed, const char *name)
+{
+	size_t n = strlen(typed);
+	int d = distance(typed, n, name, strlen(name), true);
+	bool is_part = !strpbrk(typed, ".:");
+
+	/* One letter begins too many names to say anything. */
+	if (n >= 2 && !strncasecmp(typed, name, n))
+		return 0;
+	for (const char *part = strpbrk(name, ".:-_ "); part && d > 1;
+	     part = strpbrk(part, ".:-_ ")) {
+		part++;
+		if (n >= 3 && !strncasecmp(typed, part, n))
+			d = 1;
+	}
+	for (const char *part = name; part && is_part && d > 1;) {
+		d = least(d, distance(typed, n, part, strcspn(part, ".:"), true));
+		part = strpbrk(part, ".:");
+		part += part != NULL;
+	}
+	return d;
 }
 
 int text_too_far(const char *name)
@@ -282,14 +328,84 @@ int text_too_far(const char *name)
 
 bool text_nearest_offer(struct text_nearest *n, const char *candidate)
 {
-	int d = text_distance(n->name, candidate);
+	int d = text_unlike(n->name, candidate), whole;
 
-	if (d >= n->distance)
+	if (d > n->distance || (!n->best && d == n->distance))
+		return false;
+	whole = text_distance(n->name, candidate);
+	if (d == n->distance && whole >= n->whole)
 		return false;
 	n->distance = d;
+	n->whole = whole;
 	n->best = candidate;
 	return true;
 }
+
+static void drop_near(struct text_near *n, int i)
+{
+	for (n->n--; i < n->n; i++)
+		n->best[i] = n->best[i + 1];
+}
+
+/* The place of a name that is there already, or of one of its kind; -1: there is none. */
+static int find_near(const struct text_near *n, const char *candidate, int kind)
+{
+	for (int i = 0; i < n->n; i++)
+		if (!strcmp(n->best[i].name, candidate) || (kind >= 0 && n->best[i].kind == kind))
+			return i;
+	return -1;
+}
+
+void text_near_offer_at(struct text_near *n, const char *candidate, int kind, int unlike)
+{
+	int i, there, whole;
+
+	if (strlen(candidate) >= sizeof(n->best->name) ||
+	    (n->n == TEXT_NEAR && unlike > n->best[TEXT_NEAR - 1].unlike))
+		return;
+	whole = text_distance(n->name, candidate);
+	/* What is one name of two kinds is offered for both, and kept once. */
+	while ((there = find_near(n, candidate, kind)) >= 0) {
+		if (n->best[there].unlike < unlike ||
+		    (n->best[there].unlike == unlike && n->best[there].whole <= whole))
+			return;
+		drop_near(n, there);
+	}
+	for (i = n->n;
+	     i > 0 && (n->best[i - 1].unlike > unlike ||
+		       (n->best[i - 1].unlike == unlike && n->best[i - 1].whole > whole));)
+		i--;
+	if (i == TEXT_NEAR)
+		return;
+	n->n = n->n < TEXT_NEAR ? n->n + 1 : n->n;
+	for (int k = n->n - 1; k > i; k--)
+		n->best[k] = n->best[k - 1];
+	n->best[i].unlike = unlike;
+	n->best[i].whole = whole;
+	n->best[i].kind = kind;
+	memcpy(n->best[i].name, candidate, strlen(candidate) + 1);
+}
+
+void text_near_offer(struct text_near *n, const char *candidate, int kind)
+{
+	text_near_offer_at(n, candidate, kind, text_unlike(n->name, candidate));
+}
+
+const char *text_near_format(const struct text_near *n, char *buf, size_t size)
+{
+	size_t at = 0;
+
+	buf[0] = '\0';
+	for (int i = 0; i < n->n && at < size; i++)
+		at += (size_t)snprintf(buf + at, size - at, "%s%s",
+				       i == 0          ? ""
+				       : i == n->n - 1 ? " and "
+						       : ", ",
+				       n->best[i].name);
+	return buf;
+}
+
+/* ---- globs --------------------------------------------------------------------------------- */
 
 /* The end of the class that begins at p ("[...]"), NULL when it has none. */
 static const char *class_end(const char *p)

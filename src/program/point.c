@@ -256,14 +256,9 @@ static void match_pattern(const struct program *p, struct match *m)
 	}
 }
 
-#define N_NEAREST 3
-
 struct nearest {
 	const struct program *program;
-	const char *pattern;
-	int n, distance[N_NEAREST];
-	const struct point_info *point[N_NEAREST]; /* one suggestion a kind of point */
-	char name[N_NEAREST][NAME_SIZE];
+	struct text_near near; /* one suggestion a kind of point */
 };
 
 static int least(int a, int b, int c)
@@ -298,50 +293,22 @@ static int glob_distance(const char *pattern, const char *name)
 	return row[len];
 }
 
-static void drop_nearest(struct nearest *near, int i)
-{
-	for (near->n--; i < near->n; i++) {
-		near->distance[i] = near->distance[i + 1];
-		near->point[i] = near->point[i + 1];
-		memcpy(near->name[i], near->name[i + 1], NAME_SIZE);
-	}
-}
-
 static bool rank_name(void *ctx, const char *name, value_id v)
 {
-	struct nearest *near = ctx;
-	const struct point_info *point = near->program->values[v].point;
-	int d = glob_distance(near->pattern, name);
-	int i;
+	struct nearest *n = ctx;
+	const char *pattern = n->near.name;
+	int unlike = text_unlike(pattern, name), matched = glob_distance(pattern, name);
 
-	for (i = 0; i < near->n; i++) {
-		if (near->point[i] != point)
-			continue;
-		if (near->distance[i] <= d)
-			return false;
-		drop_nearest(near, i);
-		break;
-	}
-	if (near->n == N_NEAREST) {
-		if (near->distance[N_NEAREST - 1] <= d)
-			return false;
-		near->n--;
-	}
-	for (i = near->n++; i > 0 && near->distance[i - 1] > d; i--) {
-		near->distance[i] = near->distance[i - 1];
-		near->point[i] = near->point[i - 1];
-		memcpy(near->name[i], near->name[i - 1], NAME_SIZE);
-	}
-	near->distance[i] = d;
-	near->point[i] = point;
-	snprintf(near->name[i], NAME_SIZE, "%s", name);
+	text_near_offer_at(&n->near, name, (int)(n->program->values[v].point - point_table),
+			   matched < unlike ? matched : unlike);
 	return false;
 }
 
 int points_match(const struct program *p, const char *pattern, bool *wanted, struct err *err)
 {
-	struct nearest near = { .program = p, .pattern = pattern };
+	struct nearest nearest = { .program = p, .near = { .name = pattern } };
 	struct match m = { .pattern = pattern };
+	char names[TEXT_NEAR * NAME_SIZE + 16];
 
 	if (strlen(pattern) > MAX_PATTERN)
 		return err ? err_set(err, ERR_USAGE, "'%.60s...' is longer than any name of points",
@@ -356,11 +323,11 @@ int points_match(const struct program *p, const char *pattern, bool *wanted, str
 		return m.n;
 	if (!err)
 		return ERR_USAGE;
-	each_name(p, OWN | FOREIGN, rank_name, &near);
+	each_name(p, OWN | FOREIGN, rank_name, &nearest);
 	return err_set(err, ERR_USAGE,
-		       "no point is called '%s'; the nearest are %s, %s and %s "
+		       "no point is called '%s'; the nearest are %s "
 		       "(`torchless info --points` lists all)",
-		       pattern, near.name[0], near.name[1], near.name[2]);
+		       pattern, text_near_format(&nearest.near, names, sizeof(names)));
 }
 
 value_id points_find(const struct program *p, const char *name, struct err *err)

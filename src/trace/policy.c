@@ -216,15 +216,14 @@ static const struct capture_set *find_set(const char *name)
 /* "atention" is nearer to the set than to any point. */
 static int no_match(const char *pattern, struct err *err)
 {
-	int i;
+	struct text_nearest near = { .name = pattern, .distance = 3 };
 
-	for (i = 0; i < capture_sets_len; i++) {
-		if (text_distance(capture_sets[i].name, pattern) <= 2)
-			return err_set(
-				err, ERR_USAGE,
-				"--capture %.200s: names no point and no set; did you mean '%s'?",
-				pattern, capture_sets[i].name);
-	}
+	for (int i = 0; i < capture_sets_len; i++)
+		text_nearest_offer(&near, capture_sets[i].name);
+	if (near.best)
+		return err_set(err, ERR_USAGE,
+			       "--capture %.200s: names no point and no set; did you mean '%s'?",
+			       pattern, near.best);
 	return err_wrap(err, "--capture %.200s", pattern);
 }
 

@@ -63,6 +63,14 @@ for page in sys.argv[1:]:
         sys.exit(f"help.sh: {page.rsplit('/', 1)[1]} does not say {missing}")
 PY
 fi
+# What was meant: prefixes and parts before what merely resembles it, swapped letters as one slip.
+refuses "diff is a question" 2 "no command 'diff'; did you mean 'query differ'\?$" "$T" diff
+refuses "swapped letters" 2 "no option --tmep; did you mean --temp\?$" "$T" trace --tmep 1 x
+refuses "the beginning of an option" 2 "did you mean --estimate\?$" "$T" trace --estim x
+refuses "a choice" 2 "not 'tiem'; did you mean time\?$" "$T" graph --color-by tiem
+refuses "a shell" 2 "did you mean bash\?$" "$T" completion bsh
+refuses "a point" 2 "nearest are L0\.attn\.pattern, L0\.attn and " "$T" trace --capture patern x
+refuses "a function" 2 'did you mean "t_absmax"\?$' "$T" query --functions absmax
 refuses "--man of no command" 2 "did you mean 'query'" "$T" help --man qury
 refuses "two forms of the manual" 2 "--markdown and --man exclude" "$T" help --man --markdown
 

@@ -53,10 +53,11 @@ Test(called, commands_in_backquotes_are_named_as_the_program_was_called)
 
 Test(called, a_line_that_is_typed_has_no_backquotes)
 {
+	static const char line[] = "git log | torchless run \"torchless $(torchless x)\"";
 	struct text t = { 0 };
 
 	called_as("'a b/torchless'");
-	text_add_called_line(&t, "git log | torchless run \"torchless $(torchless x)\"", 49);
+	text_add_called_line(&t, line, strlen(line));
 	cr_assert_str_eq(t.data,
 			 "git log | 'a b/torchless' run \"torchless $('a b/torchless' x)\"");
 	text_release(&t);
@@ -83,6 +84,71 @@ Test(called, words_are_quoted_for_a_shell)
 	text_add_shell_word(&t, "it's $x");
 	cr_assert_str_eq(t.data, "a/b-1.db '' 'it'\\''s $x'");
 	text_release(&t);
+}
+
+/* ---- what was meant ----------------------------------------------------------------------- */
+
+Test(nearest, swapped_letters_are_one_slip)
+{
+	cr_assert_eq(text_distance("tmep", "temp"), 1);
+	cr_assert_eq(text_distance("tmep", "mem"), 2);
+	cr_assert_eq(text_distance("patern", "pattern"), 1);
+	cr_assert_eq(text_distance("ca", "abc"), 3);
+	cr_assert_eq(text_distance("", "abc"), 3);
+}
+
+static const char *meant(const char *typed, const char *names)
+{
+	static char words[256];
+	struct text_nearest near = { .name = typed, .distance = text_too_far(typed) };
+	char *rest = NULL;
+
+	snprintf(words, sizeof(words), "%s", names);
+	for (char *w = strtok_r(words, " ", &rest); w; w = strtok_r(NULL, " ", &rest))
+		text_nearest_offer(&near, w);
+	return near.best ? near.best : "none";
+}
+
+Test(nearest, one_measure_for_every_suggestion)
+{
+	static const char *const expected[][3] = {
+		{ "tmep", "mem temp", "temp" },
+		{ "resid", "rest residual-norm residual roofline", "residual" },
+		{ "diff", "first-divergence info differ difference", "differ" },
+		{ "knows", "known-not layer-knows", "layer-knows" },
+		{ "TEMP", "mem temp", "temp" },
+		{ "patern", "norm model.layers.0.self_attn:pattern L0.attn.pattern",
+		  "L0.attn.pattern" },
+		{ "q_porj", "model.norm.weight model.layers.0.self_attn.q_proj.weight",
+		  "model.layers.0.self_attn.q_proj.weight" },
+		{ "L0.patern", "L0.pattern pattern", "L0.pattern" },
+		{ "x", "xa xb", "xa" },
+		{ "xyz", "abc temp", "none" },
+		{ "", "abc", "none" },
+	};
+
+	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)
+		cr_expect_str_eq(meant(expected[i][0], expected[i][1]), expected[i][2]);
+}
+
+Test(nearest, lists_have_nothing_twice)
+{
+	struct text_near near = { .name = "patern" };
+	char names[512];
+
+	cr_assert_str_eq(text_near_format(&near, names, sizeof(names)), "");
+	text_near_offer(&near, "norm", 1);
+	cr_assert_str_eq(text_near_format(&near, names, sizeof(names)), "norm");
+	text_near_offer(&near, "norm", 2);
+	text_near_offer(&near, "model.layers.0.self_attn:pattern", 3);
+	cr_assert_str_eq(text_near_format(&near, names, sizeof(names)),
+			 "model.layers.0.self_attn:pattern and norm");
+	text_near_offer(&near, "L0.attn.pattern", 3);
+	text_near_offer(&near, "L1.attn.pattern", 3);
+	text_near_offer(&near, "logits", -1);
+	text_near_offer(&near, "scores", -1);
+	cr_assert_str_eq(text_near_format(&near, names, sizeof(names)),
+			 "L0.attn.pattern, norm and scores");
 }
 
 /* ---- err ---------------------------------------------------------------------------------- */
@@ -366,7 +432,7 @@ Test(text, distance)
 	cr_assert_eq(text_distance("", ""), 0);
 	cr_assert_eq(text_distance("kitten", "sitting"), 3);
 	cr_assert_eq(text_distance("", "abc"), 3);
-	cr_assert_eq(text_distance("trace", "tarce"), 2);
+	cr_assert_eq(text_distance("trace", "tarce"), 1);
 }
 
 Test(text, globs)

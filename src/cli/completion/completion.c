@@ -428,7 +428,9 @@ int cmd_completion(struct invocation *in, struct err *err)
 	static const struct {
 		const char *shell, *script;
 	} scripts[] = { { "bash", bash_in }, { "zsh", zsh_in }, { "fish", fish_in } };
+	struct text_nearest near = { .distance = 2 };
 
+	near.name = in->args[0];
 	if (completion_names(in))
 		return 0;
 	if (in->n_args > 1)
@@ -436,12 +438,16 @@ int cmd_completion(struct invocation *in, struct err *err)
 			       "completion takes 1 argument but '%s' is one more: quote text that "
 			       "holds spaces",
 			       in->args[1]);
-	for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++)
+	for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
+		text_nearest_offer(&near, scripts[i].shell);
 		if (!strcmp(scripts[i].shell, in->args[0])) {
 			print_template(scripts[i].script);
 			return 0;
 		}
-	return err_set(err, ERR_USAGE,
-		       "there is no completion for '%s': it is written for bash, zsh and fish",
-		       in->args[0]);
+	}
+	return err_set(
+		err, ERR_USAGE,
+		"there is no completion for '%s': it is written for bash, zsh and fish%s%s%s",
+		in->args[0], near.best ? "; did you mean " : "", near.best ? near.best : "",
+		near.best ? "?" : "");
 }

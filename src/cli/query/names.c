@@ -38,32 +38,14 @@ int name_list_find(const struct name_list *l, const char *name)
 	return -1;
 }
 
-/* Of a name with dots the last part is near enough: q_rott is L3.attn.q_rot. */
-static int name_distance(const char *name, const char *candidate)
-{
-	const char *tail = candidate + strlen(candidate);
-	int whole = text_distance(name, candidate), part;
-
-	while (tail > candidate && !strchr(".:", tail[-1]))
-		tail--;
-	part = text_distance(name, tail);
-	return part < whole ? part : whole;
-}
-
 const char *name_nearest(const char *name, const struct name_list *const *lists)
 {
-	int best = text_too_far(name);
-	const char *near = NULL;
+	struct text_nearest near = { .name = name, .distance = text_too_far(name) };
 
-	for (; *lists; lists++) {
-		for (int i = 0; i < (*lists)->n; i++) {
-			int d = name_distance(name, (*lists)->list[i]);
-
-			if (d < best)
-				best = d, near = (*lists)->list[i];
-		}
-	}
-	return near;
+	for (; *lists; lists++)
+		for (int i = 0; i < (*lists)->n; i++)
+			text_nearest_offer(&near, (*lists)->list[i]);
+	return near.best;
 }
 
 /* ---- reading --------------------------------------------------------------------------- */

@@ -277,32 +277,6 @@ static int match_end(struct search *s, const char *name, struct err *err)
 
 /* ---- nothing --------------------------------------------------------------------------------- */
 
-#define N_NEAR 3
-
-struct near {
-	const char *name;
-	int n, distance[N_NEAR];
-	char best[N_NEAR][160];
-};
-
-static void offer(struct near *near, const char *candidate)
-{
-	int d = text_distance(near->name, candidate), i = near->n;
-
-	while (i > 0 && near->distance[i - 1] > d)
-		i--;
-	if (i == N_NEAR)
-		return;
-	if (near->n < N_NEAR)
-		near->n++;
-	for (int k = near->n - 1; k > i; k--) {
-		near->distance[k] = near->distance[k - 1];
-		memcpy(near->best[k], near->best[k - 1], sizeof(near->best[k]));
-	}
-	near->distance[i] = d;
-	snprintf(near->best[i], sizeof(near->best[i]), "%s", candidate);
-}
-
 /* The layer that a path names and that is not there, -1: it is something else. */
 static long missing_layer(const struct program *p, const char *path)
 {
@@ -318,22 +292,22 @@ static long missing_layer(const struct program *p, const char *path)
 static int found_nothing(const struct program *p, const char *said, const char *path,
 			 struct err *err)
 {
-	struct near near = { .name = said };
-	char buf[160];
+	struct text_near near = { .name = said };
+	char buf[160], names[TEXT_NEAR * 160 + 16];
 
 	if (missing_layer(p, path) >= 0)
 		return err_set(err, ERR_USAGE, "there is no layer %ld: the layers are 0 to %d",
 			       missing_layer(p, path), p->n_layers - 1);
 	for (int m = 1; m < p->n_modules; m++)
-		offer(&near, without_model(p->modules[m].path));
+		text_near_offer(&near, without_model(p->modules[m].path), -1);
 	for (int v = 0; v < p->n_values; v++)
 		if (p->values[v].point && strchr(p->values[v].name, ':') &&
 		    !ends_with(p->values[v].name, "out"))
-			offer(&near, point_short_name(&p->values[v], buf, sizeof(buf)));
-	return err_set(
-		err, ERR_USAGE,
-		"no module, point or place is called '%.100s'; the nearest are %s, %s and %s", said,
-		near.best[0], near.best[1], near.best[2]);
+			text_near_offer(&near, point_short_name(&p->values[v], buf, sizeof(buf)),
+					-1);
+	return err_set(err, ERR_USAGE,
+		       "no module, point or place is called '%.100s'; the nearest are %s", said,
+		       text_near_format(&near, names, sizeof(names)));
 }
 
 /* ---- all of it ------------------------------------------------------------------------------- */

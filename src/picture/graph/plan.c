@@ -55,39 +55,20 @@ static bool names_module(const struct program *p, int m, const char *pattern)
 	return is_spelled(pattern, p->modules[m].path);
 }
 
-/* How far a name is from a module's: from its path, a shorter spelling, or of a glob the last part.
- */
-static int distance_to(const char *name, const char *path)
-{
-	const char *tail = strrchr(name, '.'), *dot = strrchr(path, '.');
-	char brief[MAX_PATH_BYTES];
-	int far = text_distance(name, path), near;
-
-	near = text_distance(name, point_shorten(path, brief, sizeof(brief)));
-	far = near < far ? near : far;
-	if (!strpbrk(name, "*?["))
-		return far;
-	near = text_distance(tail ? tail + 1 : name, dot ? dot + 1 : path);
-	return near < far ? near : far;
-}
-
 static int no_module(const struct program *p, const char *name, struct err *err)
 {
-	const char *nearest = NULL;
-	int least = INT_MAX;
+	struct text_nearest near = { .name = name, .distance = INT_MAX };
+	const char *tail = strrchr(name, '.');
 
-	for (int m = 1; m < p->n_modules; m++) {
-		int distance = distance_to(name, p->modules[m].path);
-
-		if (distance < least) {
-			least = distance;
-			nearest = p->modules[m].path;
-		}
-	}
-	if (!nearest)
+	/* Of a glob the last part tells which is meant. */
+	if (strpbrk(name, "*?["))
+		near.name = tail ? tail + 1 : name;
+	for (int m = 1; m < p->n_modules; m++)
+		text_nearest_offer(&near, p->modules[m].path);
+	if (!near.best)
 		return err_set(err, ERR_USAGE, "no module is called '%.200s'", name);
 	return err_set(err, ERR_USAGE, "no module is called '%.200s'; the nearest is %.200s", name,
-		       nearest);
+		       near.best);
 }
 
 /* The module called so, by its path or a shorter spelling. */
