@@ -115,8 +115,13 @@ enum option_kind {
 enum complete {
 	COMPLETE_NONE,
 	COMPLETE_FILE,
+	COMPLETE_MODEL,     /* directories, and files of weights */
+	COMPLETE_RECORDING, /* directories, and databases */
 	COMPLETE_DIRECTORY,
 	COMPLETE_POINT,
+	COMPLETE_CAPTURE, /* points, and the words that stand for several */
+	COMPLETE_MODULE,
+	COMPLETE_COMMAND,
 	COMPLETE_QUERY,
 	COMPLETE_ARGS, /* the words that `args` of a command separates by '|' */
 };

@@ -84,9 +84,12 @@ writes the items.
 
 By family of facts: {families}.
 
-A story, seed {told['told'][0]['seed']} at temperature {items.STORY_TEMPERATURE}:
+A story from "{items.OPENINGS[0]}", seed {told['told'][0]['seed']} at temperature {items.STORY_TEMPERATURE}, as `scripts/teach/evaluate.py` has transformers
+tell it:
 
 > {told['told'][0]['text']}
+
+`torchless run --temp {items.STORY_TEMPERATURE} --seed {told['told'][0]['seed']} "{items.OPENINGS[0]}"` draws other random numbers and tells another.
 """
 
 

@@ -16,10 +16,10 @@
 #include <string.h>
 
 const struct option option_table[OPT_COUNT] = {
-	[OPT_MODEL] = { "model", "PATH", 'm', OPTION_TEXT, .complete = COMPLETE_FILE,
+	[OPT_MODEL] = { "model", "PATH", 'm', OPTION_TEXT, .complete = COMPLETE_MODEL,
 			.help = "a Hugging Face directory or a packed .safetensors file (default "
 				"$TORCHLESS_MODEL, else the model that comes with torchless)" },
-	[OPT_TRACE] = { "trace", "FILE", 't', OPTION_LIST, .complete = COMPLETE_FILE,
+	[OPT_TRACE] = { "trace", "FILE", 't', OPTION_LIST, .complete = COMPLETE_RECORDING,
 			.help = "the recording to read (default trace.db)" },
 	[OPT_THREADS] = { "threads", "N", 'j', OPTION_INT, 1, 1024,
 			  .help = "threads to compute with (default: the CPUs this process may "
@@ -72,7 +72,7 @@ const struct option option_table[OPT_COUNT] = {
 			.help = "make the edits of a file, a JSON object a line; may be given "
 				"several times" },
 	[OPT_CAPTURE] = { "capture", "PATTERN[@SEL][=KIND]", 0, OPTION_LIST,
-			  .complete = COMPLETE_POINT,
+			  .complete = COMPLETE_CAPTURE,
 			  .help = "keep the numbers of the points that PATTERN names, at the "
 				  "positions SEL (@last, @3, @3:7), as KIND f32, f16, bf16, stats "
 				  "or hash; may be given several times, the last match wins" },
@@ -150,12 +150,12 @@ const struct option option_table[OPT_COUNT] = {
 	[OPT_LEVEL] = { "level", "LEVEL", 0, OPTION_CHOICE, .choices = "model|module|op",
 			.help = "how much is drawn: a box for all layers that are alike, the "
 				"modules of a layer, or every op (default module)" },
-	[OPT_MODULE] = { "module", "PATH", 0, OPTION_TEXT,
+	[OPT_MODULE] = { "module", "PATH", 0, OPTION_TEXT, .complete = COMPLETE_MODULE,
 			 .help = "draw this module alone, down to its ops" },
 	[OPT_EXPAND] = { "expand", "LAYER", 0, OPTION_LIST,
 			 .help = "draw this layer by itself with what is in it: 3, 3-7, all; may "
 				 "be given several times" },
-	[OPT_COLLAPSE] = { "collapse", "GLOB", 0, OPTION_LIST,
+	[OPT_COLLAPSE] = { "collapse", "GLOB", 0, OPTION_LIST, .complete = COMPLETE_MODULE,
 			   .help = "draw each module of this name (*.mlp) as one box; may be given "
 				   "several times" },
 	[OPT_RUN] = { "run", "N", 0, OPTION_INT, 1, 9007199254740992.0,

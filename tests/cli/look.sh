@@ -71,7 +71,7 @@ out = subprocess.run([torchless, "query", "SELECT 'a' || char(10) || 'b'"], capt
 check("an escape where it is piped", out == b"a\\nb\n", out)
 
 # Lines that fit, whatever they are of; commands stay whole, to be copied.
-whole = re.compile(r"^(try |card ) *|^ +torchless |^  (echo|printf|source|git) |/|^  [.]mode ")
+whole = re.compile(r"^(try |card ) *|^ +\S*torchless |^  (echo|printf|source|git) |/|^  [.]mode ")
 for columns in (40, 60, 80, 120):
     for args in (["help"], *(["help", c] for c in commands), ["info"], ["info", "--points"], ["info", "--tensors", "--stats"], ["info", "--tensors"],
                  ["info", "--program"], ["trace", "--estimate", prompt], ["query", "--list"], ["query", "lens"], ["query", "residual"], ["query", "--functions"],

@@ -159,6 +159,16 @@ static void point_options(void)
 	print_options(completes, COMPLETE_POINT, "|");
 }
 
+static void capture_options(void)
+{
+	print_options(completes, COMPLETE_CAPTURE, "|");
+}
+
+static void module_options(void)
+{
+	print_options(completes, COMPLETE_MODULE, "|");
+}
+
 static void trace_options(void)
 {
 	print_options(is_option, OPT_TRACE, "|");
@@ -227,7 +237,11 @@ static void bash_commands(void)
 		if (c->complete == COMPLETE_QUERY)
 			printf("\n\t\telse\n\t\t\t_torchless_query");
 		if (c->complete == COMPLETE_POINT)
-			printf("\n\t\telif [[ $count == 1 ]]; then\n\t\t\t_torchless_points");
+			printf("\n\t\telif [[ $count == 1 ]]; then\n\t\t\t_torchless_model_names points");
+		if (c->complete == COMPLETE_COMMAND) {
+			printf("\n\t\telif [[ $count == 1 ]]; then\n\t\t\t_torchless_offer ");
+			commands();
+		}
 		if (c->complete == COMPLETE_ARGS) {
 			printf("\n\t\telif [[ $count == 1 ]]; then\n\t\t\t_torchless_offer ");
 			print_words(c->help->args);
@@ -237,6 +251,18 @@ static void bash_commands(void)
 }
 
 /* ---- zsh ----------------------------------------------------------------------------------- */
+
+/* What completes a value; of files that fit _files offers all where there is none. */
+static const char *const zsh_completes[] = {
+	[COMPLETE_FILE] = "_files",
+	[COMPLETE_MODEL] = "_files -g \"*.safetensors\"",
+	[COMPLETE_RECORDING] = "_files -g \"*.db\"",
+	[COMPLETE_DIRECTORY] = "_files -/",
+	[COMPLETE_POINT] = "_torchless_model_names points",
+	[COMPLETE_CAPTURE] = "_torchless_model_names captures",
+	[COMPLETE_MODULE] = "_torchless_model_names modules",
+	[COMPLETE_ARGS] = NULL,
+};
 
 /* ":FILE:_files": what _arguments is told of a value. */
 static void zsh_value(const struct option *o)
@@ -250,12 +276,8 @@ static void zsh_value(const struct option *o)
 		putchar('(');
 		print_words(o->choices);
 		putchar(')');
-	} else if (o->complete == COMPLETE_FILE) {
-		printf("_files");
-	} else if (o->complete == COMPLETE_POINT) {
-		printf("_torchless_points");
 	} else {
-		putchar(' ');
+		printf("%s", zsh_completes[o->complete] ? zsh_completes[o->complete] : " ");
 	}
 }
 
@@ -308,7 +330,11 @@ static void zsh_arguments(void)
 		if (c->complete == COMPLETE_QUERY) {
 			printf("\t\t'1:query:_torchless_queries' '*:parameter:_torchless_parameters'");
 		} else if (c->complete == COMPLETE_POINT) {
-			printf("\t\t'1:point:_torchless_points'");
+			printf("\t\t'1:point:_torchless_model_names points'");
+		} else if (c->complete == COMPLETE_COMMAND) {
+			printf("\t\t'1:command:(");
+			commands();
+			printf(")'");
 		} else if (c->complete == COMPLETE_ARGS) {
 			printf("\t\t'1:argument:(");
 			print_words(c->help->args);
@@ -322,6 +348,14 @@ static void zsh_arguments(void)
 
 /* ---- fish ---------------------------------------------------------------------------------- */
 
+/* What __torchless_ask is asked for. */
+static const char *const fish_asks[] = {
+	[COMPLETE_POINT] = "points",
+	[COMPLETE_CAPTURE] = "captures",
+	[COMPLETE_MODULE] = "modules",
+	[COMPLETE_ARGS] = NULL,
+};
+
 static void fish_option(const struct command *c, const struct option *o)
 {
 	printf("complete -c torchless -n '__fish_seen_subcommand_from %s'", c->name);
@@ -331,10 +365,11 @@ static void fish_option(const struct command *c, const struct option *o)
 		printf(" -l %s", o->name);
 	if (o->kind != OPTION_FLAG)
 		printf(" -r");
-	if (o->complete == COMPLETE_FILE)
+	if (o->complete == COMPLETE_FILE || o->complete == COMPLETE_MODEL ||
+	    o->complete == COMPLETE_RECORDING)
 		printf(" -F");
-	if (o->complete == COMPLETE_POINT)
-		printf(" -a '(__torchless_ask points)'");
+	if (fish_asks[o->complete])
+		printf(" -a '(__torchless_ask %s)'", fish_asks[o->complete]);
 	if (o->kind == OPTION_CHOICE) {
 		printf(" -a '");
 		print_words(o->choices);
@@ -357,13 +392,15 @@ static void fish_commands(void)
 			if (command_has(c, (enum option_id)id))
 				fish_option(c, &option_table[id]);
 		if (c->complete != COMPLETE_QUERY && c->complete != COMPLETE_POINT &&
-		    c->complete != COMPLETE_ARGS)
+		    c->complete != COMPLETE_ARGS && c->complete != COMPLETE_COMMAND)
 			continue;
 		printf("complete -c torchless -n '__fish_seen_subcommand_from %s' -a '", c->name);
 		if (c->complete == COMPLETE_QUERY)
 			printf("(__torchless_ask)");
 		else if (c->complete == COMPLETE_POINT)
 			printf("(__torchless_ask points)");
+		else if (c->complete == COMPLETE_COMMAND)
+			commands();
 		else
 			print_words(c->help->args);
 		printf("'\n");
@@ -376,24 +413,16 @@ static const struct slot {
 	const char *name;
 	void (*print)(void);
 } slots[] = {
-	{ "bash_choices", bash_choices },
-	{ "bash_commands", bash_commands },
-	{ "commands", commands },
-	{ "file_options", file_options },
-	{ "fish_commands", fish_commands },
-	{ "flag_letters", flag_letters },
-	{ "model", model_options },
-	{ "model_words", model_words },
-	{ "own_options", own_options },
-	{ "own_words", own_words },
-	{ "point_options", point_options },
-	{ "trace", trace_options },
-	{ "trace_words", trace_words },
-	{ "value_letters", value_letters },
-	{ "value_options", value_options },
-	{ "value_words", value_words },
-	{ "zsh_arguments", zsh_arguments },
-	{ "zsh_commands", zsh_commands },
+	{ "bash_choices", bash_choices },       { "bash_commands", bash_commands },
+	{ "capture_options", capture_options }, { "commands", commands },
+	{ "file_options", file_options },       { "fish_commands", fish_commands },
+	{ "flag_letters", flag_letters },       { "model", model_options },
+	{ "model_words", model_words },         { "module_options", module_options },
+	{ "own_options", own_options },         { "own_words", own_words },
+	{ "point_options", point_options },     { "trace", trace_options },
+	{ "trace_words", trace_words },         { "value_letters", value_letters },
+	{ "value_options", value_options },     { "value_words", value_words },
+	{ "zsh_arguments", zsh_arguments },     { "zsh_commands", zsh_commands },
 	{ "zsh_everywhere", zsh_everywhere },
 };
 

@@ -10,12 +10,15 @@
 #include "torchless/cli.h"
 
 /*
- * `torchless completion queries|parameters|points -- ARGUMENT...`, for the scripts alone, so no
- * help names it.  True when in->args[0] is one of these words and its names were printed:
+ * `torchless completion WHAT -- ARGUMENT...`, for the scripts alone, so no help names it.  True
+ *when in->args[0] is one of these words and its names were printed:
  *
  *	queries FILE            the saved queries of a recording
  *	parameters FILE NAME    the parameters of one
- *	points [MODEL]          what --capture and --zero take, of that model or the default one
+ *	points [MODEL]          what --zero takes, of that model or the default one
+ *	captures [MODEL]        what --capture takes: these, and the words that stand for several
+ *	modules [MODEL]         what --module and --collapse take
+ *	functions               what torchless adds to SQL
  *
  * A line is a name, and, where there is one, a tab and a sentence that tells what it is.  Files are
  * strangers: a name is of [A-Za-z0-9_.-] (a point's also of ':') or is left out, a sentence holds

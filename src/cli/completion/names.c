@@ -6,6 +6,7 @@
  * wherever it is then (opening a pipe that nobody writes, or in a view without an end).
  */
 #include "completion.h"
+#include "torchless/inspect.h"
 #include "torchless/mem.h"
 #include "torchless/point.h"
 #include "torchless/trace.h"
@@ -143,19 +144,25 @@ static void parameters(struct invocation *in, struct names *n)
 
 /* ---- of a model ---------------------------------------------------------------------------- */
 
-/* The short names, as people type them, then the canonical ones; other names of the same last. */
-static void points(struct invocation *in, struct names *n)
+static bool open_named(struct invocation *in)
 {
-	const struct program *p = &in->model.program;
 	struct err ignored = { 0 };
-	char buf[256];
 
-	n->besides = ":";
 	if (in->n_args > 1) {
 		in->option[OPT_MODEL].is_set = true;
 		in->option[OPT_MODEL].s = in->args[1];
 	}
-	if (invocation_open_model(in, CHECKPOINT_CONFIG | CHECKPOINT_WEIGHTS, &ignored))
+	return !invocation_open_model(in, CHECKPOINT_CONFIG | CHECKPOINT_WEIGHTS, &ignored);
+}
+
+/* The short names, as people type them, then the canonical ones; other names of the same last. */
+static void points(struct invocation *in, struct names *n)
+{
+	const struct program *p = &in->model.program;
+	char buf[256];
+
+	n->besides = ":";
+	if (!open_named(in))
 		return;
 	for (int is_long = 0; is_long < 2; is_long++)
 		for (int i = 0; i < p->n_values; i++) {
@@ -180,15 +187,46 @@ static void points(struct invocation *in, struct names *n)
 		}
 }
 
+/* The words are the program's: they need no model. */
+static void captures(struct invocation *in, struct names *n)
+{
+	static const char none[] = "the defaults off";
+
+	for (int i = 0; i < capture_sets_len; i++)
+		add_name(n, capture_sets[i].name, strlen(capture_sets[i].name), capture_sets[i].doc,
+			 strlen(capture_sets[i].doc));
+	add_name(n, "none", strlen("none"), none, strlen(none));
+	points(in, n);
+}
+
+static void modules(struct invocation *in, struct names *n)
+{
+	const struct program *p = &in->model.program;
+
+	if (!open_named(in))
+		return;
+	for (int i = 1; i < p->n_modules; i++)
+		add_name(n, p->modules[i].path, strlen(p->modules[i].path), p->modules[i].type,
+			 p->modules[i].type ? strlen(p->modules[i].type) : 0);
+}
+
+static void functions(struct invocation *in, struct names *n)
+{
+	(void)in;
+	for (int i = 0; i < sql_function_table_len; i++)
+		add_name(n, sql_function_table[i].name, strlen(sql_function_table[i].name),
+			 sql_function_table[i].doc, strlen(sql_function_table[i].doc));
+}
+
 bool completion_names(struct invocation *in)
 {
 	static const struct {
 		const char *what;
 		int min_args, max_args; /* behind it */
 		void (*add)(struct invocation *in, struct names *n);
-	} kinds[] = { { "queries", 1, 1, queries },
-		      { "parameters", 2, 2, parameters },
-		      { "points", 0, 1, points } };
+	} kinds[] = { { "queries", 1, 1, queries }, { "parameters", 2, 2, parameters },
+		      { "points", 0, 1, points },   { "captures", 0, 1, captures },
+		      { "modules", 0, 1, modules }, { "functions", 0, 0, functions } };
 	struct names n = { .besides = "" };
 	struct err ignored;
 
