@@ -50,6 +50,9 @@ os.mkdir(here + "/a model")
 for name in os.listdir(model):
     os.symlink(f"{model}/{name}", f"{here}/a model/{name}")
 
+for name in ("only.db", "only.safetensors", "only.txt"):
+    shutil.copy(here + "/plain.db", f"{here}/{name}")
+
 LINES = [  # typed, what follows when Tab was pressed; "{sp}" is the space that some shells leave out
     ("torchless tok", "enize "),
     ("torchless trace --temp 1 --estim", "ate "),
@@ -105,6 +108,11 @@ for kind in ("bash", "zsh", "fish"):
     shutil.copy(here + "/plain.db", f"{work}/home.{kind}/own.db")
     for typed, follows in LINES:
         completes(shell, typed, typed + follows.format(sp="" if kind == "zsh" else " "))
+    if kind != "fish":  # which sorts files, and leaves none out
+        completes(shell, "torchless info -m onl", "torchless info -m only.safetensors ")
+        completes(shell, "torchless query -t onl", "torchless query -t only.db ")
+        completes(shell, "torchless query -t only.t", "torchless query -t only.txt ")
+        completes(shell, "torchless debug -x only.t", "torchless debug -x only.txt ")
     for listed in ("residual", "layer-knows", "roofline"):
         shell.shown = b""
         end = time.monotonic() + 30
