@@ -101,3 +101,8 @@ struct bytes arg_text(struct jinja *j, const char *what, struct value v)
 		jinja_fail(j, "%s wants a string, not %s", what, type_name(v));
 	return v.s;
 }
+
+struct bytes arg_optional_text(struct jinja *j, const char *what, struct value v)
+{
+	return v.kind == V_MISSING || v.kind == V_NONE ? NO_BYTES : arg_text(j, what, v);
+}

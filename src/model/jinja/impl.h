@@ -3,13 +3,14 @@
  *
  *	arena.c      memory, the bounds, and how an evaluation ends early
  *	value.c      values: what they are, lists and dicts
- *	unicode.c    characters of strings, as Python sees them
+ *	unicode.c    characters of strings, as Python sees them; cases.c: their cases
  *	number.c     integers and floats: arithmetic, reading, printing
  *	show.c       str() and repr(); json.c: tojson
  *	compare.c    ==, <, in; iterate.c: what a loop goes through
  *	format.c     "%s" % x and "{}".format(x)
  *	args.c       arguments to parameters
- *	methods.c    what strings, lists and dicts can be asked: a table; methods_text.c
+ *	methods_split.c, methods_case.c, methods_text.c  what strings can be asked: a table
+ *	methods.c    what lists and dicts can be asked
  *	lookup.c     x.name, x[i], x[a:b]
  *	globals.c    range(), namespace(), raise_exception() ...: a table
  *	tests.c      what stands behind `is`: a table
@@ -206,8 +207,10 @@ struct value v_none(void);
 struct value v_bool(bool b);
 struct value v_int(int64_t i);
 struct value v_float(double d);
-struct value v_bytes(struct bytes s); /* not copied */
-struct value v_text(const char *s);   /* not copied */
+struct value v_bytes(struct bytes s);                        /* not copied */
+struct value v_part(struct bytes s, size_t from, size_t to); /* s[from..to) */
+#define NO_BYTES ((struct bytes){ NULL, 0 })
+struct value v_text(const char *s); /* not copied */
 struct value v_buffer(const struct buffer *b);
 struct value v_seq(enum kind kind, struct seq *seq);
 struct value v_undefined(struct jinja *j, const char *fmt, ...)
@@ -328,18 +331,29 @@ const struct value *args_named(const struct args *a, const char *name);
 bool arg_bool(struct value v, bool otherwise);
 int64_t arg_int(struct jinja *j, const char *what, struct value v, int64_t otherwise);
 struct bytes arg_text(struct jinja *j, const char *what, struct value v);
+/* The same; NO_BYTES where it is missing or none. */
+struct bytes arg_optional_text(struct jinja *j, const char *what, struct value v);
 
-/* ---- methods.c, methods_text.c ---- */
+/* ---- methods.c, methods_text.c, methods_split.c, methods_case.c ---- */
+
+/* What is called: of `self`, with the arguments of its parameters, and all as they are. */
+typedef struct value method_fn(struct jinja *j, struct value self, const struct value *arg,
+			       const struct args *args);
 
 /* A row of a table of methods: call NULL: Python has it, torchless not. */
 struct method {
 	const char *name;
-	struct value (*call)(struct jinja *j, struct value self, const struct value *arg,
-			     const struct args *args);
+	method_fn *call;
 	const char *params; /* NULL: `args` are read as they are */
 	int required;
 };
 extern const struct method text_methods[];
+size_t text_search(struct jinja *j, struct bytes s, struct bytes what, size_t from, size_t to,
+		   bool last);
+method_fn str_join, str_partition, str_rpartition, str_rsplit, str_split, str_splitlines,
+	str_capitalize, str_center, str_isalnum, str_isalpha, str_isascii, str_isdecimal,
+	str_isdigit, str_islower, str_isspace, str_isupper, str_ljust, str_lower, str_rjust,
+	str_title, str_upper, str_zfill;
 /* The attribute of a value that Python's type has: V_MISSING when it has none. */
 struct value method_find(struct jinja *j, struct value self, struct bytes name);
 struct value text_split_lines(struct jinja *j, struct bytes s);

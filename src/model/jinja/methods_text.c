@@ -5,39 +5,28 @@
 
 #include <string.h>
 
-#define NO_BYTES ((struct bytes){ NULL, 0 })
-
-static struct value part(struct bytes s, size_t from, size_t to)
-{
-	return v_bytes((struct bytes){ s.data + from, to - from });
-}
-
-static struct bytes optional_text(struct jinja *j, const char *what, struct value v)
-{
-	return v.kind == V_MISSING || v.kind == V_NONE ? NO_BYTES : arg_text(j, what, v);
-}
-
 /* ---- white space and prefixes ---- */
 
 static struct value strip_both(struct jinja *j, struct value self, const struct value *arg,
 			       const struct args *args)
 {
 	(void)args;
-	return v_bytes(text_strip(self.s, optional_text(j, "text_strip()", arg[0]), true, true));
+	return v_bytes(
+		text_strip(self.s, arg_optional_text(j, "text_strip()", arg[0]), true, true));
 }
 
 static struct value strip_left(struct jinja *j, struct value self, const struct value *arg,
 			       const struct args *args)
 {
 	(void)args;
-	return v_bytes(text_strip(self.s, optional_text(j, "lstrip()", arg[0]), true, false));
+	return v_bytes(text_strip(self.s, arg_optional_text(j, "lstrip()", arg[0]), true, false));
 }
 
 static struct value strip_right(struct jinja *j, struct value self, const struct value *arg,
 				const struct args *args)
 {
 	(void)args;
-	return v_bytes(text_strip(self.s, optional_text(j, "rstrip()", arg[0]), false, true));
+	return v_bytes(text_strip(self.s, arg_optional_text(j, "rstrip()", arg[0]), false, true));
 }
 
 static bool begins(struct bytes s, struct bytes with)
@@ -57,7 +46,7 @@ static struct value remove_prefix(struct jinja *j, struct value self, const stru
 	struct bytes prefix = arg_text(j, "removeprefix()", arg[0]);
 
 	(void)args;
-	return begins(self.s, prefix) ? part(self.s, prefix.len, self.s.len) : v_bytes(self.s);
+	return begins(self.s, prefix) ? v_part(self.s, prefix.len, self.s.len) : v_bytes(self.s);
 }
 
 static struct value remove_suffix(struct jinja *j, struct value self, const struct value *arg,
@@ -66,7 +55,7 @@ static struct value remove_suffix(struct jinja *j, struct value self, const stru
 	struct bytes suffix = arg_text(j, "removesuffix()", arg[0]);
 
 	(void)args;
-	return ends(self.s, suffix) ? part(self.s, 0, self.s.len - suffix.len) : v_bytes(self.s);
+	return ends(self.s, suffix) ? v_part(self.s, 0, self.s.len - suffix.len) : v_bytes(self.s);
 }
 
 /* ---- searching ---- */
@@ -132,28 +121,6 @@ static struct value ends_with(struct jinja *j, struct value self, const struct v
 	return begins_or_ends(j, "endswith()", self, arg, ends);
 }
 
-/* The first or the last place of `what` in s[from..to); SIZE_MAX: nowhere. */
-static size_t search(struct jinja *j, struct bytes s, struct bytes what, size_t from, size_t to,
-		     bool last)
-{
-	size_t found = SIZE_MAX;
-
-	jinja_work(j, (to - from) * (what.len < 16 ? 1 : 2));
-	for (size_t i = from; i + what.len <= to; i++) {
-		uint32_t cp;
-
-		if (what.len &&
-		    (s.data[i] != *what.data || memcmp(s.data + i, what.data, what.len) != 0))
-			continue;
-		found = i;
-		if (!last)
-			break;
-		if (!what.len && i < to)
-			i += char_at(s.data + i, to - i, &cp) - 1;
-	}
-	return found;
-}
-
 static int64_t find_in(struct jinja *j, const char *name, struct value self,
 		       const struct value *arg, bool last)
 {
@@ -162,7 +129,7 @@ static int64_t find_in(struct jinja *j, const char *name, struct value self,
 
 	if (!range_of(j, self.s, arg + 1, &from, &to))
 		return -1;
-	at = search(j, self.s, what, from, to, last);
+	at = text_search(j, self.s, what, from, to, last);
 	return at == SIZE_MAX ? -1 : (int64_t)count_chars(j, (struct bytes){ self.s.data, at });
 }
 
@@ -215,7 +182,7 @@ static struct value count(struct jinja *j, struct value self, const struct value
 		return v_int(
 			(int64_t)count_chars(j, (struct bytes){ self.s.data + from, to - from }) +
 			1);
-	while ((from = search(j, self.s, what, from, to, false)) != SIZE_MAX) {
+	while ((from = text_search(j, self.s, what, from, to, false)) != SIZE_MAX) {
 		from += what.len;
 		n++;
 	}
@@ -252,7 +219,7 @@ struct value text_replace(struct jinja *j, struct bytes s, struct bytes old, str
 
 	if (!old.len)
 		return insert_between(j, s, new, left);
-	while (left-- > 0 && (at = search(j, s, old, from, s.len, false)) != SIZE_MAX) {
+	while (left-- > 0 && (at = text_search(j, s, old, from, s.len, false)) != SIZE_MAX) {
 		buffer_add(j, &b, s.data + from, at - from);
 		buffer_add(j, &b, new.data, new.len);
 		from = at + old.len;
@@ -269,465 +236,6 @@ static struct value replace(struct jinja *j, struct value self, const struct val
 			    arg_text(j, "replace()", arg[1]), arg_int(j, "replace()", arg[2], -1));
 }
 
-/* ---- splitting ---- */
-
-static struct value split_words(struct jinja *j, struct bytes s, int64_t left)
-{
-	struct seq *out = seq_new(j, 0);
-	uint32_t cp;
-
-	for (;;) {
-		size_t n = 0;
-
-		s = text_strip(s, NO_BYTES, true, false);
-		if (!s.len)
-			return v_seq(V_LIST, out);
-		if (left-- == 0) {
-			seq_add(j, out, v_bytes(s));
-			return v_seq(V_LIST, out);
-		}
-		while (n < s.len) {
-			size_t k = char_at(s.data + n, s.len - n, &cp);
-
-			if (is_space(cp))
-				break;
-			n += k;
-		}
-		jinja_work(j, n);
-		seq_add(j, out, part(s, 0, n));
-		s = (struct bytes){ s.data + n, s.len - n };
-	}
-}
-
-static struct value split_at(struct jinja *j, struct bytes s, struct bytes by, int64_t left)
-{
-	struct seq *out = seq_new(j, 0);
-	size_t from = 0, at;
-
-	while (left-- != 0 && (at = search(j, s, by, from, s.len, false)) != SIZE_MAX) {
-		seq_add(j, out, part(s, from, at));
-		from = at + by.len;
-	}
-	seq_add(j, out, part(s, from, s.len));
-	return v_seq(V_LIST, out);
-}
-
-static void turn(struct seq *s)
-{
-	for (size_t i = 0; i < s->n / 2; i++) {
-		struct value v = s->at[i];
-
-		s->at[i] = s->at[s->n - 1 - i];
-		s->at[s->n - 1 - i] = v;
-	}
-}
-
-static struct value split_at_last(struct jinja *j, struct bytes s, struct bytes by, int64_t left)
-{
-	struct seq *out = seq_new(j, 0);
-	size_t to = s.len, at;
-
-	while (left-- != 0 && (at = search(j, s, by, 0, to, true)) != SIZE_MAX) {
-		seq_add(j, out, part(s, at + by.len, to));
-		to = at;
-	}
-	seq_add(j, out, part(s, 0, to));
-	turn(out);
-	return v_seq(V_LIST, out);
-}
-
-static struct value split_last_words(struct jinja *j, struct bytes s, int64_t left)
-{
-	struct seq *out = seq_new(j, 0);
-
-	for (;;) {
-		struct bytes word;
-
-		s = text_strip(s, NO_BYTES, false, true);
-		if (!s.len)
-			break;
-		if (left-- == 0) {
-			seq_add(j, out, v_bytes(s));
-			break;
-		}
-		word = s;
-		for (size_t i = 0; i < s.len;) {
-			uint32_t cp;
-
-			i += char_at(s.data + i, s.len - i, &cp);
-			if (is_space(cp))
-				word = (struct bytes){ s.data + i, s.len - i };
-		}
-		jinja_work(j, s.len);
-		seq_add(j, out, v_bytes(word));
-		s.len -= word.len;
-	}
-	turn(out);
-	return v_seq(V_LIST, out);
-}
-
-static struct value split(struct jinja *j, struct value self, const struct value *arg,
-			  const struct args *args)
-{
-	struct bytes by = optional_text(j, "split()", arg[0]);
-	int64_t left = arg_int(j, "split()", arg[1], -1);
-
-	(void)args;
-	if (!by.data)
-		return split_words(j, self.s, left);
-	if (!by.len)
-		jinja_fail(j, "empty separator");
-	return split_at(j, self.s, by, left);
-}
-
-static struct value split_last(struct jinja *j, struct value self, const struct value *arg,
-			       const struct args *args)
-{
-	struct bytes by = optional_text(j, "rsplit()", arg[0]);
-	int64_t left = arg_int(j, "rsplit()", arg[1], -1);
-
-	(void)args;
-	if (!by.data)
-		return split_last_words(j, self.s, left);
-	if (!by.len)
-		jinja_fail(j, "empty separator");
-	return split_at_last(j, self.s, by, left);
-}
-
-static struct value parts(struct jinja *j, struct bytes s, size_t at, size_t n, bool last)
-{
-	struct seq *out = seq_new(j, 3);
-	bool found = at != SIZE_MAX;
-	struct value whole = v_bytes(s), nothing = v_text("");
-
-	seq_add(j, out, found ? part(s, 0, at) : last ? nothing : whole);
-	seq_add(j, out, found ? part(s, at, at + n) : nothing);
-	seq_add(j, out, found ? part(s, at + n, s.len) : last ? whole : nothing);
-	return v_seq(V_TUPLE, out);
-}
-
-static struct value partition(struct jinja *j, struct value self, const struct value *arg,
-			      const struct args *args)
-{
-	struct bytes by = arg_text(j, "partition()", arg[0]);
-
-	(void)args;
-	if (!by.len)
-		jinja_fail(j, "empty separator");
-	return parts(j, self.s, search(j, self.s, by, 0, self.s.len, false), by.len, false);
-}
-
-static struct value partition_last(struct jinja *j, struct value self, const struct value *arg,
-				   const struct args *args)
-{
-	struct bytes by = arg_text(j, "rpartition()", arg[0]);
-
-	(void)args;
-	if (!by.len)
-		jinja_fail(j, "empty separator");
-	return parts(j, self.s, search(j, self.s, by, 0, self.s.len, true), by.len, true);
-}
-
-static bool ends_line(uint32_t cp)
-{
-	return (cp >= 0x0a && cp <= 0x0d) || (cp >= 0x1c && cp <= 0x1e) || cp == 0x85 ||
-	       cp == 0x2028 || cp == 0x2029;
-}
-
-static struct value lines_of(struct jinja *j, struct bytes s, bool keep)
-{
-	struct seq *out = seq_new(j, 0);
-	size_t from = 0;
-	uint32_t cp;
-
-	jinja_work(j, s.len);
-	for (size_t i = 0; i < s.len;) {
-		size_t n = char_at(s.data + i, s.len - i, &cp), end = i + n;
-
-		if (!ends_line(cp)) {
-			i = end;
-			continue;
-		}
-		if (cp == '\r' && end < s.len && s.data[end] == '\n')
-			end++;
-		seq_add(j, out, part(s, from, keep ? end : i));
-		from = i = end;
-	}
-	if (from < s.len)
-		seq_add(j, out, part(s, from, s.len));
-	return v_seq(V_LIST, out);
-}
-
-struct value text_split_lines(struct jinja *j, struct bytes s)
-{
-	return lines_of(j, s, false);
-}
-
-static struct value split_lines(struct jinja *j, struct value self, const struct value *arg,
-				const struct args *args)
-{
-	(void)args;
-	return lines_of(j, self.s, arg_bool(arg[0], false));
-}
-
-static struct value join(struct jinja *j, struct value self, const struct value *arg,
-			 const struct args *args)
-{
-	struct seq *items = value_items(j, arg[0]);
-	struct buffer b = { 0 };
-
-	(void)args;
-	for (size_t i = 0; i < items->n; i++) {
-		if (!is_string(items->at[i]))
-			jinja_fail(j, "sequence item %zu: expected str instance, %s found", i,
-				   type_name(items->at[i]));
-		if (i)
-			buffer_add(j, &b, self.s.data, self.s.len);
-		buffer_add(j, &b, items->at[i].s.data, items->at[i].s.len);
-	}
-	return v_buffer(&b);
-}
-
-/* ---- cases ---- */
-
-static struct value in_case(struct jinja *j, struct bytes s, enum char_case to)
-{
-	struct buffer b = { 0 };
-
-	add_cased(j, &b, s, to);
-	return v_buffer(&b);
-}
-
-static struct value upper(struct jinja *j, struct value self, const struct value *arg,
-			  const struct args *args)
-{
-	(void)arg, (void)args;
-	return in_case(j, self.s, CASE_UPPER);
-}
-
-static struct value lower(struct jinja *j, struct value self, const struct value *arg,
-			  const struct args *args)
-{
-	(void)arg, (void)args;
-	return in_case(j, self.s, CASE_LOWER);
-}
-
-struct value text_capitalize(struct jinja *j, struct bytes s)
-{
-	struct buffer b = { 0 };
-	size_t first = char_offset(s, 1);
-
-	add_part_cased(j, &b, s, 0, first, CASE_TITLE);
-	add_part_cased(j, &b, s, first, s.len, CASE_LOWER);
-	return v_buffer(&b);
-}
-
-static struct value capitalize(struct jinja *j, struct value self, const struct value *arg,
-			       const struct args *args)
-{
-	(void)arg, (void)args;
-	return text_capitalize(j, self.s);
-}
-
-static struct value title(struct jinja *j, struct value self, const struct value *arg,
-			  const struct args *args)
-{
-	struct bytes s = self.s;
-	struct buffer b = { 0 };
-	bool inside = false;
-	uint32_t cp;
-
-	(void)arg, (void)args;
-	for (size_t i = 0; i < s.len;) {
-		size_t n = char_at(s.data + i, s.len - i, &cp);
-
-		add_part_cased(j, &b, s, i, i + n, inside ? CASE_LOWER : CASE_TITLE);
-		inside = char_is(j, CHAR_CASED, cp);
-		i += n;
-	}
-	return v_buffer(&b);
-}
-
-/* ---- padding ---- */
-
-static struct value padded(struct jinja *j, struct bytes s, int64_t left, int64_t right,
-			   struct bytes fill)
-{
-	struct buffer b = { 0 };
-
-	for (int64_t i = 0; i < left; i++)
-		buffer_add(j, &b, fill.data, fill.len);
-	buffer_add(j, &b, s.data, s.len);
-	for (int64_t i = 0; i < right; i++)
-		buffer_add(j, &b, fill.data, fill.len);
-	return v_buffer(&b);
-}
-
-static struct bytes fill_of(struct jinja *j, struct value v)
-{
-	if (v.kind == V_MISSING)
-		return bytes_of(" ");
-	if (!is_string(v) || count_chars(j, v.s) != 1)
-		jinja_fail(j, "The fill character must be exactly one character long");
-	return v.s;
-}
-
-struct value text_center(struct jinja *j, struct bytes s, int64_t width, struct bytes fill)
-{
-	int64_t room = width - (int64_t)count_chars(j, s), left;
-
-	if (room <= 0)
-		return v_bytes(s);
-	left = room / 2 + (room & width & 1);
-	return padded(j, s, left, room - left, fill);
-}
-
-static struct value center(struct jinja *j, struct value self, const struct value *arg,
-			   const struct args *args)
-{
-	(void)args;
-	return text_center(j, self.s, arg_int(j, "center()", arg[0], 0), fill_of(j, arg[1]));
-}
-
-static struct value pad_right(struct jinja *j, struct value self, const struct value *arg,
-			      const struct args *args)
-{
-	int64_t room = arg_int(j, "ljust()", arg[0], 0) - (int64_t)count_chars(j, self.s);
-
-	(void)args;
-	return padded(j, self.s, 0, room, fill_of(j, arg[1]));
-}
-
-static struct value pad_left(struct jinja *j, struct value self, const struct value *arg,
-			     const struct args *args)
-{
-	int64_t room = arg_int(j, "rjust()", arg[0], 0) - (int64_t)count_chars(j, self.s);
-
-	(void)args;
-	return padded(j, self.s, room, 0, fill_of(j, arg[1]));
-}
-
-static struct value fill_zeros(struct jinja *j, struct value self, const struct value *arg,
-			       const struct args *args)
-{
-	int64_t room = arg_int(j, "zfill()", arg[0], 0) - (int64_t)count_chars(j, self.s);
-	bool sign = self.s.len && (*self.s.data == '-' || *self.s.data == '+');
-	struct buffer b = { 0 };
-
-	(void)args;
-	if (sign)
-		buffer_addc(j, &b, *self.s.data);
-	while (room-- > 0)
-		buffer_addc(j, &b, '0');
-	buffer_add(j, &b, self.s.data + sign, self.s.len - sign);
-	return v_buffer(&b);
-}
-
-/* ---- what it is made of ---- */
-
-/* Whether there are characters, and all pass. */
-static struct value all(struct jinja *j, struct bytes s, bool test(struct jinja *, uint32_t))
-{
-	uint32_t cp;
-
-	jinja_work(j, s.len);
-	for (size_t i = 0; i < s.len;) {
-		i += char_at(s.data + i, s.len - i, &cp);
-		if (!test(j, cp))
-			return v_bool(false);
-	}
-	return v_bool(s.len > 0);
-}
-
-static bool is_letter(struct jinja *j, uint32_t cp)
-{
-	return char_is(j, CHAR_LETTER, cp);
-}
-
-static bool is_decimal(struct jinja *j, uint32_t cp)
-{
-	return char_is(j, CHAR_DIGIT, cp);
-}
-
-static bool is_letter_or_number(struct jinja *j, uint32_t cp)
-{
-	return cp != '_' && char_is(j, CHAR_WORD, cp);
-}
-
-static bool is_blank(struct jinja *j, uint32_t cp)
-{
-	(void)j;
-	return is_space(cp);
-}
-
-/* Superscripts and the like are digits to Python, too. */
-static bool is_digit(struct jinja *j, uint32_t cp)
-{
-	if (cp >= 0x80 && !is_decimal(j, cp) && char_is(j, CHAR_WORD, cp) && !is_letter(j, cp))
-		jinja_fail(j, "isdigit() of U+%04X is not supported", cp);
-	return is_decimal(j, cp);
-}
-
-static struct value all_letters(struct jinja *j, struct value self, const struct value *arg,
-				const struct args *args)
-{
-	(void)arg, (void)args;
-	return all(j, self.s, is_letter);
-}
-
-static struct value all_digits(struct jinja *j, struct value self, const struct value *arg,
-			       const struct args *args)
-{
-	(void)arg, (void)args;
-	return all(j, self.s, is_digit);
-}
-
-static struct value all_decimals(struct jinja *j, struct value self, const struct value *arg,
-				 const struct args *args)
-{
-	(void)arg, (void)args;
-	return all(j, self.s, is_decimal);
-}
-
-static struct value all_letters_or_numbers(struct jinja *j, struct value self,
-					   const struct value *arg, const struct args *args)
-{
-	(void)arg, (void)args;
-	return all(j, self.s, is_letter_or_number);
-}
-
-static struct value all_blank(struct jinja *j, struct value self, const struct value *arg,
-			      const struct args *args)
-{
-	(void)arg, (void)args;
-	return all(j, self.s, is_blank);
-}
-
-static struct value all_ascii(struct jinja *j, struct value self, const struct value *arg,
-			      const struct args *args)
-{
-	(void)arg, (void)args;
-	jinja_work(j, self.s.len);
-	for (size_t i = 0; i < self.s.len; i++)
-		if ((unsigned char)self.s.data[i] >= 0x80)
-			return v_bool(false);
-	return v_bool(true);
-}
-
-static struct value all_upper(struct jinja *j, struct value self, const struct value *arg,
-			      const struct args *args)
-{
-	(void)arg, (void)args;
-	return v_bool(text_has_case(j, self.s, CASE_UPPER));
-}
-
-static struct value all_lower(struct jinja *j, struct value self, const struct value *arg,
-			      const struct args *args)
-{
-	(void)arg, (void)args;
-	return v_bool(text_has_case(j, self.s, CASE_LOWER));
-}
-
 static struct value format(struct jinja *j, struct value self, const struct value *arg,
 			   const struct args *args)
 {
@@ -736,9 +244,9 @@ static struct value format(struct jinja *j, struct value self, const struct valu
 }
 
 const struct method text_methods[] = {
-	{ "capitalize", capitalize, "", 0 },
+	{ "capitalize", str_capitalize, "", 0 },
 	{ "casefold", NULL, NULL, 0 },
-	{ "center", center, "/width,/fillchar", 1 },
+	{ "center", str_center, "/width,/fillchar", 1 },
 	{ "count", count, "/sub,/start,/end", 1 },
 	{ "encode", NULL, NULL, 0 },
 	{ "endswith", ends_with, "/suffix,/start,/end", 1 },
@@ -747,41 +255,41 @@ const struct method text_methods[] = {
 	{ "format", format, NULL, 0 },
 	{ "format_map", NULL, NULL, 0 },
 	{ "index", index_of, "/sub,/start,/end", 1 },
-	{ "isalnum", all_letters_or_numbers, "", 0 },
-	{ "isalpha", all_letters, "", 0 },
-	{ "isascii", all_ascii, "", 0 },
-	{ "isdecimal", all_decimals, "", 0 },
-	{ "isdigit", all_digits, "", 0 },
+	{ "isalnum", str_isalnum, "", 0 },
+	{ "isalpha", str_isalpha, "", 0 },
+	{ "isascii", str_isascii, "", 0 },
+	{ "isdecimal", str_isdecimal, "", 0 },
+	{ "isdigit", str_isdigit, "", 0 },
 	{ "isidentifier", NULL, NULL, 0 },
-	{ "islower", all_lower, "", 0 },
+	{ "islower", str_islower, "", 0 },
 	{ "isnumeric", NULL, NULL, 0 },
 	{ "isprintable", NULL, NULL, 0 },
-	{ "isspace", all_blank, "", 0 },
+	{ "isspace", str_isspace, "", 0 },
 	{ "istitle", NULL, NULL, 0 },
-	{ "isupper", all_upper, "", 0 },
-	{ "join", join, "/iterable", 1 },
-	{ "ljust", pad_right, "/width,/fillchar", 1 },
-	{ "lower", lower, "", 0 },
+	{ "isupper", str_isupper, "", 0 },
+	{ "join", str_join, "/iterable", 1 },
+	{ "ljust", str_ljust, "/width,/fillchar", 1 },
+	{ "lower", str_lower, "", 0 },
 	{ "lstrip", strip_left, "/chars", 0 },
 	{ "maketrans", NULL, NULL, 0 },
-	{ "partition", partition, "/sep", 1 },
+	{ "partition", str_partition, "/sep", 1 },
 	{ "removeprefix", remove_prefix, "/prefix", 1 },
 	{ "removesuffix", remove_suffix, "/suffix", 1 },
 	{ "replace", replace, "/old,/new,/count", 2 },
 	{ "rfind", find_last, "/sub,/start,/end", 1 },
 	{ "rindex", index_last, "/sub,/start,/end", 1 },
-	{ "rjust", pad_left, "/width,/fillchar", 1 },
-	{ "rpartition", partition_last, "/sep", 1 },
-	{ "rsplit", split_last, "sep,maxsplit", 0 },
+	{ "rjust", str_rjust, "/width,/fillchar", 1 },
+	{ "rpartition", str_rpartition, "/sep", 1 },
+	{ "rsplit", str_rsplit, "sep,maxsplit", 0 },
 	{ "rstrip", strip_right, "/chars", 0 },
-	{ "split", split, "sep,maxsplit", 0 },
-	{ "splitlines", split_lines, "keepends", 0 },
+	{ "split", str_split, "sep,maxsplit", 0 },
+	{ "splitlines", str_splitlines, "keepends", 0 },
 	{ "startswith", starts_with, "/prefix,/start,/end", 1 },
 	{ "strip", strip_both, "/chars", 0 },
 	{ "swapcase", NULL, NULL, 0 },
-	{ "title", title, "", 0 },
+	{ "title", str_title, "", 0 },
 	{ "translate", NULL, NULL, 0 },
-	{ "upper", upper, "", 0 },
-	{ "zfill", fill_zeros, "/width", 1 },
+	{ "upper", str_upper, "", 0 },
+	{ "zfill", str_zfill, "/width", 1 },
 	{ NULL, NULL, NULL, 0 },
 };

@@ -36,6 +36,11 @@ struct value v_bytes(struct bytes s)
 	return (struct value){ .kind = V_STRING, .s = s };
 }
 
+struct value v_part(struct bytes s, size_t from, size_t to)
+{
+	return v_bytes((struct bytes){ s.data + from, to - from });
+}
+
 struct value v_text(const char *s)
 {
 	return v_bytes(bytes_of(s));
