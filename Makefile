@@ -215,7 +215,9 @@ $(CLI_TESTS): cli/%: all
 # Criterion runs each test in a child and does not fail on a leak in one unless it aborts.
 .PHONY: asan
 asan:
-	$(Q)ASAN_OPTIONS=abort_on_error=1:detect_leaks=1 TEST_SECONDS=900 WALKS=1000 \
+	$(Q)ASAN_OPTIONS=abort_on_error=1:detect_leaks=1 \
+		LSAN_OPTIONS=suppressions=$(CURDIR)/tests/support/leaks.supp:print_suppressions=0 \
+		TEST_SECONDS=900 WALKS=1000 \
 		$(MAKE) MODE=$@ unit cli-tests
 
 ## walks: a thousand random walks through time on each model, see tests/support/walk.h; and by the debugger's commands
