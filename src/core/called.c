@@ -164,12 +164,13 @@ static bool add_line(struct output *o, const char *line, size_t len)
 	bool found = true;
 
 	for (size_t i = 0; i < len;) {
-		if (!begins_command(line, i)) {
-			add(o, line + i++, 1);
-		} else if (is_word(line, len, i, PLAIN) && (i + n == len || line[i + n] == ' ')) {
+		bool begins = begins_command(line, i);
+
+		if (begins && is_word(line, len, i, PLAIN) &&
+		    (i + n == len || line[i + n] == ' ')) {
 			adds(o, name);
 			i += n;
-		} else if (is_word(line, len, i, SCRIPTS)) {
+		} else if (begins && is_word(line, len, i, SCRIPTS)) {
 			const char *space = memchr(line + i, ' ', len - i);
 			size_t word = space ? (size_t)(space - (line + i)) : len - i;
 

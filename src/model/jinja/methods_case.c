@@ -1,4 +1,5 @@
-/* methods_case.c -- cases and padding of strings, and what they are made of: upper(), center(), isdigit(). */
+/* methods_case.c -- cases and padding of strings, and what they are made of: upper(), center(),
+ * isdigit(). */
 #include "impl.h"
 
 #include <string.h>
@@ -14,14 +15,14 @@ static struct value in_case(struct jinja *j, struct bytes s, enum char_case to)
 }
 
 struct value str_upper(struct jinja *j, struct value self, const struct value *arg,
-			  const struct args *args)
+		       const struct args *args)
 {
 	(void)arg, (void)args;
 	return in_case(j, self.s, CASE_UPPER);
 }
 
 struct value str_lower(struct jinja *j, struct value self, const struct value *arg,
-			  const struct args *args)
+		       const struct args *args)
 {
 	(void)arg, (void)args;
 	return in_case(j, self.s, CASE_LOWER);
@@ -38,14 +39,14 @@ struct value text_capitalize(struct jinja *j, struct bytes s)
 }
 
 struct value str_capitalize(struct jinja *j, struct value self, const struct value *arg,
-			       const struct args *args)
+			    const struct args *args)
 {
 	(void)arg, (void)args;
 	return text_capitalize(j, self.s);
 }
 
 struct value str_title(struct jinja *j, struct value self, const struct value *arg,
-			  const struct args *args)
+		       const struct args *args)
 {
 	struct bytes s = self.s;
 	struct buffer b = { 0 };
@@ -98,14 +99,14 @@ struct value text_center(struct jinja *j, struct bytes s, int64_t width, struct 
 }
 
 struct value str_center(struct jinja *j, struct value self, const struct value *arg,
-			   const struct args *args)
+			const struct args *args)
 {
 	(void)args;
 	return text_center(j, self.s, arg_int(j, "center()", arg[0], 0), fill_of(j, arg[1]));
 }
 
 struct value str_ljust(struct jinja *j, struct value self, const struct value *arg,
-			      const struct args *args)
+		       const struct args *args)
 {
 	int64_t room = arg_int(j, "ljust()", arg[0], 0) - (int64_t)count_chars(j, self.s);
 
@@ -114,7 +115,7 @@ struct value str_ljust(struct jinja *j, struct value self, const struct value *a
 }
 
 struct value str_rjust(struct jinja *j, struct value self, const struct value *arg,
-			     const struct args *args)
+		       const struct args *args)
 {
 	int64_t room = arg_int(j, "rjust()", arg[0], 0) - (int64_t)count_chars(j, self.s);
 
@@ -123,7 +124,7 @@ struct value str_rjust(struct jinja *j, struct value self, const struct value *a
 }
 
 struct value str_zfill(struct jinja *j, struct value self, const struct value *arg,
-			       const struct args *args)
+		       const struct args *args)
 {
 	int64_t room = arg_int(j, "zfill()", arg[0], 0) - (int64_t)count_chars(j, self.s);
 	bool sign = self.s.len && (*self.s.data == '-' || *self.s.data == '+');
@@ -184,42 +185,42 @@ static bool is_digit(struct jinja *j, uint32_t cp)
 }
 
 struct value str_isalpha(struct jinja *j, struct value self, const struct value *arg,
-				const struct args *args)
+			 const struct args *args)
 {
 	(void)arg, (void)args;
 	return all(j, self.s, is_letter);
 }
 
 struct value str_isdigit(struct jinja *j, struct value self, const struct value *arg,
-			       const struct args *args)
+			 const struct args *args)
 {
 	(void)arg, (void)args;
 	return all(j, self.s, is_digit);
 }
 
 struct value str_isdecimal(struct jinja *j, struct value self, const struct value *arg,
-				 const struct args *args)
+			   const struct args *args)
 {
 	(void)arg, (void)args;
 	return all(j, self.s, is_decimal);
 }
 
-struct value str_isalnum(struct jinja *j, struct value self,
-					   const struct value *arg, const struct args *args)
+struct value str_isalnum(struct jinja *j, struct value self, const struct value *arg,
+			 const struct args *args)
 {
 	(void)arg, (void)args;
 	return all(j, self.s, is_letter_or_number);
 }
 
 struct value str_isspace(struct jinja *j, struct value self, const struct value *arg,
-			      const struct args *args)
+			 const struct args *args)
 {
 	(void)arg, (void)args;
 	return all(j, self.s, is_blank);
 }
 
 struct value str_isascii(struct jinja *j, struct value self, const struct value *arg,
-			      const struct args *args)
+			 const struct args *args)
 {
 	(void)arg, (void)args;
 	jinja_work(j, self.s.len);
@@ -230,14 +231,14 @@ struct value str_isascii(struct jinja *j, struct value self, const struct value 
 }
 
 struct value str_isupper(struct jinja *j, struct value self, const struct value *arg,
-			      const struct args *args)
+			 const struct args *args)
 {
 	(void)arg, (void)args;
 	return v_bool(text_has_case(j, self.s, CASE_UPPER));
 }
 
 struct value str_islower(struct jinja *j, struct value self, const struct value *arg,
-			      const struct args *args)
+			 const struct args *args)
 {
 	(void)arg, (void)args;
 	return v_bool(text_has_case(j, self.s, CASE_LOWER));

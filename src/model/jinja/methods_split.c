@@ -121,7 +121,7 @@ static struct value split_last_words(struct jinja *j, struct bytes s, int64_t le
 }
 
 struct value str_split(struct jinja *j, struct value self, const struct value *arg,
-			  const struct args *args)
+		       const struct args *args)
 {
 	struct bytes by = arg_optional_text(j, "split()", arg[0]);
 	int64_t left = arg_int(j, "split()", arg[1], -1);
@@ -135,7 +135,7 @@ struct value str_split(struct jinja *j, struct value self, const struct value *a
 }
 
 struct value str_rsplit(struct jinja *j, struct value self, const struct value *arg,
-			       const struct args *args)
+			const struct args *args)
 {
 	struct bytes by = arg_optional_text(j, "rsplit()", arg[0]);
 	int64_t left = arg_int(j, "rsplit()", arg[1], -1);
@@ -161,7 +161,7 @@ static struct value parts(struct jinja *j, struct bytes s, size_t at, size_t n, 
 }
 
 struct value str_partition(struct jinja *j, struct value self, const struct value *arg,
-			      const struct args *args)
+			   const struct args *args)
 {
 	struct bytes by = arg_text(j, "partition()", arg[0]);
 
@@ -172,7 +172,7 @@ struct value str_partition(struct jinja *j, struct value self, const struct valu
 }
 
 struct value str_rpartition(struct jinja *j, struct value self, const struct value *arg,
-				   const struct args *args)
+			    const struct args *args)
 {
 	struct bytes by = arg_text(j, "rpartition()", arg[0]);
 
@@ -218,14 +218,14 @@ struct value text_split_lines(struct jinja *j, struct bytes s)
 }
 
 struct value str_splitlines(struct jinja *j, struct value self, const struct value *arg,
-				const struct args *args)
+			    const struct args *args)
 {
 	(void)args;
 	return lines_of(j, self.s, arg_bool(arg[0], false));
 }
 
 struct value str_join(struct jinja *j, struct value self, const struct value *arg,
-			 const struct args *args)
+		      const struct args *args)
 {
 	struct seq *items = value_items(j, arg[0]);
 	struct buffer b = { 0 };
