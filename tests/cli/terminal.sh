@@ -154,12 +154,12 @@ def program(name, text):
     os.chmod(f"bin/{name}", 0o755)
 
 mark, cat = "sed 's/^/paged:/'", subprocess.run(["sh", "-c", "command -v cat"], capture_output=True, text=True).stdout.strip()
-help = subprocess.run([torchless, "help", "trace"], capture_output=True, text=True).stdout
+help = subprocess.run(["torchless", "help", "trace"], executable=torchless, capture_output=True, text=True).stdout  # as paged() calls it
 marked = "".join(f"paged:{line}\n" for line in help.splitlines())
 for args in (["help", "trace"], ["trace", "--help"], ["trace", "-h"]):
     check(f"{args} is paged", paged(*args, pager=mark) == (marked, 0), paged(*args, pager=mark))
 check("what fits is not", paged("help", pager=mark)[0].startswith("Run a"), paged("help", pager=mark))
-check("nor what is piped", subprocess.run([torchless, "help", "trace"], env={**os.environ, "PAGER": mark}, capture_output=True, text=True).stdout == help)
+check("nor what is piped", subprocess.run(["torchless", "help", "trace"], executable=torchless, env={**os.environ, "PAGER": mark}, capture_output=True, text=True).stdout == help)
 check("nor with a stdin that is no terminal", paged("help", "trace", pager=mark, stdin="/dev/null") == (help, 0))
 check("nor what is for programs", "paged:" not in paged("help", "--man", "trace", pager=mark)[0])
 program("cat", "echo cat >>called"), program("less", f'echo "less $*" >>called; exec {cat}')
