@@ -22,8 +22,8 @@ hostile generated "CREATE TABLE x AS SELECT name FROM saved_query; DROP TABLE sa
 hostile large "UPDATE saved_query SET doc = hex(zeroblob(5000000)), sql = hex(zeroblob(5000000))"
 hostile runs "DROP TABLE run; CREATE VIEW run AS $n SELECT i id, 1 model_id, 'x' prompt, 0 prompt_redacted FROM n WHERE i < 0"
 hostile points "DROP TABLE point; CREATE VIEW point AS $n SELECT i id, 'p' || i fqn, 'x' axes, 'r' role, 1 layer, 'a' tl_name, 'b' ggml_name FROM n"
-hostile other "DROP TABLE value; CREATE TABLE value(id INTEGER PRIMARY KEY, pass_id INT, point_id INT, hash INT, tensor_id INT, d0 INT, d1 INT,
-	d2 INT, d3 INT); INSERT INTO value(id, pass_id, point_id) WITH RECURSIVE
+hostile other "DROP TABLE value; CREATE TABLE value(id INTEGER PRIMARY KEY, pass_id INT, point_id INT, hash INT, mean REAL, tensor_id INT, d0 INT,
+	d1 INT, d2 INT, d3 INT); INSERT INTO value(id, pass_id, point_id) WITH RECURSIVE
 	k(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM k LIMIT 5000) SELECT i, (SELECT min(id) FROM pass), (SELECT min(id) FROM point) FROM k;
 	ALTER TABLE value ADD COLUMN l2 REAL AS (length(hex(zeroblob(10000000 + id))))"
 hostile module "DROP TABLE saved_query; CREATE VIRTUAL TABLE saved_query USING fts5(name, sql, doc, note, params, topic)"
