@@ -7,6 +7,7 @@ prints something, it is what jinja2 prints.  It may refuse what jinja2 can do, b
 JINJA_CASES says how many, JINJA_SEED where they begin.  Run with .venv/bin/python; needs ./torchless.
 """
 
+import datetime
 import json
 import os
 import pathlib
@@ -65,6 +66,8 @@ environment = ImmutableSandboxedEnvironment(
     trim_blocks=True, lstrip_blocks=True, extensions=[Generation, "jinja2.ext.loopcontrols"])
 environment.filters["tojson"] = tojson
 environment.globals["raise_exception"] = raise_exception
+# Later versions of transformers have it, in these words.
+environment.globals["strftime_now"] = lambda format: datetime.datetime.now().strftime(format)
 
 
 def by_jinja2(template, variables):
