@@ -10,6 +10,7 @@
 #include "torchless/utf8.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -267,16 +268,32 @@ static size_t count_distinct(const struct ui_table *t, int c, int head, uint64_t
 	return distinct;
 }
 
-/* Where the names of a column are cut, so that as many as can be still differ: near the middle. */
-static void choose_head(struct ui_table *t, int c)
+/* How many of them differ uncut. */
+static size_t count_whole(struct ui_table *t, int c, uint64_t *hashes)
+{
+	int width = t->columns[c].width;
+	size_t n;
+
+	t->columns[c].width = INT_MAX;
+	n = count_distinct(t, c, 0, hashes);
+	t->columns[c].width = width;
+	return n;
+}
+
+/*
+ * Where the names of a column are cut, so that as many as can be still differ: near the middle.
+ * False when some that differ look alike then.
+ */
+static bool choose_head(struct ui_table *t, int c)
 {
 	size_t rows = t->n_cells / (size_t)t->n_columns, best = 0;
+	bool differ;
 	int width = t->columns[c].width, middle = (width - 1) / 2;
 	uint64_t *hashes;
 
 	t->columns[c].head = middle;
 	if (width < 3 || rows < 2 || rows > MAX_COMPARED)
-		return;
+		return true;
 	hashes = mem_calloc(rows, sizeof(*hashes));
 	for (int away = 0; away <= middle; away++)
 		for (int side = -1; side <= 1; side += 2) {
@@ -287,20 +304,23 @@ static void choose_head(struct ui_table *t, int c)
 			if (n > best)
 				best = n, t->columns[c].head = head;
 		}
+	differ = best >= count_whole(t, c, hashes);
 	free(hashes);
+	return differ;
 }
 
-/* The columns as they are printed; true when one was left out. */
-static bool fit(struct ui_table *t, const struct ui *ui, bool box)
+/* The columns as they are printed; true when one was left out. *differ: no two names became one. */
+static bool fit(struct ui_table *t, const struct ui *ui, bool box, bool *differ)
 {
 	bool left_out = leave_out(t, ui->width, box);
 
+	*differ = true;
 	if (ui->width <= 0)
 		return false;
 	shrink_to(t, ui->width - between_columns(t, box), box ? MIN_CLIPPED : MIN_LINES);
 	for (int c = 0; c < t->n_columns; c++)
 		if (!t->columns[c].left_out)
-			choose_head(t, c);
+			*differ = choose_head(t, c) && *differ;
 	return left_out;
 }
 
@@ -570,7 +590,7 @@ static void print_records(const struct ui_table *t, const struct ui *ui)
 void ui_table_print(struct ui_table *t, const struct ui *ui, enum ui_table_style style)
 {
 	const struct border *b = style == UI_TABLE_BOX ? &borders[ui->utf8 ? 0 : 1] : NULL;
-	bool left_out;
+	bool left_out, differ;
 	char **titles;
 
 	if (t->n_columns == 0)
@@ -584,7 +604,12 @@ void ui_table_print(struct ui_table *t, const struct ui *ui, enum ui_table_style
 		print_records(t, ui);
 		return;
 	}
-	left_out = fit(t, ui, b != NULL);
+	left_out = fit(t, ui, b != NULL, &differ);
+	/* A row that cannot be told from another says less than one that takes its lines. */
+	if (b && !differ) {
+		print_records(t, ui);
+		return;
+	}
 	titles = mem_calloc((size_t)t->n_columns, sizeof(*titles));
 	for (int c = 0; c < t->n_columns; c++)
 		titles[c] = t->columns[c].title;

@@ -66,6 +66,12 @@ done
 try "$T" trace -q -m "$m" -o ./:memory: "$p"
 is "a file may be called so" 0 "$(test -f ./:memory: && echo "$status")"
 
+printf 'a\nb' >line
+LC_ALL=C.UTF-8 "$T" trace -m "$m" -o line.db - <line >"$out" 2>"$err"
+has "a line end in a token is one sign, in a log too" '^tokens .*⏎' "$err"
+LC_ALL=C "$T" trace -m "$m" -o line.db - <line >"$out" 2>"$err"
+is "which C's locale has not" "" "$(LC_ALL=C tr -d '\000-\177' <"$err")"
+
 try "$T" trace -q -m "$m" --logits last -o last.db "$p"
 is "--logits last scores the prompt's tokens not" "0 1" "$(sql last.db "SELECT (SELECT count(*) FROM v_token WHERE source<>'generated' AND logprob IS NOT NULL) || ' ' || (SELECT count(DISTINCT pos) FROM v_cand)")"
 try "$T" trace -q -m "$m" -n 0 -o none.db "$p"

@@ -110,6 +110,7 @@ static int print_summary(const struct trace_command *c, const struct record_runs
 {
 	const struct invocation *in = c->in;
 	const struct ui *ui = in->out.is_terminal ? &in->out : &in->err;
+	struct ui people = *ui; /* as in summary.c */
 	struct text t = { 0 };
 	int result = 0;
 
@@ -118,8 +119,9 @@ static int print_summary(const struct trace_command *c, const struct record_runs
 		add_json(&t, c, runs);
 		result = write_out(t.data, t.len, err);
 	} else if (!option_on(in, OPT_QUIET)) {
-		add_summary(&t, c, runs, ui);
-		ui_write(ui, t.data, t.len);
+		people.is_terminal = true;
+		add_summary(&t, c, runs, &people);
+		ui_write(&people, t.data, t.len);
 	}
 	text_release(&t);
 	return result;

@@ -431,6 +431,7 @@ void summary_warn_of_old(const struct trace_command *c)
 int summary_print(const struct trace_command *c, struct err *err)
 {
 	const struct ui *ui = c->in->out.is_terminal ? &c->in->out : &c->in->err;
+	struct ui people = *ui; /* for whom a summary is, in a log as well */
 	struct settling settling = { 0 };
 	struct text t = { 0 };
 	int result = 0;
@@ -442,8 +443,9 @@ int summary_print(const struct trace_command *c, struct err *err)
 		add_json(&t, c, &settling);
 		result = write_out(t.data, t.len, err);
 	} else if (!option_on(c->in, OPT_QUIET)) {
-		add_summary(&t, c, ui, &settling);
-		ui_write(ui, t.data, t.len);
+		people.is_terminal = true;
+		add_summary(&t, c, &people, &settling);
+		ui_write(&people, t.data, t.len);
 	}
 	settling_release(&settling);
 	text_release(&t);
