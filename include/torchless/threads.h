@@ -18,7 +18,10 @@ struct threads;
 /* CPUs this process may use: affinity mask, capped by the cgroup's CPU quota; at least 1. */
 int threads_available(void);
 
-/* A pool of n threads, the caller is one of them.  NULL with ERR_USAGE or ERR_IO on failure. */
+/*
+ * A pool of n threads, the caller is one of them.  NULL with ERR_USAGE or ERR_IO on failure.
+ * fork() waits for workers that are just being started: the copy has their locks, not them.
+ */
 struct threads *threads_new(int n, struct err *err);
 void threads_free(struct threads *pool);
 int threads_count(const struct threads *pool);

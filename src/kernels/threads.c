@@ -18,6 +18,7 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -60,6 +61,23 @@ struct threads {
 
 	struct worker workers[];
 };
+
+/*
+ * Workers that were created and do not run our code yet, of all pools.  Until then they may be
+ * inside of an allocator, and who copies the process meanwhile copies a lock that nobody opens.
+ */
+static _Atomic int starting;
+
+static void await_started(void)
+{
+	while (atomic_load(&starting) > 0)
+		sched_yield();
+}
+
+static void guard_forks(void)
+{
+	pthread_atfork(await_started, NULL, NULL);
+}
 
 static void spin_pause(void)
 {
@@ -134,6 +152,7 @@ static void *worker_main(void *arg)
 	struct threads *pool = w->pool;
 	uint64_t seen = 0;
 
+	atomic_fetch_sub(&starting, 1);
 	while (await_gate(pool, seen)) {
 		uint64_t gate = atomic_load(&pool->gate);
 
@@ -209,8 +228,11 @@ static int start_workers(struct threads *pool, int n)
 
 		w->pool = pool;
 		w->index = pool->n;
+		atomic_fetch_add(&starting, 1);
 		failed = pthread_create(&w->thread, &attr, worker_main, w);
-		if (!failed)
+		if (failed)
+			atomic_fetch_sub(&starting, 1);
+		else
 			pool->n++;
 	}
 	pthread_attr_destroy(&attr);
@@ -219,6 +241,7 @@ static int start_workers(struct threads *pool, int n)
 
 struct threads *threads_new(int n, struct err *err)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct threads *pool;
 	int failed;
 
@@ -229,6 +252,7 @@ struct threads *threads_new(int n, struct err *err)
 	}
 	pool = mem_calloc(1, sizeof(*pool) + (size_t)n * sizeof(pool->workers[0]));
 	pool->n = 1;
+	pthread_once(&once, guard_forks);
 	pthread_mutex_init(&pool->lock, NULL);
 	pthread_cond_init(&pool->published, NULL);
 	pthread_cond_init(&pool->left, NULL);

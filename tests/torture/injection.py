@@ -421,7 +421,10 @@ def base_of(surface, seeds):
 def counts_of(surface, seeds, prog):
     with tempfile.TemporaryDirectory(dir=scratch()) as folder:
         lay_out(surface, folder, seeds)
-        return count(surface.args, folder, surface.stdin, prog)
+        try:
+            return count(surface.args, folder, surface.stdin, prog)
+        except Broken as b:
+            raise Broken(f"{surface.name}, its calls counted{' (sanitized)' if prog else ''}: {b}") from None
 
 
 def places(n, luck):

@@ -2,12 +2,16 @@
  * test_child.c -- a copy of this process that answers, crashes, is silent or says too much: who
  * asked goes on, and knows which.
  */
+#define _GNU_SOURCE /* RTLD_NEXT */
 #include "torchless/child.h"
+#include "torchless/threads.h"
 
 #include <criterion/criterion.h>
+#include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -120,4 +124,59 @@ Test(child, ctrl_c_ends_a_copy)
 	cr_assert_eq(child_run(&c), CHILD_INTERRUPTED);
 	pthread_join(thread, NULL);
 	child_release(&c);
+}
+
+/*
+ * As a thread starts, the address sanitizer (or an allocator) holds a lock for a moment; here it
+ * is a long one.
+ */
+static _Atomic int holders;
+
+struct beginning {
+	void *(*routine)(void *);
+	void *arg;
+};
+
+static void *hold_then_begin(void *ctx)
+{
+	const struct timespec moment = { .tv_nsec = 20000000 };
+	struct beginning b = *(struct beginning *)ctx;
+
+	free(ctx);
+	nanosleep(&moment, NULL);
+	holders--;
+	return b.routine(b.arg);
+}
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*routine)(void *),
+		   void *arg)
+{
+	union {
+		void *symbol;
+		int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+	} next = { .symbol = dlsym(RTLD_NEXT, "pthread_create") };
+	struct beginning *b = malloc(sizeof(*b));
+
+	*b = (struct beginning){ routine, arg };
+	holders++;
+	return next.create(thread, attr, hold_then_begin, b);
+}
+
+static int count_holders(void *ctx)
+{
+	(void)ctx;
+	return holders;
+}
+
+Test(child, a_copy_waits_for_workers_that_start)
+{
+	struct err err = { 0 };
+	struct threads *pool = threads_new(4, &err);
+
+	cr_assert_not_null(pool, "%s", err.message);
+	cr_assert_eq(run(count_holders, 1000), CHILD_DONE);
+	cr_assert(WIFEXITED(c.status) && WEXITSTATUS(c.status) == 0, "%d hold a lock",
+		  WEXITSTATUS(c.status));
+	child_release(&c);
+	threads_free(pool);
 }
