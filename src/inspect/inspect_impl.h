@@ -17,7 +17,8 @@
  *	lens_rows.c   the logits of a layer at a position, and their ranks
  *	life.c        the state made, brought up to date, forgotten
  *	table.c       what every table function needs of SQLite's virtual tables
- *	each.c        tensor_each, pos_stats       diff.c     trace_diff
+ *	each.c        tensor_each, pos_stats
+ *	diff.h        trace_diff, in files of its own
  *	attn.c        attn, a query and a key a row
  *	lens.c        lens, from stored residual streams
  *	register.c    the roof: the table of functions, and SQLite told of them
