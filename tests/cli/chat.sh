@@ -51,6 +51,9 @@ try "$T" run -q -m "$m" -n 2 --chat --system 'Be' 'Tom has'
 is "run --chat --system" 0 "$status"
 try "$T" debug -m "$m" --chat --system 'Be' --batch -ex run 'Tom has'
 is "debug --chat --system" 0 "$status"
+try "$T" debug -m "$m" --chat --batch -ex 'run Tom has' -ex 'show args'
+is "debug --chat, and the prompt later" 0 "$status"
+refuses "debug --chat, no template and nothing to do" 2 "has no chat template" "$T" debug --chat </dev/null
 
 # A line of --prompts may have a system message of its own.
 printf '{"prompt": "Tom has"}\n{"prompt": "Tom has", "system": "Be"}\n' >prompts.jsonl

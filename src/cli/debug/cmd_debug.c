@@ -34,11 +34,19 @@ static int check_options(const struct invocation *in, struct err *err)
 	return 0;
 }
 
+/* Without a prompt the template would be missed at the first `run`, or never. */
+static int check_chat(const struct invocation *in, struct err *err)
+{
+	if (!option_on(in, OPT_CHAT) || option_on(in, OPT_PROMPT_IDS))
+		return 0;
+	return tokenizer_need_chat_template(in->model.tokenizer, err);
+}
+
 static int open_live(struct front_end *f, struct debugger_options *o, struct err *err)
 {
 	struct invocation *in = f->in;
 
-	if (generate_open(in, !option_on(in, OPT_PROMPT_IDS), err))
+	if (generate_open(in, !option_on(in, OPT_PROMPT_IDS), err) || check_chat(in, err))
 		return err->code;
 	o->record.generation = generate_options(in, 16);
 	snprintf(f->engine, sizeof(f->engine), "torchless %s", version_number);
