@@ -158,6 +158,7 @@ struct trace_options {
 	int64_t budget;
 	const struct trace_shape *shapes;
 	int n_shapes;
+	int n_repeats; /* how often the passes of each are timed again; for an estimate */
 
 	/* Of what is dumped without a rule, also the attention: as trace_attention_fits() said. */
 	bool keeps_attention;

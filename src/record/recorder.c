@@ -33,6 +33,7 @@ struct trace_options recorder_trace_options(struct recorder *r)
 		.budget = r->opt.budget,
 		.shapes = r->shapes,
 		.n_shapes = r->n_shapes,
+		.n_repeats = r->opt.repeat,
 		.settings = r->settings,
 		.n_settings = r->n_settings,
 	};

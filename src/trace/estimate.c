@@ -9,6 +9,7 @@
 #include "writer.h"
 
 #include "torchless/mem.h"
+#include "torchless/part.h"
 #include "torchless/point.h"
 
 #include <stdlib.h>
@@ -32,6 +33,7 @@ enum row_bytes {
 	ROW_TENSOR = 40,
 	ROW_CHUNK = 12,
 	ROW_COUNTER = 40,
+	ROW_TIMING = 21,
 	ROW_RUN = 260,
 	ROW_INDEX = 12
 };
@@ -161,6 +163,33 @@ static void add_run(struct sums *s, const struct trace_shape *r)
 	s->out->n_all_rows += n_tokens + n_top + r->n_tok_steps + n_stages + n_events + 2;
 }
 
+/* Layers, and what lies outside of them, with each part that has an op there. */
+static int64_t count_timed(const struct program *p)
+{
+	bool *is_there = mem_calloc((size_t)(p->n_layers + 1) * PART_COUNT, sizeof(*is_there));
+	int64_t n = 0;
+
+	for (int i = 0; i < p->n_ops; i++) {
+		const struct module *m = &p->modules[p->ops[i].module];
+		int row = m->layer < 0 ? 0 : m->layer + 1;
+		bool *is_counted = &is_there[row * PART_COUNT + (int)model_part_of(m->path)];
+
+		n += !*is_counted;
+		*is_counted = true;
+	}
+	free(is_there);
+	return n;
+}
+
+/* --repeat: the same of each pass, so many times. */
+static void add_timings(struct sums *s, int n_repeats)
+{
+	int64_t n = n_repeats > 0 ? s->out->n_passes * n_repeats * count_timed(s->p) : 0;
+
+	s->bytes += table_bytes((double)n, ROW_TIMING);
+	s->out->n_all_rows += n;
+}
+
 static int count_modules(const struct program *p)
 {
 	int i, n = 0;
@@ -248,6 +277,7 @@ int trace_estimate(const struct program *p, const struct trace_model *model,
 		add_row(p, captures, &groups[i], opt->capture, out);
 	if (!ret)
 		add_passes(&s, opt);
+	add_timings(&s, opt->n_repeats);
 	for (i = 0; i < opt->n_shapes && !ret; i++)
 		add_run(&s, &opt->shapes[i]);
 	out->n_all_rows += out->n_passes + out->n_calls + out->n_values + s.n_tensors + s.n_chunks;

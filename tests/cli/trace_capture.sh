@@ -67,7 +67,7 @@ refuses "a set" 2 "did you mean 'attention'" "$T" trace -m "$m" --capture atenti
 cat > estimate.py <<'PY'
 import json, os, sqlite3, subprocess, sys
 torchless, model, *rest = sys.argv[1:]
-tables = "run pass span value token tok_step cand event counter tensor tensor_chunk".split()
+tables = "run pass span value token tok_step cand event counter tensor tensor_chunk timing".split()
 def run(*words):
     done = subprocess.run([torchless, "trace", "-m", model, "--json", *words], capture_output=True, check=True)
     return json.loads(done.stdout)
@@ -91,6 +91,8 @@ python3 estimate.py "$T" "$m" -n 30 --chunk 3 "$p" || fail "--estimate of chunks
 python3 estimate.py "$T" "$m" -n 9 --logits last --temp 1 --top-k 12 --seed 3 "$p" || fail "--estimate of sampling"
 printf '%s\n' '{"prompt": "The model reads"}' '{"ids": [1, 2, 3, 4, 5], "n": 4}' > prompts.jsonl
 python3 estimate.py "$T" "$m" --prompts prompts.jsonl || fail "--estimate of many prompts"
+python3 estimate.py "$T" "$m" -n 3 --repeat 40 "$p" || fail "--estimate of repeats"
+python3 estimate.py "$T" "$m" --repeat 25 --prompts prompts.jsonl || fail "--estimate of many prompts that are repeated"
 rm -f e.db e.db.old
 try "$T" trace -m "$m" --estimate -o e.db --capture L1.attn.pattern@last=f16 "$p"
 is "--estimate: status" 0 "$status"
