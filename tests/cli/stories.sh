@@ -1,6 +1,6 @@
 #!/bin/sh
-# stories.sh -- the debugger's stories show at 80 columns what docs/debugger.md says, and the pages made of its
-# help are those that it gives.  `make stories` plays them in every kind of terminal.
+# stories.sh -- the debugger's stories show at 80 columns what docs/debugger.md says, docs/images what its full-screen
+# view does, and the pages made of its help are those that it gives.  `make stories` plays them in every kind of terminal.
 . "$(dirname "$0")/lib.inc"
 for page in commands:debugger-commands expressions:expressions; do
 	TORCHLESS=$T python3 scripts/debugger-doc "${page%:*}" >"$out" 2>&1
@@ -20,5 +20,9 @@ done
 
 # A sanitizer is too slow for a terminal, and says so elsewhere.
 if ! command -v tmux >/dev/null || [ "${T%/asan/*}" != "$T" ]; then finish; fi
+TORCHLESS=$T python3 scripts/tui-capture "$work/debug-tui.svg" >"$out" 2>&1 || fail "no picture of the full-screen view: $(brief "$(cat "$out")")"
+for picture in debug-tui.txt debug-tui.svg; do
+	cmp -s "$work/$picture" "docs/images/$picture" || fail "docs/images/$picture shows another screen: run make tui-capture"
+done
 TORCHLESS=$T python3 scripts/stories --quick >"$out" 2>&1 || fail "a story goes otherwise: make stories: $(brief "$(cat "$out")")"
 finish
