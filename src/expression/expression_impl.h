@@ -1,9 +1,10 @@
 /*
  * expression_impl.h -- what the files of src/expression share; private to it.
  *
- * From the ground up: scan.c (words, numbers, texts), code.c (the list of instructions),
- * value.c, operators.c, part.c, call.c (what instructions do), path.c (which tensor a text means),
- * parse.c (text to instructions), evaluate.c (instructions to a value), caret.c, expression.c.
+ * From the ground up: scan.c (words, numbers, texts), sign.c (operators as they are written),
+ * code.c (the list of instructions), value.c, operators.c, part.c, call.c (what instructions do),
+ * path.c (which tensor a text means), function.c (which function), parse.c (text to
+ * instructions), evaluate.c (instructions to a value), caret.c, expression.c.
  *
  * An expression is a list of instructions for a stack, as SQLite compiles a statement: no tree is
  * walked, so that a long text costs no stack of the machine.
@@ -71,6 +72,22 @@ enum operator_id {
 	OP_NEGATE,
 	OP_NOT
 };
+
+/* An operator between two operands. */
+struct sign {
+	const char *sign;
+	enum operator_id op;
+	int level; /* what binds tighter is higher */
+};
+
+#define SIGN_COMPARISON 3 /* the level of == and its kin, which do not chain */
+#define SIGN_HIGHEST    6 /* above all of them: where the unary ones stand */
+
+/* The operator that stands here, of that level or a higher one; past it.  NULL: there is none. */
+const struct sign *sign_take(struct scan *s, int level);
+
+/* ERR_USAGE about what stands here and is no operator but looks like one; 0: nothing does. */
+int sign_refuse(struct scan *s, struct err *err);
 
 enum step_kind {
 	STEP_NUMBER,   /* push `number` */
@@ -218,6 +235,25 @@ bool path_take_key(struct scan *s, const struct expression_names *names, size_t 
 /* What stands here, which begins as a path does; past it. */
 int path_scan(struct scan *s, const struct expression_names *names, struct path *path,
 	      struct err *err);
+
+/* What a name with "(" behind it means. */
+struct function {
+	const struct array_function *array; /* or */
+	const struct expression_function *own;
+	const char *name, *args, *params;
+	int min_args;
+};
+
+bool function_find(const struct expression_names *names, const char *name, struct function *f);
+
+/* ERR_USAGE: there is no such function, with the nearest. */
+int function_missing(const struct expression_names *names, const char *name, struct err *err);
+
+/* ERR_USAGE: it takes other arguments, which are said. */
+int function_refuse(const struct function *f, struct err *err);
+
+/* The place of an argument in "(t[, bins[, lo]])", -1 where none is called so. */
+int function_place(const struct function *f, const char *key);
 
 /* The instructions of the text; scan->at is what is wrong. */
 int parse(struct expression *e, const struct expression_names *names, struct scan *s,

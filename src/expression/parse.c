@@ -1,7 +1,7 @@
 /*
  * parse.c -- text to instructions.
  *
- *	expression := unary { OPERATOR unary }           by the levels of the table below
+ *	expression := unary { OPERATOR unary }           by the levels of sign.c
  *	unary      := { "-" | "!" } primary { "[" index { "," index } "]" }
  *	index      := [NAME "="] ( expression | range ) | "..."
  *	range      := [expression] ":" [expression] [":" [expression]]
@@ -57,70 +57,7 @@ static size_t emit(struct parser *p, struct step *step, int effect)
 
 /* ---- operators ----------------------------------------------------------------------------- */
 
-static const struct binary {
-	const char *sign;
-	enum operator_id op;
-	int level;
-} binaries[] = {
-	{ "||", OP_OR, 1 }, { "&&", OP_AND, 2 },   { "==", OP_EQ, 3 }, { "!=", OP_NE, 3 },
-	{ "<=", OP_LE, 3 }, { ">=", OP_GE, 3 },    { "<", OP_LT, 3 },  { ">", OP_GT, 3 },
-	{ "+", OP_ADD, 4 }, { "-", OP_SUB, 4 },    { "*", OP_MUL, 5 }, { "/", OP_DIV, 5 },
-	{ "%", OP_MOD, 5 }, { "@", OP_MATMUL, 5 },
-};
-
-#define LEVEL_COMPARISON 3
-#define LEVEL_HIGHEST    6
-
-/* Whether the sign before stands here again. */
-static bool is_twice(const struct scan *s)
-{
-	return s->text[s->at] == s->text[s->at - 1];
-}
-
-/* The operator that stands here, of that level or a higher one; past it. */
-static const struct binary *take_binary(struct parser *p, int level)
-{
-	size_t before = p->s->at;
-
-	for (size_t i = 0; i < sizeof(binaries) / sizeof(*binaries); i++) {
-		if (!scan_take(p->s, binaries[i].sign))
-			continue;
-		/* ** and // are none of ours. */
-		if (binaries[i].level >= level && (binaries[i].level < 5 || !is_twice(p->s)))
-			return &binaries[i];
-		break;
-	}
-	p->s->at = before;
-	return NULL;
-}
-
-/* What is no operator but looks like one. */
-static int check_no_operator(struct parser *p)
-{
-	static const struct {
-		const char *sign, *sentence;
-	} wrong[] = {
-		{ "=", "= assigns, which an expression does not: == compares" },
-		{ "&", "& is no operator: && means and" },
-		{ "|", "| is no operator: || means or" },
-		{ "**", "** is no operator: x * x, sqrt(x) and exp(x) are there" },
-		{ "^", "^ is no operator: x * x, sqrt(x) and exp(x) are there" },
-		{ "//", "// is no operator: / divides" },
-	};
-
-	scan_space(p->s);
-	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
-		size_t len = strlen(wrong[i].sign);
-		const char *text = p->s->text + p->s->at;
-
-		if (!strncmp(text, wrong[i].sign, len) &&
-		    (len > 1 || !text[1] || text[1] != text[0]) && strncmp(text, "==", 2) != 0)
-			return err_set(p->err, ERR_USAGE, "%s", wrong[i].sentence);
-	}
-	return 0;
-}
-
-static int check_texts(struct parser *p, const struct binary *b, enum known left, enum known right,
+static int check_texts(struct parser *p, const struct sign *b, enum known left, enum known right,
 		       size_t at)
 {
 	bool text = left == KNOWN_TEXT || right == KNOWN_TEXT;
@@ -135,7 +72,7 @@ static int check_texts(struct parser *p, const struct binary *b, enum known left
 }
 
 /* The right side of an operator, and the operator. */
-static int parse_right(struct parser *p, const struct binary *b, size_t start, enum known *left)
+static int parse_right(struct parser *p, const struct sign *b, size_t start, enum known *left)
 {
 	bool decides = b->op == OP_AND || b->op == OP_OR;
 	enum known right = KNOWN_NOTHING;
@@ -255,7 +192,8 @@ static int parse_items(struct parser *p, int first, bool of_path, int *n)
 	p->s->in_index = was;
 	if (scan_take(p->s, "]"))
 		return 0;
-	return check_no_operator(p) ? p->err->code : scan_unexpected(p->s, "']' or ','", p->err);
+	return sign_refuse(p->s, p->err) ? p->err->code
+					 : scan_unexpected(p->s, "']' or ','", p->err);
 }
 
 /* The index at "[", behind what `step` pushes or reads; axes are looked up where they are known. */
@@ -285,84 +223,15 @@ static bool at_bracket(struct parser *p)
 
 /* ---- functions ----------------------------------------------------------------------------- */
 
-struct function {
-	const struct array_function *array;
-	const struct expression_function *own;
-	const char *name, *args, *params;
-	int min_args;
-};
-
-static const struct expression_function *own_function(const struct parser *p, const char *name)
-{
-	const struct expression_function *f = p->names ? p->names->functions : NULL;
-
-	while (f && f->name && strcmp(f->name, name) != 0)
-		f++;
-	return f && f->name ? f : NULL;
-}
-
-static int no_function(struct parser *p, const char *name)
-{
-	const struct expression_function *f = p->names ? p->names->functions : NULL;
-	struct text_nearest near = { .name = name, .distance = text_too_far(name) };
-
-	for (int i = 0; i < array_functions_len; i++)
-		text_nearest_offer(&near, array_functions[i].name);
-	for (; f && f->name; f++)
-		text_nearest_offer(&near, f->name);
-	if (near.best)
-		return err_set(p->err, ERR_USAGE, "there is no function '%s': did you mean %s?",
-			       name, near.best);
-	return err_set(p->err, ERR_USAGE, "there is no function '%s'", name);
-}
-
-static bool find_function(struct parser *p, const char *name, struct function *f)
-{
-	const struct expression_function *own = own_function(p, name);
-	const struct array_function *array = own ? NULL : array_function_find(name);
-
-	if (own)
-		*f =
-			(struct function){ NULL,      own,         own->name,
-					   own->args, own->params, own->min_args };
-	else if (array)
-		*f = (struct function){ array,       NULL,          array->name,
-					array->args, array->params, array->min_args };
-	return own || array;
-}
-
-static int wrong_arguments(struct parser *p, const struct function *f)
-{
-	return err_set(p->err, ERR_USAGE, "%s takes other arguments: %s%s", f->name, f->name,
-		       f->args);
-}
-
-/* The place of an argument in "(t[, bins[, lo]])", -1 where none is called so. */
-static int argument_place(const char *args, const char *key)
-{
-	static const char ends[] = "()[], ";
-	int place = 0;
-
-	for (const char *at = args + strspn(args, ends); *at; at += strspn(at, ends)) {
-		size_t len = strcspn(at, ends);
-
-		if (len == strlen(key) && !memcmp(at, key, len))
-			return place;
-		at += len;
-		place++;
-	}
-	return -1;
-}
-
 /* "axis=": the argument must be the next. */
 static int parse_key(struct parser *p, const struct function *f, int i)
 {
 	size_t at = p->s->at;
 	char key[32];
 
-	if (!scan_key(p->s, key, sizeof(key)) || argument_place(f->args, key) == i)
+	if (!scan_key(p->s, key, sizeof(key)) || function_place(f, key) == i)
 		return 0;
-	if (argument_place(f->args, key) >= 0)
+	if (function_place(f, key) >= 0)
 		err_set(p->err, ERR_USAGE, "%s stands elsewhere: %s%s", key, f->name, f->args);
 	else
 		err_set(p->err, ERR_USAGE, "%s has no %s: %s%s", f->name, key, f->name, f->args);
@@ -461,7 +330,7 @@ static int parse_arguments(struct parser *p, const struct function *f, struct st
 	for (;;) {
 		scan_space(p->s);
 		if (step->n == max)
-			return wrong_arguments(p, f);
+			return function_refuse(f, p->err);
 		item_at(p, step->first, step->n)->at = p->s->at;
 		if (parse_key(p, f, step->n) || parse_argument(p, f->params[step->n]))
 			return p->err->code;
@@ -469,8 +338,9 @@ static int parse_arguments(struct parser *p, const struct function *f, struct st
 		if (scan_take(p->s, ")"))
 			return 0;
 		if (!scan_take(p->s, ","))
-			return check_no_operator(p) ? p->err->code
-						    : scan_unexpected(p->s, "',' or ')'", p->err);
+			return sign_refuse(p->s, p->err)
+				       ? p->err->code
+				       : scan_unexpected(p->s, "',' or ')'", p->err);
 	}
 }
 
@@ -483,8 +353,8 @@ static int parse_call(struct parser *p, size_t len)
 	char name[48];
 
 	snprintf(name, sizeof(name), "%.*s", (int)len, p->s->text + p->s->at);
-	if (!find_function(p, name, &f))
-		return no_function(p, name);
+	if (!function_find(p->names, name, &f))
+		return function_missing(p->names, name, p->err);
 	if (deeper(p))
 		return p->err->code;
 	p->s->at += len;
@@ -498,7 +368,7 @@ static int parse_call(struct parser *p, size_t len)
 	p->s->in_index = was;
 	p->s->depth--;
 	if (step.n < f.min_args) {
-		wrong_arguments(p, &f);
+		function_refuse(&f, p->err);
 		return fail_at(p, step.at);
 	}
 	emit(p, &step, 1 - step.n);
@@ -545,7 +415,7 @@ static int parse_parentheses(struct parser *p, enum known *known)
 	p->s->depth--;
 	if (scan_take(p->s, ")"))
 		return 0;
-	if (check_no_operator(p))
+	if (sign_refuse(p->s, p->err))
 		return p->err->code;
 	scan_space(p->s);
 	if (p->s->text[p->s->at])
@@ -658,7 +528,7 @@ static int parse_primary(struct parser *p, enum known *known)
 	if ((*text == '.' && text[1] != '.') ||
 	    (*text == ':' && !p->s->in_index && scan_is_letter(text[1])))
 		return parse_path(p, known);
-	return check_no_operator(p) ? p->err->code : scan_unexpected(p->s, "a value", p->err);
+	return sign_refuse(p->s, p->err) ? p->err->code : scan_unexpected(p->s, "a value", p->err);
 }
 
 static int parse_postfix(struct parser *p, enum known *known)
@@ -715,25 +585,25 @@ static int parse_unary(struct parser *p, enum known *known)
 
 static int parse_expression(struct parser *p, int level, enum known *known)
 {
-	const struct binary *b;
+	const struct sign *b;
 	bool compared = false;
 	size_t start;
 
 	scan_space(p->s);
 	start = p->s->at;
-	if (level >= LEVEL_HIGHEST)
+	if (level >= SIGN_HIGHEST)
 		return parse_unary(p, known);
 	if (parse_unary(p, known))
 		return p->err->code;
 	/* Operators of higher levels are taken by the right sides of lower ones. */
-	for (int lowest = LEVEL_HIGHEST; lowest >= level; lowest--) {
-		while ((b = take_binary(p, lowest)) != NULL) {
-			if (b->level == LEVEL_COMPARISON && compared) {
+	for (int lowest = SIGN_HIGHEST; lowest >= level; lowest--) {
+		while ((b = sign_take(p->s, lowest)) != NULL) {
+			if (b->level == SIGN_COMPARISON && compared) {
 				err_set(p->err, ERR_USAGE,
 					"comparisons do not chain: write a < b && b < c");
 				return fail_at(p, p->s->at - strlen(b->sign));
 			}
-			compared |= b->level == LEVEL_COMPARISON;
+			compared |= b->level == SIGN_COMPARISON;
 			if (parse_right(p, b, start, known))
 				return p->err->code;
 		}
@@ -755,5 +625,5 @@ int parse(struct expression *e, const struct expression_names *names, struct sca
 	scan_space(s);
 	if (!s->text[s->at])
 		return 0;
-	return check_no_operator(&p) ? err->code : scan_unexpected(s, "an operator", err);
+	return sign_refuse(s, err) ? err->code : scan_unexpected(s, "an operator", err);
 }
