@@ -5,6 +5,7 @@
  */
 #include "show_impl.h"
 
+#include "torchless/json.h"
 #include "torchless/mem.h"
 #include "torchless/stats.h"
 
@@ -294,6 +295,7 @@ static const float *add_nested(struct text *t, const struct array *a, int dim, c
 
 static void add_values(struct text *t, const struct array *a)
 {
+	json_add_key(t, "values");
 	if (a->numel > MAX_VALUES)
 		text_adds(t, "null");
 	else
@@ -314,61 +316,57 @@ static void add_statistics(struct text *t, const struct array *a)
 	} counts[] = { { "numel", s.numel },   { "n_nan", s.n_nan },   { "n_pinf", s.n_pinf },
 		       { "n_ninf", s.n_ninf }, { "n_zero", s.n_zero }, { "n_sub", s.n_sub } };
 
-	text_adds(t, "\"stats\":{");
-	for (size_t i = 0; i < sizeof(reals) / sizeof(*reals); i++) {
-		text_addf(t, "%s\"%s\":", i ? "," : "", reals[i].name);
-		text_add_json_number(t, reals[i].x);
-	}
+	json_add_key(t, "stats");
+	text_addc(t, '{');
+	for (size_t i = 0; i < sizeof(reals) / sizeof(*reals); i++)
+		json_add_real(t, reals[i].name, reals[i].x);
 	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
-		text_addf(t, ",\"%s\":%lld", counts[i].name, (long long)counts[i].n);
-	text_adds(t, "},");
+		json_add_int(t, counts[i].name, counts[i].n);
+	text_addc(t, '}');
 }
 
 /* "shape": [8,5,5], or the first indices. */
 static void add_integers(struct text *t, const char *key, const int64_t *n, int len)
 {
-	text_addf(t, "\"%s\":[", key);
+	json_add_key(t, key);
+	text_addc(t, '[');
 	for (int i = 0; i < len; i++)
-		text_addf(t, "%s%lld", i ? "," : "", (long long)n[i]);
-	text_adds(t, "],");
+		json_add_int(t, NULL, n[i]);
+	text_addc(t, ']');
 }
 
 static void add_axes(struct text *t, const struct array *a)
 {
 	char name[32];
 
-	text_adds(t, "\"axes\":[");
+	json_add_key(t, "axes");
+	text_addc(t, '[');
 	for (int i = 0; i < a->n_dims; i++) {
 		axis_of(a, i, name, sizeof(name));
-		text_adds(t, i ? "," : "");
-		text_add_json(t, name, strlen(name));
+		json_add_string(t, NULL, name);
 	}
-	text_adds(t, "],");
+	text_addc(t, ']');
 }
 
 static void add_labels(struct text *t, const struct shown *s)
 {
 	struct names names;
-	bool any = false;
 	char name[32];
 
 	names_read_all(&names, s);
-	text_adds(t, "\"labels\":{");
+	json_add_key(t, "labels");
+	text_addc(t, '{');
 	for (int i = 0; i < s->array->n_dims; i++) {
 		if (!names.text[i])
 			continue;
 		axis_of(s->array, i, name, sizeof(name));
-		text_adds(t, any ? "," : "");
-		text_add_json(t, name, strlen(name));
-		text_adds(t, ":[");
-		for (int64_t k = 0; k < s->array->shape[i]; k++) {
-			text_adds(t, k ? "," : "");
-			text_add_json(t, names.text[i][k], strlen(names.text[i][k]));
-		}
+		json_add_key(t, name);
+		text_addc(t, '[');
+		for (int64_t k = 0; k < s->array->shape[i]; k++)
+			json_add_string(t, NULL, names.text[i][k]);
 		text_addc(t, ']');
-		any = true;
 	}
-	text_adds(t, "},");
+	text_addc(t, '}');
 	names_free_all(&names, s->array);
 }
 
@@ -377,36 +375,32 @@ static void add_members(struct text *t, const struct shown *s)
 {
 	const struct array *a = s->array;
 
-	text_adds(t, "\"name\":");
-	text_add_json(t, s->title, strlen(s->title));
-	text_addf(t, ",\"dtype\":\"%s\",", dtype_table[a->dtype].name);
+	json_add_string(t, "name", s->title);
+	json_add_string(t, "dtype", dtype_table[a->dtype].name);
 	add_integers(t, "shape", a->shape, a->n_dims);
 	add_axes(t, a);
 	add_integers(t, "base", a->base, a->n_dims);
 	add_statistics(t, a);
 	add_labels(t, s);
-	text_adds(t, "\"values\":");
 	add_values(t, a);
 }
 
 static void add_difference(struct text *t, const struct pair *p)
 {
-	text_adds(t, ",\"difference\":{\"max_abs\":");
-	text_add_json_number(t, p->sums.max_abs);
-	text_adds(t, ",\"max_at\":");
-	if (p->sums.max_at >= 0) {
-		char index[128];
+	char index[128];
 
+	json_add_key(t, "difference");
+	text_addc(t, '{');
+	json_add_real(t, "max_abs", p->sums.max_abs);
+	if (p->sums.max_at >= 0) {
+		json_add_key(t, "max_at");
 		text_addf(t, "[%s]",
 			  array_index(p->difference, p->sums.max_at, index, sizeof(index)));
 	} else {
-		text_adds(t, "null");
+		json_add_string(t, "max_at", NULL);
 	}
-	text_adds(t, ",\"nmse\":");
-	text_add_json_number(t, pair_nmse(&p->sums));
-	text_adds(t, ",\"cosine\":");
-	text_add_json_number(t, pair_cosine(&p->sums));
-	text_adds(t, ",\"values\":");
+	json_add_real(t, "nmse", pair_nmse(&p->sums));
+	json_add_real(t, "cosine", pair_cosine(&p->sums));
 	add_values(t, p->difference);
 	text_addc(t, '}');
 }
@@ -416,9 +410,9 @@ int show_add_json(struct text *t, const struct shown *a, const struct shown *b, 
 	struct pair p = { 0 };
 
 	if (!b && !a->array) {
-		text_adds(t, "{\"name\":");
-		text_add_json(t, a->title, strlen(a->title));
-		text_adds(t, ",\"text\":");
+		text_addc(t, '{');
+		json_add_string(t, "name", a->title);
+		json_add_key(t, "text");
 		text_add_json(t, a->text.data, a->text.len);
 		text_adds(t, "}\n");
 		return 0;
@@ -428,7 +422,8 @@ int show_add_json(struct text *t, const struct shown *a, const struct shown *b, 
 	text_addc(t, '{');
 	add_members(t, a);
 	if (b) {
-		text_adds(t, ",\"vs\":{");
+		json_add_key(t, "vs");
+		text_addc(t, '{');
 		add_members(t, b);
 		text_addc(t, '}');
 		add_difference(t, &p);

@@ -7,72 +7,84 @@
  */
 #include "timeline_impl.h"
 
+#include "torchless/json.h"
+
 #include <inttypes.h>
-#include <string.h>
 
-static void add_string(struct text *t, const char *s)
-{
-	text_add_json(t, s, strlen(s));
-}
-
-/* The next event begins; its fields follow, each after a comma. */
+/* The next event begins; its fields follow. */
 static struct text *add_event(struct sink *s, char phase, int64_t pid, int64_t tid)
 {
-	text_addf(&s->out, "%s\n{\"ph\":\"%c\",\"pid\":%" PRId64 ",\"tid\":%" PRId64,
-		  s->is_begun ? "," : "", phase, pid, tid);
+	const char ph[] = { phase, '\0' };
+
+	text_adds(&s->out, s->is_begun ? ",\n{" : "\n{");
+	json_add_string(&s->out, "ph", ph);
+	json_add_int(&s->out, "pid", pid);
+	json_add_int(&s->out, "tid", tid);
 	s->is_begun = true;
 	return &s->out;
 }
 
 static void add_time(struct text *t, const char *key, int64_t ns)
 {
-	text_addf(t, ",\"%s\":%" PRId64 ".%03d", key, ns / 1000, (int)(ns % 1000));
+	json_add_key(t, key);
+	text_addf(t, "%" PRId64 ".%03d", ns / 1000, (int)(ns % 1000));
 }
 
-static void add_name(struct text *t, const char *name)
+/* "args" begins; the braces of the event and its own are closed by end_args(). */
+static void begin_args(struct text *t)
 {
-	text_adds(t, ",\"name\":");
-	add_string(t, name);
+	json_add_key(t, "args");
+	text_addc(t, '{');
+}
+
+static void end_args(struct text *t)
+{
+	text_adds(t, "}}");
 }
 
 static void add_args(struct text *t, const struct event *e)
 {
-	text_adds(t, ",\"args\":{");
+	begin_args(t);
 	for (int i = 0; i < e->n_args; i++) {
 		const struct arg *a = &e->args[i];
+		const char *key = arg_name[a->id];
 
-		text_addf(t, "%s\"%s\":", i ? "," : "", arg_name[a->id]);
 		switch (a->kind) {
 		case ARG_INT:
-			text_addf(t, "%" PRId64, a->i);
+			json_add_int(t, key, a->i);
 			break;
 		case ARG_REAL:
-			text_add_json_number(t, a->d);
+			json_add_real(t, key, a->d);
 			break;
 		case ARG_BOOL:
-			text_adds(t, a->i ? "true" : "false");
+			json_add_bool(t, key, a->i != 0);
 			break;
 		case ARG_TEXT:
-			add_string(t, a->s);
+			json_add_string(t, key, a->s);
 			break;
 		}
 	}
-	text_adds(t, "}}");
+	end_args(t);
 }
 
 static void add_meta(struct sink *s, int64_t pid, int64_t tid, const char *what, const char *name)
 {
 	struct text *t = add_event(s, 'M', pid, tid);
 
-	text_addf(t, ",\"name\":\"%s\",\"args\":{\"name\":", what);
-	add_string(t, name);
-	text_adds(t, "}}");
+	json_add_string(t, "name", what);
+	begin_args(t);
+	json_add_string(t, "name", name);
+	end_args(t);
 }
 
 static void add_order(struct sink *s, int64_t pid, int64_t tid, const char *what, int64_t order)
 {
-	text_addf(add_event(s, 'M', pid, tid),
-		  ",\"name\":\"%s\",\"args\":{\"sort_index\":%" PRId64 "}}", what, order);
+	struct text *t = add_event(s, 'M', pid, tid);
+
+	json_add_string(t, "name", what);
+	begin_args(t);
+	json_add_int(t, "sort_index", order);
+	end_args(t);
 }
 
 static void head(struct sink *s, int64_t started_ns)
@@ -100,8 +112,8 @@ static struct text *add_on_track(struct sink *s, char phase, const struct event 
 	struct text *t =
 		add_event(s, phase, process_number(e->run), thread_number(e->run, e->track));
 
-	text_addf(t, ",\"cat\":\"%s\"", category_name[e->category]);
-	add_name(t, e->name);
+	json_add_string(t, "cat", category_name[e->category]);
+	json_add_string(t, "name", e->name);
 	add_time(t, "ts", e->begin);
 	return t;
 }
@@ -126,7 +138,7 @@ static void instant(struct sink *s, const struct event *e)
 {
 	struct text *t = add_on_track(s, 'i', e);
 
-	text_adds(t, ",\"s\":\"t\"");
+	json_add_string(t, "s", "t");
 	add_args(t, e);
 }
 
@@ -134,11 +146,11 @@ static void count(struct sink *s, int run, enum counter counter, int64_t ts, dou
 {
 	struct text *t = add_event(s, 'C', process_number(run), process_number(run));
 
-	add_name(t, counter_name[counter]);
+	json_add_string(t, "name", counter_name[counter]);
 	add_time(t, "ts", ts);
-	text_adds(t, ",\"args\":{\"value\":");
-	text_add_json_number(t, x);
-	text_adds(t, "}}");
+	begin_args(t);
+	json_add_real(t, "value", x);
+	end_args(t);
 }
 
 static void tail(struct sink *s)
