@@ -45,6 +45,9 @@ void text_add_json(struct text *t, const void *data, size_t len);
 /* Append x so that reading it gives the same double; "null" when it is not finite. */
 void text_add_json_number(struct text *t, double x);
 
+/* The same for people and CSV: what is not finite is "nan", "inf" or "-inf". */
+void text_add_real(struct text *t, double x);
+
 /*
  * Append `data` safe to show on a terminal: control bytes and bytes that are no UTF-8 become
  * \n, \t, \xNN; everything else stays.

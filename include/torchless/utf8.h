@@ -37,6 +37,12 @@ bool utf8_is_control(uint32_t cp);
  */
 bool utf8_is_directing(uint32_t cp);
 
+/*
+ * Whether a text is UTF-8 and holds neither such characters nor control characters: a terminal
+ * shows it as it is.
+ */
+bool utf8_is_printable(const char *s);
+
 /* The columns a well-formed string takes on a terminal (wcwidth; escapes must be gone already). */
 int utf8_width(const char *s, size_t n);
 

@@ -120,20 +120,33 @@ void text_add_json(struct text *t, const void *data, size_t len)
 	text_addc(t, '"');
 }
 
-void text_add_json_number(struct text *t, double x)
+/* The fewest digits that mean the same double. */
+static void add_finite(struct text *t, double x)
 {
 	char buf[40];
 
-	if (!isfinite(x)) {
-		text_adds(t, "null");
-		return;
-	}
 	for (int digits = 15; digits <= 17; digits++) {
 		snprintf(buf, sizeof(buf), "%.*g", digits, x);
 		if (strtod(buf, NULL) == x)
 			break;
 	}
 	text_adds(t, buf);
+}
+
+void text_add_json_number(struct text *t, double x)
+{
+	if (isfinite(x))
+		add_finite(t, x);
+	else
+		text_adds(t, "null");
+}
+
+void text_add_real(struct text *t, double x)
+{
+	if (isfinite(x))
+		add_finite(t, x);
+	else
+		text_adds(t, isnan(x) ? "nan" : x > 0 ? "inf" : "-inf");
 }
 
 static void add_escaped(struct text *t, const char *s, size_t len, bool shows_direction)

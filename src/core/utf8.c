@@ -8,6 +8,7 @@
 
 #include <locale.h>
 #include <pthread.h>
+#include <string.h>
 #include <wchar.h>
 
 /* What a lead byte says: how many bytes follow, and the range of the first of them. */
@@ -101,6 +102,20 @@ bool utf8_is_directing(uint32_t cp)
 {
 	return cp == 0x61c || cp == 0x200e || cp == 0x200f || (cp >= 0x2028 && cp <= 0x202e) ||
 	       (cp >= 0x2066 && cp <= 0x2069);
+}
+
+bool utf8_is_printable(const char *s)
+{
+	for (size_t n = strlen(s); n > 0;) {
+		uint32_t cp = 0;
+		int len = utf8_decode(s, n, &cp);
+
+		if (len == 0 || utf8_is_control(cp) || utf8_is_directing(cp))
+			return false;
+		s += len;
+		n -= (size_t)len;
+	}
+	return true;
 }
 
 static locale_t utf8_locale;

@@ -12,20 +12,6 @@
 
 /* ---- the history -------------------------------------------------------------------------- */
 
-static bool is_shown_as_it_is(const char *s)
-{
-	for (size_t n = strlen(s); n > 0;) {
-		uint32_t cp = 0;
-		int len = utf8_decode(s, n, &cp);
-
-		if (len == 0 || utf8_is_control(cp) || utf8_is_directing(cp))
-			return false;
-		s += len;
-		n -= (size_t)len;
-	}
-	return true;
-}
-
 static void add_entry(struct edit_line *e, const char *entry)
 {
 	if (e->n_history > 0 && !strcmp(e->history[e->n_history - 1], entry))
@@ -52,7 +38,7 @@ void edit_open(struct edit_line *e, const char *history)
 		history_file_read(e->path, &t);
 	for (char *line = t.data, *end; line && (end = strchr(line, '\n')); line = end + 1) {
 		*end = '\0';
-		if (*line && is_shown_as_it_is(line))
+		if (*line && utf8_is_printable(line))
 			add_entry(e, line);
 	}
 	text_release(&t);
@@ -74,7 +60,7 @@ void edit_remember(struct edit_line *e, const char *entry)
 {
 	size_t len = strlen(entry);
 
-	if (len > 0 && *entry != ' ' && len <= MAX_ENTRY && is_shown_as_it_is(entry)) {
+	if (len > 0 && *entry != ' ' && len <= MAX_ENTRY && utf8_is_printable(entry)) {
 		struct text line = { 0 };
 
 		add_entry(e, entry);

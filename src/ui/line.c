@@ -35,21 +35,6 @@ struct line_reader {
 
 /* ---- candidates ------------------------------------------------------------------------ */
 
-/* Of somebody's file: what would move the cursor cannot be typed. */
-static bool is_printable(const char *s)
-{
-	for (size_t n = strlen(s); n > 0;) {
-		uint32_t cp = 0;
-		int len = utf8_decode(s, n, &cp);
-
-		if (len == 0 || utf8_is_control(cp) || utf8_is_directing(cp))
-			return false;
-		s += len;
-		n -= (size_t)len;
-	}
-	return true;
-}
-
 /* How many bytes two texts begin with alike: never half a character. */
 static size_t alike(const char *a, const char *b, size_t most)
 {
@@ -62,10 +47,13 @@ static size_t alike(const char *a, const char *b, size_t most)
 	return n;
 }
 
-/* A file may hold any number of names: a line is compared with a few thousand at most. */
+/*
+ * A file may hold any number of names: a line is compared with a few thousand at most.  Nor can
+ * what would move the cursor be typed.
+ */
 void candidates_add(struct candidates *c, const char *text)
 {
-	if (strlen(text) > MAX_CANDIDATE || !is_printable(text))
+	if (strlen(text) > MAX_CANDIDATE || !utf8_is_printable(text))
 		return;
 	c->common = c->n ? alike(c->list[0], text, c->common) : strlen(text);
 	for (int i = 0; i < c->n; i++)
@@ -336,7 +324,7 @@ static void load_history(struct line_reader *r)
 		say_not_kept(r);
 	for (char *line = t.data, *end; line && (end = strchr(line, '\n')); line = end + 1) {
 		*end = '\0';
-		if (*line && is_printable(line))
+		if (*line && utf8_is_printable(line))
 			history(r->history, &event, H_ENTER, line);
 	}
 	text_release(&t);

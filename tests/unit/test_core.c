@@ -320,6 +320,25 @@ Test(text, json_strings)
 #define DIRECTING "\u061c\u200e\u200f\u2028\u202e\u2066\u2069"
 #define PLAIN     " ~\u00a0\u061b\u200d\u2010\u2027\u202f\u2065\u206a\u05d0"
 
+Test(text, numbers)
+{
+	static const double x[] = {
+		0.1, -0.0, 1e300, (double)NAN, (double)INFINITY, -(double)INFINITY
+	};
+	struct text t = { 0 }, json = { 0 };
+
+	for (size_t i = 0; i < sizeof(x) / sizeof(*x); i++) {
+		text_add_real(&t, x[i]);
+		text_addc(&t, ' ');
+		text_add_json_number(&json, x[i]);
+		text_addc(&json, ' ');
+	}
+	cr_expect_str_eq(t.data, "0.1 -0 1e+300 nan inf -inf ");
+	cr_expect_str_eq(json.data, "0.1 -0 1e+300 null null null ");
+	text_release(&t);
+	text_release(&json);
+}
+
 Test(text, json_shows_no_control_character)
 {
 	struct text t = { 0 };
@@ -416,6 +435,17 @@ Test(utf8, only_a_hopeful_end_is_held_back)
 	cr_assert_eq(utf8_complete("ab\xed\xa0", 4), 4); /* a surrogate */
 	cr_assert_eq(utf8_complete("\x80\x80\x80\x80", 4), 4);
 	cr_assert_eq(utf8_complete("", 0), 0);
+}
+
+Test(utf8, what_a_terminal_shows_as_it_is)
+{
+	cr_expect(utf8_is_printable(""));
+	cr_expect(utf8_is_printable("Zo\xc3\xab \xe2\x88\x9e"));
+	cr_expect_not(utf8_is_printable("a\tb"));
+	cr_expect_not(utf8_is_printable("\x1b[2J"));
+	cr_expect_not(utf8_is_printable("\xc2\x9b"));     /* U+009B, which begins what ESC [ does */
+	cr_expect_not(utf8_is_printable("\xe2\x80\xae")); /* U+202E, right to left */
+	cr_expect_not(utf8_is_printable("cut \xe2\x80"));
 }
 
 Test(utf8, columns_do_not_depend_on_the_locale)

@@ -35,15 +35,6 @@ static void add_hex(struct text *t, struct bytes b)
 		text_addf(t, "%02x", (unsigned char)b.data[i]);
 }
 
-/* A double so that reading it gives the same one; `inf` and `-inf` are what they are. */
-static void add_real(struct text *t, double x)
-{
-	if (isfinite(x))
-		text_add_json_number(t, x);
-	else
-		text_adds(t, isnan(x) ? "nan" : x > 0 ? "inf" : "-inf");
-}
-
 static void add_tensor(struct text *t, const struct printer *p, const struct cell_tensor *q)
 {
 	if (q->chunk >= 0)
@@ -70,7 +61,7 @@ static void add_plain(struct text *t, const struct printer *p, const struct rows
 	else if (c->type == CELL_REAL && for_people)
 		text_adds(t, ui_format_number(c->d, number, sizeof(number)));
 	else if (c->type == CELL_REAL)
-		add_real(t, c->d);
+		text_add_real(t, c->d);
 	else if (c->type == CELL_BLOB)
 		text_addf(t, "<blob %zu bytes>", c->s.len);
 }

@@ -8,7 +8,6 @@
 #include "torchless/saved_query.h"
 
 #include <ctype.h>
-#include <math.h>
 #include <strings.h>
 
 #define WAIT_NS       60000000000ll /* without a row */
@@ -27,14 +26,6 @@ struct printer {
 	struct text cell;
 	struct err *err;
 };
-
-static void add_real(struct text *t, double x)
-{
-	if (isfinite(x))
-		text_add_json_number(t, x);
-	else
-		text_adds(t, isnan(x) ? "nan" : x > 0 ? "inf" : "-inf");
-}
 
 static void add_tensor(struct text *t, const struct ui *ui, const struct cell_tensor *c)
 {
@@ -60,7 +51,7 @@ static void add_cell(struct printer *p, const struct rows *rows, const struct ce
 	else if (c->type == CELL_REAL && p->as_box)
 		text_adds(&p->cell, ui_format_number(c->d, number, sizeof(number)));
 	else if (c->type == CELL_REAL)
-		add_real(&p->cell, c->d);
+		text_add_real(&p->cell, c->d);
 	else if (c->type == CELL_BLOB)
 		text_addf(&p->cell, "<blob %zu bytes>", c->s.len);
 }
