@@ -3,7 +3,7 @@
  *
  * The C library's C.UTF-8 knows what one character becomes; the table here, which characters become
  * several (Unicode's SpecialCasing, without what hangs on a language).  A capital sigma looks at
- * its neighbours.  Title letters that are no upper case (U+01C5) end the evaluation.
+ * its neighbours.
  */
 #include "impl.h"
 
@@ -15,6 +15,10 @@
 #define CAPITAL_I_WITH_DOT 0x130
 #define CAPITAL_SIGMA      0x3a3
 #define SMALL_SIGMA        0x3c3
+#define CAPITAL_IOTA       0x399
+#define IOTA_BELOW         0x345
+#define CAPITAL_SHARP_S    0x1e9e
+#define SMALL_DOTLESS_I    0x131
 #define FINAL_SIGMA        0x3c2
 
 struct expansion {
@@ -92,11 +96,15 @@ static int by_character(const void *key, const void *entry)
 	return (cp > other) - (cp < other);
 }
 
+static const struct expansion *find_expansion(uint32_t cp)
+{
+	return bsearch(&cp, expansions, sizeof(expansions) / sizeof(*expansions),
+		       sizeof(*expansions), by_character);
+}
+
 static void add_upper(struct jinja *j, struct buffer *b, uint32_t cp)
 {
-	const struct expansion *e =
-		bsearch(&cp, expansions, sizeof(expansions) / sizeof(*expansions),
-			sizeof(*expansions), by_character);
+	const struct expansion *e = find_expansion(cp);
 
 	if (!e)
 		buffer_add_char(j, b, towupper_l(cp, cases(j)));
@@ -104,18 +112,63 @@ static void add_upper(struct jinja *j, struct buffer *b, uint32_t cp)
 		buffer_add_char(j, b, e->upper[i]);
 }
 
-/* Title letters that are not the upper case, and where they may be. */
-static bool is_odd_title(uint32_t cp)
+/* Of the letters whose title case is one letter, but not the upper case; 0 for others. */
+static uint32_t title_letter(uint32_t cp)
 {
-	static const uint32_t ranges[][2] = {
-		{ 0xdf, 0xdf },     { 0x1c4, 0x1cc },   { 0x1f1, 0x1f3 },   { 0x587, 0x587 },
-		{ 0x10d0, 0x10ff }, { 0x1f80, 0x1fff }, { 0xfb00, 0xfb17 },
-	};
+	if (cp >= 0x1c4 && cp <= 0x1cc)
+		return 0x1c5 + (cp - 0x1c4) / 3 * 3;
+	if (cp >= 0x1f1 && cp <= 0x1f3)
+		return 0x1f2;
+	if (cp >= 0x1f80 && cp <= 0x1faf)
+		return cp | 8;
+	if (cp == 0x1fb3 || cp == 0x1fc3 || cp == 0x1ff3)
+		return cp + 9;
+	if ((cp >= 0x10d0 && cp <= 0x10ff) || cp == 0x1fbc || cp == 0x1fcc || cp == 0x1ffc)
+		return cp;
+	return 0;
+}
 
-	for (size_t i = 0; i < sizeof(ranges) / sizeof(*ranges); i++)
-		if (cp >= ranges[i][0] && cp <= ranges[i][1])
-			return true;
-	return false;
+/* Of several letters the first is a capital; an iota that was below the letter is there again. */
+static void add_title(struct jinja *j, struct buffer *b, uint32_t cp)
+{
+	const struct expansion *e = find_expansion(cp);
+	uint32_t letter = title_letter(cp);
+	bool first_only = cp == 0xdf || cp == 0x587 || (cp >= 0x1fb2 && cp <= 0x1ff7) ||
+			  (cp >= 0xfb00 && cp <= 0xfb17);
+
+	if (letter) {
+		buffer_add_char(j, b, letter);
+		return;
+	}
+	if (!e || !first_only) {
+		add_upper(j, b, cp);
+		return;
+	}
+	buffer_add_char(j, b, e->upper[0]);
+	for (size_t i = 1; i < 3 && e->upper[i]; i++)
+		buffer_add_char(j, b,
+				e->upper[i] == CAPITAL_IOTA ? IOTA_BELOW
+							    : towlower_l(e->upper[i], cases(j)));
+}
+
+/* What letters are compared by: the small letters of the capitals, but for a few. */
+static void add_folded(struct jinja *j, struct buffer *b, uint32_t cp)
+{
+	const struct expansion *e = find_expansion(cp);
+	bool cherokee = (cp >= 0x13a0 && cp <= 0x13fd) || (cp >= 0xab70 && cp <= 0xabbf);
+
+	if (cp == CAPITAL_I_WITH_DOT)
+		buffer_add(j, b, "i\u0307", strlen("i\u0307"));
+	else if (cp == CAPITAL_SHARP_S)
+		buffer_adds(j, b, "ss");
+	else if (cp == SMALL_DOTLESS_I)
+		buffer_add_char(j, b, cp);
+	else if (cherokee)
+		add_upper(j, b, cp);
+	else if (!e)
+		buffer_add_char(j, b, towlower_l(towupper_l(cp, cases(j)), cases(j)));
+	for (size_t i = 0; e && i < 3 && e->upper[i]; i++)
+		buffer_add_char(j, b, towlower_l(e->upper[i], cases(j)));
 }
 
 /* Is there a letter before s[from], past what has no case?  Or behind it? */
@@ -163,7 +216,7 @@ static void add_lower(struct jinja *j, struct buffer *b, struct bytes s, size_t 
 
 static uint32_t ascii_cased(uint32_t cp, enum char_case wanted)
 {
-	if (wanted == CASE_LOWER)
+	if (wanted == CASE_LOWER || wanted == CASE_FOLD)
 		return cp >= 'A' && cp <= 'Z' ? cp + 32 : cp;
 	return cp >= 'a' && cp <= 'z' ? cp - 32 : cp;
 }
@@ -182,8 +235,10 @@ void add_part_cased(struct jinja *j, struct buffer *b, struct bytes s, size_t fr
 			buffer_add_char(j, b, cp);
 		else if (wanted == CASE_LOWER)
 			add_lower(j, b, s, i, i + n, cp);
-		else if (wanted == CASE_TITLE && is_odd_title(cp))
-			jinja_fail(j, "the title case of U+%04X is not supported", cp);
+		else if (wanted == CASE_FOLD)
+			add_folded(j, b, cp);
+		else if (wanted == CASE_TITLE)
+			add_title(j, b, cp);
 		else
 			add_upper(j, b, cp);
 	}

@@ -138,22 +138,23 @@ static struct seq *chosen(struct jinja *j, struct scope *s, const struct node *n
 	return out;
 }
 
+static struct value again(struct jinja *j, const struct loop *loop, struct value items);
+
 /*
- * `else` is for a loop of which no round came to its end: none began, or each was left by `break`
- * or `continue`.
+ * A loop over `v`.  `else` is for one of which no round came to its end: none began, or each was
+ * left by `break` or `continue`.
  */
-static enum flow exec_for(struct jinja *j, struct scope *s, const struct node *n)
+static enum flow run_loop(struct jinja *j, struct scope *s, const struct node *n, struct value v,
+			  int depth0)
 {
-	struct value v = eval_node(j, s, n->b);
 	struct loop *loop = jinja_alloc(j, 1, sizeof(*loop));
-	struct seq *items;
+	struct seq *items = value_items(j, v);
 	bool ended = false;
 
-	j->at = n->at;
-	items = value_items(j, v);
 	if (n->c)
 		items = chosen(j, s, n, items);
-	loop->items = items;
+	*loop = (struct loop){ .items = items, .depth0 = depth0, .node = n, .scope = s };
+	loop->again = n->recursive ? again : NULL;
 	for (size_t i = 0; i < items->n; i++) {
 		struct scope *inner = frame_new(j, s);
 
@@ -173,6 +174,24 @@ static enum flow exec_for(struct jinja *j, struct scope *s, const struct node *n
 		}
 	}
 	return ended ? FLOW_ON : exec_body(j, frame_new(j, s), &n->other);
+}
+
+static struct value again(struct jinja *j, const struct loop *loop, struct value items)
+{
+	struct buffer *outer = j->out, b = { 0 };
+
+	j->out = &b;
+	run_loop(j, loop->scope, loop->node, items, loop->depth0 + 1);
+	j->out = outer;
+	return v_buffer(&b);
+}
+
+static enum flow exec_for(struct jinja *j, struct scope *s, const struct node *n)
+{
+	struct value v = eval_node(j, s, n->b);
+
+	j->at = n->at;
+	return run_loop(j, s, n, v, 0);
 }
 
 static enum flow exec_break(struct jinja *j, struct scope *s, const struct node *n)
@@ -277,6 +296,36 @@ static enum flow exec_call_block(struct jinja *j, struct scope *s, const struct 
 	return FLOW_ON;
 }
 
+/* ---- blocks ---- */
+
+/* What the template has set at its top is there; what stands around a block, where it is scoped. */
+static enum flow exec_block(struct jinja *j, struct scope *s, const struct node *n)
+{
+	struct scope *outer = j->context;
+
+	if (n->scoped)
+		j->context = s;
+	exec_body(j, frame_new(j, j->context), &n->list);
+	j->context = outer;
+	return FLOW_ON;
+}
+
+struct value call_block(struct jinja *j, const struct callable *c, const struct args *args)
+{
+	const struct node *n = c->data;
+	struct scope *inner = frame_new(j, j->context);
+
+	if (args->n || args->n_named)
+		jinja_fail(j, "the block '%s' takes no arguments", c->name);
+	return captured(j, inner, &n->list);
+}
+
+static enum flow exec_absent(struct jinja *j, struct scope *s, const struct node *n)
+{
+	(void)s;
+	jinja_fail(j, "'%s' needs another template, and there is none", short_name(j, n->name));
+}
+
 /* ---- all of them ---- */
 
 static enum flow exec_one(struct jinja *j, struct scope *s, const struct node *n)
@@ -294,6 +343,8 @@ static enum flow exec_one(struct jinja *j, struct scope *s, const struct node *n
 		[N_SCOPE] = exec_scope,
 		[N_BREAK] = exec_break,
 		[N_CONTINUE] = exec_continue,
+		[N_BLOCK] = exec_block,
+		[N_ABSENT] = exec_absent,
 	};
 
 	j->at = n->at;

@@ -274,6 +274,17 @@ static struct value call_joiner(struct jinja *j, struct cycler *c, const struct 
 	return c->items->at[0];
 }
 
+/* loop(items), of a loop that is marked. */
+static struct value call_loop(struct jinja *j, const struct loop *loop, const struct args *args)
+{
+	struct value bound[JINJA_MAX_PARAMS];
+
+	if (!loop->again)
+		jinja_fail(j, "The loop must have the 'recursive' marker to be called.");
+	args_bind(j, "loop()", "iterable", 1, args, bound);
+	return loop->again(j, loop, bound[0]);
+}
+
 struct value eval_call_with(struct jinja *j, struct scope *s, const struct node *n,
 			    const struct value *caller)
 {
@@ -288,11 +299,14 @@ struct value eval_call_with(struct jinja *j, struct scope *s, const struct node 
 		jinja_fail(j, "%s", short_name(j, v.s));
 	if (v.kind == V_CYCLER && v.cycler->joins)
 		return call_joiner(j, v.cycler, &args);
-	if (v.kind == V_LOOP)
-		jinja_fail(j, "recursive loops are not supported");
-	if (v.kind != V_CALLABLE)
+	if (v.kind != V_CALLABLE && v.kind != V_LOOP)
 		jinja_fail(j, "'%s' object is not callable", type_name(v));
 	jinja_enter(j);
+	if (v.kind == V_LOOP) {
+		r = call_loop(j, v.loop, &args);
+		jinja_leave(j);
+		return r;
+	}
 	r = v.callable->call(j, v.callable, &args);
 	jinja_leave(j);
 	return r;

@@ -8,8 +8,8 @@
 #define NOTHING ((struct value){ .kind = V_MISSING })
 
 /* jinja2 has them, torchless not. */
-static const char *const elsewhere[] = { "filesizeformat", "pprint",   "random", "striptags",
-					 "urlize",         "wordwrap", "xmlattr" };
+static const char *const elsewhere[] = { "filesizeformat", "pprint", "random",
+					 "striptags",      "urlize", "xmlattr" };
 
 /* The arguments behind the first `n`. */
 static struct args rest_of(const struct args *args, size_t n)

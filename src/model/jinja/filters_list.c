@@ -299,15 +299,14 @@ FILTER(sum)
 	struct value total = arg[1].kind == V_MISSING ? v_int(0) : arg[1];
 
 	UNUSED;
+	if (is_string(total))
+		jinja_fail(j, "sum() can't sum strings [use ''.join(seq) instead]");
 	for (size_t i = 0; i < items->n; i++) {
 		struct value x = get_path(j, items->at[i], arg[0], NOTHING);
 
 		if (x.kind == V_UNDEFINED)
 			jinja_fail(j, "%s", short_name(j, x.s));
-		if (!is_number(x) || !is_number(total))
-			jinja_fail(j, "'sum' of %s and %s is not supported", type_name(total),
-				   type_name(x));
-		total = number_operate(j, '+', total, x);
+		total = add_values(j, total, x);
 	}
 	return total;
 }
@@ -321,6 +320,9 @@ FILTER(batch)
 	struct seq *out = seq_new(j, 0), *row = NULL;
 
 	UNUSED;
+	/* Python's row is there before the first item. */
+	if (items->n && n == 0)
+		row = seq_new(j, 0);
 	for (size_t i = 0; i < items->n; i++) {
 		if (!row || (int64_t)row->n == n) {
 			if (row)

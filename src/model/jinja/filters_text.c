@@ -434,5 +434,6 @@ const struct filter text_filters[] = {
 	{ "upper", upper, "", 0 },
 	{ "urlencode", urlencode, "", 0 },
 	{ "wordcount", wordcount, "", 0 },
+	{ "wordwrap", filter_wordwrap, "width,break_long_words,wrapstring,break_on_hyphens", 0 },
 	{ NULL, NULL, NULL, 0 },
 };

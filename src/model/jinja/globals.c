@@ -9,21 +9,12 @@
 
 #define MAX_RANGE 100000 /* of jinja2's sandbox */
 
-static struct value range(struct jinja *j, const struct value *arg, const struct args *args)
+struct value v_range(struct jinja *j, int64_t from, int64_t to, int64_t step)
 {
-	int64_t from = 0, to, step = arg_int(j, "range()", arg[2], 1);
 	struct seq *s = seq_new(j, 0);
 	struct buffer shown = { 0 };
 	char text[96];
 
-	(void)args;
-	to = arg_int(j, "range()", arg[0], 0);
-	if (arg[1].kind != V_MISSING) {
-		from = to;
-		to = arg_int(j, "range()", arg[1], 0);
-	}
-	if (step == 0)
-		jinja_fail(j, "range() arg 3 must not be zero");
 	snprintf(text, sizeof(text), step == 1 ? "range(%lld, %lld)" : "range(%lld, %lld, %lld)",
 		 (long long)from, (long long)to, (long long)step);
 	buffer_add(j, &shown, text, strlen(text) + 1);
@@ -39,6 +30,21 @@ static struct value range(struct jinja *j, const struct value *arg, const struct
 			break;
 	}
 	return v_seq(V_RANGE, s);
+}
+
+static struct value range(struct jinja *j, const struct value *arg, const struct args *args)
+{
+	int64_t from = 0, to, step = arg_int(j, "range()", arg[2], 1);
+
+	(void)args;
+	to = arg_int(j, "range()", arg[0], 0);
+	if (arg[1].kind != V_MISSING) {
+		from = to;
+		to = arg_int(j, "range()", arg[1], 0);
+	}
+	if (step == 0)
+		jinja_fail(j, "range() arg 3 must not be zero");
+	return v_range(j, from, to, step);
 }
 
 /* dict(a=1), dict({...}), dict([(key, value) ...]). */
@@ -168,7 +174,6 @@ static const struct global {
 	{ "raise_exception", raise_exception, "message", 1 },
 	{ "range", range, "/start,/stop,/step", 1 },
 	{ "strftime_now", strftime_now, "format", 1 },
-	{ "self", NULL, NULL, 0 },
 };
 
 static struct value call_global(struct jinja *j, const struct callable *c, const struct args *args)
@@ -185,6 +190,8 @@ struct value global_find(struct jinja *j, struct bytes name)
 {
 	struct callable *c;
 
+	if (bytes_are(name, "self"))
+		return (struct value){ .kind = V_SELF };
 	for (size_t i = 0; i < sizeof(globals) / sizeof(*globals); i++) {
 		if (!bytes_are(name, globals[i].name))
 			continue;

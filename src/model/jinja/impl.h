@@ -14,7 +14,8 @@
  *	lookup.c     x.name, x[i], x[a:b]
  *	globals.c    range(), namespace(), raise_exception() ...: a table
  *	tests.c      what stands behind `is`: a table
- *	filters.c    what stands behind `|`: a table; filters_text.c, filters_list.c
+ *	filters.c    what stands behind `|`: a table; filters_text.c,
+ *	filters_wrap.c, filters_list.c
  *	lexer.c      a template to tokens
  *	parse_expression.c, parse.c  tokens to a tree
  *	operators.c  + - * ~
@@ -41,7 +42,11 @@
 #define JINJA_MAX_VALUE 40 /* lists in lists */
 
 struct chunk;
+struct nodes;
 struct scope;
+struct value;
+struct callable;
+struct args;
 
 enum char_class {
 	CHAR_PRINTABLE,
@@ -53,6 +58,9 @@ enum char_class {
 	CHAR_TITLE,
 	CHAR_CASED,
 	CHAR_CASE_IGNORABLE,
+	CHAR_NUMBER,
+	CHAR_NAME_START,
+	CHAR_NAME,
 	CHAR_CLASSES
 };
 
@@ -68,6 +76,11 @@ struct jinja {
 	int depth, nesting;
 	bool in_namespace; /* show.c is inside of one */
 	struct scope *root;
+	struct scope *context; /* what a block sees that is not scoped */
+	struct nodes *blocks;  /* of the template, by their names */
+	/* self.NAME(), whose node is c->data */
+	struct value (*call_block)(struct jinja *j, const struct callable *c,
+				   const struct args *args);
 	struct buffer *out;          /* where a block prints */
 	void *locale;                /* cases.c */
 	void *classes[CHAR_CLASSES]; /* unicode.c */
@@ -124,11 +137,13 @@ enum kind {
 	V_CALLABLE,
 	V_LOOP,
 	V_CYCLER,
+	V_SELF, /* the template's blocks */
 };
 
 struct seq;
 struct dict;
 struct callable;
+struct node;
 struct loop;
 struct cycler;
 
@@ -195,6 +210,10 @@ struct loop {
 	bool is_stream;
 	struct value changed; /* what was asked about last; V_MISSING: nothing */
 	int depth0;
+	/* Of a recursive loop: what loop(items) prints. */
+	struct value (*again)(struct jinja *j, const struct loop *loop, struct value items);
+	const struct node *node;
+	struct scope *scope; /* around it */
 };
 
 struct cycler {
@@ -259,8 +278,8 @@ void unicode_release(struct jinja *j);
 
 /* ---- cases.c ---- */
 
-enum char_case { CASE_UPPER, CASE_LOWER, CASE_TITLE };
-/* str.upper(), str.lower(); str.title() of a first letter.  Ends where the answer is not known. */
+enum char_case { CASE_UPPER, CASE_LOWER, CASE_TITLE, CASE_FOLD };
+/* str.upper(), str.lower(), str.casefold(); str.title() of a first letter. */
 void add_cased(struct jinja *j, struct buffer *b, struct bytes s, enum char_case to);
 /* The same for s[from..to), whose neighbours in s count: a final sigma is another small letter. */
 void add_part_cased(struct jinja *j, struct buffer *b, struct bytes s, size_t from, size_t to,
@@ -351,9 +370,10 @@ extern const struct method text_methods[];
 size_t text_search(struct jinja *j, struct bytes s, struct bytes what, size_t from, size_t to,
 		   bool last);
 method_fn str_join, str_partition, str_rpartition, str_rsplit, str_split, str_splitlines,
-	str_capitalize, str_center, str_isalnum, str_isalpha, str_isascii, str_isdecimal,
-	str_isdigit, str_islower, str_isspace, str_isupper, str_ljust, str_lower, str_rjust,
-	str_title, str_upper, str_zfill;
+	str_capitalize, str_casefold, str_center, str_expandtabs, str_isalnum, str_isalpha,
+	str_isascii, str_isdecimal, str_isdigit, str_isidentifier, str_islower, str_isnumeric,
+	str_isprintable, str_isspace, str_istitle, str_isupper, str_ljust, str_lower, str_rjust,
+	str_swapcase, str_title, str_upper, str_zfill;
 /* The attribute of a value that Python's type has: V_MISSING when it has none. */
 struct value method_find(struct jinja *j, struct value self, struct bytes name);
 struct value text_split_lines(struct jinja *j, struct bytes s);
@@ -374,6 +394,8 @@ struct value get_path(struct jinja *j, struct value v, struct value path, struct
 /* ---- globals.c, tests.c, filters.c ---- */
 
 /* V_MISSING when there is none. */
+/* range(from, to, step), and that step is not 0. */
+struct value v_range(struct jinja *j, int64_t from, int64_t to, int64_t step);
 struct value global_find(struct jinja *j, struct bytes name);
 
 enum known { KNOWN, KNOWN_ELSEWHERE, UNKNOWN };
@@ -391,6 +413,9 @@ struct filter {
 	int required;
 };
 extern const struct filter text_filters[], list_filters[];
+/* `wordwrap`, of filters_wrap.c. */
+struct value filter_wordwrap(struct jinja *j, struct value v, const struct value *arg,
+			     const struct args *args);
 struct value text_escaped(struct jinja *j, struct value v);
 
 /* ---- lexer.c ---- */
@@ -456,6 +481,8 @@ enum node_kind {
 	N_FILTER_BLOCK, /* b, list */
 	N_WITH,         /* params: list */
 	N_SCOPE,        /* list */
+	N_BLOCK,        /* name: list; scoped */
+	N_ABSENT,       /* name: a statement that fails when it is met */
 	N_BREAK,
 	N_CONTINUE,
 	N_NODE_KINDS,
@@ -491,6 +518,8 @@ struct node {
 	struct branch *branches;
 	size_t n_branches, cap_branches;
 	bool uses_caller, uses_varargs, uses_kwargs;
+	bool recursive; /* of a loop */
+	bool scoped;    /* of a block */
 };
 
 /* ---- parse_expression.c, parse.c ---- */
@@ -501,6 +530,8 @@ struct parser {
 	struct node *macro;        /* the macro whose body is read */
 	int soft;                  /* inside of `if`: an unknown filter is told when it is met */
 	int loops;                 /* that `break` could leave */
+	int inside_for;            /* of how many, whatever lies between */
+	struct nodes blocks;
 };
 
 struct node *node_new(struct parser *p, enum node_kind kind, uint32_t at);
@@ -524,6 +555,7 @@ struct node *parse_tuple(struct parser *p, bool with_if, const char *stop, bool 
 struct node *parse_target(struct parser *p, bool with_namespace, const char *stop);
 struct node *parse_filters(struct parser *p, struct node *a, bool first);
 
+/* The body; the blocks that are anywhere in it are j->blocks. */
 struct nodes parse_template(struct jinja *j);
 
 /* ---- operators.c, expression.c, execute.c ---- */
@@ -560,5 +592,7 @@ struct value eval_call_with(struct jinja *j, struct scope *s, const struct node 
 
 enum flow { FLOW_ON, FLOW_BREAK, FLOW_CONTINUE };
 enum flow exec_body(struct jinja *j, struct scope *s, const struct nodes *body);
+/* What stands in jinja.call_block. */
+struct value call_block(struct jinja *j, const struct callable *c, const struct args *args);
 
 #endif

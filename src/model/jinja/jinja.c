@@ -128,7 +128,9 @@ static void render(struct jinja *j, const char *template, size_t len, struct buf
 	normalise(j, template, len);
 	body = parse_template(j);
 	j->out = out;
-	exec_body(j, frame_new(j, j->root), &body);
+	j->call_block = call_block;
+	j->context = frame_new(j, j->root);
+	exec_body(j, j->context, &body);
 }
 
 int jinja_render(struct jinja *j, const char *template, size_t len, const char *where,

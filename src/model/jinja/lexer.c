@@ -167,10 +167,28 @@ static void lex_raw(struct lexer *l, size_t open)
 
 /* ---- inside of tags ---- */
 
-static bool is_name_char(char c)
+/* The length of the character of a name at i, 0 when it is none. */
+static size_t name_char(const struct lexer *l, size_t i)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       c == '_';
+	uint32_t cp;
+	size_t n = char_at(l->s + i, l->n - i, &cp);
+
+	return char_is(l->j, CHAR_WORD, cp) ? n : 0;
+}
+
+/* Any letters and digits make a name, of which Python then wants more. */
+static void lex_name(struct lexer *l)
+{
+	size_t from = l->i, n;
+	uint32_t cp;
+
+	while (l->i < l->n && (n = name_char(l, l->i)) > 0) {
+		char_at(l->s + l->i, n, &cp);
+		if (!char_is(l->j, l->i == from ? CHAR_NAME_START : CHAR_NAME, cp))
+			jinja_fail_at(l->j, (uint32_t)l->i, "invalid character in a name");
+		l->i += n;
+	}
+	add_token(l, T_NAME, from, l->i);
 }
 
 static bool is_digit(const struct lexer *l, size_t i)
@@ -393,9 +411,7 @@ static void lex_operator(struct lexer *l)
 		}
 	}
 	if (!c || !strchr(singles, c))
-		jinja_fail_at(l->j, (uint32_t)l->i,
-			      (unsigned char)c >= 0x80 ? "names beyond ASCII are not supported"
-						       : "unexpected character");
+		jinja_fail_at(l->j, (uint32_t)l->i, "unexpected character");
 	balance(l, c);
 	add_token(l, T_OPERATOR, l->i, l->i + 1);
 	l->i++;
@@ -421,12 +437,8 @@ static void lex_tag(struct lexer *l, bool is_print, size_t open)
 			l->i = skip_space(l, l->i);
 		} else if (c >= '0' && c <= '9') {
 			lex_number(l);
-		} else if (is_name_char(c)) {
-			size_t from = l->i;
-
-			while (l->i < l->n && is_name_char(l->s[l->i]))
-				l->i++;
-			add_token(l, T_NAME, from, l->i);
+		} else if (name_char(l, l->i)) {
+			lex_name(l);
 		} else if (c == '\'' || c == '"') {
 			lex_string(l);
 		} else {

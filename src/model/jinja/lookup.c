@@ -6,6 +6,7 @@
  */
 #include "impl.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define NOTHING ((struct value){ .kind = V_MISSING })
@@ -48,6 +49,24 @@ static struct value loop_attribute(struct jinja *j, const struct loop *l, struct
 	return NOTHING;
 }
 
+/* ---- what the template itself knows ---- */
+
+static struct value block_named(struct jinja *j, struct bytes name)
+{
+	struct callable *c;
+
+	for (size_t i = 0; i < j->blocks->n; i++) {
+		if (!bytes_equal(j->blocks->at[i]->name, name))
+			continue;
+		c = jinja_alloc(j, 1, sizeof(*c));
+		*c = (struct callable){ .name = short_name(j, name),
+					.call = j->call_block,
+					.data = j->blocks->at[i] };
+		return (struct value){ .kind = V_CALLABLE, .callable = c };
+	}
+	return NOTHING;
+}
+
 /* ---- attributes ---- */
 
 static struct value attribute(struct jinja *j, struct value v, struct bytes name)
@@ -72,7 +91,7 @@ static struct value attribute(struct jinja *j, struct value v, struct bytes name
 	if (name.len && *name.data == '_' &&
 	    (v.kind >= V_CALLABLE || (name.len > 1 && name.data[1] == '_')))
 		jinja_fail(j, "the attribute '%s' is not supported", short_name(j, name));
-	return method_find(j, v, name);
+	return v.kind == V_SELF ? block_named(j, name) : method_find(j, v, name);
 }
 
 /* What an undefined value says when something is done with it. */
@@ -206,6 +225,16 @@ static struct value from_items(struct jinja *j, struct value v, const struct seq
 	return v;
 }
 
+/* Another range, whose parts are those of the first by its repr(). */
+static struct value slice_range(struct jinja *j, const struct seq *r, int64_t a, int64_t b,
+				int64_t by)
+{
+	long long from = 0, to = 0, step = 1;
+
+	sscanf(r->type, "range(%lld, %lld, %lld", &from, &to, &step);
+	return v_range(j, from + a * step, from + b * step, step * by);
+}
+
 struct value get_slice(struct jinja *j, struct value v, struct value from, struct value to,
 		       struct value step)
 {
@@ -228,14 +257,14 @@ struct value get_slice(struct jinja *j, struct value v, struct value from, struc
 		    : clamp(slice_index(j, to, 0), n, by > 0 ? 0 : -1, by > 0 ? n : n - 1);
 	if (is_string(v) && by == 1)
 		return slice_text(j, v, a, b);
+	if (v.kind == V_RANGE)
+		return slice_range(j, v.seq, a, b, by);
 	items = value_items(j, v);
 	out = seq_new(j, 0);
 	for (int64_t i = a; by > 0 ? i < b : i > b; i += by)
 		seq_add(j, out, items->at[i]);
 	if (is_string(v))
 		return from_items(j, v, out);
-	if (v.kind == V_RANGE)
-		jinja_fail(j, "slices of a range are not supported: make a list of it");
 	return v_seq(v.kind, out);
 }
 

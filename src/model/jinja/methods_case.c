@@ -64,6 +64,33 @@ struct value str_title(struct jinja *j, struct value self, const struct value *a
 	return v_buffer(&b);
 }
 
+struct value str_casefold(struct jinja *j, struct value self, const struct value *arg,
+			  const struct args *args)
+{
+	(void)arg, (void)args;
+	return in_case(j, self.s, CASE_FOLD);
+}
+
+struct value str_swapcase(struct jinja *j, struct value self, const struct value *arg,
+			  const struct args *args)
+{
+	struct bytes s = self.s;
+	struct buffer b = { 0 };
+	uint32_t cp;
+
+	(void)arg, (void)args;
+	for (size_t i = 0, n; i < s.len; i += n) {
+		n = char_at(s.data + i, s.len - i, &cp);
+		if (char_is(j, CHAR_UPPER, cp))
+			add_part_cased(j, &b, s, i, i + n, CASE_LOWER);
+		else if (char_is(j, CHAR_LOWER, cp))
+			add_part_cased(j, &b, s, i, i + n, CASE_UPPER);
+		else
+			buffer_add(j, &b, s.data + i, n);
+	}
+	return v_buffer(&b);
+}
+
 /* ---- padding ---- */
 
 static struct value padded(struct jinja *j, struct bytes s, int64_t left, int64_t right,
@@ -139,6 +166,30 @@ struct value str_zfill(struct jinja *j, struct value self, const struct value *a
 	return v_buffer(&b);
 }
 
+/* Blanks up to the next column that `size` divides. */
+struct value str_expandtabs(struct jinja *j, struct value self, const struct value *arg,
+			    const struct args *args)
+{
+	int64_t size = arg_int(j, "expandtabs()", arg[0], 8), column = 0;
+	struct buffer b = { 0 };
+	uint32_t cp;
+
+	(void)args;
+	for (size_t i = 0, n; i < self.s.len; i += n) {
+		n = char_at(self.s.data + i, self.s.len - i, &cp);
+		if (cp != '\t') {
+			buffer_add(j, &b, self.s.data + i, n);
+			column = cp == '\n' || cp == '\r' ? 0 : column + 1;
+			continue;
+		}
+		for (int64_t left = size > 0 ? size - column % size : 0; left > 0; left--) {
+			buffer_addc(j, &b, ' ');
+			column++;
+		}
+	}
+	return v_buffer(&b);
+}
+
 /* ---- what it is made of ---- */
 
 /* Whether there are characters, and all pass. */
@@ -176,12 +227,54 @@ static bool is_blank(struct jinja *j, uint32_t cp)
 	return is_space(cp);
 }
 
-/* Superscripts and the like are digits to Python, too. */
+/* Superscripts and the like, which are digits to Python and no decimals. */
 static bool is_digit(struct jinja *j, uint32_t cp)
 {
-	if (cp >= 0x80 && !is_decimal(j, cp) && char_is(j, CHAR_WORD, cp) && !is_letter(j, cp))
-		jinja_fail(j, "isdigit() of U+%04X is not supported", cp);
+	static const uint32_t ranges[][2] = {
+		{ 0x00b2, 0x00b3 },   { 0x00b9, 0x00b9 },   { 0x1369, 0x1371 },
+		{ 0x19da, 0x19da },   { 0x2070, 0x2070 },   { 0x2074, 0x2079 },
+		{ 0x2080, 0x2089 },   { 0x2460, 0x2468 },   { 0x2474, 0x247c },
+		{ 0x2488, 0x2490 },   { 0x24ea, 0x24ea },   { 0x24f5, 0x24fd },
+		{ 0x24ff, 0x24ff },   { 0x2776, 0x277e },   { 0x2780, 0x2788 },
+		{ 0x278a, 0x2792 },   { 0x10a40, 0x10a43 }, { 0x10e60, 0x10e68 },
+		{ 0x11052, 0x1105a }, { 0x1f100, 0x1f10a },
+	};
+
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(*ranges); i++)
+		if (cp >= ranges[i][0] && cp <= ranges[i][1])
+			return true;
 	return is_decimal(j, cp);
+}
+
+/* Letters that count: ideographs. */
+static bool is_numeric(struct jinja *j, uint32_t cp)
+{
+	static const uint32_t letters[] = {
+		0x3405,  0x3483,  0x382a,  0x3b4d,  0x4e00,  0x4e03,  0x4e07,  0x4e09,  0x4e5d,
+		0x4e8c,  0x4e94,  0x4e96,  0x4ebf,  0x4ec0,  0x4edf,  0x4ee8,  0x4f0d,  0x4f70,
+		0x5104,  0x5146,  0x5169,  0x516b,  0x516d,  0x5341,  0x5343,  0x5344,  0x5345,
+		0x534c,  0x53c1,  0x53c2,  0x53c3,  0x53c4,  0x56db,  0x58f1,  0x58f9,  0x5e7a,
+		0x5efe,  0x5eff,  0x5f0c,  0x5f0d,  0x5f0e,  0x5f10,  0x62fe,  0x634c,  0x67d2,
+		0x6f06,  0x7396,  0x767e,  0x8086,  0x842c,  0x8cae,  0x8cb3,  0x8d30,  0x9621,
+		0x9646,  0x964c,  0x9678,  0x96f6,  0xf96b,  0xf973,  0xf978,  0xf9b2,  0xf9d1,
+		0xf9d3,  0xf9fd,  0x20001, 0x20064, 0x200e2, 0x20121, 0x2092a, 0x20983, 0x2098c,
+		0x2099c, 0x20aea, 0x20afd, 0x20b19, 0x22390, 0x22998, 0x23b1b, 0x2626d, 0x2f890
+	};
+
+	for (size_t i = 0; i < sizeof(letters) / sizeof(*letters); i++)
+		if (letters[i] == cp)
+			return true;
+	return char_is(j, CHAR_NUMBER, cp);
+}
+
+static bool is_printable(struct jinja *j, uint32_t cp)
+{
+	return cp == ' ' || char_is(j, CHAR_PRINTABLE, cp);
+}
+
+static bool is_in_name(struct jinja *j, uint32_t cp)
+{
+	return char_is(j, CHAR_NAME, cp);
 }
 
 struct value str_isalpha(struct jinja *j, struct value self, const struct value *arg,
@@ -196,6 +289,55 @@ struct value str_isdigit(struct jinja *j, struct value self, const struct value 
 {
 	(void)arg, (void)args;
 	return all(j, self.s, is_digit);
+}
+
+struct value str_isnumeric(struct jinja *j, struct value self, const struct value *arg,
+			   const struct args *args)
+{
+	(void)arg, (void)args;
+	return all(j, self.s, is_numeric);
+}
+
+/* Nothing at all is printable, too. */
+struct value str_isprintable(struct jinja *j, struct value self, const struct value *arg,
+			     const struct args *args)
+{
+	(void)arg, (void)args;
+	return self.s.len ? all(j, self.s, is_printable) : v_bool(true);
+}
+
+struct value str_isidentifier(struct jinja *j, struct value self, const struct value *arg,
+			      const struct args *args)
+{
+	uint32_t cp;
+
+	(void)arg, (void)args;
+	if (!self.s.len)
+		return v_bool(false);
+	char_at(self.s.data, self.s.len, &cp);
+	return char_is(j, CHAR_NAME_START, cp) ? all(j, self.s, is_in_name) : v_bool(false);
+}
+
+/* Capitals begin words and only those. */
+struct value str_istitle(struct jinja *j, struct value self, const struct value *arg,
+			 const struct args *args)
+{
+	bool inside = false, any = false;
+	uint32_t cp;
+
+	(void)arg, (void)args;
+	for (size_t i = 0; i < self.s.len;) {
+		bool begins, goes_on;
+
+		i += char_at(self.s.data + i, self.s.len - i, &cp);
+		begins = char_is(j, CHAR_UPPER, cp) || char_is(j, CHAR_TITLE, cp);
+		goes_on = !begins && char_is(j, CHAR_LOWER, cp);
+		if ((begins && inside) || (goes_on && !inside))
+			return v_bool(false);
+		inside = begins || goes_on;
+		any = any || inside;
+	}
+	return v_bool(any);
 }
 
 struct value str_isdecimal(struct jinja *j, struct value self, const struct value *arg,

@@ -243,29 +243,73 @@ static struct value format(struct jinja *j, struct value self, const struct valu
 	return format_braces(j, self.s, args);
 }
 
+/* "{a}".format_map({...}) */
+static struct value format_map(struct jinja *j, struct value self, const struct value *arg,
+			       const struct args *args)
+{
+	struct args named = { 0 };
+
+	(void)args;
+	if (arg[0].kind != V_DICT)
+		jinja_fail(j, "'format_map' of a %s is not supported", type_name(arg[0]));
+	for (size_t i = 0; i < arg[0].dict->n; i++)
+		if (is_string(arg[0].dict->at[i].key))
+			args_add_named(j, &named, arg[0].dict->at[i].key.s,
+				       arg[0].dict->at[i].value);
+	return format_braces(j, self.s, &named);
+}
+
+/* Characters by their numbers: None takes one away. */
+static struct value translate(struct jinja *j, struct value self, const struct value *arg,
+			      const struct args *args)
+{
+	struct buffer b = { 0 };
+	uint32_t cp;
+
+	(void)args;
+	if (arg[0].kind != V_DICT)
+		jinja_fail(j, "'translate' by a %s is not supported", type_name(arg[0]));
+	for (size_t i = 0, n; i < self.s.len; i += n) {
+		const struct value *to;
+
+		n = char_at(self.s.data + i, self.s.len - i, &cp);
+		to = dict_find(j, arg[0].dict, v_int(cp));
+		if (!to)
+			buffer_add(j, &b, self.s.data + i, n);
+		else if (is_string(*to))
+			buffer_add(j, &b, to->s.data, to->s.len);
+		else if (is_integer(*to) && integer_of(*to) >= 0 && integer_of(*to) <= 0x10ffff &&
+			 (integer_of(*to) < 0xd800 || integer_of(*to) > 0xdfff))
+			buffer_add_char(j, &b, (uint32_t)integer_of(*to));
+		else if (to->kind != V_NONE)
+			jinja_fail(j, "a character must become a string, a number or None");
+	}
+	return v_buffer(&b);
+}
+
 const struct method text_methods[] = {
 	{ "capitalize", str_capitalize, "", 0 },
-	{ "casefold", NULL, NULL, 0 },
+	{ "casefold", str_casefold, "", 0 },
 	{ "center", str_center, "/width,/fillchar", 1 },
 	{ "count", count, "/sub,/start,/end", 1 },
 	{ "encode", NULL, NULL, 0 },
 	{ "endswith", ends_with, "/suffix,/start,/end", 1 },
-	{ "expandtabs", NULL, NULL, 0 },
+	{ "expandtabs", str_expandtabs, "tabsize", 0 },
 	{ "find", find, "/sub,/start,/end", 1 },
 	{ "format", format, NULL, 0 },
-	{ "format_map", NULL, NULL, 0 },
+	{ "format_map", format_map, "/mapping", 1 },
 	{ "index", index_of, "/sub,/start,/end", 1 },
 	{ "isalnum", str_isalnum, "", 0 },
 	{ "isalpha", str_isalpha, "", 0 },
 	{ "isascii", str_isascii, "", 0 },
 	{ "isdecimal", str_isdecimal, "", 0 },
 	{ "isdigit", str_isdigit, "", 0 },
-	{ "isidentifier", NULL, NULL, 0 },
+	{ "isidentifier", str_isidentifier, "", 0 },
 	{ "islower", str_islower, "", 0 },
-	{ "isnumeric", NULL, NULL, 0 },
-	{ "isprintable", NULL, NULL, 0 },
+	{ "isnumeric", str_isnumeric, "", 0 },
+	{ "isprintable", str_isprintable, "", 0 },
 	{ "isspace", str_isspace, "", 0 },
-	{ "istitle", NULL, NULL, 0 },
+	{ "istitle", str_istitle, "", 0 },
 	{ "isupper", str_isupper, "", 0 },
 	{ "join", str_join, "/iterable", 1 },
 	{ "ljust", str_ljust, "/width,/fillchar", 1 },
@@ -286,9 +330,9 @@ const struct method text_methods[] = {
 	{ "splitlines", str_splitlines, "keepends", 0 },
 	{ "startswith", starts_with, "/prefix,/start,/end", 1 },
 	{ "strip", strip_both, "/chars", 0 },
-	{ "swapcase", NULL, NULL, 0 },
+	{ "swapcase", str_swapcase, "", 0 },
 	{ "title", str_title, "", 0 },
-	{ "translate", NULL, NULL, 0 },
+	{ "translate", translate, "/table", 1 },
 	{ "upper", str_upper, "", 0 },
 	{ "zfill", str_zfill, "/width", 1 },
 	{ NULL, NULL, NULL, 0 },

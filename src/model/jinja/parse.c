@@ -38,7 +38,7 @@ static struct nodes parse_whole_block(struct parser *p, const char *end, const c
 static void check_no_loop(struct parser *p, const struct node *target)
 {
 	if (target->kind == N_NAME && bytes_are(target->name, "loop"))
-		jinja_fail_at(p->j, target->at, "'loop' cannot be what a loop assigns to");
+		jinja_fail_at(p->j, target->at, "'loop' cannot be assigned to in a loop");
 	for (size_t i = 0; i < target->list.n; i++)
 		check_no_loop(p, target->list.at[i]);
 }
@@ -57,9 +57,9 @@ static struct node *parse_for(struct parser *p, uint32_t at)
 	n->b = parse_tuple(p, false, "recursive", false);
 	if (skip_name(p, "if"))
 		n->c = parse_expression(p, true);
-	if (at_name(p, "recursive"))
-		jinja_fail_at(p->j, p->token->at, "recursive loops are not supported");
+	n->recursive = skip_name(p, "recursive");
 	p->soft = 0;
+	p->inside_for++;
 	p->loops++;
 	n->list = parse_block(p, ends, "for");
 	p->loops--;
@@ -67,6 +67,7 @@ static struct node *parse_for(struct parser *p, uint32_t at)
 		p->token++;
 		n->other = parse_whole_block(p, "endfor", "for");
 	}
+	p->inside_for--;
 	p->soft = soft;
 	return n;
 }
@@ -119,6 +120,8 @@ static struct node *parse_set(struct parser *p, uint32_t at)
 	struct node *n = node_new(p, N_SET, at);
 
 	n->a = parse_target(p, true, NULL);
+	if (p->inside_for)
+		check_no_loop(p, n->a);
 	if (skip_operator(p, "=")) {
 		n->b = parse_tuple(p, true, NULL, false);
 		return n;
@@ -185,10 +188,14 @@ static struct node *parse_macro(struct parser *p, uint32_t at)
 
 	n->name = expect_name(p);
 	parse_signature(p, n);
-	for (size_t i = 0; i < n->n_named; i++)
-		if (bytes_are(n->named[i].name, "caller"))
-			jinja_fail_at(p->j, at, "a parameter named 'caller' is not supported");
 	parse_macro_body(p, n, "endmacro", "macro");
+	for (size_t i = 0; i < n->n_named; i++) {
+		if (!bytes_are(n->named[i].name, "caller") || !n->uses_caller)
+			continue;
+		if (!n->named[i].value)
+			jinja_fail_at(p->j, at, "a parameter named 'caller' needs a default");
+		n->uses_caller = false;
+	}
 	return n;
 }
 
@@ -241,6 +248,62 @@ static struct node *parse_generation(struct parser *p, uint32_t at)
 	return n;
 }
 
+/* Off is what it is anyway. */
+static struct node *parse_autoescape(struct parser *p, uint32_t at)
+{
+	struct node *n = node_new(p, N_SCOPE, at), *on = parse_expression(p, true);
+
+	if (on->kind != N_CONST || value_truth(on->value))
+		jinja_fail_at(p->j, at, "the statement 'autoescape' is not supported");
+	n->list = parse_whole_block(p, "endautoescape", "autoescape");
+	return n;
+}
+
+/* ---- blocks, and what would need another template ---- */
+
+static void add_block(struct parser *p, struct node *n)
+{
+	jinja_work(p->j, p->blocks.n);
+	for (size_t i = 0; i < p->blocks.n; i++)
+		if (bytes_equal(p->blocks.at[i]->name, n->name))
+			jinja_fail_at(p->j, n->at, "there are two blocks '%s'",
+				      short_name(p->j, n->name));
+	nodes_add(p->j, &p->blocks, n);
+}
+
+/* Nothing extends a template, so a block is printed where it stands. */
+static struct node *parse_named_block(struct parser *p, uint32_t at)
+{
+	struct node *n = node_new(p, N_BLOCK, at), *macro = p->macro;
+	int soft = p->soft;
+
+	n->name = expect_name(p);
+	n->scoped = skip_name(p, "scoped");
+	if (at_name(p, "required"))
+		jinja_fail_at(p->j, p->token->at, "a required block is not supported");
+	add_block(p, n);
+	p->macro = NULL;
+	p->soft = 0;
+	n->list = parse_captured(p, "endblock", "block");
+	p->macro = macro;
+	p->soft = soft;
+	if (p->token->kind == T_NAME && bytes_equal(p->token->text, n->name))
+		p->token++;
+	return n;
+}
+
+/* There are no other templates; that matters where the statement is met. */
+static struct node *parse_absent(struct parser *p, uint32_t at)
+{
+	struct node *n = node_new(p, N_ABSENT, at);
+
+	n->name = p->token[-1].text;
+	parse_expression(p, true);
+	while (p->token->kind == T_NAME || at_operator(p, ","))
+		p->token++;
+	return n;
+}
+
 static struct node *parse_print(struct parser *p, uint32_t at)
 {
 	struct node *n = node_new(p, N_OUTPUT, at);
@@ -278,6 +341,9 @@ static const struct {
 	{ "set", parse_set },           { "macro", parse_macro },
 	{ "call", parse_call_block },   { "filter", parse_filter_block },
 	{ "with", parse_with },         { "generation", parse_generation },
+	{ "block", parse_named_block }, { "autoescape", parse_autoescape },
+	{ "include", parse_absent },    { "import", parse_absent },
+	{ "from", parse_absent },       { "extends", parse_absent },
 	{ "print", parse_print },       { "break", parse_break },
 	{ "continue", parse_continue },
 };
@@ -363,8 +429,12 @@ static struct nodes parse_body(struct parser *p, const char *const *ends, const 
 struct nodes parse_template(struct jinja *j)
 {
 	struct parser p = { .j = j };
+	struct nodes body;
 	size_t n;
 
 	p.token = lex_template(j, &n);
-	return parse_body(&p, NULL, NULL);
+	body = parse_body(&p, NULL, NULL);
+	j->blocks = jinja_alloc(j, 1, sizeof(*j->blocks));
+	*j->blocks = p.blocks;
+	return body;
 }

@@ -139,6 +139,13 @@ void add_repr(struct jinja *j, struct buffer *b, struct value v)
 	case V_NAMESPACE:
 		add_namespace(j, b, v.dict);
 		return;
+	case V_LOOP:
+		buffer_adds(j, b, "<LoopContext ");
+		add_int(j, b, (int64_t)v.loop->index0 + 1);
+		buffer_addc(j, b, '/');
+		add_int(j, b, (int64_t)v.loop->items->n);
+		buffer_addc(j, b, '>');
+		return;
 	default:
 		jinja_fail(j, "printing a %s is not supported", type_name(v));
 	}

@@ -186,6 +186,26 @@ static bool is_escaped(struct jinja *j, struct value v, struct value other)
 	return is_string(v) && v.markup;
 }
 
+/* Whether there is a filter, or a test, of that name. */
+static bool is_name_of(struct jinja *j, struct value v, enum known known(struct bytes name))
+{
+	if (!is_hashable(v))
+		jinja_fail(j, "unhashable type: '%s'", type_name(v));
+	return is_string(v) && known(v.s) != UNKNOWN;
+}
+
+static bool is_filter(struct jinja *j, struct value v, struct value other)
+{
+	(void)other;
+	return is_name_of(j, v, filter_known);
+}
+
+static bool is_test(struct jinja *j, struct value v, struct value other)
+{
+	(void)other;
+	return is_name_of(j, v, test_known);
+}
+
 /* run NULL: jinja2 has it, torchless not. */
 static const struct {
 	const char *name;
@@ -197,8 +217,8 @@ static const struct {
 	{ "divisibleby", is_divisible, "num" },
 	{ "defined", is_defined, "" },
 	{ "undefined", is_undefined, "" },
-	{ "filter", NULL, "" },
-	{ "test", NULL, "" },
+	{ "filter", is_filter, "" },
+	{ "test", is_test, "" },
 	{ "none", is_none, "" },
 	{ "boolean", is_boolean, "" },
 	{ "false", is_false, "" },

@@ -80,6 +80,9 @@ static pcre2_code *class_code(struct jinja *j, enum char_class class)
 		[CHAR_TITLE] = "\\p{Lt}",
 		[CHAR_CASED] = "\\p{Cased}",
 		[CHAR_CASE_IGNORABLE] = "\\p{Case_Ignorable}",
+		[CHAR_NUMBER] = "\\p{N}",
+		[CHAR_NAME_START] = "\\p{XID_Start}",
+		[CHAR_NAME] = "\\p{XID_Continue}",
 	};
 	PCRE2_SIZE offset;
 	int error;
@@ -105,7 +108,10 @@ static bool ascii_is(enum char_class class, uint32_t cp)
 	case CHAR_CASED:
 		return upper || lower;
 	case CHAR_DIGIT:
+	case CHAR_NUMBER:
 		return digit;
+	case CHAR_NAME_START:
+		return upper || lower || cp == '_';
 	case CHAR_UPPER:
 		return upper;
 	case CHAR_LOWER:
@@ -115,6 +121,7 @@ static bool ascii_is(enum char_class class, uint32_t cp)
 	case CHAR_CASE_IGNORABLE:
 		return cp && strchr("'.:^`", (int)cp);
 	case CHAR_WORD:
+	case CHAR_NAME:
 	case CHAR_CLASSES:
 		break;
 	}

@@ -195,6 +195,7 @@ bool value_truth(struct value v)
 	case V_NAMESPACE:
 	case V_CALLABLE:
 	case V_CYCLER:
+	case V_SELF:
 		return true;
 	case V_LOOP:
 		return v.loop->items->n > 0;
@@ -212,7 +213,7 @@ const char *type_name(struct value v)
 		[V_TUPLE] = "tuple",       [V_RANGE] = "range",
 		[V_DICT] = "dict",         [V_NAMESPACE] = "Namespace",
 		[V_CALLABLE] = "function", [V_LOOP] = "LoopContext",
-		[V_CYCLER] = "Cycler",
+		[V_CYCLER] = "Cycler",     [V_SELF] = "TemplateReference",
 	};
 
 	if (v.kind == V_VIEW || v.kind == V_STREAM)
