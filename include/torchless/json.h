@@ -23,7 +23,8 @@ cJSON *json_parse(const char *data, size_t len, const char *what, struct err *er
 
 /*
  * The same, but NaN, Infinity and -Infinity are numbers, as Python's json module writes and reads
- * them; a getter that is asked for one refuses it.
+ * them; a getter that is asked for one refuses it.  What that module refuses and cJSON does not is
+ * refused: a byte order mark, a control character in a string, a number that begins with 0.
  */
 cJSON *json_parse_python(const char *data, size_t len, const char *what, struct err *err);
 

@@ -8,6 +8,7 @@
 #include "torchless/utf8.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
@@ -164,19 +165,93 @@ static size_t spell_numbers(struct text *out, const char *data, size_t len, size
 	return (size_t)(s - data);
 }
 
+/* ---- what cJSON passes and JSON has not ---- */
+
+/* Behind the number at s; at most where it stops to be one. */
+static const char *skip_number(const char *s, const char *end, bool *good)
+{
+	const char *digits = s += *s == '-';
+
+	while (s < end && isdigit((unsigned char)*s))
+		s++;
+	*good = s > digits && (*digits != '0' || s == digits + 1);
+	if (*good && s < end && *s == '.') {
+		digits = ++s;
+		while (s < end && isdigit((unsigned char)*s))
+			s++;
+		*good = s > digits;
+	}
+	if (*good && s < end && (*s == 'e' || *s == 'E')) {
+		s += s + 1 < end && (s[1] == '+' || s[1] == '-') ? 2 : 1;
+		digits = s;
+		while (s < end && isdigit((unsigned char)*s))
+			s++;
+		*good = s > digits;
+	}
+	return s;
+}
+
+/* The first byte of what cJSON has read that is no JSON; NULL when all is. */
+static const char *find_lax(const char *data, size_t len)
+{
+	const char *end = data + len, *s = data;
+	bool in_string = false, good = true;
+
+	while (s < end) {
+		const char *at = s++;
+
+		if ((unsigned char)*at < 0x20 && (in_string || !is_blank(*at)))
+			return at;
+		if (*at == '"')
+			in_string = !in_string;
+		else if (in_string)
+			s += *at == '\\' && s < end;
+		else if (*at == '-' || isdigit((unsigned char)*at))
+			s = skip_number(at, end, &good);
+		if (!good)
+			return at;
+	}
+	return NULL;
+}
+
+static cJSON *parse_strictly(const char *data, size_t len, const char **at)
+{
+	cJSON *value = parse_all(data, len, at);
+	const char *lax = value ? find_lax(data, len) : NULL;
+
+	if (!lax)
+		return value;
+	*at = lax;
+	cJSON_Delete(value);
+	return NULL;
+}
+
+/* Python refuses what begins with a byte order mark, and cJSON skips it. */
+static bool check_begin(const char *data, size_t len, const char *what, struct err *err)
+{
+	bool marked = len >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0;
+
+	if (marked)
+		err_set(err, ERR_FORMAT,
+			"%s begins with a byte order mark, which JSON has not: save it as UTF-8 "
+			"without one",
+			what);
+	return !marked;
+}
+
 cJSON *json_parse_python(const char *data, size_t len, const char *what, struct err *err)
 {
 	struct text spelled = { 0 }, before = { 0 };
 	const char *at;
 	cJSON *value;
 
-	if (!check_depth(data, len, what, err))
+	if (!check_begin(data, len, what, err) || !check_depth(data, len, what, err))
 		return NULL;
-	value = parse_all(data, len, &at);
+	value = parse_strictly(data, len, &at);
 	/* A word of Python's is where cJSON stops, or behind that. */
 	if (!value && at) {
 		spell_numbers(&spelled, data, len, SIZE_MAX);
-		value = parse_all(spelled.data ? spelled.data : "", spelled.len, &at);
+		value = parse_strictly(spelled.data ? spelled.data : "", spelled.len, &at);
 		if (!value && at)
 			at = data + spell_numbers(&before, data, len, (size_t)(at - spelled.data));
 	}

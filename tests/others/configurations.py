@@ -328,6 +328,46 @@ def older_files():
     }
 
 
+def json_texts():
+    """Texts of the files that are JSON to some: what Python's module refuses is refused."""
+    base = json.dumps(BASE)[:-1]
+    texts = {
+        "a byte order mark": "\ufeff{}",
+        "a leading zero": '{"a": 01}',
+        "a leading minus and zero": '{"a": -01}',
+        "a tab in a text": '{"a": "\t"}',
+        "a vertical tab before": "\v{}",
+        "a form feed between": '{"a": 1,\f"b": 2}',
+        "a point at the end": '{"a": 1.}',
+        "a point at the beginning": '{"a": .5}',
+        "a plus": '{"a": +1}',
+        "an exponent of nothing": '{"a": 1e}',
+        "hexadecimal": '{"a": 0x1}',
+        "a comma at the end": '{"a": 1,}',
+        "a comment": "/* x */ {}",
+        "single quotes": "{'a': 1}",
+        "something behind": "{} x",
+        "a list": "[]",
+        "nothing": "",
+        "numbers of all kinds": '{"a": [0, -0, 0.0, -1.5, 1e5, 1E+5, 2e-05, 12, 1e999, NaN, Infinity, -Infinity]}',
+        "blanks of all kinds": ' \t\r\n{ \t\r\n"a" \t: \n[ \r] } \n',
+        "a key twice": '{"a": 1, "a": 2}',
+        "a rubout": '{"a": "\x7f"}',
+        "a solidus": '{"a": "\\/"}',
+        "an escape that is none": '{"a": "\\a"}',
+    }
+    for name, text in texts.items():
+        config = (base + ", " + text[1:] if text.startswith("{") and text != "{}" else text).encode()
+        yield "texts of the files", f"tokenizer_config.json has {name}", "metaspace", config, {}, {
+            "config.json": {"model_type": "mistral"}
+        }
+        yield "texts of the files", f"special_tokens_map.json has {name}", "metaspace", BASE, {}, {
+            "special_tokens_map.json": text.encode()
+        }
+    yield "texts of the files", "U+0000 in a key that nobody reads", "metaspace", {**BASE, "a": "b\0c"}, {}, {}
+    yield "texts of the files", "backslashes before u0000", "metaspace", {**BASE, "pad_token": "<new>\\u0000"}, {}, {}
+
+
 def leftovers():
     """What training leaves in tokenizer.json, and keys that change nothing."""
     for name, more in (
@@ -510,7 +550,7 @@ def combinations():
 def cases():
     """All of them."""
     yield from itertools.chain(
-        bos_and_eos(), classes(), added_tokens(), special_tokens(), older_files(), leftovers(), combinations()
+        bos_and_eos(), classes(), added_tokens(), special_tokens(), older_files(), json_texts(), leftovers(), combinations()
     )
 
 

@@ -645,6 +645,37 @@ Test(json, words_of_python_for_numbers_are_read_where_they_are_asked_for)
 	}
 }
 
+/* What cJSON reads and JSON has not. */
+Test(json, what_python_refuses_is_refused_where_it_is_asked_for)
+{
+	static const struct {
+		const char *text, *part;
+	} wrong[] = {
+		{ "\xef\xbb\xbf{}", "x.json begins with a byte order mark" },
+		{ "[01]", "at byte 1 of" },
+		{ "[-01]", "at byte 1 of" },
+		{ "[1.]", "at byte 1 of" },
+		{ "[\"\t\"]", "at byte 2 of" },
+		{ "\v[]", "at byte 0 of" },
+		{ "[1,\f2]", "at byte 3 of" },
+		{ "[NaN, 00]", "at byte 6 of" },
+		{ "[\"a\\\\\", \"\n\"]", "at byte 9 of" },
+	};
+	static const char right[] =
+		"[0, -0, 0.5, -1.25e+7, 1E5, 10, \"01\", \"\\\"01\", -Infinity]";
+	struct err err = { 0 };
+	cJSON *v = json_parse_python(right, strlen(right), "x.json", &err);
+
+	cr_expect_not_null(v, "%s", err.message);
+	cJSON_Delete(v);
+	for (size_t k = 0; k < sizeof(wrong) / sizeof(*wrong); k++) {
+		const char *text = wrong[k].text;
+
+		cr_expect_null(json_parse_python(text, strlen(text), "x.json", &err), "%s", text);
+		cr_expect_not_null(strstr(err.message, wrong[k].part), "%s: %s", text, err.message);
+	}
+}
+
 Test(json, getters_tell_absent_from_wrong)
 {
 	struct err err = { 0 };

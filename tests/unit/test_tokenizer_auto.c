@@ -217,6 +217,44 @@ Test(tokenizer_auto, what_does_not_count_is_noted)
 	tokenizer_free(tok);
 }
 
+/* What a class adds is not guessed, and that nothing is added is said. */
+Test(tokenizer_auto, classes_that_are_not_known_are_warned_of)
+{
+	static const struct {
+		const char *config, *model, *warning;
+	} cases[] = {
+		{ "{}", "{\"model_type\":\"bert\"}",
+		  "config.json: what the tokenizer of a model_type 'bert'" },
+		{ "{}", "{\"tokenizer_class\":\"Foo\"}",
+		  "config.json: what the tokenizer_class 'Foo'" },
+		{ "{}", "{", "config.json is not valid JSON" },
+		{ "{\"tokenizer_class\":3}", NULL, "tokenizer_class is no text" },
+		{ "{\"tokenizer_class\":\"Fast\"}", NULL, "the tokenizer_class 'Fast'" },
+		{ "{}", "{\"model_type\":\"falcon\"}", NULL },
+		{ "{}", "{\"model_type\":\"mistral\"}", NULL },
+		{ "{\"pad_token\":\"<x>\\\\u0000\",\"a\":\"\\u0000\"}", NULL, NULL },
+		{ "{}", "{}", NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct files f = { .config = (char *)cases[i].config,
+				   .model = (char *)cases[i].model };
+		struct err err = { 0 };
+		struct tokenizer *tok;
+		bool warns = false, is_warning;
+
+		f.tokenizer = "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"<s>\":0,\"</s>\":1,"
+			      "\"<unk>\":2},\"merges\":[]}}";
+		tok = files_open(&f, false, &err);
+		cr_assert_not_null(tok, "%s", err.message);
+		for (size_t k = 0; tokenizer_note(tok, k, &is_warning); k++)
+			warns = warns || is_warning;
+		cr_expect_eq(warns, cases[i].warning != NULL, "%zu", i);
+		cr_expect(!cases[i].warning || has_note(tok, cases[i].warning, true), "%zu", i);
+		tokenizer_free(tok);
+	}
+}
+
 /* Where AutoTokenizer makes a tokenizer of tokenizer.model, its stages follow from the config. */
 Test(tokenizer_auto, a_prefix_that_the_config_sets_is_that_of_the_conversion)
 {
@@ -260,6 +298,11 @@ Test(tokenizer_auto, what_cannot_be_meant_is_refused_by_file_and_key)
 		{ "{\"bos_token\":NaN}", "tokenizer_config.json: bos_token is neither" },
 		{ "{\"bos_token\":\"\xff\"}", "bos_token is neither" },
 		{ "{\"pad_token\":{\"content\":\"x\",\"lstrip\":1}}", "lstrip is 1" },
+		{ "{\"pad_token\":\"a\\u0000b\"}",
+		  "tokenizer_config.json: pad_token holds the character U+0000" },
+		{ "{\"additional_special_tokens\":[\"\\u0000\"]}", "U+0000" },
+		{ "{\"added_tokens_decoder\":{\"7\":{\"content\":\"\\\\\\u0000\"}}}", "U+0000" },
+		{ "\xef\xbb\xbf{}", "tokenizer_config.json begins with a byte order mark" },
 		{ "{\"additional_special_tokens\":{\"a\":1}}", "additional_special_tokens is no" },
 		{ "{\"additional_special_tokens\":[7]}", "additional_special_tokens is neither" },
 		{ "{\"added_tokens_decoder\":{\"x\":{\"content\":\"y\"}}}", "has 'x' in it" },

@@ -40,12 +40,14 @@ static const struct tokenizer_class classes[] = {
 static const struct {
 	const char *type, *class;
 } model_types[] = {
+	{ "blip-2", "GPT2Tokenizer" },
 	{ "bloom", "BloomTokenizer" },
 	{ "chameleon", "LlamaTokenizer" },
 	{ "code_llama", "LlamaTokenizer" },
 	{ "codegen", "CodeGenTokenizer" },
 	{ "cohere", "CohereTokenizer" },
 	{ "dbrx", "GPT2Tokenizer" },
+	{ "falcon", "PreTrainedTokenizer" },
 	{ "gemma", "GemmaTokenizer" },
 	{ "gemma2", "GemmaTokenizer" },
 	{ "gpt2", "GPT2Tokenizer" },
@@ -55,6 +57,8 @@ static const struct {
 	{ "gptj", "GPT2Tokenizer" },
 	{ "idefics", "LlamaTokenizer" },
 	{ "idefics2", "LlamaTokenizer" },
+	{ "instructblip", "GPT2Tokenizer" },
+	{ "instructblipvideo", "GPT2Tokenizer" },
 	{ "jamba", "LlamaTokenizer" },
 	{ "jetmoe", "LlamaTokenizer" },
 	{ "llama", "LlamaTokenizer" },
@@ -82,7 +86,9 @@ static const struct {
 	{ "vipllava", "LlamaTokenizer" },
 };
 
-static const struct tokenizer_class *class_named(const char *name)
+/* NULL, and a warning, when it is not known. */
+static const struct tokenizer_class *class_named(const char *name, const char *where,
+						 struct build *b)
 {
 	size_t len = strlen(name);
 
@@ -91,41 +97,71 @@ static const struct tokenizer_class *class_named(const char *name)
 	for (size_t i = 0; i < N_CLASSES; i++)
 		if (strncmp(classes[i].name, name, len) == 0 && !classes[i].name[len])
 			return &classes[i];
+	tokenizer_add_note(b->tok, true,
+			   "%s: what the tokenizer_class '%.60s' adds to tokenizer.json is not "
+			   "known: nothing is added",
+			   where, name);
 	return NULL;
 }
 
 /* ---- the class ---- */
 
-/* config.json is asked only where tokenizer_config.json names no class; it may be broken else. */
-static const char *class_of_model(struct build *b, const struct tokenizer_texts *texts)
+/* A class that is named, or NULL; false when something is named that is no text. */
+static bool class_said(const cJSON *json, const char **name)
+{
+	const cJSON *value = json_get(json, "tokenizer_class");
+
+	*name = cJSON_GetStringValue(value);
+	return !value || *name;
+}
+
+static const char *class_of_type(const char *type)
+{
+	for (size_t i = 0; i < sizeof(model_types) / sizeof(*model_types); i++)
+		if (strcmp(model_types[i].type, type) == 0)
+			return model_types[i].class;
+	return NULL;
+}
+
+/* config.json is asked only where tokenizer_config.json names no class; it may be broken,
+ * which is no reason to refuse tokens. */
+static const struct tokenizer_class *class_of_model(struct build *b,
+						    const struct tokenizer_texts *texts)
 {
 	const char *type, *name;
-	struct err ignored = { 0 };
+	struct err why = { 0 };
 
-	if (texts_parse_one(&b->model, texts->model_config, "config.json", &ignored))
-		return NULL;
-	name = cJSON_GetStringValue(json_get(b->model, "tokenizer_class"));
+	if (texts_parse_one(&b->model, texts->model_config, "config.json", &why)) {
+		tokenizer_add_note(b->tok, true, "%.200s: nothing is added to tokenizer.json",
+				   why.message);
+		return &classes[0];
+	}
 	type = cJSON_GetStringValue(json_get(b->model, "model_type"));
-	for (size_t i = 0; type && !name && i < sizeof(model_types) / sizeof(*model_types); i++)
-		if (strcmp(model_types[i].type, type) == 0)
-			name = model_types[i].class;
-	return name;
+	if (class_said(b->model, &name) && !name)
+		name = type ? class_of_type(type) : "PreTrainedTokenizer";
+	if (!name)
+		tokenizer_add_note(
+			b->tok, true,
+			"config.json: what the tokenizer of a model_type '%.60s' adds to "
+			"tokenizer.json is not known: nothing is added",
+			type ? type : "");
+	return name ? class_named(name, "config.json", b) : NULL;
 }
 
 static void choose_class(struct build *b, const struct tokenizer_texts *texts)
 {
-	const char *name = cJSON_GetStringValue(json_get(b->config, "tokenizer_class"));
+	const char *name;
 
-	if (!name)
-		name = class_of_model(b, texts);
-	b->class = name ? class_named(name) : &classes[0];
-	if (b->class)
-		return;
-	b->class = &classes[0];
-	tokenizer_add_note(b->tok, true,
-			   "%s: what the tokenizer_class '%.60s' adds to tokenizer.json is not "
-			   "known: nothing is added",
-			   b->config_name.data, name);
+	if (!class_said(b->config, &name))
+		tokenizer_add_note(b->tok, true,
+				   "%s: tokenizer_class is no text: nothing is added to "
+				   "tokenizer.json",
+				   b->config_name.data);
+	else
+		b->class =
+			name ? class_named(name, b->config_name.data, b) : class_of_model(b, texts);
+	if (!b->class)
+		b->class = &classes[0];
 }
 
 /* ---- what the class changes ---- */
@@ -301,7 +337,7 @@ struct build *auto_begin(struct tokenizer *tok, const struct tokenizer_texts *te
 	}
 	choose_class(b, texts);
 	if (b->config)
-		chat_template_parse(tok, b->config, texts->config, b->config_name.data);
+		chat_template_parse(tok, b->config, b->config_name.data);
 	set_prefix(b);
 	convert_stages(b);
 	tok->splits_special = texts_say(b, "split_special_tokens", false);

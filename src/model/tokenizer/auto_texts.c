@@ -22,11 +22,34 @@ static void name_beside(struct text *t, const char *what, const char *name)
 		text_addf(t, "the %s of %s", name, what);
 }
 
+/* cJSON ends a string where \u0000 stands: bytes that no text has are put there instead. */
+static void mark_nuls(struct text *out, const char *json)
+{
+	const char *run = json;
+
+	for (const char *s = strchr(json, '\\'); s && s[1]; s = strchr(s + 2, '\\')) {
+		if (strncmp(s, "\\u0000", 6) != 0)
+			continue;
+		text_add(out, run, (size_t)(s - run));
+		text_adds(out, MARKED_NUL);
+		run = s + 6;
+		s += 4;
+	}
+	text_adds(out, run);
+}
+
 int texts_parse_one(cJSON **json, const char *text, const char *name, struct err *err)
 {
+	struct text marked = { 0 };
+
 	if (!text)
 		return 0;
+	if (strstr(text, "\\u0000")) {
+		mark_nuls(&marked, text);
+		text = marked.data;
+	}
 	*json = json_parse_python(text, strlen(text), name, err);
+	text_release(&marked);
 	if (!*json)
 		return err->code;
 	if (!cJSON_IsObject(*json))

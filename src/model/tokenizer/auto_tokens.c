@@ -245,6 +245,10 @@ static int read_added_token(struct build *b, const cJSON *item, const struct kno
 	double id = cJSON_IsNumber(item) ? item->valuedouble : HUGE_VAL;
 	struct listed *l;
 
+	if (strstr(item->string, MARKED_NUL))
+		return err_set(b->err, ERR_FORMAT,
+			       "%s: a token holds the character U+0000, which tokens cannot",
+			       b->added_name.data);
 	if (!(fabs(id) <= TOKENIZER_MAX_ID && id == (double)(int32_t)id))
 		return err_set(b->err, ERR_FORMAT, "%s: '%.60s' has no id up to %d",
 			       b->added_name.data, item->string, TOKENIZER_MAX_ID);

@@ -107,20 +107,7 @@ static const cJSON *find_default(const cJSON *list, struct text *names)
 	return found;
 }
 
-/* cJSON ends a string where \u0000 stands: such a template would be cut without a word. */
-static bool escapes_nul(const char *json)
-{
-	for (const char *s = strchr(json, '\\'); s; s = strchr(s + 2, '\\')) {
-		if (!strncmp(s, "\\u0000", 6))
-			return true;
-		if (!s[1])
-			break;
-	}
-	return false;
-}
-
-void chat_template_parse(struct tokenizer *tok, const cJSON *config, const char *json,
-			 const char *source)
+void chat_template_parse(struct tokenizer *tok, const cJSON *config, const char *source)
 {
 	const cJSON *value = json_get(config, "chat_template");
 	struct text names = { 0 }, problem = { 0 };
@@ -134,11 +121,11 @@ void chat_template_parse(struct tokenizer *tok, const cJSON *config, const char 
 		value = found;
 	}
 	text = cJSON_GetStringValue(value);
-	if (text && !escapes_nul(json)) {
+	if (text && !strstr(text, MARKED_NUL)) {
 		tokenizer_set_chat_template(tok, text, strlen(text), source);
 	} else if (value) {
-		text_addf(&problem, "%s: chat_template is %s", source,
-			  text ? "beside the character U+0000, which is not read" : "no text");
+		text_addf(&problem, "%s: chat_template %s", source,
+			  text ? "holds the character U+0000, which is not read" : "is no text");
 		set_problem(tok, &problem);
 	}
 	text_release(&names);

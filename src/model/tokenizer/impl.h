@@ -264,6 +264,9 @@ int added_cut(const struct tokenizer *tok, const struct trie *trie, struct match
 
 /* ---- special.c ---- */
 
+/* What stands for \u0000 in the texts beside tokenizer.json, and in no text. */
+#define MARKED_NUL "\xc0\x80"
+
 /* A token as a config spells it: a string, or an object with flags (AddedToken). */
 struct config_token {
 	char *content; /* NULL: none */
@@ -399,9 +402,8 @@ void stages_release(struct tokenizer *tok);
 
 /* ---- chat_template.c ---- */
 
-/* Take the template of tokenizer_config.json, `source`, whose text is `json`. */
-void chat_template_parse(struct tokenizer *tok, const cJSON *config, const char *json,
-			 const char *source);
+/* Take the template of tokenizer_config.json, `source`. */
+void chat_template_parse(struct tokenizer *tok, const cJSON *config, const char *source);
 void chat_template_release(struct tokenizer *tok);
 
 /* ---- split.c ---- */

@@ -65,6 +65,9 @@ int config_token_read(struct config_token *t, const cJSON *value, const char *ke
 	config_token_release(t);
 	if (!value || cJSON_IsNull(value))
 		return 0;
+	if (cJSON_IsString(content) && strstr(content->valuestring, MARKED_NUL))
+		return err_set(err, ERR_FORMAT,
+			       "%s: %s holds the character U+0000, which tokens cannot", what, key);
 	if (!cJSON_IsString(content) || !is_utf8(content->valuestring))
 		return err_set(err, ERR_FORMAT,
 			       "%s: %s is neither a text nor an object with the text 'content'",
