@@ -56,6 +56,17 @@ static const struct text_slot text_slots[] = {
 };
 #define N_TEXTS (sizeof(text_slots) / sizeof(*text_slots))
 
+/* Of tokenizer.json alone nothing else is read, not even to refuse it. */
+static bool is_read(const struct text_slot *slot, unsigned parts)
+{
+	return parts & (parts & CHECKPOINT_RAW ? slot->required : slot->part);
+}
+
+static bool reads_chat(unsigned parts)
+{
+	return parts & CHECKPOINT_TOKENIZER && !(parts & CHECKPOINT_RAW);
+}
+
 static struct text *slot_text(struct texts *t, const struct text_slot *slot)
 {
 	return (struct text *)((char *)t + slot->offset);
@@ -116,10 +127,12 @@ static int read_texts_of_directory(struct texts *t, const char *dir, unsigned pa
 		char *path = join(dir, slot->name);
 		int rc = 0;
 
-		if (parts & slot->part && !is_missing(path))
+		if (is_read(slot, parts) && !is_missing(path))
 			rc = read_regular(slot_text(t, slot), path, slot->max_bytes, err);
 		else if (parts & slot->required)
 			rc = what_lacks_text(dir, slot->name, err);
+		else if (is_read(slot, parts))
+			rc = what_dangles(dir, slot->name, err);
 		free(path);
 		if (rc)
 			return rc;
@@ -146,7 +159,7 @@ static int read_texts_of_file(struct texts *t, const struct safetensors *st, uns
 		const struct text_slot *slot = &text_slots[i];
 		const char *text = cJSON_GetStringValue(json_get(st->metadata, slot->name));
 
-		if (parts & slot->part && text)
+		if (is_read(slot, parts) && text)
 			text_adds(slot_text(t, slot), text);
 		else if (parts & slot->required)
 			return err_set(err, ERR_FORMAT, "%s carries no %s in its __metadata__",
@@ -435,7 +448,7 @@ static int open_directory(struct checkpoint *ck, struct texts *t, unsigned parts
 		return err->code;
 	if (take_texts(ck, t, parts, err))
 		return err->code;
-	if (parts & CHECKPOINT_TOKENIZER && chat_file_of_directory(&ck->chat, ck->path, err))
+	if (reads_chat(parts) && chat_file_of_directory(&ck->chat, ck->path, err))
 		return err->code;
 	return parts & CHECKPOINT_WEIGHTS ? open_weights_of_directory(ck, err) : 0;
 }

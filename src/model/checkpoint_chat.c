@@ -12,6 +12,7 @@
 #include "torchless/mem.h"
 #include "torchless/text.h"
 #include "torchless/what_is.h"
+#include "what_path.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -127,6 +128,8 @@ int chat_file_of_directory(struct chat_file *chat, const char *dir, struct err *
 		rc = read_template(&text, path.data, err);
 		if (!rc)
 			take(chat, defaults[i], &text);
+		else if (rc == 1 && what_dangles(dir, defaults[i], err))
+			rc = err->code;
 	}
 	text_release(&path);
 	text_release(&text);

@@ -32,6 +32,25 @@ struct instead {
 	"save it with transformers' AutoTokenizer.from_pretrained() and save_pretrained(), which " \
 	"writes a tokenizer.json"
 
+/* clang-format off */
+#define OTHER_FORMATS                                                                              \
+	{ "*.tflite", USE_SAFETENSORS },                                                           \
+	{ "*.ot", USE_SAFETENSORS },                                                               \
+	{ "*.nemo", USE_SAFETENSORS },                                                             \
+	{ "*.pkl", USE_SAFETENSORS },                                                              \
+	{ "*.llamafile", USE_SAFETENSORS }
+#define ARCHIVES(remedy)                                                                           \
+	{ "*.zip", remedy },                                                                       \
+	{ "*.tar", remedy },                                                                       \
+	{ "*.tgz", remedy },                                                                       \
+	{ "*.gz", remedy },                                                                        \
+	{ "*.bz2", remedy },                                                                       \
+	{ "*.xz", remedy },                                                                        \
+	{ "*.zst", remedy },                                                                       \
+	{ "*.7z", remedy },                                                                        \
+	{ "*.rar", remedy }
+/* clang-format on */
+
 static const struct instead instead_of_config[] = {
 	{ "params.json", USE_HUGGING_FACE },
 	{ "consolidated*.safetensors", USE_HUGGING_FACE },
@@ -51,6 +70,8 @@ static const struct instead instead_of_config[] = {
 	{ "*.ckpt", USE_SAFETENSORS },
 	{ "*.h5", USE_SAFETENSORS },
 	{ "*.msgpack", USE_SAFETENSORS },
+	OTHER_FORMATS,
+	ARCHIVES("unpack it and give the directory"),
 	{ "tokenizer.json", "a tokenizer alone is enough for `torchless tokenize` only" },
 	{ "tekken.json", USE_HUGGING_FACE },
 	{ "*.db", "a recording is given with -t" },
@@ -71,6 +92,8 @@ static const struct instead instead_of_weights[] = {
 	{ "*.h5", USE_SAFETENSORS },
 	{ "*.msgpack", USE_SAFETENSORS },
 	{ "*.npz", USE_SAFETENSORS },
+	OTHER_FORMATS,
+	ARCHIVES("unpack it"),
 	{ "*.incomplete", "its download did not finish, fetch it again" },
 };
 
@@ -80,6 +103,9 @@ static const struct instead instead_of_tokenizer[] = {
 	  "take the tokenizer.json of the Hugging Face files of this model, which has the same tokens" },
 	{ "vocab.json+merges.txt", SAVE_TOKENIZER },
 	{ "*.model", SAVE_TOKENIZER },
+	{ "*.model.v*", SAVE_TOKENIZER },
+	{ "*.tiktoken", SAVE_TOKENIZER },
+	{ "tokenizer.json.*", "unpack it" },
 	{ "vocab.txt", "a WordPiece tokenizer is not supported" },
 };
 
@@ -168,8 +194,7 @@ static int adapter(const char *dir, struct err *err)
 	return found ? err->code : 0;
 }
 
-/* A link whose file is gone looks like no file at all. */
-static int dangling(const char *dir, const char *name, struct err *err)
+int what_dangles(const char *dir, const char *name, struct err *err)
 {
 	struct text path = { 0 };
 	char target[256];
@@ -188,45 +213,70 @@ static int dangling(const char *dir, const char *name, struct err *err)
 	return rc;
 }
 
-/* Directories inside, of which some may be a model's. */
-static int directories_inside(const char *dir, struct err *err)
+/* The directories of models that are found, as a list for people. */
+struct inside {
+	struct text list;
+	int n, n_entries;
+};
+
+/* Those in `dir`, and where `levels` is more than 1, in what lies in it. */
+static void find_inside(const char *dir, int levels, struct inside *found)
 {
-	struct text path = { 0 }, list = { 0 };
+	struct text path = { 0 };
 	const struct dirent *entry;
-	int n = 0, n_entries = 0;
 	DIR *d = opendir(dir);
 
 	while (d && (entry = readdir(d))) {
-		n_entries += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
-		text_clear(&path);
-		text_addf(&path, "%s/%s/config.json", dir, entry->d_name);
-		if (entry->d_name[0] == '.' || access(path.data, F_OK) != 0)
+		size_t len;
+
+		found->n_entries +=
+			strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+		if (entry->d_name[0] == '.')
 			continue;
-		if (n++ < MAX_NAMED)
-			text_addf(&list, "%s%s/%.80s", n > 1 ? ", " : "", dir, entry->d_name);
+		text_clear(&path);
+		text_addf(&path, "%s/%s", dir, entry->d_name);
+		len = path.len;
+		text_adds(&path, "/config.json");
+		if (access(path.data, F_OK) == 0) {
+			if (found->n++ < MAX_NAMED)
+				text_addf(&found->list, "%s%.*s", found->n > 1 ? ", " : "",
+					  (int)len, path.data);
+		} else if (levels > 1) {
+			path.data[len] = '\0';
+			find_inside(path.data, levels - 1, found);
+		}
 	}
-	if (n > MAX_NAMED)
-		text_addf(&list, " and %d more", n - MAX_NAMED);
-	if (n)
+	if (d)
+		closedir(d);
+	text_release(&path);
+}
+
+/* Directories inside, of which some may be a model's. */
+static int directories_inside(const char *dir, struct err *err)
+{
+	struct inside found = { 0 };
+	bool is_readable = access(dir, R_OK) == 0;
+
+	find_inside(dir, 2, &found);
+	if (found.n > MAX_NAMED)
+		text_addf(&found.list, " and %d more", found.n - MAX_NAMED);
+	if (found.n)
 		err_set(err, ERR_FORMAT, "%s holds directories of models and is none: give %s%s",
-			dir, n > 1 ? "one of them, " : "", list.data);
-	else if (d && !n_entries)
+			dir, found.n > 1 ? "one of them, " : "", found.list.data);
+	else if (is_readable && !found.n_entries)
 		err_set(err, ERR_FORMAT,
 			"%s is empty: it has no config.json, so it is no Hugging Face model "
 			"directory",
 			dir);
-	if (d)
-		closedir(d);
-	text_release(&path);
-	text_release(&list);
-	return n || (d && !n_entries) ? err->code : 0;
+	text_release(&found.list);
+	return found.n || (is_readable && !found.n_entries) ? err->code : 0;
 }
 
 /* ---- what a directory lacks ------------------------------------------------------------------ */
 
 int what_lacks_text(const char *dir, const char *name, struct err *err)
 {
-	if (dangling(dir, name, err))
+	if (what_dangles(dir, name, err))
 		return err->code;
 	if (adapter(dir, err))
 		return err->code;
@@ -242,7 +292,7 @@ int what_lacks_text(const char *dir, const char *name, struct err *err)
 
 int what_lacks_weights(const char *dir, struct err *err)
 {
-	if (dangling(dir, "model.safetensors", err) || adapter(dir, err) ||
+	if (what_dangles(dir, "model.safetensors", err) || adapter(dir, err) ||
 	    BY_TABLE(dir, "model.safetensors", instead_of_weights, err))
 		return err->code;
 	return err_set(err, ERR_FORMAT,

@@ -34,4 +34,7 @@ int what_missing_path(const char *path, struct err *err);
 int what_lacks_text(const char *dir, const char *name, struct err *err);
 int what_lacks_weights(const char *dir, struct err *err);
 
+/* ERR_FORMAT: `name` is a link there whose file is gone, which looks like no file; else 0. */
+int what_dangles(const char *dir, const char *name, struct err *err);
+
 #endif

@@ -106,6 +106,18 @@ int recording_file_read(const char *path, recording_bytes_fn *take, void *ctx, s
 	return use_file(path, read_all, &r, err) || err->code ? err->code : 0;
 }
 
+/* A directory with the config of a model. */
+static bool is_model(const char *path)
+{
+	struct text config = { 0 };
+	bool is;
+
+	text_addf(&config, "%s/config.json", path);
+	is = access(config.data, F_OK) == 0;
+	text_release(&config);
+	return is;
+}
+
 int recording_file_check(const char *path, struct err *err)
 {
 	static const char magic[16] = "SQLite format 3";
@@ -117,8 +129,9 @@ int recording_file_check(const char *path, struct err *err)
 	if (stat(path, &st))
 		return err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
 	if (!S_ISREG(st.st_mode))
-		return err_set(err, ERR_IO, "%s is %s, not a recording", path,
-			       S_ISDIR(st.st_mode) ? "a directory" : "no regular file");
+		return err_set(err, ERR_IO, "%s is %s, not a recording%s", path,
+			       S_ISDIR(st.st_mode) ? "a directory" : "no regular file",
+			       is_model(path) ? ": a model is given with -m" : "");
 	if (recording_file_head(path, head, sizeof(head), err))
 		return err->code;
 	if (!st.st_size)

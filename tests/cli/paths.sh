@@ -68,7 +68,7 @@ try "$T" trace -q -m "$plain" -o real.db abc
 is "a recording" 0 "$status"
 refuses "a recording as a model" 2 'an SQLite database.*-t' "$T" run -m real.db x
 refuses "weights as a recording" 2 'a safetensors file: .*-m' "$T" query -t "$plain/model.safetensors" 'SELECT 1'
-refuses "a model as a recording" 3 'a directory, not a recording' "$T" query -t "$plain" 'SELECT 1'
+refuses "a model as a recording" 3 'a directory, not a recording: a model is given with -m' "$T" query -t "$plain" 'SELECT 1'
 refuses "a config as a recording" 2 'JSON text: a recording is' "$T" debug -t "$plain/config.json" --batch -ex run
 
 # Directories: what is there instead.
@@ -89,6 +89,8 @@ holds "a checkpoint of training" 'last\.ckpt but no config' last.ckpt
 holds "weights" 'x\.safetensors but no config.*config\.json' x.safetensors
 holds "a tokenizer" 'a tokenizer alone.*tokenize' tokenizer.json
 holds "tekken" 'tekken\.json but no config' tekken.json
+holds "an archive" 'model\.tar\.gz but no config\.json: unpack it' model.tar.gz
+holds "TensorFlow Lite's" 'model\.tflite but no config' model.tflite
 holds "an adapter" 'd holds an adapter.*its base model.*merge' adapter_model.safetensors
 printf '{"base_model_name_or_path":"org/base-7b","peft_type":"LORA"}' >d/adapter_config.json
 refuses "an adapter of a model" 2 'adapter_config\.json.*org/base-7b: merge it' "$T" run -m d x
@@ -105,16 +107,29 @@ touch d/tekken.json
 refuses "tekken.json" 2 'tekken\.json but no tokenizer\.json: take' "$T" run -m d x
 touch d/tokenizer.model
 refuses "SentencePiece" 2 'tokenizer\.model but no tokenizer\.json: save it' "$T" run -m d x
+mv d/tokenizer.model d/tokenizer.model.v3 && rm d/tekken.json d/vocab.json
+refuses "SentencePiece of a version" 2 'tokenizer\.model\.v3 but no tokenizer\.json: save it' "$T" run -m d x
 ln -s nowhere d/tokenizer.json
 refuses "a link to nothing" 2 'd/tokenizer\.json is a link to nowhere, which is not there' "$T" run -m d x
+rm d/tokenizer.json && cp "$plain/tokenizer.json" d
+for name in tokenizer_config.json special_tokens_map.json added_tokens.json generation_config.json chat_template.jinja; do
+	ln -s nowhere "d/$name"
+	refuses "a link to nothing, $name" 2 "d/$name is a link to nowhere, which is not there" "$T" run -m d x
+	is "but not to who reads tokenizer.json alone" "1	<s>	" "$("$T" tokenize --raw -m d a | head -n 1)"
+	rm "d/$name"
+done
+mv d/model.safetensors d/packed.zip
+refuses "packed weights" 2 'packed\.zip but no model\.safetensors: unpack it' "$T" info --tensors -m d
+mv d/packed.zip d/model.safetensors
 mv d/model.safetensors d/weights.safetensors
 refuses "another name" 2 'weights\.safetensors but no model\.safetensors.*rename' "$T" info --tensors -m d
 mv d/weights.safetensors d/model-00001-of-00002.safetensors
 refuses "shards without an index" 2 'index\.json of these shards' "$T" info --tensors -m d
 mkdir e && cp -r "$plain" e/one && cp -r "$plain" e/two
 refuses "a directory of models" 2 'e/one, e/two|e/two, e/one' "$T" run -m e x
-rm d/tokenizer.json
-cp "$plain/tokenizer.json" d
+mkdir f && mv e f/e
+refuses "two levels too high" 2 'f/e/one, f/e/two|f/e/two, f/e/one' "$T" run -m f x
+mv f/e e
 for q in '"quantization_config":{"quant_method":"awq","bits":4}' '"quantization":{"group_size":64,"bits":4}'; do
 	sed "1s/{/{$q,/" "$plain/config.json" >d/config.json
 	refuses "quantized" 2 'quantized to 4 bits \((awq|MLX)\)' "$T" run -m d x
