@@ -14,7 +14,7 @@ import re
 
 from lib import tokenizer_json
 from lib.files import (
-    BadInput, Progress, check_space, human_size, need, run_main, staged_directory, staged_file,
+    BadInput, Progress, check_space, human_size, need, run_main, staged_directory, staged_file, warn,
 )
 from lib.gguf_file import GGUFFile
 from lib.model_shapes import tensor_shapes
@@ -79,6 +79,8 @@ def read_llama3_scaling(model, head_dim, theta):
     if tensor.type != 0 or tensor.shape != (head_dim // 2,):
         model.fail(f"rope_freqs.weight is no f32[{head_dim // 2}]")
     found = numpy.frombuffer(model.bytes_of(tensor, 0, 4 * (head_dim // 2)), "<f4")
+    if (found == 1).all():  # as older conversions wrote it of models without any scaling
+        return None
     factor, low, high, original = shortest(found.max()), 1.0, 4.0, 8192
     if not (0 < factor < 1e9 and 1 < theta < 1e12):
         model.fail(f"rope_freqs.weight divides by {factor:g} at a base of {theta:g}: impossible")
@@ -316,14 +318,20 @@ def hugging_face_name(name):
 
 def match_tensors(model, config, n_pieces):
     """{Hugging Face name: GGUFTensor}, complete and of the right shapes; sets vocab_size."""
-    found = {}
+    found, skipped = {}, []
     for name, tensor in model.tensors.items():
         if name == "rope_freqs.weight":
             continue  # became rope_scaling
+        if re.fullmatch(r"blk\.[0-9]+\.attn_rot_embd\.weight", name):
+            skipped.append(name)
+            continue  # inverse frequencies, which follow from the config: llama.cpp skips them too
         target = hugging_face_name(name)
         if target is None:
             model.fail(f"tensor {name} has no place in a {config['architectures'][0]}")
         found[target] = tensor
+    if skipped:
+        warn(f"{model.path}: {skipped[0]} is left out, as llama.cpp does: it holds inverse frequencies, "
+             "which follow from the config")
     if "model.embed_tokens.weight" not in found:
         model.fail("tensor token_embd.weight is missing")
     vocab_size = found["model.embed_tokens.weight"].shape[0]

@@ -264,6 +264,19 @@ class TestImport(TemporaryTest):
         import_gguf.import_file(self.path("m.gguf"), self.path("out"), quiet=True)
         self.assertEqual(read_json(self.path("out"), "config.json")["rope_scaling"], scaling)
 
+    def test_frequencies_that_say_nothing(self):
+        """Factors of one, and the inverse frequencies of old conversions, which llama.cpp skips."""
+        source = make(self.path("source"))
+        maker = GGUFMaker(self.path("m.gguf"), source).metadata().byte_level()
+        half = read_json(source, "config.json")["hidden_size"] // maker.config["num_attention_heads"] // 2
+        maker.writer.add_tensor("rope_freqs.weight", numpy.ones(half, numpy.float32))
+        maker.writer.add_tensor("blk.0.attn_rot_embd.weight", numpy.ones(half, numpy.float32))
+        maker.finish()
+        with contextlib.redirect_stderr(io.StringIO()) as said:
+            import_gguf.import_file(self.path("m.gguf"), self.path("out"), quiet=True)
+        self.assertIn("blk.0.attn_rot_embd.weight is left out", said.getvalue())
+        self.assertIsNone(read_json(self.path("out"), "config.json").get("rope_scaling"))
+
     def test_every_block_type_is_dequantized_as_gguf_does(self):
         kinds = ("Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 Q2_K Q3_K Q4_K Q5_K Q6_K F16 BF16").split()
         source = make(self.path("source"), layers=1, hidden=256, heads=4, kv_heads=2, ffn=256,
