@@ -29,6 +29,9 @@ void query_params_release(struct query_params *p);
 void query_params_adapt(struct query_params *p, const char *name, const char *defaults,
 			struct text *sql);
 
+/* The columns that a narrow screen does without, for ui_table_drops(); NULL: none. */
+const char *query_drops(const char *name);
+
 /* Whether KEY=VALUE names a file, FILE or FILE[run=2], where a run is asked for: a or b. */
 bool query_param_is_file(const char *param);
 

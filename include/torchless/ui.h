@@ -141,9 +141,9 @@ void ui_add_running(struct text *t, const void *data, size_t len);
 #define UI_TABLE_ROWS 1000
 
 enum ui_table_style {
-	UI_TABLE_TABS,  /* tab-separated, no heading: for programs */
-	UI_TABLE_LINES, /* aligned columns under a dim heading */
-	UI_TABLE_BOX,   /* with borders; RECORDS on a terminal that is too narrow for the columns */
+	UI_TABLE_TABS,    /* tab-separated, no heading: for programs */
+	UI_TABLE_LINES,   /* aligned columns under a dim heading */
+	UI_TABLE_BOX,     /* with borders; RECORDS where not even a row of names and numbers fits */
 	UI_TABLE_RECORDS, /* a line a cell, its title before it */
 };
 
@@ -151,13 +151,16 @@ struct ui_table {
 	int n_columns;
 	struct ui_column {
 		char *title;
-		bool right; /* align right */
-		bool fixed; /* never clipped to make the table fit */
-		bool wraps; /* goes on in the next line instead of being clipped */
-		int drops;  /* left out where there is no room, 1 first; 0: never */
-		bool left_out;
-		int set_width;   /* as wide as that, right-aligned when negative; 0: as its cells */
-		int width, head; /* of a name that is cut: the columns that stay before the cut */
+		bool right;    /* align right */
+		bool fixed;    /* never clipped to make the table fit */
+		bool wraps;    /* goes on in the next line instead of being clipped */
+		int drops;     /* left out where there is no room, 1 first; 0: never */
+		int set_width; /* as wide as that, right-aligned when negative; 0: as its cells */
+		/* Found out when it is printed: */
+		bool empty, left_out; /* nothing stands in it; it is not shown */
+		int full, width;      /* uncut, as shown */
+		int head;      /* of a name that is cut: the columns that stay before the cut */
+		int max_lines; /* of text that wraps since it has no room; 0: as wraps says */
 	} * columns;
 	char **cells; /* row by row, already escaped */
 	size_t n_cells, cap_cells;
@@ -176,13 +179,14 @@ void ui_table_cellf(struct ui_table *t, const char *fmt, ...) __attribute__((for
 
 /*
  * Leave these columns ("doc,file"), in that order, out of LINES and a BOX on a terminal that is too
- * narrow for them; a last line says which.
+ * narrow for them; a last line says which.  A title that is no column's means nothing.
  */
 void ui_table_drops(struct ui_table *t, const char *titles);
 
 /*
- * Print it to ui->out.  On a terminal too narrow the widest columns are clipped, names in their
- * middle, so that those of a column still differ; nothing is clipped elsewhere.
+ * Print it to ui->out.  On a terminal too narrow a BOX does without columns that are empty and
+ * those that may go, names are clipped in their middle, so that those of a column still differ, and
+ * text goes on in the next line of its cell (in LINES it is clipped); nothing is clipped elsewhere.
  */
 void ui_table_print(struct ui_table *t, const struct ui *ui, enum ui_table_style style);
 

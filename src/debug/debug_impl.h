@@ -385,9 +385,12 @@ bool questions_are_recorded(const struct debugger *d);
 int question_truth(struct debugger *d, const char *sql, bool *truth, struct err *err);
 int question_check(struct debugger *d, const char *sql, struct err *err);
 
-/* Run SQL and say its rows as `query` prints them; all: not only the first hundred of a box. */
+/*
+ * Run SQL and say its rows as `query` prints them; all: not only the first of a box; drops: what a
+ * narrow screen does without, NULL: nothing.
+ */
 int say_query(struct debugger *d, struct recording *rec, const char *sql, const char *const *params,
-	      int n_params, bool all, struct err *err);
+	      int n_params, bool all, const char *drops, struct err *err);
 
 /* ---- locations: location.c ----------------------------------------------------------------- */
 

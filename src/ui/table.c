@@ -5,20 +5,13 @@
  * are added, all but line ends and tabs, which each style has its own form for, so that none in a
  * cell can look like the end of one.
  */
+#include "table_fit.h"
 #include "torchless/mem.h"
-#include "torchless/ui.h"
 #include "torchless/utf8.h"
 
-#include <assert.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define MIN_CLIPPED  12   /* a column of a box is not clipped below this */
-#define MIN_LINES    8    /* nor one of lines below this */
-#define MIN_KEPT     26   /* nor below this for a column that could be left out */
-#define MAX_COMPARED 2000 /* rows whose cut names are compared */
 
 void ui_table_add_column(struct ui_table *t, const char *title, bool right)
 {
@@ -26,6 +19,8 @@ void ui_table_add_column(struct ui_table *t, const char *title, bool right)
 	t->columns[t->n_columns++] =
 		(struct ui_column){ .title = mem_strdup(title), .right = right };
 }
+
+#define MAX_RECORD_LINES 40 /* of a cell, where the maker of the table did not want all */
 
 void ui_table_init(struct ui_table *t, const char *titles)
 {
@@ -131,7 +126,8 @@ static void measure(struct ui_table *t, const struct ui *ui)
 {
 	for (int c = 0; c < t->n_columns; c++) {
 		make_visible(&t->columns[c].title, ui, false);
-		t->columns[c].width = cell_width(t->columns[c].title);
+		t->columns[c].full = cell_width(t->columns[c].title);
+		t->columns[c].empty = t->n_cells > 0;
 	}
 	for (size_t i = 0; i < t->n_cells; i++) {
 		struct ui_column *column = &t->columns[i % (size_t)t->n_columns];
@@ -139,189 +135,18 @@ static void measure(struct ui_table *t, const struct ui *ui)
 
 		make_visible(&t->cells[i], ui, column->wraps);
 		w = lines_width(t->cells[i]);
-
-		if (w > column->width)
-			column->width = w;
+		column->full = w > column->full ? w : column->full;
+		column->empty = column->empty && !*t->cells[i];
 	}
-	for (int c = 0; c < t->n_columns; c++)
-		if (t->columns[c].set_width) {
-			t->columns[c].width = abs(t->columns[c].set_width);
-			t->columns[c].right = t->columns[c].right || t->columns[c].set_width < 0;
-		}
-}
-
-/* ---- what there is room for --------------------------------------------------------------- */
-
-/* A number that is cut is another one. */
-static bool is_cut(const struct ui_column *c)
-{
-	return !c->fixed && !c->right && !c->set_width;
-}
-
-/* What borders or gaps take of a line. */
-static int between_columns(const struct ui_table *t, bool box)
-{
-	int n = 0;
-
-	for (int c = 0; c < t->n_columns; c++)
-		n += !t->columns[c].left_out;
-	return box ? 3 * n + 1 : 2 * (n - 1);
-}
-
-/* The columns of a line whose cells are cut down to `least`, but for those that could go. */
-static int needed(const struct ui_table *t, bool box, int least, bool may_drop)
-{
-	int total = between_columns(t, box);
-
 	for (int c = 0; c < t->n_columns; c++) {
-		const struct ui_column *column = &t->columns[c];
-		bool cut = is_cut(column) && column->width > least && !(may_drop && column->drops);
+		struct ui_column *column = &t->columns[c];
 
-		if (!column->left_out)
-			total += cut ? least : column->width;
-	}
-	return total;
-}
-
-/* Leave columns out until the others fit; false when none had to go. */
-static bool leave_out(struct ui_table *t, int width, bool box)
-{
-	bool any = false;
-
-	for (int c = 0; c < t->n_columns; c++)
-		t->columns[c].left_out = false;
-	while (width > 0 && needed(t, box, MIN_KEPT, true) > width) {
-		struct ui_column *next = NULL;
-
-		for (int c = 0; c < t->n_columns; c++) {
-			struct ui_column *column = &t->columns[c];
-
-			if (column->drops && !column->left_out &&
-			    (!next || column->drops < next->drops))
-				next = column;
+		if (column->set_width) {
+			column->full = abs(column->set_width);
+			column->right = column->right || column->set_width < 0;
 		}
-		if (!next)
-			break;
-		next->left_out = any = true;
+		column->width = column->full;
 	}
-	return any;
-}
-
-/* Take columns off the widest until the table fits, or nothing is wide any more. */
-static void shrink_to(struct ui_table *t, int available, int least)
-{
-	for (;;) {
-		struct ui_column *widest = NULL;
-		int total = 0;
-
-		for (int c = 0; c < t->n_columns; c++) {
-			struct ui_column *column = &t->columns[c];
-
-			if (column->left_out)
-				continue;
-			total += column->width;
-			if (is_cut(column) && (!widest || column->width > widest->width))
-				widest = column;
-		}
-		if (total <= available || !widest || widest->width <= least)
-			return;
-		widest->width--;
-	}
-}
-
-/* ---- names that are cut ------------------------------------------------------------------- */
-
-static int compare_hashes(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static uint64_t hash_bytes(uint64_t hash, const char *s, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ (unsigned char)s[i]) * 0x100000001b3u;
-	return hash;
-}
-
-/* How many cells of column c differ when the first `head` columns stay; hashes: a place a row. */
-static size_t count_distinct(const struct ui_table *t, int c, int head, uint64_t *hashes)
-{
-	int width = t->columns[c].width;
-	size_t n = 0, distinct = 0;
-
-	for (size_t i = (size_t)c; i < t->n_cells; i += (size_t)t->n_columns) {
-		const char *s = t->cells[i];
-		size_t len = strlen(s), from = (size_t)head, to = (size_t)(width - 1 - head);
-		uint64_t hash = 0xcbf29ce484222325u;
-
-		if (len <= (size_t)width || !ui_is_name(s, len))
-			hash = hash_bytes(hash, s, len);
-		else
-			hash = hash_bytes(hash_bytes(hash, s, from), s + len - to, to);
-		hashes[n++] = hash;
-	}
-	qsort(hashes, n, sizeof(*hashes), compare_hashes);
-	for (size_t i = 0; i < n; i++)
-		distinct += i == 0 || hashes[i] != hashes[i - 1];
-	return distinct;
-}
-
-/* How many of them differ uncut. */
-static size_t count_whole(struct ui_table *t, int c, uint64_t *hashes)
-{
-	int width = t->columns[c].width;
-	size_t n;
-
-	t->columns[c].width = INT_MAX;
-	n = count_distinct(t, c, 0, hashes);
-	t->columns[c].width = width;
-	return n;
-}
-
-/*
- * Where the names of a column are cut, so that as many as can be still differ: near the middle.
- * False when some that differ look alike then.
- */
-static bool choose_head(struct ui_table *t, int c)
-{
-	size_t rows = t->n_cells / (size_t)t->n_columns, best = 0;
-	bool differ;
-	int width = t->columns[c].width, middle = (width - 1) / 2;
-	uint64_t *hashes;
-
-	t->columns[c].head = middle;
-	if (width < 3 || rows < 2 || rows > MAX_COMPARED)
-		return true;
-	hashes = mem_calloc(rows, sizeof(*hashes));
-	for (int away = 0; away <= middle; away++)
-		for (int side = -1; side <= 1; side += 2) {
-			int head = middle + side * away;
-			size_t n = head > 0 && head < width - 1 ? count_distinct(t, c, head, hashes)
-								: 0;
-
-			if (n > best)
-				best = n, t->columns[c].head = head;
-		}
-	differ = best >= count_whole(t, c, hashes);
-	free(hashes);
-	return differ;
-}
-
-/* The columns as they are printed; true when one was left out. *differ: no two names became one. */
-static bool fit(struct ui_table *t, const struct ui *ui, bool box, bool *differ)
-{
-	bool left_out = leave_out(t, ui->width, box);
-
-	*differ = true;
-	if (ui->width <= 0)
-		return false;
-	shrink_to(t, ui->width - between_columns(t, box), box ? MIN_CLIPPED : MIN_LINES);
-	for (int c = 0; c < t->n_columns; c++)
-		if (!t->columns[c].left_out)
-			*differ = choose_head(t, c) && *differ;
-	return left_out;
 }
 
 /* ---- lines -------------------------------------------------------------------------------- */
@@ -393,31 +218,12 @@ static void print_rule(const struct ui_table *t, const struct ui *ui, const stru
 	text_release(&line);
 }
 
-/* How many bytes of s fit into `width` columns, up to a space where there is one. */
-static size_t fold(const char *s, int width)
+/* The part of a cell that stands in its line `n`, from 0; *cell moves behind it. */
+static char *next_part(const struct ui_column *column, const char **cell, int n)
 {
-	size_t i = 0, space = 0;
-	int used = 0;
-
-	while (s[i] && s[i] != '\n') {
-		int n = utf8_decode(s + i, strlen(s + i), NULL), w;
-
-		n = n > 0 ? n : 1;
-		w = utf8_width(s + i, (size_t)n);
-		if (s[i] == ' ')
-			space = i;
-		if (used + w > width)
-			return space ? space : i ? i : (size_t)n;
-		used += w;
-		i += (size_t)n;
-	}
-	return i;
-}
-
-/* The part of a wrapping cell that stands in this line; *cell moves behind it. */
-static char *next_part(const struct ui_column *column, const char **cell)
-{
-	size_t len = column->wraps ? fold(*cell, column->width) : strlen(*cell);
+	bool whole =
+		table_is_cut(column, *cell) || (column->max_lines && n + 1 >= column->max_lines);
+	size_t len = whole ? strlen(*cell) : table_fold(*cell, column->width);
 	char *part = mem_memdup(*cell, len);
 
 	*cell += len;
@@ -437,8 +243,8 @@ static int last_shown(const struct ui_table *t)
 	return last;
 }
 
-/* One line of a row; cells[i] moves behind what was printed. Returns whether something is left. */
-static bool print_line(const struct ui_table *t, const struct ui *ui, const char **cells,
+/* Line n of a row; cells[i] moves behind what was printed. Returns whether something is left. */
+static bool print_line(const struct ui_table *t, const struct ui *ui, const char **cells, int n,
 		       enum ui_style style, const struct border *b)
 {
 	struct text line = { 0 };
@@ -450,7 +256,7 @@ static bool print_line(const struct ui_table *t, const struct ui *ui, const char
 
 		if (t->columns[c].left_out)
 			continue;
-		part = next_part(&t->columns[c], &cells[c]);
+		part = next_part(&t->columns[c], &cells[c], n);
 
 		left = left || *cells[c];
 		if (b)
@@ -475,8 +281,8 @@ static void print_row(const struct ui_table *t, const struct ui *ui, char *const
 
 	for (int c = 0; c < t->n_columns; c++)
 		rest[c] = cells[c];
-	while (print_line(t, ui, rest, style, b))
-		;
+	for (int n = 0; print_line(t, ui, rest, n, style, b);)
+		n++;
 	free((void *)rest);
 }
 
@@ -500,13 +306,6 @@ static void print_tabs(const struct ui_table *t, const struct ui *ui)
 	text_release(&line);
 }
 
-/* Whether a box fits when each column is clipped as far as it may be. */
-static bool fits(struct ui_table *t, const struct ui *ui)
-{
-	leave_out(t, ui->width, true);
-	return ui->width <= 0 || needed(t, true, MIN_CLIPPED, false) <= ui->width;
-}
-
 void ui_table_drops(struct ui_table *t, const char *titles)
 {
 	for (int order = 1; *titles; order++) {
@@ -516,28 +315,43 @@ void ui_table_drops(struct ui_table *t, const char *titles)
 		while (c < t->n_columns && (strlen(t->columns[c].title) != len ||
 					    memcmp(t->columns[c].title, titles, len) != 0))
 			c++;
-		assert(c < t->n_columns);
-		t->columns[c].drops = order;
+		if (c < t->n_columns)
+			t->columns[c].drops = order;
 		titles += len + (titles[len] == ',');
 	}
 }
 
-static void print_left_out(const struct ui_table *t, const struct ui *ui)
+static bool any_left_out(const struct ui_table *t)
 {
-	struct text names = { 0 }, line = { 0 }, styled = { 0 };
-
 	for (int c = 0; c < t->n_columns; c++)
 		if (t->columns[c].left_out)
-			text_addf(&names, "%s%s", names.len ? ", " : "", t->columns[c].title);
-	text_addf(&names, "; wider or piped shows all");
-	text_adds(&line, "not shown at this width: ");
-	text_add(&line, names.data, names.len);
+			return true;
+	return false;
+}
+
+/* Which columns are not there, those with nothing in them apart. */
+static void print_left_out(const struct ui_table *t, const struct ui *ui)
+{
+	struct text names[2] = { 0 }, line = { 0 }, styled = { 0 };
+
+	for (int c = 0; c < t->n_columns; c++) {
+		struct text *list = &names[t->columns[c].empty];
+
+		if (t->columns[c].left_out)
+			text_addf(list, "%s%s", list->len ? ", " : "", t->columns[c].title);
+	}
+	text_adds(&line, names[0].len ? "not shown at this width: " : "not shown, for they are ");
+	text_adds(&line, names[0].len ? names[0].data : "");
+	text_addf(&line, "%s%s%s", names[0].len && names[1].len ? "; " : "",
+		  names[1].len ? "empty: " : "", names[1].len ? names[1].data : "");
+	text_adds(&line, names[0].len ? "; wider or piped shows all" : "");
 	ui_add_styled(&styled, ui, UI_DIM, line.data, line.len);
 	text_clear(&line);
 	ui_add_wrapped(&line, styled.data, styled.len, ui->width, 0, 0);
 	text_addc(&line, '\n');
 	ui_write(ui, line.data, line.len);
-	text_release(&names);
+	text_release(&names[0]);
+	text_release(&names[1]);
 	text_release(&line);
 	text_release(&styled);
 }
@@ -570,9 +384,10 @@ static void print_records(const struct ui_table *t, const struct ui *ui)
 
 		if (c == 0)
 			print_record_heading(ui, i / (size_t)t->n_columns + 1, 40);
-		value.wraps = t->columns[c].wraps && value.width > 0;
-		do {
-			char *part = next_part(&value, &rest);
+		value.wraps = value.width > 0;
+		value.max_lines = t->columns[c].wraps ? 0 : MAX_RECORD_LINES;
+		for (int n = 0; n == 0 || *rest; n++) {
+			char *part = next_part(&value, &rest, n);
 
 			text_clear(&line);
 			add_cell(&line, ui, &title, name, UI_DIM, true);
@@ -582,7 +397,7 @@ static void print_records(const struct ui_table *t, const struct ui *ui)
 			ui_write(ui, line.data, line.len);
 			free(part);
 			name = "";
-		} while (*rest);
+		}
 	}
 	text_release(&line);
 }
@@ -590,7 +405,6 @@ static void print_records(const struct ui_table *t, const struct ui *ui)
 void ui_table_print(struct ui_table *t, const struct ui *ui, enum ui_table_style style)
 {
 	const struct border *b = style == UI_TABLE_BOX ? &borders[ui->utf8 ? 0 : 1] : NULL;
-	bool left_out, differ;
 	char **titles;
 
 	if (t->n_columns == 0)
@@ -600,13 +414,7 @@ void ui_table_print(struct ui_table *t, const struct ui *ui, enum ui_table_style
 		return;
 	}
 	measure(t, ui);
-	if (style == UI_TABLE_RECORDS || (b && !fits(t, ui))) {
-		print_records(t, ui);
-		return;
-	}
-	left_out = fit(t, ui, b != NULL, &differ);
-	/* A row that cannot be told from another says less than one that takes its lines. */
-	if (b && !differ) {
+	if (style == UI_TABLE_RECORDS || !table_fit(t, ui, b != NULL)) {
 		print_records(t, ui);
 		return;
 	}
@@ -623,7 +431,7 @@ void ui_table_print(struct ui_table *t, const struct ui *ui, enum ui_table_style
 		print_row(t, ui, t->cells + i, UI_PLAIN, b);
 	if (b)
 		print_rule(t, ui, b, b->bottom);
-	if (left_out)
+	if (any_left_out(t))
 		print_left_out(t, ui);
 	free(titles);
 }

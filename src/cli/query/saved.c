@@ -102,8 +102,10 @@ int query_saved(struct invocation *in, struct recording *rec, const struct query
 {
 	struct text sql = { 0 }, defaults = { 0 };
 	struct query_params params = { 0 };
+	struct query_settings narrow = *set;
 	int r = recording_saved_query(rec, name, &sql, &defaults, err);
 
+	narrow.drops = query_drops(name);
 	if (r == 0)
 		r = query_params_read(&params, name, defaults.data ? defaults.data : "{}", given,
 				      n_given, err);
@@ -114,8 +116,8 @@ int query_saved(struct invocation *in, struct recording *rec, const struct query
 	if (r == 0)
 		r = check_told(rec, name, &params, err);
 	if (r == 0)
-		r = query_print(in, rec, set, sql.data, (const char *const *)params.list, params.n,
-				err);
+		r = query_print(in, rec, &narrow, sql.data, (const char *const *)params.list,
+				params.n, err);
 	if (r == 0 && set->footer)
 		r = print_note(in, rec, name, err);
 	query_params_release(&params);

@@ -20,6 +20,7 @@
 struct printer {
 	struct debugger *d;
 	bool as_box;
+	const char *drops; /* query_drops() */
 	struct ui_table table;
 	int64_t bytes; /* of the box */
 	int64_t n_rows;
@@ -88,6 +89,7 @@ static int box_begin(void *ctx, const struct rows *rows)
 		p->table.columns[i].wraps =
 			!strcmp(rows->columns[i], "doc") || !strcmp(rows->columns[i], "sql");
 	}
+	ui_table_drops(&p->table, p->drops ? p->drops : "");
 	return 0;
 }
 
@@ -152,9 +154,9 @@ static int box_end(void *ctx, const struct rows_found *found)
 }
 
 int say_query(struct debugger *d, struct recording *rec, const char *sql, const char *const *params,
-	      int n_params, bool all, struct err *err)
+	      int n_params, bool all, const char *drops, struct err *err)
 {
-	struct printer p = { .d = d, .as_box = d->opt.ui->is_terminal, .err = err };
+	struct printer p = { .d = d, .as_box = d->opt.ui->is_terminal, .drops = drops, .err = err };
 	struct query q = { .begin = p.as_box ? box_begin : NULL,
 			   .row = p.as_box ? box_row : tabs_row,
 			   .end = p.as_box ? box_end : NULL,
@@ -216,7 +218,7 @@ static int run_saved(struct debugger *d, struct recording *rec, const char *cons
 		r = query_params_refuse(&params, rec, words + 1, n - 1, err);
 	if (!r)
 		r = say_query(d, rec, sql.data, (const char *const *)params.list, params.n, all,
-			      err);
+			      query_drops(words[0]), err);
 	query_params_release(&params);
 	text_release(&sql);
 	text_release(&defaults);
@@ -273,10 +275,10 @@ int cmd_sql(struct debugger *d, const char *args, struct err *err)
 		args += 2 + strspn(args + 2, " \t");
 	if (!*args)
 		return say_query(d, rec, "SELECT name, doc FROM saved_query ORDER BY name", NULL, 0,
-				 true, err);
+				 true, NULL, err);
 	if (is_saved(args))
 		return run_words(d, rec, args, all, err);
-	return say_query(d, rec, args, NULL, 0, all, err);
+	return say_query(d, rec, args, NULL, 0, all, NULL, err);
 }
 
 /* ---- runs ---------------------------------------------------------------------------------- */
@@ -298,7 +300,7 @@ int cmd_runs(struct debugger *d, const char *args, struct err *err)
 		return 0;
 	}
 	if (!*args)
-		return say_query(d, rec, runs_sql, NULL, 0, false, err);
+		return say_query(d, rec, runs_sql, NULL, 0, false, NULL, err);
 	if (target_is_live(d->target))
 		return err_set(err, ERR_USAGE,
 			       "the session is at its own run; `torchless debug -t FILE` steps "
