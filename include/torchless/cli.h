@@ -263,8 +263,11 @@ void report_error(const struct err *err);
 /* A line on stderr with --verbose. */
 void note(const struct invocation *in, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Write to stdout, through ui_write(), or say why not: ERR_IO. */
+/* Write to stdout what programs read, through ui_write_exact(), or say why not: ERR_IO. */
 int write_out(const void *data, size_t len, struct err *err);
+
+/* The same of what people are shown, through ui_write(). */
+int write_shown(const void *data, size_t len, struct err *err);
 int flush_out(struct err *err);
 
 /* write_out() to an open file from now on, called `name` in errors (borrowed); NULL: to stdout. */

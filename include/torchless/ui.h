@@ -53,11 +53,14 @@ void ui_add_styled(struct text *t, const struct ui *ui, enum ui_style style, con
 /*
  * Write to ui->out, the last gate before a terminal: of control characters it gets line feeds,
  * tabs, the sequences of enum ui_style and those that pictures are painted with (sgr.h); any other,
- * what is no UTF-8 and what turns the direction of text is escaped, wherever it came from; without
- * UTF-8 it gets ASCII (ui_add_ascii()). Anything else than a terminal gets the bytes as they are.
- * False when they could not be written (errno).
+ * what is no UTF-8 and what turns the direction of text is escaped, wherever it came from. Anything
+ * else than a terminal gets the bytes as they are. Where there is no UTF-8, people are shown ASCII
+ * (ui_add_ascii()), piped or not. False when it could not be written (errno).
  */
 bool ui_write(const struct ui *ui, const void *data, size_t len);
+
+/* The same of what programs read, or of a text that is the result: exact but on a terminal. */
+bool ui_write_exact(const struct ui *ui, const void *data, size_t len);
 
 /* The columns that painted text takes, its sequences not counted; well-formed UTF-8, one line. */
 int ui_columns(const char *s, size_t len);
@@ -96,7 +99,7 @@ void ui_add_tensor(struct text *t, const struct ui *ui, const struct tensor *ten
 /*
  * Append bytes from outside as people are shown them within a line: on a terminal a line end is ⏎
  * and a tab ⇥, other control bytes, what is no UTF-8 and what turns the direction of text \xNN;
- * without UTF-8 all of it ASCII.  Elsewhere as text_add_visible().
+ * elsewhere as text_add_visible().  Without UTF-8 all of it is ASCII.
  */
 void ui_add_visible(struct text *t, const struct ui *ui, const void *data, size_t len);
 

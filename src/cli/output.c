@@ -115,11 +115,22 @@ void out_redirect(FILE *f, const char *name)
  * Every result that is no table comes by here, so a terminal is shut to a stranger's control bytes
  * at one place, whatever the command and the form; what is read by programs is exact.
  */
-int write_out(const void *data, size_t len, struct err *err)
+static int write_result(bool (*write)(const struct ui *, const void *, size_t), const void *data,
+			size_t len, struct err *err)
 {
 	if (!results.ui.out)
 		out_redirect(NULL, NULL);
-	return ui_write(&results.ui, data, len) ? 0 : write_failed(err);
+	return write(&results.ui, data, len) ? 0 : write_failed(err);
+}
+
+int write_out(const void *data, size_t len, struct err *err)
+{
+	return write_result(ui_write_exact, data, len, err);
+}
+
+int write_shown(const void *data, size_t len, struct err *err)
+{
+	return write_result(ui_write, data, len, err);
 }
 
 int check_target(const char *path, struct err *err)

@@ -19,14 +19,10 @@ void ui_add_visible(struct text *t, const struct ui *ui, const void *data, size_
 	const char *s = data, *end = s + len;
 	struct text safe = { 0 };
 
-	if (!ui->is_terminal) {
-		text_add_visible(t, data, len);
-		return;
-	}
 	while (s < end) {
 		size_t n = 0;
 
-		while (s + n < end && s[n] != '\n' && s[n] != '\t')
+		while (s + n < end && !(ui->is_terminal && (s[n] == '\n' || s[n] == '\t')))
 			n++;
 		text_add_visible(&safe, s, n);
 		if (s + n < end)

@@ -300,8 +300,8 @@ static void print_tabs(const struct ui_table *t, const struct ui *ui)
 
 		text_clear(&line);
 		text_add_escaped(&line, t->cells[i], strlen(t->cells[i]));
-		ui_write(ui, line.data ? line.data : "", line.len);
-		ui_write(ui, is_last ? "\n" : "\t", 1);
+		ui_write_exact(ui, line.data ? line.data : "", line.len);
+		ui_write_exact(ui, is_last ? "\n" : "\t", 1);
 	}
 	text_release(&line);
 }

@@ -170,12 +170,12 @@ bool ui_write(const struct ui *ui, const void *data, size_t len)
 	const char *s = data;
 	struct text safe = { 0 }, ascii = { 0 }, *shown = &safe;
 	size_t n = ui->is_terminal ? harmless_bytes(s, len) : len;
-	bool written, is_plain = !ui->is_terminal || ui->utf8 || is_ascii(s, len);
+	bool written, is_plain = ui->utf8 || is_ascii(s, len);
 
 	if (n == len && is_plain)
 		return fwrite(s, 1, len, ui->out) == len;
 	for (size_t i = 0; i < len; i += n) {
-		n = harmless_bytes(s + i, len - i);
+		n = ui->is_terminal ? harmless_bytes(s + i, len - i) : len;
 		text_add(&safe, s + i, n);
 		if (i + n == len)
 			break;
@@ -192,6 +192,11 @@ bool ui_write(const struct ui *ui, const void *data, size_t len)
 	text_release(&safe);
 	text_release(&ascii);
 	return written;
+}
+
+bool ui_write_exact(const struct ui *ui, const void *data, size_t len)
+{
+	return ui->is_terminal ? ui_write(ui, data, len) : fwrite(data, 1, len, ui->out) == len;
 }
 
 /* ---- numbers ------------------------------------------------------------------------------ */

@@ -28,7 +28,7 @@ void front_write(void *ctx, const char *data, size_t len)
 		return;
 	}
 	if (!is_paged(f)) {
-		write_out(data, len, &f->failed);
+		write_shown(data, len, &f->failed);
 		return;
 	}
 	ui_pager_open(&p, &f->in->out);

@@ -161,7 +161,8 @@ static int show(const struct showing *s, struct err *err)
 		if (made[i].len)
 			r = write_to(option_text(s->in, files[i], NULL), &made[i], err);
 	if (!r && text.len)
-		r = write_out(text.data, text.len, err);
+		r = option_on(s->in, OPT_JSON) ? write_out(text.data, text.len, err)
+					       : write_shown(text.data, text.len, err);
 	for (int i = 0; i < 3; i++)
 		text_release(&made[i]);
 	text_release(&text);

@@ -161,7 +161,7 @@ static int schema_of_saved(struct shell *s, int i, struct err *err)
 		text_clear(&params);
 		ui_add_running(&params, sql.data, sql.len);
 		text_addc(&params, '\n');
-		r = write_out(params.data, params.len, err);
+		r = write_shown(params.data, params.len, err);
 	} else if (r == 0) {
 		const char *cells[] = { s->names.saved.list[i], s->names.saved_doc.list[i],
 					s->names.saved_params.list[i], sql.data };

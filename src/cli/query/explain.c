@@ -92,7 +92,7 @@ static int explain(struct shell *s, const char *sql, const struct query_params *
 	else if (!r)
 		draw_plan(&p, &s->in->out, &t);
 	if (!r)
-		r = write_out(t.data, t.len, err);
+		r = write_shown(t.data, t.len, err);
 	free(p.id);
 	free(p.parent);
 	name_list_release(&p.detail);

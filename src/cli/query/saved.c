@@ -41,7 +41,7 @@ static int print_note(struct invocation *in, struct recording *rec, const char *
 		ui_add_styled(&line, &in->out, UI_DIM, shown.data, shown.len);
 		text_addc(&line, '\n');
 		ui_add_wrapped(&wrapped, line.data, line.len, in->out.width, 0, 0);
-		r = write_out(wrapped.data, wrapped.len, err);
+		r = write_shown(wrapped.data, wrapped.len, err);
 	}
 	text_release(&param);
 	text_release(&shown);
