@@ -21,10 +21,11 @@ from lib.files import BadInput, need, run_main
 
 need("numpy", kind="reference")
 
-from lib import compare  # noqa: E402
+from lib import compare, terminal  # noqa: E402
 
 COLUMNS = ("point", "values", "NMSE", "floor", "max-abs", "floor", "at", "Hugging Face",
            "torchless")
+DROPS = (7, 8, 6, 5, 3)  # what a narrow terminal does without, in that order
 
 
 def short(number):
@@ -67,12 +68,18 @@ def text_table(rows):
     """Aligned columns: numbers to the right."""
     rows = [COLUMNS, *rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
-    left = (0, 6)
+    kept, dropped = list(range(len(COLUMNS))), []
+    for i in DROPS if terminal.columns() else ():
+        if sum(widths[k] + 2 for k in kept) - 2 > terminal.columns():
+            kept.remove(i)
+            dropped.append(i)
     line = lambda row: "  ".join(
-        cell.ljust(width) if i in left else cell.rjust(width)
-        for i, (cell, width) in enumerate(zip(row, widths))
+        row[i].ljust(widths[i]) if i in (0, 6) else row[i].rjust(widths[i]) for i in kept
     ).rstrip()
-    return "\n".join(map(line, rows))
+    names = ", ".join(COLUMNS[i] for i in sorted(dropped))
+    note = terminal.wrap(f"not shown at this width: {names}; wider or piped shows all",
+                       terminal.columns())
+    return "\n".join([*map(line, rows), *([note] if dropped else [])])
 
 
 def markdown_table(rows):
@@ -124,12 +131,13 @@ def report(result, table=text_table, show=3):
         lines += [f"missing: {name}"]
     if len(result.missing) > show:
         lines += [f"missing: {len(result.missing) - show} more"]
-    lines += ["", table(list(table_rows(result.kinds.values()))), ""]
     lines += [logits_text(result.logits, result.floor_logits)]
     count = sum(len(kind.measures) for kind in result.kinds.values())
     verdict = "equal within tolerance" if result.ok else "NOT equal"
     lines += [f"{count} values compared: {verdict} (NMSE <= {compare.NMSE:.0e}, max-abs <= "
               f"{compare.MAX_ABS:.0e} * max(1, absmax / 10))"]
+    lines = [terminal.wrap(line, terminal.columns()) for line in lines]
+    lines[-2:-2] = ["", table(list(table_rows(result.kinds.values()))), ""]
     return "\n".join(lines).lstrip("\n")
 
 
@@ -195,7 +203,8 @@ def main(argv):
     if args.json:
         print(json.dumps(as_json(result), indent=1, ensure_ascii=False))
     else:
-        print(report(result, markdown_table if args.markdown else text_table))
+        text = report(result, markdown_table if args.markdown else text_table)
+        print(terminal.shown(text))
     return 0 if result.ok else 1
 
 

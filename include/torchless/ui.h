@@ -132,6 +132,16 @@ bool ui_is_name(const char *s, size_t len);
  */
 void ui_add_wrapped(struct text *out, const char *s, size_t len, int width, int indent, int at);
 
+/* Write lines for people, broken so where the stream has a width.  As ui_write(). */
+bool ui_write_lines(const struct ui *ui, const char *s, size_t len);
+
+/*
+ * Append a command of a shell, without a line end; broken with a backslash at spaces outside of
+ * quotes where it is wider than `width` (0: nowhere), so that it can be pasted still.  `at` columns
+ * of the line are there; what goes on begins `indent` columns in.
+ */
+void ui_add_command(struct text *out, const char *s, size_t len, int width, int indent, int at);
+
 /*
  * Append what a terminal may be sent of running text: line feeds and tabs stay, other control
  * bytes and what turns the direction of text are escaped, bytes that are no UTF-8 become U+FFFD.

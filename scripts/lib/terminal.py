@@ -3,12 +3,16 @@
 guard() puts a gate before stderr and a terminal, so that whatever is printed there, by whomever (argparse
 and other people's libraries too), holds neither control characters nor what turns the direction of text
 around: messages are read by people, often out of the log of a pipe. The same characters count as in
-src/core/utf8.c. A stdout that is no terminal gets what was written.
+src/core/utf8.c. A stdout that is no terminal gets what was written. Reports for people are broken at words
+on a terminal (wrap) and are ASCII where there is no UTF-8 (show), as those of the program are.
 """
 
 import io
+import os
 import re
+import shutil
 import sys
+import textwrap
 
 # C0, DEL, C1, the marks of bidirectional text, separators of lines, and bytes that were no UTF-8.
 _OBEYED = re.compile(
@@ -53,11 +57,40 @@ def brief(value):
     return "an object" if isinstance(value, dict) else f"a {type(value).__name__}"
 
 
+_ASCII = str.maketrans({"\u2013": "-", "\u2014": "--", "\u2026": "..", "\u2192": "->", "\u00b1": "+-", "\u00b7": "-"})
+
+
+def columns():
+    """Columns of the terminal that stdout is; 0 when it is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+
+
+def _has_utf8():
+    """As src/ui/ui.c asks: by the first of these variables that is set."""
+    name = next((os.environ[v] for v in ("LC_ALL", "LC_CTYPE", "LANG") if os.environ.get(v)), "")
+    return name.partition(".")[2].lower().startswith(("utf-8", "utf8"))
+
+
+def wrap(line, width):
+    """A line of text, broken between words where it is wider; 0: nowhere."""
+    if not width or len(line) <= width:
+        return line
+    return textwrap.fill(line, width, subsequent_indent="  ", break_long_words=False,
+                         break_on_hyphens=False)
+
+
+def shown(text):
+    """TEXT as people are shown it: ASCII where there is no UTF-8."""
+    if _has_utf8():
+        return text
+    return text.translate(_ASCII).encode("ascii", "backslashreplace").decode()
+
+
 class _Gate(io.TextIOWrapper):
     """A text stream that people read."""
 
     def write(self, text):
-        super().write(harmless(text, keep="\n\t"))
+        super().write(shown(harmless(text, keep="\n\t")))
         return len(text)
 
     def draw(self, text):

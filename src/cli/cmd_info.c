@@ -390,6 +390,19 @@ static void tokenizer_fields(struct listing *l, const struct tokenizer *tok)
 
 #define PROSE 78 /* columns of running text, where there are so many */
 
+#define LABEL 11 /* columns before what is to be tried */
+
+static void add_try(struct text *t, const struct ui *ui, const char *label, const char *command)
+{
+	struct text line = { 0 };
+
+	text_addf(&line, "%s %s", called_name(), command);
+	text_addf(t, "%-*s", LABEL, label);
+	ui_add_command(t, line.data, line.len, ui->width, LABEL + 2, LABEL);
+	text_addc(t, '\n');
+	text_release(&line);
+}
+
 /* What the model that comes with the program is and what to try with it: beside the result. */
 static void print_about(const struct invocation *in)
 {
@@ -420,7 +433,7 @@ static void print_about(const struct invocation *in)
 	ui_add_visible(&shown, ui, in->model.checkpoint.path, strlen(in->model.checkpoint.path));
 	text_adds(&shown, "/README.md\n");
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		text_addf(&shown, "%-11s%s %s\n", i ? "" : "try", called_name(), commands[i]);
+		add_try(&shown, ui, i ? "" : "try", commands[i]);
 	ui_write(ui, shown.data, shown.len);
 	text_release(&prose);
 	text_release(&shown);

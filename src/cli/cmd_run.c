@@ -64,7 +64,7 @@ static void print_speed(const struct invocation *in, const struct generation *g)
 {
 	const struct session *s = &g->session;
 	char prefill[32], decode[32];
-	struct text line = { 0 }, wrapped = { 0 };
+	struct text line = { 0 };
 
 	fflush(stdout); /* a log that takes both streams has the text first */
 	text_addf(&line, "prompt %lld tokens, %s (%.1f tokens/s)", (long long)s->n_prompt,
@@ -76,10 +76,8 @@ static void print_speed(const struct invocation *in, const struct generation *g)
 			  ui_format_time(s->decode_ns, decode, sizeof(decode)),
 			  per_second(s->n_generated - 1, s->decode_ns));
 	text_addc(&line, '\n');
-	ui_add_wrapped(&wrapped, line.data, line.len, in->err.width, 0, 0);
-	ui_write(&in->err, wrapped.data, wrapped.len);
+	ui_write_lines(&in->err, line.data, line.len);
 	text_release(&line);
-	text_release(&wrapped);
 }
 
 static int stream_text(const struct invocation *in, struct generation *g, struct err *err)

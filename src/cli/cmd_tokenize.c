@@ -89,6 +89,7 @@ static void print_steps(const struct invocation *in, const struct encoding *enc)
 	struct ui_table table;
 
 	ui_table_init(&table, ">step,rule,left,right,result,>rank,>at byte,>id");
+	ui_table_drops(&table, "at byte,step,rank");
 	table.interrupted = &interrupted;
 	for (int64_t i = 0; i < enc->n_steps && !interrupted; i++) {
 		const struct stage_step *s = &enc->steps[i];

@@ -15,7 +15,7 @@
 /* Help under way: a text, and how wide its lines are. */
 struct page {
 	struct text text;
-	int width;
+	int width, screen; /* of text, at most WRAP; of the terminal, 0: none */
 };
 
 /* Paragraphs (lines of text without a limit), all but the first line `indent` columns in. */
@@ -100,6 +100,18 @@ static void add_summary(struct page *p, const char *summary)
 	text_release(&line);
 }
 
+/* A command as it is typed. */
+static void add_typed(struct page *p, const char *s, size_t len)
+{
+	struct text line = { 0 };
+
+	text_add_called_line(&line, s, len);
+	text_adds(&p->text, "  ");
+	ui_add_command(&p->text, line.data ? line.data : "", line.len, p->screen, 6, 2);
+	text_addc(&p->text, '\n');
+	text_release(&line);
+}
+
 static void add_command(struct page *p, const struct command *c)
 {
 	add_summary(p, c->help->summary);
@@ -115,10 +127,7 @@ static void add_command(struct page *p, const struct command *c)
 	for (const char *e = c->help->examples; *e;) {
 		size_t len = strcspn(e, "\n");
 
-		/* As it is typed: a line that is broken would be another command. */
-		text_adds(&p->text, "  ");
-		text_add_called_line(&p->text, e, len);
-		text_addc(&p->text, '\n');
+		add_typed(p, e, len);
 		e += len + (e[len] == '\n');
 	}
 }
@@ -138,14 +147,13 @@ static void add_overview(struct page *p)
 		add_paragraphs(p, command_table[i].help->summary, COMMANDS, COMMANDS);
 	}
 	add_paragraphs(p, more, 0, 0);
-	text_adds(&p->text, "  ");
-	text_add_called_line(&p->text, help_first, strlen(help_first));
-	text_addc(&p->text, '\n');
+	add_typed(p, help_first, strlen(help_first));
 }
 
 void help_print(const struct ui *ui, const struct command *c)
 {
-	struct page page = { .width = ui->width > 0 && ui->width < WRAP ? ui->width : WRAP };
+	struct page page = { .width = ui->width > 0 && ui->width < WRAP ? ui->width : WRAP,
+			     .screen = ui->width };
 	struct ui_pager pager;
 
 	if (c)

@@ -18,17 +18,15 @@ volatile sig_atomic_t interrupted;
 /* Lines on stderr, broken at words where it is a terminal. */
 static void write_sentences(const struct ui *ui, const char *s, size_t len)
 {
-	struct text shown = { 0 }, wrapped = { 0 };
+	struct text shown = { 0 };
 
 	if (!ui->is_terminal) {
 		ui_write(ui, s, len);
 		return;
 	}
 	ui_add_running(&shown, s, len);
-	ui_add_wrapped(&wrapped, shown.data, shown.len, ui->width, 0, 0);
-	ui_write(ui, wrapped.data, wrapped.len);
+	ui_write_lines(ui, shown.data, shown.len);
 	text_release(&shown);
-	text_release(&wrapped);
 }
 
 void note(const struct invocation *in, const char *fmt, ...)

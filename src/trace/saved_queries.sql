@@ -92,7 +92,7 @@ the rules of the sampler, the pick, and the random number that drew it: shares o
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))),
 t AS (SELECT * FROM v_token WHERE run_id = (SELECT run FROM here) AND pos = (SELECT pos FROM here))
 SELECT stage, token, rank, percent, note FROM (
-SELECT 1 part, 0 at, ''bytes'' stage, CAST(piece AS TEXT) token, NULL rank, NULL percent, hex(piece)
+SELECT 1 part, 0 at, ''bytes'' stage, CAST(piece AS TEXT) token, NULL rank, NULL percent, ''hexadecimal '' || hex(piece)
   || iif(byte_end > byte_start, '', bytes '' || byte_start || '' to '' || (byte_end - 1) || '' of the prompt'', '', '' || source) note FROM t
 UNION ALL SELECT 2, seq, rule, CAST(merged AS TEXT), rank, NULL, CAST(left_piece AS TEXT) || '' + '' || CAST(right_piece AS TEXT)
   FROM v_tok_step WHERE run_id = (SELECT run FROM here) AND rule = ''merge'' AND at_byte >= (SELECT byte_start FROM t)

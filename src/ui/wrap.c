@@ -2,7 +2,7 @@
  * wrap.c -- prose in lines that are broken between words.
  *
  * A word is what stands between spaces; one that is wider than the line stays whole, since a name
- * or a command that is cut is none.
+ * that is cut is none.  A command is broken as a shell lets it be.
  */
 #include "torchless/ui.h"
 #include "torchless/utf8.h"
@@ -101,5 +101,62 @@ void ui_add_wrapped(struct text *out, const char *s, size_t len, int width, int 
 			text_addc(out, '\n');
 		s += n + (feed != NULL);
 		at = 0;
+	}
+}
+
+bool ui_write_lines(const struct ui *ui, const char *s, size_t len)
+{
+	struct text wrapped = { 0 };
+	bool written;
+
+	ui_add_wrapped(&wrapped, s, len, ui->width, 0, 0);
+	written = ui_write(ui, wrapped.data ? wrapped.data : "", wrapped.len);
+	text_release(&wrapped);
+	return written;
+}
+
+/* The bytes of a word of a shell: up to a space that no quote, bracket or backslash holds. */
+static size_t shell_word_len(const char *s, size_t len)
+{
+	char quote = 0;
+	size_t n = 0;
+	int depth = 0;
+
+	for (; n < len && (quote || depth || s[n] != ' '); n++) {
+		if (s[n] == '\\' && quote != '\'' && n + 1 < len)
+			n++;
+		else if (s[n] == quote)
+			quote = 0;
+		else if (!quote && (s[n] == '\'' || s[n] == '"'))
+			quote = s[n];
+		else if (!quote && (s[n] == '(' || s[n] == ')'))
+			depth += s[n] == '(' ? 1 : -1;
+	}
+	return n;
+}
+
+void ui_add_command(struct text *out, const char *s, size_t len, int width, int indent, int at)
+{
+	size_t n, gap;
+	bool comment = false; /* up to its end: no backslash continues it */
+
+	for (size_t i = 0; i < len; i += gap + n) {
+		int columns;
+
+		for (gap = 0; i + gap < len && s[i + gap] == ' ';)
+			gap++;
+		comment = comment || (i + gap < len && s[i + gap] == '#');
+		n = comment ? len - i - gap : shell_word_len(s + i + gap, len - i - gap);
+		columns = utf8_width(s + i + gap, n);
+		/* Behind all but the last word there is room for the backslash. */
+		if (width > 0 && i > 0 && !comment &&
+		    at + (int)gap + columns + (i + gap + n < len ? 2 : 0) > width) {
+			text_addf(out, " \\\n%*s", indent, "");
+			text_add(out, s + i + gap, n);
+			at = indent + columns;
+		} else {
+			text_add(out, s + i, gap + n);
+			at += (int)gap + columns;
+		}
 	}
 }

@@ -88,7 +88,7 @@ static void tell(const struct invocation *in, const struct format *f, const char
 		  mem_format_bytes(e->n_bytes, size, sizeof(size)), dot,
 		  ui_format_count(n->n_spans, spans, sizeof(spans)), dot,
 		  ui_format_count(n->n_passes, passes, sizeof(passes)), dot, f->opens);
-	ui_write(&in->err, t.data, t.len); /* who cannot be told has the file all the same */
+	ui_write_lines(&in->err, t.data, t.len); /* who cannot be told has the file all the same */
 	text_release(&t);
 	if (n->n_moved)
 		warn("%lld spans do not lie in the span around them and were cut to what does",

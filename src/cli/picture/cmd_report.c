@@ -115,7 +115,7 @@ static void say_written(const struct report_command *c, const char *path, size_t
 		text_addf(&t, "; %d part%s left out, which the page names", missing->n_left_out,
 			  missing->n_left_out == 1 ? " was" : "s were");
 	text_addc(&t, '\n');
-	ui_write(&c->in->err, t.data, t.len);
+	ui_write_lines(&c->in->err, t.data, t.len);
 	text_release(&t);
 }
 

@@ -137,6 +137,12 @@ static int make_text(const struct showing *s, struct text *t, struct err *err)
 			: show_add(t, ui, &s->a, &s->how, err);
 }
 
+/* Numbers and texts that are piped are exact; pictures are for people wherever they go. */
+static bool is_picture(const struct showing *s)
+{
+	return !option_on(s->in, OPT_JSON) && s->how.how != SHOW_AUTO;
+}
+
 static int write_to(const char *path, const struct text *t, struct err *err)
 {
 	return strcmp(path, "-") ? text_write_file(path, t->data, t->len, err)
@@ -161,8 +167,8 @@ static int show(const struct showing *s, struct err *err)
 		if (made[i].len)
 			r = write_to(option_text(s->in, files[i], NULL), &made[i], err);
 	if (!r && text.len)
-		r = option_on(s->in, OPT_JSON) ? write_out(text.data, text.len, err)
-					       : write_shown(text.data, text.len, err);
+		r = is_picture(s) ? write_shown(text.data, text.len, err)
+				  : write_out(text.data, text.len, err);
 	for (int i = 0; i < 3; i++)
 		text_release(&made[i]);
 	text_release(&text);

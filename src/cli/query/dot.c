@@ -106,7 +106,6 @@ static void say(const struct shell *s, const char *name, const char *sentence)
 {
 	struct text line = { 0 };
 	const struct ui *ui = &s->in->out;
-	struct text wrapped = { 0 };
 
 	if (s->set.form != QUERY_BOX && s->set.form != QUERY_RECORDS)
 		return;
@@ -114,10 +113,8 @@ static void say(const struct shell *s, const char *name, const char *sentence)
 	text_adds(&line, ": ");
 	ui_add_visible(&line, ui, sentence, strlen(sentence));
 	text_addc(&line, '\n');
-	ui_add_wrapped(&wrapped, line.data, line.len, ui->width, 0, 0);
-	ui_write(ui, wrapped.data, wrapped.len);
+	ui_write_lines(ui, line.data, line.len);
 	text_release(&line);
-	text_release(&wrapped);
 }
 
 static int add_doc(void *ctx, const struct rows *rows, const struct cell *cells)

@@ -21,7 +21,7 @@ static int say(const struct shell *s, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(line, sizeof(line), fmt, args);
 	va_end(args);
-	ui_write(&s->in->out, line, strlen(line));
+	ui_write_lines(&s->in->out, line, strlen(line));
 	return 0;
 }
 
@@ -95,7 +95,7 @@ static int say_widths(const struct shell *s)
 	for (int i = 0; i < s->set.n_widths; i++)
 		text_addf(&line, " %d", s->set.widths[i]);
 	text_adds(&line, s->set.n_widths ? "\n" : ": as wide as what is in it\n");
-	ui_write(&s->in->out, line.data, line.len);
+	ui_write_lines(&s->in->out, line.data, line.len);
 	text_release(&line);
 	return 0;
 }

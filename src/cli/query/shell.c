@@ -151,7 +151,7 @@ static void say_time(const struct shell *s, int64_t began_ns, const struct rusag
 		ui_format_time((int64_t)(1e9 * (seconds(now.ru_stime) - seconds(before->ru_stime))),
 			       system, sizeof(system)));
 	fflush(stdout);
-	ui_write(&s->in->err, line.data, line.len);
+	ui_write_lines(&s->in->err, line.data, line.len);
 	text_release(&line);
 }
 
@@ -288,7 +288,7 @@ static int add_greeting(void *ctx, const struct rows *rows, const struct cell *c
 static void greet(const struct shell *s)
 {
 	const char *name = base_name(s->path);
-	struct text line = { 0 }, what = { 0 }, wrapped = { 0 };
+	struct text line = { 0 }, what = { 0 };
 	struct query q = { .row = add_greeting, .ctx = &what, .interrupted = &interrupted };
 	struct err ignored;
 
@@ -300,10 +300,8 @@ static void greet(const struct shell *s)
 		text_adds(
 			&line,
 			"Type SQL and ;  or try: residual, next n=3, .saved, .help.  Tab completes.\n");
-	ui_add_wrapped(&wrapped, line.data, line.len, s->in->err.width, 0, 0);
-	ui_write(&s->in->err, wrapped.data, wrapped.len);
+	ui_write_lines(&s->in->err, line.data, line.len);
 	text_release(&line);
-	text_release(&wrapped);
 	text_release(&what);
 }
 

@@ -29,7 +29,7 @@ struct query_watch {
 /* As main() ends: the sentence, the status, and what was printed. */
 static void end_process(const struct err *err)
 {
-	fprintf(stderr, "torchless: %s\n", err->message);
+	report_error(err);
 	if (!ftrylockfile(stdout))
 		fflush(stdout);
 	_exit(err_exit_status(err->code));

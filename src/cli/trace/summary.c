@@ -283,15 +283,21 @@ void summary_add_file(struct text *t, const struct trace_command *c, const struc
 void summary_add_next(struct text *t, const struct trace_command *c, const struct ui *ui,
 		      const struct next_command *commands, int n)
 {
+	struct text line = { 0 };
+
 	for (int i = 0; i < n; i++) {
 		summary_add_label(t, ui, i == 0 ? "try" : "");
-		text_add_called_line(t, commands[i].before, strlen(commands[i].before));
+		text_clear(&line);
+		text_add_called_line(&line, commands[i].before, strlen(commands[i].before));
 		if (!commands[i].is_option || strcmp(c->recorder.opt.path, "trace.db") != 0) {
-			text_adds(t, commands[i].is_option ? " -t " : "");
-			text_add_shell_word(t, c->recorder.opt.path);
+			text_adds(&line, commands[i].is_option ? " -t " : "");
+			text_add_shell_word(&line, c->recorder.opt.path);
 		}
-		text_addf(t, "%s\n", commands[i].after);
+		text_adds(&line, commands[i].after);
+		ui_add_command(t, line.data, line.len, ui->width, SUMMARY_LABEL + 2, SUMMARY_LABEL);
+		text_addc(t, '\n');
 	}
+	text_release(&line);
 }
 
 static void add_next_commands(struct text *t, const struct trace_command *c, const struct ui *ui)

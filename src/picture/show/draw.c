@@ -83,16 +83,22 @@ static void add_heading(struct text *t, const struct ui *ui, const char *prefix,
 	text_release(&line);
 }
 
+#define BELOW_SHAPE 2 /* columns: where a line of statistics goes on */
+
 static void add_statistics(struct text *t, const struct ui *ui, const struct array *a)
 {
+	struct text line = { 0 };
+
 	/* Of ids they say nothing. */
 	if (show_is_integer(a) || a->numel == 0) {
-		shown_add_shape(t, a);
-		text_adds(t, a->numel ? "" : ": no elements");
+		shown_add_shape(&line, a);
+		text_adds(&line, a->numel ? "" : ": no elements");
 	} else {
-		ui_add_array_line(t, ui, a);
+		ui_add_array_line(&line, ui, a);
 	}
-	text_addc(t, '\n');
+	text_addc(&line, '\n');
+	ui_add_wrapped(t, line.data, line.len, ui->width, BELOW_SHAPE, 0);
+	text_release(&line);
 }
 
 /* Whether the line of statistics has all elements already. */
@@ -230,14 +236,17 @@ static void add_pair(struct text *t, const struct ui *ui, const struct shown *a,
 		     const struct shown *b, const struct pair *p, const struct show_options *o)
 {
 	struct pair_looks looks;
+	struct text line = { 0 };
 
 	looks_of_pair(&looks, a, b, p, o);
 	add_heading(t, ui, "a: ", a);
 	add_statistics(t, ui, a->array);
 	add_heading(t, ui, "b: ", b);
 	add_statistics(t, ui, b->array);
-	pair_add_difference(t, p);
-	text_addc(t, '\n');
+	pair_add_difference(&line, p);
+	text_addc(&line, '\n');
+	ui_add_wrapped(t, line.data, line.len, ui->width, BELOW_SHAPE, 0);
+	text_release(&line);
 	if (a->array->numel > 0)
 		draw_pair(t, ui, looks.of);
 }
