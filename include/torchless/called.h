@@ -20,6 +20,19 @@ void called_as(const char *word);
 const char *called_name(void);
 
 /*
+ * A recording is open, and `words` says, when it is asked, what stands behind `torchless trace` to
+ * make it again: it stands in for PROMPT where a sentence says `torchless trace --capture report
+ * PROMPT`.  It returns NULL when nobody knows; words too long for a sentence are not used.
+ */
+void called_recorded(const char *(*words)(void));
+
+/*
+ * Until it is turned off: what is said is kept or sent, as a page is, and stays as it is written.
+ * Returns whether it was so.
+ */
+bool called_plainly(bool on);
+
+/*
  * The directory of the executable without links, as the system says it, or, where there is no
  * /proc, as `argv0` says by a path; false when neither tells.
  */

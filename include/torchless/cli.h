@@ -235,6 +235,16 @@ int option_needs(const struct invocation *in, enum option_id id, enum option_id 
 /* The threads and kernels asked for, into in->pool and in->kernels. */
 int invocation_open_kernels(struct invocation *in, struct err *err);
 
+/* Whether that is the model which opens when none is named. */
+bool invocation_is_default_model(const struct invocation *in, const char *path);
+
+/*
+ * A run (0: the newest) of that recording is what is asked from now on: sentences that say what to
+ * record say how, with its prompt, its model and its options.  It is read when one of them is said;
+ * `in` is borrowed for as long, the path is copied.
+ */
+void recorded_tell(const struct invocation *in, const char *path, int64_t run);
+
 /* The parts (enum checkpoint_parts) of the model asked for, or of the default one. */
 int invocation_open_model(struct invocation *in, unsigned parts, struct err *err);
 

@@ -8,6 +8,7 @@
 #define TORCHLESS_WHAT_IS_H
 
 #include "torchless/err.h"
+#include "torchless/text.h"
 
 #include <stddef.h>
 
@@ -27,6 +28,9 @@ enum what_for {
  */
 int what_is_refuse_bytes(const char *path, const char *head, size_t len, enum what_for wanted,
 			 struct err *err);
+
+/* A remedy of what_is.def with the words that stand for names in its commands filled in. */
+void what_is_add_remedy(struct text *t, const char *remedy, const char *path);
 
 /* The same of a file; 0 too when it cannot be read, which whoever opens it says better. */
 int what_is_refuse(const char *path, enum what_for wanted, struct err *err);

@@ -9,6 +9,7 @@ import ast
 import collections
 import os
 import re
+import shlex
 
 TABLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "include",
                      "torchless", "what_is.def")
@@ -110,6 +111,13 @@ def _by_zeros(head):
 RECOGNISERS = (_by_magic, _by_zip, _by_markup, _by_safetensors, _by_json, _by_onnx, _by_zeros)
 
 
+def filled_in(remedy, path):
+    """The remedy with the words that stand for names in its commands filled in."""
+    stem, ending = os.path.splitext(path)
+    names = {"FILE": path, "FOLDER": os.path.dirname(path) or ".", "OUTPUT": stem if ending else f"{path}-hf"}
+    return re.sub(r"(?<= )(FILE|FOLDER|OUTPUT)(?=[ `])", lambda word: shlex.quote(names[word[1]]), remedy)
+
+
 def stranger(path, head, wanted, own=()):
     """The sentence that PATH is something else than WANTED, one of FOR; None: nothing is recognised.
 
@@ -122,4 +130,4 @@ def stranger(path, head, wanted, own=()):
     if what is None or what.kind in own:
         return None
     remedy = what.remedy or REMEDIES[what.kind][FOR.index(wanted)]
-    return f"{path}: is {what.name}: {remedy}" if remedy else None
+    return f"{path}: is {what.name}: {filled_in(remedy, path)}" if remedy else None

@@ -13,6 +13,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 void invocation_release(struct invocation *in)
@@ -146,6 +147,25 @@ static void tell_of_tokenizer(const struct invocation *in)
 		else if (!option_on(in, OPT_QUIET))
 			warn("%s", sentence);
 	}
+}
+
+bool invocation_is_default_model(const struct invocation *in, const char *path)
+{
+	const char *environment = getenv("TORCHLESS_MODEL");
+	struct text own = { 0 };
+	struct err ignored = { 0 };
+	struct stat a, b;
+	bool same = false;
+
+	if (environment && *environment)
+		text_adds(&own, environment);
+	else
+		find_model(in->argc > 0 ? in->argv[0] : "", &own, &ignored);
+	if (own.len)
+		same = !stat(own.data, &a) && !stat(path, &b) && a.st_dev == b.st_dev &&
+		       a.st_ino == b.st_ino;
+	text_release(&own);
+	return same;
 }
 
 int invocation_open_model(struct invocation *in, unsigned parts, struct err *err)

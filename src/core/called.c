@@ -16,7 +16,12 @@
 #define SCRIPTS "scripts/"
 #define OF_TREE " of torchless's source tree"
 
+#define PROMPT    " PROMPT"
+#define MAX_WORDS 600 /* bytes in place of it: a sentence has 1024 */
+
 static char name[2 * PATH_MAX] = PLAIN;
+static bool is_plain;                 /* what is said is kept */
+static const char *(*recorded)(void); /* NULL: no recording is open */
 
 void called_as(const char *word)
 {
@@ -29,6 +34,19 @@ void called_as(const char *word)
 const char *called_name(void)
 {
 	return name;
+}
+
+void called_recorded(const char *(*words)(void))
+{
+	recorded = words;
+}
+
+bool called_plainly(bool on)
+{
+	bool was = is_plain;
+
+	is_plain = on;
+	return was;
 }
 
 bool called_directory(const char *argv0, char *path, size_t size)
@@ -157,20 +175,41 @@ static bool is_word(const char *line, size_t len, size_t i, const char *word)
 	return i + n <= len && !memcmp(line + i, word, n);
 }
 
+/*
+ * What stands in for the PROMPT that a line leaves open, which makes the open recording again; NULL
+ * when the line is another, or nobody knows.
+ */
+static const char *recorded_words(const char *line, size_t len)
+{
+	static const size_t n = sizeof(PROMPT) - 1;
+	const char *words;
+
+	if (is_plain || !recorded || !is_word(line, len, 0, PLAIN " trace ") || len <= n ||
+	    memcmp(line + len - n, PROMPT, n) != 0)
+		return NULL;
+	words = recorded();
+	/* In backquotes it stands in, and one of its own would end them. */
+	return words && strlen(words) < MAX_WORDS && !strchr(words, '`') ? words : NULL;
+}
+
 /* The line with the names that work here; false when a script was not found. */
 static bool add_line(struct output *o, const char *line, size_t len)
 {
 	static const size_t n = sizeof(PLAIN) - 1;
+	const char *words = recorded_words(line, len);
 	bool found = true;
+
+	if (words)
+		len -= sizeof(PROMPT) - 2; /* its space stays */
 
 	for (size_t i = 0; i < len;) {
 		bool begins = begins_command(line, i);
 
 		if (begins && is_word(line, len, i, PLAIN) &&
 		    (i + n == len || line[i + n] == ' ')) {
-			adds(o, name);
+			adds(o, is_plain ? PLAIN : name);
 			i += n;
-		} else if (begins && is_word(line, len, i, SCRIPTS)) {
+		} else if (begins && !is_plain && is_word(line, len, i, SCRIPTS)) {
 			const char *space = memchr(line + i, ' ', len - i);
 			size_t word = space ? (size_t)(space - (line + i)) : len - i;
 
@@ -180,6 +219,7 @@ static bool add_line(struct output *o, const char *line, size_t len)
 			add(o, line + i++, 1);
 		}
 	}
+	adds(o, words ? words : "");
 	return found;
 }
 

@@ -187,6 +187,66 @@ static bool by_zeros(const char *head, size_t len, struct what *w)
 	return len >= 64;
 }
 
+/* Without what it ends in, as a new name beside it. */
+static void add_output(struct text *t, const char *path)
+{
+	const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
+	struct text output = { 0 };
+
+	if (dot > (slash ? slash + 1 : path))
+		text_add(&output, path, (size_t)(dot - path));
+	else
+		text_addf(&output, "%s-hf", path);
+	text_add_shell_word(t, output.data);
+	text_release(&output);
+}
+
+static void add_folder(struct text *t, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	struct text folder = { 0 };
+
+	if (slash)
+		text_add(&folder, path, slash > path ? (size_t)(slash - path) : 1);
+	text_add_shell_word(t, slash ? folder.data : ".");
+	text_release(&folder);
+}
+
+void what_is_add_remedy(struct text *t, const char *remedy, const char *path)
+{
+	static const struct {
+		const char *word;
+		void (*add)(struct text *t, const char *path);
+	} words[] = { { " FILE", text_add_shell_word },
+		      { " FOLDER", add_folder },
+		      { " OUTPUT", add_output } };
+	size_t i, len = 0;
+
+	for (; *remedy; remedy += len) {
+		for (i = 0; i < sizeof(words) / sizeof(*words); i++) {
+			len = strlen(words[i].word);
+			if (!strncmp(remedy, words[i].word, len))
+				break;
+		}
+		if (i == sizeof(words) / sizeof(*words)) {
+			text_add(t, remedy, len = 1);
+			continue;
+		}
+		text_addc(t, ' ');
+		words[i].add(t, path);
+	}
+}
+
+static int refuse(const char *path, const char *what, const char *remedy, struct err *err)
+{
+	struct text to_do = { 0 };
+
+	what_is_add_remedy(&to_do, remedy, path);
+	err_set(err, ERR_FORMAT, "%s is %s: %s", path, what, to_do.data);
+	text_release(&to_do);
+	return err->code;
+}
+
 int what_is_refuse_bytes(const char *path, const char *head, size_t len, enum what_for wanted,
 			 struct err *err)
 {
@@ -208,7 +268,7 @@ int what_is_refuse_bytes(const char *path, const char *head, size_t len, enum wh
 		if (!recognisers[i](head, len, &w))
 			continue;
 		remedy = w.remedy ? w.remedy : remedies[w.kind][wanted];
-		return remedy ? err_set(err, ERR_FORMAT, "%s is %s: %s", path, w.name, remedy) : 0;
+		return remedy ? refuse(path, w.name, remedy, err) : 0;
 	}
 	return 0;
 }

@@ -242,11 +242,13 @@ static int read_layer(struct inspect *in, struct attn_layer *l, struct err *err)
 	if (e.relation)
 		return err_set(err, ERR_USAGE,
 			       "attention of layer %lld was edited in run %lld, so its queries and "
-			       "keys do not tell it: record with --capture 'L%lld.attn.pattern'",
+			       "keys do not tell it: record with `torchless trace "
+			       "--capture 'L%lld.attn.pattern' PROMPT`",
 			       (long long)l->layer, (long long)l->run, (long long)l->layer);
 	return err_set(
 		err, ERR_USAGE,
-		"attention of layer %lld was not recorded in run %lld: record with --capture attention",
+		"attention of layer %lld was not recorded in run %lld: record with `torchless trace "
+		"--capture attention PROMPT`",
 		(long long)l->layer, (long long)l->run);
 }
 

@@ -90,17 +90,19 @@ static int no_layer(const struct attn *a, int64_t layer, struct err *err)
 
 static int no_query(const struct attn *a, int64_t q, struct err *err)
 {
-	return err_set(err, ERR_USAGE,
-		       "the query at position %lld of layer %lld was not recorded: record with "
-		       "--capture 'L%lld.attn.q_rot' --capture 'L%lld.attn.k_rot'",
-		       (long long)q, (long long)a->layer->layer, (long long)a->layer->layer,
-		       (long long)a->layer->layer);
+	return err_set(
+		err, ERR_USAGE,
+		"the query at position %lld of layer %lld was not recorded: record with "
+		"`torchless trace --capture 'L%lld.attn.q_rot' --capture 'L%lld.attn.k_rot' PROMPT`",
+		(long long)q, (long long)a->layer->layer, (long long)a->layer->layer,
+		(long long)a->layer->layer);
 }
 
 static int none_recorded(const struct attn *a, struct err *err)
 {
 	return err_set(err, ERR_USAGE,
-		       "attention was not recorded in run %lld: record with --capture attention",
+		       "attention was not recorded in run %lld: record with `torchless trace "
+		       "--capture attention PROMPT`",
 		       (long long)a->m.run);
 }
 
@@ -224,12 +226,12 @@ static int unknown_p(const struct attn *a, struct err *err)
 {
 	int64_t first = attn_first_key(a->layer, a->q), layer = a->layer->layer;
 
-	return err_set(
-		err, ERR_USAGE,
-		"p of the query at position %lld of layer %lld needs the keys at %lld to "
-		"%lld, and not all of them were recorded: record with --capture 'L%lld.attn.k_rot'",
-		(long long)a->q, (long long)layer, (long long)first, (long long)a->q,
-		(long long)layer);
+	return err_set(err, ERR_USAGE,
+		       "p of the query at position %lld of layer %lld needs the keys at %lld to "
+		       "%lld, and not all of them were recorded: record with `torchless "
+		       "trace --capture 'L%lld.attn.k_rot' PROMPT`",
+		       (long long)a->q, (long long)layer, (long long)first, (long long)a->q,
+		       (long long)layer);
 }
 
 static int attn_column(struct table_cursor *c, sqlite3_context *ctx, int column, struct err *err)

@@ -236,17 +236,18 @@ static int not_recorded(const struct lens *l, bool one, int64_t layer, struct er
 	if (one && layer == EMBEDDING)
 		return err_set(err, ERR_USAGE,
 			       "the embedding at position %lld was not recorded in run %lld: "
-			       "record with --capture model.embed_tokens",
+			       "record with `torchless trace --capture model.embed_tokens PROMPT`",
 			       (long long)l->pos, (long long)l->m.run);
 	if (one)
 		return err_set(
 			err, ERR_USAGE,
 			"the residual stream of layer %lld at position %lld was not recorded "
-			"in run %lld: record with --capture L%lld.resid_post",
+			"in run %lld: record with `torchless trace --capture L%lld.resid_post PROMPT`",
 			(long long)layer, (long long)l->pos, (long long)l->m.run, (long long)layer);
 	return err_set(
 		err, ERR_USAGE,
-		"the residual stream at position %lld was not recorded in run %lld: record with --capture residual",
+		"the residual stream at position %lld was not recorded in run %lld: record with `torchless trace "
+		"--capture residual PROMPT`",
 		(long long)l->pos, (long long)l->m.run);
 }
 

@@ -31,16 +31,17 @@ struct stored {
 /* The value exists but its numbers were not kept: say what would have kept them. */
 static int not_captured(const struct stored *s, struct err *err)
 {
-	static const char said[] = "were not recorded, only its statistics: record with --capture";
+	static const char said[] = "were not recorded, only its statistics: record with `torchless "
+				   "trace --capture";
 
 	/* A set of many kinds of points is no answer to a question about one. */
 	for (int i = 0; i < capture_sets_len; i++)
 		for (int k = 0; k < CAPTURE_SET_MAX && !capture_sets[i].patterns[2]; k++)
 			if (capture_sets[i].patterns[k] &&
 			    text_glob(capture_sets[i].patterns[k], s->fqn))
-				return err_set(err, ERR_USAGE, "the numbers of %s %s %s", s->fqn,
-					       said, capture_sets[i].name);
-	return err_set(err, ERR_USAGE, "the numbers of %s %s '%s'", s->fqn, said, s->fqn);
+				return err_set(err, ERR_USAGE, "the numbers of %s %s %s PROMPT`",
+					       s->fqn, said, capture_sets[i].name);
+	return err_set(err, ERR_USAGE, "the numbers of %s %s '%s' PROMPT`", s->fqn, said, s->fqn);
 }
 
 /* No recording has positions beyond: sums of these cannot overflow. */

@@ -105,8 +105,8 @@ static int find_queries(struct inspect *in, struct relation *r, struct err *err)
 	if (r->end >= 0)
 		return 0;
 	return err_set(err, ERR_USAGE,
-		       "the queries of layer %lld were not recorded there: record with "
-		       "--capture attention",
+		       "the queries of layer %lld were not recorded there: record with `torchless "
+		       "trace --capture attention PROMPT`",
 		       (long long)r->layer_number);
 }
 

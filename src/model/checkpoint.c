@@ -140,17 +140,26 @@ static int read_texts_of_directory(struct texts *t, const char *dir, unsigned pa
 	return 0;
 }
 
+static int has_no_config(const char *path, struct err *err)
+{
+	struct text remedy = { 0 };
+
+	what_is_add_remedy(&remedy,
+			   "give the directory it lies in, or a file made by "
+			   "`scripts/export_mistral.py FOLDER -o packed.safetensors`",
+			   path);
+	err_set(err, ERR_FORMAT, "%s holds tensors but no config: %s", path, remedy.data);
+	text_release(&remedy);
+	return err->code;
+}
+
 static int read_texts_of_file(struct texts *t, const struct safetensors *st, unsigned parts,
 			      struct err *err)
 {
 	const char *format = cJSON_GetStringValue(json_get(st->metadata, "torchless.format"));
 
 	if (!format)
-		return err_set(
-			err, ERR_FORMAT,
-			"%s holds tensors but no config: give the directory it lies in, or a "
-			"file made by `scripts/export_mistral.py`",
-			st->path);
+		return has_no_config(st->path, err);
 	if (strcmp(format, "1") != 0)
 		return err_set(err, ERR_FORMAT,
 			       "%s has torchless.format %.20s but this program reads format 1",

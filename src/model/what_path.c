@@ -7,6 +7,7 @@
 #include "what_path.h"
 
 #include "torchless/json.h"
+#include "torchless/what_is.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -55,7 +56,7 @@ static const struct instead instead_of_config[] = {
 	{ "params.json", USE_HUGGING_FACE },
 	{ "consolidated*.safetensors", USE_HUGGING_FACE },
 	{ "consolidated*.pth", USE_HUGGING_FACE },
-	{ "*.gguf", "convert the .gguf with `scripts/import_gguf.py`" },
+	{ "*.gguf", "convert the .gguf with `scripts/import_gguf.py FILE -o OUTPUT`" },
 	{ "model_index.json", "a pipeline of diffusers is no language model" },
 	{ "mlc-chat-config.json", "what MLC compiled is not read, " USE_SAFETENSORS },
 	{ "*.onnx", USE_SAFETENSORS },
@@ -63,8 +64,10 @@ static const struct instead instead_of_config[] = {
 	{ "*.mlpackage", USE_SAFETENSORS },
 	{ "*.npz", USE_SAFETENSORS },
 	{ "*.safetensors", ADD_CONFIG },
-	{ "pytorch_model*.bin", ADD_CONFIG ", and pack both with `scripts/export_mistral.py`" },
-	{ "*.bin", ADD_CONFIG ", and pack both with `scripts/export_mistral.py`" },
+	{ "pytorch_model*.bin", ADD_CONFIG
+	  ", and pack both with `scripts/export_mistral.py FOLDER -o model.safetensors`" },
+	{ "*.bin", ADD_CONFIG
+	  ", and pack both with `scripts/export_mistral.py FOLDER -o model.safetensors`" },
 	{ "*.pth", USE_SAFETENSORS },
 	{ "*.pt", USE_SAFETENSORS },
 	{ "*.ckpt", USE_SAFETENSORS },
@@ -78,14 +81,18 @@ static const struct instead instead_of_config[] = {
 };
 
 static const struct instead instead_of_weights[] = {
-	{ "pytorch_model*.bin", "convert them with `scripts/export_mistral.py`" },
-	{ "*.gguf", "convert it with `scripts/import_gguf.py`" },
+	{ "pytorch_model*.bin",
+	  "convert them with `scripts/export_mistral.py FOLDER -o model.safetensors`" },
+	{ "*.gguf", "convert it with `scripts/import_gguf.py FILE -o OUTPUT`" },
 	{ "consolidated*.safetensors", "Mistral's own layout is not read, " USE_HUGGING_FACE },
 	{ "model-*-of-*.safetensors", "fetch the model.safetensors.index.json of these shards" },
 	{ "*.safetensors", "only this name is looked for, as transformers does: rename the file" },
-	{ "*.bin", "call it pytorch_model.bin and convert it with `scripts/export_mistral.py`" },
-	{ "*.pth", "call it pytorch_model.bin and convert it with `scripts/export_mistral.py`" },
-	{ "*.pt", "call it pytorch_model.bin and convert it with `scripts/export_mistral.py`" },
+	{ "*.bin",
+	  "call it pytorch_model.bin and convert it with `scripts/export_mistral.py FOLDER -o model.safetensors`" },
+	{ "*.pth",
+	  "call it pytorch_model.bin and convert it with `scripts/export_mistral.py FOLDER -o model.safetensors`" },
+	{ "*.pt",
+	  "call it pytorch_model.bin and convert it with `scripts/export_mistral.py FOLDER -o model.safetensors`" },
 	{ "*.ckpt", USE_SAFETENSORS },
 	{ "*.onnx", USE_SAFETENSORS },
 	{ "onnx", USE_SAFETENSORS },
@@ -148,6 +155,19 @@ static bool matches(const char *dir, const char *pattern, struct text *names)
 	return find_match(dir, plus + 1, strlen(plus + 1), names);
 }
 
+static int refuse(const char *dir, const char *names, const char *lacks, const char *remedy,
+		  struct err *err)
+{
+	struct text path = { 0 }, what = { 0 };
+
+	text_addf(&path, "%s/%s", dir, names);
+	what_is_add_remedy(&what, remedy, path.data);
+	err_set(err, ERR_FORMAT, "%s has %s but no %s: %s", dir, names, lacks, what.data);
+	text_release(&path);
+	text_release(&what);
+	return err->code;
+}
+
 /* ERR_FORMAT by the first line that fits, 0 when none does. */
 static int by_table(const char *dir, const char *lacks, const struct instead *table, size_t n,
 		    struct err *err)
@@ -158,8 +178,7 @@ static int by_table(const char *dir, const char *lacks, const struct instead *ta
 	for (size_t i = 0; i < n && !rc; i++) {
 		text_clear(&names);
 		if (matches(dir, table[i].pattern, &names))
-			rc = err_set(err, ERR_FORMAT, "%s has %s but no %s: %s", dir, names.data,
-				     lacks, table[i].remedy);
+			rc = refuse(dir, names.data, lacks, table[i].remedy, err);
 	}
 	text_release(&names);
 	return rc;

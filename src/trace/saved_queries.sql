@@ -310,7 +310,7 @@ FROM (SELECT a.run, a.k, avg(a.p) mean, max(a.p) largest, sum(a.p > 0.5) heads_o
 
 -- ---- units of the mlps ---------------------------------------------------------------------
 ('Units of the MLPs', 'units', 'Which units fire most?',
-'The largest activation of a unit over all positions, and the token it fires at; but: a layer of which only statistics were kept has its loudest unit alone (torchless trace --capture units keeps every one).',
+'The largest activation of a unit over all positions, and the token it fires at; but: a layer of which only statistics were kept has its loudest unit alone (`torchless trace --capture units PROMPT` keeps every one).',
 'SELECT most.layer, most.absmax_at % m.d_ff unit, most.pos0 + most.absmax_at / m.d_ff pos, CAST(t.piece AS TEXT) token,
   round(iif(most.vmax = most.absmax, most.absmax, -most.absmax), 3) activation, round(most.absmax / nullif(most.std, 0), 1) in_std,
   ''the loudest of its layer alone: --capture units keeps all'' but

@@ -1,8 +1,9 @@
 /*
  * wrap.c -- prose in lines that are broken between words.
  *
- * A word is what stands between spaces; one that is wider than the line stays whole, since a name
- * that is cut is none.  A command is broken as a shell lets it be.
+ * A word is what stands between spaces, or between backquotes: a command that is pasted in two
+ * lines is another.  One that is wider than the line stays whole, since a name that is cut is none.
+ * A command that is a line of its own is broken as a shell lets it be.
  */
 #include "torchless/ui.h"
 #include "torchless/utf8.h"
@@ -40,6 +41,14 @@ static bool is_held(const char *s, size_t len, size_t from, size_t n)
 	       (n == from + 1 && s[from] == '\'');
 }
 
+/* The bytes of a command in backquotes at s, 0 where none begins, or it does not end. */
+static size_t command_len(const char *s, size_t len)
+{
+	const char *end = len > 1 && *s == '`' ? memchr(s + 1, '`', len - 1) : NULL;
+
+	return end ? (size_t)(end - s) + 1 : 0;
+}
+
 /* The bytes of a word with the spaces before it, and its columns. */
 static size_t word_len(const char *s, size_t len, int *gap, int *columns)
 {
@@ -52,7 +61,8 @@ static size_t word_len(const char *s, size_t len, int *gap, int *columns)
 		run = sequence_len(s + n, len - n);
 		if (run)
 			continue;
-		for (run = 1; n + run < len && s[n + run] != ' ' && s[n + run] != '\x1b';)
+		run = command_len(s + n, len - n);
+		for (run += !run; n + run < len && !strchr(" `\x1b", s[n + run]);)
 			run++;
 		*columns += utf8_width(s + n, run);
 	}

@@ -62,14 +62,14 @@ called "../it's/torch less" "'../it'\\''s/torch less'"
 # A script of the source tree is named as it is found from here; without a tree it is said whose it is.
 printf 'GGUF' >x.gguf
 try ./torchless info -m x.gguf
-has "a script of the tree" "convert it with .$root/scripts/import_gguf\.py.$" "$err"
+has "a script of the tree" "convert it with .$root/scripts/import_gguf\.py x\.gguf -o x.$" "$err"
 try "$tree/torchless" info -m x.gguf
-has "a script in a tree with a space" "convert it with .'$tree/scripts/import_gguf\.py'.$" "$err"
+has "a script in a tree with a space" "convert it with .'$tree/scripts/import_gguf\.py' x\.gguf -o x.$" "$err"
 cp "$T" "$work/bin/alone"
 try alone info -m x.gguf
-has "no tree" "convert it with .scripts/import_gguf\.py. of torchless's source tree$" "$err"
+has "no tree" "convert it with .scripts/import_gguf\.py x\.gguf -o x. of torchless's source tree$" "$err"
 (cd "$root" && "$T" info -m "$here/x.gguf") >"$out" 2>"$err"
-has "in the tree" 'convert it with .scripts/import_gguf\.py.$' "$err"
+has "in the tree" "convert it with .scripts/import_gguf\.py $here/x\.gguf -o $here/x.$" "$err"
 
 # What is kept, mailed or read by man(1) and the documents calls it torchless.
 ./torchless help --markdown >"$out"

@@ -360,7 +360,7 @@ has "a layer that is there" "^L1 .*%" "$out"
 has "a state that is not" "^embed .*not recorded" "$out"
 try "$T" debug --batch -t "$work/few.db" -ex 'goto 0.110' -ex "attrib 5"
 is "attrib of what is not recorded" 2 "$status"
-has "attrib of what is not recorded" "record with --capture" "$err"
+has "attrib of what is not recorded" "record with .[^ ]*torchless trace --capture" "$err"
 
 # ---- without UTF-8, wide, in colour --------------------------------------------------------
 

@@ -134,7 +134,8 @@ Test(attn, does_not_recompute_what_was_edited)
 Test(attn, says_what_is_missing)
 {
 	record_with(NULL, NULL, NULL);
-	REFUSES(&r, "SELECT * FROM attn", "not recorded in run 1: record with --capture attention");
+	REFUSES(&r, "SELECT * FROM attn",
+		"not recorded in run 1: record with `torchless trace --capture attention PROMPT`");
 	REFUSES(&r, "SELECT * FROM attn(1, 1)", "--capture attention");
 	REFUSES(&r, "SELECT * FROM attn WHERE layer = 2", "the model has layers 0 to 1");
 	REFUSES(&r, "SELECT * FROM attn(7)", "no run 7");

@@ -100,7 +100,7 @@ Test(lens, answers_of_positions_that_were_recorded)
 		"10|2;11|2;12|2;");
 	ANSWERS(&r, "SELECT count(*) FROM lens WHERE pos = 13 OR pos = -1", "0;");
 	REFUSES(&r, "SELECT * FROM lens WHERE pos = 2",
-		"the residual stream at position 2 was not recorded in run 1: record with --capture residual");
+		"the residual stream at position 2 was not recorded in run 1: record with `torchless trace --capture residual PROMPT`");
 	REFUSES(&r, "SELECT * FROM lens WHERE layer = -1", "--capture model.embed_tokens");
 	REFUSES(&r, "SELECT * FROM lens WHERE layer = 2", "the model has layers 0 to 1");
 	REFUSES(&r, "SELECT * FROM lens(3)", "no run 3");

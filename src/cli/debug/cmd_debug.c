@@ -74,6 +74,8 @@ static int open_debugger(struct front_end *f, struct debugger_options *o, struct
 	};
 	if (!o->recording && open_live(f, o, err))
 		return err->code;
+	if (o->recording)
+		recorded_tell(f->in, o->recording, 0);
 	f->debugger = debugger_new(o->recording ? NULL : &f->in->model, o, err);
 	return f->debugger ? 0 : err->code;
 }

@@ -1,6 +1,7 @@
 /*
  * cmd_report.c -- `torchless report`: one recording, or two and what differs, as a page.
  */
+#include "torchless/called.h"
 #include "torchless/cli.h"
 #include "torchless/clock.h"
 #include "torchless/mem.h"
@@ -72,6 +73,7 @@ static int open_recording(struct report_command *c, const char *path, struct err
 	*r = (struct report_recording){ .path = path,
 					.run = option_int(in, OPT_RUN, 0),
 					.inspect = o };
+	recorded_tell(in, path, option_int(in, OPT_RUN, 0));
 	r->rec = recording_open_within(path, &limits, err);
 	if (!r->rec)
 		return err->code;
@@ -155,7 +157,9 @@ static int make(struct report_command *c, struct err *err)
 
 	snprintf(program, sizeof(program), "torchless %s", version_number);
 	o.program = program;
+	called_plainly(true); /* in the page, which is sent to others */
 	r = report_add_data(&json, c->recordings, c->n, &o, &missing, err);
+	called_plainly(false);
 	clear(c);
 	if (!r && option_on(c->in, OPT_JSON))
 		r = write_out(json.data, json.len, err);

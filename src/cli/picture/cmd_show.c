@@ -92,6 +92,8 @@ static int open_sources(struct showing *s, struct err *err)
 	}
 	if (!r)
 		o.weights = &in->model;
+	if (has_recording)
+		recorded_tell(in, path, 0);
 	s->source = show_source_new(&o);
 	o.recording = NULL;
 	o.weights = NULL;

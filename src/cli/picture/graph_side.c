@@ -25,6 +25,7 @@ int graph_side_recording(struct graph_side *s, const struct invocation *in, cons
 					  .run = &s->run,
 					  .pass = (int)option_int(in, OPT_PASS, -1) };
 
+	recorded_tell(in, path, option_int(in, OPT_RUN, 0));
 	s->rec = recording_open_within(path, &limits, err);
 	if (!s->rec || recording_find_run(s->rec, path, option_int(in, OPT_RUN, 0), &s->run, err) ||
 	    recording_outline(path, &s->run, &s->model, err))

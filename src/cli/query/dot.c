@@ -104,17 +104,19 @@ static const char about_sql[] =
 /* A sentence for people above what follows. */
 static void say(const struct shell *s, const char *name, const char *sentence)
 {
-	struct text line = { 0 };
+	struct text line = { 0 }, called = { 0 };
 	const struct ui *ui = &s->in->out;
 
 	if (s->set.form != QUERY_BOX && s->set.form != QUERY_RECORDS)
 		return;
 	ui_add_visible(&line, ui, name, strlen(name));
 	text_adds(&line, ": ");
-	ui_add_visible(&line, ui, sentence, strlen(sentence));
+	text_add_called(&called, sentence);
+	ui_add_visible(&line, ui, called.data, called.len);
 	text_addc(&line, '\n');
 	ui_write_lines(ui, line.data, line.len);
 	text_release(&line);
+	text_release(&called);
 }
 
 static int add_doc(void *ctx, const struct rows *rows, const struct cell *cells)

@@ -268,6 +268,19 @@ static int box_begin(void *ctx, const struct rows *rows)
 	return 0;
 }
 
+/* A sentence of the recording names the program as it was called here. */
+static void add_cell(struct ui_table *table, int column, const struct text *line)
+{
+	struct text called = { 0 };
+
+	if (table->columns[column].wraps && line->len && !memchr(line->data, '\0', line->len)) {
+		text_add_called(&called, line->data);
+		line = &called;
+	}
+	ui_table_cell(table, line->data ? line->data : "", line->len);
+	text_release(&called);
+}
+
 static int box_row(void *ctx, const struct rows *rows, const struct cell *cells)
 {
 	struct printer *p = ctx;
@@ -275,7 +288,7 @@ static int box_row(void *ctx, const struct rows *rows, const struct cell *cells)
 	for (int i = 0; i < rows->n_columns; i++) {
 		text_clear(&p->line);
 		add_plain(&p->line, p, rows, cells, i);
-		ui_table_cell(&p->table, p->line.data ? p->line.data : "", p->line.len);
+		add_cell(&p->table, i, &p->line);
 		p->table_bytes += (int64_t)p->line.len + CELL_BYTES;
 		if (cells[i].type == CELL_INT || cells[i].type == CELL_REAL)
 			p->table.columns[i].right = true;

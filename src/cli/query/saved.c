@@ -28,7 +28,7 @@ static int add_note(void *ctx, const struct rows *rows, const struct cell *cells
 static int print_note(struct invocation *in, struct recording *rec, const char *name,
 		      struct err *err)
 {
-	struct text param = { 0 }, shown = { 0 }, line = { 0 }, wrapped = { 0 };
+	struct text param = { 0 }, shown = { 0 }, called = { 0 }, line = { 0 }, wrapped = { 0 };
 	struct query q = { .row = add_note, .ctx = &shown, .interrupted = &interrupted };
 	int r;
 
@@ -38,13 +38,15 @@ static int print_note(struct invocation *in, struct recording *rec, const char *
 	r = recording_ask(rec, "SELECT coalesce(note, '') FROM saved_query WHERE name = :name", &q,
 			  err);
 	if (r == 0 && shown.len) {
-		ui_add_styled(&line, &in->out, UI_DIM, shown.data, shown.len);
+		text_add_called(&called, shown.data);
+		ui_add_styled(&line, &in->out, UI_DIM, called.data, called.len);
 		text_addc(&line, '\n');
 		ui_add_wrapped(&wrapped, line.data, line.len, in->out.width, 0, 0);
 		r = write_shown(wrapped.data, wrapped.len, err);
 	}
 	text_release(&param);
 	text_release(&shown);
+	text_release(&called);
 	text_release(&line);
 	text_release(&wrapped);
 	return r;
