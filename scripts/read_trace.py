@@ -25,7 +25,16 @@ import time
 try:
     import numpy as np
 except ImportError:
-    sys.exit("read_trace.py: numpy is missing: pip install numpy, or Debian's python3-numpy")
+    VENV = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), ".venv")
+    PYTHON = os.path.join(VENV, "bin", "python")
+    if __name__ == "__main__" and os.access(PYTHON, os.X_OK) and os.path.abspath(sys.prefix) != VENV:
+        os.execv(PYTHON, [PYTHON, *sys.argv])
+    if __name__ == "__main__" and sys.argv[1:2] in (["-h"], ["--help"]):
+        print(__doc__.strip())
+        sys.exit(0)
+    print("read_trace.py: numpy is missing: `scripts/venv import` makes .venv/bin/python, which has it "
+          "(elsewhere: pip install numpy, or Debian's python3-numpy)", file=sys.stderr)
+    sys.exit(3)
 
 QUERY = """SELECT value_id, fqn, pass, dtype, shape, dump_from, data FROM v_payload
            WHERE fqn GLOB ? AND (? IS NULL OR run_id = ?) ORDER BY value_id, chunk"""
@@ -202,12 +211,10 @@ def answer(db, name, **params):
 
 def main(argv):
     """List the dumps of a recording."""
-    from lib.files import BadInput  # what the functions above do without
+    from lib.files import BadInput, explain  # what the functions above do without
     from lib.terminal import harmless
 
-    if not 1 <= len(argv) <= 2 or argv[0].startswith("-"):
-        print("usage: scripts/read_trace.py FILE.db [GLOB]", file=sys.stderr)
-        return 2
+    explain(__doc__, argv, 1 <= len(argv) <= 2 and not argv[0].startswith("-"))
     try:
         # Of the whole process, so it is not a matter of those who import this.
         sqlite3.connect(":memory:").execute(f"PRAGMA hard_heap_limit = {MAX_MEMORY}")

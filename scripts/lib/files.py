@@ -11,6 +11,7 @@ An input may come from anybody: it is a regular file, and its size is known, bef
 import contextlib
 import importlib
 import os
+import shlex
 import shutil
 import signal
 import sqlite3
@@ -38,6 +39,24 @@ class EnvironmentProblem(Exception):
     status = 3
 
 
+def script(name):
+    """scripts/NAME as it is typed where one is."""
+    path = os.path.join(ROOT, "scripts", name)
+    here = os.path.relpath(path)
+    return shlex.quote(path if here.startswith("..") else here)
+
+
+def explain(doc, argv, right):
+    """End with DOC when --help is asked for, with a sentence when the arguments are not RIGHT."""
+    if argv[:1] in (["-h"], ["--help"]):
+        print(doc.strip())
+        sys.exit(0)
+    if not right:
+        name = os.path.basename(sys.argv[0])
+        print(f"{name}: these are not its arguments: `{script(name)} --help` says which are", file=sys.stderr)
+        sys.exit(2)
+
+
 def need(*modules, kind="import"):
     """Import MODULES; when one is missing, run this script again with .venv's Python.
 
@@ -51,7 +70,11 @@ def need(*modules, kind="import"):
             sys.stdout.flush()
             os.execv(VENV_PYTHON, [VENV_PYTHON, *sys.argv])
         name = os.path.basename(sys.argv[0])
-        print(f"{name}: Python's {error.name} is missing: run scripts/venv {kind}", file=sys.stderr)
+        venv = f"{script('venv')} {kind}"
+        if not {"-h", "--help"}.isdisjoint(sys.argv[1:]):
+            print(f"{(sys.modules['__main__'].__doc__ or name).strip()}\n\nIts options: `{venv}`, then --help again.")
+            sys.exit(0)
+        print(f"{name}: Python's {error.name} is missing: run {venv}", file=sys.stderr)
         sys.exit(3)
     return found[0] if len(found) == 1 else found
 

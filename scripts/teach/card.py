@@ -8,7 +8,10 @@ import sys
 if __package__ in (None, ""):
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from lib.checkpoint import read_json  # noqa: E402
-from lib.files import run_main  # noqa: E402
+from lib.files import need, run_main  # noqa: E402
+
+need("torch", kind="reference")
+
 from teach import items  # noqa: E402
 from teach.model import Config  # noqa: E402
 

@@ -17,10 +17,12 @@ import sys
 
 if __package__ in (None, ""):
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-import torch  # noqa: E402
+from lib.files import need, run_main  # noqa: E402
+
+torch, _ = need("torch", "transformers", kind="reference")
+
 from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: E402
 
-from lib.files import run_main  # noqa: E402
 from teach import circuits, items, tokenizer  # noqa: E402
 from teach.grammar import facts  # noqa: E402
 from teach.grammar.world import NAMES  # noqa: E402

@@ -9,11 +9,13 @@ import sys
 
 if __package__ in (None, ""):
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-import torch  # noqa: E402
+from lib import torch_zip  # noqa: E402
+from lib.files import need, run_main  # noqa: E402
+
+torch, _ = need("torch", "safetensors", kind="reference")
+
 from safetensors.torch import save_file  # noqa: E402
 
-from lib import torch_zip  # noqa: E402
-from lib.files import run_main  # noqa: E402
 from teach.model import Config  # noqa: E402
 from teach.tokenizer import BOS, EOS, tokenizer_config  # noqa: E402
 

@@ -14,11 +14,13 @@ import time
 
 if __package__ in (None, ""):
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-import torch  # noqa: E402
+from lib import torch_zip  # noqa: E402
+from lib.files import need, run_main  # noqa: E402
+
+torch = need("torch", kind="reference")
+
 from torch.nn import functional  # noqa: E402
 
-from lib import torch_zip  # noqa: E402
-from lib.files import run_main  # noqa: E402
 from teach import batches, grammar, mixture, probes, tokenizer  # noqa: E402
 from teach.model import Config, Model, attention_mask  # noqa: E402
 from teach.optim import Muon  # noqa: E402

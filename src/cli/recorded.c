@@ -3,8 +3,8 @@
  *
  * A recording knows its prompt, its model and the options it was made with; the sentence knows the
  * --capture that was lacking.  Behind `torchless trace --capture X` stands what is put together
- * here, when such a sentence is said.  The words of somebody's file are read as those of a command line, and only what that
- * knows is said again, quoted: it is typed without being read.
+ * here, when such a sentence is said.  The words of somebody's file are read as those of a command
+ * line, and only what that knows is said again, quoted: it is typed without being read.
  */
 #include "torchless/called.h"
 #include "torchless/cli.h"
@@ -41,7 +41,8 @@ static int take_facts(void *ctx, const struct rows *rows, const struct cell *cel
 	t->is_ours = cells[1].i != 0;
 	/* A NUL byte cannot be typed. */
 	t->has_prompt = cells[0].s.data && strlen(cells[0].s.data) == cells[0].s.len;
-	text_add(&t->prompt, t->has_prompt ? cells[0].s.data : "", t->has_prompt ? cells[0].s.len : 0);
+	text_add(&t->prompt, t->has_prompt ? cells[0].s.data : "",
+		 t->has_prompt ? cells[0].s.len : 0);
 	if (cells[2].s.data)
 		text_add(&t->file, cells[2].s.data, strlen(cells[2].s.data));
 	return 1;
@@ -164,8 +165,8 @@ static void add_prompt(struct text *t, const struct told *told, const struct inv
 }
 
 /* The words of the command that made it, from what a shell has read of them. */
-static void add_words(struct text *t, const struct told *told,
-		      const struct invocation *in, const char *path)
+static void add_words(struct text *t, const struct told *told, const struct invocation *in,
+		      const char *path)
 {
 	struct err ignored = { 0 };
 	struct invocation past;
