@@ -29,7 +29,7 @@ fi
 checkpoint window --preset window --layers 2
 awk '/^do not hand it to a shell/ { on = 1 } on && /^\$ / { print substr($0, 3) } on && /^The others want/ { exit }' docs/recording.md >"$work/recipe"
 is "lines of the recipe" 2 "$(wc -l <"$work/recipe")"
-ln -s "$root/scripts" "$work/scripts"
+ln -s "$root/scripts" "$root/.venv" "$work"
 mkdir "$work/bin" && ln -s "$T" "$work/bin/torchless" && ln -s "$T" "$work/torchless"
 cd "$work" || exit 2
 "$T" trace -q -m "$root/build/test-models/window" -o good.db "The model reads" || exit 2
