@@ -118,6 +118,12 @@ void text_near_offer(struct text_near *n, const char *candidate, int kind);
 /* The same by another measure of how unlike it is. */
 void text_near_offer_at(struct text_near *n, const char *candidate, int kind, int unlike);
 
+/*
+ * Leave out what nobody can have meant: all where the least unlike is text_too_far(), else those
+ * that have nothing to do with the name.
+ */
+void text_near_drop_far(struct text_near *n);
+
 /* "a, b and c"; returns buf. */
 const char *text_near_format(const struct text_near *n, char *buf, size_t size);
 

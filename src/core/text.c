@@ -404,6 +404,21 @@ void text_near_offer(struct text_near *n, const char *candidate, int kind)
 	text_near_offer_at(n, candidate, kind, text_unlike(n->name, candidate));
 }
 
+void text_near_drop_far(struct text_near *n)
+{
+	int limit = text_too_far(n->name);
+
+	if (n->n > 0 && n->best[0].unlike >= limit)
+		n->n = 0;
+	/* Of a path most may be another one's; of a word that would be another word. */
+	if (strpbrk(n->name, ".:-"))
+		limit = (int)strlen(n->name) * 2 / 3 + 1;
+	else if (n->n > 0)
+		limit = least(limit, n->best[0].unlike + 2);
+	while (n->n > 1 && n->best[n->n - 1].unlike >= limit)
+		n->n--;
+}
+
 const char *text_near_format(const struct text_near *n, char *buf, size_t size)
 {
 	size_t at = 0;

@@ -259,6 +259,7 @@ static void match_pattern(const struct program *p, struct match *m)
 struct nearest {
 	const struct program *program;
 	struct text_near near; /* one suggestion a kind of point */
+	bool of_all_layers;    /* names without a layer are patterns of all */
 };
 
 static int least(int a, int b, int c)
@@ -293,22 +294,63 @@ static int glob_distance(const char *pattern, const char *name)
 	return row[len];
 }
 
+/* "L3.attn.pattern" as the pattern of all layers, "*.attn.pattern"; false where none is named. */
+static bool of_all_layers(const char *name, char *buf, size_t size)
+{
+	const char *layer = name[0] == 'L' ? name + 1 : name, *rest;
+
+	while (*layer && !(isdigit((unsigned char)*layer) &&
+			   (layer == name + 1 || strchr(".-", layer[-1]))))
+		layer++;
+	rest = layer + strspn(layer, "0123456789");
+	if (rest == layer)
+		return false;
+	snprintf(buf, size, "%.*s*%s", layer == name + 1 ? 0 : (int)(layer - name), name, rest);
+	return true;
+}
+
 static bool rank_name(void *ctx, const char *name, value_id v)
 {
 	struct nearest *n = ctx;
-	const char *pattern = n->near.name;
+	const char *pattern = n->near.name, *star;
 	int unlike = text_unlike(pattern, name), matched = glob_distance(pattern, name);
+	char all[NAME_SIZE + 1];
 
+	if (n->of_all_layers && of_all_layers(name, all, sizeof(all))) {
+		star = strchr(all, '*');
+		name = all;
+		if (star == all && star[1] == '.')
+			matched = least(matched, unlike, text_unlike(pattern, star + 2));
+	}
 	text_near_offer_at(&n->near, name, (int)(n->program->values[v].point - point_table),
 			   matched < unlike ? matched : unlike);
 	return false;
 }
 
-int points_match(const struct program *p, const char *pattern, bool *wanted, struct err *err)
+/* What `pattern` may have meant, a tensor or several; ERR_USAGE. */
+static int no_point(const struct program *p, const char *pattern, bool is_one, struct err *err)
 {
 	struct nearest nearest = { .program = p, .near = { .name = pattern } };
-	struct match m = { .pattern = pattern };
 	char names[TEXT_NEAR * NAME_SIZE + 16];
+
+	nearest.of_all_layers = !is_one && !strpbrk(pattern, "0123456789*?[");
+	each_name(p, OWN | FOREIGN, rank_name, &nearest);
+	text_near_drop_far(&nearest.near);
+	text_near_format(&nearest.near, names, sizeof(names));
+	return err_set(err, ERR_USAGE,
+		       "no point is called '%s'%s%s (`torchless info --points` lists all)",
+		       pattern,
+		       nearest.near.n == 0  ? ""
+		       : nearest.near.n > 1 ? "; the nearest are "
+					    : "; the nearest is ",
+		       names);
+}
+
+/* What it names, or ERR_USAGE; `is_one` where one tensor is asked for. */
+static int match_or_suggest(const struct program *p, const char *pattern, bool *wanted, bool is_one,
+			    struct err *err)
+{
+	struct match m = { .pattern = pattern };
 
 	if (strlen(pattern) > MAX_PATTERN)
 		return err ? err_set(err, ERR_USAGE, "'%.60s...' is longer than any name of points",
@@ -321,13 +363,12 @@ int points_match(const struct program *p, const char *pattern, bool *wanted, str
 	free(m.wanted);
 	if (m.n > 0)
 		return m.n;
-	if (!err)
-		return ERR_USAGE;
-	each_name(p, OWN | FOREIGN, rank_name, &nearest);
-	return err_set(err, ERR_USAGE,
-		       "no point is called '%s'; the nearest are %s "
-		       "(`torchless info --points` lists all)",
-		       pattern, text_near_format(&nearest.near, names, sizeof(names)));
+	return err ? no_point(p, pattern, is_one, err) : ERR_USAGE;
+}
+
+int points_match(const struct program *p, const char *pattern, bool *wanted, struct err *err)
+{
+	return match_or_suggest(p, pattern, wanted, false, err);
 }
 
 value_id points_find(const struct program *p, const char *name, struct err *err)
@@ -339,7 +380,7 @@ value_id points_find(const struct program *p, const char *name, struct err *err)
 	if (v >= 0)
 		return v;
 	wanted = mem_calloc((size_t)p->n_values, sizeof(*wanted));
-	n = points_match(p, name, wanted, err);
+	n = match_or_suggest(p, name, wanted, true, err);
 	for (v = 0; n > 0 && !wanted[v];)
 		v++;
 	free(wanted);

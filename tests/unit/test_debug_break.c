@@ -270,7 +270,7 @@ Test(debug_break, hits_are_a_table_and_one_stays)
 	cr_assert_eq(s.d->target->now.pass, 2);
 	cr_assert_eq(s.d->target->now.op, 3);
 	says("hits -a token 6 token", "token 6");
-	refuses("hits nowhere", "nearest");
+	refuses("hits nowhere", "is called 'nowhere'");
 	refuses("hits layers.*.mlp nope", "nope");
 	says("info breakpoints", "No breakpoints");
 }

@@ -305,9 +305,13 @@ static int found_nothing(const struct program *p, const char *said, const char *
 		    !ends_with(p->values[v].name, "out"))
 			text_near_offer(&near, point_short_name(&p->values[v], buf, sizeof(buf)),
 					-1);
-	return err_set(err, ERR_USAGE,
-		       "no module, point or place is called '%.100s'; the nearest are %s", said,
-		       text_near_format(&near, names, sizeof(names)));
+	text_near_drop_far(&near);
+	text_near_format(&near, names, sizeof(names));
+	return err_set(err, ERR_USAGE, "no module, point or place is called '%.100s'%s%s", said,
+		       near.n == 0  ? ""
+		       : near.n > 1 ? "; the nearest are "
+				    : "; the nearest is ",
+		       names);
 }
 
 /* ---- all of it ------------------------------------------------------------------------------- */
