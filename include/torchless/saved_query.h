@@ -48,6 +48,15 @@ int query_params_refuse(const struct query_params *p, struct recording *rec,
 /* ERR_USAGE for an argument that is no KEY=VALUE. */
 int query_params_check(const char *const *given, int n_given, struct err *err);
 
+/* Whether every recording has a saved query of that name. */
+bool saved_query_is_known(const char *name);
+
+/*
+ * The one of them that `word` means, another word for it or the nearest that is less unlike than
+ * *distance, which it then is; text.h.
+ */
+bool saved_query_nearest(const char *word, int *distance, char *best, size_t size);
+
 /* A saved query is one word; SQL never is. */
 bool query_is_name(const char *s);
 

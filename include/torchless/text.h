@@ -77,6 +77,12 @@ int text_write_file(const char *path, const void *data, size_t len, struct err *
 int text_distance(const char *a, const char *b);
 
 /*
+ * Whether typed[0..len) is a command of another program, shortened as there: "lay.out" is "lay",
+ * "layo" and so on, "tty." itself alone.
+ */
+bool text_is_short_for(const char *typed, size_t len, const char *command);
+
+/*
  * How unlike what was typed a name is, for every "did you mean": 0 when the name begins so, 1 when
  * a part of it does (parts end with '.', ':', '-', '_' or a space), else the distance to it or,
  * where nothing but a part was typed, to its nearest part between dots and colons.  Capitals make

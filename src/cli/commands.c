@@ -5,7 +5,10 @@
  * standing above everything that they explain (docs/howto/add-a-command.md).
  */
 #include "torchless/cli.h"
+#include "torchless/inspect.h"
+#include "torchless/saved_query.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define OPTIONS_COMPUTE                                                                            \
@@ -68,30 +71,106 @@ bool command_has(const struct command *c, enum option_id id)
 	return option_is_everywhere(id) || command_adds(c, id);
 }
 
+/* ---- what was meant ------------------------------------------------------------------------ */
+
 /* What others call it, or will be called so. */
 static const struct {
 	const char *word, *command;
 } elsewhere[] = {
-	{ "diff", "query differ" }, { "compare", "query differ" },
-	{ "generate", "run" },      { "chat", "run --chat" },
-	{ "record", "trace" },      { "sql", "query" },
-	{ "shell", "query" },       { "step", "debug" },
-	{ "gdb", "debug" },         { "draw", "graph" },
-	{ "encode", "tokenize" },   { "decode", "tokenize --decode" },
+	{ "diff", "query differ" },
+	{ "compare", "query differ" },
+	{ "generate", "run" },
+	{ "complete", "run" },
+	{ "chat", "run --chat" },
+	{ "record", "trace" },
+	{ "capture", "trace --capture" },
+	{ "sql", "query" },
+	{ "shell", "query" },
+	{ "ask", "query" },
+	{ "step", "debug" },
+	{ "gdb", "debug" },
+	{ "break", "debug" },
+	{ "tui", "debug --tui" },
+	{ "draw", "graph" },
+	{ "plot", "graph" },
+	{ "dot", "graph" },
+	{ "view", "show" },
+	{ "html", "report" },
+	{ "perfetto", "export --perfetto FILE" },
+	{ "chrome", "export --chrome FILE" },
+	{ "encode", "tokenize" },
+	{ "decode", "tokenize --decode" },
+	{ "tokenizer", "tokenize" },
+	{ "list", "query --list" },
+	{ "tables", "query" },
+	{ "schema", "query" },
+	{ "inspect", "info" },
+	{ "describe", "info" },
+	{ "stats", "info --tensors --stats" },
 	{ "man", "help" },
+	{ "usage", "help" },
+	{ "version", "--version" },
+	{ "points", "info --points" },
+	{ "tensors", "info --tensors" },
+	{ "weights", "info --tensors" },
+	{ "program", "info --program" },
+	{ "ops", "info --program" },
+	{ "functions", "query --functions" },
+	{ "estimate", "trace --estimate" },
 };
 
-const char *nearest_command(const char *word)
+static bool is_sql_function(const char *word)
 {
-	/* Farther than three edits, or all of the word, is no suggestion. */
-	struct text_nearest near = { .name = word, .distance = 4 };
+	for (int i = 0; i < sql_function_table_len; i++)
+		if (!strcmp(sql_function_table[i].name, word))
+			return true;
+	return false;
+}
 
+/* What the whole word is the name of elsewhere. */
+static const char *named_elsewhere(const char *word, char *buf, size_t size)
+{
 	for (size_t i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++)
 		if (!strcmp(elsewhere[i].word, word))
 			return elsewhere[i].command;
+	if (saved_query_is_known(word)) {
+		snprintf(buf, size, "query %s", word);
+		return buf;
+	}
+	if (is_sql_function(word)) {
+		snprintf(buf, size, "query --functions %s", word);
+		return buf;
+	}
+	return NULL;
+}
+
+const char *nearest_command(const char *word)
+{
+	static char buf[128];
+	const char *named = named_elsewhere(word, buf, sizeof(buf));
+	struct text_nearest near = { .name = word, .distance = text_too_far(word) };
+	const char *command;
+	char saved[64];
+	int distance;
+
+	if (named)
+		return named;
+	/* Farther than three edits, or all of the word, is no suggestion. */
+	if (near.distance > 4)
+		near.distance = 4;
 	if ((int)strlen(word) < near.distance)
 		near.distance = (int)strlen(word);
 	for (int i = 0; i < command_table_len; i++)
 		text_nearest_offer(&near, command_table[i].name);
-	return near.best;
+	command = near.best;
+	/* Of equals a command is meant: "tace", and not "cache". */
+	for (size_t i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++)
+		if (text_nearest_offer(&near, elsewhere[i].word))
+			command = elsewhere[i].command;
+	distance = near.distance;
+	if (!saved_query_nearest(word, &distance, saved, sizeof(saved)) ||
+	    (command && distance >= near.distance))
+		return command;
+	snprintf(buf, sizeof(buf), "query %s", saved);
+	return buf;
 }

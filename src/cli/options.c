@@ -337,18 +337,81 @@ struct cursor {
 	const struct command *command;
 };
 
-static int unknown_option(const struct cursor *c, const char *word, struct err *err)
+/* What other programs call an option. */
+static const struct {
+	const char *word;
+	enum option_id id;
+} elsewhere[] = {
+	{ "temperature", OPT_TEMP },
+	{ "max-tokens", OPT_N },
+	{ "max-new-tokens", OPT_N },
+	{ "n-predict", OPT_N },
+	{ "predict", OPT_N },
+	{ "tokens", OPT_N },
+	{ "n", OPT_N },
+	{ "output", OPT_OUTPUT },
+	{ "out", OPT_OUTPUT },
+	{ "o", OPT_OUTPUT },
+	{ "weights", OPT_MODEL },
+	{ "checkpoint", OPT_MODEL },
+	{ "db", OPT_TRACE },
+	{ "recording", OPT_TRACE },
+	{ "nucleus", OPT_TOP_P },
+	{ "ablate", OPT_ZERO },
+	{ "knockout", OPT_ZERO },
+	{ "hook", OPT_CAPTURE },
+	{ "dump", OPT_CAPTURE },
+	{ "record", OPT_CAPTURE },
+	{ "silent", OPT_QUIET },
+	{ "colour", OPT_COLOR },
+	{ "system-prompt", OPT_SYSTEM },
+	{ "stop-at", OPT_STOP },
+	{ "random-seed", OPT_SEED },
+	{ "ubatch-size", OPT_CHUNK },
+	{ "batch-size", OPT_CHUNK },
+	{ "memory", OPT_MEM },
+	{ "cores", OPT_THREADS },
+	{ "jobs", OPT_THREADS },
+	{ "args", OPT_PARAM },
+	{ "set", OPT_PARAM },
+	{ "dry-run", OPT_ESTIMATE },
+	{ "command", OPT_EXECUTE },
+	{ "execute", OPT_EXECUTE },
+	{ "ids-only", OPT_IDS },
+	{ "layers", OPT_EXPAND },
+	{ "compare", OPT_VS },
+	{ "heatmap", OPT_HEAT },
+	{ "histogram", OPT_HIST },
+	{ "trace-file", OPT_TRACE },
+};
+
+/* The option that `word` is elsewhere, or nearly is here; OPT_COUNT: none. */
+static enum option_id meant_option(const struct cursor *c, const char *word)
 {
 	/* Farther than two edits is no suggestion. */
 	struct text_nearest near = { .name = word, .distance = 3 };
+	enum option_id found = OPT_COUNT;
 
+	for (size_t i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++)
+		if (!strcmp(elsewhere[i].word, word) &&
+		    (!c->command || command_has(c->command, elsewhere[i].id)))
+			return elsewhere[i].id;
 	for (int id = 0; id < OPT_COUNT; id++)
 		if (option_table[id].name &&
-		    (!c->command || command_has(c->command, (enum option_id)id)))
-			text_nearest_offer(&near, option_table[id].name);
-	if (near.best)
-		return err_set(err, ERR_USAGE, "there is no option --%s; did you mean --%s?", word,
-			       near.best);
+		    (!c->command || command_has(c->command, (enum option_id)id)) &&
+		    text_nearest_offer(&near, option_table[id].name))
+			found = (enum option_id)id;
+	return found;
+}
+
+static int unknown_option(const struct cursor *c, const char *word, struct err *err)
+{
+	enum option_id meant = meant_option(c, word);
+	char name[32];
+
+	if (meant != OPT_COUNT)
+		return err_set(err, ERR_USAGE, "there is no option --%s; did you mean %s?", word,
+			       option_name(meant, name));
 	return err_set(err, ERR_USAGE, "there is no option --%s; see `torchless %s%s--help`", word,
 		       c->command ? c->command->name : "", c->command ? " " : "");
 }

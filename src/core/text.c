@@ -311,6 +311,16 @@ int text_distance(const char *a, const char *b)
 	return distance(a, strlen(a), b, strlen(b), false);
 }
 
+bool text_is_short_for(const char *typed, size_t len, const char *command)
+{
+	size_t least_len = strcspn(command, ".");
+	const char *rest = command + least_len + (command[least_len] == '.');
+
+	return len >= least_len && len <= least_len + strlen(rest) &&
+	       !strncmp(typed, command, least_len) &&
+	       !strncmp(typed + least_len, rest, len - least_len);
+}
+
 int text_unlike(const char *typed, const char *name)
 {
 	size_t n = strlen(typed);

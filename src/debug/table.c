@@ -150,17 +150,12 @@ static const struct {
 static const char *gdb_sentence(const struct debug_command *of, const char *s, size_t len)
 {
 	for (size_t i = 0; i < sizeof(gdb_words) / sizeof(gdb_words[0]); i++) {
-		const char *command = gdb_words[i].command, *word = command;
+		const char *command = gdb_words[i].command;
 		bool is_info = !strncmp(command, "info ", 5);
-		size_t least, rest;
 
 		if (is_info != (of != NULL) || (of && strncmp(of->name, "info", 4) != 0))
 			continue;
-		word += is_info ? 5 : 0;
-		least = strcspn(word, ".");
-		rest = strlen(word + least + 1);
-		if (len >= least && len <= least + rest && !strncmp(word, s, least) &&
-		    !strncmp(word + least + 1, s + least, len - least))
+		if (text_is_short_for(s, len, command + (is_info ? 5 : 0)))
 			return gdb_words[i].sentence;
 	}
 	return NULL;

@@ -299,8 +299,8 @@ static bool of_all_layers(const char *name, char *buf, size_t size)
 {
 	const char *layer = name[0] == 'L' ? name + 1 : name, *rest;
 
-	while (*layer && !(isdigit((unsigned char)*layer) &&
-			   (layer == name + 1 || strchr(".-", layer[-1]))))
+	while (*layer &&
+	       !(isdigit((unsigned char)*layer) && (layer == name + 1 || strchr(".-", layer[-1]))))
 		layer++;
 	rest = layer + strspn(layer, "0123456789");
 	if (rest == layer)
@@ -338,8 +338,7 @@ static int no_point(const struct program *p, const char *pattern, bool is_one, s
 	text_near_drop_far(&nearest.near);
 	text_near_format(&nearest.near, names, sizeof(names));
 	return err_set(err, ERR_USAGE,
-		       "no point is called '%s'%s%s (`torchless info --points` lists all)",
-		       pattern,
+		       "no point is called '%s'%s%s (`torchless info --points` lists all)", pattern,
 		       nearest.near.n == 0  ? ""
 		       : nearest.near.n > 1 ? "; the nearest are "
 					    : "; the nearest is ",

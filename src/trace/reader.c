@@ -253,8 +253,7 @@ int recording_saved_query(struct recording *r, const char *name, struct text *sq
 	limits_leave(&r->limits, &outer);
 	if (ret)
 		return ret < 0 ? ret : 0;
-	recording_nearest(r, "SELECT name FROM saved_query ORDER BY name", name, best,
-			  sizeof(best));
+	recording_saved_meant(r, name, best, sizeof(best));
 	if (best[0])
 		return err_set(err, ERR_USAGE,
 			       "there is no saved query \"%s\"; did you mean \"%s\"?", name, best);

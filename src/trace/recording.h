@@ -28,6 +28,13 @@ struct recording {
 void recording_nearest(struct recording *r, const char *names_sql, const char *name, char *best,
 		       size_t size);
 
+/* The first column of the first row of `sql`, which may ask of :name; "" when there is none. */
+void recording_first(struct recording *r, const char *sql, const char *name, char *out,
+		     size_t size);
+
+/* The saved query that the word, which is the name of none, may mean; "": none. */
+void recording_saved_meant(struct recording *r, const char *word, char *best, size_t size);
+
 /*
  * SQLite's message for SQL that is wrong; where it names what it does not know, with what was
  * meant. ERR_USAGE.

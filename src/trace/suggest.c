@@ -49,9 +49,7 @@ void recording_nearest(struct recording *r, const char *names_sql, const char *n
 	limits_leave(&r->limits, &outer);
 }
 
-/* The first column of the first row, "" when there is none. */
-static void first_text(struct recording *r, const char *sql, const char *name, char *out,
-		       size_t size)
+void recording_first(struct recording *r, const char *sql, const char *name, char *out, size_t size)
 {
 	struct stmt s = { 0 };
 	struct limits_scope outer;
@@ -82,6 +80,18 @@ static void first_text(struct recording *r, const char *sql, const char *name, c
 	"AND m.name NOT GLOB 'json_*' AND m.name NOT IN ('dbstat', 'sqlite_stmt', 'bytecode', "    \
 	"'tables_used')"
 
+/* What a statement that reads is made of; and words that begin one elsewhere. */
+#define KEYWORDS                                                                                   \
+	"SELECT column1 FROM (VALUES ('SELECT'), ('FROM'), ('WHERE'), ('GROUP'), ('ORDER'), "      \
+	"('BY'), ('LIMIT'), ('OFFSET'), ('HAVING'), ('JOIN'), ('LEFT'), ('NATURAL'), ('USING'), "  \
+	"('DISTINCT'), ('BETWEEN'), ('EXISTS'), ('UNION'), ('EXCEPT'), ('INTERSECT'), ('WITH'), "  \
+	"('RECURSIVE'), ('VALUES'), ('EXPLAIN'), ('COLLATE'), ('PARTITION'), ('FILTER'))"
+#define IN_SHELL                                                                                   \
+	"SELECT 'type ' || column2 || ' in the shell that `torchless query` opens' FROM (VALUES "  \
+	"('show', '.schema'), ('describe', '.schema'), ('desc', '.schema'), ('use', '.open'), "    \
+	"('help', '.help'), ('source', '.read'), ('quit', '.quit'), ('exit', '.quit')) "           \
+	"WHERE column1 = lower(:name)"
+
 /* For each message of SQLite's, up to the name, what to say; the first that finds something. */
 static const struct {
 	const char *message, *sql;
@@ -102,7 +112,13 @@ static const struct {
 	{ "no such column: ",
 	  "SELECT 'text goes in single quotes' FROM point WHERE :name IN (role, name) OR :name GLOB 'L[0-9]*' LIMIT 1",
 	  "" },
+	{ "no such table: ",
+	  "SELECT '`torchless query ' || name || '` is a saved query' FROM saved_query "
+	  "WHERE name = :name AND name NOT GLOB '*[^a-z-]*'",
+	  "" },
 	{ "no such function: ", "SELECT DISTINCT name FROM pragma_function_list", NULL },
+	{ "near \"", IN_SHELL, "" },
+	{ "near \"", KEYWORDS, NULL },
 };
 
 int suggest_for_error(struct recording *r, struct err *err)
@@ -111,10 +127,17 @@ int suggest_for_error(struct recording *r, struct err *err)
 
 	snprintf(message, sizeof(message), "%s", sqlite3_errmsg(r->db.handle));
 	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++) {
-		const char *name = message + strlen(hints[i].message), *dot;
+		const char *dot;
+		const char *name = message + strlen(hints[i].message);
+		char quoted[64];
 
 		if (strncmp(message, hints[i].message, strlen(hints[i].message)) != 0)
 			continue;
+		/* Of 'near "SELCT": syntax error' the word, which goes on behind it. */
+		if (hints[i].message[strlen(hints[i].message) - 1] == '"') {
+			snprintf(quoted, sizeof(quoted), "%.*s", (int)strcspn(name, "\""), name);
+			name = quoted;
+		}
 		/* What stands before a dot is a table's name, but not of a point: L3.attn. */
 		dot = strrchr(name, '.');
 		if (dot && !(name[0] == 'L' && isdigit((unsigned char)name[1])))
@@ -126,7 +149,7 @@ int suggest_for_error(struct recording *r, struct err *err)
 					       found);
 			continue;
 		}
-		first_text(r, hints[i].sql, name, found, sizeof(found));
+		recording_first(r, hints[i].sql, name, found, sizeof(found));
 		if (found[0])
 			return err_set(err, ERR_USAGE, "%s; %s%s", message, hints[i].says, found);
 	}

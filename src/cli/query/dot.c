@@ -337,11 +337,26 @@ const struct dot_command dot_commands[] = {
 };
 const int dot_commands_len = (int)(sizeof(dot_commands) / sizeof(dot_commands[0]));
 
+/* What users of sqlite3 type. */
+static const struct {
+	const char *command, *sentence;
+} sqlite_words[] = {
+#define SQLITE_WORD(command, sentence) { command, sentence },
+#include "sqlite_words.def"
+#undef SQLITE_WORD
+};
+
 static void no_command(const char *name, struct err *err)
 {
 	struct name_list all = { 0 };
 	const char *near;
 
+	for (size_t i = 0; i < sizeof(sqlite_words) / sizeof(sqlite_words[0]); i++)
+		if (text_is_short_for(name, strlen(name), sqlite_words[i].command)) {
+			err_set(err, ERR_USAGE, "there is no command .%s: %s", name,
+				sqlite_words[i].sentence);
+			return;
+		}
 	for (int i = 0; i < dot_commands_len; i++)
 		name_list_add(&all, dot_commands[i].name, strlen(dot_commands[i].name));
 	near = name_nearest(name, (const struct name_list *[]){ &all, NULL });

@@ -7,6 +7,7 @@
 #include "sql_lex.h"
 #include "torchless/mem.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -61,6 +62,16 @@ static int list_functions(struct invocation *in, const struct query_settings *se
 	return query_functions(in, set, in->n_args ? in->args[0] : NULL, err);
 }
 
+/* A name, of a saved query or of a point that somebody took for one. */
+static bool is_word(const char *s)
+{
+	return query_is_name(s) ||
+	       (isalpha((unsigned char)*s) &&
+		s[strspn(s,
+			 "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-")] ==
+			'\0');
+}
+
 /* What was asked, in whichever form. */
 static int answer(struct invocation *in, struct recording *rec, const struct query_settings *set,
 		  const struct query_params *params, struct err *err)
@@ -72,7 +83,13 @@ static int answer(struct invocation *in, struct recording *rec, const struct que
 	if (in->n_args == 0)
 		return query_shell(in, rec, option_text(in, OPT_TRACE, "trace.db"), params, true,
 				   err);
-	if (query_is_name(in->args[0]) && strcmp(in->args[0], "-") != 0 && !sql_begins(in->args[0]))
+	if (in->args[0][0] == '.' && isalpha((unsigned char)in->args[0][1]))
+		return err_set(
+			err, ERR_USAGE,
+			"'%s' is typed in the shell that `torchless query` opens, or read from its "
+			"stdin",
+			in->args[0]);
+	if (is_word(in->args[0]) && strcmp(in->args[0], "-") != 0 && !sql_begins(in->args[0]))
 		return query_saved(in, rec, set, in->args[0], list, params->n, err);
 	return run_given(in, rec, set, params, err);
 }

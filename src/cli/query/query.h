@@ -95,4 +95,10 @@ void query_watch_free(struct query_watch *w); /* NULL is fine */
 /* name, doc and params of every saved query */
 extern const char query_list_sql[];
 
+/*
+ * A sentence that there is no saved query `word`, which err has, with what the word is the name of
+ * instead, or nearly; as it is typed in the shell, or on the command line.  ERR_USAGE.
+ */
+int query_meant(struct recording *rec, const char *word, bool in_shell, struct err *err);
+
 #endif

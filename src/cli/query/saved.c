@@ -108,6 +108,8 @@ int query_saved(struct invocation *in, struct recording *rec, const struct query
 	int r = recording_saved_query(rec, name, &sql, &defaults, err);
 
 	narrow.drops = query_drops(name);
+	if (r == ERR_USAGE)
+		r = query_meant(rec, name, in->n_args == 0, err);
 	if (r == 0)
 		r = query_params_read(&params, name, defaults.data ? defaults.data : "{}", given,
 				      n_given, err);

@@ -7,6 +7,7 @@
  *	            what the dot commands of dot.def do
  *	explain.c   one of them, which draws
  *	names.c     every name that a recording knows
+ *	meant.c     what else a name is, that is no saved query's
  *	complete.c  which of them may stand at the cursor
  */
 #ifndef TORCHLESS_QUERY_SHELL_H
