@@ -163,13 +163,15 @@ const char *nearest_command(const char *word)
 	for (int i = 0; i < command_table_len; i++)
 		text_nearest_offer(&near, command_table[i].name);
 	command = near.best;
-	/* Of equals a command is meant: "tace", and not "cache". */
 	for (size_t i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++)
 		if (text_nearest_offer(&near, elsewhere[i].word))
 			command = elsewhere[i].command;
+	/* One slip away from a command that is meant: "tace" is not "cache". */
+	if (command && near.distance <= 1)
+		return command;
 	distance = near.distance;
 	if (!saved_query_nearest(word, &distance, saved, sizeof(saved)) ||
-	    (command && distance >= near.distance))
+	    (command && distance == near.distance))
 		return command;
 	snprintf(buf, sizeof(buf), "query %s", saved);
 	return buf;
