@@ -96,8 +96,9 @@ struct profile {
  * together in each repeat.
  */
 struct repeats {
-	int64_t *ns; /* [n][PART_COUNT] */
-	int n;       /* 0: nothing was repeated */
+	int64_t *ns;             /* [n][PART_COUNT] */
+	double took[PART_COUNT]; /* sums of the medians of each part of each layer in each pass */
+	int n;                   /* 0: nothing was repeated */
 };
 
 /* A hook that pauses at the first value that holds NaN, or infinity. */
@@ -249,14 +250,14 @@ void record_estimate_release(struct record_estimate *e);
 /* A part that took less may as well have been interrupted once: one timing does not tell. */
 #define RECORD_SHORT_NS 1000000
 
-/* The median of the repeats, and half of what lies between their quartiles. */
+/* What answers say, and half of what lies between the quartiles of the repeats. */
 struct middle {
-	double median, spread;
+	double took, spread;
 };
 
 /* Of all runs that were recorded now.  Without repeats: the recorded passes, the spread is NaN. */
 struct time_share {
-	struct middle ns, share; /* share: of the whole, 0 to 1 */
+	struct middle ns, share; /* share: of the whole, 0 to 1; they add up to 1 */
 	bool is_noise; /* the spread is half of the share or more; or one timing of a short part */
 };
 

@@ -5,6 +5,9 @@
  * run its passes again with the same bits, so they are, with a clock as the only hook: nobody
  * records, reads values or draws.  Where that ends the session stands where it stood, and the
  * recording has rows of table timing more and nothing else.
+ *
+ * A time is a sum of medians, one of each part of each layer in each pass, as view v_took has them:
+ * so parts add up to the whole and passes to the run, and one interrupted repeat moves nothing.
  */
 #include "record_impl.h"
 #include "torchless/mem.h"
@@ -20,7 +23,9 @@
 struct clock {
 	struct hook hook;
 	const struct recorder *recorder;
-	int64_t *ns; /* [n_passes][n_rows][PART_COUNT] */
+	int64_t *all; /* [repeats so far][n_passes][n_rows][PART_COUNT] */
+	int64_t *ns;  /* of the repeat that runs: [n_passes][n_rows][PART_COUNT] */
+	int64_t n;    /* of these */
 	int n_rows;
 	int64_t entered_ns;
 };
@@ -120,47 +125,13 @@ static int store(const struct clock *c, int repeat, int n_passes, struct err *er
 }
 
 /* Of all runs together, as profile.ns. */
-static void add_sample(struct recorder *r, const struct clock *c, int repeat, int n_passes)
+static void add_sample(struct recorder *r, const struct clock *c, int repeat)
 {
 	int64_t *sample = r->repeats.ns + (int64_t)repeat * PART_COUNT;
 
-	for (int64_t i = 0; i < (int64_t)n_passes * c->n_rows * PART_COUNT; i++)
+	for (int64_t i = 0; i < c->n; i++)
 		sample[i % PART_COUNT] += c->ns[i];
 }
-
-int recorder_repeat(struct recorder *r, struct err *err)
-{
-	struct session *s = &r->generation.session;
-	struct clock c = { .recorder = r, .n_rows = s->model->program.n_layers + 1 };
-	size_t bytes = (size_t)s->n_marks * (size_t)c.n_rows * PART_COUNT * sizeof(*c.ns);
-	int result = 0;
-
-	if (r->opt.repeat == 0 || s->n_marks == 0)
-		return 0;
-	c.hook = (struct hook){
-		.wants = clock_wants, .before = clock_before, .after = clock_after, .ctx = &c
-	};
-	c.ns = mem_calloc(bytes, 1);
-	if (!r->repeats.ns)
-		r->repeats.ns =
-			mem_calloc((size_t)r->opt.repeat * PART_COUNT, sizeof(*r->repeats.ns));
-	for (int i = 0; i < r->opt.repeat && result == 0; i++) {
-		struct kept kept = hide_hooks(s, &c);
-
-		memset(c.ns, 0, bytes);
-		result = run_again(s, &kept, err);
-		show_hooks(s, &kept);
-		if (result == 0)
-			result = store(&c, i, kept.n_passes, err);
-		if (result == 0)
-			add_sample(r, &c, i, kept.n_passes);
-	}
-	r->repeats.n = r->opt.repeat;
-	free(c.ns);
-	return result;
-}
-
-/* ---- what they say -------------------------------------------------------------------------- */
 
 static int compare_doubles(const void *a, const void *b)
 {
@@ -169,19 +140,71 @@ static int compare_doubles(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-/*
- * The median of x[n], which is sorted on the way, and half of what lies between its quartiles; of
- * one number there are none.
- */
-static struct middle middle_of(double *x, int64_t n)
+/* The median of each part of each layer in each pass: what is added up adds up. */
+static void add_medians(struct recorder *r, const struct clock *c)
 {
-	struct middle m;
+	double *x = mem_calloc((size_t)r->opt.repeat, sizeof(*x));
 
+	for (int64_t i = 0; i < c->n; i++) {
+		for (int64_t repeat = 0; repeat < r->opt.repeat; repeat++)
+			x[repeat] = (double)c->all[repeat * c->n + i];
+		qsort(x, (size_t)r->opt.repeat, sizeof(*x), compare_doubles);
+		r->repeats.took[i % PART_COUNT] += stats_quantile(x, r->opt.repeat, 0.5);
+	}
+	free(x);
+}
+
+/* One repeat more, and its rows. */
+static int repeat_once(struct recorder *r, struct clock *c, int repeat, struct err *err)
+{
+	struct session *s = &r->generation.session;
+	struct kept kept = hide_hooks(s, c);
+	int result;
+
+	c->all = mem_realloc(c->all, (size_t)(repeat + 1) * (size_t)c->n, sizeof(*c->all));
+	c->ns = c->all + repeat * c->n;
+	memset(c->ns, 0, (size_t)c->n * sizeof(*c->ns));
+	result = run_again(s, &kept, err);
+	show_hooks(s, &kept);
+	if (result == 0)
+		result = store(c, repeat, kept.n_passes, err);
+	if (result == 0)
+		add_sample(r, c, repeat);
+	return result;
+}
+
+int recorder_repeat(struct recorder *r, struct err *err)
+{
+	struct session *s = &r->generation.session;
+	struct clock c = { .recorder = r, .n_rows = s->model->program.n_layers + 1 };
+	int result = 0;
+
+	if (r->opt.repeat == 0 || s->n_marks == 0)
+		return 0;
+	c.hook = (struct hook){
+		.wants = clock_wants, .before = clock_before, .after = clock_after, .ctx = &c
+	};
+	c.n = (int64_t)s->n_marks * c.n_rows * PART_COUNT;
+	if (!r->repeats.ns)
+		r->repeats.ns =
+			mem_calloc((size_t)r->opt.repeat * PART_COUNT, sizeof(*r->repeats.ns));
+	for (int i = 0; i < r->opt.repeat && result == 0; i++)
+		result = repeat_once(r, &c, i, err);
+	if (result == 0)
+		add_medians(r, &c);
+	r->repeats.n = r->opt.repeat;
+	free(c.all);
+	return result;
+}
+
+/* ---- what they say -------------------------------------------------------------------------- */
+
+/* Half of what lies between the quartiles of x[n], which is sorted on the way; of one there is none. */
+static double spread_of(double *x, int64_t n)
+{
 	qsort(x, (size_t)n, sizeof(*x), compare_doubles);
-	m.median = stats_quantile(x, n, 0.5);
-	m.spread =
-		n < 2 ? (double)NAN : (stats_quantile(x, n, 0.75) - stats_quantile(x, n, 0.25)) / 2;
-	return m;
+	return n < 2 ? (double)NAN
+		     : (stats_quantile(x, n, 0.75) - stats_quantile(x, n, 0.25)) / 2;
 }
 
 static int64_t sum_of(const int64_t *parts)
@@ -193,13 +216,25 @@ static int64_t sum_of(const int64_t *parts)
 	return sum;
 }
 
+/* PART_COUNT: of all parts together. */
+static double took(const struct recorder *r, int part)
+{
+	double sum = 0;
+
+	if (part < PART_COUNT)
+		return r->repeats.n > 0 ? r->repeats.took[part] : (double)r->profile.ns[part];
+	for (int i = 0; i < PART_COUNT; i++)
+		sum += took(r, i);
+	return sum;
+}
+
 struct time_share recorder_time_share(const struct recorder *r, int part)
 {
 	int64_t n = r->repeats.n > 0 ? r->repeats.n : 1;
 	const int64_t *samples = r->repeats.n > 0 ? r->repeats.ns : r->profile.ns;
 	double *ns = mem_calloc((size_t)n, sizeof(*ns)),
-	       *share = mem_calloc((size_t)n, sizeof(*share));
-	struct time_share out;
+	       *share = mem_calloc((size_t)n, sizeof(*share)), whole = took(r, PART_COUNT);
+	struct time_share out = { .ns.took = took(r, part) };
 
 	for (int64_t i = 0; i < n; i++) {
 		int64_t all = sum_of(samples + i * PART_COUNT);
@@ -207,10 +242,12 @@ struct time_share recorder_time_share(const struct recorder *r, int part)
 		ns[i] = part < PART_COUNT ? (double)samples[i * PART_COUNT + part] : (double)all;
 		share[i] = all > 0 ? ns[i] / (double)all : 0;
 	}
-	out = (struct time_share){ middle_of(ns, n), middle_of(share, n), false };
+	out.share.took = whole > 0 ? out.ns.took / whole : 0;
+	out.ns.spread = spread_of(ns, n);
+	out.share.spread = spread_of(share, n);
 	out.is_noise = part == PART_COUNT ? false
-		       : n > 1            ? 2 * out.share.spread >= out.share.median
-					  : out.ns.median < RECORD_SHORT_NS;
+		       : n > 1            ? 2 * out.share.spread >= out.share.took
+					  : out.ns.took < RECORD_SHORT_NS;
 	free(ns);
 	free(share);
 	return out;

@@ -336,68 +336,73 @@ SELECT layer, units, n silent, CAST(printf(''%.4g'', 100.0 * n / units) AS REAL)
 
 -- ---- time and memory -----------------------------------------------------------------------
 ('Time and memory', 'time', 'Where did the time go?',
-'Every op counts to one part, and the parts add up to all of it: the table part says what each is. With trace --repeat N ms and percent are the medians of the N repeats and their spreads are half of what lies between the quartiles; without, they are the one recorded pass, of which a part under a millisecond is mostly chance.',
-'WITH recorded AS (SELECT part, sum(calls) calls, sum(ns) ns, sum(flops) flops, sum(bytes) bytes FROM own_time
+'ms is the time of ops, without the recorder: every op counts to one part (the table part says what each is), and the parts add up to all. With trace --repeat N each part of a layer counts with the median of its repeats, and a spread is half of what lies between the quartiles; without, it is what was recorded, of which a part under a millisecond is mostly chance. percent is of the ms of all.',
+'WITH took AS MATERIALIZED (SELECT part, sum(ns) ns FROM v_took
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND :phase IN (''all'', phase) GROUP BY part),
-again AS MATERIALIZED (SELECT repeat, part, sum(ns) ns FROM v_timing
+recorded AS (SELECT part, sum(calls) calls, sum(flops) flops, sum(bytes) bytes FROM own_time
+  WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND :phase IN (''all'', phase) GROUP BY part),
+sample AS MATERIALIZED (SELECT repeat, part, sum(ns) ns FROM v_timing
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND :phase IN (''all'', phase) GROUP BY repeat, part),
-sample AS MATERIALIZED (SELECT * FROM again
-  UNION ALL SELECT 0, part, ns FROM recorded WHERE NOT EXISTS (SELECT 1 FROM again)),
 whole AS MATERIALIZED (SELECT repeat, sum(ns) ns FROM sample GROUP BY repeat),
-one AS (SELECT part, s.ns, 100.0 * s.ns / nullif(w.ns, 0) percent FROM sample s JOIN whole w ON w.repeat = s.repeat
-  UNION ALL SELECT ''all'', ns, 100.0 FROM whole),
-sorted AS (SELECT part, ns, percent, count(*) OVER (PARTITION BY part) - 1 n,
-  row_number() OVER (PARTITION BY part ORDER BY ns) - 1 i, row_number() OVER (PARTITION BY part ORDER BY percent) - 1 j FROM one),
-middle AS (SELECT part, sum(ns * max(0, 1 - abs(i - n / 2.0))) ns, sum(percent * max(0, 1 - abs(j - n / 2.0))) percent,
-  iif(n, sum(ns * (max(0, 1 - abs(i - n * 0.75)) - max(0, 1 - abs(i - n * 0.25)))) / 2, NULL) ns_spread,
-  iif(n, sum(percent * (max(0, 1 - abs(j - n * 0.75)) - max(0, 1 - abs(j - n * 0.25)))) / 2, NULL) percent_spread
-  FROM sorted GROUP BY part),
-numbers AS (SELECT part, calls, flops, bytes FROM recorded
-  UNION ALL SELECT ''all'', (SELECT count(*) FROM pass WHERE idx NOT NULL AND run_id = iif(:run, :run, (SELECT max(id) FROM run))
+one AS (SELECT part, s.ns, 100.0 * s.ns / nullif(w.ns, 0) share FROM sample s JOIN whole w ON w.repeat = s.repeat
+  UNION ALL SELECT ''all'', ns, NULL FROM whole),
+sorted AS (SELECT part, ns, share, count(*) OVER (PARTITION BY part) - 1 n,
+  row_number() OVER (PARTITION BY part ORDER BY ns) - 1 i, row_number() OVER (PARTITION BY part ORDER BY share) - 1 j FROM one),
+spread AS (SELECT part, iif(n, sum(ns * (max(0, 1 - abs(i - n * 0.75)) - max(0, 1 - abs(i - n * 0.25)))) / 2, NULL) ns,
+  iif(n, sum(share * (max(0, 1 - abs(j - n * 0.75)) - max(0, 1 - abs(j - n * 0.25)))) / 2, NULL) share FROM sorted GROUP BY part),
+numbers AS (SELECT t.part, t.ns, r.calls, r.flops, r.bytes FROM took t JOIN recorded r ON r.part = t.part
+  UNION ALL SELECT ''all'', (SELECT sum(ns) FROM took), (SELECT count(*) FROM pass WHERE idx NOT NULL AND run_id = iif(:run, :run, (SELECT max(id) FROM run))
     AND :phase IN (''all'', phase)), sum(flops), sum(bytes) FROM recorded)
-SELECT m.part, numbers.calls, round(m.ns / 1e6, 3) ms, round(m.ns_spread / 1e6, 3) ms_spread,
-  CAST(printf(''%.4g'', m.percent) AS REAL) percent, iif(m.percent_spread NOT NULL, CAST(printf(''%.4g'', m.percent_spread) AS REAL), NULL) percent_spread,
-  round(numbers.flops / m.ns, 2) gflops, round(numbers.bytes / m.ns, 2) gb_s
-FROM middle m JOIN numbers ON numbers.part = m.part ORDER BY m.ns DESC',
+SELECT m.part, m.calls, round(m.ns / 1e6, 3) ms, round(s.ns / 1e6, 3) ms_spread,
+  CAST(printf(''%.4g'', 100.0 * m.ns / (SELECT nullif(sum(ns), 0) FROM took)) AS REAL) percent,
+  iif(s.share NOT NULL, CAST(printf(''%.4g'', s.share) AS REAL), NULL) percent_spread,
+  round(m.flops / m.ns, 2) gflops, round(m.bytes / m.ns, 2) gb_s
+FROM numbers m LEFT JOIN spread s ON s.part = m.part WHERE m.ns NOT NULL ORDER BY m.ns DESC',
 '{"phase": "all", "run": 0}'),
 
 ('Time and memory', 'roofline', 'Where did the time go, against the roofline?',
-'Of the recorded passes, in the parts that time has. intensity is operations a byte; least_ms is what the roof allows, bound_by which side of it. The roof is the peak of the machine when it is given, else the best that any matrix product of the run reached. More than 100 percent: the data came out of a cache.',
-'WITH t AS MATERIALIZED (SELECT pass, part, sum(ns) ns, sum(flops) flops, sum(bytes) bytes FROM own_time
+'ms is as time has it. intensity is operations a byte; least_ms is what the roof allows, bound_by which side of it, percent how much of ms that is. cache: it took less than memory allows, so what it reads lay in a cache, where that limit does not bind and a percentage of it would say nothing. The roof is the peak of the machine when it is given (roof too low: it was exceeded), else the best that matrix products of the run reached.',
+'WITH t AS MATERIALIZED (SELECT pass, layer, part, sum(flops) flops, sum(bytes) bytes FROM own_time
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND :phase IN (''all'', phase) GROUP BY pass, layer, part HAVING sum(ns) > 0),
-own AS (SELECT part, ns, flops, bytes FROM t UNION ALL SELECT ''all'', sum(ns), sum(flops), sum(bytes) FROM t GROUP BY pass),
-roof AS (SELECT 1.0 * iif(:gflops, :gflops, max(gflops)) f, 1.0 * iif(:gbps, :gbps, max(gbps)) b
-  FROM v_span WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND dur > 0 AND type = ''Linear'')
-SELECT part, round(sum(ns) / 1e6, 3) ms, round(1.0 * sum(flops) / sum(bytes), 2) intensity,
-  iif(sum(flops) / f > sum(bytes) / b, ''arithmetic'', ''memory'') bound_by,
-  round(sum(max(flops / f, bytes / b)) / 1e6, 3) least_ms,
-  CAST(printf(''%.4g'', 100 * sum(max(flops / f, bytes / b)) / sum(ns)) AS REAL) percent,
+own AS (SELECT part, flops, bytes FROM t UNION ALL SELECT ''all'', sum(flops), sum(bytes) FROM t GROUP BY pass),
+took AS MATERIALIZED (SELECT pass, layer, part, ns FROM v_took WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND :phase IN (''all'', phase)),
+sums AS (SELECT part, sum(ns) ns FROM took GROUP BY part UNION ALL SELECT ''all'', sum(ns) FROM took),
+best AS (SELECT max(gflops) f, max(gbps) b FROM v_span WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND dur > 0 AND type = ''Linear''
+  UNION ALL SELECT max(1.0 * t.flops / k.ns), max(1.0 * t.bytes / k.ns) FROM t JOIN took k ON k.pass = t.pass AND k.layer IS t.layer AND k.part = t.part
+  WHERE k.ns > 0 AND t.part IN (''attention'', ''mlp'', ''lm_head'')),
+roof AS MATERIALIZED (SELECT 1.0 * iif(:gflops, :gflops, max(f)) f, 1.0 * iif(:gbps, :gbps, max(b)) b FROM best),
+least AS (SELECT part, sum(flops) flops, sum(bytes) bytes, sum(max(flops / f, bytes / b)) ns, f, b,
+  sum(flops) / f > sum(bytes) / b is_arithmetic FROM own, roof GROUP BY part)
+SELECT m.part, round(m.ns / 1e6, 3) ms, round(1.0 * l.flops / l.bytes, 2) intensity,
+  iif(l.ns > m.ns, iif(is_arithmetic, ''roof too low'', ''cache''), iif(is_arithmetic, ''arithmetic'', ''memory'')) bound_by,
+  round(l.ns / 1e6, 3) least_ms, iif(l.ns > m.ns, NULL, CAST(printf(''%.4g'', 100 * l.ns / m.ns) AS REAL)) percent,
   round(f, 1) roof_gflops, round(b, 1) roof_gb_s
-FROM own, roof GROUP BY part ORDER BY sum(ns) DESC',
+FROM sums m JOIN least l ON l.part = m.part ORDER BY m.ns DESC',
 '{"gbps": 0, "gflops": 0, "phase": "all", "run": 0}'),
 
 ('Time and memory', 'slow', 'Which module calls took longest?',
-'Calls that contain no others.',
+'Calls that contain no others, as they were recorded: trace --repeat times again by layer and part, not by call.',
 'SELECT module, pass, round(dur / 1e6, 3) ms, round(gflops, 2) gflops, round(gbps, 2) gb_s
 FROM v_span WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND last_id = id
 ORDER BY dur DESC LIMIT :n',
 '{"n": 10, "run": 0}'),
 
 ('Time and memory', 'slow-layers', 'Which layers are slowest?',
-'Of the recorded passes, in the parts that time has; percent is of all layers.',
+'ms and the parts are as time has them; percent is of the ms of all layers.',
 'SELECT layer, round(sum(ns) FILTER (WHERE part = ''attention'') / 1e6, 3) attention_ms,
   round(sum(ns) FILTER (WHERE part = ''mlp'') / 1e6, 3) mlp_ms, round(sum(ns) / 1e6, 3) ms,
   CAST(printf(''%.4g'', 100.0 * sum(ns) / sum(sum(ns)) OVER ()) AS REAL) percent
-FROM own_time WHERE layer NOT NULL AND :phase IN (''all'', phase)
-  AND run_id = iif(:run, :run, (SELECT max(id) FROM run)) GROUP BY layer ORDER BY ms DESC LIMIT :n',
+FROM v_took WHERE layer NOT NULL AND :phase IN (''all'', phase)
+  AND run_id = iif(:run, :run, (SELECT max(id) FROM run)) GROUP BY layer ORDER BY sum(ns) DESC LIMIT :n',
 '{"n": 10, "phase": "all", "run": 0}'),
 
 ('Time and memory', 'passes', 'How fast was each pass?',
-'The prefill reads many tokens at once, which is why it has more tokens a second.',
-'SELECT s.pass, s.phase, p.pos0 first_position, p.n_tok tokens, round(s.dur / 1e6, 3) ms,
-  round(1e9 * p.n_tok / s.dur, 1) tokens_a_second, round(s.gflops, 2) gflops, round(s.gbps, 2) gb_s
-FROM v_span s JOIN pass p ON p.run_id = s.run_id AND p.idx = s.pass
-WHERE s.depth = 0 AND s.dur > 0 AND s.run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY s.pass LIMIT :n',
+'ms is as time has it. The prefill reads many tokens at once, which is why it has more tokens a second.',
+'WITH took AS (SELECT pass, sum(ns) ns FROM v_took WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) GROUP BY pass)
+SELECT s.pass, s.phase, p.pos0 first_position, p.n_tok tokens, round(t.ns / 1e6, 3) ms,
+  round(1e9 * p.n_tok / t.ns, 1) tokens_a_second, round(s.flops / t.ns, 2) gflops, round(s.bytes / t.ns, 2) gb_s
+FROM v_span s JOIN pass p ON p.run_id = s.run_id AND p.idx = s.pass JOIN took t ON t.pass = s.pass
+WHERE s.depth = 0 AND t.ns > 0 AND s.run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY s.pass LIMIT :n',
 '{"n": 20, "run": 0}'),
 
 ('Time and memory', 'cost', 'How much arithmetic and memory does each kind of module take?',

@@ -89,6 +89,14 @@ INSERT INTO schema_doc(obj, col, unit, doc) VALUES
 ('v_timing', 'part', NULL, 'As v_time.part.'),
 ('v_timing', 'ns', 'ns', 'What it took.'),
 
+('v_took', '', NULL, 'What each part of a layer took in a pass: the one meaning of time that answers are sums of. The median of the repeats where the run has any (trace --repeat N), else what was recorded.'),
+('v_took', 'run_id', NULL, 'The run.'),
+('v_took', 'pass', NULL, 'Number of the run of the program.'),
+('v_took', 'phase', NULL, 'prefill or decode.'),
+('v_took', 'layer', NULL, 'Number of the layer, NULL outside the layers.'),
+('v_took', 'part', NULL, 'As v_time.part.'),
+('v_took', 'ns', 'ns', 'The median of v_timing.ns, or v_time.ns.'),
+
 ('slice', '', NULL, 'Module calls under the names of Perfetto''s table slice.'),
 ('slice', 'id', NULL, 'v_span.id.'),
 ('slice', 'ts', 'ns', 'v_span.ts.'),

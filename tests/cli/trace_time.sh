@@ -25,26 +25,60 @@ assert dict(sql.execute("SELECT m.part, sum(s.dur) FROM span s JOIN module m ON 
 n = doc["time"]["repeats"]
 samples = [dict(sql.execute("SELECT part, sum(ns) FROM v_timing WHERE repeat = ? GROUP BY part", (r,))) for r in range(n)] or [recorded]
 assert not n or sql.execute("SELECT count(DISTINCT repeat) FROM v_timing").fetchone()[0] == n
-def middle(x):
-    q = statistics.quantiles(x, n=4, method="inclusive") if len(x) > 1 else [x[0]] * 3
-    return q[1], (q[2] - q[0]) / 2 if len(x) > 1 else None
-near = lambda a, b: (a is None) == (b is None) and (a is None or abs(a - b) <= 1e-6 * max(abs(a), abs(b), 1))
+
+# One meaning: of each part of each layer in each pass the median of its repeats, or what was recorded; all else is a sum.
+cells = {}
+for *cell, ns in sql.execute("SELECT run_id, pass, layer, part, ns FROM v_timing" if n else "SELECT run_id, pass, layer, part, ns FROM v_time"):
+    cells.setdefault(tuple(cell), []).append(ns)
+cells = {cell: statistics.median(ns) for cell, ns in cells.items()}
+def took(part=None, number=None, layer=None):
+    return sum(ns for (_, p, l, q), ns in cells.items() if part in (None, q) and number in (None, p) and layer in (None, l))
+near = lambda a, b, by=1e-6: (a is None) == (b is None) and (a is None or abs(a - b) <= by * max(abs(a), abs(b), 1))
+view = {tuple(cell): ns for *cell, ns in sql.execute("SELECT run_id, pass, layer, part, ns FROM v_took")}
+assert set(view) == set(cells) and all(near(view[cell], cells[cell]) for cell in cells)
+assert near(doc["time"]["ns"], took())
+assert near(sum(part["percent"] for part in doc["time"]["parts"].values()), 100)
+def spread(x):
+    q = statistics.quantiles(x, n=4, method="inclusive") if len(x) > 1 else None
+    return q and (q[2] - q[0]) / 2
+def ask(*args):
+    told = subprocess.run([torchless, "query", "-t", db, "--csv", *args], capture_output=True, text=True, check=True).stdout
+    return list(csv.DictReader(io.StringIO(told)))
+ms = lambda told, ns: abs(float(told) - ns / 1e6) <= 6e-4
 if sql.execute("SELECT count(*) FROM run").fetchone()[0] == 1:
-    told = subprocess.run([torchless, "query", "-t", db, "--csv", "time"], capture_output=True, text=True, check=True).stdout
-    rows = {row["part"]: row for row in csv.DictReader(io.StringIO(told))}
+    rows = {row["part"]: row for row in ask("time")}
     assert set(rows) == {*parts, "all"}
-    assert abs(float(rows["all"]["ms"]) - doc["time"]["ns"] / 1e6) <= 6e-4
-    assert n or abs(sum(float(rows[p]["percent"]) for p in parts) - 100) < 0.1
+    assert ms(rows["all"]["ms"], doc["time"]["ns"])
+    assert abs(sum(float(rows[p]["percent"]) for p in parts) - 100) < 0.1
+    # Whoever speaks of the same thing says the same.
+    for row in ask("roofline"):
+        assert row["ms"] == rows[row["part"]]["ms"], row
+        assert row["percent"] == "" if row["bound_by"] == "cache" else 0 <= float(row["percent"]) <= 100, row
+    for row in ask("roofline", "gbps=0.001", "gflops=1e6"):
+        assert (row["bound_by"], row["percent"]) == ("cache", ""), row
+    for row in ask("roofline", "gflops=0.001", "gbps=1e6"):
+        assert row["part"] == "embed" or (row["bound_by"], row["percent"]) == ("roof too low", ""), row
+    told = ask("slow-layers", "n=1000")
+    assert len(told) == 2 and abs(sum(float(row["percent"]) for row in told) - 100) < 0.1
+    for row in told:
+        for name, part in ("attention_ms", "attention"), ("mlp_ms", "mlp"), ("ms", None):
+            assert ms(row[name], took(part, layer=int(row["layer"]))), row
+    told = ask("passes", "n=1000")
+    for row in told:
+        assert ms(row["ms"], took(number=int(row["pass"]))), row
+    assert sum(map(float, (row["ms"] for row in told))) - float(rows["all"]["ms"]) < 6e-4 * len(told) + 6e-4
+    phases = {phase: {row["part"]: row for row in ask("time", f"phase={phase}")} for phase in ("prefill", "decode")}
+    for part in rows:
+        assert near(float(rows[part]["ms"]), sum(float(phase[part]["ms"]) for phase in phases.values() if part in phase), 2e-3), part
 else:
     rows = None
 for part in parts:
-    ns = [s.get(part, 0) for s in samples]
-    share = [100 * s.get(part, 0) / sum(s.values()) for s in samples]
     said = doc["time"]["parts"][part]
-    for name, x in (("ns", ns), ("percent", share)):
-        median, spread = middle(x)
-        assert near(said[name], median) and near(said[name + "_spread"], spread), (part, name, said, median, spread)
+    assert near(said["ns"], took(part)) and near(said["percent"], 100 * took(part) / took()), (part, said, took(part))
+    for name, x in (("ns", [s.get(part, 0) for s in samples]), ("percent", [100 * s.get(part, 0) / sum(s.values()) for s in samples])):
+        assert near(said[name + "_spread"], spread(x)), (part, name, said, spread(x))
     if rows:
+        assert ms(rows[part]["ms"], said["ns"])
         assert float(rows[part]["percent"]) == float(f"{said['percent']:.4g}"), (part, rows[part], said)
         assert (rows[part]["percent_spread"] == "") == (n < 2)
         assert n < 2 or float(rows[part]["percent_spread"]) == float(f"{said['percent_spread']:.4g}")
@@ -69,6 +103,11 @@ agree "passes" -n 4 "$p"
 agree "passes, repeated" -n 4 --repeat 5 --chunk 3 "$p"
 agree "repeated once" --repeat 1 "$p"
 agree "prompts, repeated" --prompts two.jsonl --repeat 4
+has "what it computed is told from what it took with recording" '^time +computing [0-9]' "$err"
+"$T" trace -m "$m" -n 3 -o c.db "$p" 2>"$err"
+has "the clock of the prefill" '^prefill .* 2/2 layers +[0-9.]+ (ms|µs|us|s) with recording$' "$err"
+has "the clock of the decode" '^decode +3 tokens, [0-9.]+ (ms|µs|us|s) with recording' "$err"
+"$T" trace -m "$m" --prompts two.jsonl --repeat 4 -o c.db 2>"$err"
 has "the summary says the spread" '[0-9] (±|\+-) [0-9.]+ %' "$err"
 has "and what it is" 'median of 4, (±|\+-) half of what lies between the quartiles' "$err"
 LC_ALL=C "$T" trace -m "$m" --repeat 3 -o c.db "$p" 2>"$err"

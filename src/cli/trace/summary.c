@@ -98,10 +98,9 @@ static void add_prefill(struct text *t, const struct trace_command *c, const str
 	char time[32];
 
 	summary_add_label(t, ui, "prefill");
-	ui_add_bar(t, ui, 1, columns_of(ui, 65, 42) - 34);
-	text_addf(t, " %d/%d layers", n, n);
-	add_spaces(t, columns_of(ui, 65, 0) < 65 ? 1 : 10);
-	text_addf(t, "%10s\n", ui_format_time(s->prefill_ns, time, sizeof(time)));
+	ui_add_bar(t, ui, 1, columns_of(ui, 65, 45) - 40);
+	text_addf(t, " %d/%d layers %10s with recording\n", n, n,
+		  ui_format_time(s->prefill_ns, time, sizeof(time)));
 }
 
 /* How likely prediction number i was drawn as the first token; NaN when none was. */
@@ -200,7 +199,7 @@ static void add_generated(struct text *t, const struct trace_command *c, const s
 	if (s->n_generated < 2)
 		return;
 	summary_add_label(t, ui, "decode");
-	text_addf(t, "%lld tokens, %s", (long long)s->n_generated,
+	text_addf(t, "%lld tokens, %s with recording", (long long)s->n_generated,
 		  ui_format_time(s->decode_ns, time, sizeof(time)));
 	if (c->recorder.generation.text.len) {
 		text_adds(t, "   '");

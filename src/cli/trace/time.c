@@ -46,11 +46,11 @@ static int decimals_of(double spread)
 static void format_share(struct text *t, const struct ui *ui, const char *name,
 			 const struct time_share *s)
 {
-	double percent = 100 * s->share.median, spread = 100 * s->share.spread;
+	double percent = 100 * s->share.took, spread = 100 * s->share.spread;
 
 	text_clear(t);
 	text_addf(t, "%s ", name);
-	if (s->is_noise && (s->share.median < TELLING || !isnan(spread)))
+	if (s->is_noise && (s->share.took < TELLING || !isnan(spread)))
 		text_addf(t, "~%.2g %%", percent);
 	else if (isnan(spread))
 		text_addf(t, percent < 10 ? "%.2g %%" : "%.0f %%", percent);
@@ -59,13 +59,14 @@ static void format_share(struct text *t, const struct ui *ui, const char *name,
 			  decimals_of(spread), spread);
 }
 
-/* "1.08 ms", "612 µs ± 3 %". */
+/* "computing 1.08 ms", "computing 612 µs ± 3 %": what the other times of the summary are with, this is
+ * without. */
 static void format_whole(struct text *t, const struct ui *ui, const struct time_share *all)
 {
-	double spread = 100 * all->ns.spread / all->ns.median;
+	double spread = 100 * all->ns.spread / all->ns.took;
 	char time[32];
 
-	text_adds(t, ui_format_time((int64_t)all->ns.median, time, sizeof(time)));
+	text_addf(t, "computing %s", ui_format_time((int64_t)all->ns.took, time, sizeof(time)));
 	if (isfinite(spread))
 		text_addf(t, spread < 10 ? " %s %.2g %%" : " %s %.0f %%", ui->utf8 ? "±" : "+-",
 			  spread);
@@ -108,7 +109,7 @@ void summary_add_time(struct text *t, const struct trace_command *c, const struc
 		format_share(&cell, ui, model_parts[i].name, &s);
 		add_cell(&cells, &cell);
 		is_noisy = is_noisy || s.is_noise;
-		tells_noise = tells_noise || (s.is_noise && s.share.median >= TELLING);
+		tells_noise = tells_noise || (s.is_noise && s.share.took >= TELLING);
 	}
 	text_addc(t, '\n');
 	add_note(t, c, ui, c->recorder.repeats.n > 1 ? is_noisy : tells_noise);
@@ -121,7 +122,7 @@ void summary_add_time(struct text *t, const struct trace_command *c, const struc
 static void add_json_middle(struct text *t, const char *name, const struct middle *m, double unit)
 {
 	text_addf(t, "\"%s\": ", name);
-	text_add_json_number(t, unit * m->median);
+	text_add_json_number(t, unit * m->took);
 	text_addf(t, ", \"%s_spread\": ", name);
 	text_add_json_number(t, unit * m->spread); /* null: one timing has none */
 }
