@@ -335,10 +335,14 @@ SELECT layer, units, n silent, CAST(printf(''%.4g'', 100.0 * n / units) AS REAL)
 '{"below": 0.01, "pos": -1, "run": 0}'),
 
 -- ---- time and memory -----------------------------------------------------------------------
+-- `took` is view v_took, of one run: SQLite would compute the view for all of them.
 ('Time and memory', 'time', 'Where did the time go?',
 'ms is the time of ops, without the recorder: every op counts to one part (the table part says what each is), and the parts add up to all. With trace --repeat N each part of a layer counts with the median of its repeats, and a spread is half of what lies between the quartiles; without, it is what was recorded, of which a part under a millisecond is mostly chance. percent is of the ms of all.',
-'WITH took AS MATERIALIZED (SELECT part, sum(ns) ns FROM v_took
-  WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND :phase IN (''all'', phase) GROUP BY part),
+'WITH took AS MATERIALIZED (SELECT pass, layer, part, avg(ns) ns FROM (SELECT pass, layer, part, ns, count(*) OVER (PARTITION BY pass, layer, part) - 1 n,
+    row_number() OVER (PARTITION BY pass, layer, part ORDER BY ns) - 1 i FROM v_timing WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND :phase IN (''all'', phase))
+  WHERE abs(2 * i - n) < 2 GROUP BY pass, layer, part
+  UNION ALL SELECT pass, layer, part, 1.0 * sum(ns) FROM own_time WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND :phase IN (''all'', phase)
+  AND NOT EXISTS (SELECT 1 FROM timing WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))) GROUP BY pass, layer, part),
 recorded AS (SELECT part, sum(calls) calls, sum(flops) flops, sum(bytes) bytes FROM own_time
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND :phase IN (''all'', phase) GROUP BY part),
 sample AS MATERIALIZED (SELECT repeat, part, sum(ns) ns FROM v_timing
@@ -350,7 +354,7 @@ sorted AS (SELECT part, ns, share, count(*) OVER (PARTITION BY part) - 1 n,
   row_number() OVER (PARTITION BY part ORDER BY ns) - 1 i, row_number() OVER (PARTITION BY part ORDER BY share) - 1 j FROM one),
 spread AS (SELECT part, iif(n, sum(ns * (max(0, 1 - abs(i - n * 0.75)) - max(0, 1 - abs(i - n * 0.25)))) / 2, NULL) ns,
   iif(n, sum(share * (max(0, 1 - abs(j - n * 0.75)) - max(0, 1 - abs(j - n * 0.25)))) / 2, NULL) share FROM sorted GROUP BY part),
-numbers AS (SELECT t.part, t.ns, r.calls, r.flops, r.bytes FROM took t JOIN recorded r ON r.part = t.part
+numbers AS (SELECT t.part, sum(t.ns) ns, r.calls, r.flops, r.bytes FROM took t JOIN recorded r ON r.part = t.part GROUP BY t.part
   UNION ALL SELECT ''all'', (SELECT sum(ns) FROM took), (SELECT count(*) FROM pass WHERE idx NOT NULL AND run_id = iif(:run, :run, (SELECT max(id) FROM run))
     AND :phase IN (''all'', phase)), sum(flops), sum(bytes) FROM recorded)
 SELECT m.part, m.calls, round(m.ns / 1e6, 3) ms, round(s.ns / 1e6, 3) ms_spread,
@@ -365,7 +369,11 @@ FROM numbers m LEFT JOIN spread s ON s.part = m.part WHERE m.ns NOT NULL ORDER B
 'WITH t AS MATERIALIZED (SELECT pass, layer, part, sum(flops) flops, sum(bytes) bytes FROM own_time
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND :phase IN (''all'', phase) GROUP BY pass, layer, part HAVING sum(ns) > 0),
 own AS (SELECT part, flops, bytes FROM t UNION ALL SELECT ''all'', sum(flops), sum(bytes) FROM t GROUP BY pass),
-took AS MATERIALIZED (SELECT pass, layer, part, ns FROM v_took WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND :phase IN (''all'', phase)),
+took AS MATERIALIZED (SELECT pass, layer, part, avg(ns) ns FROM (SELECT pass, layer, part, ns, count(*) OVER (PARTITION BY pass, layer, part) - 1 n,
+    row_number() OVER (PARTITION BY pass, layer, part ORDER BY ns) - 1 i FROM v_timing WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND :phase IN (''all'', phase))
+  WHERE abs(2 * i - n) < 2 GROUP BY pass, layer, part
+  UNION ALL SELECT pass, layer, part, 1.0 * sum(ns) FROM own_time WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND :phase IN (''all'', phase)
+  AND NOT EXISTS (SELECT 1 FROM timing WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))) GROUP BY pass, layer, part),
 sums AS (SELECT part, sum(ns) ns FROM took GROUP BY part UNION ALL SELECT ''all'', sum(ns) FROM took),
 best AS (SELECT max(gflops) f, max(gbps) b FROM v_span WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND dur > 0 AND type = ''Linear''
   UNION ALL SELECT max(1.0 * t.flops / k.ns), max(1.0 * t.bytes / k.ns) FROM t JOIN took k ON k.pass = t.pass AND k.layer IS t.layer AND k.part = t.part
@@ -389,19 +397,28 @@ ORDER BY dur DESC LIMIT :n',
 
 ('Time and memory', 'slow-layers', 'Which layers are slowest?',
 'ms and the parts are as time has them; percent is of the ms of all layers.',
-'SELECT layer, round(sum(ns) FILTER (WHERE part = ''attention'') / 1e6, 3) attention_ms,
+'WITH took AS MATERIALIZED (SELECT pass, layer, part, avg(ns) ns FROM (SELECT pass, layer, part, ns, count(*) OVER (PARTITION BY pass, layer, part) - 1 n,
+    row_number() OVER (PARTITION BY pass, layer, part ORDER BY ns) - 1 i FROM v_timing WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND :phase IN (''all'', phase))
+  WHERE abs(2 * i - n) < 2 GROUP BY pass, layer, part
+  UNION ALL SELECT pass, layer, part, 1.0 * sum(ns) FROM own_time WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND :phase IN (''all'', phase)
+  AND NOT EXISTS (SELECT 1 FROM timing WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))) GROUP BY pass, layer, part)
+SELECT layer, round(sum(ns) FILTER (WHERE part = ''attention'') / 1e6, 3) attention_ms,
   round(sum(ns) FILTER (WHERE part = ''mlp'') / 1e6, 3) mlp_ms, round(sum(ns) / 1e6, 3) ms,
   CAST(printf(''%.4g'', 100.0 * sum(ns) / sum(sum(ns)) OVER ()) AS REAL) percent
-FROM v_took WHERE layer NOT NULL AND :phase IN (''all'', phase)
-  AND run_id = iif(:run, :run, (SELECT max(id) FROM run)) GROUP BY layer ORDER BY sum(ns) DESC LIMIT :n',
+FROM took WHERE layer NOT NULL GROUP BY layer ORDER BY sum(ns) DESC LIMIT :n',
 '{"n": 10, "phase": "all", "run": 0}'),
 
 ('Time and memory', 'passes', 'How fast was each pass?',
 'ms is as time has it. The prefill reads many tokens at once, which is why it has more tokens a second.',
-'WITH took AS (SELECT pass, sum(ns) ns FROM v_took WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) GROUP BY pass)
+'WITH took AS MATERIALIZED (SELECT pass, layer, part, avg(ns) ns FROM (SELECT pass, layer, part, ns, count(*) OVER (PARTITION BY pass, layer, part) - 1 n,
+    row_number() OVER (PARTITION BY pass, layer, part ORDER BY ns) - 1 i FROM v_timing WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
+  WHERE abs(2 * i - n) < 2 GROUP BY pass, layer, part
+  UNION ALL SELECT pass, layer, part, 1.0 * sum(ns) FROM own_time WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))
+  AND NOT EXISTS (SELECT 1 FROM timing WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))) GROUP BY pass, layer, part),
+whole AS MATERIALIZED (SELECT pass, sum(ns) ns FROM took GROUP BY pass)
 SELECT s.pass, s.phase, p.pos0 first_position, p.n_tok tokens, round(t.ns / 1e6, 3) ms,
   round(1e9 * p.n_tok / t.ns, 1) tokens_a_second, round(s.flops / t.ns, 2) gflops, round(s.bytes / t.ns, 2) gb_s
-FROM v_span s JOIN pass p ON p.run_id = s.run_id AND p.idx = s.pass JOIN took t ON t.pass = s.pass
+FROM v_span s JOIN pass p ON p.run_id = s.run_id AND p.idx = s.pass JOIN whole t ON t.pass = s.pass
 WHERE s.depth = 0 AND t.ns > 0 AND s.run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY s.pass LIMIT :n',
 '{"n": 20, "run": 0}'),
 

@@ -56,7 +56,7 @@ if sql.execute("SELECT count(*) FROM run").fetchone()[0] == 1:
         assert row["percent"] == "" if row["bound_by"] == "cache" else 0 <= float(row["percent"]) <= 100, row
     for row in ask("roofline", "gbps=0.001", "gflops=1e6"):
         assert (row["bound_by"], row["percent"]) == ("cache", ""), row
-    for row in ask("roofline", "gflops=0.001", "gbps=1e6"):
+    for row in ask("roofline", "gflops=1e-6", "gbps=1e6"):
         assert row["part"] == "embed" or (row["bound_by"], row["percent"]) == ("roof too low", ""), row
     told = ask("slow-layers", "n=1000")
     assert len(told) == 2 and abs(sum(float(row["percent"]) for row in told) - 100) < 0.1
