@@ -35,6 +35,9 @@ const char *query_drops(const char *name);
 /* Whether KEY=VALUE names a file, FILE or FILE[run=2], where a run is asked for: a or b. */
 bool query_param_is_file(const char *param);
 
+/* Append, in brackets, why the value of KEY=VALUE is no such file; nothing for a number. */
+void query_param_no_file(struct text *t, const char *param);
+
 /* The KEY=VALUE whose key it is, NULL when there is none. */
 const char *query_params_find(const struct query_params *p, const char *key);
 

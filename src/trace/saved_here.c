@@ -9,6 +9,7 @@
 
 #include "torchless/mem.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -66,11 +67,21 @@ static const struct here {
 	{ "units", "{\"n\": 10, \"phase\": \"prefill\", \"run\": 0}", units, false },
 };
 
+/* The path of FILE or FILE[run=2], to be freed. */
+static char *path_of(const char *value)
+{
+	const char *bracket = strstr(value, "[run=");
+	size_t digits = bracket ? strspn(bracket + 5, "0123456789") : 0;
+	char *path = mem_strdup(value);
+
+	if (digits && !strcmp(bracket + 5 + digits, "]"))
+		path[bracket - value] = '\0';
+	return path;
+}
+
 bool query_param_is_file(const char *param)
 {
-	const char *value = strchr(param, '=') + 1, *bracket = strstr(value, "[run=");
-	size_t digits = bracket ? strspn(bracket + 5, "0123456789") : 0;
-	bool has_run = digits && !strcmp(bracket + 5 + digits, "]");
+	const char *value = strchr(param, '=') + 1;
 	struct stat st;
 	char *path;
 	bool is;
@@ -80,12 +91,26 @@ bool query_param_is_file(const char *param)
 	/* A number is a run; ./2 is a file. */
 	if (!value[strspn(value, "0123456789")])
 		return false;
-	path = mem_strdup(value);
-	if (has_run)
-		path[bracket - value] = '\0';
+	path = path_of(value);
 	is = !stat(path, &st) && S_ISREG(st.st_mode);
 	free(path);
 	return is;
+}
+
+void query_param_no_file(struct text *t, const char *param)
+{
+	const char *value = strchr(param, '=') + 1;
+	struct stat st;
+	char *path;
+
+	if (strspn(value, "+-.0123456789") == strlen(value) && strcmp(value, ".") != 0)
+		return;
+	path = path_of(value);
+	if (stat(path, &st))
+		text_addf(t, " (%s: %s)", path, strerror(errno));
+	else if (!S_ISREG(st.st_mode))
+		text_addf(t, " (%s is no regular file)", path);
+	free(path);
 }
 
 void query_params_adapt(struct query_params *p, const char *name, const char *defaults,

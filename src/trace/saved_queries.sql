@@ -254,10 +254,10 @@ ORDER BY absmax DESC LIMIT :n',
 
 -- ---- attention -----------------------------------------------------------------------------
 ('Attention', 'sinks', 'Which heads look at the first token?',
-'How much of the attention of the query at pos goes to the first token.',
+'How much of the attention of the query at pos goes to the first token, position 0.',
 'WITH here AS MATERIALIZED (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
-SELECT a.layer, a.head, CAST(printf(''%.4g'', 100 * a.p) AS REAL) percent
+SELECT a.layer, a.head, here.pos, CAST(printf(''%.4g'', 100 * a.p) AS REAL) percent
 FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos AND a.k = 0 ORDER BY a.p DESC LIMIT :n',
 '{"n": 10, "pos": -1, "run": 0}'),
 
@@ -265,16 +265,16 @@ FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos AND a.k = 0 ORDER B
 'How much of the attention of the query at pos goes to the token before it.',
 'WITH here AS MATERIALIZED (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
-SELECT a.layer, a.head, CAST(printf(''%.4g'', 100 * a.p) AS REAL) percent
+SELECT a.layer, a.head, here.pos, CAST(printf(''%.4g'', 100 * a.p) AS REAL) percent
 FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos AND a.k = here.pos - 1 ORDER BY a.p DESC LIMIT :n',
 '{"n": 10, "pos": -1, "run": 0}'),
 
 ('Attention', 'induction', 'Which heads look at what followed this token the last time?',
-'Over the last tokens that had been read before: how much attention goes to what followed them then. No rows: no token repeats.',
+'Over the last tokens that had been read before, at positions: how much attention goes to what followed them then. No rows: no token repeats.',
 'WITH t AS (SELECT * FROM v_token WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND source IN (''bos'', ''prompt'')),
 again AS MATERIALIZED (SELECT t.run_id, t.pos q, max(u.pos) + 1 k FROM t JOIN t u ON u.token_id = t.token_id AND u.pos < t.pos - 1
   GROUP BY t.pos ORDER BY t.pos DESC LIMIT :n)
-SELECT a.layer, a.head, count(*) repeats, CAST(printf(''%.4g'', 100 * avg(a.p)) AS REAL) percent
+SELECT a.layer, a.head, count(*) repeats, CAST(printf(''%.4g'', 100 * avg(a.p)) AS REAL) percent, group_concat(a.q, '' '') positions
 FROM again JOIN attn a ON a.run = again.run_id AND a.q = again.q AND a.k = again.k
 GROUP BY a.layer, a.head ORDER BY avg(a.p) DESC LIMIT :n',
 '{"n": 10, "run": 0}'),
@@ -283,16 +283,16 @@ GROUP BY a.layer, a.head ORDER BY avg(a.p) DESC LIMIT :n',
 'Narrowest first: 0 bits is one token only, and each bit more is twice as many.',
 'WITH here AS MATERIALIZED (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
-SELECT a.layer, a.head, round(-sum(a.p * ln(a.p)) / ln(2), 3) entropy_bits, CAST(printf(''%.4g'', 100 * max(a.p)) AS REAL) most_percent
+SELECT a.layer, a.head, here.pos, round(-sum(a.p * ln(a.p)) / ln(2), 3) entropy_bits, CAST(printf(''%.4g'', 100 * max(a.p)) AS REAL) most_percent
 FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos WHERE a.p > 0
 GROUP BY a.layer, a.head ORDER BY -sum(a.p * ln(a.p)) LIMIT :n',
 '{"n": 10, "pos": -1, "run": 0}'),
 
 ('Attention', 'head', 'What does one head look at?',
-'k is the position that is looked at, score what it has before the softmax.',
+'The head of layer at pos, the query; k is the position that is looked at, score what it has before the softmax.',
 'WITH here AS MATERIALIZED (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
-SELECT a.k, CAST(t.piece AS TEXT) token, round(a.score, 3) score, CAST(printf(''%.4g'', 100 * a.p) AS REAL) percent
+SELECT a.layer, a.head, a.q pos, a.k, CAST(t.piece AS TEXT) token, round(a.score, 3) score, CAST(printf(''%.4g'', 100 * a.p) AS REAL) percent
 FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos AND a.layer = :layer AND a.head = :head
   LEFT JOIN v_token t ON t.run_id = here.run AND t.pos = a.k ORDER BY a.p DESC LIMIT :n',
 '{"head": 0, "layer": 0, "n": 20, "pos": -1, "run": 0}'),
@@ -484,7 +484,7 @@ SELECT coalesce(f.fqn, iif(n.agree, ''no divergence'', ''nothing to compare'')) 
 '{"reference": "", "run": 0, "times": 1}'),
 
 ('Faults and changes', 'differ', 'Where do two runs first differ?',
-'In the order of execution, by the hash of all bits. In torchless a or b may be another recording: differ b=other.db, of which [run=2] picks a run.',
+'In the order of execution, by the hash of all bits; no rows: what both recorded is equal. In torchless a or b may be another recording: differ b=other.db, of which [run=2] picks a run.',
 'WITH newest AS (SELECT iif(:b, :b, (SELECT max(id) FROM run)) b),
 pair AS MATERIALIZED (SELECT iif(:a, :a, (SELECT max(id) FROM run WHERE id < b)) a, b FROM newest),
 both AS (
@@ -511,9 +511,11 @@ FROM both WHERE a NOT NULL AND b NOT NULL GROUP BY role ORDER BY min(b)',
 
 -- ---- the recording -------------------------------------------------------------------------
 ('The recording', 'runs', 'Which runs are in the recording?',
-'ms is the whole run and its recording.',
-'SELECT run_id run, status, prompt, n_prompt, completion, n_generated, round(dur / 1e6, 1) ms
-FROM v_run ORDER BY run_id LIMIT :n',
+'run is what run=, a= and b= of other questions take; id and line are those of trace --prompts, edits what was changed on purpose. ms is the whole run on the clock, with recording.',
+'SELECT r.run_id run, r.id, r.status, r.prompt, r.n_prompt, r.completion, r.n_generated,
+  (SELECT group_concat(e.kind || '' '' || coalesce(json_extract(e.args, ''$.source''), coalesce(p.fqn, e.weight) || coalesce(e.sel, '''')), '', '')
+    FROM edit e LEFT JOIN point p ON p.id = e.point_id WHERE e.run_id = r.run_id) edits, round(r.dur / 1e6, 1) ms
+FROM v_run r ORDER BY r.run_id LIMIT :n',
 '{"n": 100}'),
 
 ('The recording', 'config', 'What was run, and how?',

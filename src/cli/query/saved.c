@@ -1,8 +1,11 @@
 /*
- * saved.c -- run a saved query by its name, and say how to read its answer.
+ * saved.c -- run a saved query by its name, and say what its answer is about and how to read it.
  */
 #include "query.h"
+#include "torchless/mem.h"
 
+#include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- how to read an answer ------------------------------------------------------------------ */
@@ -24,9 +27,9 @@ static int add_note(void *ctx, const struct rows *rows, const struct cell *cells
 	return 0;
 }
 
-/* Print how to read the answer of the saved query `name`, as its row in the recording has it. */
+/* Print what the answer is about, and how to read it, as the query's row in the recording has it. */
 static int print_note(struct invocation *in, struct recording *rec, const char *name,
-		      struct err *err)
+		      const struct text *about, struct err *err)
 {
 	struct text param = { 0 }, shown = { 0 }, called = { 0 }, line = { 0 }, wrapped = { 0 };
 	struct query q = { .row = add_note, .ctx = &shown, .interrupted = &interrupted };
@@ -35,8 +38,11 @@ static int print_note(struct invocation *in, struct recording *rec, const char *
 	text_addf(&param, "name=%s", name);
 	q.params = (const char *[]){ param.data };
 	q.n_params = 1;
+	text_add_visible(&shown, about->data ? about->data : "", about->len);
 	r = recording_ask(rec, "SELECT coalesce(note, '') FROM saved_query WHERE name = :name", &q,
 			  err);
+	while (shown.len && shown.data[shown.len - 1] == ' ')
+		shown.len--;
 	if (r == 0 && shown.len) {
 		text_add_called(&called, shown.data);
 		ui_add_styled(&line, &in->out, UI_DIM, called.data, called.len);
@@ -49,6 +55,28 @@ static int print_note(struct invocation *in, struct recording *rec, const char *
 	text_release(&called);
 	text_release(&line);
 	text_release(&wrapped);
+	return r;
+}
+
+/* Beside the rows for people; why two runs tell nothing is said in any case. */
+static int say_about(struct invocation *in, struct recording *rec, const struct query_settings *set,
+		     const char *name, const char *sql, const struct query_params *params,
+		     struct err *err)
+{
+	struct text about = { 0 }, pair = { 0 };
+	int r = 0;
+
+	query_add_pair(&pair, rec, name, params);
+	if (pair.len && set->footer)
+		text_addf(&about, "%c%s. ", toupper((unsigned char)pair.data[0]), pair.data + 1);
+	else if (pair.len && !option_on(in, OPT_QUIET))
+		warn("%s: %s", name, pair.data);
+	if (set->footer) {
+		query_add_about(&about, rec, name, sql, params);
+		r = print_note(in, rec, name, &about, err);
+	}
+	text_release(&about);
+	text_release(&pair);
 	return r;
 }
 
@@ -99,33 +127,106 @@ static int check_told(struct recording *rec, const char *name, const struct quer
 
 /* ---- running -------------------------------------------------------------------------------- */
 
+/* Whether a saved query takes KEY=VALUE: some of the recording do. */
+static bool is_parameter(struct recording *rec, const char *param)
+{
+	struct text key = { 0 }, found = { 0 };
+	const char *name[1];
+	struct query q = { .row = add_engine, .ctx = &found, .params = name, .n_params = 1 };
+	struct err ignored;
+	bool is;
+
+	text_addf(&key, "name=%.*s", (int)strcspn(param, "="), param);
+	name[0] = key.data;
+	if (recording_ask(rec, "SELECT name FROM saved_param WHERE name = :name", &q, &ignored))
+		text_clear(&found);
+	is = found.len > 0;
+	text_release(&key);
+	text_release(&found);
+	return is;
+}
+
+static bool has_key(const char *const *list, int n, const char *param)
+{
+	size_t len = strcspn(param, "=") + 1;
+
+	for (int i = 0; i < n; i++)
+		if (!strncmp(list[i], param, len))
+			return true;
+	return false;
+}
+
+/*
+ * What the query is given: in list[], of set->n_standing + n_given places, what stands and is not
+ * given otherwise, then what was given.  Of what stands the query may have none, which is said.
+ */
+static int gather(struct invocation *in, struct recording *rec, const struct query_settings *set,
+		  const char *name, const struct query_params *defaults, const char *const *given,
+		  int n_given, const char **list)
+{
+	int n = 0;
+
+	for (int i = 0; i < set->n_standing; i++) {
+		const char *param = set->standing[i];
+		int key = (int)strcspn(param, "=");
+
+		if (has_key(given, n_given, param))
+			continue;
+		if (has_key((const char *const *)defaults->list, defaults->n, param))
+			list[n++] = param;
+		else if (is_parameter(rec, param) && !option_on(in, OPT_QUIET))
+			warn("%s has no parameter %.*s: %.80s, which is set, does not count", name,
+			     key, param, param);
+	}
+	for (int i = 0; i < n_given; i++)
+		list[n++] = given[i];
+	return n;
+}
+
+/* Its parameters, checked, and the SQL that asks with them. */
+static int prepare(struct recording *rec, const char *name, const char *defaults,
+		   const char *const *list, int n, struct query_params *params, struct text *sql,
+		   struct err *err)
+{
+	int r = query_params_read(params, name, defaults, list, n, err);
+
+	if (r == 0)
+		query_params_adapt(params, name, defaults, sql);
+	if (r == 0)
+		r = query_params_refuse(params, rec, list, n, err);
+	return r ? r : check_told(rec, name, params, err);
+}
+
 int query_saved(struct invocation *in, struct recording *rec, const struct query_settings *set,
 		const char *name, const char *const *given, int n_given, struct err *err)
 {
 	struct text sql = { 0 }, defaults = { 0 };
-	struct query_params params = { 0 };
-	struct query_settings narrow = *set;
-	int r = recording_saved_query(rec, name, &sql, &defaults, err);
+	struct query_params own = { 0 }, params = { 0 };
+	struct query_settings shown = *set;
+	const char **list = mem_calloc((size_t)(set->n_standing + n_given) + 1, sizeof(*list));
+	const char *json = "{}";
+	int n = 0, r = recording_saved_query(rec, name, &sql, &defaults, err);
 
-	narrow.drops = query_drops(name);
+	shown.drops = query_drops(name);
 	if (r == ERR_USAGE)
 		r = query_meant(rec, name, in->n_args == 0, err);
+	if (r == 0 && defaults.data)
+		json = defaults.data;
 	if (r == 0)
-		r = query_params_read(&params, name, defaults.data ? defaults.data : "{}", given,
-				      n_given, err);
+		r = query_params_read(&own, name, json, NULL, 0, err);
 	if (r == 0)
-		query_params_adapt(&params, name, defaults.data ? defaults.data : "{}", &sql);
+		n = gather(in, rec, set, name, &own, given, n_given, list);
 	if (r == 0)
-		r = query_params_refuse(&params, rec, given, n_given, err);
+		r = prepare(rec, name, json, list, n, &params, &sql, err);
 	if (r == 0)
-		r = check_told(rec, name, &params, err);
-	if (r == 0)
-		r = query_print(in, rec, &narrow, sql.data, (const char *const *)params.list,
+		r = query_print(in, rec, &shown, sql.data, (const char *const *)params.list,
 				params.n, err);
-	if (r == 0 && set->footer)
-		r = print_note(in, rec, name, err);
+	if (r == 0)
+		r = say_about(in, rec, set, name, sql.data, &params, err);
+	query_params_release(&own);
 	query_params_release(&params);
 	text_release(&sql);
 	text_release(&defaults);
+	free((void *)list);
 	return r;
 }

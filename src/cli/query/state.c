@@ -19,6 +19,8 @@ struct query_settings shell_settings(const struct shell *s)
 
 	set.footer = is_shown && !option_on(s->in, OPT_QUIET);
 	set.more = ".limit 0";
+	set.standing = (const char *const *)s->values.list;
+	set.n_standing = s->values.n;
 	set.max_rows = s->limit >= 0 ? s->limit : is_shown ? UI_TABLE_ROWS : 0;
 	return set;
 }
