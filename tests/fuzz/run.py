@@ -21,6 +21,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,7 +30,8 @@ import time
 
 HERE = pathlib.Path("tests/fuzz")
 MAX_EXECUTIONS, MAX_SECONDS = 10_000_000, 1800
-SLICE_SECONDS = 60  # what an interrupted long run loses at most
+# What an interrupted long run loses at most; each reads the whole corpus again, where a slow target is a minute about.
+SLICE_SECONDS = 300
 MAX_CORPUS_FILES, MAX_CORPUS_BYTES = 64, 160_000  # of a target
 BEGIN, END = "<!-- fuzz:begin -->\n", "<!-- fuzz:end -->\n"
 
@@ -60,6 +62,9 @@ TARGETS = {
 # A query may have 1 GB; short stacks and a small quarantine make allocation a third faster.
 ASAN = "quarantine_size_mb=32:malloc_context_size=8:allocator_may_return_null=1"
 FLAGS = ["-timeout=25", "-rss_limit_mb=4096", "-print_final_stats=1", "-verbosity=1"]
+# libFuzzer looks at the clock once the corpus is read: it is interrupted when it is so late, and an input that
+# hangs has been reported.  Then it prints its counts and ends with that status.
+LATE_SECONDS, INTERRUPTED = 30, 72
 
 
 class Target:
@@ -97,8 +102,8 @@ class Target:
         words = HERE / "dict" / f"{self.name}.dict"
         return [self.program, *FLAGS, *([f"-dict={words}"] if words.exists() else []), *flags]
 
-    def execute(self, command):
-        """Run it into the log: its status and the part of the log that is new."""
+    def execute(self, command, seconds=None):
+        """Run it into the log, not much longer than so long: its status and the part of the log that is new."""
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
         in_memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
         with open(self.log_file, "ab") as log, \
@@ -107,10 +112,19 @@ class Target:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=dict(os.environ, ASAN_OPTIONS=ASAN, TMPDIR=folder))
-            status = self.process.wait()
+            status = self.wait(seconds)
         with open(self.log_file, "rb") as log:
             log.seek(at)
             return status, log.read().decode(errors="replace")
+
+    def wait(self, seconds):
+        """The status; an interruption at the end of the time is none of its own."""
+        try:
+            return self.process.wait(seconds and seconds + LATE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGINT)
+            status = self.process.wait()
+            return 0 if status == INTERRUPTED else status
 
     def run(self, seconds, executions):
         """Add a run of at most so long and so many; false when it found something."""
@@ -121,10 +135,11 @@ class Target:
         limits = [f"-max_total_time={max(int(seconds), 1)}", f"-artifact_prefix={found.resolve()}/{self.name}-"]
         if executions:
             limits.append(f"-runs={executions}")
-        status, log = self.execute(self.command(*limits, *self.folders()))
+        status, log = self.execute(self.command(*limits, *self.folders()), seconds)
         state = self.state
         state["seconds"] += time.monotonic() - began
-        state["executions"] += max([int(n) for n in re.findall(r"^#(\d+)\s", log, re.M)] + [0])
+        counts = re.findall(r"^(?:#|stat::number_of_executed_units: +)(\d+)\s", log, re.M)
+        state["executions"] += max([int(n) for n in counts] + [0])
         state["edges"] = max([int(n) for n in re.findall(r" cov: (\d+) ", log)] + [state["edges"]])
         if status:
             state["crashes"] += 1
