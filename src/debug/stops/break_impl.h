@@ -2,12 +2,14 @@
  * break_impl.h -- what the files of breakpoints share.
  *
  *	question.c     where a location is asked about: before what it names, or behind it
- *	condition.c    an expression that is asked at ops: parsed once, its names resolved once an
- *op breakpoint.c   the list of them: who is asked where, hits, ignore counts break_at.c     those
- *that lie at a location: break, tbreak, dprintf survey.c       what would have stopped, over passes
- *that are run again watch.c        those that see a value change, or be read catch.c        those
- *that look at every value, or at every token break_words.c  as tables, and as lines that set them
- *again cmd_break.c, cmd_hits.c  the commands
+ *	condition.c    an expression that is asked at ops: parsed and resolved once
+ *	breakpoint.c   the list of them: who is asked where, hits, ignore counts
+ *	break_at.c     those that lie at a location: break, tbreak, dprintf
+ *	survey.c       what would have stopped, over passes that are run again
+ *	watch.c        those that see a value change, or be read
+ *	catch.c        those that look at every value, or at every token
+ *	break_words.c  as tables, and as lines that set them again
+ *	cmd_break.c, cmd_hits.c  the commands
  *
  * A file calls those above it and none below.
  */
