@@ -40,8 +40,8 @@ def read_config(directory, texts):
     if not isinstance(config, dict):
         raise BadInput(f"{path}: no JSON object")
     if architecture_of(config) is None:
-        raise BadInput(f"{path}: architectures is {brief(config.get('architectures'))}, expected "
-                       "MistralForCausalLM or LlamaForCausalLM")
+        raise BadInput(f"{path}: architectures is {brief(config.get('architectures'))} and model_type "
+                       f"{brief(config.get('model_type'))}, expected MistralForCausalLM (mistral) or LlamaForCausalLM (llama)")
     optional = [key for key in ("num_key_value_heads", "head_dim") if config.get(key) is not None]
     for key in (*SIZES, *optional):
         value = config.get(key)

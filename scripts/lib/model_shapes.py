@@ -9,11 +9,20 @@ ARCHITECTURES = {
 }
 
 
+MODEL_TYPES = {"mistral": "MistralForCausalLM", "llama": "LlamaForCausalLM"}
+
+
 def architecture_of(config):
-    """The class that the first of `architectures` stands for, or None."""
-    named = config.get("architectures")
-    first = named[0] if isinstance(named, list) and named else None
-    return ARCHITECTURES.get(first) if isinstance(first, str) else None
+    """The class that the first of `architectures` stands for, or without one `model_type`; None where they disagree."""
+    named, kind = config.get("architectures"), config.get("model_type")
+    first = (named[0] if named else None) if isinstance(named, list) else named
+    by_type = MODEL_TYPES.get(kind) if isinstance(kind, str) else None
+    if first is None and named in (None, []):
+        return by_type
+    if not isinstance(first, str):
+        return None
+    by_name = ARCHITECTURES.get(first)
+    return by_name if by_type == by_name or not isinstance(kind, str) else None
 
 
 def head_dim_of(config):

@@ -60,6 +60,14 @@ def _naming_of_all(names, where):
     return found
 
 
+def _refuse_unknown_naming(names, where):
+    """Of weights that have other names throughout it is said which, not that one is missing."""
+    name = next((n for n in sorted(names) if ".embed_tokens.weight" in n or ".layers.0." in n), None)
+    if name:
+        raise BadInput(f"{where}: its tensors are named as {name}, which is no name of a Llama or Mistral: save the "
+                       "model itself and not what it is wrapped in, or rename them (model.embed_tokens.weight)")
+
+
 def _refuse_mixture(where, name, first, naming):
     raise BadInput(f"{where}: its tensors are named in two ways, as {name} and as {first} (the "
                    f"second is a name of {naming.who}): one checkpoint has to name them in one")
@@ -71,6 +79,8 @@ def resolve(tensors, metadata, is_tied, where):
     METADATA is a list of the files' __metadata__, each an object or none at all.
     """
     naming = _naming_of_all(tensors, where)
+    if naming is None:
+        _refuse_unknown_naming(tensors, where)
     named = {_canonical(name, naming): tensor for name, tensor in tensors.items()}
     aliases = {}
     for entries in metadata:

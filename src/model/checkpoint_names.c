@@ -119,6 +119,36 @@ static int find_naming(const struct checkpoint *ck, struct precedent *p, struct 
 	return 0;
 }
 
+/* A name of a decoder behind something that no line knows; NULL when there is none. */
+static const char *find_wrapped(const struct checkpoint *ck, const struct safetensors **st)
+{
+	for (int f = 0; f < ck->n_files; f++) {
+		for (int i = 0; i < ck->files[f].n_tensors; i++) {
+			const char *name = nth_name(&ck->files[f], i);
+
+			*st = &ck->files[f];
+			if (strstr(name, ".embed_tokens.weight") || strstr(name, ".layers.0."))
+				return name;
+		}
+	}
+	return NULL;
+}
+
+/* Of weights that have other names throughout it is said which, not that one is missing. */
+static int refuse_unknown_naming(const struct checkpoint *ck, struct err *err)
+{
+	const struct safetensors *st = NULL;
+	const char *name = find_wrapped(ck, &st);
+
+	if (!name)
+		return 0;
+	return err_set(err, ERR_FORMAT,
+		       "%s: its tensors are named as %.200s, which is no name of a Llama or Mistral: "
+		       "save the model itself and not what it is wrapped in, or rename them "
+		       "(model.embed_tokens.weight)",
+		       st->path, name);
+}
+
 static int check_heads(const struct checkpoint *ck, const struct precedent *p, struct err *err)
 {
 	for (int f = 0; f < ck->n_files; f++) {
@@ -249,6 +279,8 @@ int checkpoint_resolve_names(struct checkpoint *ck, struct err *err)
 	struct precedent p = { 0 };
 
 	if (find_naming(ck, &p, err) || (p.naming && check_heads(ck, &p, err)))
+		return err->code;
+	if (!p.naming && refuse_unknown_naming(ck, err))
 		return err->code;
 	if (p.naming && p.naming != namings)
 		rename_all(ck, p.naming);

@@ -773,6 +773,28 @@ class TestOtherNames(TemporaryTest):
         self.assertEqual({f"{p.module}:{p.name}": p.hf_source for _, p in points.expand(table, 3)},
                          called)
 
+    def test_the_architecture_by_either_key(self):
+        source = make(self.path("source"), "plain", layers=2)
+        config = read_json(source, "config.json")
+        kind, name = config["model_type"], config["architectures"][0]
+        state = tensors_of(os.path.join(source, "model.safetensors"))
+        for number, (keys, is_one) in enumerate((
+            ({"model_type": kind}, True), ({"model_type": kind, "architectures": []}, True),
+            ({"model_type": kind, "architectures": name}, True), ({"architectures": [name]}, True),
+            ({"model_type": "gpt2"}, False), ({"model_type": "gpt2", "architectures": [name]}, False), ({}, False),
+        )):
+            with self.subTest(keys):
+                directory = self.saved(f"arch{number}", source, state)
+                rest = {k: v for k, v in config.items() if k not in ("model_type", "architectures")}
+                with open(os.path.join(directory, "config.json"), "w", encoding="utf-8") as file:
+                    json.dump({**rest, **keys}, file)
+                status, printed, said = self.run_torchless(directory)
+                self.assertEqual(status == 0, is_one, said)
+                if is_one:
+                    self.assertEqual(self.run_torchless(self.export(directory))[:2], (0, printed))
+                else:
+                    self.refused("architectures", self.export, directory)
+
     def test_what_cannot_be_told_is_refused_by_both(self):
         source = make(self.path("source"), "plain", layers=2)
         state = tensors_of(os.path.join(source, "model.safetensors"))
@@ -782,6 +804,8 @@ class TestOtherNames(TemporaryTest):
         for name, tensors, expected in (
             ("base", bare, "lm_head.weight"), ("base_and_head", {**bare, **head}, "as lm_head"),
             ("half", half, "layers.1.input_layernorm.weight"),
+            ("wrapped", {f"transformer.{k}": v for k, v in state.items()}, "named as transformer.model.embed_tokens.weight"),
+            ("peft", {f"base_model.model.{k}": v for k, v in state.items()}, "named as base_model.model.model.embed"),
         ):
             directory = self.saved(name, source, tensors, {"format": "pt"})
             self.refused(expected, self.export, directory)
