@@ -171,6 +171,7 @@ struct ui_table {
 		int set_width; /* as wide as that, right-aligned when negative; 0: as its cells */
 		/* Found out when it is printed: */
 		bool empty, left_out; /* nothing stands in it; it is not shown */
+		bool text;            /* not only names */
 		int full, width;      /* uncut, as shown */
 		int head;      /* of a name that is cut: the columns that stay before the cut */
 		int max_lines; /* of text that wraps since it has no room; 0: as wraps says */

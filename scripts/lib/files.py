@@ -21,7 +21,7 @@ import tempfile
 import time
 
 from . import what_is
-from .terminal import guard, sentence
+from .terminal import columns, guard, sentence, wrap
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 VENV_PYTHON = os.path.join(ROOT, ".venv", "bin", "python")
@@ -83,8 +83,13 @@ def _on_signal(number, _frame):
     raise KeyboardInterrupt(number)
 
 
+def _say(text):
+    """A sentence on stderr, broken at words where it is a terminal."""
+    print(wrap(sentence(text), columns(sys.stderr)), file=sys.stderr)
+
+
 def _fail(text, status):
-    print(sentence(f"{os.path.basename(sys.argv[0])}: {text}"), file=sys.stderr)
+    _say(f"{os.path.basename(sys.argv[0])}: {text}")
     return status
 
 
@@ -169,7 +174,7 @@ def read_regular(path, limit, wanted=None, own=()):
 
 def warn(text):
     """One sentence on stderr about input that is taken all the same."""
-    print(sentence(f"{os.path.basename(sys.argv[0])}: warning: {text}"), file=sys.stderr)
+    _say(f"{os.path.basename(sys.argv[0])}: warning: {text}")
 
 
 def _remove(path):

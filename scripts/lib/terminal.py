@@ -60,9 +60,9 @@ def brief(value):
 _ASCII = str.maketrans({"\u2013": "-", "\u2014": "--", "\u2026": "..", "\u2192": "->", "\u00b1": "+-", "\u00b7": "-"})
 
 
-def columns():
-    """Columns of the terminal that stdout is; 0 when it is none."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+def columns(stream=None):
+    """Columns of the terminal that a stream (stdout) is; 0 when it is none."""
+    return shutil.get_terminal_size().columns if (stream or sys.stdout).isatty() else 0
 
 
 def _has_utf8():

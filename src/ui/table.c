@@ -137,6 +137,8 @@ static void measure(struct ui_table *t, const struct ui *ui)
 		w = lines_width(t->cells[i]);
 		column->full = w > column->full ? w : column->full;
 		column->empty = column->empty && !*t->cells[i];
+		column->text = column->text ||
+			       (*t->cells[i] && !ui_is_name(t->cells[i], strlen(t->cells[i])));
 	}
 	for (int c = 0; c < t->n_columns; c++) {
 		struct ui_column *column = &t->columns[c];

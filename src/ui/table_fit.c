@@ -16,6 +16,7 @@
 #define MIN_CLIPPED  12   /* a column of a box is not clipped below this */
 #define MIN_LINES    8    /* nor one of lines below this */
 #define MIN_KEPT     26   /* nor below this for a column that could be left out */
+#define MIN_TEXT     18   /* the same of text in a box, which wraps */
 #define MAX_COMPARED 2000 /* rows whose cut names are compared */
 #define ANY_LINES    120  /* lines of a table in which no text is cut */
 
@@ -44,10 +45,11 @@ static int needed(const struct ui_table *t, bool box, int least, bool may_drop)
 
 	for (int c = 0; c < t->n_columns; c++) {
 		const struct ui_column *column = &t->columns[c];
-		bool cut = is_cut(column) && column->full > least && !(may_drop && column->drops);
+		bool cut = is_cut(column) && !(may_drop && column->drops);
+		int kept = box && column->text && least > MIN_TEXT ? MIN_TEXT : least;
 
 		if (!column->left_out)
-			total += cut ? least : column->full;
+			total += cut && column->full > kept ? kept : column->full;
 	}
 	return total;
 }
@@ -161,9 +163,32 @@ static size_t count_whole(struct ui_table *t, int c, uint64_t *hashes)
 	return n;
 }
 
+#define MIN_PART 5 /* columns of a name's first word, and of its last: which of its kind it is */
+
+/* In how many cells no digit is cut away: a number of a layer says more than a word. */
+static size_t count_numbered(const struct ui_table *t, int c, int head)
+{
+	int width = t->columns[c].width;
+	size_t n = 0;
+
+	if (head < MIN_PART || width - 1 - head < MIN_PART)
+		return 0;
+	for (size_t i = (size_t)c; i < t->n_cells; i += (size_t)t->n_columns) {
+		const char *s = t->cells[i];
+		size_t len = strlen(s), at = (size_t)head, to;
+
+		to = len > (size_t)width && ui_is_name(s, len) ? len - (size_t)(width - 1 - head)
+							       : at;
+		while (at < to && !(s[at] >= '0' && s[at] <= '9'))
+			at++;
+		n += at >= to;
+	}
+	return n;
+}
+
 /*
- * Where the names of a column are cut, so that as many as can be still differ: near the middle.
- * False when some that differ look alike then.
+ * Where the names of a column are cut, so that as many as can be still differ, then so that they
+ * keep their numbers: near the middle.  False when some that differ look alike then.
  */
 static bool choose_head(struct ui_table *t, int c)
 {
@@ -173,19 +198,22 @@ static bool choose_head(struct ui_table *t, int c)
 	uint64_t *hashes;
 
 	t->columns[c].head = middle;
-	if (width < 3 || rows < 2 || rows > MAX_COMPARED)
+	if (width < 3 || width >= t->columns[c].full || rows < 1 || rows > MAX_COMPARED)
 		return true;
 	hashes = mem_calloc(rows, sizeof(*hashes));
 	for (int away = 0; away <= middle; away++)
 		for (int side = -1; side <= 1; side += 2) {
 			int head = middle + side * away;
-			size_t n = head > 0 && head < width - 1 ? count_distinct(t, c, head, hashes)
-								: 0;
+			size_t score;
 
-			if (n > best)
-				best = n, t->columns[c].head = head;
+			if (head <= 0 || head >= width - 1)
+				continue;
+			score = count_distinct(t, c, head, hashes) * (rows + 1) +
+				count_numbered(t, c, head);
+			if (score > best)
+				best = score, t->columns[c].head = head;
 		}
-	differ = best >= count_whole(t, c, hashes);
+	differ = best / (rows + 1) >= count_whole(t, c, hashes);
 	free(hashes);
 	return differ;
 }

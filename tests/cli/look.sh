@@ -50,6 +50,27 @@ for args in runs:
     at = next((i for i, b in enumerate(out) if b >= 0x80), None)
     check(f"{args[:4]} without UTF-8", at is None, at is not None and out[max(0, at - 60):at + 40])
 
+# Piped as well, but for rows, texts and drawings for programs.
+def for_programs(args):
+    return (args[0] in ("tokenize", "info", "graph") and len(args) < 4 and args[1:2] != ["--module"] or
+            args[0] == "query" and "--list" not in args or args[0] == "run")
+exact = 0
+for args in [*runs, *(["query", "--box", name] for name in saved), ["query", "--box", "SELECT t_spark('L1.mlp.act_mul'), fqn FROM v_value LIMIT 1"],
+             ["run", "-v", "-n", "2", prompt], ["debug", "--batch", "-ex", "sql residual", "-t", "trace.db"]]:
+    done = subprocess.run([torchless, *args], env={**os.environ, "LC_ALL": "C"}, stdin=subprocess.DEVNULL, capture_output=True)
+    exact += any(b >= 0x80 for b in done.stdout)
+    streams = [done.stderr] if for_programs(args) and "--box" not in args else [done.stdout, done.stderr]
+    for out in streams:
+        at = next((i for i, b in enumerate(out) if b >= 0x80), None)
+        check(f"{args[:4]} piped without UTF-8", at is None, at is not None and out[max(0, at - 60):at + 40])
+check("rows for programs stay as they are", exact > 2, exact)
+for args in (["query", "--csv", "SELECT 'd\u00e9j\u00e0' a"], ["query", "--json", "SELECT 'd\u00e9j\u00e0' a"], ["tokenize", "--decode", "$ids"]):
+    if args[0] == "tokenize":
+        ids = subprocess.run([torchless, "tokenize", "--ids", "--no-bos", "d\u00e9j\u00e0"], capture_output=True, text=True, check=True).stdout.split()
+        args = [*args[:2], *ids]
+    done = subprocess.run([torchless, *args], env={**os.environ, "LC_ALL": "C"}, capture_output=True, check=True).stdout
+    check(f"{args} is exact", "d\u00e9j\u00e0".encode() in done, done)
+
 # The shell: its tables, its tree, and its help.
 out, status = shown("query", typed=b".help\n.saved\n.schema\n.explain residual\n.points\nresidual\ntime\nSELECT nothing;\n.quit\n",
                     env={"LC_ALL": "C", "TERM": "dumb"}.items())
@@ -72,8 +93,8 @@ for name in saved:
 out = subprocess.run([torchless, "query", "SELECT 'a' || char(10) || 'b'"], capture_output=True, check=True).stdout
 check("an escape where it is piped", out == b"a\\nb\n", out)
 
-# Lines that fit, whatever they are of; commands stay whole, to be copied.
-whole = re.compile(r"^(try |card ) *|^ +\S*torchless |^  (echo|printf|source|git) |/|^  [.]mode ")
+# Lines that fit, whatever they are of; words of commands stay whole, to be copied.
+whole = re.compile(r"""^(try |card ) *|^ +\S*torchless |^  (echo|printf|source|git) |/|^  [.]mode |^ {6,}(["'].*["']|~/\S+)( \\)?$""")
 for columns in (40, 60, 80, 120):
     for args in (["help"], *(["help", c] for c in commands), ["info"], ["info", "--points"], ["info", "--tensors", "--stats"], ["info", "--tensors"],
                  ["info", "--program"], ["trace", "--estimate", prompt], ["query", "--list"], ["query", "lens"], ["query", "residual"], ["query", "--functions"],

@@ -52,7 +52,22 @@ Test(ui, a_terminal_without_utf8_gets_ascii)
 	CHECK_ASCII("5 µs · 3 … 4 → ± ≈", "5 us - 3 .. 4 -> +- ~");
 	CHECK_ASCII("├─ └─ │ ▁▂█░ ⏎", "|- `- | _.#. \\n");
 	CHECK_ASCII("é 日\xff", "\\xC3\\xA9 \\xE6\\x97\\xA5\\xFF");
-	check_written(false, false, "é\xff", 3, "é\xff", 3);
+	/* Piped as well: it is for people. */
+	check_written(false, false, "é \033", 4, "\\xC3\\xA9 \033", 10);
+}
+
+Test(ui, what_programs_read_is_exact)
+{
+	const char bytes[] = "é\xff\033[31m\0\u202e";
+	char *written = NULL;
+	size_t n = 0;
+	struct ui ui = { .out = open_memstream(&written, &n) };
+
+	cr_assert(ui_write_exact(&ui, bytes, sizeof(bytes)));
+	fclose(ui.out);
+	cr_assert_eq(n, sizeof(bytes));
+	cr_assert_arr_eq(written, bytes, n);
+	free(written);
 }
 
 Test(ui, a_program_gets_every_byte)
@@ -174,6 +189,96 @@ Test(ui, columns_that_have_no_room_are_left_out_and_named)
 		    "piped shows all\n");
 }
 
+/* Cells row by row, separated by '|'. */
+static void add_cells(struct ui_table *t, const char *cells)
+{
+	for (size_t n; *cells; cells += n + (cells[n] == '|')) {
+		n = strcspn(cells, "|");
+		ui_table_cell(t, cells, n);
+	}
+}
+
+Test(ui, a_box_loses_what_is_empty_then_what_may_go)
+{
+	static const char cells[] = "one|  1||22222|two|  2||44444|";
+	struct ui_table t;
+
+	ui_table_init(&t, "part,>ms,>ms_spread,>gflops");
+	ui_table_drops(&t, "gflops,none_of_these");
+	add_cells(&t, cells);
+	check_table(&t, 30, UI_TABLE_BOX,
+		    "┌──────┬─────┬────────┐\n"
+		    "│ part │  ms │ gflops │\n"
+		    "├──────┼─────┼────────┤\n"
+		    "│ one  │   1 │  22222 │\n"
+		    "│ two  │   2 │  44444 │\n"
+		    "└──────┴─────┴────────┘\n"
+		    "not shown, for they are empty:\n"
+		    "ms_spread\n");
+	ui_table_init(&t, "part,>ms,>ms_spread,>gflops");
+	ui_table_drops(&t, "gflops");
+	add_cells(&t, cells);
+	check_table(&t, 20, UI_TABLE_BOX,
+		    "┌──────┬─────┐\n"
+		    "│ part │  ms │\n"
+		    "├──────┼─────┤\n"
+		    "│ one  │   1 │\n"
+		    "│ two  │   2 │\n"
+		    "└──────┴─────┘\n"
+		    "not shown at this\n"
+		    "width: gflops;\n"
+		    "empty: ms_spread;\n"
+		    "wider or piped shows\n"
+		    "all\n");
+}
+
+Test(ui, text_in_a_box_goes_on_in_its_cell)
+{
+	struct ui_table t;
+
+	ui_table_init(&t, "fact,value");
+	add_cells(&t, "prompt|Lily put the ball in the box|hash|46ace9481924b5037017791c|"
+		      "vocabulary|\u2581Lily\u2581put\u2581the\u2581balls|"
+		      "name|model.layers.0.self_attn.q_proj|");
+	check_table(&t, 35, UI_TABLE_BOX,
+		    "┌────────────┬────────────────────┐\n"
+		    "│ fact       │ value              │\n"
+		    "├────────────┼────────────────────┤\n"
+		    "│ prompt     │ Lily put the ball  │\n"
+		    "│            │ in the box         │\n"
+		    "│ hash       │ 46ace9481924b50370 │\n"
+		    "│            │ 17791c             │\n"
+		    "│ vocabulary │ ▁Lily▁put▁the      │\n"
+		    "│            │ ▁balls             │\n"
+		    "│ name       │ model.la…tn.q_proj │\n"
+		    "└────────────┴────────────────────┘\n");
+}
+
+/* A list of many texts is still a list: each takes two lines at most. */
+Test(ui, long_texts_of_a_long_list_are_cut)
+{
+	struct ui ui = { .is_terminal = true, .utf8 = true, .width = 30 };
+	char *written = NULL;
+	size_t n = 0, lines = 0;
+	struct ui_table t;
+
+	ui.out = open_memstream(&written, &n);
+	ui_table_init(&t, ">n,text");
+	for (int i = 0; i < 200; i++) {
+		ui_table_cellf(&t, "%3d", i);
+		ui_table_cellf(&t, "%s",
+			       "the ball that was in the box that stood below the table is gone");
+	}
+	ui_table_print(&t, &ui, UI_TABLE_BOX);
+	fclose(ui.out);
+	for (size_t i = 0; i < n; i++)
+		lines += written[i] == '\n';
+	cr_assert_eq(lines, 400 + 4);
+	cr_assert(strstr(written, "…"));
+	free(written);
+	ui_table_release(&t);
+}
+
 Test(ui, a_cell_of_several_lines)
 {
 	struct ui_table t;
@@ -206,4 +311,23 @@ Test(ui, text_is_broken_between_words)
 	check_wrapped("\033[2mone two\033[0m", 7, 0, "\033[2mone two\033[0m");
 	check_wrapped("one two", 0, 0, "one two");
 	check_wrapped("| a b c d |", 4, 0, "| a b c d |");
+}
+
+static void check_command(const char *command, int width, const char *expected)
+{
+	struct text t = { 0 };
+
+	ui_add_command(&t, command, strlen(command), width, 4, 2);
+	cr_assert_str_eq(t.data, expected);
+	text_release(&t);
+}
+
+Test(ui, a_command_is_broken_so_that_it_can_be_pasted)
+{
+	check_command("run -n 3 \"a b c\" x", 0, "run -n 3 \"a b c\" x");
+	check_command("run -n 3 \"a b c\" x", 40, "run -n 3 \"a b c\" x");
+	check_command("run -n 3 \"a b c\" x", 16, "run -n 3 \\\n    \"a b c\" x");
+	check_command("run 'a b'c\\ d $(e f g) h", 12,
+		      "run \\\n    'a b'c\\ d \\\n    $(e f g) \\\n    h");
+	check_command("ls # all of it", 8, "ls # all of it");
 }

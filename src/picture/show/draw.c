@@ -71,19 +71,21 @@ static void draw(struct text *t, const struct ui *ui, const struct look *l)
 
 /* ---- one ------------------------------------------------------------------------------------ */
 
+#define BELOW 2 /* columns: where a line above a picture goes on */
+
 static void add_heading(struct text *t, const struct ui *ui, const char *prefix,
 			const struct shown *s)
 {
-	struct text line = { 0 };
+	struct text line = { 0 }, styled = { 0 };
 
 	text_adds(&line, prefix);
 	text_adds(&line, s->title);
-	ui_add_styled(t, ui, UI_BOLD, line.data, line.len);
-	text_addc(t, '\n');
+	ui_add_styled(&styled, ui, UI_BOLD, line.data, line.len);
+	text_addc(&styled, '\n');
+	ui_add_wrapped(t, styled.data, styled.len, ui->width, BELOW, 0);
 	text_release(&line);
+	text_release(&styled);
 }
-
-#define BELOW_SHAPE 2 /* columns: where a line of statistics goes on */
 
 static void add_statistics(struct text *t, const struct ui *ui, const struct array *a)
 {
@@ -97,7 +99,7 @@ static void add_statistics(struct text *t, const struct ui *ui, const struct arr
 		ui_add_array_line(&line, ui, a);
 	}
 	text_addc(&line, '\n');
-	ui_add_wrapped(t, line.data, line.len, ui->width, BELOW_SHAPE, 0);
+	ui_add_wrapped(t, line.data, line.len, ui->width, BELOW, 0);
 	text_release(&line);
 }
 
@@ -245,7 +247,7 @@ static void add_pair(struct text *t, const struct ui *ui, const struct shown *a,
 	add_statistics(t, ui, b->array);
 	pair_add_difference(&line, p);
 	text_addc(&line, '\n');
-	ui_add_wrapped(t, line.data, line.len, ui->width, BELOW_SHAPE, 0);
+	ui_add_wrapped(t, line.data, line.len, ui->width, BELOW, 0);
 	text_release(&line);
 	if (a->array->numel > 0)
 		draw_pair(t, ui, looks.of);
