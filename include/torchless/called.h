@@ -21,10 +21,14 @@ const char *called_name(void);
 
 /*
  * A recording is open, and `words` says, when it is asked, what stands behind `torchless trace` to
- * make it again: it stands in for PROMPT where a sentence says `torchless trace --capture report
- * PROMPT`.  It returns NULL when nobody knows; words too long for a sentence are not used.
+ * make it again, where a sentence says `torchless trace --capture report PROMPT`: its options stand
+ * before those of the sentence, which win, and what it read in place of PROMPT.  It returns false
+ * when nobody knows; words too long for a sentence are not used.
  */
-void called_recorded(const char *(*words)(void));
+struct called_words {
+	const char *options, *prompt; /* "" for none */
+};
+void called_recorded(bool (*words)(struct called_words *words));
 
 /*
  * Until it is turned off: what is said is kept or sent, as a page is, and stays as it is written.

@@ -84,8 +84,8 @@ void help_markdown(FILE *out)
 		"# The command line\n\n"
 		"Made by `make docs` from the texts in `src/cli/help`, the list of commands in\n"
 		"`include/torchless/commands.def` and the table of options in `src/cli/options.c`.\n"
-		"The same as pages for `man`: `make man`. Commands are those of an installed program; in\n"
-		"the project's folder `torchless` is `./torchless`.\n\n"
+		"The same as pages for `man`: `make man`. Commands are those of an installed program: in\n"
+		"the project's folder a path stands before the name, as in README.md.\n\n"
 		"%s\n\n",
 		help_output);
 	markdown_facts(out, "exit status", help_exits, "");

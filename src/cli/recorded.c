@@ -165,8 +165,8 @@ static void add_prompt(struct text *t, const struct told *told, const struct inv
 }
 
 /* The words of the command that made it, from what a shell has read of them. */
-static void add_words(struct text *t, const struct told *told, const struct invocation *in,
-		      const char *path)
+static void add_words(struct text *t, struct text *prompt, const struct told *told,
+		      const struct invocation *in, const char *path)
 {
 	struct err ignored = { 0 };
 	struct invocation past;
@@ -190,7 +190,7 @@ static void add_words(struct text *t, const struct told *told, const struct invo
 		text_add_shell_word(t, path);
 		text_addc(t, ' ');
 	}
-	add_prompt(t, told, &past);
+	add_prompt(prompt, told, &past);
 	while (t->len && t->data[t->len - 1] == ' ')
 		t->data[--t->len] = '\0';
 	invocation_release(&past);
@@ -215,39 +215,48 @@ static void read_run(struct told *told, struct recording *rec, int64_t run)
 
 static struct {
 	const struct invocation *in;
-	struct text path, words;
+	struct text path, options, prompt;
 	int64_t run;
-	bool is_read; /* or being read: opening it may have sentences of its own */
+	bool is_known, is_read; /* or being read: opening it may have sentences of its own */
 } asked;
 
-static const char *words_of_asked(void)
+static void read_asked(void)
 {
 	const struct recording_limits limits = { 0 };
 	struct told told = { 0 };
 	struct err ignored = { 0 };
 	struct recording *rec;
 
-	if (asked.is_read)
-		return asked.words.data;
 	asked.is_read = true;
 	rec = recording_open_within(asked.path.data, &limits, &ignored);
 	if (rec)
 		read_run(&told, rec, asked.run);
 	recording_close(rec);
 	if (told.found)
-		add_words(&asked.words, &told, asked.in, asked.path.data);
+		add_words(&asked.options, &asked.prompt, &told, asked.in, asked.path.data);
+	asked.is_known = told.found;
 	for (int i = 0; i < told.n; i++)
 		free(told.words[i]);
 	free(told.words);
 	text_release(&told.prompt);
 	text_release(&told.file);
-	return asked.words.data;
+}
+
+static bool words_of_asked(struct called_words *words)
+{
+	if (!asked.is_read)
+		read_asked();
+	*words = (struct called_words){ asked.options.data ? asked.options.data : "",
+					asked.prompt.data ? asked.prompt.data : "" };
+	return asked.is_known;
 }
 
 void recorded_tell(const struct invocation *in, const char *path, int64_t run)
 {
 	text_release(&asked.path);
-	text_release(&asked.words);
+	text_release(&asked.options);
+	text_release(&asked.prompt);
+	asked.is_known = false;
 	asked.in = in;
 	asked.run = run;
 	asked.is_read = false;

@@ -16,12 +16,13 @@
 #define SCRIPTS "scripts/"
 #define OF_TREE " of torchless's source tree"
 
+#define TRACE     PLAIN " trace "
 #define PROMPT    " PROMPT"
 #define MAX_WORDS 600 /* bytes in place of it: a sentence has 1024 */
 
 static char name[2 * PATH_MAX] = PLAIN;
-static bool is_plain;                 /* what is said is kept */
-static const char *(*recorded)(void); /* NULL: no recording is open */
+static bool is_plain;                                /* what is said is kept */
+static bool (*recorded)(struct called_words *words); /* NULL: no recording is open */
 
 void called_as(const char *word)
 {
@@ -36,7 +37,7 @@ const char *called_name(void)
 	return name;
 }
 
-void called_recorded(const char *(*words)(void))
+void called_recorded(bool (*words)(struct called_words *words))
 {
 	recorded = words;
 }
@@ -176,35 +177,43 @@ static bool is_word(const char *line, size_t len, size_t i, const char *word)
 }
 
 /*
- * What stands in for the PROMPT that a line leaves open, which makes the open recording again; NULL
- * when the line is another, or nobody knows.
+ * What the open recording has for a line that leaves the PROMPT open; false when the line is
+ * another, or nobody knows.
  */
-static const char *recorded_words(const char *line, size_t len)
+static bool find_recorded(const char *line, size_t len, struct called_words *w)
 {
 	static const size_t n = sizeof(PROMPT) - 1;
-	const char *words;
 
-	if (is_plain || !recorded || !is_word(line, len, 0, PLAIN " trace ") || len <= n ||
-	    memcmp(line + len - n, PROMPT, n) != 0)
-		return NULL;
-	words = recorded();
-	/* In backquotes it stands in, and one of its own would end them. */
-	return words && strlen(words) < MAX_WORDS && !strchr(words, '`') ? words : NULL;
+	*w = (struct called_words){ "", "" };
+	if (is_plain || !recorded || !is_word(line, len, 0, TRACE) || len <= n ||
+	    memcmp(line + len - n, PROMPT, n) != 0 || !recorded(w))
+		return false;
+	/* In backquotes they stand, and one of their own would end them. */
+	return strlen(w->options) + strlen(w->prompt) < MAX_WORDS && !strchr(w->options, '`') &&
+	       !strchr(w->prompt, '`');
+}
+
+static void add_spaced(struct output *o, const char *words)
+{
+	adds(o, *words ? " " : "");
+	adds(o, words);
 }
 
 /* The line with the names that work here; false when a script was not found. */
 static bool add_line(struct output *o, const char *line, size_t len)
 {
 	static const size_t n = sizeof(PLAIN) - 1;
-	const char *words = recorded_words(line, len);
-	bool found = true;
+	struct called_words words;
+	bool found = true, again = find_recorded(line, len, &words);
 
-	if (words)
-		len -= sizeof(PROMPT) - 2; /* its space stays */
+	if (again)
+		len -= sizeof(PROMPT) - 1;
 
 	for (size_t i = 0; i < len;) {
 		bool begins = begins_command(line, i);
 
+		if (again && i == sizeof(TRACE) - 2)
+			add_spaced(o, words.options);
 		if (begins && is_word(line, len, i, PLAIN) &&
 		    (i + n == len || line[i + n] == ' ')) {
 			adds(o, is_plain ? PLAIN : name);
@@ -219,7 +228,10 @@ static bool add_line(struct output *o, const char *line, size_t len)
 			add(o, line + i++, 1);
 		}
 	}
-	adds(o, words ? words : "");
+	if (again && len < sizeof(TRACE) - 1)
+		add_spaced(o, words.options);
+	if (again)
+		add_spaced(o, words.prompt);
 	return found;
 }
 

@@ -106,13 +106,25 @@ void say_entry(struct debugger *d, const char *name, const char *doc)
 	say_wrapped(d, doc, indent, at);
 }
 
+/* A command in backquotes is one word: broken, it is another. */
+static size_t word_len(const char *text)
+{
+	size_t len = 0, command;
+
+	while (text[len] && text[len] != ' ' && text[len] != '\n') {
+		command = text[len] == '`' ? strcspn(text + len + 1, "`\n") : 0;
+		len += command && text[len + 1 + command] == '`' ? command + 2 : 1;
+	}
+	return len;
+}
+
 void say_wrapped(struct debugger *d, const char *text, int indent, int at)
 {
 	int width = say_width(d) - 1, gap = 0;
 
 	width = width < indent + 20 ? indent + 20 : width;
 	while (*text) {
-		size_t len = strcspn(text, " \n");
+		size_t len = word_len(text);
 		int columns = utf8_width(text, len);
 
 		if (at > indent && at + gap + columns > width) {

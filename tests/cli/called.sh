@@ -50,7 +50,7 @@ called() {
 		sed -n 's/^[^`]*`\([^`]* [^`]*\)`.*/\1/p' "$err" | grep -vF "$as " | grep . && fail "$as $args names another program: $(cat "$err")"
 	done
 	try "$1" debug --batch -ex start -ex 'save edits e.jsonl' -ex 'help save edits' "Tom"
-	is "$as debug: the recipe" 2 "$(tr '\n' ' ' <"$out" | grep -oF "\`$as trace --edits\`" | wc -l | tr -d ' ')"
+	is "$as debug: the recipe" 2 "$(tr '\n' ' ' <"$out" | grep -oF "\`$as trace --edits " | wc -l | tr -d ' ')"
 }
 called ./torchless ./torchless
 called torchless torchless

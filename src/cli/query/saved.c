@@ -87,9 +87,10 @@ static const struct {
 	const char *name, *why;
 } untold[] = {
 	{ "merges", "does not say what its tokenizer did: `torchless tokenize --steps TEXT` does" },
-	{ "cost", "does not count operations and bytes: a recording of `torchless trace` does" },
+	{ "cost",
+	  "does not count operations and bytes: a recording of `torchless trace PROMPT` does" },
 	{ "roofline",
-	  "does not count operations and bytes: a recording of `torchless trace` does" },
+	  "does not count operations and bytes: a recording of `torchless trace PROMPT` does" },
 };
 
 static int add_engine(void *ctx, const struct rows *rows, const struct cell *cells)

@@ -413,6 +413,18 @@ int cmd_diff(struct debugger *d, const char *args, struct err *err)
 
 /* ---- files --------------------------------------------------------------------------------- */
 
+static void say_saved(struct debugger *d, const struct session *s, const char *file)
+{
+	struct text command = { 0 };
+
+	text_addf(&command, "%s trace --edits ", called_name());
+	text_add_shell_word(&command, file);
+	say(d, "%d edit%s and %d forced token%s are in %s; `%s PROMPT` runs them anywhere.\n",
+	    s->executor.n_edits, s->executor.n_edits == 1 ? "" : "s", s->n_forced,
+	    s->n_forced == 1 ? "" : "s", file, command.data);
+	text_release(&command);
+}
+
 int cmd_save_edits(struct debugger *d, const char *args, struct err *err)
 {
 	const struct session *s = &live_recorder(d->target)->generation.session;
@@ -425,10 +437,7 @@ int cmd_save_edits(struct debugger *d, const char *args, struct err *err)
 	r = text_write_file(args, recipe.data ? recipe.data : "", recipe.len, err);
 	text_release(&recipe);
 	if (r == 0)
-		say(d,
-		    "%d edit%s and %d forced token%s are in %s; `%s trace --edits` runs them anywhere.\n",
-		    s->executor.n_edits, s->executor.n_edits == 1 ? "" : "s", s->n_forced,
-		    s->n_forced == 1 ? "" : "s", args, called_name());
+		say_saved(d, s, args);
 	return r;
 }
 
