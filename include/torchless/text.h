@@ -57,6 +57,12 @@ void text_add_escaped(struct text *t, const void *data, size_t len);
 /* The same, and the characters of utf8_is_directing() are escaped too: for people, not programs. */
 void text_add_visible(struct text *t, const void *data, size_t len);
 
+/* x as a number is printed: NaN without its sign, which means nothing and differs by machine. */
+double printed(double x);
+
+/* The noun of a count, "%lld %s": plural(n, "pass", "passes"). */
+const char *plural(int64_t n, const char *one, const char *many);
+
 /* Append a word as a POSIX shell reads it back: in single quotes where it needs them. */
 void text_add_shell_word(struct text *t, const char *word);
 

@@ -130,10 +130,10 @@ static void find_problem(struct judgement *j, double times)
 			 fmax(1, j->absmax / tolerances[TOLERANCE_ABSMAX]);
 
 	if (j->nmse > nmse)
-		snprintf(j->problem, sizeof(j->problem), "NMSE %.2g > %.2g at pos=%lld", j->nmse,
-			 nmse, (long long)j->pos);
+		snprintf(j->problem, sizeof(j->problem), "NMSE %.2g > %.2g at pos=%lld",
+			 printed(j->nmse), nmse, (long long)j->pos);
 	else if (j->max_abs > max_abs)
-		snprintf(j->problem, sizeof(j->problem), "max-abs %.2g > %.2g", j->max_abs,
+		snprintf(j->problem, sizeof(j->problem), "max-abs %.2g > %.2g", printed(j->max_abs),
 			 max_abs);
 	else if (j->logprob > logprob)
 		snprintf(j->problem, sizeof(j->problem), "log-softmax differs by %.2g > %.2g",

@@ -196,8 +196,9 @@ static void add_extent(struct text *out, const struct array *a, const struct sta
 {
 	char index[96];
 
-	text_addf(out, " min %.4g max %.4g mean %.4g std %.4g l2 %.4g absmax %.4g", s->min, s->max,
-		  s->mean, s->std, s->l2, s->absmax);
+	text_addf(out, " min %.4g max %.4g mean %.4g std %.4g l2 %.4g absmax %.4g", printed(s->min),
+		  printed(s->max), printed(s->mean), printed(s->std), printed(s->l2),
+		  printed(s->absmax));
 	array_index(a, s->absmax_at, index, sizeof(index));
 	text_addf(out, index[0] ? " at %s" : "%s", index);
 }

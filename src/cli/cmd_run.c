@@ -67,12 +67,14 @@ static void print_speed(const struct invocation *in, const struct generation *g)
 	struct text line = { 0 };
 
 	fflush(stdout); /* a log that takes both streams has the text first */
-	text_addf(&line, "prompt %lld tokens, %s (%.1f tokens/s)", (long long)s->n_prompt,
+	text_addf(&line, "prompt %lld %s, %s (%.1f tokens/s)", (long long)s->n_prompt,
+		  plural(s->n_prompt, "token", "tokens"),
 		  ui_format_time(s->prefill_ns, prefill, sizeof(prefill)),
 		  per_second(s->n_prompt, s->prefill_ns));
 	if (s->n_generated > 1)
-		text_addf(&line, " · decode %lld tokens, %s (%.1f tokens/s)",
+		text_addf(&line, " · decode %lld %s, %s (%.1f tokens/s)",
 			  (long long)s->n_generated - 1,
+			  plural(s->n_generated - 1, "token", "tokens"),
 			  ui_format_time(s->decode_ns, decode, sizeof(decode)),
 			  per_second(s->n_generated - 1, s->decode_ns));
 	text_addc(&line, '\n');

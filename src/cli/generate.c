@@ -75,11 +75,14 @@ void generate_note(const struct invocation *in, const struct session *s)
 	const struct checkpoint *ck = &in->model.checkpoint;
 	char weights[32];
 
-	note(in, "%s: %s, %d ops, %s of %s weights", ck->path, ck->config.arch,
-	     in->model.program.n_ops, mem_format_bytes(ck->weight_bytes, weights, sizeof(weights)),
+	note(in, "%s: %s, %d %s, %s of %s weights", ck->path, ck->config.arch,
+	     in->model.program.n_ops, plural(in->model.program.n_ops, "op", "ops"),
+	     mem_format_bytes(ck->weight_bytes, weights, sizeof(weights)),
 	     dtype_table[ck->weight_dtype].name);
-	note(in, "%s kernels, %d threads, %lld positions a prefill pass", in->kernels->isa,
-	     threads_count(in->pool), (long long)s->opt.executor.chunk);
+	note(in, "%s kernels, %d %s, %lld %s a prefill pass", in->kernels->isa,
+	     threads_count(in->pool), plural(threads_count(in->pool), "thread", "threads"),
+	     (long long)s->opt.executor.chunk,
+	     plural(s->opt.executor.chunk, "position", "positions"));
 }
 
 static int read_ids(const char *s, struct prompt *p, struct err *err)

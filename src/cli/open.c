@@ -57,8 +57,8 @@ int invocation_open_kernels(struct invocation *in, struct err *err)
 	if (!in->kernels)
 		return unknown_kernels(isa ? isa : "", err);
 	if (n > available) {
-		warn("%lld threads were asked for, but this process may use %d CPUs: using %d",
-		     (long long)n, available, available);
+		warn("%lld threads were asked for, but this process may use %d %s: using %d",
+		     (long long)n, available, plural(available, "CPU", "CPUs"), available);
 		n = available;
 	}
 	in->pool = threads_new((int)n, err);

@@ -550,10 +550,10 @@ static int check_command(const struct invocation *in, struct err *err)
 		return err_set(err, ERR_USAGE, "%s wants %s; see `torchless %s --help`", c->name,
 			       c->help->args, c->name);
 	if (c->max_args >= 0 && in->n_args > c->max_args)
-		return err_set(
-			err, ERR_USAGE,
-			"%s takes %d argument%s but '%s' is one more: quote text that holds spaces",
-			c->name, c->max_args, c->max_args == 1 ? "" : "s", in->args[c->max_args]);
+		return err_set(err, ERR_USAGE,
+			       "%s takes %d %s but '%s' is one more: quote text that holds spaces",
+			       c->name, c->max_args, plural(c->max_args, "argument", "arguments"),
+			       in->args[c->max_args]);
 	return 0;
 }
 

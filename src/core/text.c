@@ -120,6 +120,16 @@ void text_add_json(struct text *t, const void *data, size_t len)
 	text_addc(t, '"');
 }
 
+double printed(double x)
+{
+	return isnan(x) ? fabs(x) : x;
+}
+
+const char *plural(int64_t n, const char *one, const char *many)
+{
+	return n == 1 ? one : many;
+}
+
 /* The fewest digits that mean the same double. */
 static void add_finite(struct text *t, double x)
 {

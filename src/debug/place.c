@@ -134,8 +134,8 @@ static void add_call(const struct debugger *d, int call, struct text *out)
 {
 	const struct module *m = &d->program->modules[call];
 
-	text_addf(out, "%s  %s, %d ops", module_path(d->program, call), m->type,
-		  m->op_end - m->op_first);
+	text_addf(out, "%s  %s, %d %s", module_path(d->program, call), m->type,
+		  m->op_end - m->op_first, plural(m->op_end - m->op_first, "op", "ops"));
 }
 
 static void say_bytes(struct debugger *d, struct bytes b)

@@ -204,8 +204,8 @@ static int go(struct debugger *d, const struct moment *to, struct err *err)
 
 	if (d->target->class->cost(d->target, to) > 0 &&
 	    d->target->class->pass(d->target, to->pass, &info)) {
-		say_styled(d, UI_DIM, "Running pass %d again, %lld token%s.\n", to->pass,
-			   (long long)info.T, info.T == 1 ? "" : "s");
+		say_styled(d, UI_DIM, "Running pass %d again, %lld %s.\n", to->pass,
+			   (long long)info.T, plural(info.T, "token", "tokens"));
 		say_flush(d);
 	}
 	return d->target->class->go(d->target, to, err);

@@ -66,6 +66,6 @@ const char *prefill_format(int64_t ns, char *buf, size_t size)
 	else if (hours < 48)
 		snprintf(buf, size, "%lld h %lld min", hours, minutes % 60);
 	else
-		snprintf(buf, size, "%lld days", hours / 24);
+		snprintf(buf, size, "%lld %s", hours / 24, plural(hours / 24, "day", "days"));
 	return buf;
 }

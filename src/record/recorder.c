@@ -144,10 +144,11 @@ static void warn_of_budget(const struct recorder *r, const struct trace_dropped 
 	if (d->n_points)
 		add_patterns(&t, d->patterns.data);
 	caller_warn(&r->opt.generation.caller, WARNING_LEFT_OUT,
-		    "--budget %s leaves out %lld dumps of %s%s%s: statistics are kept",
+		    "--budget %s leaves out %lld %s of %s%s%s: statistics are kept",
 		    budget ? budget : mem_format_bytes(r->opt.budget, limit, sizeof(limit)),
-		    (long long)d->n_dumps, mem_format_bytes(d->bytes, bytes, sizeof(bytes)),
-		    t.data ? ", " : "", t.data ? t.data : "");
+		    (long long)d->n_dumps, plural(d->n_dumps, "dump", "dumps"),
+		    mem_format_bytes(d->bytes, bytes, sizeof(bytes)), t.data ? ", " : "",
+		    t.data ? t.data : "");
 	text_release(&t);
 }
 

@@ -199,12 +199,12 @@ int recorder_repeat(struct recorder *r, struct err *err)
 
 /* ---- what they say -------------------------------------------------------------------------- */
 
-/* Half of what lies between the quartiles of x[n], which is sorted on the way; of one there is none. */
+/* Half of what lies between the quartiles of x[n], which is sorted on the way; of one there is
+ * none. */
 static double spread_of(double *x, int64_t n)
 {
 	qsort(x, (size_t)n, sizeof(*x), compare_doubles);
-	return n < 2 ? (double)NAN
-		     : (stats_quantile(x, n, 0.75) - stats_quantile(x, n, 0.25)) / 2;
+	return n < 2 ? (double)NAN : (stats_quantile(x, n, 0.75) - stats_quantile(x, n, 0.25)) / 2;
 }
 
 static int64_t sum_of(const int64_t *parts)

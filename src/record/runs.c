@@ -102,9 +102,9 @@ static void warn_of_doubts(struct record_runs *runs, const struct doubts *doubts
 	g->where = "";
 	text_release(&where);
 	if (doubts->n > 1)
-		caller_warn(&g->opt.caller, WARNING_DOUBT,
-			    "%s: %lld more prompts deserve such a warning", list->file,
-			    (long long)doubts->n - 1);
+		caller_warn(&g->opt.caller, WARNING_DOUBT, "%s: %lld more %s such a warning",
+			    list->file, (long long)doubts->n - 1,
+			    plural(doubts->n - 1, "prompt deserves", "prompts deserve"));
 }
 
 /* Whoever draws progress hears of the end whatever happens, and clears the line. */
@@ -274,12 +274,13 @@ static int stopped_at(const struct record_runs *runs, const struct record_prompt
 	if (why.code == ERR_INTERRUPTED)
 		return err_set(
 			err, ERR_INTERRUPTED,
-			"interrupted at %s:%lld; %s has the %lld runs before it, and --resume goes on",
+			"interrupted at %s:%lld; %s has the %lld %s before it, and --resume goes on",
 			list->file, (long long)p->line, runs->recorder->opt.path,
-			(long long)runs->n_done);
-	return err_set(err, why.code, "%s:%lld: %s; of %lld prompts %lld are not done", list->file,
+			(long long)runs->n_done, plural(runs->n_done, "run", "runs"));
+	return err_set(err, why.code, "%s:%lld: %s; of %lld %s %lld %s not done", list->file,
 		       (long long)p->line, why.message, (long long)list->n,
-		       (long long)(list->n - runs->n_done));
+		       plural(list->n, "prompt", "prompts"), (long long)(list->n - runs->n_done),
+		       plural(list->n - runs->n_done, "is", "are"));
 }
 
 static int record_one(struct record_runs *runs, int64_t i, struct err *err)

@@ -57,7 +57,7 @@ static void add_args(struct text *t, const struct edit *e, const char *axes)
 		if (isfinite(e->arg))
 			text_addf(t, "\"value\": %.9g", (double)e->arg);
 		else
-			text_addf(t, "\"value\": \"%f\"", (double)e->arg);
+			text_addf(t, "\"value\": \"%f\"", printed((double)e->arg));
 		separator = ", ";
 	}
 	if (e->kind == EDIT_REPLACE) {

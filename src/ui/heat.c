@@ -466,8 +466,9 @@ static void add_left_out(const struct heat *h, struct notes *n)
 		text_addf(&piece, " %lld to %lld left out", (long long)h->a->base[0] + h->n_shown,
 			  (long long)h->a->base[0] + h->n_blocks - 1);
 	} else {
-		text_addf(&piece, "%s more pictures left out",
-			  ui_format_count(h->n_blocks - h->n_shown, number, sizeof(number)));
+		text_addf(&piece, "%s more %s left out",
+			  ui_format_count(h->n_blocks - h->n_shown, number, sizeof(number)),
+			  plural(h->n_blocks - h->n_shown, "picture", "pictures"));
 	}
 	notes_add(n, piece.data, piece.len, width_of(&piece));
 	text_release(&piece);

@@ -102,7 +102,8 @@ static void add_summary(struct text *t, const struct ui *ui, const struct ui_his
 	const struct stats *s = &h->stats;
 	char a[32], b[32], c[32], d[32];
 
-	notes_addf(&n, "%s elements", ui_format_count(s->numel, a, sizeof(a)));
+	notes_addf(&n, "%s %s", ui_format_count(s->numel, a, sizeof(a)),
+		   plural(s->numel, "element", "elements"));
 	if (isnan(s->min))
 		notes_addf(&n, "nothing is finite");
 	else

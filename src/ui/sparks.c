@@ -108,6 +108,7 @@ void ui_add_sparks(struct text *t, const struct ui *ui, const struct array *a,
 		notes_addf(&notes, "each the largest of %lld or %lld", (long long)(s.row / s.bars),
 			   (long long)((s.row + s.bars - 1) / s.bars));
 	if (shown < s.n_rows)
-		notes_addf(&notes, "%lld more rows", (long long)(s.n_rows - shown));
+		notes_addf(&notes, "%lld more %s", (long long)(s.n_rows - shown),
+			   plural(s.n_rows - shown, "row", "rows"));
 	notes_end(&notes);
 }

@@ -259,13 +259,13 @@ const char *ui_format_params(int64_t n, char *buf, size_t size)
 
 const char *ui_format_percent(double share, char *buf, size_t size)
 {
-	snprintf(buf, size, "%.4g %%", 100 * share);
+	snprintf(buf, size, "%.4g %%", printed(100 * share));
 	return buf;
 }
 
 const char *ui_format_number(double x, char *buf, size_t size)
 {
-	snprintf(buf, size, "%.4g", x);
+	snprintf(buf, size, "%.4g", printed(x));
 	return buf;
 }
 

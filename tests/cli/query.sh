@@ -139,8 +139,57 @@ is "differ a=FILE[run=1]" "$(cat here)" "$("$T" query -t other.db --csv differ '
 is "in the shell" "$(cat here)" "$(echo 'differ a=1 b=other.db n=5' | "$T" query -t both.db --csv)"
 is "same b=FILE" "$("$T" query -t both.db same a=1 b=2)" "$("$T" query -t both.db same a=1 b=other.db)"
 is "nothing differs" "" "$("$T" query -t both.db differ b=other.db)"
-refuses "no such file" 2 "b takes a run, 1 to 2, 0 for the newest, or the path of another recording, not 'others.db'" \
+refuses "no such file" 2 "b takes a run, 1 to 2, 0 for the newest, or the path of another recording \(others.db: No such file or directory\), not 'others.db'" \
 	"$T" query -t both.db differ b=others.db
+# What is said beside the rows: of two runs that tell nothing, of one that is alone, of what .set gives.
+try "$T" query -t both.db differ a=1 b=2
+has "other tokens are told" "^torchless: warning: differ: the two runs read different tokens.*: the token at position [0-9]+ is [0-9]+ in a, [0-9]+ in b$" "$err"
+try "$T" query -t other.db differ 'b=both.db[run=1]'
+has "of files, too" "read different tokens" "$err"
+try "$T" query -q -t both.db differ a=1 b=2
+is "not with -q" "0 " "$status $(cat "$err")"
+try "$T" query -t both.db differ a=2 b=other.db
+is "equal runs have no such word" "0 " "$status $(cat "$err")"
+try "$T" query -t other.db --box same
+has "one run is told, and how there come to be two" "same: there is no run before run 1 .*query same b=OTHER.db. .*trace --prompts FILE" "$err"
+echo '{"prompt": "A dog", "id": "first", "zero": ["L0.attn.z[head=1]", "L1.mlp"]}' | "$T" trace -q -m "$m" -o edits.db --prompts - 2>"$err"
+is "runs has the id and the edits" '1,first,"zero L0.attn.z[head=1], zero L1.mlp"' \
+	"$("$T" query -t edits.db --csv runs | sed -n '2s/,ok,.*,"zero/,"zero/;2s/,[0-9.]*$//p')"
+printf 'sinks n=2\n.set pos=1 x=4\nsinks n=2\nsinks n=2 pos=0\ntokens run=1\n' | "$T" query -t other.db --csv >"$out" 2>"$err"
+is ".set counts for saved queries" "1 1 0 0" "$(sed -n 's/^[0-9]*,[0-9]*,\([01]\),.*/\1/p' "$out" | paste -sd' ')"
+is "and is said not to" "torchless: warning: tokens has no parameter pos: pos=1, which is set, does not count" "$(cat "$err")"
+is "columns that are empty are no columns of a box" 0 "$("$T" query -t other.db --box time | grep -c spread)"
+is "in other forms they are" 1 "$("$T" query -t other.db --csv time | grep -c ms_spread,percent,percent_spread)"
+is "which head at which position" "layer,head,pos,k,token,score,percent 1,0,2" \
+	"$("$T" query -t other.db --csv head layer=1 pos=2 n=1 | sed '2s/\(1,0,2\).*/\1/' | paste -sd' ')"
+cat >screen.py <<'PY'
+import os, pty, sys
+pid, fd = pty.fork()
+if pid == 0:
+    os.environ.update(PAGER="cat", NO_COLOR="1")
+    os.execv(sys.argv[1], sys.argv[1:])
+out = b""
+while True:
+    try:
+        piece = os.read(fd, 65536)
+    except OSError:
+        break
+    if not piece:
+        break
+    out += piece
+print(" ".join(out.decode().split()))
+PY
+python3 screen.py "$T" query -t other.db head layer=1 n=2 >"$out"
+has "what was asked about, and what was cut off" "Asked: layer 1; head 0; position [0-9]+, '[^']*'\. 2 of [0-9]+ rows: n=[0-9]+ shows all\." "$out"
+python3 screen.py "$T" query -t both.db differ b=2 n=1 >"$out"
+has "which runs, and of how many" "The two runs read different tokens.* Asked: runs 1 \(a\) and 2 \(b\)\. 1 of [0-9]+ rows" "$out"
+python3 screen.py "$T" query -t other.db passes >"$out"
+has "times are of the recorded pass" "1 row .* Times are those of the recorded pass, once\. ms is" "$out"
+"$T" trace -q -m "$m" --repeat 1 -o again.db "A cat"
+python3 screen.py "$T" query -t again.db slow-layers >"$out"
+has "or of its repeats" "Times are medians of 1 repeat\." "$out"
+python3 screen.py "$T" query -t again.db slow >"$out"
+has "or not of them" "Times are those of the recorded pass, not of its repeats\." "$out"
 refuses "no recording" 2 "here" "$T" query -t both.db differ b=here
 refuses "no such run of it" 2 "has no run 7" "$T" query -t both.db differ 'b=other.db[run=7]'
 refuses "a run is a run elsewhere" 2 "query has no parameter|has no parameter 'b'" "$T" query -t both.db residual b=other.db

@@ -496,7 +496,7 @@ static void draw_candidate(const struct tui *t, int i, int y, int x, int columns
 	debugger_view_piece(t->view, t->candidates[i].id, &piece);
 	text_addf(&quoted, "'%s'", piece.data);
 	put(t, y, x, token, &number, quoted.data, LOOK_PLAIN);
-	snprintf(percent, sizeof(percent), "%5.1f%%", 100 * p);
+	snprintf(percent, sizeof(percent), "%5.1f%%", printed(100 * p));
 	put(t, y, x + token + 1, 8, &number, percent, LOOK_PLAIN);
 	bar = (int)((bar > 40 ? 40 : bar) * p + 0.5);
 	if (bar > 0) {

@@ -84,18 +84,21 @@ static void tell(const struct invocation *in, const struct format *f, const char
 		text_add_visible(&t, path, strlen(path));
 		text_adds(&t, "  ");
 	}
-	text_addf(&t, "%s %s %s spans %s %s passes %s %s\n",
+	text_addf(&t, "%s %s %s %s %s %s %s %s %s\n",
 		  mem_format_bytes(e->n_bytes, size, sizeof(size)), dot,
-		  ui_format_count(n->n_spans, spans, sizeof(spans)), dot,
-		  ui_format_count(n->n_passes, passes, sizeof(passes)), dot, f->opens);
+		  ui_format_count(n->n_spans, spans, sizeof(spans)),
+		  plural(n->n_spans, "span", "spans"), dot,
+		  ui_format_count(n->n_passes, passes, sizeof(passes)),
+		  plural(n->n_passes, "pass", "passes"), dot, f->opens);
 	ui_write_lines(&in->err, t.data, t.len); /* who cannot be told has the file all the same */
 	text_release(&t);
 	if (n->n_moved)
-		warn("%lld spans do not lie in the span around them and were cut to what does",
-		     (long long)n->n_moved);
+		warn("%lld %s in the span around, and %s cut to what does", (long long)n->n_moved,
+		     plural(n->n_moved, "span does not lie", "spans do not lie"),
+		     plural(n->n_moved, "was", "were"));
 	if (n->n_left)
-		warn("%lld spans are in no pass of the program and were left out",
-		     (long long)n->n_left);
+		warn("%lld %s in no pass of the program and %s left out", (long long)n->n_left,
+		     plural(n->n_left, "span is", "spans are"), plural(n->n_left, "was", "were"));
 }
 
 static int write_one(struct invocation *in, struct recording *rec, const char *name,

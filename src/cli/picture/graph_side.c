@@ -13,7 +13,8 @@
 
 void graph_add_title(struct text *title, const char *name, const struct config *c)
 {
-	text_addf(title, "%s · %lld layers", *name ? name : c->arch, (long long)c->n_layers);
+	text_addf(title, "%s · %lld %s", *name ? name : c->arch, (long long)c->n_layers,
+		  plural(c->n_layers, "layer", "layers"));
 }
 
 int graph_side_recording(struct graph_side *s, const struct invocation *in, const char *path,

@@ -1,6 +1,6 @@
 /*
- * about.c -- what is said of the answer of a saved query beside its rows: what was asked about, what
- * its times are, how many rows there would be, and why two runs tell nothing of each other.
+ * about.c -- what is said of the answer of a saved query beside its rows: what was asked about,
+ * what its times are, how many rows there would be, and why two runs tell nothing of each other.
  *
  * Each is a question to the recording; one that fails or takes long says nothing.
  */
@@ -160,7 +160,7 @@ static void add_clock(struct text *out, struct recording *rec, const char *name,
 	n = answer.len ? strtoll(answer.data, NULL, 10) : 0;
 	/* A recording of before keeps its own SQL. */
 	if (n > 0 && (strstr(sql, "v_timing") || strstr(sql, "v_took")))
-		text_addf(out, "Times are medians of %lld repeat%s. ", n, n == 1 ? "" : "s");
+		text_addf(out, "Times are medians of %lld %s. ", n, plural(n, "repeat", "repeats"));
 	else if (n > 0)
 		text_adds(out, "Times are those of the recorded pass, not of its repeats. ");
 	else
@@ -192,18 +192,20 @@ static bool is_file(const struct query_params *p, const char *key)
 	return param && query_param_is_file(param);
 }
 
-void query_add_pair(struct text *out, struct recording *rec, const char *name,
+bool query_add_pair(struct text *out, struct recording *rec, const char *name,
 		    const struct query_params *p)
 {
 	bool of_files = is_file(p, "a") || is_file(p, "b");
 	struct text answer = { 0 };
+	bool is_alone;
 
 	if (strcmp(name, "differ") != 0 && strcmp(name, "same") != 0)
-		return;
+		return false;
 	if (!of_files)
 		ask(rec, PAIR "SELECT b FROM pair WHERE a IS NULL AND b NOT NULL", p, PAIR_NS,
 		    &answer);
-	if (answer.len) {
+	is_alone = answer.len > 0;
+	if (is_alone) {
 		text_addf(out,
 			  "there is no run before run %s to compare it with: "
 			  "`%s query %s b=OTHER.db` names another recording, and "
@@ -219,6 +221,7 @@ void query_add_pair(struct text *out, struct recording *rec, const char *name,
 				answer.data);
 	}
 	text_release(&answer);
+	return is_alone;
 }
 
 /* ---- all of it ------------------------------------------------------------------------------- */

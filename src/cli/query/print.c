@@ -314,8 +314,8 @@ static void add_footer(struct text *t, const struct printer *p, const struct row
 			  found->complete ? "" : "more than ",
 			  ui_format_count(found->found, b, sizeof(b)));
 	else
-		text_addf(t, "%s row%s", ui_format_count(found->found, a, sizeof(a)),
-			  found->found == 1 ? "" : "s");
+		text_addf(t, "%s %s", ui_format_count(found->found, a, sizeof(a)),
+			  plural(found->found, "row", "rows"));
 	text_addf(t, " %s %s", dot, ui_format_time(found->ns, time, sizeof(time)));
 	if (more)
 		text_addf(t, " %s %s shows all", dot, p->set->more);

@@ -26,7 +26,8 @@ struct query_settings {
 	bool footer;         /* rows and time below a box */
 	bool is_own;         /* a question of the program's own: see recording_ask() */
 	const char *more;    /* how to see more rows: "--limit 0" */
-	/* KEY=VALUE that saved queries are asked with if they have the parameter: .set of a shell. */
+	/* KEY=VALUE that saved queries are asked with if they have the parameter: .set of a shell.
+	 */
 	const char *const *standing;
 	int n_standing;
 };
@@ -52,14 +53,17 @@ int query_saved(struct invocation *in, struct recording *rec, const struct query
 		const char *name, const char *const *given, int n_given, struct err *err);
 
 /*
- * Append sentences about the answer of the saved query `name`, whose SQL it is: what was asked about,
- * what its times are, how many rows were cut off.  Each ends in a space.
+ * Append sentences about the answer of the saved query `name`, whose SQL it is: what was asked
+ * about, what its times are, how many rows were cut off.  Each ends in a space.
  */
 void query_add_about(struct text *out, struct recording *rec, const char *name, const char *sql,
 		     const struct query_params *p);
 
-/* Why `differ` and `same` tell nothing of two runs, without a full stop; nothing where they do. */
-void query_add_pair(struct text *out, struct recording *rec, const char *name,
+/*
+ * Why `differ` and `same` tell nothing of two runs, without a full stop; nothing where they do.
+ * True when there is one run only.
+ */
+bool query_add_pair(struct text *out, struct recording *rec, const char *name,
 		    const struct query_params *p);
 
 /* What parameters of the form KEY=@FILE.npy hold, beside the list of parameters. */

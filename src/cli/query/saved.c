@@ -27,7 +27,8 @@ static int add_note(void *ctx, const struct rows *rows, const struct cell *cells
 	return 0;
 }
 
-/* Print what the answer is about, and how to read it, as the query's row in the recording has it. */
+/* Print what the answer is about, and how to read it, as the query's row in the recording has it.
+ */
 static int print_note(struct invocation *in, struct recording *rec, const char *name,
 		      const struct text *about, struct err *err)
 {
@@ -66,7 +67,10 @@ static int say_about(struct invocation *in, struct recording *rec, const struct 
 	struct text about = { 0 }, pair = { 0 };
 	int r = 0;
 
-	query_add_pair(&pair, rec, name, params);
+	/* A program sees that there are no rows. */
+	if (query_add_pair(&pair, rec, name, params) && set->form != QUERY_BOX &&
+	    set->form != QUERY_RECORDS)
+		text_clear(&pair);
 	if (pair.len && set->footer)
 		text_addf(&about, "%c%s. ", toupper((unsigned char)pair.data[0]), pair.data + 1);
 	else if (pair.len && !option_on(in, OPT_QUIET))

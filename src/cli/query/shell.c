@@ -272,7 +272,7 @@ static int add_greeting(void *ctx, const struct rows *rows, const struct cell *c
 	if (runs > 1)
 		text_addf(t, "%lld runs", runs);
 	else
-		text_addf(t, "%lld token%s", prompt, prompt == 1 ? "" : "s");
+		text_addf(t, "%lld %s", prompt, plural(prompt, "token", "tokens"));
 	if (runs <= 1 && cells[5].type == CELL_TEXT) {
 		text_adds(t, " of \"");
 		text_add_visible(t, cells[5].s.data, cells[5].s.len);
@@ -280,7 +280,8 @@ static int add_greeting(void *ctx, const struct rows *rows, const struct cell *c
 	}
 	if (runs <= 1 && generated)
 		text_addf(t, " and %lld generated", generated);
-	text_addf(t, " through the %lld layers of ", (long long)cells[1].i);
+	text_addf(t, " through the %lld %s of ", (long long)cells[1].i,
+		  plural(cells[1].i, "layer", "layers"));
 	text_add_visible(t, cells[0].s.data, cells[0].s.len);
 	return 0;
 }

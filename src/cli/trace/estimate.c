@@ -41,12 +41,16 @@ static int print_table(struct invocation *in, const struct record_estimate *esti
 	listing_drops(&l, "dropped,positions,dumps,values");
 	add_table(&l, e);
 	result = listing_print(&l, err);
-	text_addf(&t, "rows       %s: %s pass%s, %s calls, %s values, %s dumps of %s\n",
+	text_addf(&t, "rows       %s: %s %s, %s %s, %s %s, %s %s of %s\n",
 		  ui_format_count(e->n_all_rows, n[0], sizeof(n[0])),
-		  ui_format_count(e->n_passes, n[1], sizeof(n[1])), e->n_passes == 1 ? "" : "es",
+		  ui_format_count(e->n_passes, n[1], sizeof(n[1])),
+		  plural(e->n_passes, "pass", "passes"),
 		  ui_format_count(e->n_calls, n[2], sizeof(n[2])),
+		  plural(e->n_calls, "call", "calls"),
 		  ui_format_count(e->n_values, n[3], sizeof(n[3])),
+		  plural(e->n_values, "value", "values"),
 		  ui_format_count(e->n_dumps, n[4], sizeof(n[4])),
+		  plural(e->n_dumps, "dump", "dumps"),
 		  mem_format_bytes(e->dump_bytes, bytes[0], sizeof(bytes[0])));
 	if (estimate->attention_bytes > 0)
 		text_addf(

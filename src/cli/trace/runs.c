@@ -26,7 +26,8 @@ static void add_runs(struct text *t, const struct record_runs *runs, const struc
 		  ui_format_time(runs->elapsed_ns, elapsed, sizeof(elapsed)),
 		  per_second(runs->n_recorded, runs->elapsed_ns));
 	if (runs->n_found > 0)
-		text_addf(t, "; %s were there", ui_format_count(runs->n_found, n, sizeof(n)));
+		text_addf(t, "; %s %s there", ui_format_count(runs->n_found, n, sizeof(n)),
+			  plural(runs->n_found, "was", "were"));
 	text_addc(t, '\n');
 	summary_add_label(t, ui, "tokens");
 	text_addf(t, "%s of prompts, %s generated; %.0f a second of computing\n",
@@ -53,7 +54,8 @@ static void add_edits(struct text *t, const struct trace_command *c, int64_t n_z
 	if (n_zeroed == 0)
 		return;
 	summary_add_label(t, ui, "zeroed");
-	text_addf(t, "what %lld of %lld lines say\n", (long long)n_zeroed, (long long)list->n);
+	text_addf(t, "what %lld of %lld %s\n", (long long)n_zeroed, (long long)list->n,
+		  plural(list->n, "line says", "lines say"));
 }
 
 static void add_summary(struct text *t, const struct trace_command *c,

@@ -51,11 +51,11 @@ void summary_add_model(struct text *t, const struct trace_command *c, const stru
 	char params[40];
 
 	ui_add_visible(t, ui, summary_model_name(c), strlen(summary_model_name(c)));
-	text_addf(t, " %s %lld layers %s %s parameters, %s %s %s %s %d thread%s\n\n", dot,
-		  (long long)ck->config.n_layers, dot,
-		  ui_format_params(ck->n_params, params, sizeof(params)),
+	text_addf(t, " %s %lld %s %s %s parameters, %s %s %s %s %d %s\n\n", dot,
+		  (long long)ck->config.n_layers, plural(ck->config.n_layers, "layer", "layers"),
+		  dot, ui_format_params(ck->n_params, params, sizeof(params)),
 		  dtype_table[ck->weight_dtype].name, dot, c->in->kernels->isa, dot, n,
-		  n == 1 ? "" : "s");
+		  plural(n, "thread", "threads"));
 }
 
 /* "The│ capital│ of": the last ones when they do not all fit. */
@@ -99,7 +99,7 @@ static void add_prefill(struct text *t, const struct trace_command *c, const str
 
 	summary_add_label(t, ui, "prefill");
 	ui_add_bar(t, ui, 1, columns_of(ui, 65, 45) - 40);
-	text_addf(t, " %d/%d layers %10s with recording\n", n, n,
+	text_addf(t, " %d/%d %s %10s with recording\n", n, n, plural(n, "layer", "layers"),
 		  ui_format_time(s->prefill_ns, time, sizeof(time)));
 }
 
@@ -199,7 +199,8 @@ static void add_generated(struct text *t, const struct trace_command *c, const s
 	if (s->n_generated < 2)
 		return;
 	summary_add_label(t, ui, "decode");
-	text_addf(t, "%lld tokens, %s with recording", (long long)s->n_generated,
+	text_addf(t, "%lld %s, %s with recording", (long long)s->n_generated,
+		  plural(s->n_generated, "token", "tokens"),
 		  ui_format_time(s->decode_ns, time, sizeof(time)));
 	if (c->recorder.generation.text.len) {
 		text_adds(t, "   '");
@@ -260,13 +261,15 @@ void summary_add_file(struct text *t, const struct trace_command *c, const struc
 	ui_add_clipped(t, ui, c->recorder.opt.path, strlen(c->recorder.opt.path), 40);
 	add_spaces(t,
 		   SUMMARY_LABEL - utf8_width(c->recorder.opt.path, strlen(c->recorder.opt.path)));
-	text_addf(t, "%s%s %s %s calls %s %s values\n",
+	text_addf(t, "%s%s %s %s %s %s %s %s\n",
 		  utf8_width(c->recorder.opt.path, strlen(c->recorder.opt.path)) >= SUMMARY_LABEL
 			  ? "  "
 			  : "",
 		  mem_format_bytes(c->recorder.totals.file_bytes, size, sizeof(size)), dot,
-		  ui_format_count(c->recorder.totals.n_calls, calls, sizeof(calls)), dot,
-		  ui_format_count(c->recorder.totals.n_values, values, sizeof(values)));
+		  ui_format_count(c->recorder.totals.n_calls, calls, sizeof(calls)),
+		  plural(c->recorder.totals.n_calls, "call", "calls"), dot,
+		  ui_format_count(c->recorder.totals.n_values, values, sizeof(values)),
+		  plural(c->recorder.totals.n_values, "value", "values"));
 	if (c->recorder.attention_bytes > 0 && !c->recorder.keeps_attention) {
 		summary_add_label(t, ui, "attention");
 		text_addf(t, "not kept, %s of queries and keys: --capture attention keeps it\n",

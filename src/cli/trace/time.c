@@ -59,8 +59,8 @@ static void format_share(struct text *t, const struct ui *ui, const char *name,
 			  decimals_of(spread), spread);
 }
 
-/* "computing 1.08 ms", "computing 612 µs ± 3 %": what the other times of the summary are with, this is
- * without. */
+/* "computing 1.08 ms", "computing 612 µs ± 3 %": what the other times of the summary are with, this
+ * is without. */
 static void format_whole(struct text *t, const struct ui *ui, const struct time_share *all)
 {
 	double spread = 100 * all->ns.spread / all->ns.took;

@@ -222,8 +222,9 @@ static int say_heads(struct debugger *d, value_id v, const struct looking *l, st
 			ret = look_interrupted(d, err);
 	}
 	if (!ret && head.shape[0] > MAX_HEADS)
-		say(d, "%s %lld more heads: `attn %d.%d` shows one\n", look_sign(d, "…", "..."),
-		    (long long)(head.shape[0] - MAX_HEADS), l->layer, MAX_HEADS);
+		say(d, "%s %lld more %s: `attn %d.%d` shows one\n", look_sign(d, "…", "..."),
+		    (long long)(head.shape[0] - MAX_HEADS),
+		    plural(head.shape[0] - MAX_HEADS, "head", "heads"), l->layer, MAX_HEADS);
 	return ret;
 }
 

@@ -343,7 +343,8 @@ static void say_diff(struct debugger *d, const struct baseline *a, const struct 
 		if (n_differ++ < DIFF_ROWS)
 			say_difference(d, &table, &x, a);
 	}
-	say(d, "%s and %s: %d values equal, %d differ", a->name, b->name, n_same, n_differ);
+	say(d, "%s and %s: %d %s equal, %d %s", a->name, b->name, n_same,
+	    plural(n_same, "value", "values"), n_differ, plural(n_differ, "differs", "differ"));
 	if (n_missing)
 		say(d, ", %d in one of them only", n_missing);
 	say(d, "%s\n", n_differ ? "; the first, in the order of the program:" : ".");
@@ -419,9 +420,9 @@ static void say_saved(struct debugger *d, const struct session *s, const char *f
 
 	text_addf(&command, "%s trace --edits ", called_name());
 	text_add_shell_word(&command, file);
-	say(d, "%d edit%s and %d forced token%s are in %s; `%s PROMPT` runs them anywhere.\n",
-	    s->executor.n_edits, s->executor.n_edits == 1 ? "" : "s", s->n_forced,
-	    s->n_forced == 1 ? "" : "s", file, command.data);
+	say(d, "%d %s and %d forced %s are in %s; `%s PROMPT` runs them anywhere.\n",
+	    s->executor.n_edits, plural(s->executor.n_edits, "edit", "edits"), s->n_forced,
+	    plural(s->n_forced, "token", "tokens"), file, command.data);
 	text_release(&command);
 }
 
@@ -467,7 +468,7 @@ int cmd_load_edits(struct debugger *d, const char *args, struct err *err)
 	if (r == 0)
 		r = d->target->class->go(d->target, &was, err);
 	if (r == 0) {
-		say(d, "%d edits from %s.\n", recipe.n, args);
+		say(d, "%d %s from %s.\n", recipe.n, plural(recipe.n, "edit", "edits"), args);
 		r = travel_stand(d, err);
 	}
 	recipe_release(&recipe);

@@ -364,8 +364,8 @@ int cmd_ignore(struct debugger *d, const char *args, struct err *err)
 	if (n == 0)
 		say(d, "Will stop next time breakpoint %d is reached.\n", b->number);
 	else
-		say(d, "Will ignore next %lld crossing%s of breakpoint %d.\n", n, n == 1 ? "" : "s",
-		    b->number);
+		say(d, "Will ignore next %lld %s of breakpoint %d.\n", n,
+		    plural(n, "crossing", "crossings"), b->number);
 	return 0;
 }
 

@@ -182,10 +182,10 @@ static int check_pass(const struct comparison *c)
 		return err_set(c->err, ERR_USAGE, "%s has no pass %d", c->path, pass);
 	if (info.pos0 != c->pos0 || info.T != c->T)
 		return err_set(c->err, ERR_USAGE,
-			       "pass %d of %s reads %lld tokens from position %lld on, here %lld "
+			       "pass %d of %s reads %lld %s from position %lld on, here %lld "
 			       "from %lld on",
-			       pass, c->path, (long long)c->T, (long long)c->pos0,
-			       (long long)info.T, (long long)info.pos0);
+			       pass, c->path, (long long)c->T, plural(c->T, "token", "tokens"),
+			       (long long)c->pos0, (long long)info.T, (long long)info.pos0);
 	return 0;
 }
 
@@ -402,7 +402,8 @@ static void say_result(struct comparison *c)
 	say(c->d, "All %d points of pass %d so far agree within nmse %s, %d by their elements.\n",
 	    c->n_rows, c->d->target->now.pass, tolerance, c->n_elements);
 	if (c->n_missing)
-		say(c->d, "%d are not in %s.\n", c->n_missing, c->path);
+		say(c->d, "%d %s not in %s.\n", c->n_missing, plural(c->n_missing, "is", "are"),
+		    c->path);
 }
 
 /* ---- the command ----------------------------------------------------------------------------- */

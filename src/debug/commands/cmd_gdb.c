@@ -79,7 +79,7 @@ int cmd_info_locals(struct debugger *d, const char *args, struct err *err)
 			say_value(d, p->ops[i].out[k]);
 	}
 	if (calls)
-		say(d, "… %d op%s of the modules that it calls: `tensors` lists all values\n",
-		    calls, calls == 1 ? "" : "s");
+		say(d, "… %d %s of the modules that it calls: `tensors` lists all values\n", calls,
+		    plural(calls, "op", "ops"));
 	return 0;
 }

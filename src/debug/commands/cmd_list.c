@@ -84,7 +84,8 @@ static int list_source(struct debugger *d, const char *file, int from, int to, s
 	from = from < 1 ? 1 : from;
 	to = to > n + 1 ? n + 1 : to;
 	if (from > n)
-		return err_set(err, ERR_USAGE, "%s has %d lines", source_name(file), n);
+		return err_set(err, ERR_USAGE, "%s has %d %s", source_name(file), n,
+			       plural(n, "line", "lines"));
 	for (int i = from; i < to; i++)
 		say_line(d, text, i, current);
 	d->list = (struct list_at){ d->target->now, d->frames_up, false, from, to };
@@ -121,7 +122,8 @@ static int list_ops(struct debugger *d, int from, int to, struct err *err)
 	from = from < 0 ? 0 : from;
 	to = to > n ? n : to;
 	if (from >= n)
-		return err_set(err, ERR_USAGE, "the program has %d ops: 0 to %d", n, n - 1);
+		return err_set(err, ERR_USAGE, "the program has %d %s: 0 to %d", n,
+			       plural(n, "op", "ops"), n - 1);
 	for (int i = from; i < to; i++)
 		say_op(d, i, is_in_pass(d) ? d->target->now.op : -1);
 	d->list = (struct list_at){ d->target->now, d->frames_up, true, from, to };
@@ -328,7 +330,8 @@ int cmd_info_source(struct debugger *d, const char *args, struct err *err)
 	(void)err;
 	say(d, "The modeling code is %s", source_name(file));
 	if (text)
-		say(d, ", %d lines, as it was compiled in.\n", source_n_lines(text));
+		say(d, ", %d %s, as it was compiled in.\n", source_n_lines(text),
+		    plural(source_n_lines(text), "line", "lines"));
 	else
 		say(d, ", whose text this program does not carry; \"list ops\" lists the ops.\n");
 	return 0;
@@ -357,8 +360,8 @@ int cmd_info_line(struct debugger *d, const char *args, struct err *err)
 		say(d, "emits op %d, in %s.\n", first,
 		    d->program->modules[d->program->ops[first].module].path);
 	else
-		say(d, "emits %d ops, from op %d in %s to op %d in %s.\n", n, first,
-		    d->program->modules[d->program->ops[first].module].path, last,
+		say(d, "emits %d %s, from op %d in %s to op %d in %s.\n", n, plural(n, "op", "ops"),
+		    first, d->program->modules[d->program->ops[first].module].path, last,
 		    d->program->modules[d->program->ops[last].module].path);
 	return 0;
 }

@@ -40,7 +40,8 @@ static void add_counts(struct text *t, const struct stats *s)
 		       { "subnormal", s->n_sub } };
 	char buf[32];
 
-	text_addf(t, "  %s elements", ui_format_count(s->numel, buf, sizeof(buf)));
+	text_addf(t, "  %s %s", ui_format_count(s->numel, buf, sizeof(buf)),
+		  plural(s->numel, "element", "elements"));
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
 		if (counts[i].n)
 			text_addf(t, ", %s %s", ui_format_count(counts[i].n, buf, sizeof(buf)),

@@ -50,9 +50,10 @@ int cmd_record_off(struct debugger *d, const char *args, struct err *err)
 	questions_close(d);
 	if (live_record_off(d->target, err))
 		return err->code;
-	say(d, "%s  %s · %lld calls · %lld values\n", path_of(d),
+	say(d, "%s  %s · %lld %s · %lld %s\n", path_of(d),
 	    mem_format_bytes(r->totals.file_bytes, bytes, sizeof(bytes)),
-	    (long long)r->totals.n_calls, (long long)r->totals.n_values);
+	    (long long)r->totals.n_calls, plural(r->totals.n_calls, "call", "calls"),
+	    (long long)r->totals.n_values, plural(r->totals.n_values, "value", "values"));
 	return 0;
 }
 
@@ -67,10 +68,11 @@ int cmd_record_status(struct debugger *d, const char *args, struct err *err)
 		return err->code;
 	if (live_is_recording(d->target)) {
 		totals = trace_writer_totals(r->writer);
-		say(d, "Recording to %s: %s, %lld calls, %lld values, %lld dumps.\n", path_of(d),
+		say(d, "Recording to %s: %s, %lld %s, %lld %s, %lld %s.\n", path_of(d),
 		    mem_format_bytes(totals.file_bytes, bytes, sizeof(bytes)),
-		    (long long)totals.n_calls, (long long)totals.n_values,
-		    (long long)totals.n_dumps);
+		    (long long)totals.n_calls, plural(totals.n_calls, "call", "calls"),
+		    (long long)totals.n_values, plural(totals.n_values, "value", "values"),
+		    (long long)totals.n_dumps, plural(totals.n_dumps, "dump", "dumps"));
 	} else {
 		say(d, "Nothing is recorded: `record on` begins.\n");
 	}

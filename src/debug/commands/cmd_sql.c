@@ -124,8 +124,8 @@ static void say_footer(struct debugger *d, const struct rows_found *found, int64
 			   found->complete ? "" : "more than ",
 			   ui_format_count(found->found, b, sizeof(b)), dot, time, dot);
 	else
-		say_styled(d, UI_DIM, "%s row%s %s %s", ui_format_count(found->found, a, sizeof(a)),
-			   found->found == 1 ? "" : "s", dot, time);
+		say_styled(d, UI_DIM, "%s %s %s %s", ui_format_count(found->found, a, sizeof(a)),
+			   plural(found->found, "row", "rows"), dot, time);
 	if (!found->found && !questions_are_recorded(d))
 		say_styled(d, UI_DIM, " %s nothing is recorded: `record on` keeps what happens",
 			   dot);

@@ -300,7 +300,7 @@ static int show(struct listing *l, int64_t most, struct err *err)
 	for (size_t i = 0; i < l->n; i++)
 		bytes += l->entries[i].bytes;
 	if (l->n)
-		say(l->d, "%zu value%s of this pass, %s", l->n, l->n == 1 ? "" : "s",
+		say(l->d, "%zu %s of this pass, %s", l->n, plural((int64_t)l->n, "value", "values"),
 		    mem_format_bytes(bytes, buf, sizeof(buf)));
 	else
 		say(l->d, "No value of this pass is one of those");

@@ -147,14 +147,16 @@ static int say_norms(struct debugger *d, const struct kv_view *k, const struct k
 			look_add_token(d, id, 18, &t);
 		else
 			text_addf(&t, "%18s", "");
-		text_addf(&t, "%10.4g%10.4g\n", norm_of(k->rows + pos % k->capacity * width, width),
-			  norm_of(v->rows + pos % v->capacity * width, width));
+		text_addf(&t, "%10.4g%10.4g\n",
+			  printed(norm_of(k->rows + pos % k->capacity * width, width)),
+			  printed(norm_of(v->rows + pos % v->capacity * width, width)));
 	}
 	if (from > k->first)
 		text_addf(&t,
-			  "%s %lld positions before: `print l2(L%d.attn.k_cache, -1)` in their "
+			  "%s %lld %s before: `print l2(L%d.attn.k_cache, -1)` in their "
 			  "pass\n",
-			  look_sign(d, "…", "..."), (long long)(from - k->first), layer);
+			  look_sign(d, "…", "..."), (long long)(from - k->first),
+			  plural(from - k->first, "position", "positions"), layer);
 	look_say(d, &t);
 	return 0;
 }
@@ -170,7 +172,8 @@ static void say_layer_line(struct debugger *d, const struct kv_view *k, int laye
 		    (long long)(k->first + k->n - 1));
 	else
 		say(d, "no positions");
-	say(d, ", %lld heads of %lld, %s; ", (long long)k->n_kv_heads, (long long)k->head_dim,
+	say(d, ", %lld %s of %lld, %s; ", (long long)k->n_kv_heads,
+	    plural(k->n_kv_heads, "head", "heads"), (long long)k->head_dim,
 	    mem_format_bytes(k->n * row, held, sizeof(held)));
 	say(d, "%s %lld, %s\n", ring ? "a ring of" : "room for", (long long)k->capacity,
 	    mem_format_bytes(k->capacity * row, room, sizeof(room)));
@@ -229,12 +232,13 @@ static int say_recorded(struct debugger *d, int layer, struct err *err)
 
 		text_addf(&t, "%6lld  ", (long long)pos);
 		look_add_token(d, look_token_at(d, pos), 18, &t);
-		text_addf(&t, "%10.4g%10.4g\n", norm_of(k->data + i * width, width),
+		text_addf(&t, "%10.4g%10.4g\n", printed(norm_of(k->data + i * width, width)),
 			  norm_of(v->data + i * width, width));
 	}
 	if (k->shape[0] > LOOK_LINES)
-		text_addf(&t, "%s %lld positions more\n", look_sign(d, "…", "..."),
-			  (long long)(k->shape[0] - LOOK_LINES));
+		text_addf(&t, "%s %lld %s more\n", look_sign(d, "…", "..."),
+			  (long long)(k->shape[0] - LOOK_LINES),
+			  plural(k->shape[0] - LOOK_LINES, "position", "positions"));
 	look_say(d, &t);
 	array_release(k);
 	array_release(v);

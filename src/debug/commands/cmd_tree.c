@@ -121,7 +121,8 @@ static int draw_tree(struct debugger *d, const char *args, bool up, struct err *
 	g.seen = mem_calloc((size_t)d->program->n_values, sizeof(*g.seen));
 	walk(&g, v, true, 0);
 	if (g.left_out)
-		text_addf(&g.t, "%s %d more branches\n", look_sign(d, "…", "..."), g.left_out);
+		text_addf(&g.t, "%s %d more %s\n", look_sign(d, "…", "..."), g.left_out,
+			  plural(g.left_out, "branch", "branches"));
 	if (g.left_out || g.cut)
 		text_addf(&g.t, "what goes on: `%s -r NAME` of a value above\n",
 			  up ? "inputs" : "outputs");

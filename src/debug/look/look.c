@@ -365,7 +365,7 @@ const char *look_sign(const struct debugger *d, const char *utf8, const char *as
 const char *look_percent(double p, char *buf, size_t size)
 {
 	if (isnan(p))
-		snprintf(buf, size, "NaN");
+		snprintf(buf, size, "nan");
 	else if (p > 0 && p < 0.0005)
 		snprintf(buf, size, "<0.1%%");
 	else

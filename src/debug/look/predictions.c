@@ -75,7 +75,7 @@ static void add_row(struct debugger *d, struct text *t, const float *logits, con
 
 	text_addf(t, "%7lld  ", (long long)id);
 	look_add_token(d, (int32_t)id, TOKEN_COLUMNS, t);
-	text_addf(t, "%10.4g%8s  ", (double)logits[id],
+	text_addf(t, "%10.4g%8s  ", printed((double)logits[id]),
 		  look_percent(p[id], percent, sizeof(percent)));
 	ui_add_bar(t, d->opt.ui, p[id], room < 8 ? 8 : room > 40 ? 40 : room);
 	if (follows)
@@ -109,8 +109,8 @@ void predictions_say(struct debugger *d, const float *logits, int64_t V, int K, 
 	if (n_nan)
 		text_addf(&t, "%lld of %lld logits are NaN\n", (long long)n_nan, (long long)V);
 	else if (n < V)
-		text_addf(&t, "%s %lld more tokens share %s\n", look_sign(d, "…", "..."),
-			  (long long)(V - n),
+		text_addf(&t, "%s %lld more %s %s\n", look_sign(d, "…", "..."), (long long)(V - n),
+			  plural(V - n, "token has", "tokens share"),
 			  look_percent(fmax(rest, 0), percent, sizeof(percent)));
 	look_say(d, &t);
 	free(p);
@@ -205,7 +205,7 @@ static void say_moves(struct debugger *d, const float *before, const float *afte
 	text_addf(&t, "%s %lld other tokens: %s %s %s; ", look_sign(d, "…", "..."),
 		  (long long)(V - n), look_percent(fmax(other_before, 0), a, sizeof(a)),
 		  look_sign(d, "→", "->"), look_percent(fmax(other_after, 0), b, sizeof(b)));
-	text_addf(&t, "divergence %.4g nats\n", divergence(p, q, V));
+	text_addf(&t, "divergence %.4g nats\n", printed(divergence(p, q, V)));
 	look_say(d, &t);
 	free(moves);
 }

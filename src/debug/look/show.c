@@ -107,21 +107,21 @@ void show_number(const struct debugger *d, double x, enum dtype dtype, char lett
 		add_bits(out, bits, n);
 		return;
 	case 'd':
-		text_addf(out, "%.0f", trunc(x));
+		text_addf(out, "%.0f", printed(trunc(x)));
 		return;
 	case 'f':
 	case 'e':
-		text_addf(out, letter == 'f' ? "%f" : "%e", x);
+		text_addf(out, letter == 'f' ? "%f" : "%e", printed(x));
 		return;
 	case 'c':
-		text_addf(out, "%.8g", x);
+		text_addf(out, "%.8g", printed(x));
 		if (is_id) {
 			text_addc(out, ' ');
 			place_add_token(d, (int32_t)x, out);
 		}
 		return;
 	default:
-		text_addf(out, "%.8g", x);
+		text_addf(out, "%.8g", printed(x));
 	}
 }
 

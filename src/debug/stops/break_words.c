@@ -50,9 +50,10 @@ static void say_more(struct debugger *d, const struct breakpoint *b)
 		say_clipped(d, &line);
 	}
 	if (hits > 0)
-		say(d, "        breakpoint already hit %d time%s\n", hits, hits == 1 ? "" : "s");
+		say(d, "        breakpoint already hit %d %s\n", hits,
+		    plural(hits, "time", "times"));
 	if (ignores > 0)
-		say(d, "        ignore next %lld hit%s\n", ignores, ignores == 1 ? "" : "s");
+		say(d, "        ignore next %lld %s\n", ignores, plural(ignores, "hit", "hits"));
 	for (const char *s = b->commands.len ? b->commands.data : ""; *s;) {
 		size_t len = strcspn(s, "\n");
 

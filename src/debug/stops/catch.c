@@ -239,7 +239,7 @@ static void say_wrong(struct debugger *d, const struct catch *c, int op)
 	add_index(d, v, &t, first, &index);
 	say(d, "  %s: %lld of %lld are %s, the first at %s: %g\n", d->program->values[v].name,
 	    (long long)n, (long long)numel, fault_name(c), index.data,
-	    (double)((const float *)t.data)[first]);
+	    printed((double)((const float *)t.data)[first]));
 	array_release(a);
 	text_release(&index);
 	for (int k = 0; k < o->n_in; k++) {

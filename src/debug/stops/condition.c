@@ -370,7 +370,7 @@ static void add_array(const struct array *a, struct text *out)
 		text_addf(out, "%s%lld", i ? ", " : "", (long long)a->shape[i]);
 	text_adds(out, "] {");
 	for (int64_t i = 0; i < a->numel && i < LINE_ELEMENTS; i++)
-		text_addf(out, "%s%.6g", i ? ", " : "", (double)a->data[i]);
+		text_addf(out, "%s%.6g", i ? ", " : "", printed((double)a->data[i]));
 	text_adds(out, a->numel > LINE_ELEMENTS ? ", ...}" : "}");
 }
 
@@ -384,7 +384,7 @@ void value_add_line(const struct array_value *v, struct text *out)
 		text_addf(out, "%lld", (long long)v->whole);
 		return;
 	case ARRAY_REAL:
-		text_addf(out, "%.9g", v->real);
+		text_addf(out, "%.9g", printed(v->real));
 		return;
 	case ARRAY_TEXT:
 		text_addc(out, '"');
@@ -393,7 +393,7 @@ void value_add_line(const struct array_value *v, struct text *out)
 		return;
 	case ARRAY_TENSOR:
 		if (v->array->n_dims == 0)
-			text_addf(out, "%.9g", (double)v->array->data[0]);
+			text_addf(out, "%.9g", printed((double)v->array->data[0]));
 		else
 			add_array(v->array, out);
 		return;

@@ -389,7 +389,8 @@ static void describe_module(const struct debugger_view *v, int module, struct de
 
 	row->depth = m->depth - 1;
 	text_adds(&row->name, own_name(v->d->program, module));
-	text_addf(&row->what, "%s, %d ops", m->type, m->op_end - m->op_first);
+	text_addf(&row->what, "%s, %d %s", m->type, m->op_end - m->op_first,
+		  plural(m->op_end - m->op_first, "op", "ops"));
 	text_adds(&row->location, m->path);
 }
 

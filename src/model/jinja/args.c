@@ -57,8 +57,8 @@ void args_bind(struct jinja *j, const char *what, const char *names, int require
 	int n = split_names(names, name);
 
 	if (args->n > (size_t)n)
-		jinja_fail(j, "%s takes at most %d argument%s, not %zu", what, n, n == 1 ? "" : "s",
-			   args->n);
+		jinja_fail(j, "%s takes at most %d %s, not %zu", what, n,
+			   plural(n, "argument", "arguments"), args->n);
 	for (int i = 0; i < JINJA_MAX_PARAMS; i++)
 		out[i] = (struct value){ .kind = V_MISSING };
 	for (size_t i = 0; i < args->n; i++)

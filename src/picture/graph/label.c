@@ -73,7 +73,7 @@ static const char *format_share(double share, char *buf, size_t size)
 	if (share > 0 && share < 1e-4)
 		snprintf(buf, size, "<0.01");
 	else
-		snprintf(buf, size, "%.3g", 100 * share);
+		snprintf(buf, size, "%.3g", printed(100 * share));
 	return buf;
 }
 

@@ -157,7 +157,8 @@ static void add_parameters(struct text *out, const struct graph_node *n, const s
 			bytes += plan->p->modules[m].weight_bytes;
 		}
 	if (params > 0)
-		text_addf(out, "%s parameters, %s%s", ui_format_params(params, a, sizeof(a)),
+		text_addf(out, "%s %s, %s%s", ui_format_params(params, a, sizeof(a)),
+			  plural(params, "parameter", "parameters"),
 			  mem_format_bytes(bytes, b, sizeof(b)),
 			  n->layers.first < n->layers.last ? " a layer" : "");
 }
@@ -282,7 +283,7 @@ static void add_tooltip(struct text *out, const struct graph_node *n, const stru
 		words_add_times(out, &n->layers);
 	}
 	if (box >= 0) {
-		text_addf(out, "\n%d ops\n", n->n_ops);
+		text_addf(out, "\n%d %s\n", n->n_ops, plural(n->n_ops, "op", "ops"));
 		add_parameters(out, n, plan);
 		return;
 	}

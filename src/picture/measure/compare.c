@@ -63,8 +63,8 @@ static void add_two(struct text *t, const char *name, double a, double b)
 	char x[32], y[32];
 
 	for (int digits = 4; digits <= 17; digits++) {
-		snprintf(x, sizeof(x), "%.*g", digits, a);
-		snprintf(y, sizeof(y), "%.*g", digits, b);
+		snprintf(x, sizeof(x), "%.*g", digits, printed(a));
+		snprintf(y, sizeof(y), "%.*g", digits, printed(b));
 		if (strcmp(x, y) != 0 || a == b)
 			break;
 	}
@@ -155,7 +155,7 @@ static int by_dumps(struct comparing *x, value_id v, double absmax, enum graph_v
 							     absmax / tolerances[TOLERANCE_ABSMAX])
 				? GRAPH_CLOSE
 				: GRAPH_DIFFERS;
-		text_addf(why, "nmse %.3g, max %.3g", nmse, s.max_abs);
+		text_addf(why, "nmse %.3g, max %.3g", printed(nmse), printed(s.max_abs));
 		if (s.max_at >= 0)
 			text_addf(why, "\nat [%s]", array_index(a, s.max_at, at, sizeof(at)));
 	}
@@ -263,7 +263,8 @@ static int compare_tokens(struct comparing *x)
 	if (i < a.n && i < b.n)
 		text_addf(&why, "token %zu: %d and %d", i, (int)a.ids[i], (int)b.ids[i]);
 	else if (a.n != b.n)
-		text_addf(&why, "%zu and %zu tokens", a.n, b.n);
+		text_addf(&why, "%zu and %zu %s", a.n, b.n,
+			  plural((int64_t)b.n, "token", "tokens"));
 	x->c->values[ids].verdict = why.len ? GRAPH_DIFFERS : GRAPH_EQUAL;
 	x->c->values[ids].why = why.data;
 	free(a.ids);

@@ -19,7 +19,7 @@ static const struct color {
 	const char *name, *unit, *word;
 } colors[] = {
 	[GRAPH_BY_KIND] = { "l2", "", NULL }, /* of the series alone */
-	[GRAPH_BY_TIME] = { "share of the time", "%", "time" },
+	[GRAPH_BY_TIME] = { "share of the recorded time", "%", "time" },
 	[GRAPH_BY_L2] = { "l2", "", "l2" },
 	[GRAPH_BY_ABSMAX] = { "largest magnitude", "", "absmax" },
 	[GRAPH_BY_BYTES] = { "bytes moved a pass", "B", "bytes" },

@@ -70,7 +70,8 @@ static void show_node(const struct graph_comparison *c, struct graph_node *n)
 	n->verdict = c->values[worst].verdict;
 	if (layers > 1 && n->verdict > GRAPH_EQUAL)
 		text_addf(&why, "%d of %d layers %s, first %d\n", n_worst, layers,
-			  n->verdict == GRAPH_DIFFERS ? "differ" : "are close",
+			  n->verdict == GRAPH_DIFFERS ? plural(n_worst, "differs", "differ")
+						      : plural(n_worst, "is close", "are close"),
 			  n->layers.first + at);
 	if (c->values[worst].why)
 		add_why(&why, c, worst, n);

@@ -199,7 +199,7 @@ const char *figure_number(double x, int digits, char *buf, size_t size)
 	char plain[64];
 	struct text t = { 0 };
 
-	snprintf(plain, sizeof(plain), "%.*g", digits, x);
+	snprintf(plain, sizeof(plain), "%.*g", digits, printed(x));
 	for (const char *s = plain; *s; s++)
 		if (*s == '-')
 			text_adds(&t, "\u2212");

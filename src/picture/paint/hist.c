@@ -38,7 +38,8 @@ static void note_panel(struct figure *f, const struct hist *h, int i)
 	char a[32], b[32], c[32], d[32], prefix[FIGURE_PREFIX];
 
 	text_adds(&said, figure_prefix(f, f->p->panels[i].title, prefix));
-	text_addf(&said, "%s elements", ui_format_count(s->numel, a, sizeof(a)));
+	text_addf(&said, "%s %s", ui_format_count(s->numel, a, sizeof(a)),
+		  plural(s->numel, "element", "elements"));
 	if (isnan(s->min))
 		text_adds(&said, ", nothing is finite");
 	else

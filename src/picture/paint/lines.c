@@ -117,8 +117,9 @@ static void note_panel(struct figure *f, const struct line_panel *l)
 		figure_notef(f, "pooled %lld to %d by max |x|", (long long)l->columns.n,
 			     l->columns.cells);
 	if (l->n_shown < l->n_lines)
-		figure_notef(f, "%s more lines left out",
-			     ui_format_count(l->n_lines - l->n_shown, a, sizeof(a)));
+		figure_notef(f, "%s more %s left out",
+			     ui_format_count(l->n_lines - l->n_shown, a, sizeof(a)),
+			     plural(l->n_lines - l->n_shown, "line", "lines"));
 }
 
 static int plan(struct figure *f, struct err *err)

@@ -48,8 +48,9 @@ static void set_title(struct report_writer *w, struct text *title)
 {
 	const struct config *c = w->outline.config;
 
-	text_addf(title, "%s · %d layers", *w->found.name ? w->found.name : c->arch,
-		  w->outline.program.n_layers);
+	text_addf(title, "%s · %d %s", *w->found.name ? w->found.name : c->arch,
+		  w->outline.program.n_layers,
+		  plural(w->outline.program.n_layers, "layer", "layers"));
 }
 
 static int draw(struct report_writer *w, struct err *err)

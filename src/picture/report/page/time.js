@@ -23,7 +23,7 @@ function timeSection(box) {
 	const numbers = el('div');
 	const out = el('button', { type: 'button', onclick: () => zoom(0) }, 'Whole pass');
 	const select = choice('Pass', all.map((p) => [p.idx, `${p.idx} · ${p.phase} · ${many(p.n_tok, 'token')} · ${duration(p.dur)}`]), pass.idx, (v) => take(Number(v)));
-	box.append(el('p', {}, 'A box is a call of a module, as wide as it took; below it are the calls it made. What is not covered below, the module did itself. Choose a box to look into it.'),
+	box.append(el('p', {}, 'A box is a call of a module, as wide as it took when it was recorded (torchless trace --repeat times again by layer and part, which the saved query time answers from); below it are the calls it made. What is not covered below, the module did itself. Choose a box to look into it.'),
 		el('div', { class: 'controls' }, select, out), picture, says, numbers);
 
 	const about = (s) => [el('b', {}, moduleWord(s.path)), ` ${s.type}: `, num(s.dur, duration), spans[0].dur ? `, ${percent(s.dur / spans[0].dur)} of the pass` : '',
