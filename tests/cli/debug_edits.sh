@@ -17,6 +17,15 @@ has "hooks are listed" '^ +1 +all +model.layers.0.self_attn:k_rot +hook = out \*
 is "trace runs them, too" "$(tail -n 1 typed)" \
 	"$("$T" query -t t.db "SELECT printf('%.8g', absmax) FROM v_value WHERE fqn = 'model.layers.3:out' AND pass = 0")"
 
+# ---- NaN has no sign, wherever it is printed: log(-1) has one on this machine
+d -ex 'break L1.resid_post' -ex run -ex 'set L1.mlp = log(-1)' -ex 'output log(-1)' -ex 'output -nan' -ex 'output L1.mlp[0,0:2]' \
+	-ex 'print L1.mlp[0,0:2]' -ex 'print/f L1.mlp[0,0]' -ex 'x/2e L1.mlp' -ex 'x/2d L1.mlp' -ex 'find nan L1.mlp' -ex 'info edits' >nan 2>&1
+is "NaN is nan" "0 0" "$(grep -c -e '-nan' nan) $(grep -c NaN:  nan)"
+has "and is there" '\bnan\b' nan
+echo '{"point": "L1.mlp", "kind": "add", "value": "nan"}' >nan.jsonl
+"$T" trace -q -m "$m" --edits nan.jsonl -o nan.db "$text" 2>/dev/null
+is "in the recording, too" '{"value": "nan"}' "$("$T" query -t nan.db 'SELECT args FROM edit')"
+
 # ---- what was read already takes one back; reverting gives the bits of a run without edits
 d -ex 'advance layers.4' -ex 'zero L1.mlp' -ex 'revert' -ex 'advance sampler' -ex 'output l2(logits)' > reverted || fail "revert fails"
 d -ex 'advance sampler' -ex 'output l2(logits)' > plain || fail "a plain run fails"

@@ -11,6 +11,8 @@ is "both: status" 0 "$status"
 is "both: nothing on stdout" "" "$(cat "$out")"
 is "both: a line each" "a.pftrace a.json" "$(cut -d' ' -f1 "$err" | paste -sd' ')"
 has "the line says size, spans, passes and where to open it" '^a\.pftrace  [0-9.]+ kB .* [0-9]+ spans .* 2 passes .* https://ui\.perfetto\.dev$' "$err"
+"$T" trace -q -m "$m" -o single.db "The" && try "$T" export -t single.db --chrome single.json
+has "one pass has its noun" ' 1 pass ' "$err"
 is "JSON" ok "$(python3 -c 'import json; print("ok" if json.load(open("a.json"))["traceEvents"] else "")')"
 is "a file is 0644" "644 644" "$(stat -c %a a.pftrace a.json | paste -sd' ')"
 is "spans as the recording has them" "$(sql trace.db 'SELECT count(*) FROM span')" "$(grep -c '"cat":"module"' a.json)"
