@@ -365,7 +365,7 @@ alone. `-v` says what of the files does not count.
   `add_bos_token` and `add_eos_token`, in place of the `post_processor`, whatever that says; for the others it stays.
   `GPT2Tokenizer`, `CodeGenTokenizer` and `GPTNeoXTokenizer` set the `add_prefix_space` of a `ByteLevel`, `BloomTokenizer` and
   `CohereTokenizer` can switch it on. `Qwen2Tokenizer` and `PreTrainedTokenizer` have nothing of that kind. A class that is not known adds
-  nothing, with a warning; what the files name is added all the same.
+  nothing, with a warning, also where it follows from `model_type`; what the files name is added all the same.
 - **Tokens** are added in this order: those of `added_tokens_decoder` by their ids, then special tokens (`bos_token`, `eos_token`,
   `unk_token`, `sep_token`, `pad_token`, `cls_token`, `mask_token`, `additional_special_tokens`; the class's own where the config names
   none). What `tokenizer.json` has keeps its id and may get other flags, what it lacks gets the next id: the number in
@@ -396,7 +396,7 @@ that both refuse, torchless with one sentence. What is expected is asked of the 
   environment is that of transformers, with `break`, `continue` and `strftime_now`, which later versions have.
 - **Tokenizer configurations** are directories with one of the project's two vocabularies: `tokenizer_config.json`,
   `special_tokens_map.json`, `added_tokens.json`, `config.json`, and what is left in `tokenizer.json`, against `AutoTokenizer`;
-  *tokenizer.json alone* is `tokenize --raw`. *As a template sees it* counts the prompt of a template that prints every
+  *tokenizer.json alone* is `tokenize --raw`. *Texts of the files* are JSON that some read and Python does not. *As a template sees it* counts the prompt of a template that prints every
   special token, as text and as ids.
 - **Regular expressions** split the same texts by `Split`, isolated and removed, and replace in them where the library can;
   *every character* counts expressions tried on every character of Unicode.
