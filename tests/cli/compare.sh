@@ -11,7 +11,7 @@ if python3 -c 'import torch, transformers' 2>/dev/null; then
 	TORCHLESS=$T python3 scripts/shown --check docs/compare.md >"$out" 2>&1 ||
 		fail "docs/compare.md shows something else: scripts/shown docs/compare.md: $(brief "$(cat "$out")")"
 fi
-has "the planted bug is where it was planted" '^point      model.layers.0.self_attn:q_rot$' docs/compare.md
+has "the planted bug is where it was planted" '^│ model.layers.0…q_rot .* pos=2, head=1, ' docs/compare.md
 is "the guide has runs without a divergence" 2 "$(grep -c '^│ no divergence │' docs/compare.md)"
 
 cd "$work" || exit 2
