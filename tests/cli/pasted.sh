@@ -91,7 +91,8 @@ def situations(name, where):
     for args in (["query"], ["query", "time"], ["report"], ["show", "L0.attn.q"], ["export", "--chrome", "-"], ["graph", "-t", "trace.db"]):
         yield run([*absolute(t, where), *args], empty)[1]
     names = [line.split("\t")[0] for line in say("query", "--list").splitlines() if line]
-    for recording in ("trace.db", "a b.db", "secret.db", "many.db", "typed.db", "ids.db", "zero.db", "lines.db", "debugged.db"):
+    recordings = ["trace.db", "a b.db", "secret.db", "many.db", "typed.db", "ids.db", "zero.db", "lines.db", "debugged.db"]
+    for recording in recordings if name == "./torchless" else recordings[:2]:
         yield say("report", "-t", recording)
         yield say("show", "-t", recording, "L0.mlp.up")
         yield say("debug", "-t", recording, "--batch", "-ex", "sql SELECT * FROM attn", "-ex", "attrib")
@@ -200,7 +201,7 @@ for number, name in enumerate(("./torchless", "torchless", "'../a bin/torchless'
     if os.environ.get("PASTED_LIST"):
         print(name, *sorted(found), sep="\n  ")
 # An output of each of them says as much; the first says more, which is asked more.
-if n["./torchless"] < 70 or min(n.values()) < 60:
+if n["./torchless"] < 70 or min(n.values()) < 45:
     fail(f"too few commands were found: {n}")
 sys.exit(failures > 0)
 EOF
