@@ -137,7 +137,8 @@ static bool add_text(struct text *t, const char *s)
 		text_adds(&escaped, s);
 	text_add_visible(&visible, escaped.data ? escaped.data : "", escaped.len);
 	/* $() takes away line ends, and what is shown as \xNN is not what was prompted. */
-	can = *s && s[strlen(s) - 1] != '\n' && !strcmp(visible.data, escaped.data);
+	can = visible.data && escaped.data && s[strlen(s) - 1] != '\n' &&
+	      visible.len == escaped.len && !memcmp(visible.data, escaped.data, visible.len);
 	if (can && !has_lines && *s == '-')
 		text_adds(t, "-- ");
 	if (can) {
