@@ -111,19 +111,34 @@ enum option_kind {
 	OPTION_CHOICE, /* one of the words of `choices`, separated by '|' */
 };
 
-/* What a shell may offer for a value, or for the arguments of a command. */
+/*
+ * What a shell may offer for a value, or for the arguments of a command.  An option that takes a
+ * value has one of these, NONE not among them; src/cli/completion/completion.c says for each which
+ * files and which names it stands for, and all shells are told by that.
+ */
 enum complete {
-	COMPLETE_NONE,
-	COMPLETE_FILE,
+	COMPLETE_NONE,      /* a flag; arguments that only a person knows */
+	COMPLETE_TEXT,      /* what only a person knows: a number, a size, a text */
+	COMPLETE_CHOICE,    /* the words of `choices` */
+	COMPLETE_FILE,      /* any file */
 	COMPLETE_MODEL,     /* directories, and files of weights */
-	COMPLETE_RECORDING, /* directories, and databases */
-	COMPLETE_DIRECTORY,
+	COMPLETE_RECORDING, /* directories, and databases: those and the following with directories */
+	COMPLETE_JSONL,
+	COMPLETE_NPY,
+	COMPLETE_PNG,
+	COMPLETE_CSV,
+	COMPLETE_COMPARED, /* recordings or models */
 	COMPLETE_POINT,
+	COMPLETE_POINT_OR_RECORDING,
 	COMPLETE_CAPTURE, /* points, and the words that stand for several */
 	COMPLETE_MODULE,
+	COMPLETE_LAYER,
+	COMPLETE_PARAMETER, /* KEY=VALUE of the saved query, VALUE also @FILE.npy or a recording */
+	COMPLETE_DEBUGGER,  /* commands of the debugger */
 	COMPLETE_COMMAND,
 	COMPLETE_QUERY,
 	COMPLETE_ARGS, /* the words that `args` of a command separates by '|' */
+	COMPLETE_COUNT
 };
 
 struct option {

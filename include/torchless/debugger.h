@@ -73,6 +73,9 @@ int debugger_line(struct debugger *d, const char *line, enum line_origin origin,
 /* "(tl 0.131) ", "(tl) " before anything began, ">" within a list of commands.  Writes into buf. */
 const char *debugger_prompt(const struct debugger *d, char *buf, size_t size);
 
+/* The i'th command, as it is typed, and what it does in *doc; NULL behind the last. */
+const char *debugger_command(int i, const char **doc);
+
 /* What `quit N` asked for. */
 int debugger_exit_status(const struct debugger *d);
 

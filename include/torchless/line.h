@@ -25,8 +25,11 @@ struct candidates {
 /* Each is kept once; what is no UTF-8, holds control characters or has over 1024 bytes is left out.
  */
 void candidates_add(struct candidates *c, const char *text);
-/* The files whose names begin with `word`, which may have a directory before it. */
-void candidates_add_files(struct candidates *c, const char *word);
+/*
+ * The files whose names begin with `word`, which may have a directory before it, in their order:
+ * directories, with their slash, and those that end with `ending`, or all where nothing fits.
+ */
+void candidates_add_files(struct candidates *c, const char *word, const char *ending);
 void candidates_release(struct candidates *c);
 
 struct line_options {

@@ -21,36 +21,36 @@ const struct option option_table[OPT_COUNT] = {
 				"$TORCHLESS_MODEL, else the model that comes with torchless)" },
 	[OPT_TRACE] = { "trace", "FILE", 't', OPTION_LIST, .complete = COMPLETE_RECORDING,
 			.help = "the recording to read (default trace.db)" },
-	[OPT_THREADS] = { "threads", "N", 'j', OPTION_INT, 1, 1024,
+	[OPT_THREADS] = { "threads", "N", 'j', OPTION_INT, 1, 1024, .complete = COMPLETE_TEXT,
 			  .help = "threads to compute with (default: the CPUs this process may "
 				  "use)" },
-	[OPT_CHUNK] = { "chunk", "N", 0, OPTION_INT, 1, 65536,
+	[OPT_CHUNK] = { "chunk", "N", 0, OPTION_INT, 1, 65536, .complete = COMPLETE_TEXT,
 			.help = "positions a prefill pass (default 512)" },
-	[OPT_MEM] = { "mem", "SIZE", 0, OPTION_SIZE,
+	[OPT_MEM] = { "mem", "SIZE", 0, OPTION_SIZE, .complete = COMPLETE_TEXT,
 		      .help = "at most so much memory for activations and the KV cache: the chunk is "
 			      "halved until they fit, else it is refused (default: what is available)" },
 	[OPT_OUTPUT] = { NULL, "FILE", 'o', OPTION_TEXT, .complete = COMPLETE_FILE,
 			 .help = "the file to write; trace keeps a recording that is there as "
 				 "FILE.old (default trace.db, report.html)" },
-	[OPT_N] = { NULL, "N", 'n', OPTION_INT, 0, 1e9,
+	[OPT_N] = { NULL, "N", 'n', OPTION_INT, 0, 1e9, .complete = COMPLETE_TEXT,
 		    .help = "how many tokens to generate (default 128 for run, 1 for trace)" },
-	[OPT_TEMP] = { "temp", "T", 0, OPTION_REAL, 0, 1000,
+	[OPT_TEMP] = { "temp", "T", 0, OPTION_REAL, 0, 1000, .complete = COMPLETE_TEXT,
 		       .help = "sample with this temperature; 0 is greedy (default 0)" },
-	[OPT_TOP_K] = { "top-k", "K", 0, OPTION_INT, 0, 1e9,
+	[OPT_TOP_K] = { "top-k", "K", 0, OPTION_INT, 0, 1e9, .complete = COMPLETE_TEXT,
 			.help = "sample among the K likeliest tokens; 0 is off (default 0)" },
-	[OPT_TOP_P] = { "top-p", "P", 0, OPTION_REAL, 0, 1,
+	[OPT_TOP_P] = { "top-p", "P", 0, OPTION_REAL, 0, 1, .complete = COMPLETE_TEXT,
 			.help = "sample among the likeliest tokens that hold P of the probability "
 				"(default 1: off)" },
-	[OPT_MIN_P] = { "min-p", "P", 0, OPTION_REAL, 0, 1,
+	[OPT_MIN_P] = { "min-p", "P", 0, OPTION_REAL, 0, 1, .complete = COMPLETE_TEXT,
 			.help = "sample among tokens at least P times as likely as the likeliest "
 				"(default 0: off)" },
-	[OPT_SEED] = { "seed", "S", 0, OPTION_INT, 0, 9007199254740992.0,
+	[OPT_SEED] = { "seed", "S", 0, OPTION_INT, 0, 9007199254740992.0, .complete = COMPLETE_TEXT,
 		       .help = "seed of the sampler: the same seed gives the same text (default "
 			       "0)" },
 	[OPT_CHAT] = { .name = "chat", .help = "wrap the text by the model's chat template" },
-	[OPT_SYSTEM] = { "system", "TEXT", 0, OPTION_TEXT,
+	[OPT_SYSTEM] = { "system", "TEXT", 0, OPTION_TEXT, .complete = COMPLETE_TEXT,
 			 .help = "with --chat: the system message before it" },
-	[OPT_STOP] = { "stop", "STR", 0, OPTION_LIST,
+	[OPT_STOP] = { "stop", "STR", 0, OPTION_LIST, .complete = COMPLETE_TEXT,
 		       .help = "end before STR appears; may be given several times" },
 	[OPT_ECHO] = { .name = "echo",
 		       .help = "print the prompt before the completion (on a terminal: "
@@ -58,7 +58,7 @@ const struct option option_table[OPT_COUNT] = {
 	[OPT_PROMPT_IDS] = { .name = "prompt-ids",
 			     .help = "PROMPT is token ids separated by spaces; no tokenizer is "
 				     "needed" },
-	[OPT_PROMPTS] = { "prompts", "FILE.jsonl", 0, OPTION_TEXT, .complete = COMPLETE_FILE,
+	[OPT_PROMPTS] = { "prompts", "FILE.jsonl", 0, OPTION_TEXT, .complete = COMPLETE_JSONL,
 			  .help = "record a run a line of a file of JSON objects: {\"prompt\": "
 				  "TEXT} or {\"ids\": [ID, ...]}, and optionally \"id\", \"n\", "
 				  "\"zero\" and \"system\"; - reads stdin" },
@@ -68,7 +68,7 @@ const struct option option_table[OPT_COUNT] = {
 	[OPT_ZERO] = { "zero", "POINT[SEL]", 0, OPTION_LIST, .complete = COMPLETE_POINT,
 		       .help = "set a point, or the part of it that SEL picks, to zero in every "
 			       "pass; may be given several times" },
-	[OPT_EDITS] = { "edits", "FILE.jsonl", 0, OPTION_LIST, .complete = COMPLETE_FILE,
+	[OPT_EDITS] = { "edits", "FILE.jsonl", 0, OPTION_LIST, .complete = COMPLETE_JSONL,
 			.help = "make the edits of a file, a JSON object a line; may be given "
 				"several times" },
 	[OPT_CAPTURE] = { "capture", "PATTERN[@SEL][=KIND]", 0, OPTION_LIST,
@@ -76,16 +76,18 @@ const struct option option_table[OPT_COUNT] = {
 			  .help = "keep the numbers of the points that PATTERN names, at the "
 				  "positions SEL (@last, @3, @3:7), as KIND f32, f16, bf16, stats "
 				  "or hash; may be given several times, the last match wins" },
-	[OPT_BUDGET] = { "budget", "SIZE", 0, OPTION_SIZE,
+	[OPT_BUDGET] = { "budget", "SIZE", 0, OPTION_SIZE, .complete = COMPLETE_TEXT,
 			 .help = "write at most SIZE bytes of dumps (512M, 2G): what is named most "
 				 "precisely is kept first, the rest keeps its statistics" },
 	[OPT_ESTIMATE] = { .name = "estimate",
 			   .help = "print what the recording would hold and take, and make none" },
 	[OPT_LOGITS] = { "logits", "WHERE", 0, OPTION_CHOICE, .choices = "all|last",
+			 .complete = COMPLETE_CHOICE,
 			 .help = "score every prompt position, or the last only (default all)" },
 	[OPT_STOP_ON] = { "stop-on", "WHAT", 0, OPTION_CHOICE, .choices = "nan|inf",
+			  .complete = COMPLETE_CHOICE,
 			  .help = "stop at the first value that holds one, with exit status 1" },
-	[OPT_REPEAT] = { "repeat", "N", 0, OPTION_INT, 0, 1e5,
+	[OPT_REPEAT] = { "repeat", "N", 0, OPTION_INT, 0, 1e5, .complete = COMPLETE_TEXT,
 			 .help = "time every pass N times more beside the recording, for the "
 				 "median and the spread of where the time goes (default 0)" },
 	[OPT_REDACT] = { .name = "redact",
@@ -118,24 +120,25 @@ const struct option option_table[OPT_COUNT] = {
 	[OPT_FUNCTIONS] = { .name = "functions",
 			    .help = "the SQL functions of tensors, or the one called by the "
 				    "argument" },
-	[OPT_PARAM] = { "param", "KEY=VALUE", 0, OPTION_LIST,
+	[OPT_PARAM] = { "param", "KEY=VALUE", 0, OPTION_LIST, .complete = COMPLETE_PARAMETER,
 			.help = "give the parameter :KEY a value; of @FILE.npy the tensor in that "
 				"file; may be given several times" },
 	[OPT_CSV] = { .name = "csv", .help = "comma-separated values with a heading" },
-	[OPT_CSV_FILE] = { "csv", "OUT", 0, OPTION_TEXT, .complete = COMPLETE_FILE,
+	[OPT_CSV_FILE] = { "csv", "OUT", 0, OPTION_TEXT, .complete = COMPLETE_CSV,
 			   .help = "write the numbers as comma-separated values, with their "
 				   "indices" },
 	[OPT_BOX] = { .name = "box", .help = "a box (default on a terminal)" },
-	[OPT_LIMIT] = { "limit", "N", 0, OPTION_INT, 0, 1e15,
+	[OPT_LIMIT] = { "limit", "N", 0, OPTION_INT, 0, 1e15, .complete = COMPLETE_TEXT,
 			.help = "show N rows of a result; 0: all (default 1000 of a box on a "
 				"terminal, else all)" },
-	[OPT_TIMEOUT] = { "timeout", "SECONDS", 0, OPTION_REAL, 0, 1e6,
+	[OPT_TIMEOUT] = { "timeout", "SECONDS", 0, OPTION_REAL, 0, 1e6, .complete = COMPLETE_TEXT,
 			  .help = "stop a query after so long; 0: never (default: after 60 "
 				  "seconds without a row)" },
 	[OPT_EXECUTE_FILE] = { NULL, "FILE", 'x', OPTION_LIST, .complete = COMPLETE_FILE,
 			       .help = "run the debugger commands of FILE; may be given several "
 				       "times, in order with -ex" },
 	[OPT_EXECUTE] = { "ex", "CMD", 0, OPTION_LIST, .single_dash = true,
+			  .complete = COMPLETE_DEBUGGER,
 			  .help = "run the debugger command CMD; may be given several times, in "
 				  "order with -x" },
 	[OPT_BATCH] = { .name = "batch",
@@ -148,39 +151,42 @@ const struct option option_table[OPT_COUNT] = {
 				       "a catchpoint stopped it" },
 	[OPT_TUI] = { .name = "tui", .help = "the full-screen view" },
 	[OPT_LEVEL] = { "level", "LEVEL", 0, OPTION_CHOICE, .choices = "model|module|op",
+			.complete = COMPLETE_CHOICE,
 			.help = "how much is drawn: a box for all layers that are alike, the "
 				"modules of a layer, or every op (default module)" },
 	[OPT_MODULE] = { "module", "PATH", 0, OPTION_TEXT, .complete = COMPLETE_MODULE,
 			 .help = "draw this module alone, down to its ops" },
-	[OPT_EXPAND] = { "expand", "LAYER", 0, OPTION_LIST,
+	[OPT_EXPAND] = { "expand", "LAYER", 0, OPTION_LIST, .complete = COMPLETE_LAYER,
 			 .help = "draw this layer by itself with what is in it: 3, 3-7, all; may "
 				 "be given several times" },
 	[OPT_COLLAPSE] = { "collapse", "GLOB", 0, OPTION_LIST, .complete = COMPLETE_MODULE,
 			   .help = "draw each module of this name (*.mlp) as one box; may be given "
 				   "several times" },
-	[OPT_RUN] = { "run", "N", 0, OPTION_INT, 1, 9007199254740992.0,
+	[OPT_RUN] = { "run", "N", 0, OPTION_INT, 1, 9007199254740992.0, .complete = COMPLETE_TEXT,
 		      .help = "the run of the recording (default: the newest)" },
-	[OPT_PASS] = { "pass", "N", 0, OPTION_INT, 0, 1e9,
+	[OPT_PASS] = { "pass", "N", 0, OPTION_INT, 0, 1e9, .complete = COMPLETE_TEXT,
 		       .help = "the pass whose numbers are shown (default: all of them)" },
 	[OPT_COLOR_BY] = { "color-by", "WHAT", 0, OPTION_CHOICE, .choices = "time|l2|absmax|bytes",
+			   .complete = COMPLETE_CHOICE,
 			   .help = "with -t: colour by this (default time)" },
-	[OPT_DIFF] = { "diff", "A", 0, OPTION_TEXT, .complete = COMPLETE_FILE,
+	[OPT_DIFF] = { "diff", "A", 0, OPTION_TEXT, .complete = COMPLETE_COMPARED,
 		       .help = "colour what differs between A and the argument B: recordings, or "
 			       "models" },
 	[OPT_VIEW] = { .name = "view",
 		       .help = "show the picture in a terminal that can (kitty, "
 			       "sixel)" },
-	[OPT_VS] = { "vs", "POINT|FILE", 0, OPTION_TEXT, .complete = COMPLETE_FILE,
+	[OPT_VS] = { "vs", "POINT|FILE", 0, OPTION_TEXT, .complete = COMPLETE_POINT_OR_RECORDING,
 		     .help = "beside another point, or beside the same point of another recording, "
 			     "with the difference" },
 	[OPT_HEAT] = { .name = "heat", .help = "a heat map (default for a matrix)" },
 	[OPT_HIST] = { .name = "hist", .help = "a histogram" },
-	[OPT_TOPK] = { "topk", "K", 0, OPTION_INT, 1, 1000, .help = "the K largest elements" },
+	[OPT_TOPK] = { "topk", "K", 0, OPTION_INT, 1, 1000, .complete = COMPLETE_TEXT,
+		       .help = "the K largest elements" },
 	[OPT_PRINT] = { .name = "print", .help = "the numbers (default for few)" },
 	[OPT_SPARK] = { .name = "spark", .help = "a sparkline a row: a position, a head" },
-	[OPT_PNG] = { "png", "OUT", 0, OPTION_TEXT, .complete = COMPLETE_FILE,
+	[OPT_PNG] = { "png", "OUT", 0, OPTION_TEXT, .complete = COMPLETE_PNG,
 		      .help = "write the picture as PNG" },
-	[OPT_NPY] = { "npy", "OUT", 0, OPTION_TEXT, .complete = COMPLETE_FILE,
+	[OPT_NPY] = { "npy", "OUT", 0, OPTION_TEXT, .complete = COMPLETE_NPY,
 		      .help = "write the numbers for numpy" },
 	[OPT_PERFETTO] = { "perfetto", "FILE", 0, OPTION_TEXT, .complete = COMPLETE_FILE,
 			   .help = "write the timeline for ui.perfetto.dev" },
@@ -195,6 +201,7 @@ const struct option option_table[OPT_COUNT] = {
 		       .help = "one JSON document, or one object a line where the "
 			       "result is a list" },
 	[OPT_COLOR] = { "color", "WHEN", 0, OPTION_CHOICE, .choices = "auto|always|never",
+			.complete = COMPLETE_CHOICE,
 			.help = "colour; auto means on a terminal without NO_COLOR (default "
 				"auto)" },
 	[OPT_QUIET] = { .name = "quiet",

@@ -242,7 +242,7 @@ static void complete_argument(struct debugger *d, const struct debug_command *co
 		complete_breakpoint(d, word, c);
 		break;
 	case DEBUG_FILE:
-		candidates_add_files(c, word);
+		candidates_add_files(c, word, "");
 		break;
 	case DEBUG_BOOKMARK:
 		complete_bookmark(d, word, c);

@@ -254,3 +254,11 @@ const char *command_stem(const char *word, size_t *len)
 	}
 	return found;
 }
+
+const char *debugger_command(int i, const char **doc)
+{
+	if (i < 0 || i >= debug_commands_len)
+		return NULL;
+	*doc = debug_commands[i].doc;
+	return debug_commands[i].name;
+}

@@ -69,7 +69,7 @@ refuses "swapped letters" 2 "no option --tmep; did you mean --temp\?$" "$T" trac
 refuses "the beginning of an option" 2 "did you mean --estimate\?$" "$T" trace --estim x
 refuses "a choice" 2 "not 'tiem'; did you mean time\?$" "$T" graph --color-by tiem
 refuses "a shell" 2 "did you mean bash\?$" "$T" completion bsh
-refuses "a point" 2 "no point is called .patern.; the nearest is \*\.attn\.pattern (" "$T" trace --capture patern x
+refuses "a point" 2 "no point is called .patern.; the nearest is \*\.attn\.pattern \(" "$T" trace --capture patern x
 refuses "a function" 2 'did you mean "t_absmax"\?$' "$T" query --functions absmax
 refuses "--man of no command" 2 "did you mean 'query'" "$T" help --man qury
 refuses "two forms of the manual" 2 "--markdown and --man exclude" "$T" help --man --markdown

@@ -50,7 +50,7 @@ os.mkdir(here + "/a model")
 for name in os.listdir(model):
     os.symlink(f"{model}/{name}", f"{here}/a model/{name}")
 
-for name in ("only.db", "only.safetensors", "only.txt"):
+for name in ("only.db", "only.safetensors", "only.txt", "only.jsonl", "only.npy", "only.png", "only.csv", "two words.jsonl", "two words.npy"):
     shutil.copy(here + "/plain.db", f"{here}/{name}")
 
 LINES = [  # typed, what follows when Tab was pressed; "{sp}" is the space that some shells leave out
@@ -102,17 +102,43 @@ LINES = [  # typed, what follows when Tab was pressed; "{sp}" is the space that 
     ("torchless show L0.attn.pattern --csv plain.db --spa", "rk "),
     ("torchless show --csv plain.db L0.attn.patt", "ern{sp}"),
     ("torchless query --csv layer-k", "nows "),
+    # Only files that fit, in every shell: each of only.* is beside the others.
+    ("torchless info -m onl", "y.safetensors "),
+    ("torchless info --model=onl", "y.safetensors "),
+    ("torchless query -t onl", "y.db "),
+    ("torchless query --trace=onl", "y.db "),
+    ("torchless trace --prompts onl", "y.jsonl "),
+    ("torchless trace --prompts two", "\\ words.jsonl "),
+    ("torchless trace --prompts 'two", " words.jsonl' "),
+    ("torchless run --edits onl", "y.jsonl "),
+    ("torchless show L0.attn.pattern --npy onl", "y.npy "),
+    ("torchless show L0.attn.pattern --png onl", "y.png "),
+    ("torchless show L0.attn.pattern --csv onl", "y.csv "),
+    ("torchless show L0.attn.pattern --vs onl", "y.db "),
+    ("torchless show L0.attn.pattern --vs L1.attn.patt", "ern{sp}"),
+    ("torchless query -t only.t", "xt "),
+    ("torchless debug -x only.t", "xt "),
+    ("torchless graph --diff plain.db plai", "n.db "),
+    ("torchless graph --expand al", "l{sp}"),
+    ("torchless debug -ex fini", "sh{sp}"),
+    # Parameters, and what stands behind their =.
+    ("torchless query differ b=onl", "y.db "),
+    ("torchless query -t plain.db differ a=1 b=onl", "y.db "),
+    ("torchless query -t plain.db first-divergence reference=onl", "y.db "),
+    ("torchless query -t plain.db units phase=pref", "ill "),
+    ("torchless query -t plain.db cuts by=top_", ""),
+    ("torchless query -t plain.db next --param po", "s="),
+    ("torchless query -t plain.db --param x=@onl", "y.npy "),
+    ("torchless query -t plain.db --param=x=@onl", "y.npy "),
+    ("torchless query -t plain.db next pos=@onl", "y.npy "),
 ]
 for kind in ("bash", "zsh", "fish"):
     shell = start(kind)
     shutil.copy(here + "/plain.db", f"{work}/home.{kind}/own.db")
     for typed, follows in LINES:
-        completes(shell, typed, typed + follows.format(sp="" if kind == "zsh" else " "))
-    if kind != "fish":  # which sorts files, and leaves none out
-        completes(shell, "torchless info -m onl", "torchless info -m only.safetensors ")
-        completes(shell, "torchless query -t onl", "torchless query -t only.db ")
-        completes(shell, "torchless query -t only.t", "torchless query -t only.txt ")
-        completes(shell, "torchless debug -x only.t", "torchless debug -x only.txt ")
+        expected = typed + follows.format(sp="" if kind == "zsh" else " ")
+        # bash quotes an @ that begins what it completes; to it that is the same word.
+        completes(shell, typed, expected.replace("=@", "=\\@") if kind == "bash" else expected)
     for listed in ("residual", "layer-knows", "roofline"):
         shell.shown = b""
         end = time.monotonic() + 30

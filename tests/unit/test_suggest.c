@@ -159,6 +159,24 @@ Test(suggest, options)
 	cr_assert_gt(n_asked, 1000);
 }
 
+/* What the scripts for bash, zsh and fish are made of. */
+Test(suggest, every_value_has_a_kind_for_the_shells)
+{
+	for (int id = 0; id < OPT_COUNT; id++) {
+		const struct option *o = &option_table[id];
+		const char *name = o->name ? o->name : "a letter";
+
+		cr_expect((o->kind == OPTION_FLAG) == (o->complete == COMPLETE_NONE), "%s", name);
+		cr_expect((o->kind == OPTION_CHOICE) == (o->complete == COMPLETE_CHOICE), "%s",
+			  name);
+		/* A number is nobody's to offer; what is called a file is one. */
+		if (o->kind == OPTION_INT || o->kind == OPTION_REAL || o->kind == OPTION_SIZE)
+			cr_expect(o->complete == COMPLETE_TEXT, "%s", name);
+		if (o->arg && (strstr(o->arg, "FILE") || strstr(o->arg, "OUT")))
+			cr_expect(o->complete >= COMPLETE_FILE, "%s", name);
+	}
+}
+
 /* A value of the option `ctx`, for the command that has it first. */
 static bool ask_choice(void *ctx, const char *typed, struct err *err)
 {

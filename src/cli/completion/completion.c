@@ -6,6 +6,7 @@
  * pressed (names.c).
  */
 #include "completion.h"
+#include "../query/query.h"
 
 #include <string.h>
 
@@ -44,6 +45,48 @@ static void print_fish(const char *s)
 		putchar(*s);
 	}
 	putchar('\'');
+}
+
+/* ---- kinds of values ----------------------------------------------------------------------- */
+
+/*
+ * What each kind stands for: what `torchless completion` is asked for, and the endings of the files
+ * that fit, separated by spaces ("": of any).  NULL: none.  Those without either are nobody's to
+ * know, or are told by a function of their own.
+ */
+static const struct value_kind {
+	const char *asks, *endings;
+} value_kinds[COMPLETE_COUNT] = {
+	[COMPLETE_FILE] = { NULL, "" },
+	[COMPLETE_MODEL] = { NULL, ".safetensors" },
+	[COMPLETE_RECORDING] = { NULL, ".db" },
+	[COMPLETE_JSONL] = { NULL, ".jsonl" },
+	[COMPLETE_NPY] = { NULL, ".npy" },
+	[COMPLETE_PNG] = { NULL, ".png" },
+	[COMPLETE_CSV] = { NULL, ".csv" },
+	[COMPLETE_COMPARED] = { NULL, ".db .safetensors" },
+	[COMPLETE_POINT] = { "points", NULL },
+	[COMPLETE_POINT_OR_RECORDING] = { "points", ".db" },
+	[COMPLETE_CAPTURE] = { "captures", NULL },
+	[COMPLETE_MODULE] = { "modules", NULL },
+	[COMPLETE_LAYER] = { "layers", NULL },
+	[COMPLETE_DEBUGGER] = { "debugger", NULL },
+};
+
+static void print_file_keys(const char *between)
+{
+	for (int i = 0; query_file_keys[i]; i++)
+		printf("%s%s", i ? between : "", query_file_keys[i]);
+}
+
+static void recording_parameters(void)
+{
+	print_file_keys("|");
+}
+
+static void recording_parameter_words(void)
+{
+	print_file_keys(" ");
 }
 
 /* ---- sets of options ----------------------------------------------------------------------- */
@@ -91,6 +134,8 @@ static void print_options(bool (*matches)(const struct option *o, int x), int x,
 			continue;
 		if (o->letter)
 			printf("%s-%c", before, o->letter), before = between;
+		if (o->single_dash)
+			printf("%s-%s", before, o->name), before = between;
 		if (o->name)
 			printf("%s--%s", before, o->name), before = between;
 	}
@@ -149,26 +194,6 @@ static void flag_letters(void)
 	print_letters(false);
 }
 
-static void file_options(void)
-{
-	print_options(completes, COMPLETE_FILE, "|");
-}
-
-static void point_options(void)
-{
-	print_options(completes, COMPLETE_POINT, "|");
-}
-
-static void capture_options(void)
-{
-	print_options(completes, COMPLETE_CAPTURE, "|");
-}
-
-static void module_options(void)
-{
-	print_options(completes, COMPLETE_MODULE, "|");
-}
-
 static void trace_options(void)
 {
 	print_options(is_option, OPT_TRACE, "|");
@@ -197,10 +222,39 @@ static void commands(void)
 
 /* ---- bash ---------------------------------------------------------------------------------- */
 
-static void bash_choices(void)
+/* A kind's names and files. */
+static void bash_kind(enum complete kind)
 {
+	const struct value_kind *k = &value_kinds[kind];
+
+	if (k->asks)
+		printf("_torchless_model_names %s", k->asks);
+	if (k->endings)
+		printf("%s_torchless_files_of%s%s", k->asks ? "; " : "", *k->endings ? " " : "",
+		       k->endings);
+}
+
+/* "--png) _torchless_files_of .png ;;": a line a kind that an option has. */
+static void bash_values(void)
+{
+	for (int kind = COMPLETE_TEXT + 1; kind < COMPLETE_COUNT; kind++) {
+		bool any = false;
+
+		for (int id = 0; id < OPT_COUNT; id++)
+			any = any || completes(&option_table[id], kind);
+		if (!any || kind == COMPLETE_CHOICE)
+			continue;
+		printf("\t");
+		print_options(completes, kind, "|");
+		printf(") ");
+		if (kind == COMPLETE_PARAMETER)
+			printf("_torchless_parameter");
+		else
+			bash_kind((enum complete)kind);
+		printf(" ;;\n");
+	}
 	for (int id = 0; id < OPT_COUNT; id++) {
-		if (option_table[id].kind != OPTION_CHOICE)
+		if (!completes(&option_table[id], COMPLETE_CHOICE))
 			continue;
 		printf("\t");
 		print_options(is_option, id, "|");
@@ -221,7 +275,7 @@ static void bash_options(const struct command *c)
 		if (o->letter)
 			printf(" -%c", o->letter);
 		if (o->name)
-			printf(" --%s", o->name);
+			printf(" %s%s", o->single_dash ? "-" : "--", o->name);
 	}
 }
 
@@ -236,8 +290,10 @@ static void bash_commands(void)
 		bash_options(c);
 		if (c->complete == COMPLETE_QUERY)
 			printf("\n\t\telse\n\t\t\t_torchless_query");
-		if (c->complete == COMPLETE_POINT)
-			printf("\n\t\telif [[ $count == 1 ]]; then\n\t\t\t_torchless_model_names points");
+		if (value_kinds[c->complete].asks || value_kinds[c->complete].endings) {
+			printf("\n\t\telif [[ $count == 1 ]]; then\n\t\t\t");
+			bash_kind(c->complete);
+		}
 		if (c->complete == COMPLETE_COMMAND) {
 			printf("\n\t\telif [[ $count == 1 ]]; then\n\t\t\t_torchless_offer ");
 			commands();
@@ -252,17 +308,41 @@ static void bash_commands(void)
 
 /* ---- zsh ----------------------------------------------------------------------------------- */
 
-/* What completes a value; of files that fit _files offers all where there is none. */
-static const char *const zsh_completes[] = {
-	[COMPLETE_FILE] = "_files",
-	[COMPLETE_MODEL] = "_files -g \"*.safetensors\"",
-	[COMPLETE_RECORDING] = "_files -g \"*.db\"",
-	[COMPLETE_DIRECTORY] = "_files -/",
-	[COMPLETE_POINT] = "_torchless_model_names points",
-	[COMPLETE_CAPTURE] = "_torchless_model_names captures",
-	[COMPLETE_MODULE] = "_torchless_model_names modules",
-	[COMPLETE_ARGS] = NULL,
-};
+/* "*.db", or "*.(db|safetensors)". */
+static void zsh_glob(const char *endings)
+{
+	if (!strchr(endings, ' ')) {
+		printf("*%s", endings);
+		return;
+	}
+	printf("*.(");
+	for (; *endings; endings++)
+		if (*endings != '.')
+			putchar(*endings == ' ' ? '|' : *endings);
+	putchar(')');
+}
+
+/* A kind's names and files; of files that fit _files offers all where there is none. */
+static void zsh_kind(enum complete kind)
+{
+	const struct value_kind *k = &value_kinds[kind];
+
+	if (k->asks)
+		printf("_torchless_model_names %s", k->asks);
+	if (k->asks && k->endings)
+		printf(" -- ");
+	else if (k->endings)
+		printf("_files");
+	if (k->endings && *k->endings) {
+		printf(k->asks ? "\"" : " -g \"");
+		zsh_glob(k->endings);
+		putchar('"');
+	}
+	if (kind == COMPLETE_PARAMETER)
+		printf("_torchless_parameters");
+	else if (!k->asks && !k->endings)
+		putchar(' ');
+}
 
 /* ":FILE:_files": what _arguments is told of a value. */
 static void zsh_value(const struct option *o)
@@ -272,12 +352,12 @@ static void zsh_value(const struct option *o)
 	putchar(':');
 	print_inside(o->arg, ":\\");
 	putchar(':');
-	if (o->kind == OPTION_CHOICE) {
+	if (o->complete == COMPLETE_CHOICE) {
 		putchar('(');
 		print_words(o->choices);
 		putchar(')');
 	} else {
-		printf("%s", zsh_completes[o->complete] ? zsh_completes[o->complete] : " ");
+		zsh_kind(o->complete);
 	}
 }
 
@@ -293,6 +373,8 @@ static void zsh_option(const struct option *o)
 		       takes ? "+" : "", o->name, takes ? "=" : "");
 	else if (o->letter)
 		printf("%s-%c%s", many, o->letter, takes ? "+" : "");
+	else if (o->single_dash)
+		printf("%s-%s", many, o->name);
 	else
 		printf("%s--%s%s", many, o->name, takes ? "=" : "");
 	putchar('[');
@@ -329,8 +411,10 @@ static void zsh_arguments(void)
 				zsh_option(&option_table[id]);
 		if (c->complete == COMPLETE_QUERY) {
 			printf("\t\t'1:query:_torchless_queries' '*:parameter:_torchless_parameters'");
-		} else if (c->complete == COMPLETE_POINT) {
-			printf("\t\t'1:point:_torchless_model_names points'");
+		} else if (value_kinds[c->complete].asks || value_kinds[c->complete].endings) {
+			printf("\t\t'1:argument:");
+			zsh_kind(c->complete);
+			putchar('\'');
 		} else if (c->complete == COMPLETE_COMMAND) {
 			printf("\t\t'1:command:(");
 			commands();
@@ -348,13 +432,45 @@ static void zsh_arguments(void)
 
 /* ---- fish ---------------------------------------------------------------------------------- */
 
-/* What __torchless_ask is asked for. */
-static const char *const fish_asks[] = {
-	[COMPLETE_POINT] = "points",
-	[COMPLETE_CAPTURE] = "captures",
-	[COMPLETE_MODULE] = "modules",
-	[COMPLETE_ARGS] = NULL,
-};
+/*
+ * "-a '(__torchless_ask points) (__torchless_files .db)'": what a kind offers.  Files that fit are
+ * listed by the script, all files by fish.
+ */
+static void fish_kind(enum complete kind)
+{
+	const struct value_kind *k = &value_kinds[kind];
+	bool fits = k->endings && *k->endings;
+
+	/* No other files: for the value of an option fish has to be told each time. */
+	printf(k->endings && !fits ? " -F" : " -f");
+	if (kind == COMPLETE_PARAMETER)
+		printf(" -k -a '(__torchless_parameters)'");
+	if (!k->asks && !fits)
+		return;
+	printf(" -k -a '");
+	if (k->asks)
+		printf("(__torchless_ask %s)", k->asks);
+	if (fits)
+		printf("%s(__torchless_files %s)", k->asks ? " " : "", k->endings);
+	printf("'");
+}
+
+/* Files whose names the script cannot tell, or of which none fits, are left to fish. */
+static void fish_otherwise(const char *command, const char *when, const struct option *o,
+			   enum complete kind)
+{
+	const char *endings = value_kinds[kind].endings;
+
+	if (!endings || !*endings)
+		return;
+	printf("complete -c torchless -n '__fish_seen_subcommand_from %s; and not __torchless_fit %s%s'",
+	       command, endings, when);
+	if (o && o->letter)
+		printf(" -s %c", o->letter);
+	if (o && o->name)
+		printf(" -l %s", o->name);
+	printf("%s -F\n", o ? " -r" : "");
+}
 
 static void fish_option(const struct command *c, const struct option *o)
 {
@@ -362,15 +478,12 @@ static void fish_option(const struct command *c, const struct option *o)
 	if (o->letter)
 		printf(" -s %c", o->letter);
 	if (o->name)
-		printf(" -l %s", o->name);
+		printf(" %s %s", o->single_dash ? "-o" : "-l", o->name);
 	if (o->kind != OPTION_FLAG)
 		printf(" -r");
-	if (o->complete == COMPLETE_FILE || o->complete == COMPLETE_MODEL ||
-	    o->complete == COMPLETE_RECORDING)
-		printf(" -F");
-	if (fish_asks[o->complete])
-		printf(" -a '(__torchless_ask %s)'", fish_asks[o->complete]);
-	if (o->kind == OPTION_CHOICE) {
+	if (o->kind != OPTION_FLAG)
+		fish_kind(o->complete);
+	if (o->complete == COMPLETE_CHOICE) {
 		printf(" -a '");
 		print_words(o->choices);
 		printf("'");
@@ -378,6 +491,33 @@ static void fish_option(const struct command *c, const struct option *o)
 	printf(" -d ");
 	print_fish(o->help);
 	putchar('\n');
+	fish_otherwise(c->name, "", o, o->complete);
+}
+
+/* What a command's arguments may be. */
+static void fish_argument(const struct command *c)
+{
+	const struct value_kind *k = &value_kinds[c->complete];
+
+	if (k->asks || k->endings) {
+		printf("complete -c torchless -n '__fish_seen_subcommand_from %s; and __torchless_at 1'",
+		       c->name);
+		fish_kind(c->complete);
+		putchar('\n');
+		fish_otherwise(c->name, "; and __torchless_at 1", NULL, c->complete);
+		return;
+	}
+	if (c->complete != COMPLETE_QUERY && c->complete != COMPLETE_ARGS &&
+	    c->complete != COMPLETE_COMMAND)
+		return;
+	printf("complete -c torchless -n '__fish_seen_subcommand_from %s' -a '", c->name);
+	if (c->complete == COMPLETE_QUERY)
+		printf("(__torchless_query)");
+	else if (c->complete == COMPLETE_COMMAND)
+		commands();
+	else
+		print_words(c->help->args);
+	printf("'\n");
 }
 
 static void fish_commands(void)
@@ -391,19 +531,7 @@ static void fish_commands(void)
 		for (int id = 0; id < OPT_COUNT; id++)
 			if (command_has(c, (enum option_id)id))
 				fish_option(c, &option_table[id]);
-		if (c->complete != COMPLETE_QUERY && c->complete != COMPLETE_POINT &&
-		    c->complete != COMPLETE_ARGS && c->complete != COMPLETE_COMMAND)
-			continue;
-		printf("complete -c torchless -n '__fish_seen_subcommand_from %s' -a '", c->name);
-		if (c->complete == COMPLETE_QUERY)
-			printf("(__torchless_ask)");
-		else if (c->complete == COMPLETE_POINT)
-			printf("(__torchless_ask points)");
-		else if (c->complete == COMPLETE_COMMAND)
-			commands();
-		else
-			print_words(c->help->args);
-		printf("'\n");
+		fish_argument(c);
 	}
 }
 
@@ -413,16 +541,24 @@ static const struct slot {
 	const char *name;
 	void (*print)(void);
 } slots[] = {
-	{ "bash_choices", bash_choices },       { "bash_commands", bash_commands },
-	{ "capture_options", capture_options }, { "commands", commands },
-	{ "file_options", file_options },       { "fish_commands", fish_commands },
-	{ "flag_letters", flag_letters },       { "model", model_options },
-	{ "model_words", model_words },         { "module_options", module_options },
-	{ "own_options", own_options },         { "own_words", own_words },
-	{ "point_options", point_options },     { "trace", trace_options },
-	{ "trace_words", trace_words },         { "value_letters", value_letters },
-	{ "value_options", value_options },     { "value_words", value_words },
-	{ "zsh_arguments", zsh_arguments },     { "zsh_commands", zsh_commands },
+	{ "bash_commands", bash_commands },
+	{ "bash_values", bash_values },
+	{ "commands", commands },
+	{ "fish_commands", fish_commands },
+	{ "flag_letters", flag_letters },
+	{ "model", model_options },
+	{ "model_words", model_words },
+	{ "own_options", own_options },
+	{ "own_words", own_words },
+	{ "recording_parameter_words", recording_parameter_words },
+	{ "recording_parameters", recording_parameters },
+	{ "trace", trace_options },
+	{ "trace_words", trace_words },
+	{ "value_letters", value_letters },
+	{ "value_options", value_options },
+	{ "value_words", value_words },
+	{ "zsh_arguments", zsh_arguments },
+	{ "zsh_commands", zsh_commands },
 	{ "zsh_everywhere", zsh_everywhere },
 };
 

@@ -14,10 +14,13 @@
  *when in->args[0] is one of these words and its names were printed:
  *
  *	queries FILE            the saved queries of a recording
- *	parameters FILE NAME    the parameters of one
+ *	parameters FILE [NAME]  the parameters of one, or of all
+ *	values FILE NAME KEY    what one of them may be, as far as the recording tells
  *	points [MODEL]          what --zero takes, of that model or the default one
  *	captures [MODEL]        what --capture takes: these, and the words that stand for several
  *	modules [MODEL]         what --module and --collapse take
+ *	layers [MODEL]          what --expand takes
+ *	debugger                the commands of the debugger that are one word
  *	functions               what torchless adds to SQL
  *
  * A line is a name, and, where there is one, a tab and a sentence that tells what it is.  Files are

@@ -5,7 +5,9 @@
  * move a cursor, is not told at all; and nobody waits for a file: a timer ends the program,
  * wherever it is then (opening a pipe that nobody writes, or in a view without an end).
  */
+#include "../query/query.h"
 #include "completion.h"
+#include "torchless/debugger.h"
 #include "torchless/inspect.h"
 #include "torchless/mem.h"
 #include "torchless/point.h"
@@ -130,16 +132,33 @@ static void queries(struct invocation *in, struct names *n)
 	ask(n, in->args[1], "SELECT name, doc FROM saved_query", NULL);
 }
 
+/* Of a query, or, where none is named, of all. */
 static void parameters(struct invocation *in, struct names *n)
 {
+	static const char all[] =
+		"SELECT DISTINCT key, (SELECT doc FROM saved_param WHERE name = key) FROM saved_query "
+		"q, json_each(q.params)";
 	static const char sql[] =
 		"SELECT key, (SELECT doc FROM saved_param WHERE name = key) FROM saved_query q, "
 		"json_each(q.params) WHERE q.name = :name";
 	struct text name = { 0 };
 
+	if (in->n_args < 3) {
+		ask(n, in->args[1], all, NULL);
+		return;
+	}
 	text_addf(&name, "name=%s", in->args[2]);
 	ask(n, in->args[1], sql, name.data);
 	text_release(&name);
+}
+
+/* Of a parameter, whichever query's it is. */
+static void values(struct invocation *in, struct names *n)
+{
+	const char *sql = query_values_sql(in->args[3]);
+
+	if (sql)
+		ask(n, in->args[1], sql, NULL);
 }
 
 /* ---- of a model ---------------------------------------------------------------------------- */
@@ -210,6 +229,28 @@ static void modules(struct invocation *in, struct names *n)
 			 p->modules[i].type ? strlen(p->modules[i].type) : 0);
 }
 
+static void layers(struct invocation *in, struct names *n)
+{
+	char layer[16];
+
+	if (!open_named(in))
+		return;
+	add_name(n, "all", strlen("all"), NULL, 0);
+	for (int i = 0; i < in->model.program.n_layers; i++) {
+		snprintf(layer, sizeof(layer), "%d", i);
+		add_name(n, layer, strlen(layer), NULL, 0);
+	}
+}
+
+static void debugger(struct invocation *in, struct names *n)
+{
+	const char *name, *doc;
+
+	(void)in;
+	for (int i = 0; (name = debugger_command(i, &doc)); i++)
+		add_name(n, name, strlen(name), doc, strlen(doc));
+}
+
 static void functions(struct invocation *in, struct names *n)
 {
 	(void)in;
@@ -224,9 +265,11 @@ bool completion_names(struct invocation *in)
 		const char *what;
 		int min_args, max_args; /* behind it */
 		void (*add)(struct invocation *in, struct names *n);
-	} kinds[] = { { "queries", 1, 1, queries }, { "parameters", 2, 2, parameters },
-		      { "points", 0, 1, points },   { "captures", 0, 1, captures },
-		      { "modules", 0, 1, modules }, { "functions", 0, 0, functions } };
+	} kinds[] = { { "queries", 1, 1, queries },     { "parameters", 1, 2, parameters },
+		      { "values", 3, 3, values },       { "points", 0, 1, points },
+		      { "captures", 0, 1, captures },   { "modules", 0, 1, modules },
+		      { "functions", 0, 0, functions }, { "layers", 0, 1, layers },
+		      { "debugger", 0, 1, debugger } };
 	struct names n = { .besides = "" };
 	struct err ignored;
 

@@ -356,11 +356,42 @@ static void complete_sql(struct completion *c, const char *sql, const char *all,
 
 /* ---- names of saved queries and dot commands ------------------------------------------- */
 
-/* The parameters of a saved query that were not given yet, as KEY=. */
-static void offer_parameters(const struct completion *c, int saved, const char *line)
+/* Behind KEY= the file of a tensor, another recording, or what the recording tells of the key. */
+static void offer_values(struct completion *c, const char *word)
+{
+	size_t len = strcspn(word, "=");
+	char *key = mem_memdup(word, len);
+	const char *sql = query_values_sql(key);
+	struct name_list list = { 0 }, docs = { 0 };
+	struct err ignored;
+
+	c->word += len + 1;
+	c->out->start += len + 1;
+	if (*c->word == '@') {
+		c->word++;
+		c->out->start++;
+		candidates_add_files(c->out, c->word, ".npy");
+	} else {
+		if (sql && !name_lists_read(c->shell->rec, sql,
+					    (struct name_list *[]){ &list, &docs }, &ignored))
+			offer_list(c, &list, "");
+		if (*c->word && query_key_is_file(key))
+			candidates_add_files(c->out, c->word, ".db");
+	}
+	name_list_release(&list);
+	name_list_release(&docs);
+	free(key);
+}
+
+/* The parameters of a saved query that were not given yet, as KEY=; then what they take. */
+static void offer_parameters(struct completion *c, int saved, const char *line)
 {
 	const char *p = c->names->saved_params.list[saved];
 
+	if (strchr(c->word, '=')) {
+		offer_values(c, c->word);
+		return;
+	}
 	while (*p) {
 		size_t len = strcspn(p, "=");
 		struct text given = { 0 };
@@ -434,6 +465,9 @@ static void complete_argument(struct completion *c, enum dot_argument kind, cons
 		complete_sql(c, argument, all.data, 0, after);
 		c->out->start += from;
 		text_release(&all);
+	} else if (kind == DOT_VALUE) {
+		if (strchr(c->word, '='))
+			offer_values(c, c->word);
 	} else if (!is_first) {
 		return;
 	} else if (kind == DOT_COMMAND) {
@@ -441,7 +475,9 @@ static void complete_argument(struct completion *c, enum dot_argument kind, cons
 	} else if (kind == DOT_MODE) {
 		complete_mode(c);
 	} else if (kind == DOT_FILE) {
-		candidates_add_files(c->out, c->word);
+		candidates_add_files(c->out, c->word, "");
+	} else if (kind == DOT_RECORDING) {
+		candidates_add_files(c->out, c->word, ".db");
 	} else if (kind == DOT_SWITCH) {
 		offer(c, "on", "");
 		offer(c, "off", "");

@@ -119,4 +119,14 @@ extern const char query_list_sql[];
  */
 int query_meant(struct recording *rec, const char *word, bool in_shell, struct err *err);
 
+/*
+ * SQL for the values that the parameter `key` may have and, each in its second column, what it is;
+ * NULL for one of which a recording tells none.
+ */
+const char *query_values_sql(const char *key);
+
+/* Parameters that take the path of another recording, ended by NULL; whether `key` is one. */
+extern const char *const query_file_keys[];
+bool query_key_is_file(const char *key);
+
 #endif

@@ -118,6 +118,8 @@ enum dot_argument {
 	DOT_POINT,
 	DOT_MODE,
 	DOT_FILE,
+	DOT_RECORDING,
+	DOT_VALUE,
 	DOT_SWITCH
 };
 
