@@ -122,7 +122,8 @@ enum complete {
 	COMPLETE_CHOICE,    /* the words of `choices` */
 	COMPLETE_FILE,      /* any file */
 	COMPLETE_MODEL,     /* directories, and files of weights */
-	COMPLETE_RECORDING, /* directories, and databases: those and the following with directories */
+	COMPLETE_RECORDING, /* directories, and databases: those and the following with directories
+			     */
 	COMPLETE_JSONL,
 	COMPLETE_NPY,
 	COMPLETE_PNG,

@@ -287,7 +287,8 @@ Test(query, a_wrong_name_gets_the_nearest)
 	cr_assert(eq(str, ask(r, "SELECT l2 FROM v_value WHERE fqn = L0.attn"),
 		     "! no such column: L0.attn; text goes in single quotes"));
 	cr_assert(eq(str, ask(r, "SELECT * FROM v_fo"), "! no such table: v_fo"));
-	cr_assert(eq(str, ask(r, "SELEC 1"), "! near \"SELEC\": syntax error; did you mean \"SELECT\"?"));
+	cr_assert(eq(str, ask(r, "SELEC 1"),
+		     "! near \"SELEC\": syntax error; did you mean \"SELECT\"?"));
 	recording_close(r);
 }
 
