@@ -17,7 +17,7 @@ struct files {
 	char *tokenizer, *config, *map, *added, *model;
 };
 
-static char *printed(const cJSON *json, const char *key)
+static char *printed_json(const cJSON *json, const char *key)
 {
 	const cJSON *value = json_get(json, key);
 
@@ -34,9 +34,9 @@ static void files_init(struct files *f, const cJSON *bases, const cJSON *c)
 		cJSON_DeleteItemFromObjectCaseSensitive(base, item->string);
 		cJSON_AddItemToObject(base, item->string, cJSON_Duplicate(item, true));
 	}
-	*f = (struct files){ cJSON_PrintUnformatted(base), printed(files, "config"),
-			     printed(files, "special_tokens_map"), printed(files, "added_tokens"),
-			     printed(files, "model_config") };
+	*f = (struct files){ cJSON_PrintUnformatted(base), printed_json(files, "config"),
+			     printed_json(files, "special_tokens_map"), printed_json(files, "added_tokens"),
+			     printed_json(files, "model_config") };
 	cJSON_Delete(base);
 }
 
