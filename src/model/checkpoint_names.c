@@ -142,11 +142,12 @@ static int refuse_unknown_naming(const struct checkpoint *ck, struct err *err)
 
 	if (!name)
 		return 0;
-	return err_set(err, ERR_FORMAT,
-		       "%s: its tensors are named as %.200s, which is no name of a Llama or Mistral: "
-		       "save the model itself and not what it is wrapped in, or rename them "
-		       "(model.embed_tokens.weight)",
-		       st->path, name);
+	return err_set(
+		err, ERR_FORMAT,
+		"%s: its tensors are named as %.200s, which is no name of a Llama or Mistral: "
+		"save the model itself and not what it is wrapped in, or rename them "
+		"(model.embed_tokens.weight)",
+		st->path, name);
 }
 
 static int check_heads(const struct checkpoint *ck, const struct precedent *p, struct err *err)

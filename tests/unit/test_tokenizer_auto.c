@@ -35,7 +35,8 @@ static void files_init(struct files *f, const cJSON *bases, const cJSON *c)
 		cJSON_AddItemToObject(base, item->string, cJSON_Duplicate(item, true));
 	}
 	*f = (struct files){ cJSON_PrintUnformatted(base), printed_json(files, "config"),
-			     printed_json(files, "special_tokens_map"), printed_json(files, "added_tokens"),
+			     printed_json(files, "special_tokens_map"),
+			     printed_json(files, "added_tokens"),
 			     printed_json(files, "model_config") };
 	cJSON_Delete(base);
 }

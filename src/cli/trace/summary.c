@@ -312,16 +312,6 @@ static bool asked_for_less(const struct record_options *o)
 	return false;
 }
 
-/* Whether a question that wants the residual stream may find less of it than the defaults keep. */
-static bool asked_for_less(const struct record_options *o)
-{
-	for (int i = 0; i < o->n_capture; i++)
-		if (!strcmp(o->capture[i], "none") || strstr(o->capture[i], "=stats") ||
-		    strstr(o->capture[i], "=hash"))
-			return true;
-	return false;
-}
-
 static void add_next_commands(struct text *t, const struct trace_command *c, const struct ui *ui)
 {
 	const bool knows = !asked_for_less(&c->recorder.opt);
