@@ -7,10 +7,6 @@
 
 #define NOTHING ((struct value){ .kind = V_MISSING })
 
-/* jinja2 has them, torchless not. */
-static const char *const elsewhere[] = { "filesizeformat", "pprint", "random",
-					 "striptags",      "urlize", "xmlattr" };
-
 /* The arguments behind the first `n`. */
 static struct args rest_of(const struct args *args, size_t n)
 {
@@ -87,46 +83,11 @@ static struct value choose(struct jinja *j, struct value v, const struct args *a
 
 /* ---- all of them ---- */
 
-static const struct filter *in_table(const struct filter *table, struct bytes name)
-{
-	for (; table->name; table++)
-		if (bytes_are(name, table->name))
-			return table;
-	return NULL;
-}
-
-static const struct filter *find(struct bytes name)
-{
-	const struct filter *f = in_table(text_filters, name);
-
-	return f ? f : in_table(list_filters, name);
-}
-
-static const char *const choosing[] = { "select", "reject", "selectattr", "rejectattr" };
-
-static int find_choosing(struct bytes name)
-{
-	for (int i = 0; i < 4; i++)
-		if (bytes_are(name, choosing[i]))
-			return i;
-	return -1;
-}
-
-enum known filter_known(struct bytes name)
-{
-	if (find(name) || find_choosing(name) >= 0 || bytes_are(name, "map"))
-		return KNOWN;
-	for (size_t i = 0; i < sizeof(elsewhere) / sizeof(*elsewhere); i++)
-		if (bytes_are(name, elsewhere[i]))
-			return KNOWN_ELSEWHERE;
-	return UNKNOWN;
-}
-
 struct value filter_run(struct jinja *j, struct bytes name, struct value v, const struct args *args)
 {
-	const struct filter *f = find(name);
+	const struct filter *f = filter_find(name);
 	struct value bound[JINJA_MAX_PARAMS];
-	int which = find_choosing(name);
+	int which = filter_choosing(name);
 
 	jinja_work(j, 1);
 	if (f) {

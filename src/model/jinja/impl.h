@@ -15,7 +15,7 @@
  *	globals.c    range(), namespace(), raise_exception() ...: a table
  *	tests.c      what stands behind `is`: a table
  *	filters.c    what stands behind `|`: a table; filters_text.c,
- *	filters_wrap.c, filters_list.c
+ *	filters_wrap.c, filters_list.c, filters_find.c
  *	lexer.c      a template to tokens
  *	parse_expression.c, parse.c  tokens to a tree
  *	operators.c  + - * ~
@@ -413,6 +413,10 @@ struct filter {
 	int required;
 };
 extern const struct filter text_filters[], list_filters[];
+/* Of the tables, NULL: not there; select, reject and those by an attribute by number, -1: others.
+ */
+const struct filter *filter_find(struct bytes name);
+int filter_choosing(struct bytes name);
 /* `wordwrap`, of filters_wrap.c. */
 struct value filter_wordwrap(struct jinja *j, struct value v, const struct value *arg,
 			     const struct args *args);
