@@ -199,6 +199,26 @@ static void add_spaced(struct output *o, const char *words)
 	adds(o, words);
 }
 
+/* The options of the recording, but not what the line says itself: "--capture units". */
+static void add_other_options(struct output *o, const char *options, const char *own, size_t len)
+{
+	const char *at = options;
+
+	while (len && *at && strncmp(at, own, len) != 0) {
+		at += strcspn(at, " ");
+		at += strspn(at, " ");
+	}
+	if (!len || !*at || (at[len] && at[len] != ' ')) {
+		add_spaced(o, options);
+		return;
+	}
+	if (at > options) {
+		add(o, " ", 1);
+		add(o, options, (size_t)(at - options) - 1);
+	}
+	adds(o, at + len);
+}
+
 /* The line with the names that work here; false when a script was not found. */
 static bool add_line(struct output *o, const char *line, size_t len)
 {
@@ -206,14 +226,19 @@ static bool add_line(struct output *o, const char *line, size_t len)
 	struct called_words words;
 	bool found = true, again = find_recorded(line, len, &words);
 
-	if (again)
-		len -= sizeof(PROMPT) - 1;
+	const char *own = line;
+	size_t n_own = 0;
 
+	if (again) {
+		len -= sizeof(PROMPT) - 1;
+		own += len < sizeof(TRACE) - 1 ? len : sizeof(TRACE) - 1;
+		n_own = len - (size_t)(own - line);
+	}
 	for (size_t i = 0; i < len;) {
 		bool begins = begins_command(line, i);
 
 		if (again && i == sizeof(TRACE) - 2)
-			add_spaced(o, words.options);
+			add_other_options(o, words.options, own, n_own);
 		if (begins && is_word(line, len, i, PLAIN) &&
 		    (i + n == len || line[i + n] == ' ')) {
 			adds(o, is_plain ? PLAIN : name);

@@ -46,7 +46,7 @@ d "$@" | grep -v -e '^Running pass' -e '→ f32.*▁' > live.txt
 r straight.db --batch "$@" | grep -v '→ f32.*mean' > recorded.txt
 is "the same places as in the session" "" "$(diff live.txt recorded.txt)"
 is "more than a few" 1 "$(awk 'END { print (NR > 10) }' recorded.txt)"
-says "what was not captured" 2 "record with .[^ ]*torchless trace --capture 'model.layers.1.mlp.down_proj:out'" \
+says "what was not captured" 2 "record with .[^ ]*torchless trace .*--capture 'model.layers.1.mlp.down_proj:out'" \
 	r straight.db --batch -ex 'goto 1.60' -ex "sql SELECT t_absmax('L1.mlp')"
 says "what has not happened" 2 "not computed yet" r straight.db --batch -ex 'goto 0.5' -ex "sql SELECT t_absmax('L1.mlp')"
 is "a dump is read" "1,128" "$(r straight.db --batch -ex 'goto 0.60' -ex "sql SELECT t_shape('L1.resid_post')" | tail -1)"

@@ -27,7 +27,7 @@ for c in $commands; do
 	"$T" completion bash | grep -q "	$c)" || fail "$c is not completed by bash"
 	"$T" completion fish | grep -q -- "-a $c -d" || fail "$c is not completed by fish"
 	sed -n '/^examples:/q; s/^  .*\(--[a-z-]*\).*/\1/p' "$work/long" | while read -r o; do
-		"$T" completion fish | grep -q -- "from $c'.* -l ${o#--} " || fail "fish does not complete $c $o"
+		"$T" completion fish | grep -q -- "from $c'.* -[lo] ${o#--} " || fail "fish does not complete $c $o"
 	done | grep . && failures=1
 done
 is "no help has two lines alike" "" "$("$T" help | sort | uniq -d | grep .)"

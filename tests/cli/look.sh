@@ -89,12 +89,13 @@ for args in (["tokenize", "a\nb"], ["query", "tokens"], ["query", "SELECT 'a' ||
 # What is said beneath an answer is running text, whatever lines it was written in.
 for name in saved:
     out, _ = shown("query", name)
+    out = re.sub(rb"`[^`]+`", b"", out)  # of a command it is part
     check(f"query {name} shows no escape of a line end", b"\\n" not in out, out[-400:])
 out = subprocess.run([torchless, "query", "SELECT 'a' || char(10) || 'b'"], capture_output=True, check=True).stdout
 check("an escape where it is piped", out == b"a\\nb\n", out)
 
-# Lines that fit, whatever they are of; words of commands stay whole, to be copied.
-whole = re.compile(r"""^(try |card ) *|^ +\S*torchless |^  (echo|printf|source|git) |/|^  [.]mode |^ {6,}(["'].*["']|~/\S+)( \\)?$""")
+# Lines that fit, whatever they are of; commands in backquotes and words of others stay whole, to be copied.
+whole = re.compile(r"""^ *[(]?`[^`]+`[).,;]*$|^(try |card ) *|^ +\S*torchless |^  (echo|printf|source|git) |/|^  [.]mode |^ {6,}(["'].*["']|~/\S+)( \\)?$""")
 for columns in (40, 60, 80, 120):
     for args in (["help"], *(["help", c] for c in commands), ["info"], ["info", "--points"], ["info", "--tensors", "--stats"], ["info", "--tensors"],
                  ["info", "--program"], ["trace", "--estimate", prompt], ["query", "--list"], ["query", "lens"], ["query", "residual"], ["query", "--functions"],

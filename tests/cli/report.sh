@@ -45,7 +45,7 @@ PY
 "$T" trace -q -m "$m" -n 2 -o plain.db "Once upon a time" || fail "no plain recording"
 try "$T" report -t plain.db -o plain.html
 is "a plain recording: status" 0 "$status"
-has "a plain recording: the capture that would keep more" '^plain\.html  .*.[^ ]*torchless trace --capture report .*. records what it lacks' "$err"
+has "a plain recording: the capture that would keep more" '^plain\.html  .*.[^ ]*torchless trace .*--capture report .*. records what it lacks' "$err"
 try "$T" report -t trace.db -m /nonexistent -o moved.html
 is "without the model: status" 0 "$status"
 has "without the model: how to name it" 'name it with -m PATH' "$err"

@@ -57,9 +57,9 @@ refuses "nothing of an axis in an expression" 2 "nothing of .* is in this range"
 refuses "a position beyond" 2 "pos=99" "$T" show 'L0.mlp[pos=99]'
 refuses "a pass that is none" 2 "not recorded in pass 9" "$T" show 'L0.mlp[pass=9]'
 refuses "a run that is none" 2 "run 3" "$T" show 'L0.mlp[run=3]'
-refuses "numbers that were not kept" 2 "only its statistics: record with .[^ ]*torchless trace --capture units" "$T" show -t stats.db L0.mlp.act_mul
-refuses "a pattern that was not" 2 "only its statistics: record with .[^ ]*torchless trace --capture" "$T" show -t stats.db L0.attn.pattern
-refuses "in an expression" 2 "record with .[^ ]*torchless trace --capture units" "$T" show -t stats.db 'L0.mlp.act_mul * 2'
+refuses "numbers that were not kept" 2 "only its statistics: record with .[^ ]*torchless trace .*--capture units" "$T" show -t stats.db L0.mlp.act_mul
+refuses "a pattern that was not" 2 "only its statistics: record with .[^ ]*torchless trace .*--capture" "$T" show -t stats.db L0.attn.pattern
+refuses "in an expression" 2 "record with .[^ ]*torchless trace .*--capture units" "$T" show -t stats.db 'L0.mlp.act_mul * 2'
 refuses "no expression" 2 "column 4" "$T" show '1 +'
 refuses "an input" 2 "\`tokens\` are the ids" "$T" show input_ids
 refuses "a weight that is none" 2 "has no tensor 'lm_hed'; the nearest is lm_head.weight" "$T" show 'weight(lm_hed)'

@@ -208,9 +208,9 @@ bool query_add_pair(struct text *out, struct recording *rec, const char *name,
 	if (is_alone) {
 		text_addf(out,
 			  "there is no run before run %s to compare it with: "
-			  "`%s query %s b=OTHER.db` names another recording, and "
-			  "`%s trace --prompts FILE` records several runs in one",
-			  answer.data, called_name(), name, called_name());
+			  "b=FILE names another recording, and `%s trace --prompts FILE` "
+			  "records several runs in one",
+			  answer.data, called_name());
 	} else {
 		ask(rec, of_files ? parted_files_sql : parted_sql, p, PAIR_NS, &answer);
 		if (answer.len)

@@ -78,14 +78,20 @@ static bool add_nearest(struct text *t, bool in_shell, const struct sql_names *n
 
 int query_meant(struct recording *rec, const char *word, bool in_shell, struct err *err)
 {
-	bool has_suggestion = strstr(err->message, "did you mean") != NULL;
+	static const char did_you[] = "did you mean ";
+	const char *near = strstr(err->message, did_you);
 	struct sql_names names = { 0 };
 	struct text meant = { 0 };
 	struct err ignored;
 
+	/* A saved query of nearly this name comes before what else has it. */
+	if (near) {
+		near += strlen(did_you);
+		text_addf(&meant, "%.*s or ", (int)strcspn(near, "?"), near);
+	}
 	if (sql_names_read(&names, rec, &ignored) == 0 &&
 	    (add_exact(&meant, in_shell, &names, word) ||
-	     (!has_suggestion && add_nearest(&meant, in_shell, &names, word))))
+	     (!near && add_nearest(&meant, in_shell, &names, word))))
 		err_set(err, ERR_USAGE, "there is no saved query \"%s\"; did you mean %s?", word,
 			meant.data);
 	sql_names_release(&names);
