@@ -1082,7 +1082,7 @@ class SavedQueries(unittest.TestCase):
             with self.subTest(name, db=db):
                 if name in wants[db]:
                     self.assertEqual(done.stdout, b"")
-                    self.assertRegex(error, r"^torchless: .*--capture (attention|units)\n$")
+                    self.assertRegex(error, r"^torchless: .*`\S+ trace .*--capture (attention|units) '[0-9 ]+'`\n$")
                     self.assertEqual(error.count("\n"), 1)
                 else:
                     self.assertEqual((done.returncode, error), (0, ""))
