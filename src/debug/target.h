@@ -177,7 +177,6 @@ struct trail *trail_new(void);
 void trail_free(struct trail *t); /* NULL is fine */
 /* One stands here now.  Going back and forward over the trail adds nothing to it. */
 void trail_add(struct trail *t, const struct moment *m);
-void trail_clear(struct trail *t);
 /* The stop before or behind (by = -1, 1) the one where one is; false when there is none. */
 bool trail_move(struct trail *t, int by, struct moment *m);
 /* A name for a moment; NULL forgets it.  The moment of a name, NULL when there is none. */

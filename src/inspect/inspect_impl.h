@@ -425,9 +425,6 @@ extern const struct sql_table tensor_each_table, pos_stats_table, trace_diff_tab
 int table_whole(const struct table_cursor *c, int column, const char *name, int64_t *out,
 		struct err *err);
 
-/* args[column] as an integer, or `otherwise` when it is absent or NULL. */
-int64_t table_int(sqlite3_value **args, int column, int64_t otherwise);
-
 /* ---- the table of functions ---------------------------------------------------------------- */
 
 typedef int scalar_fn(struct inspect *in, sqlite3_context *ctx, int n, sqlite3_value **args,

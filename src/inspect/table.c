@@ -298,10 +298,3 @@ int table_whole(const struct table_cursor *c, int column, const char *name, int6
 	}
 	return err_set(err, ERR_USAGE, "%s is a whole number", name);
 }
-
-int64_t table_int(sqlite3_value **args, int column, int64_t otherwise)
-{
-	if (!args[column] || sqlite3_value_type(args[column]) == SQLITE_NULL)
-		return otherwise;
-	return sqlite3_value_int64(args[column]);
-}

@@ -46,11 +46,6 @@ void trail_add(struct trail *t, const struct moment *m)
 	t->at = t->n++;
 }
 
-void trail_clear(struct trail *t)
-{
-	t->n = t->at = 0;
-}
-
 bool trail_move(struct trail *t, int by, struct moment *m)
 {
 	if (t->n == 0 || (by < 0 && t->at == 0) || (by > 0 && t->at + 1 >= t->n))
