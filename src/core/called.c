@@ -184,7 +184,6 @@ static bool find_recorded(const char *line, size_t len, struct called_words *w)
 {
 	static const size_t n = sizeof(PROMPT) - 1;
 
-	*w = (struct called_words){ "", "" };
 	if (is_plain || !recorded || !is_word(line, len, 0, TRACE) || len <= n ||
 	    memcmp(line + len - n, PROMPT, n) != 0 || !recorded(w))
 		return false;
@@ -219,26 +218,36 @@ static void add_other_options(struct output *o, const char *options, const char 
 	adds(o, at + len);
 }
 
+/* "torchless trace --capture units PROMPT", of `len` bytes, with what the recording has. */
+static void add_recorded(struct output *o, const char *line, size_t len,
+			 const struct called_words *words)
+{
+	static const size_t around = sizeof(TRACE) - 1 + sizeof(PROMPT) - 1;
+	const char *own = line + sizeof(TRACE) - 1;
+	size_t n = len > around ? len - around : 0;
+
+	adds(o, name);
+	add(o, TRACE + sizeof(PLAIN) - 1, strlen(" trace"));
+	add_other_options(o, words->options, own, n);
+	add(o, " ", n > 0);
+	add(o, own, n);
+	add_spaced(o, words->prompt);
+}
+
 /* The line with the names that work here; false when a script was not found. */
 static bool add_line(struct output *o, const char *line, size_t len)
 {
 	static const size_t n = sizeof(PLAIN) - 1;
 	struct called_words words;
-	bool found = true, again = find_recorded(line, len, &words);
+	bool found = true;
 
-	const char *own = line;
-	size_t n_own = 0;
-
-	if (again) {
-		len -= sizeof(PROMPT) - 1;
-		own += len < sizeof(TRACE) - 1 ? len : sizeof(TRACE) - 1;
-		n_own = len - (size_t)(own - line);
+	if (find_recorded(line, len, &words)) {
+		add_recorded(o, line, len, &words);
+		return true;
 	}
 	for (size_t i = 0; i < len;) {
 		bool begins = begins_command(line, i);
 
-		if (again && i == sizeof(TRACE) - 2)
-			add_other_options(o, words.options, own, n_own);
 		if (begins && is_word(line, len, i, PLAIN) &&
 		    (i + n == len || line[i + n] == ' ')) {
 			adds(o, is_plain ? PLAIN : name);
@@ -253,10 +262,6 @@ static bool add_line(struct output *o, const char *line, size_t len)
 			add(o, line + i++, 1);
 		}
 	}
-	if (again && len < sizeof(TRACE) - 1)
-		add_spaced(o, words.options);
-	if (again)
-		add_spaced(o, words.prompt);
 	return found;
 }
 
