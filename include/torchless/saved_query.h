@@ -32,7 +32,16 @@ void query_params_adapt(struct query_params *p, const char *name, const char *de
 /* The columns that a narrow screen does without, for ui_table_drops(); NULL: none. */
 const char *query_drops(const char *name);
 
-/* Whether KEY=VALUE names a file, FILE or FILE[run=2], where a run is asked for: a or b. */
+/* Parameters that take the path of another recording, ended by NULL. */
+extern const char *const query_file_keys[];
+
+/* Whether KEY, or KEY=VALUE, is one of them. */
+bool query_takes_file(const char *param);
+
+/*
+ * Whether KEY=VALUE names a file that is there, FILE or FILE[run=2], and the SQL of the recording
+ * wants a run: a or b.
+ */
 bool query_param_is_file(const char *param);
 
 /* Append, in brackets, why the value of KEY=VALUE is no such file; nothing for a number. */

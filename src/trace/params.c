@@ -136,7 +136,7 @@ static int refuse(const struct query_params *p, struct recording *rec, const cha
 	if (r == 0 && sql.len)
 		r = ask(rec, sql.data, values, run && strstr(sql.data, ":run") ? 2 : 1, &takes,
 			err);
-	if (r == 0 && takes.len && strstr(takes.data, "path of another recording"))
+	if (r == 0 && takes.len && query_takes_file(param))
 		query_param_no_file(&takes, param);
 	if (r == 0 && takes.len)
 		r = err_set(err, ERR_USAGE, "%.*s takes %s, not '%s'", key_len, param, takes.data,

@@ -79,6 +79,18 @@ static char *path_of(const char *value)
 	return path;
 }
 
+const char *const query_file_keys[] = { "a", "b", "reference", NULL };
+
+bool query_takes_file(const char *param)
+{
+	size_t len = strcspn(param, "=");
+
+	for (const char *const *key = query_file_keys; *key; key++)
+		if (strlen(*key) == len && !memcmp(*key, param, len))
+			return true;
+	return false;
+}
+
 bool query_param_is_file(const char *param)
 {
 	const char *value = strchr(param, '=') + 1;
@@ -86,7 +98,8 @@ bool query_param_is_file(const char *param)
 	char *path;
 	bool is;
 
-	if (param[1] != '=' || (param[0] != 'a' && param[0] != 'b'))
+	/* trace_diff() opens the reference itself. */
+	if (!query_takes_file(param) || param[1] != '=')
 		return false;
 	/* A number is a run; ./2 is a file. */
 	if (!value[strspn(value, "0123456789")])

@@ -375,7 +375,7 @@ static void offer_values(struct completion *c, const char *word)
 		if (sql && !name_lists_read(c->shell->rec, sql,
 					    (struct name_list *[]){ &list, &docs }, &ignored))
 			offer_list(c, &list, "");
-		if (*c->word && query_key_is_file(key))
+		if (*c->word && query_takes_file(key))
 			candidates_add_files(c->out, c->word, ".db");
 	}
 	name_list_release(&list);

@@ -1,5 +1,18 @@
 /*
  * query.h -- what the files of `torchless query` share: forms of output, parameters.
+ *
+ *	open.c      a recording, with the functions over tensors
+ *	watch.c     a thread that ends the program where a statement cannot be stopped
+ *	tensors.c   parameters that hold the tensor of a file
+ *	print.c     rows in each form
+ *	about.c     what is said of an answer beside its rows
+ *	values.c    what a parameter may be, for completion
+ *	saved.c     a saved query: its parameters, its rows, and what is said of them
+ *	functions.c, list.c  the lists that --functions and --list print
+ *	query.c     the command: which of these was asked for
+ *
+ * The shell has a header of its own, shell.h; meant.c, which says what a name is that no saved
+ *query has, reads the shell's names.
  */
 #ifndef TORCHLESS_QUERY_H
 #define TORCHLESS_QUERY_H
@@ -26,7 +39,7 @@ struct query_settings {
 	bool footer;         /* rows and time below a box */
 	bool is_own;         /* a question of the program's own: see recording_ask() */
 	const char *more;    /* how to see more rows: "--limit 0" */
-	/* KEY=VALUE that saved queries are asked with if they have the parameter: .set of a shell.
+	/* Each KEY=VALUE that .set of a shell gave, for the saved queries that have the parameter.
 	 */
 	const char *const *standing;
 	int n_standing;
@@ -124,9 +137,5 @@ int query_meant(struct recording *rec, const char *word, bool in_shell, struct e
  * NULL for one of which a recording tells none.
  */
 const char *query_values_sql(const char *key);
-
-/* Parameters that take the path of another recording, ended by NULL; whether `key` is one. */
-extern const char *const query_file_keys[];
-bool query_key_is_file(const char *key);
 
 #endif

@@ -32,13 +32,3 @@ const char *query_values_sql(const char *key)
 			return values[i].sql;
 	return NULL;
 }
-
-const char *const query_file_keys[] = { "a", "b", "reference", NULL };
-
-bool query_key_is_file(const char *key)
-{
-	for (int i = 0; query_file_keys[i]; i++)
-		if (!strcmp(query_file_keys[i], key))
-			return true;
-	return false;
-}
