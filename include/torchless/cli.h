@@ -122,9 +122,8 @@ enum complete {
 	COMPLETE_CHOICE,    /* the words of `choices` */
 	COMPLETE_FILE,      /* any file */
 	COMPLETE_MODEL,     /* directories, and files of weights */
-	COMPLETE_RECORDING, /* directories, and databases: those and the following with directories
-			     */
-	COMPLETE_JSONL,
+	COMPLETE_RECORDING, /* directories, and databases */
+	COMPLETE_JSONL,     /* directories, and such files, as all that follow of files */
 	COMPLETE_NPY,
 	COMPLETE_PNG,
 	COMPLETE_CSV,
@@ -285,6 +284,9 @@ void warn_sentence(const char *sentence);
 
 /* The sentence of an error, as main() says it and a shell that goes on. */
 void report_error(const struct err *err);
+
+/* "--temp", or "-n" where there is no long name; returns buf. */
+const char *option_name(enum option_id id, char buf[32]);
 
 /* A line on stderr with --verbose. */
 void note(const struct invocation *in, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -212,8 +212,7 @@ const struct option option_table[OPT_COUNT] = {
 	[OPT_VERSION] = { .name = "version", .help = "print the version" },
 };
 
-/* "--temp", or "-n" where there is no long name. */
-static const char *option_name(enum option_id id, char buf[32])
+const char *option_name(enum option_id id, char buf[32])
 {
 	const struct option *o = &option_table[id];
 

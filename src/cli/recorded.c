@@ -83,13 +83,10 @@ static bool is_said_again(enum option_id id, bool has_text)
 
 static void add_option(struct text *t, enum option_id id, const char *value)
 {
-	const struct option *o = &option_table[id];
+	char name[32];
 
-	if (o->name)
-		text_addf(t, "--%s ", o->name);
-	else
-		text_addf(t, "-%c ", o->letter);
-	if (o->kind == OPTION_FLAG)
+	text_addf(t, "%s ", option_name(id, name));
+	if (option_table[id].kind == OPTION_FLAG)
 		return;
 	text_add_shell_word(t, value);
 	text_addc(t, ' ');
