@@ -200,7 +200,7 @@ for number, name in enumerate(("./torchless", "torchless", "'../a bin/torchless'
     n[name] = len(found)
     if os.environ.get("PASTED_LIST"):
         print(name, *sorted(found), sep="\n  ")
-# An output of each of them says as much; the first says more, which is asked more.
+# Each name is asked in the same situations, the first of them in more.
 if n["./torchless"] < 70 or min(n.values()) < 45:
     fail(f"too few commands were found: {n}")
 sys.exit(failures > 0)
