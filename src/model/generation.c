@@ -236,12 +236,13 @@ static int exceeds_limit(const struct generation *g, int64_t positions, int64_t 
 {
 	char n[32], limit[32];
 
-	return err_set(
-		err, ERR_MEMORY,
-		"%s%lld positions need %s of memory for activations and the KV cache, even one a pass, "
-		"but --mem allows %s",
-		g->where, (long long)positions, mem_format_bytes(need, n, sizeof(n)),
-		mem_format_bytes(g->opt.memory_limit, limit, sizeof(limit)));
+	return err_set(err, ERR_MEMORY,
+		       "%s%lld %s %s of memory for activations and the KV cache, even one a pass, "
+		       "but --mem allows %s",
+		       g->where, (long long)positions,
+		       plural(positions, "position needs", "positions need"),
+		       mem_format_bytes(need, n, sizeof(n)),
+		       mem_format_bytes(g->opt.memory_limit, limit, sizeof(limit)));
 }
 
 /*
@@ -467,9 +468,9 @@ void encoding_add_dropped(struct text *t, const struct encoding *enc, struct byt
 	    (size_t)enc->first_dropped_at < text.len)
 		text_addf(
 			t,
-			"%lld byte%s dropped, the vocabulary has no token for %s: the first is 0x%02x at byte %lld",
-			(long long)enc->n_dropped, enc->n_dropped == 1 ? " was" : "s were",
-			enc->n_dropped == 1 ? "it" : "them",
+			"%lld %s dropped, the vocabulary has no token for %s: the first is 0x%02x at byte %lld",
+			(long long)enc->n_dropped, plural(enc->n_dropped, "byte was", "bytes were"),
+			plural(enc->n_dropped, "it", "them"),
 			(unsigned char)text.data[enc->first_dropped_at],
 			(long long)enc->first_dropped_at);
 }

@@ -132,11 +132,11 @@ static int check_memory(struct session *s, struct err *err)
 		return 0;
 	}
 	total += executor_allocated_bytes(&s->executor);
-	return err_set(
-		err, ERR_MEMORY,
-		"%lld positions need %s of memory for activations and the KV cache but %s is available",
-		(long long)positions, mem_format_bytes(total, need_text, sizeof(need_text)),
-		mem_format_bytes(available, have_text, sizeof(have_text)));
+	return err_set(err, ERR_MEMORY,
+		       "%lld %s %s of memory for activations and the KV cache but %s is available",
+		       (long long)positions, plural(positions, "position needs", "positions need"),
+		       mem_format_bytes(total, need_text, sizeof(need_text)),
+		       mem_format_bytes(available, have_text, sizeof(have_text)));
 }
 
 static int refuse_id(const struct session *s, int64_t at, struct err *err)

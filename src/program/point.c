@@ -339,9 +339,9 @@ static int no_point(const struct program *p, const char *pattern, bool is_one, s
 	text_near_format(&nearest.near, names, sizeof(names));
 	return err_set(err, ERR_USAGE,
 		       "no point is called '%s'%s%s (`torchless info --points` lists all)", pattern,
-		       nearest.near.n == 0  ? ""
-		       : nearest.near.n > 1 ? "; the nearest are "
-					    : "; the nearest is ",
+		       nearest.near.n
+			       ? plural(nearest.near.n, "; the nearest is ", "; the nearest are ")
+			       : "",
 		       names);
 }
 

@@ -260,8 +260,8 @@ int scope_input(const struct program *p, const value_id *in, int n, int k, struc
 	else if (k < 0)
 		err_set(err, ERR_USAGE, "'in' is one of %d: %s", n, names.data);
 	else
-		err_set(err, ERR_USAGE, "there is no in[%d]: there %s %s", k, n > 1 ? "are" : "is",
-			names.data);
+		err_set(err, ERR_USAGE, "there is no in[%d]: there %s %s", k,
+			plural(n, "is", "are"), names.data);
 	text_release(&names);
 	return ERR_USAGE;
 }

@@ -531,7 +531,8 @@ static void draw_output(struct tui *t)
 	char more[64] = "";
 
 	if (t->back > 0)
-		snprintf(more, sizeof(more), "%d rows below", t->back);
+		snprintf(more, sizeof(more), "%d %s below", t->back,
+			 plural(t->back, "row", "rows"));
 	draw_title(t, PANE_OUTPUT, pane_names[PANE_OUTPUT], more);
 	t->above_said = scrollback_draw(&t->said, t->ui->utf8, a->y + 1, a->x, a->rows - 1,
 					a->columns, t->back);

@@ -114,8 +114,8 @@ static void say_written(const struct report_command *c, const char *path, size_t
 	if (*missing->graph)
 		text_addf(&t, "; no graph: %s", missing->graph);
 	if (missing->n_left_out)
-		text_addf(&t, "; %d part%s left out, which the page names", missing->n_left_out,
-			  missing->n_left_out == 1 ? " was" : "s were");
+		text_addf(&t, "; %d %s left out, which the page names", missing->n_left_out,
+			  plural(missing->n_left_out, "part was", "parts were"));
 	text_addc(&t, '\n');
 	ui_write_lines(&c->in->err, t.data, t.len);
 	text_release(&t);

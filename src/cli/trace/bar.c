@@ -40,10 +40,11 @@ void bar_draw_layers(void *ctx, const struct record_progress *p)
 
 	begin(&t, bar, p->in_prompt ? "prefill" : "decode", p->share);
 	if (p->in_prompt)
-		text_addf(&t, " %d/%d layers", p->layer + 1, p->n_layers);
+		text_addf(&t, " %d/%d %s", p->layer + 1, p->n_layers,
+			  plural(p->n_layers, "layer", "layers"));
 	else
-		text_addf(&t, " %lld/%lld tokens", (long long)p->n_generated,
-			  (long long)p->n_generate);
+		text_addf(&t, " %lld/%lld %s", (long long)p->n_generated, (long long)p->n_generate,
+			  plural(p->n_generate, "token", "tokens"));
 	show(bar, &t);
 }
 

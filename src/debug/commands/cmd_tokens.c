@@ -233,7 +233,7 @@ static int say_recorded(struct debugger *d, int layer, struct err *err)
 		text_addf(&t, "%6lld  ", (long long)pos);
 		look_add_token(d, look_token_at(d, pos), 18, &t);
 		text_addf(&t, "%10.4g%10.4g\n", printed(norm_of(k->data + i * width, width)),
-			  norm_of(v->data + i * width, width));
+			  printed(norm_of(v->data + i * width, width)));
 	}
 	if (k->shape[0] > LOOK_LINES)
 		text_addf(&t, "%s %lld %s more\n", look_sign(d, "…", "..."),

@@ -308,9 +308,7 @@ static int found_nothing(const struct program *p, const char *said, const char *
 	text_near_drop_far(&near);
 	text_near_format(&near, names, sizeof(names));
 	return err_set(err, ERR_USAGE, "no module, point or place is called '%.100s'%s%s", said,
-		       near.n == 0  ? ""
-		       : near.n > 1 ? "; the nearest are "
-				    : "; the nearest is ",
+		       near.n ? plural(near.n, "; the nearest is ", "; the nearest are ") : "",
 		       names);
 }
 

@@ -271,7 +271,8 @@ static void say(struct graph *g, const struct program *p, const struct graph_rec
 	if (r->pass >= 0)
 		text_addf(&t, ", pass %d", r->pass);
 	else
-		text_addf(&t, ", %zu pass%s", r->n_passes, r->n_passes == 1 ? "" : "es");
+		text_addf(&t, ", %zu %s", r->n_passes,
+			  plural((int64_t)r->n_passes, "pass", "passes"));
 	if (colors[by].word)
 		text_addf(&t, " · coloured by %s", colors[by].word);
 	say_end(&t, p, r);

@@ -98,7 +98,8 @@ void graph_compare(struct graph *g, const struct graph_comparison *c)
 		show_node(c, &g->nodes[i]);
 		g->nodes[i].measures.is_first = node_makes(c->program, &g->nodes[i], c->first);
 	}
-	text_addf(&t, "%zu pass%s compared · ", c->n_passes, c->n_passes == 1 ? "" : "es");
+	text_addf(&t, "%zu %s compared · ", c->n_passes,
+		  plural((int64_t)c->n_passes, "pass", "passes"));
 	if (c->first >= 0)
 		text_addf(&t, "first that differs: %s in pass %d",
 			  c->program->values[c->first].name, c->values[c->first].pass);
