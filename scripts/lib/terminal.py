@@ -4,7 +4,7 @@ guard() puts a gate before stderr and a terminal, so that whatever is printed th
 and other people's libraries too), holds neither control characters nor what turns the direction of text
 around: messages are read by people, often out of the log of a pipe. The same characters count as in
 src/core/utf8.c. A stdout that is no terminal gets what was written. Reports for people are broken at words
-on a terminal (wrap) and are ASCII where there is no UTF-8 (show), as those of the program are.
+on a terminal (wrap) and are ASCII where there is no UTF-8 (shown), as those of the program are.
 """
 
 import io

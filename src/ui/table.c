@@ -13,14 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_RECORD_LINES 40 /* of a cell, where the maker of the table did not want all */
+
 void ui_table_add_column(struct ui_table *t, const char *title, bool right)
 {
 	t->columns = mem_realloc(t->columns, (size_t)t->n_columns + 1, sizeof(*t->columns));
 	t->columns[t->n_columns++] =
 		(struct ui_column){ .title = mem_strdup(title), .right = right };
 }
-
-#define MAX_RECORD_LINES 40 /* of a cell, where the maker of the table did not want all */
 
 void ui_table_init(struct ui_table *t, const char *titles)
 {

@@ -5,7 +5,6 @@
  * Each is a question to the recording; one that fails or takes long says nothing.
  */
 #include "query.h"
-#include "torchless/called.h"
 #include "torchless/mem.h"
 
 #include <ctype.h>
@@ -208,9 +207,9 @@ bool query_add_pair(struct text *out, struct recording *rec, const char *name,
 	if (is_alone) {
 		text_addf(out,
 			  "there is no run before run %s to compare it with: "
-			  "b=FILE names another recording, and `%s trace --prompts FILE` "
+			  "b=FILE names another recording, and `torchless trace --prompts FILE` "
 			  "records several runs in one",
-			  answer.data, called_name());
+			  answer.data);
 	} else {
 		ask(rec, of_files ? parted_files_sql : parted_sql, p, PAIR_NS, &answer);
 		if (answer.len)

@@ -27,8 +27,7 @@ static int add_note(void *ctx, const struct rows *rows, const struct cell *cells
 	return 0;
 }
 
-/* Print what the answer is about, and how to read it, as the query's row in the recording has it.
- */
+/* Print what the answer is about, then how to read it, as the query's row in the recording says. */
 static int print_note(struct invocation *in, struct recording *rec, const char *name,
 		      const struct text *about, struct err *err)
 {
@@ -97,7 +96,7 @@ static const struct {
 	  "does not count operations and bytes: a recording of `torchless trace PROMPT` does" },
 };
 
-static int add_engine(void *ctx, const struct rows *rows, const struct cell *cells)
+static int add_text(void *ctx, const struct rows *rows, const struct cell *cells)
 {
 	(void)rows;
 	text_add(ctx, cells[0].s.data ? cells[0].s.data : "", cells[0].s.len);
@@ -114,7 +113,7 @@ static int check_told(struct recording *rec, const char *name, const struct quer
 		"AND role = 'reference'";
 	const char *run = query_params_find(params, "run");
 	struct text engine = { 0 };
-	struct query q = { .row = add_engine, .ctx = &engine, .params = &run, .n_params = 1 };
+	struct query q = { .row = add_text, .ctx = &engine, .params = &run, .n_params = 1 };
 	const char *why = NULL;
 	int r = 0;
 
@@ -132,12 +131,12 @@ static int check_told(struct recording *rec, const char *name, const struct quer
 
 /* ---- running -------------------------------------------------------------------------------- */
 
-/* Whether a saved query takes KEY=VALUE: some of the recording do. */
+/* Whether any saved query of the recording takes KEY=VALUE. */
 static bool is_parameter(struct recording *rec, const char *param)
 {
 	struct text key = { 0 }, found = { 0 };
 	const char *name[1];
-	struct query q = { .row = add_engine, .ctx = &found, .params = name, .n_params = 1 };
+	struct query q = { .row = add_text, .ctx = &found, .params = name, .n_params = 1 };
 	struct err ignored;
 	bool is;
 

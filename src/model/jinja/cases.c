@@ -15,11 +15,11 @@
 #define CAPITAL_I_WITH_DOT 0x130
 #define CAPITAL_SIGMA      0x3a3
 #define SMALL_SIGMA        0x3c3
+#define FINAL_SIGMA        0x3c2
 #define CAPITAL_IOTA       0x399
 #define IOTA_BELOW         0x345
 #define CAPITAL_SHARP_S    0x1e9e
 #define SMALL_DOTLESS_I    0x131
-#define FINAL_SIGMA        0x3c2
 
 struct expansion {
 	uint32_t cp;

@@ -393,9 +393,9 @@ struct value get_path(struct jinja *j, struct value v, struct value path, struct
 
 /* ---- globals.c, tests.c, filters.c ---- */
 
-/* V_MISSING when there is none. */
-/* range(from, to, step), and that step is not 0. */
+/* range(from, to, step); step is not 0. */
 struct value v_range(struct jinja *j, int64_t from, int64_t to, int64_t step);
+/* V_MISSING when there is none. */
 struct value global_find(struct jinja *j, struct bytes name);
 
 enum known { KNOWN, KNOWN_ELSEWHERE, UNKNOWN };
@@ -413,9 +413,9 @@ struct filter {
 	int required;
 };
 extern const struct filter text_filters[], list_filters[];
-/* Of the tables, NULL: not there; select, reject and those by an attribute by number, -1: others.
- */
+/* The filter of the two tables, NULL when it is not there. */
 const struct filter *filter_find(struct bytes name);
+/* select, reject, selectattr, rejectattr: 0 to 3; -1 for any other. */
 int filter_choosing(struct bytes name);
 /* `wordwrap`, of filters_wrap.c. */
 struct value filter_wordwrap(struct jinja *j, struct value v, const struct value *arg,
