@@ -106,44 +106,27 @@ void say_entry(struct debugger *d, const char *name, const char *doc)
 	say_wrapped(d, doc, indent, at);
 }
 
-/* A command in backquotes is one word: broken, it is another. */
-static size_t word_len(const char *text)
-{
-	size_t len = 0, command;
-
-	while (text[len] && text[len] != ' ' && text[len] != '\n') {
-		command = text[len] == '`' ? strcspn(text + len + 1, "`\n") : 0;
-		len += command && text[len + 1 + command] == '`' ? command + 2 : 1;
-	}
-	return len;
-}
-
 void say_wrapped(struct debugger *d, const char *text, int indent, int at)
 {
-	int width = say_width(d) - 1, gap = 0;
+	int width = say_width(d) - 1;
+	struct text t = { 0 };
 
 	width = width < indent + 20 ? indent + 20 : width;
 	while (*text) {
-		size_t len = word_len(text);
-		int columns = utf8_width(text, len);
+		size_t len = strcspn(text, "\n");
 
-		if (at > indent && at + gap + columns > width) {
-			say(d, "\n");
-			at = 0;
-		}
-		gap = at < indent ? indent - at : at > indent ? gap : 0;
-		say(d, "%*s%.*s", gap, "", (int)len, text);
-		at += gap + columns;
+		text_addf(&t, "%*s", at < indent ? indent - at : 0, "");
+		ui_add_wrapped(&t, text, len, width, indent, at < indent ? indent : at);
 		text += len;
-		gap = (int)strspn(text, " ");
-		text += gap;
 		if (*text == '\n') {
-			say(d, "\n");
+			text_addc(&t, '\n');
 			text++;
-			at = gap = 0;
 		}
+		at = 0;
 	}
-	say(d, "\n");
+	text_addc(&t, '\n');
+	add_shown(d, t.data);
+	text_release(&t);
 }
 
 /* ---- lines that are wider than the screen ---------------------------------------------------- */
