@@ -396,8 +396,8 @@ that both refuse, torchless with one sentence. What is expected is asked of the 
   environment is that of transformers, with `break`, `continue` and `strftime_now`, which later versions have.
 - **Tokenizer configurations** are directories with one of the project's two vocabularies: `tokenizer_config.json`,
   `special_tokens_map.json`, `added_tokens.json`, `config.json`, and what is left in `tokenizer.json`, against `AutoTokenizer`;
-  *tokenizer.json alone* is `tokenize --raw`. *Texts of the files* are JSON that some read and Python does not. *As a template sees it* counts the prompt of a template that prints every
-  special token, as text and as ids.
+  *tokenizer.json alone* is `tokenize --raw`. *Texts of the files* are JSON that some read and Python does not. *As a template sees it*
+  counts the prompt of a template that prints every special token, as text and as ids.
 - **Regular expressions** split the same texts by `Split`, isolated and removed, and replace in them where the library can;
   *every character* counts expressions tried on every character of Unicode.
 

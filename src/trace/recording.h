@@ -1,5 +1,13 @@
 /*
  * recording.h -- an open recording, as the files that read one see it.  Private to src/trace.
+ *
+ *	suggest.c      what was meant by a name that SQLite does not know
+ *	saved_names.c  and by the name of a saved query that there is none of
+ *	params.c       what a saved query is given: KEY=VALUE, checked
+ *	saved_here.c   saved queries that torchless answers better than their SQL
+ *	saved_look.c   the columns of each that a narrow screen does without
+ *	query.c        a statement run, its rows handed on; cells.c what is in one
+ *	reader.c       the recording opened, and its saved queries by name
  */
 #ifndef TORCHLESS_TRACE_RECORDING_H
 #define TORCHLESS_TRACE_RECORDING_H
