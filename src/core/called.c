@@ -227,7 +227,7 @@ static void add_recorded(struct output *o, const char *line, size_t len,
 	size_t n = len > around ? len - around : 0;
 
 	adds(o, name);
-	add(o, TRACE + sizeof(PLAIN) - 1, strlen(" trace"));
+	adds(o, " trace");
 	add_other_options(o, words->options, own, n);
 	add(o, " ", n > 0);
 	add(o, own, n);
