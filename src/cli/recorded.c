@@ -40,7 +40,8 @@ static int take_facts(void *ctx, const struct rows *rows, const struct cell *cel
 	t->found = true;
 	t->is_ours = cells[1].i != 0;
 	/* A NUL byte cannot be typed. */
-	t->has_prompt = cells[0].s.data && strlen(cells[0].s.data) == cells[0].s.len;
+	t->has_prompt = cells[0].type == CELL_TEXT && cells[0].s.data &&
+			strlen(cells[0].s.data) == cells[0].s.len;
 	text_add(&t->prompt, t->has_prompt ? cells[0].s.data : "",
 		 t->has_prompt ? cells[0].s.len : 0);
 	if (cells[2].s.data)
@@ -134,13 +135,13 @@ static bool add_text(struct text *t, const char *s)
 		text_adds(&escaped, s);
 	text_add_visible(&visible, escaped.data ? escaped.data : "", escaped.len);
 	/* $() takes away line ends, and what is shown as \xNN is not what was prompted. */
-	can = visible.data && escaped.data && s[strlen(s) - 1] != '\n' &&
-	      visible.len == escaped.len && !memcmp(visible.data, escaped.data, visible.len);
+	can = !*s || (s[strlen(s) - 1] != '\n' && visible.len == escaped.len &&
+		      !memcmp(visible.data, escaped.data, visible.len));
 	if (can && !has_lines && *s == '-')
 		text_adds(t, "-- ");
 	if (can) {
 		text_adds(t, has_lines ? "\"$(printf %b " : "");
-		text_add_shell_word(t, escaped.data);
+		text_add_shell_word(t, *s ? escaped.data : "");
 		text_adds(t, has_lines ? ")\"" : "");
 	}
 	text_release(&escaped);
@@ -151,7 +152,8 @@ static bool add_text(struct text *t, const char *s)
 /* What is prompted, as typed; what a word cannot hold is left open. */
 static void add_prompt(struct text *t, const struct told *told, const struct invocation *past)
 {
-	const char *prompt = told->has_prompt ? told->prompt.data : NULL;
+	const char *typed = told->prompt.data ? told->prompt.data : "";
+	const char *prompt = told->has_prompt ? typed : NULL;
 	const char *given = past->n_args ? past->args[0] : "-";
 
 	if (past->option[OPT_PROMPTS].is_set)

@@ -187,6 +187,10 @@ static bool find_recorded(const char *line, size_t len, struct called_words *w)
 	if (is_plain || !recorded || !is_word(line, len, 0, TRACE) || len <= n ||
 	    memcmp(line + len - n, PROMPT, n) != 0 || !recorded(w))
 		return false;
+	/* A sentence within a sentence comes by again, with what it was given the first time. */
+	if (*w->options &&
+	    is_word(line + sizeof(TRACE) - 1, len - (sizeof(TRACE) - 1), 0, w->options))
+		return false;
 	/* In backquotes they stand, and one of their own would end them. */
 	return strlen(w->options) + strlen(w->prompt) < MAX_WORDS && !strchr(w->options, '`') &&
 	       !strchr(w->prompt, '`');

@@ -90,4 +90,12 @@ try bash -c "$as" "" "$T"
 is "called nothing" "usage: torchless COMMAND [OPTIONS] [ARGUMENTS]" "$(grep '^usage' "$out")"
 try bash -c "$as" "$(printf '\033[31mred')" "$T"
 hasnt "called by control bytes" "$(printf '\033')" "$out"
+
+# A sentence that is put into others is given the options of the recording once; no prompt is a prompt too.
+torchless trace -q -n 1 -o none.db ""
+try torchless query -t none.db silent-units
+has "an empty prompt" "trace -n 1 -o none\.db --capture units ''.$" "$err"
+torchless trace -q -n 1 --redact -o left_out.db Tom
+try torchless query -t left_out.db silent-units
+has "a prompt that was left out" "trace -n 1 --redact -o left_out\.db --capture units PROMPT.$" "$err"
 finish
