@@ -128,14 +128,15 @@ known AS (SELECT min(layer) FILTER (WHERE best.token_id = answer.token_id) first
 SELECT answer.token answer, CAST(printf(''%.4g'', 100 * exp(answer.logprob)) AS REAL) percent, known.first_layer first_choice_at_layer,
   coalesce(last_other + 1, (SELECT min(layer) FROM best)) always_from_layer,
   (SELECT token FROM best WHERE layer = last_other) before_it
-FROM answer, known',
+FROM answer, known WHERE answer.logprob NOT NULL',
 '{"pos": -1, "run": 0}'),
 
 ('Layers', 'lens', 'What would the model say if it stopped after each layer?',
 'The residual stream after each layer goes through the final norm and the LM head; the last layer is what the model says. Layer -1 is the embedding. drawn_percent is what the sampler would have drawn the token with; empty for greedy runs.',
 'WITH here AS MATERIALIZED (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
-SELECT l.layer, l.token, CAST(printf(''%.4g'', 100 * exp(l.logprob)) AS REAL) percent, m.token second, CAST(printf(''%.4g'', 100 * exp(m.logprob)) AS REAL) second_percent,
+SELECT l.layer, iif(l.logprob NOT NULL, l.token, NULL) token, iif(l.logprob NOT NULL, CAST(printf(''%.4g'', 100 * exp(l.logprob)) AS REAL), NULL) percent,
+  iif(m.logprob NOT NULL, m.token, NULL) second, iif(m.logprob NOT NULL, CAST(printf(''%.4g'', 100 * exp(m.logprob)) AS REAL), NULL) second_percent,
   iif(l.drawn NOT NULL, CAST(printf(''%.4g'', 100 * l.drawn) AS REAL), NULL) drawn_percent
 FROM here JOIN lens l ON l.run = here.run AND l.pos = here.pos AND l.rank = 0
   JOIN lens m ON m.run = here.run AND m.pos = here.pos AND m.rank = 1 AND m.layer = l.layer
@@ -148,7 +149,8 @@ ORDER BY l.layer',
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))),
 answer AS MATERIALIZED (SELECT iif(:token <> '''', tok_id(CAST(:token AS TEXT)),
     (SELECT c.token_id FROM v_cand c WHERE c.run_id = here.run AND c.pos = here.pos AND c.rank = 0)) token_id FROM here)
-SELECT l.layer, l.token, l.rank, CAST(printf(''%.4g'', 100 * exp(l.logprob)) AS REAL) percent, round(l.logit, 3) logit
+SELECT l.layer, l.token, iif(l.logit NOT NULL, l.rank, NULL) rank, iif(l.logprob NOT NULL, CAST(printf(''%.4g'', 100 * exp(l.logprob)) AS REAL), NULL) percent,
+  round(l.logit, 3) logit
 FROM here, answer JOIN lens l ON l.run = here.run AND l.pos = here.pos AND l.token_id = answer.token_id ORDER BY l.layer',
 '{"pos": -1, "run": 0, "token": ""}'),
 
@@ -179,7 +181,7 @@ FROM (SELECT v.layer, p.pos, max(p.l2) FILTER (WHERE v.role = ''attn_out'') attn
       FROM here JOIN v_value v ON v.run_id = here.run AND here.pos BETWEEN v.pos0 AND v.pos0 + v.n_tok - 1
         JOIN v_position p ON p.value_id = v.id AND p.pos = here.pos
       WHERE v.role IN (''attn_out'', ''mlp_out'', ''resid_post'') GROUP BY v.layer)
-ORDER BY (attn + mlp) / stream',
+ORDER BY (attn + mlp) / stream NULLS LAST, layer',
 '{"pos": -1, "run": 0}'),
 
 ('Layers', 'turns', 'Where does the residual stream turn?',
@@ -240,7 +242,7 @@ moment AS (SELECT v.layer, e.i0 dimension, max(e.value * e.value) largest, sum(e
     JOIN tensor_each(t_slice(v.id, ''[pos='' || here.pos || '']'')) e
   GROUP BY v.layer)
 SELECT layer, round((d - 4 * a * c + 6 * a * a * b - 3 * pow(a, 4)) / pow(b - a * a, 2), 2) kurtosis,
-  dimension, CAST(printf(''%.4g'', 100 * largest / square) AS REAL) percent_of_square
+  iif(square > 0, dimension, NULL) dimension, iif(square > 0, CAST(printf(''%.4g'', 100 * largest / square) AS REAL), NULL) percent_of_square
 FROM moment ORDER BY layer',
 '{"pos": -1, "run": 0}'),
 
@@ -257,15 +259,15 @@ ORDER BY absmax DESC LIMIT :n',
 'How much of the attention of the query at pos goes to the first token, position 0.',
 'WITH here AS MATERIALIZED (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
-SELECT a.layer, a.head, here.pos, CAST(printf(''%.4g'', 100 * a.p) AS REAL) percent
+SELECT a.layer, a.head, here.pos, iif(a.p NOT NULL, CAST(printf(''%.4g'', 100 * a.p) AS REAL), NULL) percent
 FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos AND a.k = 0 ORDER BY a.p DESC LIMIT :n',
 '{"n": 10, "pos": -1, "run": 0}'),
 
 ('Attention', 'previous', 'Which heads look at the previous token?',
-'How much of the attention of the query at pos goes to the token before it.',
+'How much of the attention of the query at pos goes to the token before it, of which position 0 has none.',
 'WITH here AS MATERIALIZED (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
-SELECT a.layer, a.head, here.pos, CAST(printf(''%.4g'', 100 * a.p) AS REAL) percent
+SELECT a.layer, a.head, here.pos, iif(a.p NOT NULL, CAST(printf(''%.4g'', 100 * a.p) AS REAL), NULL) percent
 FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos AND a.k = here.pos - 1 ORDER BY a.p DESC LIMIT :n',
 '{"n": 10, "pos": -1, "run": 0}'),
 
@@ -274,7 +276,7 @@ FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos AND a.k = here.pos 
 'WITH t AS (SELECT * FROM v_token WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND source IN (''bos'', ''prompt'')),
 again AS MATERIALIZED (SELECT t.run_id, t.pos q, max(u.pos) + 1 k FROM t JOIN t u ON u.token_id = t.token_id AND u.pos < t.pos - 1
   GROUP BY t.pos ORDER BY t.pos DESC LIMIT :n)
-SELECT a.layer, a.head, count(*) repeats, CAST(printf(''%.4g'', 100 * avg(a.p)) AS REAL) percent, group_concat(a.q, '' '') positions
+SELECT a.layer, a.head, count(*) repeats, iif(avg(a.p) NOT NULL, CAST(printf(''%.4g'', 100 * avg(a.p)) AS REAL), NULL) percent, group_concat(a.q, '' '') positions
 FROM again JOIN attn a ON a.run = again.run_id AND a.q = again.q AND a.k = again.k
 GROUP BY a.layer, a.head ORDER BY avg(a.p) DESC LIMIT :n',
 '{"n": 10, "run": 0}'),
@@ -283,7 +285,7 @@ GROUP BY a.layer, a.head ORDER BY avg(a.p) DESC LIMIT :n',
 'Narrowest first: 0 bits is one token only, and each bit more is twice as many.',
 'WITH here AS MATERIALIZED (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
-SELECT a.layer, a.head, here.pos, round(-sum(a.p * ln(a.p)) / ln(2), 3) entropy_bits, CAST(printf(''%.4g'', 100 * max(a.p)) AS REAL) most_percent
+SELECT a.layer, a.head, here.pos, round(-sum(a.p * ln(a.p)) / ln(2), 3) entropy_bits, iif(max(a.p) NOT NULL, CAST(printf(''%.4g'', 100 * max(a.p)) AS REAL), NULL) most_percent
 FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos WHERE a.p > 0
 GROUP BY a.layer, a.head ORDER BY -sum(a.p * ln(a.p)) LIMIT :n',
 '{"n": 10, "pos": -1, "run": 0}'),
@@ -292,7 +294,7 @@ GROUP BY a.layer, a.head ORDER BY -sum(a.p * ln(a.p)) LIMIT :n',
 'The head of layer at pos, the query; k is the position that is looked at, score what it has before the softmax.',
 'WITH here AS MATERIALIZED (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
-SELECT a.layer, a.head, a.q pos, a.k, CAST(t.piece AS TEXT) token, round(a.score, 3) score, CAST(printf(''%.4g'', 100 * a.p) AS REAL) percent
+SELECT a.layer, a.head, a.q pos, a.k, CAST(t.piece AS TEXT) token, round(a.score, 3) score, iif(a.p NOT NULL, CAST(printf(''%.4g'', 100 * a.p) AS REAL), NULL) percent
 FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos AND a.layer = :layer AND a.head = :head
   LEFT JOIN v_token t ON t.run_id = here.run AND t.pos = a.k ORDER BY a.p DESC LIMIT :n',
 '{"head": 0, "layer": 0, "n": 20, "pos": -1, "run": 0}'),
@@ -301,7 +303,7 @@ FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos AND a.layer = :laye
 'By the query at pos, over all heads of all layers.',
 'WITH here AS MATERIALIZED (SELECT run_id run, iif(:pos < 0, n_prompt + :pos, :pos) pos FROM v_run
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
-SELECT most.k pos, CAST(t.piece AS TEXT) token, CAST(printf(''%.4g'', 100 * mean) AS REAL) mean_percent, CAST(printf(''%.4g'', 100 * largest) AS REAL) most_percent,
+SELECT most.k pos, CAST(t.piece AS TEXT) token, iif(mean NOT NULL, CAST(printf(''%.4g'', 100 * mean) AS REAL), NULL) mean_percent, iif(largest NOT NULL, CAST(printf(''%.4g'', 100 * largest) AS REAL), NULL) most_percent,
   heads_over_half
 FROM (SELECT a.run, a.k, avg(a.p) mean, max(a.p) largest, sum(a.p > 0.5) heads_over_half
       FROM here JOIN attn a ON a.run = here.run AND a.q = here.pos GROUP BY a.k ORDER BY avg(a.p) DESC LIMIT :n) most
@@ -331,13 +333,13 @@ units AS MATERIALIZED (SELECT v.layer, t_slice(v.id, ''[pos='' || here.pos || ''
     AND here.pos BETWEEN v.pos0 AND v.pos0 + v.n_tok - 1),
 silent AS MATERIALIZED (SELECT layer, CAST(t_shape(x) AS INT) units, t_absmax(x) loudest,
     t_hist(x, 1, -:below * t_absmax(x), :below * t_absmax(x)) ->> ''$.counts[0]'' n FROM units)
-SELECT layer, units, n silent, CAST(printf(''%.4g'', 100.0 * n / units) AS REAL) percent, round(loudest, 3) loudest FROM silent ORDER BY layer',
+SELECT layer, units, n silent, iif(n NOT NULL, CAST(printf(''%.4g'', 100.0 * n / units) AS REAL), NULL) percent, round(loudest, 3) loudest FROM silent ORDER BY layer',
 '{"below": 0.01, "pos": -1, "run": 0}'),
 
 -- ---- time and memory -----------------------------------------------------------------------
 -- `took` is view v_took, of one run: SQLite would compute the view for all of them.
 ('Time and memory', 'time', 'Where did the time go?',
-'ms is the time of ops, without the recorder: every op counts to one part (the table part says what each is), and the parts add up to all. With trace --repeat N each part of a layer counts with the median of its repeats, and a spread is half of what lies between the quartiles; without, it is what was recorded, of which a part under a millisecond is mostly chance. percent is of the ms of all.',
+'ms is the time of ops, without the recorder: every op counts to one part (the table part says what each is), and the parts add up to all, of which percent is the share. A spread is half of what lies between the quartiles of the repeats; without trace --repeat N there is one timing, and of a part under a millisecond it is mostly chance.',
 'WITH took AS MATERIALIZED (SELECT pass, layer, part, avg(ns) ns FROM (SELECT pass, layer, part, ns, count(*) OVER (PARTITION BY pass, layer, part) - 1 n,
     row_number() OVER (PARTITION BY pass, layer, part ORDER BY ns) - 1 i FROM v_timing WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND :phase IN (''all'', phase))
   WHERE abs(2 * i - n) < 2 GROUP BY pass, layer, part
@@ -365,7 +367,7 @@ FROM numbers m LEFT JOIN spread s ON s.part = m.part WHERE m.ns NOT NULL ORDER B
 '{"phase": "all", "run": 0}'),
 
 ('Time and memory', 'roofline', 'Where did the time go, against the roofline?',
-'ms is as time has it. intensity is operations a byte; least_ms is what the roof allows, bound_by which side of it, percent how much of ms that is. cache: it took less than memory allows, so what it reads lay in a cache, where that limit does not bind and a percentage of it would say nothing. The roof is the peak of the machine when it is given (roof too low: it was exceeded), else the best that matrix products of the run reached.',
+'ms is the time of ops, as in the query time. intensity is operations a byte; least_ms is what the roof allows, bound_by which side of it, percent how much of ms that is. cache: it took less than memory allows, so what it reads lay in a cache, where that limit does not bind and a percentage of it would say nothing. The roof is the peak of the machine when it is given (roof too low: it was exceeded), else the best that matrix products of the run reached.',
 'WITH t AS MATERIALIZED (SELECT pass, layer, part, sum(flops) flops, sum(bytes) bytes FROM own_time
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND :phase IN (''all'', phase) GROUP BY pass, layer, part HAVING sum(ns) > 0),
 own AS (SELECT part, flops, bytes FROM t UNION ALL SELECT ''all'', sum(flops), sum(bytes) FROM t GROUP BY pass),
@@ -389,14 +391,14 @@ FROM sums m JOIN least l ON l.part = m.part ORDER BY m.ns DESC',
 '{"gbps": 0, "gflops": 0, "phase": "all", "run": 0}'),
 
 ('Time and memory', 'slow', 'Which module calls took longest?',
-'Calls that contain no others, as they were recorded: trace --repeat times again by layer and part, not by call.',
+'Calls that contain no others. What trace --repeat times again are parts of layers, not calls.',
 'SELECT module, pass, round(dur / 1e6, 3) ms, round(gflops, 2) gflops, round(gbps, 2) gb_s
 FROM v_span WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND last_id = id
 ORDER BY dur DESC LIMIT :n',
 '{"n": 10, "run": 0}'),
 
 ('Time and memory', 'slow-layers', 'Which layers are slowest?',
-'ms and the parts are as time has them; percent is of the ms of all layers.',
+'ms is the time of ops, as in the query time, norms included; percent is of the ms of all layers.',
 'WITH took AS MATERIALIZED (SELECT pass, layer, part, avg(ns) ns FROM (SELECT pass, layer, part, ns, count(*) OVER (PARTITION BY pass, layer, part) - 1 n,
     row_number() OVER (PARTITION BY pass, layer, part ORDER BY ns) - 1 i FROM v_timing WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND :phase IN (''all'', phase))
   WHERE abs(2 * i - n) < 2 GROUP BY pass, layer, part
@@ -409,7 +411,7 @@ FROM took WHERE layer NOT NULL GROUP BY layer ORDER BY sum(ns) DESC LIMIT :n',
 '{"n": 10, "phase": "all", "run": 0}'),
 
 ('Time and memory', 'passes', 'How fast was each pass?',
-'ms is as time has it. The prefill reads many tokens at once, which is why it has more tokens a second.',
+'ms is the time of ops, as in the query time. The prefill reads many tokens at once, which is why it has more tokens a second.',
 'WITH took AS MATERIALIZED (SELECT pass, layer, part, avg(ns) ns FROM (SELECT pass, layer, part, ns, count(*) OVER (PARTITION BY pass, layer, part) - 1 n,
     row_number() OVER (PARTITION BY pass, layer, part ORDER BY ns) - 1 i FROM v_timing WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)))
   WHERE abs(2 * i - n) < 2 GROUP BY pass, layer, part
@@ -484,7 +486,7 @@ SELECT coalesce(f.fqn, iif(n.agree, ''no divergence'', ''nothing to compare'')) 
 '{"reference": "", "run": 0, "times": 1}'),
 
 ('Faults and changes', 'differ', 'Where do two runs first differ?',
-'In the order of execution, by the hash of all bits; no rows: what both recorded is equal. In torchless a or b may be another recording: differ b=other.db, of which [run=2] picks a run.',
+'In the order of execution, by the hash of all bits; what is equal in both has no row. In torchless a or b may be another recording, or one run of it: b=other.db, b=other.db[run=2].',
 'WITH newest AS (SELECT iif(:b, :b, (SELECT max(id) FROM run)) b),
 pair AS MATERIALIZED (SELECT iif(:a, :a, (SELECT max(id) FROM run WHERE id < b)) a, b FROM newest),
 both AS (
@@ -497,7 +499,7 @@ FROM (SELECT a, b FROM both WHERE NOT is_same ORDER BY b LIMIT :n) d
 '{"a": 0, "b": 0, "n": 10}'),
 
 ('Faults and changes', 'same', 'Which values of two runs are equal, bit for bit?',
-'By the hash of all bits, counted by role. In torchless a or b may be another recording: same b=other.db.',
+'By the hash of all bits, counted by role. In torchless a or b may be another recording, or one run of it: b=other.db, b=other.db[run=2].',
 'WITH newest AS (SELECT iif(:b, :b, (SELECT max(id) FROM run)) b),
 pair AS MATERIALIZED (SELECT iif(:a, :a, (SELECT max(id) FROM run WHERE id < b)) a, b FROM newest),
 both AS (

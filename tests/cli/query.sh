@@ -181,7 +181,26 @@ PY
 python3 screen.py "$T" query -t other.db head layer=1 n=2 >"$out"
 has "what was asked about, and what was cut off" "Asked: layer 1; head 0; position [0-9]+, '[^']*'\. 2 of [0-9]+ rows: n=[0-9]+ shows all\." "$out"
 python3 screen.py "$T" query -t both.db differ b=2 n=1 >"$out"
-has "which runs, and of how many" "The two runs read different tokens.* Asked: runs 1 \(a\) and 2 \(b\)\. 1 of [0-9]+ rows" "$out"
+has "which runs, and of how many" "Asked: runs 1 \(a\) and 2 \(b\)\. The two runs read different tokens.* 1 of [0-9]+ rows" "$out"
+python3 screen.py "$T" query -t both.db differ b=other.db n=1 >"$out"
+has "which recording" "Asked: runs 2 \(a\) and other\.db \(b\)\. " "$out"
+python3 screen.py "$T" query -t other.db explain-token n=1 >"$out"
+has "rows that n bounds a part of" " ([0-9]+) rows · .* \1 of [0-9]+ rows: n=20 shows all\." "$out"
+python3 screen.py "$T" query -t other.db time phase=decode >"$out"
+has "a phase that the run has not" " 0 rows .* Asked: phase decode\. The run has no such pass\." "$out"
+
+# Where numbers are NaN there is no answer, and it is said why.
+echo '{"point": "L0.mlp", "kind": "set", "value": "nan"}' >nan.jsonl
+"$T" trace -q -m "$m" --capture '*' --edits nan.jsonl -o nan.db "A cat sat" 2>/dev/null
+is "no answer is known" "" "$("$T" query -t nan.db layer-knows)"
+is "and no choice" "1		" "$("$T" query -t nan.db lens | tail -n 1 | cut -f 1-3)"
+is "no share of attention is 0" "" "$("$T" query -t nan.db head layer=1 | cut -f 7 | tr -d '\n')"
+is "no dimension rules" "1	|1	" "$("$T" query -t nan.db outliers | cut -f 1,3 | tail -n 1)|$("$T" query -t nan.db outliers | cut -f 1,4 | tail -n 1)"
+is "what is quiet comes before what is NaN" "" "$("$T" query -t nan.db quiet-layers | tail -n 1 | cut -f 4)"
+python3 screen.py "$T" query -t nan.db next >"$out"
+has "where NaN begins" " 0 rows .* NaN begins at model\.layers\.0\.mlp\.down_proj:out in pass 0, see first-bad\." "$out"
+python3 screen.py "$T" query -t nan.db tokens >"$out"
+hasnt "which tells nothing of tokens" "NaN begins" "$out"
 python3 screen.py "$T" query -t other.db passes >"$out"
 has "times are of the recorded pass" "1 row .* Times are those of the recorded pass, once\. ms is" "$out"
 "$T" trace -q -m "$m" --repeat 1 -o again.db "A cat"

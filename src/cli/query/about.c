@@ -83,6 +83,31 @@ static const struct {
 	  "SELECT iif(:run, :run, max(id)) || ' of ' || count(*) FROM run HAVING count(*) > 1" },
 };
 
+static bool is_file(const struct query_params *p, const char *key)
+{
+	const char *param = query_params_find(p, key);
+
+	return param && query_param_is_file(param);
+}
+
+/* "2 (a) and other.db (b)"; beside a file, 0 is the newest run. */
+static void add_files(struct text *out, struct recording *rec, const struct query_params *p)
+{
+	static const char *const keys[] = { "a", "b" };
+	struct text newest = { 0 };
+
+	ask(rec, "SELECT max(id) FROM run", p, COUNT_NS, &newest);
+	for (int i = 0; i < 2; i++) {
+		const char *param = query_params_find(p, keys[i]);
+		const char *value = param ? strchr(param, '=') + 1 : "0";
+
+		if (!strcmp(value, "0") && newest.len)
+			value = newest.data;
+		text_addf(out, "%s%s (%s)", i ? " and " : "", value, keys[i]);
+	}
+	text_release(&newest);
+}
+
 /* "Asked: layer 0, head 0, position 4, ' time'." */
 static void add_subject(struct text *out, struct recording *rec, const struct query_params *p)
 {
@@ -93,9 +118,11 @@ static void add_subject(struct text *out, struct recording *rec, const struct qu
 		const char *key = subjects[i].key, *param = query_params_find(p, key);
 
 		text_clear(&answer);
-		if (param && query_param_is_file(param))
+		if (!strcmp(key, "b") && param && (is_file(p, "a") || is_file(p, "b")))
+			add_files(&answer, rec, p);
+		else if (param && query_param_is_file(param))
 			continue;
-		if (param && subjects[i].sql)
+		else if (param && subjects[i].sql)
 			ask(rec, subjects[i].sql, p, COUNT_NS, &answer);
 		else if (param)
 			text_adds(&answer, strchr(param, '=') + 1);
@@ -110,25 +137,86 @@ static void add_subject(struct text *out, struct recording *rec, const struct qu
 	text_release(&answer);
 }
 
-/* "10 of 20 rows: n=20 shows all." */
+/* How many rows there are with n=N; 0 when that takes long. */
+static long long count_rows(struct recording *rec, const char *sql, const struct query_params *p,
+			    const char *n, long long value)
+{
+	struct query_params some = { .list = mem_calloc((size_t)p->n, sizeof(*some.list)) };
+	struct text counted = { 0 }, answer = { 0 };
+	char param[32];
+	long long rows;
+
+	snprintf(param, sizeof(param), "n=%lld", value);
+	for (; some.n < p->n; some.n++)
+		some.list[some.n] = p->list[some.n] == n ? param : p->list[some.n];
+	text_addf(&counted, "SELECT count(*) FROM (%s)", sql);
+	ask(rec, counted.data, &some, COUNT_NS, &answer);
+	rows = answer.len ? strtoll(answer.data, NULL, 10) : 0;
+	free(some.list);
+	text_release(&counted);
+	text_release(&answer);
+	return rows;
+}
+
+/* "10 of 20 rows: n=20 shows all."  Of some answers n bounds a part of the rows. */
 static void add_cut(struct text *out, struct recording *rec, const char *sql,
 		    const struct query_params *p)
 {
-	struct query_params all = { .list = mem_calloc((size_t)p->n, sizeof(*all.list)) };
-	struct text counted = { 0 }, answer = { 0 };
-	const char *n = query_params_find(p, "n");
-	char every[32];
+	static const char last[] = " LIMIT :n";
+	const char *param = query_params_find(p, "n"), *end = sql + strlen(sql);
+	long long n = param ? strtoll(param + 2, NULL, 10) : 0, shown = n, all;
 
-	snprintf(every, sizeof(every), "n=%d", ALL_ROWS);
-	for (; all.n < p->n; all.n++)
-		all.list[all.n] = p->list[all.n] == n ? every : p->list[all.n];
-	text_addf(&counted, "SELECT count(*) FROM (%s)", sql);
-	if (n)
-		ask(rec, counted.data, &all, COUNT_NS, &answer);
-	if (answer.len && strtoll(answer.data, NULL, 10) > strtoll(n + 2, NULL, 10))
-		text_addf(out, "%s of %s rows: n=%s shows all. ", n + 2, answer.data, answer.data);
-	free(all.list);
-	text_release(&counted);
+	if (!param)
+		return;
+	all = count_rows(rec, sql, p, param, ALL_ROWS);
+	while (end > sql && isspace((unsigned char)end[-1]))
+		end--;
+	if ((size_t)(end - sql) < sizeof(last) - 1 ||
+	    memcmp(end - (sizeof(last) - 1), last, sizeof(last) - 1) != 0)
+		shown = all > n ? count_rows(rec, sql, p, param, n) : n;
+	if (shown > 0 && all > shown)
+		text_addf(out, "%lld of %lld rows: n=%lld shows all. ", shown, all,
+			  n + all - shown);
+}
+
+/* ---- what it could not see ------------------------------------------------------------------- */
+
+/* A phase that the run has not. */
+static void add_phase(struct text *out, struct recording *rec, const struct query_params *p)
+{
+	struct text answer = { 0 };
+
+	if (query_params_find(p, "phase"))
+		ask(rec,
+		    "SELECT 1 WHERE :phase <> 'all' AND NOT EXISTS (SELECT 1 FROM pass WHERE phase = :phase "
+		    "AND run_id = iif(:run, :run, (SELECT max(id) FROM run)))",
+		    p, COUNT_NS, &answer);
+	if (answer.len)
+		text_adds(out, "The run has no such pass. ");
+	text_release(&answer);
+}
+
+/* What NaN leaves empty in answers about numbers. */
+static void add_bad(struct text *out, struct recording *rec, const char *name,
+		    const struct query_params *p)
+{
+	struct text param = { 0 }, answer = { 0 };
+	struct query_params by_name = { .n = 1 };
+
+	text_addf(&param, "name=%s", name);
+	by_name.list = &param.data;
+	ask(rec,
+	    "SELECT 1 FROM saved_query WHERE name = :name "
+	    "AND topic IN ('Prediction', 'Layers', 'Attention', 'Units of the MLPs')",
+	    &by_name, COUNT_NS, &answer);
+	if (answer.len)
+		ask(rec,
+		    "SELECT iif(n_nan, 'NaN', 'Infinity') || ' begins at ' || fqn || ' in pass ' || pass FROM v_bad "
+		    "WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY +id LIMIT 1",
+		    p, COUNT_NS, &answer);
+	if (answer.len)
+		text_addf(out, "%s, see first-bad. ", answer.data);
+	text_release(&param);
 	text_release(&answer);
 }
 
@@ -184,13 +272,6 @@ static const char parted_files_sql[] =
 	"(SELECT max(id) n FROM run)) p JOIN trace_diff d ON d.a = p.a AND d.b = p.b "
 	"WHERE d.gate NOT NULL ORDER BY d.ord LIMIT 1";
 
-static bool is_file(const struct query_params *p, const char *key)
-{
-	const char *param = query_params_find(p, key);
-
-	return param && query_param_is_file(param);
-}
-
 bool query_add_pair(struct text *out, struct recording *rec, const char *name,
 		    const struct query_params *p)
 {
@@ -226,9 +307,13 @@ bool query_add_pair(struct text *out, struct recording *rec, const char *name,
 /* ---- all of it ------------------------------------------------------------------------------- */
 
 void query_add_about(struct text *out, struct recording *rec, const char *name, const char *sql,
-		     const struct query_params *p)
+		     const struct query_params *p, const struct text *pair)
 {
 	add_subject(out, rec, p);
+	if (pair->len)
+		text_addf(out, "%c%s. ", toupper((unsigned char)pair->data[0]), pair->data + 1);
+	add_phase(out, rec, p);
+	add_bad(out, rec, name, p);
 	add_clock(out, rec, name, sql, p);
 	add_cut(out, rec, sql, p);
 }

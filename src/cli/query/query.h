@@ -67,10 +67,11 @@ int query_saved(struct invocation *in, struct recording *rec, const struct query
 
 /*
  * Append sentences about the answer of the saved query `name`, whose SQL it is: what was asked
- * about, what its times are, how many rows were cut off.  Each ends in a space.
+ * about, `pair` (of query_add_pair), what the run lacks, what its times are, how many rows were cut
+ * off.  Each ends in a space.
  */
 void query_add_about(struct text *out, struct recording *rec, const char *name, const char *sql,
-		     const struct query_params *p);
+		     const struct query_params *p, const struct text *pair);
 
 /*
  * Why `differ` and `same` tell nothing of two runs, without a full stop; nothing where they do.

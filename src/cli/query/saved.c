@@ -4,7 +4,6 @@
 #include "query.h"
 #include "torchless/mem.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,12 +69,10 @@ static int say_about(struct invocation *in, struct recording *rec, const struct 
 	if (query_add_pair(&pair, rec, name, params) && set->form != QUERY_BOX &&
 	    set->form != QUERY_RECORDS)
 		text_clear(&pair);
-	if (pair.len && set->footer)
-		text_addf(&about, "%c%s. ", toupper((unsigned char)pair.data[0]), pair.data + 1);
-	else if (pair.len && !option_on(in, OPT_QUIET))
+	if (pair.len && !set->footer && !option_on(in, OPT_QUIET))
 		warn("%s: %s", name, pair.data);
 	if (set->footer) {
-		query_add_about(&about, rec, name, sql, params);
+		query_add_about(&about, rec, name, sql, params, &pair);
 		r = print_note(in, rec, name, &about, err);
 	}
 	text_release(&about);
