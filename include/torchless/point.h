@@ -20,6 +20,9 @@
  */
 int points_match(const struct program *p, const char *pattern, bool *wanted, struct err *err);
 
+/* Whether `name`, in the words of whatever tool, is of a layer that the program has not. */
+bool points_lack_layer(const struct program *p, const char *name);
+
 /*
  * The one value of that name: a point under any of its names, a weight, an input.  ERR_USAGE with
  * the nearest names when there is none, or how many there are.

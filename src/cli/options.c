@@ -14,6 +14,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const struct option option_table[OPT_COUNT] = {
 	[OPT_MODEL] = { "model", "PATH", 'm', OPTION_TEXT, .complete = COMPLETE_MODEL,
@@ -555,6 +556,10 @@ static int check_command(const struct invocation *in, struct err *err)
 	if (in->n_args < c->min_args)
 		return err_set(err, ERR_USAGE, "%s wants %s; see `torchless %s --help`", c->name,
 			       c->help->args, c->name);
+	if (c->max_args >= 0 && in->n_args > c->max_args && command_has(c, OPT_TRACE) &&
+	    !in->option[OPT_TRACE].is_set && access(in->args[c->max_args], F_OK) == 0)
+		return err_set(err, ERR_USAGE, "'%s' is no argument of %s: -t %s reads a recording",
+			       in->args[c->max_args], c->name, in->args[c->max_args]);
 	if (c->max_args >= 0 && in->n_args > c->max_args)
 		return err_set(err, ERR_USAGE,
 			       "%s takes %d %s but '%s' is one more: quote text that holds spaces",

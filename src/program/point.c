@@ -11,6 +11,7 @@
 #include "torchless/text.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -327,12 +328,32 @@ static bool rank_name(void *ctx, const char *name, value_id v)
 	return false;
 }
 
+bool points_lack_layer(const struct program *p, const char *name)
+{
+	/* Of this program, TransformerLens and ggml. */
+	static const char *const words[] = { "layers.", "blocks.", "blk." };
+	const char *s = name[0] == 'L' ? name + 1 : NULL;
+	long layer;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]) && !s; i++)
+		if ((s = strstr(name, words[i])))
+			s += strlen(words[i]);
+	if (!s || !isdigit((unsigned char)*s))
+		return false;
+	errno = 0;
+	layer = strtol(s, NULL, 10);
+	return errno || layer >= p->n_layers;
+}
+
 /* What `pattern` may have meant, a tensor or several; ERR_USAGE. */
 static int no_point(const struct program *p, const char *pattern, bool is_one, struct err *err)
 {
 	struct nearest nearest = { .program = p, .near = { .name = pattern } };
 	char names[TEXT_NEAR * NAME_SIZE + 16];
 
+	if (points_lack_layer(p, pattern))
+		return err_set(err, ERR_USAGE, "no point is called '%s': the layers are 0 to %d",
+			       pattern, p->n_layers - 1);
 	nearest.of_all_layers = !is_one && !strpbrk(pattern, "0123456789*?[");
 	each_name(p, OWN | FOREIGN, rank_name, &nearest);
 	text_near_drop_far(&nearest.near);

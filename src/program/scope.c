@@ -362,19 +362,6 @@ static int of_module(const struct program *p, int m, bool outward, const char *p
 
 /* ---- nothing is called so ------------------------------------------------------------------ */
 
-/* A layer that there is not: "layers.99", "L99". */
-static bool has_wrong_layer(const struct program *p, const char *path, long *layer)
-{
-	const char *s = strstr(path, "layers.");
-
-	s = s ? s + 7 : path[0] == 'L' ? path + 1 : NULL;
-	if (!s || !isdigit((unsigned char)*s))
-		return false;
-	errno = 0;
-	*layer = strtol(s, NULL, 10);
-	return errno || *layer >= p->n_layers;
-}
-
 static const char *leaf(const char *name)
 {
 	const char *colon = strrchr(name, ':');
@@ -388,9 +375,8 @@ int scope_unknown(const struct program *p, const char *path, struct err *err)
 	const char *word = path + strspn(path, ".:");
 	bool is_leaf = !strpbrk(word, ".:");
 	struct text_nearest best = { .name = word, .distance = text_too_far(word) };
-	long layer;
 
-	if (has_wrong_layer(p, path, &layer))
+	if (points_lack_layer(p, path))
 		return err_set(err, ERR_USAGE,
 			       "'%.80s' names a layer that is not there: there are %d, 0 to %d",
 			       path, p->n_layers, p->n_layers - 1);

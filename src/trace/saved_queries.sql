@@ -419,7 +419,7 @@ FROM took WHERE layer NOT NULL GROUP BY layer ORDER BY sum(ns) DESC LIMIT :n',
   AND NOT EXISTS (SELECT 1 FROM timing WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run))) GROUP BY pass, layer, part),
 whole AS MATERIALIZED (SELECT pass, sum(ns) ns FROM took GROUP BY pass)
 SELECT s.pass, s.phase, p.pos0 first_position, p.n_tok tokens, round(t.ns / 1e6, 3) ms,
-  round(1e9 * p.n_tok / t.ns, 1) tokens_a_second, round(s.flops / t.ns, 2) gflops, round(s.bytes / t.ns, 2) gb_s
+  iif(1e5 * p.n_tok > t.ns, CAST(round(1e9 * p.n_tok / t.ns) AS INT), round(1e9 * p.n_tok / t.ns, 1)) tokens_a_second, round(s.flops / t.ns, 2) gflops, round(s.bytes / t.ns, 2) gb_s
 FROM v_span s JOIN pass p ON p.run_id = s.run_id AND p.idx = s.pass JOIN whole t ON t.pass = s.pass
 WHERE s.depth = 0 AND t.ns > 0 AND s.run_id = iif(:run, :run, (SELECT max(id) FROM run)) ORDER BY s.pass LIMIT :n',
 '{"n": 20, "run": 0}'),

@@ -118,6 +118,12 @@ static const struct {
 	  "" },
 	{ "no such function: ", "SELECT DISTINCT name FROM pragma_function_list", NULL },
 	{ "near \"", IN_SHELL, "" },
+	{ "near \"",
+	  "SELECT '`torchless query ' || name || '` is a saved query, and each KEY=VALUE a word of its own' "
+	  "FROM saved_query WHERE name NOT GLOB '*[^a-z-]*' AND substr(trim(:sql), 1, length(name)) = name "
+	  "AND substr(trim(:sql), length(name) + 1, 1) IN (' ', ',', '=', '(', ';') "
+	  "ORDER BY length(name) DESC LIMIT 1",
+	  "" },
 	{ "near \"", KEYWORDS, NULL },
 };
 

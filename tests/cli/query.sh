@@ -189,6 +189,14 @@ has "rows that n bounds a part of" " ([0-9]+) rows · .* \1 of [0-9]+ rows: n=20
 python3 screen.py "$T" query -t other.db time phase=decode >"$out"
 has "a phase that the run has not" " 0 rows .* Asked: phase decode\. The run has no such pass\." "$out"
 
+# What a newcomer types.
+refuses "a saved query in quotes" 2 'query next. is a saved query, and each KEY=VALUE a word of its own' "$T" query -t other.db "next n=3"
+refuses "a saved query with a comma" 2 'query explain-token. is a saved query' "$T" query -t other.db "explain-token,3"
+refuses "a recording in place of the question" 2 "'other.db' is a file: -t other.db asks the recording that it is" "$T" query other.db next
+refuses "a recording as an argument" 2 "'other.db' is no argument of report: -t other.db reads a recording" "$T" report other.db
+refuses "a layer that there is not" 2 "no point is called 'L9.attn.z': the layers are 0 to 1" "$T" trace -m "$m" --zero L9.attn.z -o no.db x
+refuses "by its name elsewhere" 2 "no point is called 'blocks.7.hook_resid_post': the layers are 0 to 1" "$T" trace -m "$m" --capture blocks.7.hook_resid_post -o no.db x
+
 # Where numbers are NaN there is no answer, and it is said why.
 echo '{"point": "L0.mlp", "kind": "set", "value": "nan"}' >nan.jsonl
 "$T" trace -q -m "$m" --capture '*' --edits nan.jsonl -o nan.db "A cat sat" 2>/dev/null

@@ -62,6 +62,14 @@ static int list_functions(struct invocation *in, const struct query_settings *se
 	return query_functions(in, set, in->n_args ? in->args[0] : NULL, err);
 }
 
+/* Whether a recording was given where a question stands. */
+static bool names_file(const struct invocation *in)
+{
+	const char *word = in->n_args && !option_on(in, OPT_TRACE) ? in->args[0] : "";
+
+	return strpbrk(word, "./") && access(word, F_OK) == 0;
+}
+
 /* A name, of a saved query or of a point that somebody took for one. */
 static bool is_word(const char *s)
 {
@@ -107,6 +115,10 @@ int cmd_query(struct invocation *in, struct err *err)
 		return err->code;
 	if (option_on(in, OPT_FUNCTIONS))
 		return list_functions(in, &set, err);
+	if (names_file(in))
+		return err_set(err, ERR_USAGE,
+			       "'%s' is a file: -t %s asks the recording that it is", in->args[0],
+			       in->args[0]);
 	params = params_given(in);
 	r = query_params_check((const char *const *)params.list, params.n, err);
 	if (!r)
