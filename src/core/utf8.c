@@ -130,6 +130,11 @@ int utf8_width(const char *s, size_t n)
 {
 	int width = 0;
 
+	/* Most text is that, and asks nobody. */
+	for (; n > 0 && *s >= 0x20 && *s < 0x7f; s++, n--)
+		width++;
+	if (n == 0)
+		return width;
 	/* wcwidth asks the locale, and the user's may know ASCII only. */
 	pthread_once(&utf8_locale_once, open_utf8_locale);
 	locale_t before = utf8_locale ? uselocale(utf8_locale) : (locale_t)0;

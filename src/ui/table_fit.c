@@ -13,12 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MIN_CLIPPED  12   /* a column of a box is not clipped below this */
-#define MIN_LINES    8    /* nor one of lines below this */
-#define MIN_KEPT     26   /* nor below this for a column that could be left out */
-#define MIN_TEXT     18   /* the same of text in a box, which wraps */
-#define MAX_COMPARED 2000 /* rows whose cut names are compared */
-#define ANY_LINES    120  /* lines of a table in which no text is cut */
+#define MIN_CLIPPED  12                  /* a column of a box is not clipped below this */
+#define MIN_LINES    8                   /* nor one of lines below this */
+#define MIN_KEPT     26                  /* nor below this for a column that could be left out */
+#define MIN_TEXT     18                  /* the same of text in a box, which wraps */
+#define MAX_COMPARED 2000                /* rows whose cut names are compared */
+#define HASH_START   0xcbf29ce484222325u /* of FNV-1a */
+#define ANY_LINES    120                 /* lines of a table in which no text is cut */
 
 /* A number that is cut is another one. */
 static bool is_cut(const struct ui_column *c)
@@ -39,9 +40,9 @@ static int between_columns(const struct ui_table *t, bool box)
 /* ---- what is left out --------------------------------------------------------------------- */
 
 /* The columns of a line whose cells are cut down to `least`, but for those that could go. */
-static int needed(const struct ui_table *t, bool box, int least, bool may_drop)
+static int64_t needed(const struct ui_table *t, bool box, int least, bool may_drop)
 {
-	int total = between_columns(t, box);
+	int64_t total = between_columns(t, box);
 
 	for (int c = 0; c < t->n_columns; c++) {
 		const struct ui_column *column = &t->columns[c];
@@ -88,27 +89,62 @@ static bool leave_out(struct ui_table *t, bool box)
 	return next != NULL;
 }
 
+/* The columns that may be cut, by their widths. */
+struct widest {
+	struct ui_column *first; /* of the widest ones; NULL when no column may be cut */
+	int n, next;             /* how many are so wide, and the width below theirs */
+	int64_t total;           /* of all columns that are shown */
+};
+
+static struct widest find_widest(struct ui_table *t)
+{
+	struct widest w = { 0 };
+
+	for (int c = 0; c < t->n_columns; c++) {
+		struct ui_column *column = &t->columns[c];
+
+		if (column->left_out)
+			continue;
+		w.total += column->width;
+		if (!is_cut(column))
+			continue;
+		if (!w.first || column->width > w.first->width) {
+			w.next = w.first ? w.first->width : 0;
+			w.first = column;
+			w.n = 1;
+		} else if (column->width == w.first->width) {
+			w.n++;
+		} else if (column->width > w.next) {
+			w.next = column->width;
+		}
+	}
+	return w;
+}
+
 /* Take columns off the widest until the table fits, or nothing is wide any more. */
 static void shrink_to(struct ui_table *t, int available, int least)
 {
 	for (int c = 0; c < t->n_columns; c++)
 		t->columns[c].width = t->columns[c].full;
 	for (;;) {
-		struct ui_column *widest = NULL;
-		int total = 0;
+		struct widest w = find_widest(t);
+		int width, next = w.next > least ? w.next : least;
+		int64_t off;
 
-		for (int c = 0; c < t->n_columns; c++) {
+		if (w.total <= available || !w.first || w.first->width <= least)
+			return;
+		/* As many at a time as all that are so wide can give. */
+		width = w.first->width;
+		off = (w.total - available) / w.n;
+		off = off > width - next ? width - next : off;
+		if (off == 0)
+			w.first->width--;
+		for (int c = 0; c < t->n_columns && off > 0; c++) {
 			struct ui_column *column = &t->columns[c];
 
-			if (column->left_out)
-				continue;
-			total += column->width;
-			if (is_cut(column) && (!widest || column->width > widest->width))
-				widest = column;
+			if (!column->left_out && is_cut(column) && column->width == width)
+				column->width -= (int)off;
 		}
-		if (total <= available || !widest || widest->width <= least)
-			return;
-		widest->width--;
 	}
 }
 
@@ -128,62 +164,84 @@ static uint64_t hash_bytes(uint64_t hash, const char *s, size_t len)
 	return hash;
 }
 
-/* How many cells of column c differ when the first `head` columns stay; hashes: a place a row. */
-static size_t count_distinct(const struct ui_table *t, int c, int head, uint64_t *hashes)
+/* A cell of a column whose names are cut. */
+struct name {
+	const char *s;
+	size_t len;
+	uint64_t whole; /* the hash of all of it */
+	bool is_cut;
+};
+
+/* Those of column c, one a row. */
+static struct name *names_of(const struct ui_table *t, int c)
 {
-	int width = t->columns[c].width;
-	size_t n = 0, distinct = 0;
+	size_t rows = t->n_cells / (size_t)t->n_columns;
+	size_t width = (size_t)t->columns[c].width;
+	struct name *names = mem_calloc(rows, sizeof(*names));
 
-	for (size_t i = (size_t)c; i < t->n_cells; i += (size_t)t->n_columns) {
-		const char *s = t->cells[i];
-		size_t len = strlen(s), from = (size_t)head, to = (size_t)(width - 1 - head);
-		uint64_t hash = 0xcbf29ce484222325u;
+	for (size_t i = 0; i < rows; i++) {
+		const char *s = t->cells[i * (size_t)t->n_columns + (size_t)c];
+		size_t len = strlen(s);
 
-		if (len <= (size_t)width || !ui_is_name(s, len))
-			hash = hash_bytes(hash, s, len);
-		else
-			hash = hash_bytes(hash_bytes(hash, s, from), s + len - to, to);
-		hashes[n++] = hash;
+		names[i] = (struct name){ s, len, hash_bytes(HASH_START, s, len),
+					  len > width && ui_is_name(s, len) };
 	}
+	return names;
+}
+
+static size_t count_hashes(uint64_t *hashes, size_t n)
+{
+	size_t distinct = 0;
+
 	qsort(hashes, n, sizeof(*hashes), compare_hashes);
 	for (size_t i = 0; i < n; i++)
 		distinct += i == 0 || hashes[i] != hashes[i - 1];
 	return distinct;
 }
 
-/* How many of them differ uncut. */
-static size_t count_whole(struct ui_table *t, int c, uint64_t *hashes)
+/* How many differ when their first `head` columns stay; hashes: a place a row. */
+static size_t count_distinct(const struct name *names, size_t rows, int width, int head,
+			     uint64_t *hashes)
 {
-	int width = t->columns[c].width;
-	size_t n;
+	size_t from = (size_t)head, to = (size_t)(width - 1 - head);
 
-	t->columns[c].width = INT_MAX;
-	n = count_distinct(t, c, 0, hashes);
-	t->columns[c].width = width;
-	return n;
+	for (size_t i = 0; i < rows; i++) {
+		const struct name *n = &names[i];
+
+		hashes[i] = n->whole;
+		if (n->is_cut)
+			hashes[i] = hash_bytes(hash_bytes(HASH_START, n->s, from),
+					       n->s + n->len - to, to);
+	}
+	return count_hashes(hashes, rows);
+}
+
+/* How many of them differ uncut. */
+static size_t count_whole(const struct name *names, size_t rows, uint64_t *hashes)
+{
+	for (size_t i = 0; i < rows; i++)
+		hashes[i] = names[i].whole;
+	return count_hashes(hashes, rows);
 }
 
 #define MIN_PART 5 /* columns of a name's first word, and of its last: which of its kind it is */
 
-/* In how many cells no digit is cut away: a number of a layer says more than a word. */
-static size_t count_numbered(const struct ui_table *t, int c, int head)
+/* In how many of the names no digit is cut away: a number of a layer says more than a word. */
+static size_t count_numbered(const struct name *names, size_t rows, int width, int head)
 {
-	int width = t->columns[c].width;
-	size_t n = 0;
+	size_t numbered = 0;
 
 	if (head < MIN_PART || width - 1 - head < MIN_PART)
 		return 0;
-	for (size_t i = (size_t)c; i < t->n_cells; i += (size_t)t->n_columns) {
-		const char *s = t->cells[i];
-		size_t len = strlen(s), at = (size_t)head, to;
+	for (size_t i = 0; i < rows; i++) {
+		const struct name *n = &names[i];
+		size_t at = (size_t)head, to = n->is_cut ? n->len - (size_t)(width - 1 - head) : at;
 
-		to = len > (size_t)width && ui_is_name(s, len) ? len - (size_t)(width - 1 - head)
-							       : at;
-		while (at < to && !(s[at] >= '0' && s[at] <= '9'))
+		while (at < to && !(n->s[at] >= '0' && n->s[at] <= '9'))
 			at++;
-		n += at >= to;
+		numbered += at >= to;
 	}
-	return n;
+	return numbered;
 }
 
 /*
@@ -195,11 +253,13 @@ static bool choose_head(struct ui_table *t, int c)
 	size_t rows = t->n_cells / (size_t)t->n_columns, best = 0;
 	bool differ;
 	int width = t->columns[c].width, middle = (width - 1) / 2;
+	struct name *names;
 	uint64_t *hashes;
 
 	t->columns[c].head = middle;
 	if (width < 3 || width >= t->columns[c].full || rows < 1 || rows > MAX_COMPARED)
 		return true;
+	names = names_of(t, c);
 	hashes = mem_calloc(rows, sizeof(*hashes));
 	for (int away = 0; away <= middle; away++)
 		for (int side = -1; side <= 1; side += 2) {
@@ -208,13 +268,14 @@ static bool choose_head(struct ui_table *t, int c)
 
 			if (head <= 0 || head >= width - 1)
 				continue;
-			score = count_distinct(t, c, head, hashes) * (rows + 1) +
-				count_numbered(t, c, head);
+			score = count_distinct(names, rows, width, head, hashes) * (rows + 1) +
+				count_numbered(names, rows, width, head);
 			if (score > best)
 				best = score, t->columns[c].head = head;
 		}
-	differ = best / (rows + 1) >= count_whole(t, c, hashes);
+	differ = best / (rows + 1) >= count_whole(names, rows, hashes);
 	free(hashes);
+	free(names);
 	return differ;
 }
 
@@ -229,7 +290,7 @@ size_t table_fold(const char *s, int width)
 	int used = 0;
 
 	while (s[i] && s[i] != '\n') {
-		int n = utf8_decode(s + i, strlen(s + i), NULL), w;
+		int n = utf8_decode(s + i, strnlen(s + i, 4), NULL), w;
 
 		n = n > 0 ? n : 1;
 		w = utf8_width(s + i, (size_t)n);

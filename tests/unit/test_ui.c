@@ -116,6 +116,65 @@ Test(ui, a_table_for_programs_keeps_it)
 	free(written);
 }
 
+/* What a box of a terminal of 80 columns has of a table with one row of these cells. */
+static char *boxed(const char *titles, const char *cell, size_t len, int n_cells)
+{
+	char *written = NULL;
+	size_t n = 0;
+	struct ui ui = {
+		.out = open_memstream(&written, &n), .is_terminal = true, .utf8 = true, .width = 80
+	};
+	struct ui_table t;
+
+	ui_table_init(&t, titles);
+	for (int i = t.n_columns; i < n_cells; i++)
+		ui_table_add_column(&t, "x", false);
+	for (int i = 0; i < n_cells; i++)
+		ui_table_cell(&t, cell, len);
+	ui_table_print(&t, &ui, UI_TABLE_BOX);
+	ui_table_release(&t);
+	fclose(ui.out);
+	return written;
+}
+
+/* Cells of somebody's recording: each took a time that grew by their square. */
+Test(ui, huge_cells_are_shown_in_the_time_of_their_bytes, .timeout = 120)
+{
+	static const char *const parts[] = { "ab ", "a", "\n" };
+	const size_t len = 3 << 20;
+	struct text cell = { 0 };
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+		char *written;
+
+		text_clear(&cell);
+		while (cell.len < len)
+			text_adds(&cell, parts[i]);
+		written = boxed("a,b", cell.data, cell.len, 2);
+		cr_expect_gt(strlen(written), 80);
+		free(written);
+	}
+	text_release(&cell);
+}
+
+Test(ui, many_wide_columns_shrink_together, .timeout = 120)
+{
+	struct text cell = { 0 };
+	char *written;
+
+	while (cell.len < 20000)
+		text_adds(&cell, "ab ");
+	written = boxed("", cell.data, cell.len, 500);
+	cr_expect_gt(strlen(written), 500);
+	free(written);
+	/* Those that have room keep it; the widest give, the first of them the last column. */
+	written = boxed("name,of", "abc abc abc abc abc abc abc abc abc abc abc abc", 47, 2);
+	cr_expect(strstr(written, "\u2502 abc abc abc abc abc abc abc abc abc  \u2502"), "%s",
+		  written);
+	free(written);
+	text_release(&cell);
+}
+
 static void check_cut(const char *name, int width, int head, const char *expected)
 {
 	const struct ui ui = { .is_terminal = true, .utf8 = true };
