@@ -202,13 +202,25 @@ static void add_spaced(struct output *o, const char *words)
 	adds(o, words);
 }
 
+/* Behind a word as text_add_shell_word() has written it: what it quotes is no option. */
+static const char *word_end(const char *s)
+{
+	while (*s && *s != ' ') {
+		const char *close = *s == '\'' ? strchr(s + 1, '\'') : NULL;
+
+		s += *s == '\\' && s[1] ? 2 : 1;
+		s = close ? close + 1 : s;
+	}
+	return s;
+}
+
 /* The options of the recording, but not what the line says itself: "--capture units". */
 static void add_other_options(struct output *o, const char *options, const char *own, size_t len)
 {
 	const char *at = options;
 
 	while (len && *at && strncmp(at, own, len) != 0) {
-		at += strcspn(at, " ");
+		at = word_end(at);
 		at += strspn(at, " ");
 	}
 	if (!len || !*at || (at[len] && at[len] != ' ')) {

@@ -63,6 +63,26 @@ Test(called, a_line_that_is_typed_has_no_backquotes)
 	text_release(&t);
 }
 
+static bool with_system(struct called_words *words)
+{
+	*words = (struct called_words){ "--system 'a --capture units '\\'' b' --capture units -n 2",
+					"'x y'" };
+	return true;
+}
+
+Test(called, an_option_that_the_line_says_itself_is_none_of_a_text)
+{
+	called_recorded(with_system);
+	cr_assert_str_eq(
+		expanded("`torchless trace --capture units PROMPT`"),
+		"`torchless trace --system 'a --capture units '\\'' b' -n 2 --capture units 'x y'`");
+	cr_assert_str_eq(
+		expanded("`torchless trace --capture a PROMPT`"),
+		"`torchless trace --system 'a --capture units '\\'' b' --capture units -n 2 "
+		"--capture a 'x y'`");
+	called_recorded(NULL);
+}
+
 Test(called, a_script_that_is_nowhere_is_said_to_be_the_trees_once)
 {
 	struct err err;
