@@ -252,6 +252,24 @@ Test(jinja, size_steps_and_memory_are_bounded)
 		       76, "");
 }
 
+/* Each of its words was asked for as if it were the whole text. */
+Test(jinja, wrapping_takes_the_time_of_the_text, .timeout = 120)
+{
+	expect_bytes("{{ ('a' * 1000000)|wordwrap(1)|length }}", "", 0, "1999999", 7);
+	expect_bytes("{{ ('-' * 1000000)|wordwrap(3)|length }}", "", 0, "1333333", 7);
+	expect_bytes("{{ ('ab-' * 200000)|wordwrap(3)|length }}", "", 0, "799999", 6);
+	expect_bytes("{{ ('ab ' * 200000)|wordwrap(2)|length }}", "", 0, "599999", 6);
+	expect_bounded("{{ '\xff'|wordwrap(3) }}", 21, "no UTF-8");
+}
+
+Test(jinja, a_range_of_a_range_stays_in_numbers)
+{
+	expect_bounded("{{ range(0, 9223372036854775807, 4611686018427387904)[:] }}", 59,
+		       "a range of such numbers");
+	expect_bounded("{{ range(0, 9223372036854775807, 4611686018427387904)[::4] }}", 61,
+		       "a range of such numbers");
+}
+
 /* A long message is no reason: the bounds follow what is given. */
 Test(jinja, a_long_message_passes)
 {

@@ -5,6 +5,7 @@
  * expression of Python's textwrap; chunks are put on lines as long as they fit.
  */
 #include "impl.h"
+#include "torchless/utf8.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -22,22 +23,26 @@ static const char at_blanks[] = WS "+|" NWS "+";
 
 struct chunk_list {
 	struct bytes *at;
+	int64_t *chars; /* of each */
 	size_t n, next;
 };
 
-/* The places where chunks end, at most s.len of them; no call in here ends the evaluation. */
+/*
+ * The places where chunks end, at most s.len of them; no call in here ends the evaluation.  The
+ * text is UTF-8: a call that had to see to that would read all of it for each chunk.
+ */
 static int find_ends(struct bytes s, const char *pattern, size_t *ends, size_t *n)
 {
 	PCRE2_SIZE where;
 	int error, found = 1;
 	pcre2_code *code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED,
-					 PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF, &error,
-					 &where, NULL);
+					 PCRE2_UTF | PCRE2_UCP, &error, &where, NULL);
 	pcre2_match_data *data = code ? pcre2_match_data_create(1, NULL) : NULL;
 
 	for (size_t at = 0; data && at < s.len && found > 0; at = ends[(*n)++]) {
 		found = pcre2_match(code, (PCRE2_SPTR)s.data, s.len, at,
-				    PCRE2_ANCHORED | PCRE2_NOTEMPTY, data, NULL);
+				    PCRE2_ANCHORED | PCRE2_NOTEMPTY | PCRE2_NO_UTF_CHECK, data,
+				    NULL);
 		ends[*n] = found > 0 ? pcre2_get_ovector_pointer(data)[1] : s.len;
 	}
 	if (!data)
@@ -47,20 +52,36 @@ static int find_ends(struct bytes s, const char *pattern, size_t *ends, size_t *
 	return found;
 }
 
+static bool is_utf8(struct bytes s)
+{
+	for (size_t i = 0, n; i < s.len; i += n) {
+		n = (size_t)utf8_decode(s.data + i, s.len - i, NULL);
+		if (n == 0)
+			return false;
+	}
+	return true;
+}
+
 static struct chunk_list chunks_of(struct jinja *j, struct bytes s, bool hyphens)
 {
 	size_t *ends = jinja_alloc(j, s.len + 1, sizeof(*ends)), n = 0, from = 0;
 	struct chunk_list list = { .at = jinja_alloc(j, s.len + 1, sizeof(*list.at)) };
 	int found;
 
+	if (!is_utf8(s))
+		jinja_fail(j, "'wordwrap' of a text that is no UTF-8 is not supported");
 	jinja_work(j, s.len * 4);
 	found = find_ends(s, hyphens ? at_hyphens : at_blanks, ends, &n);
 	if (found == PCRE2_ERROR_NOMEMORY)
 		jinja_fail_memory(j);
 	if (s.len && found <= 0)
 		jinja_fail(j, "'wordwrap' of such a text is not supported");
+	list.chars = jinja_alloc(j, n + 1, sizeof(*list.chars));
 	for (size_t i = 0; i < n; i++) {
-		list.at[list.n++] = (struct bytes){ s.data + from, ends[i] - from };
+		struct bytes chunk = { s.data + from, ends[i] - from };
+
+		list.chars[list.n] = (int64_t)count_chars(j, chunk);
+		list.at[list.n++] = chunk;
 		from = ends[i];
 	}
 	return list;
@@ -99,7 +120,7 @@ static void fill_line(struct jinja *j, struct chunk_list *c, const struct wrappi
 	int64_t used = 0, len = 0;
 
 	while (c->next < c->n) {
-		len = (int64_t)count_chars(j, c->at[c->next]);
+		len = c->chars[c->next];
 		if (used + len > w->width)
 			break;
 		line[(*n)++] = c->at[c->next++];
@@ -112,6 +133,7 @@ static void fill_line(struct jinja *j, struct chunk_list *c, const struct wrappi
 			size_t end = part_that_fits(*word, w->width - used, w->hyphens);
 
 			line[(*n)++] = (struct bytes){ word->data, end };
+			c->chars[c->next] -= (int64_t)count_chars(j, line[*n - 1]);
 			*word = (struct bytes){ word->data + end, word->len - end };
 		} else if (!*n) {
 			line[(*n)++] = c->at[c->next++];

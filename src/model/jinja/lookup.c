@@ -232,7 +232,12 @@ static struct value slice_range(struct jinja *j, const struct seq *r, int64_t a,
 	long long from = 0, to = 0, step = 1;
 
 	sscanf(r->type, "range(%lld, %lld, %lld", &from, &to, &step);
-	return v_range(j, from + a * step, from + b * step, step * by);
+	/* Python's integers have no end. */
+	if (__builtin_mul_overflow(a, step, &a) || __builtin_add_overflow(from, a, &a) ||
+	    __builtin_mul_overflow(b, step, &b) || __builtin_add_overflow(from, b, &b) ||
+	    __builtin_mul_overflow(step, by, &by))
+		jinja_fail(j, "a range of such numbers is not supported");
+	return v_range(j, a, b, by);
 }
 
 struct value get_slice(struct jinja *j, struct value v, struct value from, struct value to,

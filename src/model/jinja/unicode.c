@@ -138,6 +138,7 @@ bool char_is(struct jinja *j, enum char_class class, uint32_t cp)
 		return ascii_is(class, cp);
 	if (is_no_utf8(cp))
 		return false;
+	jinja_work(j, 16);
 	n = utf8_encode(cp, utf8);
 	data = pcre2_match_data_create_from_pattern(class_code(j, class), NULL);
 	if (!data)
