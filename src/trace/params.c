@@ -80,9 +80,15 @@ int query_params_read(struct query_params *p, const char *name, const char *defa
 
 	if (!json)
 		return err->code;
-	if (cJSON_GetArraySize(json) > MAX_PARAMS) {
+	if (!cJSON_IsObject(json) || cJSON_GetArraySize(json) > MAX_PARAMS) {
+		bool is_object = cJSON_IsObject(json);
+
 		cJSON_Delete(json);
-		return err_set(err, ERR_FORMAT, "%s has more than %d parameters", name, MAX_PARAMS);
+		return is_object ? err_set(err, ERR_FORMAT, "%s has more than %d parameters", name,
+					   MAX_PARAMS)
+				 : err_set(err, ERR_FORMAT,
+					   "the recording's parameters of %s are no JSON object",
+					   name);
 	}
 	cJSON_ArrayForEach(item, json) add_default(p, item);
 	cJSON_Delete(json);

@@ -65,6 +65,8 @@ def situations(name, where):
     yield say("trace", "-n", "1", "--capture", "none", "-o", "a b.db", "Tom has")
     yield say("trace", "-v", "-n", "1", "--redact", "-o", "secret.db", "Tom has")
     yield say("trace", "-", "-n", "1", "-o", "lines.db", typed="Tom has\ntwo\tlines \\ and 100 %")
+    yield say("trace", "-", "-n", "1", "-o", "dash.db", typed="-m two\nlines")
+    yield say("trace", "-n", "1", "-o", "nothing.db", "")
     yield say("trace", "--prompts", os.path.join(ROOT, "lessons/prompts.jsonl"), "-o", "many.db")
     yield say("trace", "--prompts", "-", "-o", "typed.db", typed='{"prompt": "One"}\n{"prompt": "Two"}\n')
     yield say("trace", "--prompt-ids", "-n", "1", "-o", "ids.db", "1 5 6")
@@ -91,7 +93,7 @@ def situations(name, where):
     for args in (["query"], ["query", "time"], ["report"], ["show", "L0.attn.q"], ["export", "--chrome", "-"], ["graph", "-t", "trace.db"]):
         yield run([*absolute(t, where), *args], empty)[1]
     names = [line.split("\t")[0] for line in say("query", "--list").splitlines() if line]
-    recordings = ["trace.db", "a b.db", "secret.db", "many.db", "typed.db", "ids.db", "zero.db", "lines.db", "debugged.db"]
+    recordings = ["trace.db", "a b.db", "secret.db", "many.db", "typed.db", "ids.db", "zero.db", "lines.db", "dash.db", "nothing.db", "debugged.db"]
     for recording in recordings if name == "./torchless" else recordings[:2]:
         yield say("report", "-t", recording)
         yield say("show", "-t", recording, "L0.mlp.up")
