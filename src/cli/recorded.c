@@ -135,8 +135,9 @@ static bool add_text(struct text *t, const char *s)
 		text_adds(&escaped, s);
 	text_add_visible(&visible, escaped.data ? escaped.data : "", escaped.len);
 	/* $() takes away line ends, and what is shown as \xNN is not what was prompted. */
-	can = !(*s && s[strlen(s) - 1] == '\n') && visible.len == escaped.len &&
-	      (!visible.len || !memcmp(visible.data, escaped.data, visible.len));
+	can = !*s ||
+	      (visible.data && escaped.data && s[strlen(s) - 1] != '\n' &&
+	       visible.len == escaped.len && !memcmp(visible.data, escaped.data, visible.len));
 	if (can && *s == '-')
 		text_adds(t, "-- ");
 	if (can) {
