@@ -332,7 +332,7 @@ def model_rows(model, directory):
     tap = Tap(model)
     columns = {
         "name": os.path.basename(os.path.abspath(directory)),
-        "arch": type(model).__name__, "file": directory,
+        "arch": type(model).__name__, "file": os.path.abspath(directory),
         "weights_xxh3": weights_hash(directory, config.tie_word_embeddings),
         "file_bytes": sum(os.path.getsize(os.path.join(directory, name)) for name in weights),
         "n_layers": config.num_hidden_layers, "d_model": config.hidden_size,

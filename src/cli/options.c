@@ -541,6 +541,34 @@ static bool looks_like_option(const char *word)
 	return word[0] == '-' && word[1] && !(word[1] >= '0' && word[1] <= '9') && word[1] != '.';
 }
 
+/* A file that stands where nothing is taken belongs behind the option that takes it. */
+static int one_too_many(const struct invocation *in, const struct command *c, struct err *err)
+{
+	const char *word = in->args[c->max_args];
+	bool is_file = access(word, F_OK) == 0;
+
+	if (is_file && command_has(c, OPT_TRACE) && !in->option[OPT_TRACE].is_set)
+		return err_set(err, ERR_USAGE, "'%s' is no argument of %s: -t %s reads a recording",
+			       word, c->name, word);
+	if (is_file && c->max_args == 0 && command_has(c, OPT_MODEL) &&
+	    !in->option[OPT_MODEL].is_set)
+		return err_set(err, ERR_USAGE, "'%s' is no argument of %s: -m %s names a model",
+			       word, c->name, word);
+	return err_set(err, ERR_USAGE,
+		       "%s takes %d %s but '%s' is one more: quote text that holds spaces", c->name,
+		       c->max_args, plural(c->max_args, "argument", "arguments"), word);
+}
+
+static int check_arguments(const struct invocation *in, const struct command *c, struct err *err)
+{
+	if (in->n_args < c->min_args)
+		return err_set(err, ERR_USAGE, "%s wants %s; see `torchless %s --help`", c->name,
+			       c->help->args, c->name);
+	if (c->max_args >= 0 && in->n_args > c->max_args)
+		return one_too_many(in, c, err);
+	return 0;
+}
+
 static int check_command(const struct invocation *in, struct err *err)
 {
 	const struct command *c = in->command;
@@ -553,19 +581,7 @@ static int check_command(const struct invocation *in, struct err *err)
 			return err_set(err, ERR_USAGE,
 				       "%s has no option %s; see `torchless %s --help`", c->name,
 				       option_name((enum option_id)id, name), c->name);
-	if (in->n_args < c->min_args)
-		return err_set(err, ERR_USAGE, "%s wants %s; see `torchless %s --help`", c->name,
-			       c->help->args, c->name);
-	if (c->max_args >= 0 && in->n_args > c->max_args && command_has(c, OPT_TRACE) &&
-	    !in->option[OPT_TRACE].is_set && access(in->args[c->max_args], F_OK) == 0)
-		return err_set(err, ERR_USAGE, "'%s' is no argument of %s: -t %s reads a recording",
-			       in->args[c->max_args], c->name, in->args[c->max_args]);
-	if (c->max_args >= 0 && in->n_args > c->max_args)
-		return err_set(err, ERR_USAGE,
-			       "%s takes %d %s but '%s' is one more: quote text that holds spaces",
-			       c->name, c->max_args, plural(c->max_args, "argument", "arguments"),
-			       in->args[c->max_args]);
-	return 0;
+	return check_arguments(in, c, err);
 }
 
 int invocation_parse(struct invocation *in, int argc, char **argv, struct err *err)

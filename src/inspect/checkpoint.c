@@ -141,6 +141,12 @@ static bool is_away(const char *path, int code)
 	       (errno == EACCES || errno == ENOENT || errno == ENOTDIR);
 }
 
+/* Nothing is where the recording says; that it might be the name of a model to fetch is for -m. */
+static bool has_moved(const struct inspect *in, const char *path)
+{
+	return !in->opt.model && access(path, F_OK) && (errno == ENOENT || errno == ENOTDIR);
+}
+
 static int open_part(struct inspect *in, const struct origin *o, unsigned part, struct model *m,
 		     const char *what, struct err *err)
 {
@@ -148,7 +154,13 @@ static int open_part(struct inspect *in, const struct origin *o, unsigned part, 
 	struct err why = { 0 };
 	int ret = find_checkpoint(in, o, &path, err);
 
-	if (!ret && model_open(m, path.data, part, &why))
+	if (!ret && has_moved(in, path.data))
+		ret = err_set(
+			err, ERR_TOOL,
+			"the %s needed and the model of the recording, %s, is not there; if the "
+			"checkpoint has moved, name it with -m PATH",
+			what, path.data);
+	else if (!ret && model_open(m, path.data, part, &why))
 		ret = err_set(
 			err, is_away(path.data, why.code) ? ERR_TOOL : why.code,
 			"the %s needed and %s%s", what, why.message,

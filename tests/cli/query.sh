@@ -194,6 +194,13 @@ refuses "a saved query in quotes" 2 'query next. is a saved query, and each KEY=
 refuses "a saved query with a comma" 2 'query explain-token. is a saved query' "$T" query -t other.db "explain-token,3"
 refuses "a recording in place of the question" 2 "'other.db' is a file: -t other.db asks the recording that it is" "$T" query other.db next
 refuses "a recording as an argument" 2 "'other.db' is no argument of report: -t other.db reads a recording" "$T" report other.db
+refuses "and of graph, which has arguments with --diff" 2 "'other.db' is no argument of graph: -t other.db draws a recording" "$T" graph other.db
+mkdir -p named
+refuses "a model as an argument" 2 "'named' is no argument of info: -m named names a model" "$T" info named
+cp other.db moved.db
+sqlite3 moved.db "UPDATE model SET file = 'user/name'"
+refuses "a model that is not there is not looked for on a hub" 3 "the model of the recording, user/name, is not there; if the checkpoint has moved, name it with -m PATH$" \
+	"$T" query -t moved.db lens
 refuses "a layer that there is not" 2 "no point is called 'L9.attn.z': the layers are 0 to 1" "$T" trace -m "$m" --zero L9.attn.z -o no.db x
 refuses "by its name elsewhere" 2 "no point is called 'blocks.7.hook_resid_post': the layers are 0 to 1" "$T" trace -m "$m" --capture blocks.7.hook_resid_post -o no.db x
 

@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* More than these, and dot takes too long or nobody can read it. */
 #define MAX_NODES 1200
@@ -148,6 +149,11 @@ static int check_options(const struct invocation *in, struct err *err)
 	    options_exclusive(in, err, OPT_DIFF, OPT_COLOR_BY) ||
 	    options_exclusive(in, err, OPT_DIFF, OPT_MODEL))
 		return err->code;
+	if (in->n_args && !option_on(in, OPT_DIFF) && !option_on(in, OPT_TRACE) &&
+	    access(in->args[0], F_OK) == 0)
+		return err_set(err, ERR_USAGE,
+			       "'%s' is no argument of graph: -t %s draws a recording", in->args[0],
+			       in->args[0]);
 	if (in->n_args && !option_on(in, OPT_DIFF))
 		return err_set(err, ERR_USAGE,
 			       "'%s' is one too many: graph takes an argument with "
