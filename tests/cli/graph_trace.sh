@@ -87,7 +87,7 @@ has "two clusters" 'subgraph "cluster_@b"' g.dot
 
 # ---- usage
 refuses "--diff of one" 2 'takes two' "$T" graph --diff t.db
-refuses "two without --diff" 2 'one too many' "$T" graph t.db
+refuses "two without --diff" 2 'no argument of graph' "$T" graph t.db
 refuses "--color-by without a recording" 2 'about a recording' "$T" graph --color-by time
 refuses "--pass without a recording" 2 'about a recording' "$T" graph --pass 0
 refuses "a pass that is none" 2 'no pass 9' "$T" graph -t t.db --pass 9

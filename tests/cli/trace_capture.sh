@@ -59,7 +59,7 @@ refuses "shorthand" 2 "the nearest are L1.attn.pattern, .* and " "$T" trace -m "
 refuses "TransformerLens" 2 "the nearest are blocks.1.attn.hook_pattern, blocks.1.attn" "$T" trace -m "$m" --capture blocks.1.attn.hook_patern -o x.db "$p"
 refuses "ggml" 2 "the nearest are kq_soft_max-1, " "$T" trace -m "$m" --capture kq_softmax-1 -o x.db "$p"
 refuses "glob" 2 "the nearest are model.layers.0.self_attn:pattern, " "$T" trace -m "$m" --capture '*.self_atn:pattern' -o x.db "$p"
-refuses "a layer too many" 2 "the nearest are L[01].resid_post" "$T" trace -m "$m" --capture L7.resid_post -o x.db "$p"
+refuses "a layer too many" 2 "the layers are 0 to 1" "$T" trace -m "$m" --capture L7.resid_post -o x.db "$p"
 refuses "a set" 2 "did you mean 'attention'" "$T" trace -m "$m" --capture atention -o x.db "$p"
 [ -e x.db ] && fail "a refused pattern leaves a file"
 
