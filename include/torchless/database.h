@@ -14,6 +14,12 @@
  */
 void database_uri(struct text *uri, const char *path, const char *options);
 
+/*
+ * SQL: whether a column holds JSON.  json_valid() says no when it finds no memory, and what it says
+ * no to is left out: it is asked again, so that one allocation that fails loses nothing.
+ */
+#define SQL_JSON_VALID(column) "(json_valid(" column ") OR json_valid(" column "))"
+
 struct sqlite3;
 
 /*

@@ -9,6 +9,7 @@
 #include "torchless/database.h"
 #include "torchless/side_files.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -83,7 +84,12 @@ int diff_open_other(struct diff_side *s, struct inspect *in, const char *path, s
 	enum side_journal journal;
 	struct stat st;
 
-	if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+	if (stat(path, &st) != 0) {
+		if (errno != ENOENT && errno != ENOTDIR)
+			return err_set(err, ERR_IO, "%.200s: %s", path, strerror(errno));
+		st.st_mode = 0;
+	}
+	if (!S_ISREG(st.st_mode))
 		return err_set(err, ERR_USAGE, "'%.200s' is no run of this recording, and no file",
 			       path);
 	if (side_files_check(path, &journal, err))

@@ -6,6 +6,8 @@
  */
 #include "diff.h"
 
+#include "torchless/database.h"
+
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,8 +28,9 @@ static int prepare_facts(struct diff_side *s, sqlite3_stmt **q, struct err *err)
 		"lower(hex(m.weights_xxh3)), json_extract(c.json, '$.rms_norm_eps'), "
 		"json_extract(c.json, '$.tie_word_embeddings'), "
 		"json_extract(c.json, '$.hidden_act') FROM run r JOIN model m ON m.id = "
-		"r.model_id, (SELECT id, iif(json_valid(config), config, '{}') json FROM model) c "
-		"WHERE c.id = m.id AND r.id = ?1";
+		"r.model_id, (SELECT id, iif(" SQL_JSON_VALID(
+			"config") ", config, '{}') json FROM model) c "
+				  "WHERE c.id = m.id AND r.id = ?1";
 
 	if (inspect_prepare(s->in, sql, q, err))
 		return err->code;

@@ -9,6 +9,7 @@
  */
 #include "inspect_impl.h"
 
+#include "torchless/database.h"
 #include "torchless/mem.h"
 #include "torchless/numbers.h"
 
@@ -387,7 +388,7 @@ static int read_sampler(struct lens *l, struct sampler_options *o, struct err *e
 		    "SELECT json_extract(sampler, '$.temp'), json_extract(sampler, '$.top_k'), "
 		    "coalesce(json_extract(sampler, '$.top_p'), 1), "
 		    "json_extract(sampler, '$.min_p') FROM run "
-		    "WHERE id = ?1 AND json_valid(sampler)",
+		    "WHERE id = ?1 AND " SQL_JSON_VALID("sampler"),
 		    &s, err))
 		return err->code;
 	sqlite3_bind_int64(s, 1, l->m.run);

@@ -406,7 +406,7 @@ class Moved(unittest.TestCase):
             with self.subTest(name):
                 if "JOIN lens " in saved_query(name)[0]:
                     self.assertEqual((done.returncode != 0, done.stdout), (True, b""))
-                    self.assertRegex(done.stderr.decode(), r"^torchless: .*cannot open the model.* -m PATH\n$")
+                    self.assertRegex(done.stderr.decode(), r"^torchless: .*the model of the recording, .*, is not there; .* -m PATH\n$")
                 else:
                     self.assertEqual((done.returncode, done.stdout), (0, answer), done.stderr)
                     asked += 1

@@ -457,7 +457,7 @@ def check_explain_token():
         start, end = (len("".join(pieces[:i]).encode()) for i in (pos, pos + 1))
         where = f"bytes {start} to {end - 1} of the prompt" if pos < T else "generated"
         assert [(row["token"], row["note"]) for row in parts["bytes"]] == [
-            (pieces[pos], f"{pieces[pos].encode().hex().upper()}, {where}")]
+            (pieces[pos], f"hexadecimal {pieces[pos].encode().hex().upper()}, {where}")]
         joined = parts.get("merge", [])
         assert all(row["note"].split(" + ") == [row["token"][: -len(row["note"].split(" + ")[1])],
                                                 row["note"].split(" + ")[1]] for row in joined)

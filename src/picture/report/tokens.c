@@ -2,6 +2,7 @@
  * tokens.c -- tokens from bytes to pick: merges, what was expected, what each cut removed.
  */
 #include "report_impl.h"
+#include "torchless/database.h"
 
 /* ---- tokens -------------------------------------------------------------------------------- */
 
@@ -109,8 +110,9 @@ int report_add_sampler(struct report_writer *w, struct err *err)
 		w,
 		"SELECT json_extract(d, '$.pos'), json_extract(d, '$.rule'), "
 		"json_extract(d, '$.rank'), json_extract(d, '$.token_id') FROM "
-		"(SELECT id, CASE WHEN json_valid(data) THEN data END d FROM event "
-		"WHERE run_id = %lld AND kind = 'sampler') ORDER BY 1, id LIMIT 30000",
+		"(SELECT id, CASE WHEN " SQL_JSON_VALID(
+			"data") " THEN data END d FROM event "
+				"WHERE run_id = %lld AND kind = 'sampler') ORDER BY 1, id LIMIT 30000",
 		"rule:s rank:i token_id:i", REPORT_LIST, "steps of the sampler", err);
 }
 

@@ -6,6 +6,7 @@
  * recording has the sum, which is drawn behind the last pass.
  */
 #include "timeline_impl.h"
+#include "torchless/database.h"
 #include "torchless/mem.h"
 
 #include <math.h>
@@ -241,16 +242,18 @@ static int write_moments(struct timeline *t, struct recording *rec, struct err *
 		      take_token, t, err))
 		return err->code;
 	/* Of picks there are the tokens; first_nan and first_inf come with their values below. */
-	if (load_rows(rec,
-		      "SELECT run_id, ts, CAST(substr(kind, 1, 100) AS TEXT), rule, n_left, "
-		      "(SELECT substr(pt.fqn, 1, 300) FROM value v JOIN point pt "
-		      "ON pt.id = v.point_id WHERE v.id = value_id) FROM (SELECT *, "
-		      "iif(is_small, CAST(json_extract(data, '$.rule') AS TEXT), NULL) rule, "
-		      "iif(is_small, json_extract(data, '$.rank'), NULL) n_left FROM (SELECT *, "
-		      "iif(length(data) < 1000, json_valid(data), 0) is_small FROM event)) "
-		      "WHERE kind NOT IN ('first_nan', 'first_inf') AND rule IS NOT 'pick' "
-		      "ORDER BY id",
-		      take_event, t, err))
+	if (load_rows(
+		    rec,
+		    "SELECT run_id, ts, CAST(substr(kind, 1, 100) AS TEXT), rule, n_left, "
+		    "(SELECT substr(pt.fqn, 1, 300) FROM value v JOIN point pt "
+		    "ON pt.id = v.point_id WHERE v.id = value_id) FROM (SELECT *, "
+		    "iif(is_small, CAST(json_extract(data, '$.rule') AS TEXT), NULL) rule, "
+		    "iif(is_small, json_extract(data, '$.rank'), NULL) n_left FROM (SELECT *, "
+		    "iif(length(data) < 1000, " SQL_JSON_VALID(
+			    "data") ", 0) is_small FROM event)) "
+				    "WHERE kind NOT IN ('first_nan', 'first_inf') AND rule IS NOT 'pick' "
+				    "ORDER BY id",
+		    take_event, t, err))
 		return err->code;
 	return load_rows(rec,
 			 "SELECT b.run_id, v.pass_id, (SELECT min(e.ts) FROM event e WHERE "
