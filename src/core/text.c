@@ -349,7 +349,7 @@ int text_unlike(const char *typed, const char *name)
 	for (const char *part = name; part && is_part && d > 1;) {
 		d = least(d, distance(typed, n, part, strcspn(part, ".:"), true));
 		part = strpbrk(part, ".:");
-		part += part != NULL;
+		part = part ? part + 1 : NULL;
 	}
 	return d;
 }
