@@ -14,6 +14,7 @@ the status is 1.
 """
 
 import argparse
+import base64
 import concurrent.futures
 import contextlib
 import json
@@ -33,6 +34,10 @@ MAX_EXECUTIONS, MAX_SECONDS = 10_000_000, 1800
 # What an interrupted long run loses at most; each reads the whole corpus again, where a slow target is a minute about.
 SLICE_SECONDS = 300
 MAX_CORPUS_FILES, MAX_CORPUS_BYTES = 64, 160_000  # of a target
+# Of a finding: so many lines of the log, an input of at most so many bytes.
+MAX_SAID, MAX_SHOWN_BYTES = 30, 1500
+COMPLAINT = re.compile(r"^(?:==\d+==\s?(?:ERROR|libFuzzer)|.*runtime error: |broken promise: |SUMMARY: |.*Assertion)", re.M)
+FRAME = re.compile(r"^\s*#\d+ .*(?:src|tests)/")
 BEGIN, END = "<!-- fuzz:begin -->\n", "<!-- fuzz:end -->\n"
 
 # In the order of long runs: those of millions of executions in minutes, then by risk.
@@ -201,11 +206,30 @@ def write(path, rows):
     new.replace(path)
 
 
+def what_it_said(target):
+    """The lines of the log that tell where it ended: the last complaint and the frames that are ours."""
+    log = target.log_file.read_text(errors="replace") if target.log_file.exists() else ""
+    begins = [m.start() for m in COMPLAINT.finditer(log)]
+    lines = log[begins[-1]:].splitlines() if begins else log.splitlines()[-MAX_SAID:]
+    return [line for line in lines if begins == [] or COMPLAINT.match(line) or FRAME.match(line)][:MAX_SAID]
+
+
+def as_a_command(path):
+    """A line for a shell that makes the input again, where it is short: the machine that found it may be gone."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return ""
+    return f"echo {base64.b64encode(data).decode()} | base64 -d > input" if len(data) <= MAX_SHOWN_BYTES else ""
+
+
 def report(targets):
-    """Say what was found and how to see it again; the status."""
+    """Say what was found, what it looked like and how to see it again; the status."""
     found = [(t, f) for t in targets for f in t.state["found"]]
     for t, artifact in found:
-        print(f"{t.name}: {artifact}\n    again: {t.program} {artifact.split(',')[0]}", file=sys.stderr)
+        path = artifact.split(",")[0]
+        lines = [*what_it_said(t), f"again: {t.program} {path}", as_a_command(pathlib.Path(path))]
+        print(f"{t.name}: {artifact}\n" + "\n".join(f"    {line}" for line in lines if line), file=sys.stderr)
     return 1 if found else 0
 
 

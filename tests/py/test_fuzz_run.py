@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What runs the fuzzers: it knows every target, the documentation names each, and none takes much longer than it may."""
+import io
 import os
 import pathlib
 import sys
@@ -56,6 +57,32 @@ class Late(unittest.TestCase):
         target, is_well = self.ends(READS_FOR_EVER % 1)
         self.assertFalse(is_well)
         self.assertEqual(target.state["crashes"], 1)
+
+# As a run of a program of libFuzzer that the address sanitizer ended.
+CRASHES = """#!/bin/sh
+for a; do case $a in -artifact_prefix=*) to=${a#*=}crash-1 ;; esac; done
+printf '.\\377x' > "$to"
+echo '#4	INITED cov: 12 ft: 3'
+echo 'src/a.c:3:5: runtime error: applying offset'
+echo '    #0 0x1 in __libc_start_main csu/libc-start.c:3'
+echo '    #1 0x2 in line_of src/a.c:3:5'
+echo "SUMMARY: UndefinedBehaviorSanitizer: undefined-behavior src/a.c:3:5"
+echo "artifact_prefix='x'; Test unit written to $to"
+exit 1
+"""
+
+
+class Found(Late):
+    def test_is_told_so_that_who_only_reads_the_log_can_repeat_it(self):
+        target, is_well = self.ends(CRASHES)
+        self.assertFalse(is_well)
+        with mock.patch("sys.stderr", io.StringIO()) as said:
+            self.assertEqual(run.report([target]), 1)
+        said = said.getvalue()
+        for what in ("runtime error: applying offset", "in line_of src/a.c:3:5", "SUMMARY: Undefined", "resume-crash-1",
+                     "echo Lv94 | base64 -d"):
+            self.assertIn(what, said)
+        self.assertNotIn("libc-start", said)
 
 
 if __name__ == "__main__":
