@@ -1,8 +1,8 @@
 /*
  * course.h -- a course as it is written: lessons, their text, steps, recordings and exercises.
  *
- * A course is a set of files, which the program carries, or a folder of them for who writes lessons.
- * It is read once and does not change; docs/howto/add-a-lesson.md describes every file.
+ * A course is a set of files, which the program carries, or a folder of them for who writes
+ * lessons. It is read once and does not change; docs/howto/add-a-lesson.md describes every file.
  */
 #ifndef TORCHLESS_COURSE_H
 #define TORCHLESS_COURSE_H
@@ -60,12 +60,13 @@ struct exercise {
 	const char *title;
 	enum exercise_kind kind;
 	const struct course_section *conf;
-	char *question;      /* Markdown: what stands below its heading in lesson.md */
-	char *hints[3];      /* Markdown */
-	const char *file;    /* what the learner edits in the lesson's folder; NULL: answered in words */
-	uint64_t hash;       /* of all that decides the check */
-	bool is_hardest;     /* passing it passes the lesson: `test-out` */
-	bool is_blocking;    /* false: the lesson is done without it (bench) */
+	char *question; /* Markdown: what stands below its heading in lesson.md */
+	char *hints[3]; /* Markdown */
+	const char
+		*file; /* what the learner edits in the lesson's folder; NULL: answered in words */
+	uint64_t hash; /* of all that decides the check */
+	bool is_hardest;  /* passing it passes the lesson: `test-out` */
+	bool is_blocking; /* false: the lesson is done without it (bench) */
 };
 
 /* A fenced block ```sh step=NAME: commands of a shell, in the lesson's folder. */
@@ -81,7 +82,7 @@ struct lesson {
 	char *id;     /* "rope" */
 	const char *title;
 	int minutes;
-	const struct course_file *text; /* lesson.md */
+	const struct course_file *text;  /* lesson.md */
 	struct course_section *sections; /* of checks.conf */
 	int n_sections;
 	struct course_trace *traces;
@@ -118,9 +119,11 @@ const struct exercise *course_exercise(const struct course *c, const char *id);
 const struct lesson_step *lesson_step(const struct lesson *l, const char *name);
 const struct course_trace *lesson_trace(const struct lesson *l, const char *name);
 
-/* The value of a key, NULL: there is none; the next key from *at on that begins with `prefix`, NULL: no more. */
+/* The value of a key, NULL: there is none; the next key from *at on that begins with `prefix`,
+ * NULL: no more. */
 const char *section_value(const struct course_section *s, const char *key);
-const struct course_entry *section_next(const struct course_section *s, const char *prefix, int *at);
+const struct course_entry *section_next(const struct course_section *s, const char *prefix,
+					int *at);
 const struct course_section *section_find(const struct course_section *s, int n, const char *name);
 
 int course_n_exercises(const struct course *c);

@@ -1,9 +1,9 @@
 /*
  * lesson.h -- checking: an exercise, what a learner answered, and what is to be said of it.
  *
- * Every expected value is computed when it is asked for, from a recording or by the engine; nothing is
- * looked up.  A wrong answer that is known is told by what it means: the wrong answers of a lesson are
- * run beside the learner's, and the one that gives the same names the misconception.
+ * Every expected value is computed when it is asked for, from a recording or by the engine; nothing
+ * is looked up.  A wrong answer that is known is told by what it means: the wrong answers of a
+ * lesson are run beside the learner's, and the one that gives the same names the misconception.
  */
 #ifndef TORCHLESS_LESSON_H
 #define TORCHLESS_LESSON_H
@@ -51,10 +51,11 @@ struct verdict {
 void verdict_release(struct verdict *v);
 
 /* A line more; a failed one makes the verdict fail.  `what` and the formatted detail are copied. */
-void verdict_line(struct verdict *v, enum check_mark mark, const char *what, const char *detail, ...)
-	__attribute__((format(printf, 4, 5)));
+void verdict_line(struct verdict *v, enum check_mark mark, const char *what, const char *detail,
+		  ...) __attribute__((format(printf, 4, 5)));
 
-/* What a learner answers: words for predict, value and locate; else the text of the file of the exercise. */
+/* What a learner answers: words for predict, value and locate; else the text of the file of the
+ * exercise. */
 struct answer {
 	const char *text;
 	size_t len;
@@ -62,18 +63,19 @@ struct answer {
 };
 
 /*
- * Check an answer.  0 and a verdict, which fails when nothing was checked; ERR_USAGE for an answer of
- * another form than the exercise asks for, with what it asks for; else the environment: no compiler, a
- * model that is not the course's, no space.
+ * Check an answer.  0 and a verdict, which fails when nothing was checked; ERR_USAGE for an answer
+ * of another form than the exercise asks for, with what it asks for; else the environment: no
+ * compiler, a model that is not the course's, no space.
  */
 int exercise_check(const struct classroom *room, const struct exercise *e, const struct answer *a,
 		   struct verdict *v, struct err *err);
 
 /* The right answer in words, or the solution's file: what `solution` shows. */
-int exercise_solution(const struct classroom *room, const struct exercise *e, struct text *out, struct err *err);
+int exercise_solution(const struct classroom *room, const struct exercise *e, struct text *out,
+		      struct err *err);
 
 /* The path of a recording of a lesson, made in the cache when it is not there yet. */
-int lesson_recording(const struct classroom *room, const struct lesson *l, const char *name, struct text *path,
-		     struct err *err);
+int lesson_recording(const struct classroom *room, const struct lesson *l, const char *name,
+		     struct text *path, struct err *err);
 
 #endif
