@@ -36,8 +36,8 @@ SLICE_SECONDS = 300
 MAX_CORPUS_FILES, MAX_CORPUS_BYTES = 64, 160_000  # of a target
 # Of a finding: so many lines of the log, an input of at most so many bytes.
 MAX_SAID, MAX_SHOWN_BYTES = 30, 1500
-COMPLAINT = re.compile(r"^(?:==\d+==\s?(?:ERROR|libFuzzer)|.*runtime error: |broken promise: |SUMMARY: |.*Assertion)", re.M)
-FRAME = re.compile(r"^\s*#\d+ .*(?:src|tests)/")
+COMPLAINT = re.compile(r"==\d+==\s?(?:ERROR|libFuzzer)|.*runtime error: |broken promise: |SUMMARY: |.*Assertion")
+FRAME = re.compile(r"\s*#\d+ .*(?:src|tests)/")
 BEGIN, END = "<!-- fuzz:begin -->\n", "<!-- fuzz:end -->\n"
 
 # In the order of long runs: those of millions of executions in minutes, then by risk.
@@ -82,6 +82,7 @@ class Target:
         self.log_file = build / "log" / f"{name}.log"
         self.state = {"executions": 0, "seconds": 0.0, "crashes": 0, "edges": 0, "found": []}
         self.process = None
+        self.said = ""  # by the run that found something
 
     def load(self):
         """Go on where a long run was."""
@@ -147,6 +148,7 @@ class Target:
         state["executions"] += max([int(n) for n in counts] + [0])
         state["edges"] = max([int(n) for n in re.findall(r" cov: (\d+) ", log)] + [state["edges"]])
         if status:
+            self.said = log
             state["crashes"] += 1
             state["found"] += re.findall(r"Test unit written to (\S+)", log)[-1:] or [
                 f"{self.log_file}, status {status}"]
@@ -207,11 +209,9 @@ def write(path, rows):
 
 
 def what_it_said(target):
-    """The lines of the log that tell where it ended: the last complaint and the frames that are ours."""
-    log = target.log_file.read_text(errors="replace") if target.log_file.exists() else ""
-    begins = [m.start() for m in COMPLAINT.finditer(log)]
-    lines = log[begins[-1]:].splitlines() if begins else log.splitlines()[-MAX_SAID:]
-    return [line for line in lines if begins == [] or COMPLAINT.match(line) or FRAME.match(line)][:MAX_SAID]
+    """The lines of the log that tell where it ended: the complaint and the frames that are ours."""
+    lines = target.said.splitlines()
+    return [line for line in lines if COMPLAINT.match(line) or FRAME.match(line)][:MAX_SAID] or lines[-MAX_SAID:]
 
 
 def as_a_command(path):

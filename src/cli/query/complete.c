@@ -325,6 +325,8 @@ static void complete_sql(struct completion *c, const char *sql, const char *all,
 	char *table;
 	int i;
 
+	/* Where nothing is offered too: whoever called may have had another word in mind. */
+	c->out->start = len >= line ? len - line : 0;
 	for (; t.type != SQL_END; t = sql_lex(t.s + t.len))
 		last = t;
 	if (last.is_open && last.type == SQL_COMMENT)
