@@ -238,7 +238,7 @@ tsan-run: $(RACES)
 $(RACES): tsan/%: $(BUILD)/tests/tsan/%
 	$(RUN_TEST) $<
 
-## fuzz: feed every surface that strangers' bytes reach for FUZZ_SECONDS each (default 60); needs clang
+## fuzz: feed every surface that strangers' bytes reach for FUZZ_SECONDS each (default 60); needs clang; FUZZ_SEED=1 draws the same again
 ## fuzz-long: until 10,000,000 executions or 30 minutes each, going on where it was; writes docs/robustness.md
 ## fuzz-long/NAME: one of them, tests/fuzz/fuzz_NAME.c
 ## fuzz-corpus: make tests/fuzz/corpus of what the runs have found
@@ -256,7 +256,7 @@ $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(filter-out $(BUILD)/src/cli/main.o,$(MAI
 	@echo "  FUZZ  $<"
 	$(Q)$(CC) $(ALL_CFLAGS) -Isrc -Itests -fsanitize=fuzzer -MMD -MP -o $@ $(filter %.c %.o %.a,$^) $(LDFLAGS) $(LIBS)
 fuzz: fuzzers
-	$(RUN_LONG) $(FUZZ) --seconds $(FUZZ_SECONDS)
+	$(RUN_LONG) $(FUZZ) --seconds $(FUZZ_SECONDS) $(if $(FUZZ_SEED),--seed $(FUZZ_SEED))
 fuzz-long: fuzzers
 	$(Q)$(FUZZ) --long --write docs/robustness.md
 .PHONY: $(FUZZ_LONG)
@@ -294,7 +294,7 @@ test-steps:
 	$(Q)$(MAKE) $(JOBS) CI=1 asan
 	$(Q)$(MAKE) $(JOBS) CI=1 torture
 	$(Q)$(MAKE) $(JOBS) CI=1 tsan
-	$(Q)$(MAKE) $(JOBS) CI=1 fuzz FUZZ_SECONDS=30
+	$(Q)$(MAKE) $(JOBS) CI=1 fuzz FUZZ_SECONDS=30 FUZZ_SEED=1
 	$(Q)$(MAKE) $(JOBS) clang
 	$(Q)$(MAKE) $(JOBS) check-format lint
 	$(Q)$(MAKE) $(JOBS) py-tests viz browser model-check tokenizers-quick others parity-quick

@@ -2,6 +2,7 @@
 """Runs the fuzzers, counts what they did, says what they found.
 
     run.py --seconds 30            every target so long, as many at a time as there are cores
+           --seed 1                ... drawing the same mutations each time: what a commit's tests do
     run.py --long [NAME ...]       until 10,000,000 executions or 30 minutes each, going on where it was
     run.py --table                 what long runs did so far
     run.py --merge                 make tests/fuzz/corpus of what runs have found
@@ -132,7 +133,7 @@ class Target:
             status = self.process.wait()
             return 0 if status == INTERRUPTED else status
 
-    def run(self, seconds, executions):
+    def run(self, seconds, executions, seed=None):
         """Add a run of at most so long and so many; false when it found something."""
         found = self.build / "found"
         found.mkdir(parents=True, exist_ok=True)
@@ -141,6 +142,8 @@ class Target:
         limits = [f"-max_total_time={max(int(seconds), 1)}", f"-artifact_prefix={found.resolve()}/{self.name}-"]
         if executions:
             limits.append(f"-runs={executions}")
+        if seed:
+            limits.append(f"-seed={seed}")
         status, log = self.execute(self.command(*limits, *self.folders()), seconds)
         state = self.state
         state["seconds"] += time.monotonic() - began
@@ -255,6 +258,7 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path("build/fuzz"))
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--seed", type=int)
     parser.add_argument("--long", action="store_true")
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--merge", action="store_true")
@@ -284,7 +288,7 @@ def main():
     if args.table:
         show_long()
     else:
-        run_all(targets, args.jobs, long_task if args.long else lambda t: t.run(args.seconds, None))
+        run_all(targets, args.jobs, long_task if args.long else lambda t: t.run(args.seconds, None, args.seed))
     print(table(targets), end="", flush=True)
     return report(targets)
 
