@@ -62,9 +62,11 @@ HELP := $(COMMANDS:%=src/cli/help/%.txt)
 SHELLS := $(wildcard src/cli/completion/*.in)
 # Modeling code, which the debugger shows as the source of the ops.
 SHOWN := src/model/mistral.c
+# The lessons, without the model and without pictures.
+COURSE := $(wildcard lessons/*.conf) $(filter-out %.svg %.png,$(shell find lessons/[0-9][0-9]-* -type f 2>/dev/null))
 # The page of `torchless report`.
 PAGE := $(wildcard src/picture/report/page/*)
-OBJS := $(PAGE:%=$(BUILD)/%.o) $(SRCS:%.c=$(BUILD)/%.o) $(SQL:%.sql=$(BUILD)/%_sql.o) $(HELP:%.txt=$(BUILD)/%_txt.o) \
+OBJS := $(BUILD)/src/lesson/carried.o $(PAGE:%=$(BUILD)/%.o) $(SRCS:%.c=$(BUILD)/%.o) $(SQL:%.sql=$(BUILD)/%_sql.o) $(HELP:%.txt=$(BUILD)/%_txt.o) \
         $(SHELLS:%.in=$(BUILD)/%_in.o) $(SHOWN:%.c=$(BUILD)/%_source.o)
 MAIN := $(filter $(BUILD)/src/cli/%,$(OBJS))
 LIBOBJS := $(filter-out $(MAIN),$(OBJS))
@@ -119,6 +121,15 @@ $(PAGE:%=$(BUILD)/%.c): $(BUILD)/%.c: % scripts/embed-text
 	$(Q)scripts/embed-text page_$(subst .,_,$(notdir $*)) < $< > $@.tmp && mv $@.tmp $@
 $(PAGE:%=$(BUILD)/%.o): $(BUILD)/%.o: $(BUILD)/%.c $(BUILD)/flags
 	$(Q)$(CC) $(ALL_CFLAGS) -Wno-overlength-strings -c -o $@ $<
+# lessons/ becomes the array course_carried.  A lesson that is taken away changes the list.
+$(BUILD)/course.list: FORCE
+	@mkdir -p $(@D)
+	@echo '$(COURSE)' | cmp -s - $@ || echo '$(COURSE)' > $@
+$(BUILD)/src/lesson/carried.c: $(BUILD)/course.list $(COURSE) scripts/embed-course
+	@mkdir -p $(@D)
+	$(Q)scripts/embed-course lessons > $@.tmp && mv $@.tmp $@
+$(BUILD)/src/lesson/carried.o: $(BUILD)/src/lesson/carried.c $(BUILD)/flags
+	$(Q)$(CC) $(ALL_CFLAGS) -Wno-overlength-strings -MMD -MP -c -o $@ $<
 $(BUILD)/%_sql.o: $(BUILD)/%_sql.c $(BUILD)/flags
 	$(Q)$(CC) $(ALL_CFLAGS) -Wno-overlength-strings -c -o $@ $<
 $(BUILD)/%_source.o: $(BUILD)/%_source.c $(BUILD)/flags

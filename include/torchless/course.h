@@ -60,6 +60,7 @@ struct exercise {
 	const char *title;
 	enum exercise_kind kind;
 	const struct course_section *conf;
+	char *heading;  /* its title in lesson.md */
 	char *question; /* Markdown: what stands below its heading in lesson.md */
 	char *hints[3]; /* Markdown */
 	const char
