@@ -1,0 +1,35 @@
+/*
+ * absent.c -- the kinds of checks that this program does not have yet: a sentence each.
+ *
+ * They are weak symbols, so that the file of a kind takes the place of what stands here.
+ */
+#include "check.h"
+
+#define ABSENT(kind)                                                                               \
+	__attribute__((weak)) int check_##kind(const struct check *c, struct verdict *v,           \
+					       struct err *err)                                    \
+	{                                                                                          \
+		(void)v;                                                                           \
+		return err_set(err, ERR_TOOL, "%s: this program cannot check a " #kind,            \
+			       c->exercise->id);                                                   \
+	}
+
+ABSENT(predict)
+ABSENT(value)
+ABSENT(sql)
+ABSENT(kernel)
+ABSENT(locate)
+ABSENT(bench)
+ABSENT(milestone)
+
+#define UNSOLVED(what)                                                                             \
+	__attribute__((weak)) int solution_##what(const struct check *c, struct text *out,         \
+						  struct err *err)                                 \
+	{                                                                                          \
+		(void)out;                                                                         \
+		return err_set(err, ERR_TOOL, "%s: this program has no solution of it",            \
+			       c->exercise->id);                                                   \
+	}
+
+UNSOLVED(words)
+UNSOLVED(locate)
