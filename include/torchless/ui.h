@@ -44,7 +44,7 @@ void ui_init(struct ui *ui, FILE *out, enum ui_color color);
 /* The terminal may have another width now. */
 void ui_resize(struct ui *ui);
 
-enum ui_style { UI_PLAIN, UI_BOLD, UI_DIM, UI_GOOD, UI_WARN, UI_STYLE_COUNT };
+enum ui_style { UI_PLAIN, UI_BOLD, UI_DIM, UI_GOOD, UI_WARN, UI_ITALIC, UI_CODE, UI_STYLE_COUNT };
 
 /* Append s[0..len) with the escape sequences of `style` around it when `ui` has colour. */
 void ui_add_styled(struct text *t, const struct ui *ui, enum ui_style style, const char *s,

@@ -87,6 +87,8 @@ static const char *const style_codes[UI_STYLE_COUNT] = {
 	[UI_DIM] = "\033[2m",
 	[UI_GOOD] = "\033[32m",
 	[UI_WARN] = "\033[33m",
+	[UI_ITALIC] = "\033[3m",
+	[UI_CODE] = "\033[36m",
 };
 static const char style_end[] = "\033[0m";
 

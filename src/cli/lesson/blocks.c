@@ -1,0 +1,568 @@
+/*
+ * blocks.c -- a text on a terminal, block by block.
+ *
+ * A block is a flow of words or lines of its own kind; what holds it, quotes and items of lists,
+ * stands before each of its lines.
+ */
+#include "show.h"
+
+#include "torchless/called.h"
+#include "torchless/mem.h"
+#include "torchless/utf8.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define INDENT 4 /* of code */
+
+/* The text that is shown, and of each block whether something of it was. */
+struct page {
+	struct show *s;
+	const struct lesson_text *t;
+	bool *begun;
+	int block;                       /* that is shown now */
+	const struct exercise *exercise; /* whose part of the text this is */
+};
+
+static void add_styled(struct show *s, enum ui_style style, const char *text)
+{
+	ui_add_styled(&s->out, s->ui, style, text, strlen(text));
+}
+
+/* ---- before a line -------------------------------------------------------------------------- */
+
+static int marker_columns(const struct lesson_block *b)
+{
+	return b->marker < 0 ? 2 : b->marker < 10 ? 3 : 4;
+}
+
+/* The signs and spaces of what holds block `i`, outermost first; the columns of them. */
+static int add_prefix(struct page *p, int i)
+{
+	struct lesson_block *b;
+	int columns;
+
+	if (i < 0)
+		return 0;
+	b = &p->t->blocks[i];
+	columns = add_prefix(p, b->parent);
+	if (b->kind == BLOCK_QUOTE) {
+		add_styled(p->s, UI_DIM, "│ ");
+		return columns + 2;
+	}
+	if (b->kind != BLOCK_ITEM)
+		return columns;
+	if (p->begun[i])
+		text_addf(&p->s->out, "%*s", marker_columns(b), "");
+	else if (b->marker < 0)
+		text_addf(&p->s->out, "%s ", ui_sign(p->s->ui, "•", "-"));
+	else
+		text_addf(&p->s->out, "%*d. ", marker_columns(b) - 2, b->marker);
+	p->begun[i] = true;
+	return columns + marker_columns(b);
+}
+
+static int prefix_columns(const struct page *p, int i)
+{
+	int columns = 0;
+
+	for (; i >= 0; i = p->t->blocks[i].parent) {
+		const struct lesson_block *b = &p->t->blocks[i];
+
+		columns += b->kind == BLOCK_QUOTE  ? 2
+			   : b->kind == BLOCK_ITEM ? marker_columns(b)
+						   : 0;
+	}
+	return columns;
+}
+
+static void begin_line(void *ctx, bool first)
+{
+	struct page *p = ctx;
+
+	(void)first;
+	add_prefix(p, p->t->blocks[p->block].parent);
+}
+
+/* The columns that are left for the block. */
+static int room(const struct page *p)
+{
+	int columns = p->s->width - prefix_columns(p, p->t->blocks[p->block].parent);
+
+	return p->s->width <= 0 ? 0 : columns < 10 ? 10 : columns;
+}
+
+/* A blank line before block i, but between items that stand close. */
+static void add_gap(struct page *p, int i)
+{
+	const struct lesson_block *blocks = p->t->blocks;
+
+	while (blocks[i].parent >= 0 && blocks[i].parent == i - 1)
+		i = blocks[i].parent;
+	if (p->s->out.len == 0 || (blocks[i].kind == BLOCK_ITEM && blocks[i].tight))
+		return;
+	if (blocks[i].parent >= 0 && p->begun[blocks[i].parent])
+		add_prefix(p, blocks[i].parent);
+	while (p->s->out.len && p->s->out.data[p->s->out.len - 1] == ' ')
+		p->s->out.data[--p->s->out.len] = '\0';
+	text_addc(&p->s->out, '\n');
+}
+
+/* ---- words ---------------------------------------------------------------------------------- */
+
+/* A command is typed by the name that the program was called by. */
+static void add_code_span(struct page *p, struct flow *f, const struct lesson_run *r)
+{
+	struct text code = { 0 }, shown = { 0 };
+	bool colored = p->s->ui->color;
+
+	text_add_called_line(&code, r->text, strlen(r->text));
+	text_addf(&shown, colored ? "%s" : "`%s`", code.data ? code.data : "");
+	if (p->s->width > 0 && utf8_width(shown.data, shown.len) > room(p))
+		flow_add(f, UI_CODE, shown.data, shown.len);
+	else
+		flow_add_whole(f, UI_CODE, shown.data, shown.len);
+	text_release(&code);
+	text_release(&shown);
+}
+
+/* The number of a target in the list below the text; -1: what it points to is told in words. */
+static int number_link(struct show *s, const char *target)
+{
+	const char *at = s->links.data ? s->links.data : "";
+	size_t len = strlen(target);
+
+	for (int i = 1; i <= s->n_links; i++) {
+		size_t n = strcspn(at, "\n");
+
+		if (n == len && !memcmp(at, target, n))
+			return i;
+		at += n + 1;
+	}
+	text_addf(&s->links, "%s\n", target);
+	return ++s->n_links;
+}
+
+/* The lesson whose text the target is. */
+static const struct lesson *linked_lesson(const struct show *s, const char *target)
+{
+	char name[64];
+	size_t n;
+
+	while (!strncmp(target, "../", 3))
+		target += 3;
+	n = strcspn(target, "/");
+	if (!s->course || n >= sizeof(name) || strncmp(target + n, "/lesson.md", 10) != 0)
+		return NULL;
+	memcpy(name, target, n);
+	name[n] = '\0';
+	return course_lesson(s->course, name);
+}
+
+/* What follows the words of a link: a number, or the command that shows it. */
+static void end_link(struct page *p, struct flow *f, const struct lesson_run *r)
+{
+	const struct lesson *other = linked_lesson(p->s, r->target);
+	struct text said = { 0 };
+
+	if (other) {
+		text_addf(&said, "(`torchless lesson show %s`)", other->number);
+		f->space = true;
+	} else if (r->target[0] != '#' && strcmp(r->target, r->text) != 0) {
+		text_addf(&said, "[%d]", number_link(p->s, r->target));
+	}
+	if (other) {
+		struct text called = { 0 };
+
+		text_add_called(&called, said.data);
+		flow_add(f, UI_DIM, called.data, called.len);
+		text_release(&called);
+	} else if (said.len) {
+		flow_add_whole(f, UI_DIM, said.data, said.len);
+	}
+	text_release(&said);
+}
+
+static enum ui_style style_of(unsigned bits, enum ui_style otherwise)
+{
+	if (bits & RUN_STRONG)
+		return UI_BOLD;
+	if (bits & RUN_EMPHASIS)
+		return UI_ITALIC;
+	return otherwise;
+}
+
+static void add_runs(struct page *p, struct flow *f, struct lesson_runs runs, enum ui_style style)
+{
+	for (int i = 0; i < runs.n; i++) {
+		const struct lesson_run *r = &p->t->runs[runs.from + i];
+		const struct lesson_run *next = i + 1 < runs.n ? r + 1 : NULL;
+
+		if (r->style & RUN_BREAK)
+			flow_end_line(f);
+		else if (r->style & RUN_IMAGE)
+			flow_add(f, UI_DIM, r->text, strlen(r->text));
+		else if (r->style & RUN_CODE)
+			add_code_span(p, f, r);
+		else
+			flow_add(f, style_of(r->style, style), r->text, strlen(r->text));
+		if ((r->style & RUN_LINK) &&
+		    !(next && (next->style & RUN_LINK) && !strcmp(next->target, r->target)))
+			end_link(p, f, r);
+	}
+}
+
+/* ---- blocks --------------------------------------------------------------------------------- */
+
+static void add_line_of(struct page *p, const char *sign, int columns)
+{
+	for (int i = 0; i < columns; i++)
+		text_adds(&p->s->out, sign);
+}
+
+static void show_heading(struct page *p, const struct lesson_block *b)
+{
+	struct flow f = { 0 };
+	struct text words = { 0 };
+	int columns, most = p->s->width > 0 ? p->s->width : SHOW_WIDTH;
+
+	lesson_text_words(p->t, b->runs, &words);
+	columns = words.data ? utf8_width(words.data, words.len) : 0;
+	if (b->level > 2)
+		flow_add_whole(&f, UI_DIM, b->level == 3 ? "──" : "─", b->level == 3 ? 6 : 3);
+	f.space = true;
+	add_runs(p, &f, b->runs, UI_BOLD);
+	flow_write(&f, &p->s->out, p->s->ui, p->s->width, begin_line, p);
+	if (b->level <= 2) {
+		begin_line(p, false);
+		add_line_of(p, b->level == 1 ? "━" : "─", columns < most ? columns : most);
+		text_addc(&p->s->out, '\n');
+	}
+	flow_release(&f);
+	text_release(&words);
+}
+
+/* Lines of code, broken at spaces where they are wider than the screen. */
+static void add_code(struct page *p, const char *code, int indent, bool commands)
+{
+	int width = p->s->ui->width > 0
+			    ? p->s->ui->width - prefix_columns(p, p->t->blocks[p->block].parent)
+			    : 0;
+	bool goes_on = false;
+
+	for (size_t n; *code; code += n + (code[n] == '\n')) {
+		struct text line = { 0 };
+
+		n = strcspn(code, "\n");
+		begin_line(p, false);
+		text_addf(&p->s->out, "%*s", indent, "");
+		if (commands)
+			add_styled(p->s, UI_DIM, goes_on ? "> " : "$ ");
+		text_add_called_line(&line, code, n);
+		if (commands && line.len && !(n && code[n - 1] == '\\'))
+			ui_add_command(&p->s->out, line.data, line.len, width, indent + 4,
+				       indent + 2);
+		else if (line.len)
+			ui_add_wrapped(&p->s->out, line.data, line.len, width, indent + 2,
+				       indent + (commands ? 2 : 0));
+		goes_on = n && code[n - 1] == '\\';
+		text_addc(&p->s->out, '\n');
+		text_release(&line);
+	}
+}
+
+/* "step see -- torchless lesson run see", above its commands. */
+static void show_step(struct page *p, const struct lesson_block *b, const char *name)
+{
+	struct text line = { 0 }, called = { 0 };
+	char buf[8];
+
+	text_addf(&line, "`torchless lesson run %s`%s", name,
+		  lesson_info(b->info, "smollm2", buf, sizeof(buf)) ? ", with SmolLM2" : "");
+	text_add_called(&called, line.data);
+	begin_line(p, false);
+	add_styled(p->s, UI_DIM, "step ");
+	add_styled(p->s, UI_BOLD, name);
+	add_styled(p->s, UI_DIM, ": ");
+	add_styled(p->s, UI_DIM, called.data);
+	text_addc(&p->s->out, '\n');
+	add_code(p, b->code, INDENT, true);
+	text_release(&line);
+	text_release(&called);
+}
+
+static void show_code(struct page *p, const struct lesson_block *b)
+{
+	char name[64];
+
+	if (lesson_info(b->info, "step", name, sizeof(name))) {
+		show_step(p, b, name);
+	} else if (lesson_info(b->info, "output", name, sizeof(name))) {
+		begin_line(p, false);
+		add_styled(p->s, UI_DIM, "prints");
+		text_addc(&p->s->out, '\n');
+		add_code(p, b->code, INDENT, false);
+	} else {
+		add_code(p, b->code, INDENT, !strcmp(b->info, "sh"));
+	}
+}
+
+/* A cell as it is printed: without styles, code in backquotes. */
+static void add_cell(struct page *p, struct ui_table *table, struct lesson_runs runs)
+{
+	struct text cell = { 0 };
+
+	for (int i = 0; i < runs.n; i++) {
+		const struct lesson_run *r = &p->t->runs[runs.from + i];
+
+		text_addf(&cell, r->style & RUN_CODE ? "`%s`" : "%s", r->text);
+		if (r->style & RUN_LINK && r->target[0] != '#' && strcmp(r->target, r->text) != 0)
+			text_addf(&cell, "[%d]", number_link(p->s, r->target));
+	}
+	ui_table_cell(table, cell.data ? cell.data : "", cell.len);
+	text_release(&cell);
+}
+
+static void show_table(struct page *p, const struct lesson_block *b)
+{
+	struct ui ui = *p->s->ui;
+	struct ui_table table;
+	struct text title = { 0 };
+	char *data = NULL, *line, *rest;
+	size_t len;
+
+	ui.out = open_memstream(&data, &len);
+	if (!ui.out)
+		return;
+	if (ui.width > 0)
+		ui.width -= prefix_columns(p, b->parent);
+	ui_table_init(&table, "");
+	for (int i = 0; i < b->columns; i++) {
+		text_clear(&title);
+		lesson_text_words(p->t, b->cells[i], &title);
+		ui_table_add_column(&table, title.data ? title.data : "", b->align[i] == 'r');
+		table.columns[i].wraps = true;
+	}
+	for (int i = b->columns; i < b->columns * b->rows; i++)
+		add_cell(p, &table, b->cells[i]);
+	ui_table_print(&table, &ui, UI_TABLE_BOX);
+	fclose(ui.out);
+	for (line = data; line && *line; line = rest) {
+		size_t n = strcspn(line, "\n");
+
+		rest = line + n + (line[n] == '\n');
+		begin_line(p, false);
+		text_add(&p->s->out, line, n);
+		text_addc(&p->s->out, '\n');
+	}
+	free(data);
+	text_release(&title);
+	ui_table_release(&table);
+}
+
+/* ---- pictures ------------------------------------------------------------------------------- */
+
+static const char *name_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* The step whose commands write the file. */
+static const struct lesson_step *step_making(const struct lesson *l, const char *file)
+{
+	for (int i = 0; l && i < l->n_steps; i++) {
+		const char *at = strstr(l->steps[i].commands, name_of(file));
+
+		if (at && at > l->steps[i].commands && strchr(" '\"/", at[-1]))
+			return &l->steps[i];
+	}
+	return NULL;
+}
+
+static void show_picture(struct page *p, const struct lesson_run *r)
+{
+	const struct lesson_step *step = step_making(p->s->lesson, r->target);
+	struct text line = { 0 }, called = { 0 };
+	struct flow f = { 0 };
+
+	if (p->s->picture && p->s->picture(p->s, r, step))
+		return;
+	flow_add(&f, UI_BOLD, "picture:", 8);
+	f.space = true;
+	flow_add(&f, UI_PLAIN, r->text, strlen(r->text));
+	if (step)
+		text_addf(&line, " `torchless lesson run %s` makes %s.", step->name,
+			  name_of(r->target));
+	else
+		text_addf(&line, " (%s)", r->target);
+	text_add_called(&called, line.data);
+	flow_add(&f, UI_DIM, called.data, called.len);
+	flow_write(&f, &p->s->out, p->s->ui, room(p), begin_line, p);
+	flow_release(&f);
+	text_release(&line);
+	text_release(&called);
+}
+
+static void show_paragraph(struct page *p, const struct lesson_block *b)
+{
+	const struct lesson_run *r = &p->t->runs[b->runs.from];
+	struct flow f = { 0 };
+
+	if (b->runs.n == 1 && (r->style & RUN_IMAGE)) {
+		show_picture(p, r);
+		return;
+	}
+	add_runs(p, &f, b->runs, UI_PLAIN);
+	flow_write(&f, &p->s->out, p->s->ui, room(p), begin_line, p);
+	flow_release(&f);
+}
+
+/* ---- exercises ------------------------------------------------------------------------------ */
+
+/* How an exercise is answered: what stands behind `torchless lesson`, and what it is for. */
+static void add_how(const struct exercise *e, struct text *out)
+{
+	const char *choices = section_value(e->conf, "choices");
+	bool locate = e->kind == EXERCISE_LOCATE;
+
+	if (e->file) {
+		text_addf(out, "Edit `%s/%s`, then `torchless lesson check %s`.", e->lesson->dir,
+			  e->file, e->id);
+	} else if (e->kind == EXERCISE_BENCH || e->kind == EXERCISE_MILESTONE) {
+		text_addf(out, "Check it: `torchless lesson check %s`.", e->id);
+	} else {
+		text_addf(out, "Answer it: `torchless lesson answer %s %s`%s%s.", e->id,
+			  locate    ? "'PLACE KEY'"
+			  : choices ? "CHOICE"
+				    : "VALUE",
+			  choices ? locate ? ", KEY one of: " : ", CHOICE one of: " : "",
+			  choices ? choices : "");
+	}
+	text_addf(out, " Stuck? `torchless lesson hint %s`.", e->id);
+}
+
+/* The part of an exercise ends here. */
+static void end_exercise(struct page *p)
+{
+	struct text how = { 0 }, called = { 0 };
+
+	if (!p->exercise)
+		return;
+	add_how(p->exercise, &how);
+	text_add_called(&called, how.data);
+	text_addc(&p->s->out, '\n');
+	add_styled(p->s, UI_BOLD, ui_sign(p->s->ui, "▶ ", "> "));
+	ui_add_wrapped(&p->s->out, called.data, called.len, p->s->width, 2, 2);
+	text_addc(&p->s->out, '\n');
+	p->exercise = NULL;
+	text_release(&how);
+	text_release(&called);
+}
+
+/* "Exercise ID: title" begins the part of an exercise. */
+static const struct exercise *exercise_of(const struct page *p, const struct lesson_block *b)
+{
+	const struct lesson *l = p->s->lesson;
+	const struct exercise *found = NULL;
+	struct text words = { 0 };
+	size_t n;
+
+	lesson_text_words(p->t, b->runs, &words);
+	if (words.data && !strncmp(words.data, "Exercise ", 9)) {
+		n = strcspn(words.data + 9, ":");
+		for (int i = 0; l && i < l->n_exercises; i++)
+			if (strlen(l->exercises[i].id) == n &&
+			    !memcmp(l->exercises[i].id, words.data + 9, n))
+				found = &l->exercises[i];
+	}
+	text_release(&words);
+	return found;
+}
+
+/* ---- a text --------------------------------------------------------------------------------- */
+
+static void show_block(struct page *p, const struct lesson_block *b)
+{
+	switch (b->kind) {
+	case BLOCK_HEADING:
+		show_heading(p, b);
+		break;
+	case BLOCK_PARAGRAPH:
+		show_paragraph(p, b);
+		break;
+	case BLOCK_CODE:
+		show_code(p, b);
+		break;
+	case BLOCK_TABLE:
+		show_table(p, b);
+		break;
+	case BLOCK_RULE:
+		begin_line(p, false);
+		add_line_of(p, "─", p->s->width > 0 ? room(p) : SHOW_WIDTH);
+		text_addc(&p->s->out, '\n');
+		break;
+	case BLOCK_QUOTE:
+	case BLOCK_ITEM:
+		break;
+	}
+}
+
+/* The targets that were numbered; a paragraph each, so that a long one stays whole. */
+static void show_links(struct show *s)
+{
+	const char *at = s->links.data ? s->links.data : "";
+
+	if (s->n_links)
+		text_addc(&s->out, '\n');
+	for (int i = 1; i <= s->n_links; i++) {
+		size_t n = strcspn(at, "\n");
+		char number[16];
+
+		snprintf(number, sizeof(number), "[%d] ", i);
+		add_styled(s, UI_DIM, number);
+		text_add_visible(&s->out, at, n);
+		text_addc(&s->out, '\n');
+		at += n + 1;
+	}
+	text_clear(&s->links);
+	s->n_links = 0;
+}
+
+void show_text(struct show *s, const char *markdown, size_t len)
+{
+	struct lesson_text t;
+	struct page p = { .s = s, .t = &t };
+
+	lesson_text_read(&t, markdown, len);
+	p.begun = mem_calloc((size_t)t.n_blocks + 1, sizeof(*p.begun));
+	for (int i = 0; i < t.n_blocks; i++) {
+		const struct lesson_block *b = &t.blocks[i];
+		bool holds = b->kind == BLOCK_QUOTE || b->kind == BLOCK_ITEM;
+
+		if (holds && i + 1 < t.n_blocks && t.blocks[i + 1].parent == i)
+			continue;
+		if (b->kind == BLOCK_HEADING)
+			end_exercise(&p);
+		p.block = i;
+		add_gap(&p, i);
+		if (holds) { /* and is empty */
+			add_prefix(&p, i);
+			text_addc(&s->out, '\n');
+		}
+		show_block(&p, b);
+		if (b->kind == BLOCK_HEADING)
+			p.exercise = exercise_of(&p, b);
+	}
+	end_exercise(&p);
+	show_links(s);
+	free(p.begun);
+	lesson_text_release(&t);
+}
+
+void show_release(struct show *s)
+{
+	text_release(&s->out);
+	text_release(&s->links);
+}
