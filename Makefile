@@ -53,6 +53,8 @@ KERNEL_avx2 := -mavx2 -mfma -mf16c
 isa_files    = $(foreach isa,$(1),$(wildcard src/kernels/$(isa).c src/kernels/$(isa)_*.c))
 isa_flags    = $(KERNEL_$(firstword $(subst _, ,$(basename $(notdir $(1))))))
 
+# What learners include, which the program writes where they compile.
+GIVEN := include/torchless/lesson_kernels.h
 SRCS := $(filter-out $(call isa_files,$(ISA_ALL)),$(wildcard src/*/*.c src/*/*/*.c)) \
         $(call isa_files,$(ISA_$(ARCH)))
 SQL  := $(wildcard src/trace/*.sql)
@@ -67,7 +69,7 @@ COURSE := $(wildcard lessons/*.conf) $(filter-out %.svg %.png,$(shell find lesso
 # The page of `torchless report`.
 PAGE := $(wildcard src/picture/report/page/*)
 OBJS := $(BUILD)/src/lesson/carried.o $(PAGE:%=$(BUILD)/%.o) $(SRCS:%.c=$(BUILD)/%.o) $(SQL:%.sql=$(BUILD)/%_sql.o) $(HELP:%.txt=$(BUILD)/%_txt.o) \
-        $(SHELLS:%.in=$(BUILD)/%_in.o) $(SHOWN:%.c=$(BUILD)/%_source.o)
+        $(SHELLS:%.in=$(BUILD)/%_in.o) $(SHOWN:%.c=$(BUILD)/%_source.o) $(GIVEN:%.h=$(BUILD)/%_header.o)
 MAIN := $(filter $(BUILD)/src/cli/%,$(OBJS))
 LIBOBJS := $(filter-out $(MAIN),$(OBJS))
 TESTS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*.c))
@@ -111,6 +113,10 @@ $(BUILD)/%_in.c: %.in scripts/embed-text
 $(SHOWN:%.c=$(BUILD)/%_source.c): $(BUILD)/%_source.c: %.c scripts/embed-text
 	@mkdir -p $(@D)
 	$(Q)scripts/embed-text $(notdir $*)_source < $< > $@.tmp && mv $@.tmp $@
+# lesson_kernels.h becomes `const char lesson_kernels_header[]`.
+$(GIVEN:%.h=$(BUILD)/%_header.c): $(BUILD)/%_header.c: %.h scripts/embed-text
+	@mkdir -p $(@D)
+	$(Q)scripts/embed-text $(notdir $*)_header < $< > $@.tmp && mv $@.tmp $@
 # src/cli/help/run.txt becomes the structure help_run of what `torchless run --help` says.
 $(HELP:%.txt=$(BUILD)/%_txt.c): $(BUILD)/%_txt.c: %.txt scripts/embed-help
 	@mkdir -p $(@D)
@@ -133,6 +139,8 @@ $(BUILD)/src/lesson/carried.o: $(BUILD)/src/lesson/carried.c $(BUILD)/flags
 $(BUILD)/%_sql.o: $(BUILD)/%_sql.c $(BUILD)/flags
 	$(Q)$(CC) $(ALL_CFLAGS) -Wno-overlength-strings -c -o $@ $<
 $(BUILD)/%_source.o: $(BUILD)/%_source.c $(BUILD)/flags
+	$(Q)$(CC) $(ALL_CFLAGS) -Wno-overlength-strings -c -o $@ $<
+$(BUILD)/%_header.o: $(BUILD)/%_header.c $(BUILD)/flags
 	$(Q)$(CC) $(ALL_CFLAGS) -Wno-overlength-strings -c -o $@ $<
 $(BUILD)/%_in.o: $(BUILD)/%_in.c $(BUILD)/flags
 	$(Q)$(CC) $(ALL_CFLAGS) -Wno-overlength-strings -c -o $@ $<
