@@ -24,8 +24,9 @@ enum run_style {
 	RUN_EMPHASIS = 2,
 	RUN_CODE = 4,
 	RUN_LINK = 8,
-	RUN_IMAGE = 16, /* its text is what is said in place of the picture */
-	RUN_BREAK = 32, /* the line ends here; no text */
+	RUN_IMAGE = 16,  /* its text is what is said in place of the picture */
+	RUN_BREAK = 32,  /* the line ends here; no text */
+	RUN_MARKED = 64, /* a mark stands behind it, of its last word */
 };
 
 /* Text of one style within a block, without its signs; a line end is a space. */

@@ -47,6 +47,7 @@ static int add_prefix(struct page *p, int i)
 	b = &p->t->blocks[i];
 	columns = add_prefix(p, b->parent);
 	if (b->kind == BLOCK_QUOTE) {
+		p->begun[i] = true;
 		add_styled(p->s, UI_DIM, "│ ");
 		return columns + 2;
 	}
@@ -92,6 +93,16 @@ static int room(const struct page *p)
 	return p->s->width <= 0 ? 0 : columns < 10 ? 10 : columns;
 }
 
+/* Whether block i is what the step right before it prints. */
+static bool is_output_of_step(const struct lesson_block *blocks, int i)
+{
+	char name[64];
+
+	return i > 0 && blocks[i].kind == BLOCK_CODE && blocks[i - 1].kind == BLOCK_CODE &&
+	       lesson_info(blocks[i].info, "output", name, sizeof(name)) &&
+	       lesson_info(blocks[i - 1].info, "step", name, sizeof(name));
+}
+
 /* A blank line before block i, but between items that stand close. */
 static void add_gap(struct page *p, int i)
 {
@@ -99,7 +110,8 @@ static void add_gap(struct page *p, int i)
 
 	while (blocks[i].parent >= 0 && blocks[i].parent == i - 1)
 		i = blocks[i].parent;
-	if (p->s->out.len == 0 || (blocks[i].kind == BLOCK_ITEM && blocks[i].tight))
+	if (p->s->out.len == 0 || (blocks[i].kind == BLOCK_ITEM && blocks[i].tight) ||
+	    is_output_of_step(blocks, i))
 		return;
 	if (blocks[i].parent >= 0 && p->begun[blocks[i].parent])
 		add_prefix(p, blocks[i].parent);
@@ -223,15 +235,13 @@ static void add_line_of(struct page *p, const char *sign, int columns)
 static void show_heading(struct page *p, const struct lesson_block *b)
 {
 	struct flow f = { 0 };
-	struct text words = { 0 };
 	int columns, most = p->s->width > 0 ? p->s->width : SHOW_WIDTH;
 
-	lesson_text_words(p->t, b->runs, &words);
-	columns = words.data ? utf8_width(words.data, words.len) : 0;
 	if (b->level > 2)
 		flow_add_whole(&f, UI_DIM, b->level == 3 ? "──" : "─", b->level == 3 ? 6 : 3);
 	f.space = true;
 	add_runs(p, &f, b->runs, UI_BOLD);
+	columns = flow_columns(&f);
 	flow_write(&f, &p->s->out, p->s->ui, p->s->width, begin_line, p);
 	if (b->level <= 2) {
 		begin_line(p, false);
@@ -239,7 +249,6 @@ static void show_heading(struct page *p, const struct lesson_block *b)
 		text_addc(&p->s->out, '\n');
 	}
 	flow_release(&f);
-	text_release(&words);
 }
 
 /* Lines of code, broken at spaces where they are wider than the screen. */
@@ -257,7 +266,7 @@ static void add_code(struct page *p, const char *code, int indent, bool commands
 		begin_line(p, false);
 		text_addf(&p->s->out, "%*s", indent, "");
 		if (commands)
-			add_styled(p->s, UI_DIM, goes_on ? "> " : "$ ");
+			add_styled(p->s, UI_DIM, *code == '#' ? "" : goes_on ? "> " : "$ ");
 		text_add_called_line(&line, code, n);
 		if (commands && line.len && !(n && code[n - 1] == '\\'))
 			ui_add_command(&p->s->out, line.data, line.len, width, indent + 4,

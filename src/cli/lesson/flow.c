@@ -64,6 +64,15 @@ static int together(const struct flow *f, int i, int *columns)
 	return n;
 }
 
+int flow_columns(const struct flow *f)
+{
+	int columns = 0;
+
+	for (int i = 0; i < f->n; i++)
+		columns += f->word[i].columns + (i > 0 && !f->word[i].glued);
+	return columns;
+}
+
 void flow_write(struct flow *f, struct text *out, const struct ui *ui, int width,
 		void (*begin)(void *ctx, bool first), void *ctx)
 {

@@ -35,6 +35,9 @@ void flow_add(struct flow *f, enum ui_style style, const char *s, size_t len);
 void flow_add_whole(struct flow *f, enum ui_style style, const char *s, size_t len);
 void flow_end_line(struct flow *f);
 
+/* Of all its words in one line. */
+int flow_columns(const struct flow *f);
+
 /*
  * Append line after line, each at most `width` columns wide (0: any) and with a line feed; `begin`
  * writes what stands before a line, which is not counted.  Then the flow is empty.

@@ -41,8 +41,7 @@ static void add_line(struct lines *l, const char *s, size_t len, int number)
 static bool is_blank(const struct line *l)
 {
 	for (size_t i = 0; i < l->len; i++)
-		if (!isspace((unsigned char)l->s[i]) && l->s[i] != TEXT_BLANK &&
-		    l->s[i] != TEXT_BLANK_LINE)
+		if (!isspace((unsigned char)l->s[i]) && !text_is_blank(l->s[i]))
 			return false;
 	return true;
 }
@@ -320,14 +319,17 @@ static void read_lines(struct reading *r, const struct line *l, int n, int paren
 static int read_quote(struct reading *r, const struct line *l, int left, int parent, bool tight)
 {
 	struct lines inner = { 0 };
-	int n = 0, block = r->t->n_blocks;
+	int n = 0, number, block = r->t->n_blocks;
 
 	add_block(r->t, BLOCK_QUOTE, parent, l, tight);
-	for (; n < left && (is_quote(&l[n]) || (n && !interrupts(&l[n]))); n++) {
+	for (; n < left; n++) {
 		size_t from = indent_of(&l[n]);
 
 		if (is_quote(&l[n]))
 			from++;
+		else if (n == 0 || is_blank(&inner.line[n - 1]) || interrupts(&l[n]) ||
+			 item_len(&l[n], &number))
+			break;
 		from += from < l[n].len && l[n].s[from] == ' ';
 		add_line(&inner, l[n].s + from, l[n].len - from, l[n].number);
 	}
@@ -339,6 +341,8 @@ static int read_quote(struct reading *r, const struct line *l, int left, int par
 /* Whether line n goes on with an item that holds what is `offset` columns in. */
 static bool goes_on(const struct line *l, int n, int left, size_t offset, bool in_code)
 {
+	int number;
+
 	if (is_blank(&l[n])) {
 		while (n < left && is_blank(&l[n]))
 			n++;
@@ -346,7 +350,7 @@ static bool goes_on(const struct line *l, int n, int left, size_t offset, bool i
 	}
 	if (indent_of(&l[n]) >= offset)
 		return true;
-	return !in_code && !is_blank(&l[n - 1]) && !interrupts(&l[n]);
+	return !in_code && !is_blank(&l[n - 1]) && !interrupts(&l[n]) && !item_len(&l[n], &number);
 }
 
 static int read_item(struct reading *r, const struct line *l, int left, int parent, bool tight)

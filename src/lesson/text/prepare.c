@@ -148,15 +148,15 @@ static void trim(const char **s, size_t *len)
 		--*len;
 }
 
-/* The comment data[at .. at+len), which may be a mark. */
-static void add_mark(struct lesson_text *t, const char *data, size_t at, size_t len)
+/* Whether the comment data[at .. at+len) is a mark, which then is added. */
+static bool add_mark(struct lesson_text *t, const char *data, size_t at, size_t len)
 {
 	const char *s = data + at + 5, *name;
 	size_t n = len >= 8 ? len - 8 : 0, name_len;
 	struct lesson_mark *m;
 
 	if (len < 8 || (data[at + 4] != '=' && data[at + 4] != '$'))
-		return;
+		return false;
 	t->marks = mem_grow(t->marks, (size_t)t->n_marks, &t->cap_marks, sizeof(*t->marks));
 	m = &t->marks[t->n_marks++];
 	*m = (struct lesson_mark){ .line = text_line_of(data, at),
@@ -173,6 +173,7 @@ static void add_mark(struct lesson_text *t, const char *data, size_t at, size_t 
 		m->trace = mem_strdup(name);
 	}
 	m->what = unescape_bars(s, n);
+	return true;
 }
 
 char *text_prepare(struct lesson_text *t, const char *data, size_t len)
@@ -187,7 +188,7 @@ char *text_prepare(struct lesson_text *t, const char *data, size_t len)
 		if (n)
 			continue;
 		n = 1;
-		if (data[i] == TEXT_BLANK || data[i] == TEXT_BLANK_LINE)
+		if (text_is_blank(data[i]))
 			copy[i] = '?';
 		else if (data[i] == '\\' && i + 1 < len && data[i + 1] != '\n')
 			n = 2;
@@ -200,9 +201,10 @@ char *text_prepare(struct lesson_text *t, const char *data, size_t len)
 		if (!end)
 			continue;
 		n = (size_t)(end - (data + i)) + 3;
-		add_mark(t, data, i, n);
 		for (size_t k = i; k < i + n; k++)
 			copy[k] = data[k] == '\n' ? TEXT_BLANK_LINE : TEXT_BLANK;
+		if (add_mark(t, data, i, n))
+			copy[i] = TEXT_MARK;
 	}
 	return copy;
 }

@@ -18,7 +18,7 @@
 struct reader {
 	struct lesson_text *t;
 	struct text words;
-	int line, depth;
+	int line, depth, from; /* the first run of the block */
 };
 
 /* Where reading stands: a style, and the target of the link that it is in. */
@@ -47,6 +47,14 @@ static void flush(struct reader *r, const struct style *style)
 	text_clear(&r->words);
 }
 
+/* A mark stands behind what was added last. */
+static void end_marked(struct reader *r, const struct style *style)
+{
+	flush(r, style);
+	if (r->t->n_runs > r->from)
+		r->t->runs[r->t->n_runs - 1].style |= RUN_MARKED;
+}
+
 /* Spaces and line ends in a row are one space. */
 static void add_char(struct reader *r, const struct style *style, char c)
 {
@@ -56,7 +64,9 @@ static void add_char(struct reader *r, const struct style *style, char c)
 		flush(r, style);
 		r->line++;
 	}
-	if (c == TEXT_BLANK || c == TEXT_BLANK_LINE)
+	if (c == TEXT_MARK)
+		end_marked(r, style);
+	if (text_is_blank(c))
 		return;
 	if (!space)
 		text_addc(&r->words, c);
@@ -318,7 +328,7 @@ static void read_runs(struct reader *r, const struct style *style, const char *s
 
 struct lesson_runs text_read_runs(struct lesson_text *t, const char *s, size_t len, int line)
 {
-	struct reader r = { .t = t, .line = line };
+	struct reader r = { .t = t, .line = line, .from = t->n_runs };
 	struct style plain = { 0, NULL };
 	struct lesson_runs runs = { .from = t->n_runs };
 

@@ -14,12 +14,19 @@
 /* Stand for every byte of a comment, and for a line end in it, so that places stay the same. */
 #define TEXT_BLANK      '\x01'
 #define TEXT_BLANK_LINE '\x02'
+/* The first byte of a comment that is a mark. */
+#define TEXT_MARK '\x03'
 
 /*
  * A copy of the file in which comments outside of code are TEXT_BLANK, and its marks.  A line end
  * inside of a comment is TEXT_BLANK_LINE.
  */
 char *text_prepare(struct lesson_text *t, const char *data, size_t len);
+
+static inline bool text_is_blank(char c)
+{
+	return c == TEXT_BLANK || c == TEXT_BLANK_LINE || c == TEXT_MARK;
+}
 
 /* The number of the line at data[at]. */
 int text_line_of(const char *data, size_t at);
