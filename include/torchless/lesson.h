@@ -26,6 +26,9 @@ struct classroom {
 	struct threads *pool;
 	uint64_t seed; /* of the inputs that are drawn; printed, so that a check can be repeated */
 	const volatile sig_atomic_t *interrupted;
+	/* How far something is that may take long, a share of 1; NULL: nobody listens. */
+	void (*progress)(void *ctx, const char *what, double share);
+	void *progress_ctx;
 };
 
 enum check_mark { CHECK_PASSED, CHECK_FAILED, CHECK_NOTE };
