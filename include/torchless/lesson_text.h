@@ -99,4 +99,34 @@ void lesson_text_anchor(const struct lesson_text *t, const struct lesson_block *
  */
 const char *lesson_info(const char *info, const char *key, char *buf, size_t size);
 
+/* ---- is it true? -------------------------------------------------------------------------- */
+
+/* What is wrong with a lesson, "00-hello/lesson.md:12: a sentence", a line each. */
+struct lesson_findings {
+	struct text lines;
+	int n;
+	int n_marks, n_steps, n_outputs, n_pictures; /* that were looked at */
+	int n_left_out;                              /* since SmolLM2 is not there */
+	int n_written;                               /* places of the text, and pictures */
+};
+void lesson_findings_release(struct lesson_findings *f);
+
+/*
+ * Compute every mark of a lesson, run its steps in a scratch folder, and look at the pictures that
+ * they make; a finding for each that is not as the text says or does not end as it says.  `dir` is
+ * the folder of the course; NULL: there is none, and no picture.  With `write` lesson.md and the
+ * pictures there become as they have to be, and what could not be written is a finding.  ERR_*: the
+ * environment; ERR_INTERRUPTED.
+ */
+int lesson_compute(const struct classroom *room, const struct lesson *l, const char *dir,
+		   bool write, struct lesson_findings *found, struct err *err);
+
+/*
+ * What is asked of a lesson's text and files by rule: parts, marks of numbers, links, known wrong
+ * answers.  `dir` is the folder of the course, whose pictures and neighbours are looked at; NULL:
+ * there is none.
+ */
+void lesson_lint(const struct course *c, const struct lesson *l, const char *dir,
+		 struct lesson_findings *found);
+
 #endif
