@@ -1,0 +1,267 @@
+/*
+ * compile.c -- from a source to a library in the cache, named by all that decides what it is.
+ *
+ * The source goes in by stdin, so that what is compiled is what was read, whatever an editor saves
+ * meanwhile; a #line says where it lies, and the messages show its lines.
+ */
+#include "sandbox.h"
+
+#include "torchless/child.h"
+#include "torchless/clock.h"
+#include "torchless/mem.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#define SECONDS   30
+#define MAX_SAID  20000
+#define MAX_WORDS 32
+
+static const char usual_flags[] =
+	"-std=gnu11 -fPIC -shared -g -ffp-contract=off -Wall -Wextra -Wno-unknown-pragmas";
+
+void compiled_release(struct compiled *c)
+{
+	free(c->library);
+	text_release(&c->said);
+	*c = (struct compiled){ 0 };
+}
+
+/* Make a folder and those above it. */
+static int make_folder(const char *path, struct err *err)
+{
+	struct text part = { 0 };
+	int rc = 0;
+
+	for (const char *at = path; !rc; at++) {
+		if ((*at == '/' && at > path) || !*at) {
+			text_clear(&part);
+			text_add(&part, path, (size_t)(at - path));
+			if (mkdir(part.data, 0777) && errno != EEXIST)
+				rc = err_set(err, err_of_errno(errno), "%s cannot be made: %s",
+					     part.data, strerror(errno));
+		}
+		if (!*at)
+			break;
+	}
+	text_release(&part);
+	return rc;
+}
+
+/* The header in the cache: CACHE/include/torchless/lesson_kernels.h, as it is now. */
+static int write_header(const char *cache, struct err *err)
+{
+	struct text path = { 0 }, there = { 0 };
+	struct err none;
+	size_t len = strlen(lesson_kernels_header);
+	int rc;
+
+	text_addf(&path, "%s/include/torchless", cache);
+	rc = make_folder(path.data, err);
+	text_adds(&path, "/lesson_kernels.h");
+	if (!rc && (text_read_file(&there, path.data, SANDBOX_MAX_SOURCE, &none) ||
+		    there.len != len || memcmp(there.data, lesson_kernels_header, len) != 0))
+		rc = text_write_file(path.data, lesson_kernels_header, len, err);
+	text_release(&path);
+	text_release(&there);
+	return rc;
+}
+
+/* The words of a command, cut in place; what is beyond the end of argv is left out. */
+static int add_words(const char **argv, int n, char *words)
+{
+	char *rest = NULL;
+
+	for (char *w = strtok_r(words, " \t", &rest); w && n < MAX_WORDS;
+	     w = strtok_r(NULL, " \t", &rest))
+		argv[n++] = w;
+	return n;
+}
+
+/* Give `said` the name of the file instead of where it lies. */
+static void shorten(const struct compile *c, struct text *said)
+{
+	const char *slash = c->path ? strrchr(c->path, '/') : NULL;
+	size_t dir = slash ? (size_t)(slash - c->path) + 1 : 0;
+	struct text out = { 0 };
+	const char *at = said->data, *hit;
+
+	if (!dir || !at)
+		return;
+	while ((hit = strstr(at, c->path))) {
+		text_add(&out, at, (size_t)(hit - at));
+		at = hit + dir;
+	}
+	text_adds(&out, at);
+	text_release(said);
+	*said = out;
+}
+
+/* Why the compiler gave no answer; 0 when it gave one. */
+static int unanswered(enum child_end end, const struct child *child, const char *command,
+		      struct err *err)
+{
+	switch (end) {
+	case CHILD_DONE:
+		return 0;
+	case CHILD_TIMEOUT:
+		return err_set(err, ERR_TOOL, "the compiler (%s) did not end within %d s", command,
+			       SECONDS);
+	case CHILD_INTERRUPTED:
+		return err_set(err, ERR_INTERRUPTED, "interrupted");
+	case CHILD_MISSING:
+	case CHILD_TOO_MUCH:
+	case CHILD_UNHEARD:
+		break;
+	}
+	return err_set(err, ERR_TOOL, "the compiler (%s) cannot be run: %s", command,
+		       strerror(child->error));
+}
+
+/* Compile into `made`; *is_good says whether the source was. */
+static int run_compiler(const struct compile *c, const char *command, const char *flags,
+			const char *made, struct text *said, bool *is_good, struct err *err)
+{
+	const char *argv[MAX_WORDS + 16];
+	char *words[3] = { mem_strdup(command), mem_strdup(usual_flags), mem_strdup(flags) };
+	struct text include = { 0 }, source = { 0 };
+	struct child child = { .argv = (char *const *)argv,
+			       .seconds = SECONDS,
+			       .max_bytes = MAX_SAID,
+			       .max_said = MAX_SAID,
+			       .interrupted = c->interrupted };
+	int n = 0, rc;
+
+	for (int i = 0; i < 3; i++)
+		n = add_words(argv, n, words[i]);
+	text_addf(&include, "%s/include", c->cache);
+	argv[n++] = "-I";
+	argv[n++] = include.data;
+	argv[n++] = "-o";
+	argv[n++] = made;
+	argv[n++] = "-xc";
+	argv[n++] = "-";
+	argv[n++] = "-lm";
+	argv[n] = NULL;
+	text_addf(&source, "#line 1 \"%s\"\n", c->path ? c->path : c->name);
+	text_add(&source, c->source, c->len);
+	child.input = source.data;
+	child.input_len = source.len;
+	rc = unanswered(child_run(&child), &child, command, err);
+	*is_good = rc == 0 && child.status == 0 && access(made, R_OK) == 0;
+	if (child.said.len > 0)
+		text_add(said, child.said.data, child.said.len);
+	shorten(c, said);
+	child_release(&child);
+	text_release(&include);
+	text_release(&source);
+	for (int i = 0; i < 3; i++)
+		free(words[i]);
+	return rc;
+}
+
+/* CACHE/kernels/HASH: the compiler, its flags, the header, the file and its name. */
+static void name_library(const struct compile *c, const char *command, const char *flags,
+			 struct text *out)
+{
+	struct text all = { 0 };
+	XXH128_hash_t hash;
+
+	text_addf(&all, "%s\n%s\n%s\n%s\n%s\n", command, usual_flags, flags,
+		  c->path ? c->path : c->name, lesson_kernels_header);
+	text_add(&all, c->source, c->len);
+	hash = XXH3_128bits(all.data, all.len);
+	text_addf(out, "%s/kernels/%016llx%016llx", c->cache, (unsigned long long)hash.high64,
+		  (unsigned long long)hash.low64);
+	text_release(&all);
+}
+
+/* Compile to the side, and put both files in place: the warnings first, so that who finds the
+ * library finds them too. */
+static int make_library(const struct compile *c, const char *command, const char *flags,
+			const char *base, struct compiled *out, struct err *err)
+{
+	struct text made = { 0 }, path = { 0 };
+	bool is_good = false;
+	int rc;
+
+	text_addf(&made, "%s.%ld.so", base, (long)getpid());
+	rc = run_compiler(c, command, flags, made.data, &out->said, &is_good, err);
+	if (!rc && is_good) {
+		text_addf(&path, "%s.txt", base);
+		rc = text_write_file(path.data, out->said.data ? out->said.data : "", out->said.len,
+				     err);
+		text_clear(&path);
+		text_addf(&path, "%s.so", base);
+		if (!rc && rename(made.data, path.data))
+			rc = err_set(err, err_of_errno(errno), "%s cannot be written: %s",
+				     path.data, strerror(errno));
+		if (!rc)
+			out->library = mem_strdup(path.data);
+	}
+	unlink(made.data);
+	text_release(&made);
+	text_release(&path);
+	return rc;
+}
+
+/* Whether the cache has it; then its warnings are read too. */
+static bool is_cached(const char *base, struct compiled *out)
+{
+	struct text path = { 0 };
+	struct err none;
+	bool found;
+
+	text_addf(&path, "%s.so", base);
+	found = access(path.data, R_OK) == 0;
+	if (found)
+		out->library = mem_strdup(path.data);
+	text_clear(&path);
+	text_addf(&path, "%s.txt", base);
+	if (found && text_read_file(&out->said, path.data, MAX_SAID, &none))
+		text_clear(&out->said);
+	text_release(&path);
+	return found;
+}
+
+int sandbox_compile(const struct compile *c, struct compiled *out, struct err *err)
+{
+	const char *flags = c->flags ? c->flags : "-O2";
+	struct text command = { 0 }, base = { 0 };
+	int64_t began = clock_ns();
+	int rc = 0;
+
+	*out = (struct compiled){ 0 };
+	if (c->len > SANDBOX_MAX_SOURCE) {
+		text_addf(&out->said, "%s is %.1f MB: nothing above %d MB is compiled", c->name,
+			  (double)c->len / 1e6, SANDBOX_MAX_SOURCE / 1000000);
+		return 0;
+	}
+	if (c->compiler)
+		text_adds(&command, c->compiler);
+	else
+		rc = sandbox_compiler(&command, err);
+	if (!rc) {
+		name_library(c, command.data, flags, &base);
+		if (!is_cached(base.data, out)) {
+			struct text folder = { 0 };
+
+			text_addf(&folder, "%s/kernels", c->cache);
+			rc = write_header(c->cache, err);
+			rc = rc ? rc : make_folder(folder.data, err);
+			rc = rc ? rc : make_library(c, command.data, flags, base.data, out, err);
+			text_release(&folder);
+		}
+	}
+	out->ns = clock_ns() - began;
+	text_release(&command);
+	text_release(&base);
+	if (rc)
+		compiled_release(out);
+	return rc;
+}

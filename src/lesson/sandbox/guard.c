@@ -1,0 +1,126 @@
+/*
+ * guard.c -- in the child: what a fault, a signal or exit() means, said in words of arrays.
+ *
+ * Handlers run on a stack of their own, because what overflows may be the stack.
+ */
+#define _DEFAULT_SOURCE
+
+#include "report.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define STACK_BYTES 65536
+#define STACK_LIMIT ((size_t)8 << 20)
+
+struct report *sandbox_report;
+
+static struct sandbox_buffer *watched;
+static int n_watched;
+static const char *stack_top;
+static char handler_stack[STACK_BYTES] __attribute__((aligned(16)));
+
+void sandbox_at(int at, struct sandbox_buffer *buffers, int n)
+{
+	watched = buffers;
+	n_watched = n;
+	if (sandbox_report)
+		sandbox_report->at = at;
+}
+
+void sandbox_end(struct report *r, enum report_end end, long number)
+{
+	if (r->end != END_NONE)
+		return;
+	r->end = end;
+	r->number = number;
+}
+
+/* The array that has the address, or whose guard does. */
+static const struct sandbox_buffer *array_at(const char *address)
+{
+	for (int i = 0; i < n_watched; i++)
+		if (address >= watched[i].map && address < watched[i].map + watched[i].map_bytes)
+			return &watched[i];
+	return NULL;
+}
+
+static void tell_array(struct report *r, const struct sandbox_buffer *b, const char *address)
+{
+	long long bytes = address - b->data, size = (long long)b->size;
+	long long index = bytes >= 0 ? bytes / size : -((-bytes + size - 1) / size);
+
+	r->index = index;
+	r->n = b->n;
+	for (size_t i = 0; i + 1 < sizeof(r->name) && b->name[i]; i++)
+		r->name[i] = b->name[i];
+	sandbox_end(r, index >= 0 && index < b->n ? END_WROTE : END_TOUCHED, 0);
+}
+
+static void on_fault(int sig, siginfo_t *info, void *context)
+{
+	const char *address = info->si_addr;
+	const struct sandbox_buffer *b = array_at(address);
+
+	(void)context;
+	if (b)
+		tell_array(sandbox_report, b, address);
+	else if (address < (const char *)65536)
+		sandbox_end(sandbox_report, END_NULL, sig);
+	else if (address < stack_top && address > stack_top - STACK_LIMIT - 65536)
+		sandbox_end(sandbox_report, END_STACK, sig);
+	else
+		sandbox_end(sandbox_report, END_ELSEWHERE, sig);
+	_exit(EXIT_FAILURE);
+}
+
+static void on_signal(int sig, siginfo_t *info, void *context)
+{
+	(void)context;
+	if (sig == SIGSYS)
+		sandbox_end(sandbox_report, END_FORBIDDEN, info->si_syscall);
+	else if (sig == SIGXCPU)
+		sandbox_end(sandbox_report, END_CPU, 0);
+	else if (sig == SIGXFSZ)
+		sandbox_end(sandbox_report, END_FILE_SIZE, 0);
+	else
+		sandbox_end(sandbox_report, END_SIGNAL, sig);
+	_exit(EXIT_FAILURE);
+}
+
+/* exit() runs what was registered last first: this is the last of ours, and nothing of the rest of
+ * the program is run in the copy. */
+static void on_end(int status, void *ctx)
+{
+	(void)ctx;
+	sandbox_end(sandbox_report, END_EXIT, status);
+	_exit(EXIT_FAILURE);
+}
+
+void guard_install(struct report *r)
+{
+	static const int faults[] = { SIGSEGV, SIGBUS };
+	static const int others[] = { SIGSYS,  SIGXCPU, SIGXFSZ, SIGFPE, SIGILL,
+				      SIGABRT, SIGTRAP, SIGTERM, SIGALRM };
+	struct sigaction on = { .sa_flags = SA_SIGINFO | SA_ONSTACK };
+	stack_t stack = { .ss_sp = handler_stack, .ss_size = sizeof(handler_stack) };
+	struct rlimit limit;
+
+	sandbox_report = r;
+	stack_top = (const char *)__builtin_frame_address(0) + 65536;
+	if (getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur > STACK_LIMIT) {
+		limit.rlim_cur = STACK_LIMIT;
+		setrlimit(RLIMIT_STACK, &limit);
+	}
+	sigaltstack(&stack, NULL);
+	sigemptyset(&on.sa_mask);
+	on.sa_sigaction = on_fault;
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		sigaction(faults[i], &on, NULL);
+	on.sa_sigaction = on_signal;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		sigaction(others[i], &on, NULL);
+	on_exit(on_end, NULL);
+}
