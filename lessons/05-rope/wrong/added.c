@@ -1,0 +1,25 @@
+/*
+ * exercise: rope
+ * says: This adds cosine and sine to the elements, as the first Transformer did with
+ *   its embeddings. RoPE turns: it multiplies by them.
+ * seen: commonly believed; the sinusoids of the first Transformer are added
+ */
+#include "torchless/lesson_kernels.h"
+
+void tl_rope(float *x, int n_heads, int head_dim, int pos, float theta)
+{
+	int half = head_dim / 2;
+
+	for (int h = 0; h < n_heads; h++) {
+		float *head = x + (size_t)h * (size_t)head_dim;
+
+		for (int i = 0; i < half; i++) {
+			double angle = pos * pow(theta, -2.0 * i / head_dim);
+			float c = (float)cos(angle), s = (float)sin(angle);
+			float a = head[i], b = head[i + half];
+
+			head[i] = a + c;
+			head[i + half] = b + s;
+		}
+	}
+}

@@ -1,0 +1,25 @@
+/*
+ * exercise: rope
+ * says: The exponent was divided as ints: 2 * i / head_dim is 0 for every pair, so all
+ *   clocks run at the same speed. Make one of the numbers a double.
+ * seen: commonly believed
+ */
+#include "torchless/lesson_kernels.h"
+
+void tl_rope(float *x, int n_heads, int head_dim, int pos, float theta)
+{
+	int half = head_dim / 2;
+
+	for (int h = 0; h < n_heads; h++) {
+		float *head = x + (size_t)h * (size_t)head_dim;
+
+		for (int i = 0; i < half; i++) {
+			double angle = pos / pow(theta, 2 * i / head_dim);
+			float c = (float)cos(angle), s = (float)sin(angle);
+			float a = head[i], b = head[i + half];
+
+			head[i] = a * c - b * s;
+			head[i + half] = b * c + a * s;
+		}
+	}
+}
