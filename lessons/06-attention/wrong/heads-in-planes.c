@@ -1,0 +1,27 @@
+/*
+ * exercise: scores
+ * says: The keys were read as [n_kv_heads][n_keys][head_dim]. They lie by position:
+ *   [n_keys][n_kv_heads][head_dim].
+ * seen: layouts differ between libraries
+ */
+#include "torchless/lesson_kernels.h"
+
+void tl_attn_scores(float *scores, const float *q, const float *k, int n_heads, int n_kv_heads,
+		    int head_dim, int pos, int n_keys)
+{
+	int group = n_heads / n_kv_heads;
+	float scale = 1.0f / sqrtf((float)head_dim);
+
+	for (int h = 0; h < n_heads; h++) {
+		const float *query = q + h * head_dim;
+
+		for (int s = 0; s < n_keys; s++) {
+			const float *key = k + (h / group * n_keys + s) * head_dim;
+			float sum = 0;
+
+			for (int i = 0; i < head_dim; i++)
+				sum += query[i] * key[i];
+			scores[h * n_keys + s] = s <= pos ? sum * scale : -INFINITY;
+		}
+	}
+}
