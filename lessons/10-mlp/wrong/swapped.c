@@ -1,0 +1,17 @@
+/*
+ * exercise: swiglu
+ * says: The activation is on up here. silu goes on the gate; up is multiplied as it is.
+ * seen: commonly believed
+ */
+#include "torchless/lesson_kernels.h"
+
+static float silu(float x)
+{
+	return x / (1 + expf(-x));
+}
+
+void tl_swiglu(float *out, const float *gate, const float *up, int n)
+{
+	for (int i = 0; i < n; i++)
+		out[i] = gate[i] * silu(up[i]);
+}
