@@ -338,8 +338,9 @@ static int read_quote(struct reading *r, const struct line *l, int left, int par
 	return n;
 }
 
-/* Whether line n goes on with an item that holds what is `offset` columns in. */
-static bool goes_on(const struct line *l, int n, int left, size_t offset, bool in_code)
+/* Whether line n goes on with an item that holds what is `offset` columns in, up to `last`. */
+static bool goes_on(const struct line *l, int n, int left, size_t offset, const struct line *last,
+		    bool in_code)
 {
 	int number;
 
@@ -350,7 +351,7 @@ static bool goes_on(const struct line *l, int n, int left, size_t offset, bool i
 	}
 	if (indent_of(&l[n]) >= offset)
 		return true;
-	return !in_code && !is_blank(&l[n - 1]) && !interrupts(&l[n]) && !item_len(&l[n], &number);
+	return !in_code && !is_blank(last) && !interrupts(&l[n]) && !item_len(&l[n], &number);
 }
 
 static int read_item(struct reading *r, const struct line *l, int left, int parent, bool tight)
@@ -371,7 +372,7 @@ static int read_item(struct reading *r, const struct line *l, int left, int pare
 		} else if (closes_fence(last, sign, fence)) {
 			fence = 0;
 		}
-		if (n == left || !goes_on(l, n, left, offset, fence > 0))
+		if (n == left || !goes_on(l, n, left, offset, last, fence > 0))
 			break;
 		skip = indent_of(&l[n]);
 		skip = skip < offset ? skip : offset;

@@ -143,17 +143,22 @@ static size_t closing(const char *s, size_t len, char open, char close)
 
 static void read_runs(struct reader *r, const struct style *style, const char *s, size_t len);
 
-/* The target of `(target "title")`, copied. */
+/* The target of `(target "title")`, copied; NULL: something else stands there. */
 static char *target_of(const char *s, size_t len)
 {
+	size_t n = 0, title;
+
 	while (len && isspace((unsigned char)*s))
 		s++, len--;
-	if (len > 1 && *s == '<' && memchr(s, '>', len))
-		return mem_memdup(s + 1, (size_t)((const char *)memchr(s, '>', len) - s - 1));
-	for (size_t n = 0; n < len; n++)
-		if (isspace((unsigned char)s[n]))
-			len = n;
-	return mem_memdup(s, len);
+	while (len && isspace((unsigned char)s[len - 1]))
+		len--;
+	while (n < len && !isspace((unsigned char)s[n]))
+		n++;
+	for (title = n; title < len && isspace((unsigned char)s[title]);)
+		title++;
+	if (title < len && (s[title] != '"' || s[len - 1] != '"' || len - title < 2))
+		return NULL;
+	return mem_memdup(s, n);
 }
 
 /* [text](target) or ![text](target); the bytes of it, 0: it is none. */
@@ -172,10 +177,13 @@ static size_t add_link(struct reader *r, const struct style *style, const char *
 	end = closing(s + text_end + 1, len - text_end - 1, '(', ')');
 	if (!end)
 		return 0;
-	flush(r, style);
 	target = target_of(s + text_end + 2, end - 1);
+	if (!target)
+		return 0;
+	flush(r, style);
 	link.target = target;
-	if (image)
+	/* One without words is told by where it leads. */
+	if (image || text_end == 1)
 		add_run(r, &link, s + image + 1, text_end - image - 1);
 	else
 		read_runs(r, &link, s + image + 1, text_end - image - 1);

@@ -3,10 +3,11 @@
  * folder.
  *
  * From the ground up: prepare.c blanks comments out and finds marks; runs.c reads what stands
- * within a block; blocks.c the lines of a file; words.c what is asked of them. said.c compares and
- * writes what a text says; findings.c collects what is wrong. scratch.c runs the steps of a lesson,
- * ask.c asks its recordings; compute.c holds both against the text. sections.c, numerals.c,
- * links.c and files.c each know one kind of rule, and lint.c calls them.
+ * within a block; blocks.c the lines of a file; words.c what is asked of them. said.c and
+ * transcript.c compare and write what a text says, picture.c compares pictures; findings.c collects
+ * what is wrong. scratch.c runs the steps of a lesson, ask.c asks its recordings; compute.c holds
+ * both against the text. sections.c, numerals.c, links.c and files.c each know one kind of rule,
+ * and lint.c calls them.
  */
 #ifndef LESSON_TEXT_IMPL_H
 #define LESSON_TEXT_IMPL_H
@@ -67,6 +68,11 @@ bool transcript_renew(const char *shown, const char *printed, struct text *out);
 
 /* Line i of a text, without its end. */
 const char *transcript_line(const char *s, int i, size_t *len);
+
+/* ---- picture.c ------------------------------------------------------------------------------ */
+
+/* Whether two pictures, not empty, are the same as far as another run can tell. */
+bool pictures_alike(const struct text *a, const struct text *b);
 
 /* ---- findings.c ----------------------------------------------------------------------------- */
 
