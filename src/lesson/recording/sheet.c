@@ -97,6 +97,7 @@ static int end(void *ctx, const struct rows_found *found)
 int sheet_ask(struct recording *rec, const char *sql, struct sheet *s, struct err *err)
 {
 	struct query q = { .begin = begin,
+			   .max_ns = SHEET_MAX_NS,
 			   .row = row,
 			   .end = end,
 			   .ctx = s,

@@ -1,0 +1,43 @@
+/*
+ * form.h -- answers in words: what a learner may write, and whether it is what a query says.
+ */
+#ifndef LESSON_FORM_H
+#define LESSON_FORM_H
+
+#include "../recording/sheet.h"
+#include "torchless/err.h"
+#include "torchless/text.h"
+
+enum form { FORM_NUMBER, FORM_TEXT, FORM_IDS, FORM_SET };
+
+/* What an answer has to look like. */
+struct form_of {
+	enum form form;
+	const char *unit; /* "bytes"; NULL: none */
+	double tolerance; /* relative, of numbers with a fraction; negative: the usual one */
+};
+
+/* The form called so, NULL: number.  ERR_FORMAT. */
+int form_find(const char *name, enum form *form, struct err *err);
+
+/* An answer that was read. */
+struct said {
+	double value, other; /* of a number; `other` is what a unit may mean as well, else NaN */
+	struct text words;   /* of all else: words in lower case with '\n' behind each */
+};
+void said_release(struct said *s);
+
+/* Read what was typed: ERR_USAGE with what the form asks for.  Release it whatever happens. */
+int form_read(const struct form_of *f, const char *text, struct said *s, struct err *err);
+
+/* The same of what a query or a command gave; ERR_FORMAT when it gave nothing. */
+int form_read_sheet(const struct form_of *f, const struct sheet *sheet, struct said *s,
+		    struct err *err);
+
+/* Whether an answer is `want`. */
+bool form_is(const struct form_of *f, const struct said *want, const struct said *got);
+
+/* Append an answer as one writes it. */
+void form_add(const struct form_of *f, const struct said *s, struct text *out);
+
+#endif
