@@ -12,7 +12,9 @@ const char *const keys_of_lesson[] = { "title", "minutes", "needs", NULL };
 
 const char *const keys_of_trace[] = { "prompt",  "ids",  "prompts", "n",       "capture",  "zero",
 				      "chunk",   "bug",  "bug.",    "variant", "variant.", "window",
-				      "config.", "seed", "given",   "on",      NULL };
+				      "config.", "seed", "given",   "on",      "bugs",
+				      "draw",    "temp", "top_p",   "logits",  "kernels",
+				      "lens",    NULL };
 
 #define OF_ALL    "kind", "title", "trace", "why", "hardest"
 #define OF_ANSWER "answer", "answer.run", "tolerance", "wrong."
@@ -24,9 +26,11 @@ static const char *const of_sql[] = { OF_ALL,    OF_ANSWER,     "hidden", "order
 				      "columns", "equivalent.", NULL };
 static const char *const of_kernel[] = { OF_ALL, "kernel", "file", NULL };
 static const char *const of_locate[] = { OF_ALL,    "patients", "healthy", "choices",
-					 "choice.", "wrong.",   "answer",  NULL };
+					 "choice.", "wrong.",   "answer",  "key",
+					 "place",   "bomb",     NULL };
 static const char *const of_bench[] = { OF_ALL,    OF_ANSWER, OF_WORDS, "what", "kernel",
-					"kernel.", "file",    "bench.", NULL };
+					"kernel.", "file",    "bench.", "variant",
+					"n",       "step",    NULL };
 static const char *const of_milestone[] = { OF_ALL, "kernels", NULL };
 
 const char *const *keys_of_exercise(enum exercise_kind kind)

@@ -5,6 +5,7 @@
  * healthy twin.  The key is the name of the bug that was planted, which a seed may have drawn.
  */
 #include "place.h"
+#include "rows.h"
 #include "words.h"
 
 #include "../recording/diverge.h"
@@ -131,6 +132,51 @@ static int examine(const struct lab *lab, struct patient *p, struct err *err)
 			       p->trace, c->exercise->id, is_noise(p) ? "be healthy" : "be ill",
 			       is_noise(p) ? "differs" : "differs nowhere");
 	return result;
+}
+
+/*
+ * The same of one that is told by its tokens: whether it reads its prompts otherwise than the right
+ * tokenizer.
+ */
+static int examine_tokens(const struct lab *lab, const struct patient *p, struct err *err)
+{
+	static const char sql[] = "SELECT run_id, pos, token_id FROM token ORDER BY run_id, pos";
+	const struct check *c = lab->check;
+	const struct lesson *l = c->exercise->lesson;
+	const struct rows_like how = { .ordered = true };
+	struct text paths[2] = { 0 };
+	struct sheet tokens[2] = { 0 };
+	int64_t odd;
+	int result = lesson_recording(c->room, l, p->trace, &paths[0], err);
+
+	if (result == 0)
+		result = lesson_twin(c->room, l, p->trace, &paths[1], err);
+	for (int i = 0; i < 2 && result == 0; i++) {
+		struct recording *rec =
+			recording_to_ask(c->room, paths[i].data, NULL, SHEET_MAX_NS, err);
+
+		result = rec ? sheet_ask(rec, sql, &tokens[i], err) : err->code;
+		if (rec)
+			recording_close(rec);
+	}
+	if (result == 0 && rows_are_same(&tokens[0], &tokens[1], &how, &odd))
+		result = err_set(err, ERR_FORMAT,
+				 "checks.conf: '%s' of [%s] has the tokens of the right tokenizer",
+				 p->trace, c->exercise->id);
+	for (int i = 0; i < 2; i++) {
+		sheet_release(&tokens[i]);
+		text_release(&paths[i]);
+	}
+	return result;
+}
+
+/* As it is told: by its tokens or by what it computes. */
+static int examine_any(const struct lab *lab, struct patient *p, struct err *err)
+{
+	const struct bug *bug = bug_find(p->key);
+
+	return bug && bug->kind == BUG_TOKENIZER ? examine_tokens(lab, p, err)
+						 : examine(lab, p, err);
 }
 
 /* ---- one patient: PLACE KEY ----------------------------------------------------------------- */
@@ -279,12 +325,14 @@ static int check_one(struct lab *lab, struct verdict *v, struct err *err)
 	int result = read_claim(lab, &claim, err);
 
 	if (result == 0 && place && !strcmp(place, "no")) {
-		check_key(lab, p, &claim, v);
+		result = examine_any(lab, p, err);
+		if (result == 0)
+			check_key(lab, p, &claim, v);
 		text_release(&claim.place);
-		return 0;
+		return result;
 	}
 	if (result == 0)
-		result = examine(lab, p, err);
+		result = examine_any(lab, p, err);
 	if (result == 0 && !check_health(p, &claim, v)) {
 		result = model_open(&model, c->room->model, CHECKPOINT_CONFIG | CHECKPOINT_WEIGHTS,
 				    err);
@@ -323,9 +371,11 @@ static bool find_key(const char *answer, const char *name, char *key, size_t siz
 static int check_several(struct lab *lab, struct verdict *v, struct err *err)
 {
 	const char *choices = conf_of(lab, "choices");
-	int n_right = 0;
+	int n_right = 0, result = 0;
 
-	for (int i = 0; i < lab->n; i++) {
+	for (int i = 0; i < lab->n && result == 0; i++)
+		result = examine_any(lab, &lab->patients[i], err);
+	for (int i = 0; i < lab->n && result == 0; i++) {
 		char key[64], why[160];
 
 		if (!find_key(lab->check->answer->text, lab->patients[i].trace, key, sizeof(key))) {
@@ -339,6 +389,8 @@ static int check_several(struct lab *lab, struct verdict *v, struct err *err)
 		}
 		n_right += !strcmp(key, lab->patients[i].key);
 	}
+	if (result)
+		return result;
 	if (n_right == lab->n)
 		verdict_line(v, CHECK_PASSED, "what", "all %d are right", lab->n);
 	else

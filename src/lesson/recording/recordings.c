@@ -82,7 +82,7 @@ static int find_model(struct wanted *w, bool healthy, struct err *err)
 /* In the order of no file: a section that says the same otherwise makes the same. */
 static const char *const deciding[] = { "prompt", "prompts", "ids",  "n",
 					"zero",   "chunk",   "seed", "temp",   "top_p",
-					"logits", "kernels", "lens", "ring" };
+					"logits", "kernels", "lens" };
 
 static void add_program(struct wanted *w)
 {
@@ -237,7 +237,10 @@ static int add_prompts(const struct wanted *w, const struct model *m, struct tex
 		size_t n = strcspn(at, "\n");
 		char *line = mem_memdup(at, n);
 
-		if (n)
+		/* A line of a file of prompts stands as it is. */
+		if (*line == '{')
+			text_addf(json, "%s\n", line);
+		else if (n)
 			result = add_prompt(w, m, line, json, err);
 		free(line);
 		at += n;
