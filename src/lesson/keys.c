@@ -10,11 +10,11 @@ const char *const keys_of_course[] = { "format", "title",     "model", "order",
 
 const char *const keys_of_lesson[] = { "title", "minutes", "needs", NULL };
 
-const char *const keys_of_trace[] = { "prompt",  "ids",  "prompts", "n",       "capture",  "zero",
-				      "chunk",   "bug",  "bug.",    "variant", "variant.", "window",
-				      "config.", "seed", "given",   "on",      "bugs",
-				      "draw",    "temp", "top_p",   "logits",  "kernels",
-				      "lens",    NULL };
+const char *const keys_of_trace[] = { "prompt",   "ids",     "prompts", "n",    "capture",
+				      "zero",     "chunk",   "bug",     "bug.", "variant",
+				      "variant.", "window",  "config.", "seed", "given",
+				      "on",       "bugs",    "draw",    "temp", "top_p",
+				      "logits",   "kernels", "lens",    NULL };
 
 #define OF_ALL    "kind", "title", "trace", "why", "hardest"
 #define OF_ANSWER "answer", "answer.run", "tolerance", "wrong."
@@ -28,9 +28,8 @@ static const char *const of_kernel[] = { OF_ALL, "kernel", "file", NULL };
 static const char *const of_locate[] = { OF_ALL,    "patients", "healthy", "choices",
 					 "choice.", "wrong.",   "answer",  "key",
 					 "place",   "bomb",     NULL };
-static const char *const of_bench[] = { OF_ALL,    OF_ANSWER, OF_WORDS, "what", "kernel",
-					"kernel.", "file",    "bench.", "variant",
-					"n",       "step",    NULL };
+static const char *const of_bench[] = { OF_ALL, OF_ANSWER, OF_WORDS,  "what", "kernel", "kernel.",
+					"file", "bench.",  "variant", "n",    "step",   NULL };
 static const char *const of_milestone[] = { OF_ALL, "kernels", NULL };
 
 const char *const *keys_of_exercise(enum exercise_kind kind)

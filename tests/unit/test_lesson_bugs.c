@@ -16,7 +16,8 @@ static struct err err;
 
 static void setup(void)
 {
-	snprintf(home, sizeof(home), "%s/lesson-bugs-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+	snprintf(home, sizeof(home), "%s/lesson-bugs-XXXXXX",
+		 getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
 	cr_assert(mkdtemp(home));
 	room = (struct classroom){ .home = home,
 				   .cache = home,
@@ -48,8 +49,9 @@ Test(lesson_bugs, every_one_is_caught_where_it_says)
 
 /* ---- tokenizers ---------------------------------------------------------------------------- */
 
-static const char *const texts[] = { "The cat sat on the mat.", "Hello  w\xc3\xb6rld \xf0\x9f\xa6\x99",
-				     "Once upon a time", "understanding" };
+static const char *const texts[] = { "The cat sat on the mat.",
+				     "Hello  w\xc3\xb6rld \xf0\x9f\xa6\x99", "Once upon a time",
+				     "understanding" };
 
 static char *ids_of(const struct model *m, const char *bug, const char *text)
 {

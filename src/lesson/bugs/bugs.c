@@ -106,10 +106,9 @@ static int add_relations(struct planted *p, struct session *s, struct err *err)
 {
 	const struct program *program = &p->model->program;
 	enum opcode code = !strcmp(p->bug->on, "pattern") ? OP_SOFTMAX : OP_MASK;
-	struct edit e = { .kind = EDIT_COMPUTE,
-			  .pass_to = -1,
-			  .compute = p->bug->relation,
-			  .ctx = p };
+	struct edit e = {
+		.kind = EDIT_COMPUTE, .pass_to = -1, .compute = p->bug->relation, .ctx = p
+	};
 
 	for (int i = 0; i < program->n_ops; i++) {
 		if (program->ops[i].code != code)
@@ -164,8 +163,9 @@ static int unknown_bug(const struct course_section *s, const char *name, struct 
 
 	for (int i = 0; i < bug_table_len; i++)
 		text_near_offer(&near, bug_table[i].name, -1);
-	return err_set(err, ERR_FORMAT, "checks.conf: [%s] has a bug '%s', which is none; nearest: %s",
-		       s->name, name, text_near_format(&near, names, sizeof(names)));
+	return err_set(err, ERR_FORMAT,
+		       "checks.conf: [%s] has a bug '%s', which is none; nearest: %s", s->name,
+		       name, text_near_format(&near, names, sizeof(names)));
 }
 
 #define MAX_DRAWN 32

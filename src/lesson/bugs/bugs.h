@@ -1,10 +1,11 @@
 /*
  * bugs.h -- planted bugs: what people get wrong in a transformer, put into the engine on purpose.
  *
- * The engine has no code for them: a bug is other kernels, a changed program, a hook that overwrites
- * what an op made, or an edit of a relation that is computed when it is read.  A recording with a bug
- * is the engine with it.  bugs.def has them all; bugs.c plants them; kernels.c, program.c, moments.c
- * and relations.c hold what each kind does, tokenizers.c the tokenizers that are wrong.
+ * The engine has no code for them: a bug is other kernels, a changed program, a hook that
+ * overwrites what an op made, or an edit of a relation that is computed when it is read.  A
+ * recording with a bug is the engine with it.  bugs.def has them all; bugs.c plants them;
+ * kernels.c, program.c, moments.c and relations.c hold what each kind does, tokenizers.c the
+ * tokenizers that are wrong.
  */
 #ifndef LESSON_BUGS_H
 #define LESSON_BUGS_H
@@ -54,14 +55,16 @@ struct planted {
 	struct model *model;
 	struct kernels kernels; /* to compute with */
 	struct hook hook;
-	double *rms; /* [n_rms]: of the final norm by position, which a lens took from another run */
+	double *rms; /* [n_rms]: of the final norm by position, which a lens took from another run
+		      */
 	int64_t n_rms;
 	bool learns; /* that other run is going on */
 };
 void bug_plant(struct planted *p, const struct bug *bug, struct model *m,
 	       const struct kernels *kernels);
 
-/* Put hook and edits into its session, before anybody else listens.  ERR_* as session_add_edit(). */
+/* Put hook and edits into its session, before anybody else listens.  ERR_* as session_add_edit().
+ */
 int bug_plant_session(struct planted *p, struct session *s, struct err *err);
 void planted_release(struct planted *p);
 

@@ -1,6 +1,6 @@
 /*
- * moments.c -- bugs of a moment: what an op made is overwritten when it has run, or what it is about
- * to read before it does.
+ * moments.c -- bugs of a moment: what an op made is overwritten when it has run, or what it is
+ * about to read before it does.
  *
  * Whoever records listens behind the bug, so that the recording has what the bug made.
  */

@@ -2,8 +2,8 @@
  * tokenizers.c -- tokenizers that are wrong, over a model's own vocabulary and merges.
  *
  * A BPE of Metaspace with byte fallback in its plainest form: characters, and pairs that become one
- * until none does.  What is wrong is which pair is taken, or what the characters are.  Without a bug
- * it gives what the engine gives, which is tested.
+ * until none does.  What is wrong is which pair is taken, or what the characters are.  Without a
+ * bug it gives what the engine gives, which is tested.
  */
 #include "bugs.h"
 
@@ -61,7 +61,8 @@ static int read_merges(struct symbols *s, const struct model *m, struct err *err
 	if (!json)
 		return err->code;
 	s->merges = mem_calloc((size_t)n + 1, sizeof(*s->merges));
-	cJSON_ArrayForEach(item, list) {
+	cJSON_ArrayForEach(item, list)
+	{
 		if (read_merge(item, &s->merges[s->n_merges]))
 			s->n_merges++;
 	}

@@ -27,17 +27,17 @@ static int make_folders(char *path, struct err *err)
 		if (mkdir(path, 0777) && errno != EEXIST)
 			failed = errno;
 		if (failed)
-			return err_set(err, err_of_errno(failed),
-				       "cannot make the folder %s, where lessons keep recordings: %s",
-				       path, strerror(failed));
+			return err_set(
+				err, err_of_errno(failed),
+				"cannot make the folder %s, where lessons keep recordings: %s",
+				path, strerror(failed));
 		*slash = c;
 		if (!c)
 			return 0;
 	}
 }
 
-int cache_folder(const struct classroom *room, const char *kind, struct text *path,
-		 struct err *err)
+int cache_folder(const struct classroom *room, const char *kind, struct text *path, struct err *err)
 {
 	struct stat st;
 

@@ -14,22 +14,5 @@
 			       c->exercise->id);                                                   \
 	}
 
-ABSENT(predict)
-ABSENT(value)
-ABSENT(sql)
 ABSENT(kernel)
-ABSENT(locate)
-ABSENT(bench)
 ABSENT(milestone)
-
-#define UNSOLVED(what)                                                                             \
-	__attribute__((weak)) int solution_##what(const struct check *c, struct text *out,         \
-						  struct err *err)                                 \
-	{                                                                                          \
-		(void)out;                                                                         \
-		return err_set(err, ERR_TOOL, "%s: this program has no solution of it",            \
-			       c->exercise->id);                                                   \
-	}
-
-UNSOLVED(words)
-UNSOLVED(locate)

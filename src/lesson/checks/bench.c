@@ -126,7 +126,8 @@ static int find_model(const struct bench *b, struct text *path, struct verdict *
 		return 1;
 	}
 	if (!variant)
-		return err_set(err, ERR_FORMAT, "checks.conf: [%s] has a variant '%s', which is none",
+		return err_set(err, ERR_FORMAT,
+			       "checks.conf: [%s] has a variant '%s', which is none",
 			       b->check->exercise->id, b->variant);
 	if (variant->is_large && !lesson_variant_is_there(room, b->variant, path)) {
 		tell_absent(b, variant, v);

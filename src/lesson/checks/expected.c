@@ -124,8 +124,10 @@ static int run_command(const struct check *c, const char *key, const char *args,
 		       struct err *err)
 {
 	struct text script = { 0 };
-	char *argv[] = { (char *)"sh", (char *)"-c", NULL, (char *)c->room->program,
-			 (char *)c->room->cache, (char *)c->room->model, NULL };
+	char *argv[] = {
+		(char *)"sh",           (char *)"-c",           NULL, (char *)c->room->program,
+		(char *)c->room->cache, (char *)c->room->model, NULL
+	};
 	struct child child = { .argv = argv,
 			       .seconds = MAX_SECONDS,
 			       .max_bytes = MAX_OUTPUT,
@@ -142,7 +144,8 @@ static int run_command(const struct check *c, const char *key, const char *args,
 		if (end == CHILD_INTERRUPTED)
 			result = err_set(err, ERR_INTERRUPTED, "interrupted");
 		else if (end != CHILD_DONE || child.status)
-			result = err_set(err, ERR_FORMAT, "checks.conf: %s of [%s]: `torchless %s` failed: %.200s",
+			result = err_set(err, ERR_FORMAT,
+					 "checks.conf: %s of [%s]: `torchless %s` failed: %.200s",
 					 key, c->exercise->id, args,
 					 child.said.data ? child.said.data : "it did not end");
 		else

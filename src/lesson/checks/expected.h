@@ -27,8 +27,8 @@ void desk_close(struct desk *d);
 int desk_ask(struct desk *d, const char *key, const char *sql, struct sheet *s, struct err *err);
 
 /*
- * What a key says: `key` holds a query, or `key`.run the arguments of torchless, whose output is the
- * answer.  ERR_FORMAT when there is neither.  `d` may be closed yet, and is opened where it is
+ * What a key says: `key` holds a query, or `key`.run the arguments of torchless, whose output is
+ * the answer.  ERR_FORMAT when there is neither.  `d` may be closed yet, and is opened where it is
  * needed.
  */
 int expected_read(const struct check *c, struct desk *d, const char *key, const struct form_of *f,

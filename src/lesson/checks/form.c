@@ -38,9 +38,10 @@ static int no_number(const struct form_of *f, const char *text, struct err *err)
 {
 	const char *unit = f->unit ? f->unit : "";
 
-	return err_set(err, ERR_USAGE,
-		       "the answer is a number%s%s, such as 12, 1.5e3, 1,048,576, 3 MB or 12 %%, not '%.60s'",
-		       *unit ? " of " : "", unit, text);
+	return err_set(
+		err, ERR_USAGE,
+		"the answer is a number%s%s, such as 12, 1.5e3, 1,048,576, 3 MB or 12 %%, not '%.60s'",
+		*unit ? " of " : "", unit, text);
 }
 
 /* "1,048,576" and "1 048 576" and "1_048_576" without their separators. */
@@ -218,9 +219,10 @@ int form_read(const struct form_of *f, const char *text, struct said *s, struct 
 	case FORM_IDS:
 		add_words(text, &s->words);
 		if (!are_ids(&s->words))
-			return err_set(err, ERR_USAGE,
-				       "the answer is a list of numbers, such as 1 300 685, not '%.60s'",
-				       text);
+			return err_set(
+				err, ERR_USAGE,
+				"the answer is a list of numbers, such as 1 300 685, not '%.60s'",
+				text);
 		return 0;
 	case FORM_SET:
 		add_words(text, &s->words);

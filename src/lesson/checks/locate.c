@@ -76,7 +76,8 @@ static int read_patient(struct lab *lab, struct patient *p, struct err *err)
 	const struct bug *bug;
 
 	if (!t)
-		return err_set(err, ERR_FORMAT, "checks.conf: [%s] has a patient '%s', of whom "
+		return err_set(err, ERR_FORMAT,
+			       "checks.conf: [%s] has a patient '%s', of whom "
 			       "there is no recording",
 			       c->exercise->id, p->trace);
 	p->conf = t->conf;
@@ -127,10 +128,11 @@ static int examine(const struct lab *lab, struct patient *p, struct err *err)
 	text_release(&sick);
 	text_release(&healthy);
 	if (result == 0 && p->at.is_there == is_noise(p))
-		return err_set(err, ERR_FORMAT,
-			       "checks.conf: the patient '%s' of [%s] should %s, and its recording %s",
-			       p->trace, c->exercise->id, is_noise(p) ? "be healthy" : "be ill",
-			       is_noise(p) ? "differs" : "differs nowhere");
+		return err_set(
+			err, ERR_FORMAT,
+			"checks.conf: the patient '%s' of [%s] should %s, and its recording %s",
+			p->trace, c->exercise->id, is_noise(p) ? "be healthy" : "be ill",
+			is_noise(p) ? "differs" : "differs nowhere");
 	return result;
 }
 
@@ -203,7 +205,8 @@ static int usage(const struct lab *lab, const char *why, struct err *err)
 	const char *choices = conf_of(lab, "choices");
 	bool has_place = !conf_of(lab, "place") || strcmp(conf_of(lab, "place"), "no") != 0;
 
-	return err_set(err, ERR_USAGE, "%s: the answer is %s, such as '%s%s'; KEY is one of %s", why,
+	return err_set(err, ERR_USAGE, "%s: the answer is %s, such as '%s%s'; KEY is one of %s",
+		       why,
 		       lab->n > 1  ? "NAME=KEY of every patient"
 		       : has_place ? "PLACE KEY"
 				   : "KEY",
@@ -275,8 +278,7 @@ static int check_place(const struct patient *p, const struct claim *claim,
 	else if (claim->pass >= 0 && claim->pass != p->at.pass)
 		verdict_line(v, CHECK_FAILED, "where", "the place is right, the pass is not");
 	else
-		verdict_line(v, CHECK_PASSED, "where", "%s: %s", claim->place.data,
-			     p->at.problem);
+		verdict_line(v, CHECK_PASSED, "where", "%s: %s", claim->place.data, p->at.problem);
 	return 0;
 }
 
@@ -307,11 +309,11 @@ static bool check_health(const struct patient *p, const struct claim *claim, str
 		verdict_line(v, CHECK_PASSED, "no bug",
 			     "every difference is rounding: the sums were made in another order");
 	else if (says_noise)
-		verdict_line(v, CHECK_FAILED, "no bug",
-			     "a value differs by more than rounding");
+		verdict_line(v, CHECK_FAILED, "no bug", "a value differs by more than rounding");
 	else
-		verdict_line(v, CHECK_FAILED, "a bug",
-			     "all differences are within the tolerance: is this more than rounding?");
+		verdict_line(
+			v, CHECK_FAILED, "a bug",
+			"all differences are within the tolerance: is this more than rounding?");
 	return true;
 }
 
@@ -407,8 +409,9 @@ int check_locate(const struct check *c, struct verdict *v, struct err *err)
 	if (result == 0)
 		result = lab.n > 1 ? check_several(&lab, v, err) : check_one(&lab, v, err);
 	if (result == 0 && !v->passed && says_yes(&lab, "bomb"))
-		verdict_line(v, CHECK_NOTE, "BOOM", "the bomb explodes; it is counted, and nothing "
-						    "is lost: try again");
+		verdict_line(v, CHECK_NOTE, "BOOM",
+			     "the bomb explodes; it is counted, and nothing "
+			     "is lost: try again");
 	lab_close(&lab);
 	return result;
 }
@@ -440,8 +443,7 @@ int solution_locate(const struct check *c, struct text *out, struct err *err)
 	if (result == 0 && lab.n == 1)
 		add_solution(&lab.patients[0], has_place, out);
 	for (int i = 0; i < lab.n && result == 0 && lab.n > 1; i++)
-		text_addf(out, "%s%s=%s", i ? " " : "", lab.patients[i].trace,
-			  lab.patients[i].key);
+		text_addf(out, "%s%s=%s", i ? " " : "", lab.patients[i].trace, lab.patients[i].key);
 	lab_close(&lab);
 	return result;
 }

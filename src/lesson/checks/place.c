@@ -93,8 +93,8 @@ static enum place_match compare_module(const struct program *p, int m, value_id 
 	return p->modules[m].op_end <= op ? PLACE_EARLIER : PLACE_LATER;
 }
 
-int place_match(const struct program *p, const char *name, const char *fqn,
-		enum place_match *match, struct err *err)
+int place_match(const struct program *p, const char *name, const char *fqn, enum place_match *match,
+		struct err *err)
 {
 	value_id right = program_find(p, fqn), said = -1;
 	bool *wanted = mem_calloc((size_t)p->n_values, sizeof(*wanted));

@@ -62,7 +62,8 @@ static bool is_readable(const struct check *c, struct verdict *v)
 	const struct answer *a = c->answer;
 
 	if (memchr(a->text, '\0', a->len))
-		verdict_line(v, CHECK_FAILED, "is a query", "the file holds bytes that are no text");
+		verdict_line(v, CHECK_FAILED, "is a query",
+			     "the file holds bytes that are no text");
 	else if (a->len > MAX_SQL)
 		verdict_line(v, CHECK_FAILED, "is a query", "%zu bytes are too many for one",
 			     a->len);

@@ -115,7 +115,8 @@ static void add_distance(const struct form_of *f, const struct said *want, const
 	if (f->form == FORM_NUMBER)
 		add_far(want, got, t);
 	else if (f->form == FORM_SET && n - common)
-		text_addf(t, "%d of %d %s not in it", n - common, n, plural(n - common, "is", "are"));
+		text_addf(t, "%d of %d %s not in it", n - common, n,
+			  plural(n - common, "is", "are"));
 	else if (f->form == FORM_SET)
 		text_addf(t, "all of these are in it, and there are more");
 	else if (f->form == FORM_IDS)

@@ -9,9 +9,9 @@
 struct divergence {
 	bool is_there; /* false: all that both computed is within the tolerance */
 	int64_t run, pass;
-	char fqn[160];     /* "model.layers.0.self_attn:q_rot" */
-	char place[96];    /* where two elements differ most, "pos=3, head=0, d_head=1" */
-	char problem[128]; /* which limit is broken */
+	char fqn[160];           /* "model.layers.0.self_attn:q_rot" */
+	char place[96];          /* where two elements differ most, "pos=3, head=0, d_head=1" */
+	char problem[128];       /* which limit is broken */
 	double healthy, patient; /* those elements */
 };
 

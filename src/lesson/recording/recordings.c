@@ -2,8 +2,8 @@
  * recordings.c -- a recording as a section of checks.conf asks for it, made in the cache.
  *
  * Its name is a hash of what makes it (the section, the model, the bug, this very program) and a
- * hash of what it holds: a file that is damaged is not the one that was asked for, and is made again.
- * It is written aside and renamed, so that there is never half of one.
+ * hash of what it holds: a file that is damaged is not the one that was asked for, and is made
+ * again. It is written aside and renamed, so that there is never half of one.
  */
 #include "recordings.h"
 
@@ -62,9 +62,10 @@ int model_of_section(const struct classroom *room, const struct course_section *
 		return err_set(err, ERR_FORMAT, "checks.conf: [%s] is on '%s'; it can be smollm2",
 			       s->name, on);
 	if (!room->smollm2)
-		return err_set(err, ERR_TOOL,
-			       "[%s] is a recording of SmolLM2, which is not here: `scripts/fetch-smollm2` fetches it",
-			       s->name);
+		return err_set(
+			err, ERR_TOOL,
+			"[%s] is a recording of SmolLM2, which is not here: `scripts/fetch-smollm2` fetches it",
+			s->name);
 	text_adds(path, room->smollm2);
 	return 0;
 }
@@ -80,9 +81,8 @@ static int find_model(struct wanted *w, bool healthy, struct err *err)
 /* ---- what makes it -------------------------------------------------------------------------- */
 
 /* In the order of no file: a section that says the same otherwise makes the same. */
-static const char *const deciding[] = { "prompt", "prompts", "ids",  "n",
-					"zero",   "chunk",   "seed", "temp",   "top_p",
-					"logits", "kernels", "lens" };
+static const char *const deciding[] = { "prompt", "prompts", "ids",   "n",      "zero",    "chunk",
+					"seed",   "temp",    "top_p", "logits", "kernels", "lens" };
 
 static void add_program(struct wanted *w)
 {
@@ -127,8 +127,8 @@ static const char *capture_of(const struct wanted *w)
 
 static int find_key(struct wanted *w, struct err *err)
 {
-	text_addf(&w->key, RULES "\nbug=%s\nkernels=%s\ncapture=%s\n",
-		  w->bug ? w->bug->name : "", w->room->kernels->isa, capture_of(w));
+	text_addf(&w->key, RULES "\nbug=%s\nkernels=%s\ncapture=%s\n", w->bug ? w->bug->name : "",
+		  w->room->kernels->isa, capture_of(w));
 	for (size_t i = 0; i < sizeof(deciding) / sizeof(*deciding); i++)
 		text_addf(&w->key, "%s=%s\n", deciding[i], value_of(w, deciding[i], ""));
 	add_program(w);
@@ -174,9 +174,10 @@ static void add_silence(const struct config *c, int64_t from, struct text *json)
 {
 	text_adds(json, ", \"zero\": [");
 	for (int64_t l = from; l < c->n_layers; l++)
-		text_addf(json,
-			  "%s\"model.layers.%lld.self_attn.o_proj:out\", \"model.layers.%lld.mlp.down_proj:out\"",
-			  l > from ? ", " : "", (long long)l, (long long)l);
+		text_addf(
+			json,
+			"%s\"model.layers.%lld.self_attn.o_proj:out\", \"model.layers.%lld.mlp.down_proj:out\"",
+			l > from ? ", " : "", (long long)l, (long long)l);
 	text_addc(json, ']');
 }
 
@@ -501,8 +502,8 @@ static int make(const struct wanted *w, const char *folder, struct text *path, s
 	return result;
 }
 
-int recording_of_section(const struct classroom *room, const struct course_section *s,
-			 bool healthy, struct text *path, struct err *err)
+int recording_of_section(const struct classroom *room, const struct course_section *s, bool healthy,
+			 struct text *path, struct err *err)
 {
 	struct wanted w = { .room = room, .conf = s };
 	struct text folder = { 0 };

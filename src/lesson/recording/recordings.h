@@ -11,8 +11,8 @@
  * lesson_recording() of a section, which need not be of a course.  `healthy`: without bug, variant
  * and other configuration.  ERR_FORMAT for what a section may not say.
  */
-int recording_of_section(const struct classroom *room, const struct course_section *s,
-			 bool healthy, struct text *path, struct err *err);
+int recording_of_section(const struct classroom *room, const struct course_section *s, bool healthy,
+			 struct text *path, struct err *err);
 
 /* The healthy twin of a recording of a lesson. */
 int lesson_twin(const struct classroom *room, const struct lesson *l, const char *name,

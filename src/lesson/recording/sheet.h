@@ -7,7 +7,7 @@
 #include "torchless/lesson.h"
 #include "torchless/trace.h"
 
-#define SHEET_ROWS 100000 /* more is no answer to any question of a lesson */
+#define SHEET_ROWS   100000     /* more is no answer to any question of a lesson */
 #define SHEET_MAX_NS 5000000000 /* of one query */
 
 struct sheet_cell {

@@ -20,7 +20,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#define RULES "1" /* another when a rule of changes.c changes */
+#define RULES      "1" /* another when a rule of changes.c changes */
 #define MAX_SUMMED ((size_t)64 << 20)
 
 const struct variant variant_table[] = {
@@ -116,10 +116,12 @@ static int open_copy(struct copy *c, const struct course_section *s, struct err 
 {
 	uint8_t hash[16];
 
-	if (checkpoint_open(&c->from, c->room->model, CHECKPOINT_CONFIG | CHECKPOINT_WEIGHTS, err) ||
+	if (checkpoint_open(&c->from, c->room->model, CHECKPOINT_CONFIG | CHECKPOINT_WEIGHTS,
+			    err) ||
 	    checkpoint_hash(&c->from, c->room->pool, hash, err))
 		return err->code;
-	c->config = json_parse(c->from.config_json, strlen(c->from.config_json), "config.json", err);
+	c->config =
+		json_parse(c->from.config_json, strlen(c->from.config_json), "config.json", err);
 	if (!c->config)
 		return err->code;
 	text_addf(&c->key, RULES "\n%s\n", c->variant->name);
@@ -169,7 +171,8 @@ static int fill_copy(void *ctx, int i, float *x, struct err *err)
 		rows = file->tensors[i].t.n_dims > 1 ? file->tensors[i].t.shape[0] : 1;
 		kernels_ref.convert(x, file->tensors[i].t.data, file->tensors[i].t.dtype, n);
 		if (c->variant->first)
-			c->variant->first(&c->from.config, file->tensors[i].name, x, rows, n / rows);
+			c->variant->first(&c->from.config, file->tensors[i].name, x, rows,
+					  n / rows);
 		if (c->variant->then)
 			c->variant->then(&c->from.config, file->tensors[i].name, x, rows, n / rows);
 		return 0;
@@ -403,7 +406,8 @@ static int make(struct copy *c, const char *folder, const char *path, struct err
 	return result;
 }
 
-/* The copy of a variant with the keys of a section (NULL: none); `makes` false: only if it is there. */
+/* The copy of a variant with the keys of a section (NULL: none); `makes` false: only if it is
+ * there. */
 static int find(const struct classroom *room, const struct variant *v,
 		const struct course_section *s, bool makes, struct text *path, struct err *err)
 {

@@ -30,7 +30,7 @@ extern const int variant_table_len;
 const struct variant *variant_find(const char *name);
 
 /*
- * Set *path to the model of that name, made in the cache when it is not there or damaged.  ERR_USAGE
+ * Set *path to the model of that name, made in the cache when it is not there or damaged. ERR_USAGE
  * when there is no such variant, else as model_open(); ERR_IO without space.
  */
 int lesson_variant(const struct classroom *room, const char *name, struct text *path,

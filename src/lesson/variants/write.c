@@ -52,7 +52,8 @@ static void add_header(const struct weights_plan *p, struct text *t)
 
 		text_adds(t, ", ");
 		text_add_json(t, w->name, strlen(w->name));
-		text_addf(t, ": {\"dtype\": \"%s\", \"shape\": [", dtype_table[w->dtype].safetensors);
+		text_addf(t, ": {\"dtype\": \"%s\", \"shape\": [",
+			  dtype_table[w->dtype].safetensors);
 		if (!w->is_vector)
 			text_addf(t, "%lld, ", (long long)w->rows);
 		text_addf(t, "%lld], \"data_offsets\": [%lld, %lld]}", (long long)w->cols,
