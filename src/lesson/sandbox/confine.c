@@ -167,7 +167,7 @@ void confine_install(const struct sandbox *s)
 	limit(RLIMIT_NPROC, 0, 0);
 	if (!s->may_write_files)
 		limit(RLIMIT_FSIZE, 0, 0);
-	if (mapped > 0)
+	if (mapped > 0 && !s->is_sanitized)
 		limit(RLIMIT_AS, mapped + MEMORY, mapped + MEMORY);
 	if (!filter_calls(s->may_write_files) && geteuid() == 0 && !s->may_write_files) {
 		if (setgroups(0, NULL) || setgid(NOBODY) || setuid(NOBODY))

@@ -103,6 +103,7 @@ struct sandbox {
 	void *ctx;
 	double cpu_seconds, wall_seconds; /* 0: 2 and 10 */
 	bool may_write_files;             /* ours do: a recording */
+	bool is_sanitized; /* the library's sanitizer maps terabytes: no limit of memory */
 	const volatile sig_atomic_t *interrupted;
 
 	/* The result. */
