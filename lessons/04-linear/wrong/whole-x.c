@@ -1,0 +1,20 @@
+/*
+ * exercise: linear-q8
+ * says: Here x is cut to a whole number, so that all is integers. In engines that do so x
+ *   is quantized with a scale of its own first; a cast alone throws nearly everything
+ *   away.
+ * seen: commonly believed
+ */
+#include "torchless/lesson_kernels.h"
+
+void tl_linear_q8(float *y, const float *x, const int8_t *w, const float *scale, int n_in,
+		  int n_out)
+{
+	for (int o = 0; o < n_out; o++) {
+		float sum = 0;
+
+		for (int i = 0; i < n_in; i++)
+			sum += (float)(w[(size_t)o * (size_t)n_in + (size_t)i] * (int)x[i]);
+		y[o] = scale[o] * sum;
+	}
+}
