@@ -1,0 +1,60 @@
+/*
+ * Lesson 12: one token, drawn.
+ *
+ * logits[n] become probabilities, softmax(logits / temperature).  Of the tokens, by falling
+ * probability and the lower id first of equals, the fewest are kept whose sum is at least p, and
+ * never none: the nucleus.  u in [0, 1) picks one of them: their probabilities laid side by side
+ * are a line, u is a share of the line's whole length, and the token that lies there is returned.
+ *
+ * temperature is above 0.  Logits may be near 100, where expf() of them is infinite.
+ */
+#include "torchless/lesson_kernels.h"
+
+#include <stdlib.h>
+
+struct token {
+	int id;
+	double weight; /* its probability, but for a factor that all have */
+};
+
+/* For qsort(): by falling weight, the lower id first of equals. */
+int compare_tokens(const void *a, const void *b)
+{
+	const struct token *x = a, *y = b;
+
+	if (x->weight != y->weight)
+		return x->weight > y->weight ? -1 : 1;
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+int tl_top_p(const float *logits, int n, float temperature, float p, float u)
+{
+	/* BEGIN SOLUTION: weigh all tokens, sort them, keep the nucleus, walk to u */
+	/* STARTER: return (void)logits, (void)n, (void)temperature, (void)p, (void)u, -1; */
+	struct token *t = malloc(sizeof(*t) * (size_t)n);
+	double total = 0, mass = 0, goal;
+	int kept, best = 0, pick;
+
+	for (int i = 1; i < n; i++)
+		if (logits[i] > logits[best])
+			best = i;
+	for (int i = 0; i < n; i++) {
+		t[i].id = i;
+		t[i].weight = exp((logits[i] - logits[best]) / (double)temperature);
+		total += t[i].weight;
+	}
+	qsort(t, (size_t)n, sizeof(*t), compare_tokens);
+	/* The one that crosses p belongs to it. */
+	for (kept = 0; kept < n && (kept == 0 || mass < p * total); kept++)
+		mass += t[kept].weight;
+	goal = u * mass;
+	for (pick = 0; pick < kept - 1; pick++) {
+		goal -= t[pick].weight;
+		if (goal < 0)
+			break;
+	}
+	pick = t[pick].id;
+	free(t);
+	return pick;
+	/* END SOLUTION */
+}

@@ -1,0 +1,51 @@
+/*
+ * exercise: top-p
+ * says: All tokens may be drawn here: p has no effect.
+ * seen: commonly believed
+ */
+#include "torchless/lesson_kernels.h"
+
+#include <stdlib.h>
+
+struct token {
+	int id;
+	double weight; /* its probability, but for a factor that all have */
+};
+
+/* For qsort(): by falling weight, the lower id first of equals. */
+int compare_tokens(const void *a, const void *b)
+{
+	const struct token *x = a, *y = b;
+
+	if (x->weight != y->weight)
+		return x->weight > y->weight ? -1 : 1;
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+int tl_top_p(const float *logits, int n, float temperature, float p, float u)
+{
+	struct token *t = malloc(sizeof(*t) * (size_t)n);
+	double mass = 0, goal;
+	int kept, best = 0, pick;
+
+	(void)p;
+	for (int i = 1; i < n; i++)
+		if (logits[i] > logits[best])
+			best = i;
+	for (int i = 0; i < n; i++) {
+		t[i].id = i;
+		t[i].weight = exp((logits[i] - logits[best]) / (double)temperature);
+	}
+	qsort(t, (size_t)n, sizeof(*t), compare_tokens);
+	for (kept = 0; kept < n; kept++)
+		mass += t[kept].weight;
+	goal = u * mass;
+	for (pick = 0; pick < kept - 1; pick++) {
+		goal -= t[pick].weight;
+		if (goal < 0)
+			break;
+	}
+	pick = t[pick].id;
+	free(t);
+	return pick;
+}
