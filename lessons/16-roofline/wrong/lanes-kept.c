@@ -1,0 +1,28 @@
+/*
+ * exercise: fast-linear
+ * key: lanes-kept
+ * says: This begins the partial sums once, and not anew in every row: each output holds those of all
+ *   rows before it, too.
+ * seen: commonly believed
+ */
+#include "torchless/lesson_kernels.h"
+
+void tl_linear_fast(float *y, const float *x, const float *w, int n_in, int n_out)
+{
+	float lane[8] = { 0 };
+
+	for (int o = 0; o < n_out; o++) {
+		const float *row = w + (size_t)o * (size_t)n_in;
+		float sum = 0;
+		int i = 0;
+
+		for (; i + 8 <= n_in; i += 8)
+			for (int l = 0; l < 8; l++)
+				lane[l] += row[i + l] * x[i + l];
+		for (int l = 0; l < 8; l++)
+			sum += lane[l];
+		for (; i < n_in; i++)
+			sum += row[i] * x[i];
+		y[o] = sum;
+	}
+}
