@@ -1,7 +1,7 @@
 /*
  * exercise: fast-linear
- *
- * Two sums, from the end: the order of a sum is nobody's business within the noise floor.
+ * Two sums, from the end: the order of a sum is nobody's business within the noise
+ * floor.
  */
 #include "torchless/lesson_kernels.h"
 

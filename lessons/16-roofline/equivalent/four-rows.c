@@ -1,7 +1,7 @@
 /*
  * exercise: fast-linear
- *
- * Four rows at a time, a sum each: x is read once for all four, and no sum waits for another.
+ * Four rows at a time, a sum each: x is read once for all four, and no sum waits for
+ * another.
  */
 #include "torchless/lesson_kernels.h"
 

@@ -1,8 +1,8 @@
 /*
  * exercise: fast-linear
  * key: lanes-kept
- * says: This begins the partial sums once, and not anew in every row: each output holds those of all
- *   rows before it, too.
+ * says: This begins the partial sums once, and not anew in every row: each output
+ *   holds those of all rows before it, too.
  * seen: commonly believed
  */
 #include "torchless/lesson_kernels.h"

@@ -1,8 +1,8 @@
 /*
  * exercise: fast-linear
  * key: lanes-lost
- * says: This adds up half of the partial sums at the end. Eight were kept, and all eight belong into the
- *   result.
+ * says: This adds up half of the partial sums at the end. Eight were kept, and all
+ *   eight belong into the result.
  * seen: commonly believed
  */
 #include "torchless/lesson_kernels.h"

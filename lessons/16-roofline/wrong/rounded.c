@@ -1,8 +1,9 @@
 /*
  * exercise: fast-linear
  * key: rounded
- * says: This rounds inputs and weights to bf16 to move fewer bytes. It is fast and it is another function:
- *   the differences are far above what another order of sums makes.
+ * says: This rounds inputs and weights to bf16 to move fewer bytes. It is fast and it
+ *   is another function: the differences are far above what another order of sums
+ *   makes.
  * seen: commonly believed
  */
 #include "torchless/lesson_kernels.h"

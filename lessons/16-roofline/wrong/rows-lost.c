@@ -1,8 +1,8 @@
 /*
  * exercise: fast-linear
  * key: rows-lost
- * says: This computes four rows at a time and sets those that are left over to 0. When n_out is no
- *   multiple of four, they have to be computed as well.
+ * says: This computes four rows at a time and sets those that are left over to 0. When
+ *   n_out is no multiple of four, they have to be computed as well.
  * seen: commonly believed
  */
 #include "torchless/lesson_kernels.h"

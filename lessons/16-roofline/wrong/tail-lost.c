@@ -1,8 +1,8 @@
 /*
  * exercise: fast-linear
  * key: tail-lost
- * says: This leaves out what is behind the last whole group of eight. A row need not be a multiple of
- *   eight long: add the rest one by one.
+ * says: This leaves out what is behind the last whole group of eight. A row need not
+ *   be a multiple of eight long: add the rest one by one.
  * seen: commonly believed
  */
 #include "torchless/lesson_kernels.h"

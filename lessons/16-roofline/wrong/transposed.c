@@ -1,9 +1,9 @@
 /*
  * exercise: fast-linear
  * key: transposed
- * says: This reads the matrix as [n_in][n_out]. Weights lie as torch.nn.Linear has them: w[n_out][n_in], a
- *   row for each output.
- * seen: karpathy/llm.c, where matrices of GPT-2's TensorFlow days lie the other way round
+ * says: This reads the matrix as [n_in][n_out]. Weights lie as torch.nn.Linear has
+ *   them: w[n_out][n_in], a row for each output.
+ * seen: huggingface/transformers, whose GPT-2 keeps its matrices as [n_in][n_out] (Conv1D)
  */
 #include "torchless/lesson_kernels.h"
 
