@@ -1,5 +1,6 @@
 /*
  * exercise: fast-linear
+ *
  * Two sums, from the end: the order of a sum is nobody's business within the noise
  * floor.
  */

@@ -1,5 +1,6 @@
 /*
  * exercise: fast-linear
+ *
  * Four rows at a time, a sum each: x is read once for all four, and no sum waits for
  * another.
  */

@@ -1,5 +1,6 @@
 /*
  * exercise: fast-linear
+ *
  * Four sums in double: slower than floats, and nearer to the truth.
  */
 #include "torchless/lesson_kernels.h"
