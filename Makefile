@@ -316,7 +316,7 @@ test-steps:
 	$(Q)$(MAKE) $(JOBS) CI=1 fuzz FUZZ_SECONDS=30 FUZZ_SEED=1
 	$(Q)$(MAKE) $(JOBS) clang
 	$(Q)$(MAKE) $(JOBS) check-format lint
-	$(Q)$(MAKE) $(JOBS) py-tests viz browser model-check tokenizers-quick others parity-quick
+	$(Q)$(MAKE) $(JOBS) py-tests viz browser site-check model-check tokenizers-quick others parity-quick
 
 ## py-tests: the scripts against their references (needs scripts/setup --tests)
 ## py/test_NAME: one of them, tests/py/test_NAME.py
@@ -335,6 +335,22 @@ viz: all
 browser: all
 	$(Q)scripts/node-modules tests/browser
 	$(RUN_TEST) env TORCHLESS=$(BUILD)/torchless node --test --test-reporter=spec tests/browser/test_report.mjs
+
+## lesson-pictures: make the pictures of the lessons, the numbers of their texts and what steps print again
+.PHONY: lesson-pictures
+lesson-pictures: all
+	$(Q)./torchless lesson --course lessons dev render --write
+
+## site: the course as static pages in build/site (SITE=DIR; needs scripts/setup --tests)
+## site-check: the pages in headless Chromium, at two widths and in both themes
+.PHONY: site site-check
+SITE := build/site
+site:
+	$(Q)scripts/node-modules scripts/site
+	$(Q)node scripts/site/site.mjs --course lessons --out $(SITE)
+site-check: site
+	$(Q)scripts/node-modules tests/browser
+	$(RUN_TEST) env SITE=$(SITE) node --test --test-reporter=spec tests/browser/test_site.mjs
 
 ## parity: every point against Hugging Face, prefill and decode; writes docs/parity.md
 .PHONY: parity parity-quick

@@ -83,12 +83,8 @@ void ui_init(struct ui *ui, FILE *out, enum ui_color color)
 
 /* What this room itself sends to a terminal besides text. */
 static const char *const style_codes[UI_STYLE_COUNT] = {
-	[UI_BOLD] = "\033[1m",
-	[UI_DIM] = "\033[2m",
-	[UI_GOOD] = "\033[32m",
-	[UI_WARN] = "\033[33m",
-	[UI_ITALIC] = "\033[3m",
-	[UI_CODE] = "\033[36m",
+	[UI_BOLD] = "\033[1m",  [UI_DIM] = "\033[2m",    [UI_GOOD] = "\033[32m",
+	[UI_WARN] = "\033[33m", [UI_ITALIC] = "\033[3m", [UI_CODE] = "\033[36m",
 };
 static const char style_end[] = "\033[0m";
 
