@@ -81,4 +81,21 @@ int exercise_solution(const struct classroom *room, const struct exercise *e, st
 int lesson_recording(const struct classroom *room, const struct lesson *l, const char *name,
 		     struct text *path, struct err *err);
 
+/*
+ * For a step's commands: make each variant of the model that they name as $VARIANT_NAME, and tell
+ * `set` the variable and the path.  ERR_USAGE for one that there is not; what set returns, if not
+ * 0, ends it.
+ */
+int lesson_step_variants(const struct classroom *room, const char *commands,
+			 int (*set)(void *ctx, const char *variable, const char *path), void *ctx,
+			 struct err *err);
+
+/*
+ * Plant each bug of bugs.def in the course's model and hold its recordings against healthy ones: a
+ * line a bug in *report.  ERR_NO with what is wrong: a bug that is not caught and is not known to
+ * be harmless, one that is caught in another place than bugs.def says, a harmless one that is
+ * caught.  Else the environment.
+ */
+int dev_check_bugs(const struct classroom *room, struct text *report, struct err *err);
+
 #endif

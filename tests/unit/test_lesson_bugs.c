@@ -1,6 +1,5 @@
 /* test_lesson_bugs.c -- planted bugs: each is caught where it says, in recordings of the teaching
  * model; tokenizers that are wrong. */
-#include "lesson/recording/matrix.h"
 #include "lesson/recording/recordings.h"
 #include "torchless/mem.h"
 

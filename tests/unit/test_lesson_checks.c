@@ -76,7 +76,8 @@ static bool has_line(enum check_mark mark, const char *part)
 	for (int i = 0; i < verdict.n_lines; i++) {
 		const struct check_line *l = &verdict.lines[i];
 
-		if (l->mark == mark && (strstr(l->what, part) || (l->detail && strstr(l->detail, part))))
+		if (l->mark == mark &&
+		    (strstr(l->what, part) || (l->detail && strstr(l->detail, part))))
 			return true;
 	}
 	return false;
@@ -104,7 +105,7 @@ Test(lesson_checks, a_choice_is_right_wrong_with_its_meaning_or_none)
 {
 	passes("pick", "b");
 	cr_expect_str_eq(verdict.says.data, "The heads share their keys.");
-	cr_expect(has_line(CHECK_NOTE, "4  2"));
+	cr_expect(has_line(CHECK_NOTE, "n_heads  n_kv_heads\n4        2"));
 	passes("pick", "(B)");
 	fails("pick", "a", "you said a, and it is b");
 	cr_expect_str_eq(verdict.key, "a");
@@ -138,8 +139,10 @@ Test(lesson_checks, a_number_is_what_the_recording_says)
 
 Test(lesson_checks, bytes_are_written_in_many_ways)
 {
-	static const char *const right[] = { "3145728", "3,145,728", "3 MiB", "3MB", "3 M", "3072 KiB",
-					     "3 145 728 bytes", "3_145_728 B", "3.145728e6" };
+	static const char *const right[] = {
+		"3145728",  "3,145,728",       "3 MiB",       "3MB",       "3 M",
+		"3072 KiB", "3 145 728 bytes", "3_145_728 B", "3.145728e6"
+	};
 
 	for (size_t i = 0; i < sizeof(right) / sizeof(*right); i++)
 		passes("bytes", right[i]);
@@ -183,7 +186,8 @@ Test(lesson_checks, another_recording_is_named_in_braces)
 Test(lesson_checks, a_query_is_judged_by_its_rows)
 {
 	passes("rows", "SELECT pos, token_id FROM token ORDER BY token_id");
-	passes("rows", "-- a comment\nWITH t AS (SELECT * FROM token)\nSELECT pos, token_id FROM t;");
+	passes("rows",
+	       "-- a comment\nWITH t AS (SELECT * FROM token)\nSELECT pos, token_id FROM t;");
 	passes("rows", "SELECT pos, token_id * 1.0 FROM v_token");
 	fails("rows", "SELECT pos FROM token", "wanted 2 (pos id), got 1");
 	fails("rows", "SELECT pos, token_id FROM token WHERE pos > 0", "wanted 5 rows, got 4");
@@ -205,7 +209,8 @@ Test(lesson_checks, a_query_that_is_none_has_a_sentence)
 	fails("rows", "ATTACH 'x.db' AS x", "");
 	fails("rows", "CREATE TABLE x(a)", "");
 	fails("rows", "SELECT 1; SELECT 2", "there are 2");
-	fails("rows", "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i, i FROM n",
+	fails("rows",
+	      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i, i FROM n",
 	      "");
 }
 
@@ -285,10 +290,10 @@ static char *solution(const char *id)
 
 Test(lesson_checks, solutions_in_words_are_right)
 {
-	static const char *const ids[] = { "pick",      "layers",  "bytes",  "share",
-					   "word",      "ids",     "apart",  "layers-of",
-					   "where",     "bomb",    "last",   "converted",
-					   "windowed",  "decoded", "lenses", "tokenizers",
+	static const char *const ids[] = { "pick",         "layers",  "bytes",  "share",
+					   "word",         "ids",     "apart",  "layers-of",
+					   "where",        "bomb",    "last",   "converted",
+					   "windowed",     "decoded", "lenses", "tokenizers",
 					   "one-tokenizer" };
 
 	for (size_t i = 0; i < sizeof(ids) / sizeof(*ids); i++) {
@@ -398,7 +403,8 @@ Test(lesson_checks, two_processes_make_a_recording_at_once)
 		if (pids[i] == 0) {
 			struct text path = { 0 };
 
-			_exit(lesson_recording(&room, &course.lessons[0], "main", &path, &err) != 0);
+			_exit(lesson_recording(&room, &course.lessons[0], "main", &path, &err) !=
+			      0);
 		}
 	}
 	for (int i = 0; i < 4; i++) {
@@ -433,7 +439,8 @@ Test(lesson_checks, a_cache_that_cannot_be_is_a_sentence)
 	room.model = "/dev/null/model";
 	cr_expect_neq(lesson_recording(&room, &course.lessons[0], "main", &path, &err), 0);
 	room.model = realpath("lessons/model", NULL);
-	cr_expect_eq(lesson_recording(&room, &course.lessons[0], "absent", &path, &err), ERR_FORMAT);
+	cr_expect_eq(lesson_recording(&room, &course.lessons[0], "absent", &path, &err),
+		     ERR_FORMAT);
 	text_release(&path);
 }
 
@@ -474,4 +481,28 @@ Test(lesson_checks, a_damaged_variant_is_made_again)
 	cr_expect(strstr(err.message, "f16"), "%s", err.message);
 	text_release(&path);
 	text_release(&weights);
+}
+
+/* What a step is told, "VARIANT_f16 VARIANT_bf16 ". */
+static int add_variable(void *ctx, const char *variable, const char *path)
+{
+	cr_expect_eq(access(path, R_OK), 0, "%s", path);
+	text_addf(ctx, "%s ", variable);
+	return 0;
+}
+
+Test(lesson_checks, a_step_names_variants)
+{
+	struct text said = { 0 };
+
+	cr_expect_eq(lesson_step_variants(&room,
+					  "torchless info -m \"$VARIANT_f16\"\n"
+					  "torchless info -m ${VARIANT_bf16} -m $VARIANT_f16",
+					  add_variable, &said, &err),
+		     0, "%s", err.message);
+	cr_expect_str_eq(said.data, "VARIANT_f16 VARIANT_bf16 ");
+	cr_expect_eq(lesson_step_variants(&room, "echo $VARIANT_f17", add_variable, &said, &err),
+		     ERR_USAGE);
+	cr_expect_eq(lesson_step_variants(&room, "echo nothing", add_variable, &said, &err), 0);
+	text_release(&said);
 }

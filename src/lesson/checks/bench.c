@@ -80,6 +80,7 @@ static int measure(struct model *m, const struct bench *b, double *best, struct 
 	struct session s = { 0 };
 	struct session_options o = {
 		.executor = { .kernels = room->kernels, .pool = room->pool, .chunk = 512 },
+		.sampler = { .top_p = 1 },
 		.n = b->n,
 		.ignore_eos = true,
 		.interrupted = room->interrupted,

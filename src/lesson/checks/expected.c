@@ -206,18 +206,57 @@ int expected_read(const struct check *c, struct desk *d, const char *key, const 
 	return result;
 }
 
+#define SHOWN_ROWS    40
+#define SHOWN_COLUMNS 12
+
+static int width_of(const char *s)
+{
+	int n = 0;
+
+	for (; *s; s++)
+		n += ((unsigned char)*s & 0xc0) != 0x80;
+	return n;
+}
+
+/* A cell, and spaces up to the width of its column; nothing behind the last. */
+static void add_padded(struct text *out, const char *cell, int width, bool is_last)
+{
+	text_adds(out, cell);
+	for (int n = width_of(cell); n < width + 2 && !is_last; n++)
+		text_addc(out, ' ');
+	if (is_last)
+		text_addc(out, '\n');
+}
+
+static void print_cell(const struct sheet *s, int64_t row, int column, struct text *out)
+{
+	text_clear(out);
+	if (row < 0)
+		text_adds(out, s->columns[column]);
+	else
+		sheet_add_cell(out, sheet_cell(s, row, column));
+}
+
+/* The first rows, in columns; row -1 holds their names. */
 static void add_sheet(const struct sheet *s, struct text *out)
 {
-	for (int i = 0; i < s->n_columns; i++)
-		text_addf(out, "%s%s", i ? "  " : "", s->columns[i]);
-	text_addc(out, '\n');
-	for (int64_t r = 0; r < s->n_rows && r < 40; r++) {
-		for (int i = 0; i < s->n_columns; i++) {
-			text_adds(out, i ? "  " : "");
-			sheet_add_cell(out, sheet_cell(s, r, i));
+	int64_t n = s->n_rows < SHOWN_ROWS ? s->n_rows : SHOWN_ROWS;
+	int widths[SHOWN_COLUMNS] = { 0 };
+	int columns = s->n_columns < SHOWN_COLUMNS ? s->n_columns : SHOWN_COLUMNS;
+	struct text cell = { 0 };
+
+	for (int64_t r = -1; r < n; r++)
+		for (int c = 0; c < columns; c++) {
+			print_cell(s, r, c, &cell);
+			if (width_of(cell.data) > widths[c])
+				widths[c] = width_of(cell.data);
 		}
-		text_addc(out, '\n');
-	}
+	for (int64_t r = -1; r < n; r++)
+		for (int c = 0; c < columns; c++) {
+			print_cell(s, r, c, &cell);
+			add_padded(out, cell.data, widths[c], c == columns - 1);
+		}
+	text_release(&cell);
 	trim(out);
 }
 

@@ -4,8 +4,6 @@
  * The matrix is what a course that trusts its checks has to know: one token catches few bugs, a
  * prefill none of the cache's, a short prompt none of the window's.
  */
-#include "matrix.h"
-
 #include "diverge.h"
 #include "recordings.h"
 #include "torchless/point.h"

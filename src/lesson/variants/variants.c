@@ -481,3 +481,43 @@ int variant_of_section(const struct classroom *room, const struct course_section
 			       "checks.conf: [%s]: %s is too large for a recording", s->name, name);
 	return find(room, v, s, true, path, err);
 }
+
+/* ---- of a step ------------------------------------------------------------------------------ */
+
+#define VARIABLE "VARIANT_"
+
+/* Whether the variable at `at` is one that the commands named before. */
+static bool is_said(const char *commands, const char *at, size_t n)
+{
+	for (const char *s = commands; (s = strstr(s, VARIABLE)) && s < at; s += n)
+		if (!strncmp(s, at, n) && !strchr("abcdefghijklmnopqrstuvwxyz0123456789_", s[n]))
+			return true;
+	return false;
+}
+
+int lesson_step_variants(const struct classroom *room, const char *commands,
+			 int (*set)(void *ctx, const char *variable, const char *path), void *ctx,
+			 struct err *err)
+{
+	const char *at = commands;
+	int result = 0;
+
+	while (result == 0 && (at = strstr(at, VARIABLE))) {
+		size_t n = strlen(VARIABLE);
+		struct text path = { 0 };
+		char *variable;
+
+		n += strspn(at + n, "abcdefghijklmnopqrstuvwxyz0123456789_");
+		variable = mem_memdup(at, n);
+		if (at > commands && (at[-1] == '$' || at[-1] == '{') &&
+		    !is_said(commands, at, n)) {
+			result = lesson_variant(room, variable + strlen(VARIABLE), &path, err);
+			if (result == 0)
+				result = set(ctx, variable, path.data);
+		}
+		text_release(&path);
+		free(variable);
+		at += n;
+	}
+	return result;
+}
