@@ -19,7 +19,7 @@ static int print_findings(const struct lesson *l, const struct lesson_findings *
 		  plural(f->n_marks, "number", "numbers"), f->n_pictures,
 		  plural(f->n_pictures, "picture", "pictures"));
 	if (f->n_left_out)
-		text_addf(&line, ", %d left out since there is no SmolLM2", f->n_left_out);
+		text_addf(&line, ", %d left out, whose model is not here", f->n_left_out);
 	if (f->n_written)
 		text_addf(&line, ", %d written anew", f->n_written);
 	text_addf(&line, ": %d %s\n", f->n, plural(f->n, "finding", "findings"));

@@ -53,12 +53,13 @@ static int complaint_len(const struct text *said)
 
 /* ---- marks ---------------------------------------------------------------------------------- */
 
-static bool needs_smollm2(const struct computing *c, const struct lesson_mark *m)
+static bool is_left_out(const struct computing *c, const struct lesson_mark *m)
 {
 	const struct course_trace *t = lesson_trace(c->lesson, m->trace);
 	const char *on = t ? section_value(t->conf, "on") : NULL;
 
-	return m->is_command ? strstr(m->what, "SMOLLM2") != NULL : on && !strcmp(on, "smollm2");
+	return m->is_command ? !scratch_can_run(c->room, m->what)
+			     : on && !strcmp(on, "smollm2") && !c->room->smollm2;
 }
 
 /* What `<!--$ torchless … -->` prints, without spaces around it. */
@@ -88,7 +89,7 @@ static int check_mark(struct computing *c, const struct lesson_mark *m, struct e
 	struct err wrong = { 0 };
 	int rc;
 
-	if (needs_smollm2(c, m) && !c->room->smollm2) {
+	if (is_left_out(c, m)) {
 		c->found->n_left_out++;
 		return 0;
 	}
@@ -127,7 +128,7 @@ static int run_step(struct computing *c, const struct lesson_block *b, struct er
 
 	scratch_run_release(&c->last);
 	c->last = (struct scratch_run){ 0 };
-	c->step_ran = !smollm2 || c->room->smollm2;
+	c->step_ran = (!smollm2 || c->room->smollm2) && scratch_can_run(c->room, b->code);
 	if (!c->step_ran) {
 		c->found->n_left_out++;
 		return 0;
@@ -210,7 +211,7 @@ static void check_picture(struct computing *c, const struct lesson_run *r)
 	struct err wrong = { 0 };
 	bool is_kept;
 
-	text_addf(&made_at, "%s/%s", c->scratch.path.data, r->target);
+	text_addf(&made_at, "%s/%s/%s", c->scratch.path.data, c->lesson->dir, r->target);
 	text_addf(&kept_at, "%s/%s/%s", c->dir, c->lesson->dir, r->target);
 	is_kept = !text_read_file(&kept, kept_at.data, 64u << 20, &wrong) && kept.len > 0;
 	if (text_read_file(&made, made_at.data, 64u << 20, &wrong) || !made.len) {

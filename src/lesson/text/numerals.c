@@ -108,6 +108,12 @@ void lint_numerals(struct linted *l)
 {
 	char part[64];
 
+	for (int i = 0; i < l->text->n_marks; i++)
+		if (strstr(l->text->marks[i].what, "--"))
+			lint_says(l, l->text->marks[i].line,
+				  "a comment with -- in it is shown by some Git hosts: %s",
+				  l->text->marks[i].what);
+
 	for (int i = 0; i < l->text->n_blocks; i++) {
 		const struct lesson_block *b = &l->text->blocks[i];
 

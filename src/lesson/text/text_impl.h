@@ -82,18 +82,20 @@ void finding(struct lesson_findings *f, const char *file, int line, const char *
 
 /* ---- scratch.c, ask.c ----------------------------------------------------------------------- */
 
-/* A folder in which the steps of a lesson are run, one after the other, as a learner does. */
+/* A learner's folder, in which the steps of a lesson are run one after the other. */
 struct scratch {
-	const struct classroom *room;
+	struct classroom room; /* whose home is `path` */
 	const struct lesson *lesson;
 	struct text path;
 };
 
-/* With the recordings that a learner is given and the files that he edits.  Close it whatever
- * happens. */
+/* With the files that a learner gets.  Close it whatever happens. */
 int scratch_open(struct scratch *s, const struct classroom *room, const struct lesson *l,
 		 struct err *err);
 void scratch_close(struct scratch *s);
+
+/* Whether the models are there that commands name: SmolLM2, variants that are large. */
+bool scratch_can_run(const struct classroom *room, const char *commands);
 
 /* What a run of commands gave. */
 struct scratch_run {
