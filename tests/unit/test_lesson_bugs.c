@@ -1,6 +1,7 @@
 /* test_lesson_bugs.c -- planted bugs: each is caught where it says, in recordings of the teaching
  * model; tokenizers that are wrong. */
 #include "lesson/recording/recordings.h"
+#include "lesson/recording/sheet.h"
 #include "torchless/mem.h"
 
 #include <criterion/criterion.h>
@@ -15,8 +16,9 @@ static struct err err;
 
 static void setup(void)
 {
+	/* In memory where there is such a folder: a hundred recordings are waited for. */
 	snprintf(home, sizeof(home), "%s/lesson-bugs-XXXXXX",
-		 getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+		 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	cr_assert(mkdtemp(home));
 	room = (struct classroom){ .home = home,
 				   .cache = home,
@@ -46,11 +48,52 @@ Test(lesson_bugs, every_one_is_caught_where_it_says)
 	text_release(&report);
 }
 
+/* How many values differ by more than rounding. */
+static int64_t count_different(const char *healthy, const char *sick, const char *where)
+{
+	struct recording *rec = recording_to_ask(&room, sick, NULL, SHEET_MAX_NS, &err);
+	struct sheet s = { 0 };
+	char sql[600];
+	int64_t n;
+
+	cr_assert(rec, "%s", err.message);
+	snprintf(sql, sizeof(sql),
+		 "SELECT count(*) FROM trace_diff('%s', 1) WHERE within = 0 AND fqn %s", healthy,
+		 where);
+	cr_assert_eq(sheet_ask(rec, sql, &s, &err), 0, "%s", err.message);
+	n = sheet_cell(&s, 0, 0)->i;
+	sheet_release(&s);
+	recording_close(rec);
+	return n;
+}
+
+Test(lesson_bugs, all_positions_plus_one_is_seen_and_changes_nothing)
+{
+	struct course_entry entries[] = { { (char *)"bug", (char *)"rope_pos1", 1 },
+					  { (char *)"prompt", (char *)"Once upon a time", 2 },
+					  { (char *)"capture", (char *)"*", 3 } };
+	struct course_section s = { (char *)"pos1", entries, 3, 1 };
+	struct text sick = { 0 }, healthy = { 0 };
+
+	cr_assert_eq(recording_of_section(&room, &s, false, &sick, &err), 0, "%s", err.message);
+	cr_assert_eq(recording_of_section(&room, &s, true, &healthy, &err), 0, "%s", err.message);
+	cr_expect_gt(count_different(healthy.data, sick.data, "GLOB '*q_rot'"), 0);
+	cr_expect_eq(
+		count_different(healthy.data, sick.data,
+				"NOT GLOB '*rotary_emb*' AND fqn NOT GLOB '*q_rot' AND fqn NOT "
+				"GLOB '*k_rot' AND fqn NOT GLOB '*k_cache'"),
+		0);
+	text_release(&sick);
+	text_release(&healthy);
+}
+
 /* ---- tokenizers ---------------------------------------------------------------------------- */
 
-static const char *const texts[] = { "The cat sat on the mat.",
-				     "Hello  w\xc3\xb6rld \xf0\x9f\xa6\x99", "Once upon a time",
-				     "understanding" };
+static const char *const texts[] = {
+	"The cat sat on the mat.", "Hello  w\xc3\xb6rld \xf0\x9f\xa6\x99",
+	"Once upon a time",        "nothing",
+	"the ones that walked",    "reverse"
+};
 
 static char *ids_of(const struct model *m, const char *bug, const char *text)
 {
