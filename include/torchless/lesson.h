@@ -98,4 +98,13 @@ int lesson_step_variants(const struct classroom *room, const char *commands,
  */
 int dev_check_bugs(const struct classroom *room, struct text *report, struct err *err);
 
+/*
+ * Record the prompt of a kernel exercise's lesson with the learner's function and without: mine.db
+ * and reference.db in the learner's folder of the lesson, whose paths are appended.  ERR_NO when
+ * the file does not compile or its code does not come to an end, with why; ERR_USAGE for another
+ * kind.
+ */
+int lesson_diff(const struct classroom *room, const struct exercise *e, struct text *mine,
+		struct text *reference, struct err *err);
+
 #endif

@@ -225,6 +225,32 @@ static int try_in_model(struct run *r, struct err *err)
 	return 0;
 }
 
+/* ---- how fast it is -----------------------------------------------------------------------------
+ */
+
+#define FAST 1.5
+
+static int race(struct run *r, struct err *err)
+{
+	struct speed s;
+	int rc = speed_run(&s, r->file, r->made.library, r->c->room, err);
+
+	if (rc)
+		return rc;
+	if (!s.is_done)
+		verdict_line(r->v, CHECK_FAILED, "fast", "%s %s", r->file, s.says);
+	else if (!s.is_right)
+		verdict_line(r->v, CHECK_FAILED, "right after it was timed",
+			     "run again and again it gives other numbers");
+	else if (s.times >= FAST)
+		verdict_line(r->v, CHECK_PASSED, "fast", "%.1f times the plain loop", s.times);
+	else
+		/* Machines differ, and this one may be busy: nobody is held up by it. */
+		verdict_line(r->v, CHECK_NOTE, "not fast yet",
+			     "%.1f times the plain loop, %.1f is what can be had", s.times, FAST);
+	return 0;
+}
+
 /* ---- what it means
  * -------------------------------------------------------------------------------------------- */
 
@@ -274,6 +300,8 @@ static int run_steps(struct run *r, struct err *err)
 	/* What runs off is not let into the model. */
 	if (r->got.is_done)
 		rc = try_in_model(r, err);
+	if (!rc && r->v->passed && r->kernel->id == KERNEL_linear_fast)
+		rc = race(r, err);
 	if (!rc && !r->v->passed)
 		rc = diagnose(r, err);
 	return rc;

@@ -6,7 +6,7 @@
  * a seed; a trial runs one library over it in the sandbox; the swap puts it into the model.
  *
  * From the ground up: table.c, call.c, reference.c, battery.c; judge.c; trial.c; sites.c, twin.c,
- * swap.c; wrong.c, stub.c; recordings.c.
+ * swap.c, mine.c, speed.c; wrong.c, stub.c.
  */
 #ifndef LESSON_KERNEL_H
 #define LESSON_KERNEL_H
@@ -221,6 +221,22 @@ void divergence_say(const struct divergence *d, struct text *out);
 /* twin.c: in the child. */
 int twin_run(const struct swap *s, sandbox_fn *const *fn, struct divergence *found,
 	     struct err *err);
+
+/* How fast tl_linear_fast is: so many times the plain loop, and whether it was right then. */
+struct speed {
+	double times;
+	bool is_done, is_right;
+	char says[600];
+};
+int speed_run(struct speed *s, const char *file, const char *library, const struct classroom *room,
+	      struct err *err);
+
+/*
+ * Record the prompt of the exercise's lesson with the library's function into `mine`, without into
+ * `reference`.  What is wrong with the code itself is appended to `why`.
+ */
+int kernel_record(const struct classroom *room, const struct exercise *e, const char *library,
+		  const char *mine, const char *reference, struct text *why, struct err *err);
 
 /* ---- wrong answers that are known
  * ------------------------------------------------------------------ */

@@ -81,8 +81,9 @@ static int find_model(struct wanted *w, bool healthy, struct err *err)
 /* ---- what makes it -------------------------------------------------------------------------- */
 
 /* In the order of no file: a section that says the same otherwise makes the same. */
-static const char *const deciding[] = { "prompt", "prompts", "ids",   "n",      "zero",    "chunk",
-					"seed",   "temp",    "top_p", "logits", "kernels", "lens" };
+static const char *const deciding[] = { "prompt",  "prompts", "ids",  "n",     "zero",
+					"chunk",   "seed",    "temp", "top_p", "logits",
+					"kernels", "lens",    "ring" };
 
 static void add_program(struct wanted *w)
 {
