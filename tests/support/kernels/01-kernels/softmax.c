@@ -1,0 +1,18 @@
+#include "torchless/lesson_kernels.h"
+
+#include <string.h>
+
+void tl_softmax(float *x, int n)
+{
+	/* BEGIN SOLUTION: what tl_softmax is to do */
+	/* STARTER: (void)x, (void)n; */
+	float max = x[0], sum = 0;
+
+	for (int i = 1; i < n; i++)
+		max = x[i] > max ? x[i] : max;
+	for (int i = 0; i < n; i++)
+		sum += x[i] = expf(x[i] - max);
+	for (int i = 0; i < n; i++)
+		x[i] /= sum;
+	/* END SOLUTION */
+}

@@ -1,0 +1,18 @@
+/*
+ * exercise: embed
+ * says: A bf16 is the upper half of a float.
+ * seen: commonly believed
+ */
+#include "torchless/lesson_kernels.h"
+
+#include <string.h>
+
+void tl_embed(float *out, const tl_bf16 *table, const int *ids, int n, int d)
+{
+	for (int t = 0; t < n; t++)
+		for (int i = 0; i < d; i++) {
+			uint32_t bits = (uint32_t)table[ids[t] * d + i] << 15;
+
+			memcpy(&out[t * d + i], &bits, sizeof(bits));
+		}
+}
