@@ -1,7 +1,7 @@
 /*
  * exercise: window
  * says: This is a window to both sides. A causal model sees back only.
- * seen: commonly believed
+ * seen: huggingface/transformers#39408
  */
 #include "torchless/lesson_kernels.h"
 

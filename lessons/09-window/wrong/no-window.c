@@ -1,7 +1,7 @@
 /*
  * exercise: window
  * says: This is causal attention without a window: old keys are all still seen.
- * seen: commonly believed
+ * seen: unslothai/unsloth#8253
  */
 #include "torchless/lesson_kernels.h"
 

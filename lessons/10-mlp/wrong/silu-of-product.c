@@ -1,7 +1,7 @@
 /*
  * exercise: swiglu
  * says: This is silu(gate * up). The activation comes first, then the product.
- * seen: commonly believed
+ * seen: Nijikadesu/breakdown-minimind#3
  */
 #include "torchless/lesson_kernels.h"
 

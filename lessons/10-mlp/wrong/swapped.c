@@ -1,7 +1,7 @@
 /*
  * exercise: swiglu
  * says: The activation is on up here. silu goes on the gate; up is multiplied as it is.
- * seen: commonly believed
+ * seen: ooples/AiDotNet.Tensors#46
  */
 #include "torchless/lesson_kernels.h"
 

@@ -9,7 +9,8 @@ static int next_token(const float *logits, int n, int last)
 	int best = -1;
 
 	for (int i = 0; i < n; i++) {
-		if (last >= 0 && (logits[i] > logits[last] || (logits[i] == logits[last] && i <= last)))
+		if (last >= 0 &&
+		    (logits[i] > logits[last] || (logits[i] == logits[last] && i <= last)))
 			continue;
 		if (best < 0 || logits[i] > logits[best])
 			best = i;

@@ -2,7 +2,7 @@
  * exercise: top-p
  * says: The nucleus was chosen by the probabilities of temperature 1. Temperature comes
  *   first, then the cut.
- * seen: commonly believed
+ * seen: fishaudio/fish-speech#1150
  */
 #include "torchless/lesson_kernels.h"
 

@@ -1,7 +1,7 @@
 /*
  * exercise: top-p
  * says: One token too many is kept: the sum had reached p without it.
- * seen: commonly believed
+ * seen: BlinkDL/ChatRWKV#170
  */
 #include "torchless/lesson_kernels.h"
 

@@ -2,7 +2,7 @@
  * exercise: top-p
  * says: Right for small logits. expf(100) is infinite, and infinity over infinity is NaN:
  *   subtract the largest logit first.
- * seen: commonly believed
+ * seen: uTensor/uTensor#175
  */
 #include "torchless/lesson_kernels.h"
 

@@ -2,7 +2,7 @@
  * exercise: top-p
  * says: The nucleus ends before the token with which the sum reaches p. That token belongs
  *   to it: the fewest whose sum is AT LEAST p.
- * seen: commonly believed
+ * seen: rasbt/reasoning-from-scratch#164
  */
 #include "torchless/lesson_kernels.h"
 
