@@ -1,7 +1,8 @@
 /*
  * exercise: swiglu
- * says: This is a plain gated linear unit, sigmoid(gate) * up. silu(gate) is gate * sigmoid(gate):
- * a factor gate is missing. seen: commonly believed
+ * says: This is a plain gated linear unit, sigmoid(gate) * up. silu(gate) is
+ *   gate * sigmoid(gate): a factor gate is missing.
+ * seen: commonly believed
  */
 #include "torchless/lesson_kernels.h"
 
