@@ -89,6 +89,14 @@ enum option_id {
 	OPT_CSV_FILE,
 	OPT_PERFETTO,
 	OPT_CHROME,
+	OPT_COURSE,
+	OPT_HOME,
+	OPT_DRAW_SEED,
+	OPT_GIVE_UP,
+	OPT_MANUAL,
+	OPT_ALL,
+	OPT_EXPORT,
+	OPT_IMPORT,
 	OPT_MARKDOWN,
 	OPT_MAN,
 	OPT_TSV,
@@ -137,7 +145,8 @@ enum complete {
 	COMPLETE_DEBUGGER,  /* commands of the debugger */
 	COMPLETE_COMMAND,
 	COMPLETE_QUERY,
-	COMPLETE_ARGS, /* the words that `args` of a command separates by '|' */
+	COMPLETE_LESSON, /* what `torchless lesson` does, and what that takes */
+	COMPLETE_ARGS,   /* the words that `args` of a command separates by '|' */
 	COMPLETE_COUNT
 };
 
@@ -287,6 +296,9 @@ void report_error(const struct err *err);
 
 /* "--temp", or "-n" where there is no long name; returns buf. */
 const char *option_name(enum option_id id, char buf[32]);
+
+/* Append the path of the model that comes with the program: ERR_IO says where it was looked for. */
+int invocation_own_model(const struct invocation *in, struct text *path, struct err *err);
 
 /* A line on stderr with --verbose. */
 void note(const struct invocation *in, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -39,6 +39,7 @@ enum learner_event {
 	EVENT_HINT,     /* one more was shown */
 	EVENT_GIVE_UP,  /* the solution was shown before it was found */
 	EVENT_RESET,    /* the file was cut again */
+	EVENT_SEED,     /* the number that everything of this learner is drawn by */
 	EVENT_TEST_OUT, /* passing the hardest exercise passes the lesson */
 	EVENT_COUNT
 };
@@ -66,8 +67,10 @@ struct learner {
 	struct lesson_state *lessons;
 	const struct exercise *at; /* NULL: nothing was begun */
 	bool is_new;               /* the log is not there yet */
-	int n_ignored;             /* lines that are no events, or were damaged */
-	struct bytes *lines;       /* of the log, in the order of time */
+	bool has_seed;
+	uint64_t seed;       /* the first that was drawn */
+	int n_ignored;       /* lines that are no events, or were damaged */
+	struct bytes *lines; /* of the log, in the order of time */
 	size_t n_lines;
 	struct text text; /* what they point to */
 };
@@ -102,7 +105,7 @@ struct lesson_state *learner_lesson(const struct learner *l, const struct lesson
 bool exercise_is_done(const struct learner *l, const struct exercise *e);
 bool lesson_is_done(const struct learner *l, const struct lesson *lesson);
 
-/* Passed, or of a lesson whose hardest exercise was passed instead. */
+/* Passed, or predicted, or of a lesson whose hardest exercise was passed instead. */
 bool exercise_counts(const struct learner *l, const struct exercise *e);
 int learner_n_done(const struct learner *l, const struct lesson *lesson); /* NULL: of the course */
 

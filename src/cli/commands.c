@@ -21,6 +21,12 @@ static const struct inner_command query_shell_commands[] = {
 	{ NULL, NULL, NULL },
 };
 
+static const struct inner_command lesson_commands[] = {
+#define SUB(name, function, args, min, max, about, doc) { name, args, doc },
+#include "lesson.def"
+	{ NULL, NULL, NULL },
+};
+
 #define COMMAND(name, ...) extern const struct command_help help_##name;
 #include "torchless/commands.def"
 

@@ -72,7 +72,7 @@ static void add_option(struct page *p, const struct option *o)
 
 static void add_shell(struct page *p, const struct inner_command *c)
 {
-	text_adds(&p->text, "\nin the shell:\n");
+	text_addf(&p->text, "\n%s:\n", help_inner_title(c));
 	for (; c->name; c++) {
 		size_t from = p->text.len;
 

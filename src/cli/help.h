@@ -18,6 +18,9 @@ extern const char help_first[];  /* a command to begin with */
 extern const char help_output[]; /* where results and errors go, in lines */
 extern const struct help_fact help_exits[], help_variables[];
 
+/* What stands above the commands that a command understands itself. */
+const char *help_inner_title(const struct inner_command *c);
+
 /* All of the manual. */
 void help_markdown(FILE *out);
 

@@ -34,3 +34,8 @@ const struct help_fact help_variables[] = {
 	  "terminal (default `less -FRX`); empty or `cat`: nothing" },
 	{ NULL, NULL },
 };
+
+const char *help_inner_title(const struct inner_command *c)
+{
+	return c->name[0] == '.' ? "in the shell" : "what it does";
+}

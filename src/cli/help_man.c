@@ -160,7 +160,10 @@ static void add_facts(FILE *out, const char *heading, const struct help_fact *f)
 
 static void add_shell(FILE *out, const struct inner_command *c)
 {
-	fprintf(out, ".SH IN THE SHELL\n");
+	fprintf(out, ".SH ");
+	for (const char *s = help_inner_title(c); *s; s++)
+		fputc(*s >= 'a' && *s <= 'z' ? *s - 'a' + 'A' : *s, out);
+	fputc('\n', out);
 	for (; c->name; c++) {
 		fprintf(out, ".TP\n");
 		add_bold(out, c->name);

@@ -42,7 +42,7 @@ static void markdown_options(FILE *out, const struct command *c)
 
 static void markdown_shell(FILE *out, const struct inner_command *c)
 {
-	fprintf(out, "| in the shell | meaning |\n|---|---|\n");
+	fprintf(out, "| %s | meaning |\n|---|---|\n", help_inner_title(c));
 	for (; c->name; c++) {
 		fprintf(out, "| `%s%s", c->name, *c->args ? " " : "");
 		for (const char *arg = c->args; *arg; arg++)

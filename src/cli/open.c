@@ -136,6 +136,11 @@ static int find_model(const char *called, struct text *path, struct err *err)
 	return found ? 0 : err->code;
 }
 
+int invocation_own_model(const struct invocation *in, struct text *path, struct err *err)
+{
+	return find_model(in->argc > 0 ? in->argv[0] : "", path, err);
+}
+
 static void tell_of_tokenizer(const struct invocation *in)
 {
 	const char *sentence;

@@ -193,6 +193,26 @@ const struct option option_table[OPT_COUNT] = {
 			   .help = "write the timeline for ui.perfetto.dev" },
 	[OPT_CHROME] = { "chrome", "FILE", 0, OPTION_TEXT, .complete = COMPLETE_FILE,
 			 .help = "write the timeline as Chrome's JSON" },
+	[OPT_COURSE] = { "course", "DIR", 0, OPTION_TEXT, .complete = COMPLETE_FILE,
+			 .help = "the course in a folder, for who writes lessons (default "
+				 "$TORCHLESS_COURSE, else the one that comes with torchless)" },
+	[OPT_HOME] = { "home", "DIR", 0, OPTION_TEXT, .complete = COMPLETE_FILE,
+		       .help = "the folder that holds your files, your progress and what is cached "
+			       "(default $TORCHLESS_LESSON_HOME, else ~/torchless-lessons with the "
+			       "progress in $XDG_STATE_HOME/torchless/lessons)" },
+	[OPT_DRAW_SEED] = { "seed", "N", 0, OPTION_INT, 0, 9007199254740992.0,
+			    .complete = COMPLETE_TEXT,
+			    .help = "what a kernel is tried on is drawn by it (default: your own, "
+				    "drawn once)" },
+	[OPT_GIVE_UP] = { .name = "give-up",
+			  .help = "of solution: show it although it is not passed" },
+	[OPT_MANUAL] = { .name = "manual", .help = "of watch: check when r is pressed" },
+	[OPT_ALL] = { .name = "all",
+		      .help = "of check: all exercises of the lessons that you began" },
+	[OPT_EXPORT] = { "export", "FILE", 0, OPTION_TEXT, .complete = COMPLETE_FILE,
+			 .help = "of progress: write all of it to a file; - is standard output" },
+	[OPT_IMPORT] = { "import", "FILE", 0, OPTION_TEXT, .complete = COMPLETE_FILE,
+			 .help = "of progress: add what was exported elsewhere; - reads stdin" },
 	[OPT_MARKDOWN] = { .name = "markdown",
 			   .help = "the whole manual as Markdown (docs/cli.md)" },
 	[OPT_MAN] = { .name = "man",

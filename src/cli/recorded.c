@@ -170,14 +170,12 @@ static void add_words(struct text *t, struct text *prompt, const struct told *to
 		      const struct invocation *in, const char *path)
 {
 	struct err ignored = { 0 };
-	struct invocation past;
-	struct option_value *prompts = &past.option[OPT_PROMPTS];
+	struct invocation *past = mem_calloc(1, sizeof(*past)); /* too large for a frame */
+	struct option_value *prompts = &past->option[OPT_PROMPTS];
 
-	if (invocation_parse(&past, told->n, told->words, &ignored) || !past.command ||
-	    strcmp(past.command->name, "trace") != 0) {
-		invocation_release(&past);
-		past = (struct invocation){ 0 };
-	}
+	if (invocation_parse(past, told->n, told->words, &ignored) || !past->command ||
+	    strcmp(past->command->name, "trace") != 0)
+		invocation_release(past);
 	if (prompts->is_set && !strcmp(prompts->s, "-"))
 		prompts->is_set = false;
 	if (told->file.len && !invocation_is_default_model(in, told->file.data)) {
@@ -185,16 +183,17 @@ static void add_words(struct text *t, struct text *prompt, const struct told *to
 		text_add_shell_word(t, from_here(told->file.data));
 		text_addc(t, ' ');
 	}
-	add_options(t, &past, told->has_prompt);
+	add_options(t, past, told->has_prompt);
 	if (told->is_ours && strcmp(path, "trace.db") != 0) {
 		text_adds(t, "-o ");
 		text_add_shell_word(t, path);
 		text_addc(t, ' ');
 	}
-	add_prompt(prompt, told, &past);
+	add_prompt(prompt, told, past);
 	while (t->len && t->data[t->len - 1] == ' ')
 		t->data[--t->len] = '\0';
-	invocation_release(&past);
+	invocation_release(past);
+	free(past);
 }
 
 static void read_run(struct told *told, struct recording *rec, int64_t run)

@@ -261,7 +261,7 @@ int folder_reset(const struct classroom *room, const struct exercise *e, struct 
 	if (r == 0) {
 		struct folder_report report = { 0 };
 
-		r = folder_make(room, e->lesson, true, &report, err);
+		r = make_starters(room, e->lesson, true, &report, err);
 		folder_report_release(&report);
 	}
 	text_release(&path);

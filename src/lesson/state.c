@@ -33,6 +33,7 @@ static const char *const event_names[EVENT_COUNT] = {
 	[EVENT_START] = "start",     [EVENT_AT] = "at",       [EVENT_LOCK] = "lock",
 	[EVENT_VOID] = "void",       [EVENT_CHECK] = "check", [EVENT_HINT] = "hint",
 	[EVENT_GIVE_UP] = "give-up", [EVENT_RESET] = "reset", [EVENT_TEST_OUT] = "test-out",
+	[EVENT_SEED] = "seed",
 };
 
 enum field {
@@ -118,6 +119,10 @@ static void apply(struct learner *l, enum learner_event event, const struct less
 
 	if (event == EVENT_START && lesson)
 		learner_lesson(l, lesson)->started = true;
+	if (event == EVENT_SEED && text && !l->has_seed) {
+		l->has_seed = true;
+		l->seed = strtoull(text, NULL, 10);
+	}
 	if (event == EVENT_TEST_OUT && lesson)
 		learner_lesson(l, lesson)->tests_out = true;
 	if (!s)
@@ -360,7 +365,7 @@ static bool is_torn(int fd)
 static int append(const struct learner *l, const struct text *lines, struct err *err)
 {
 	struct text all = { 0 };
-	int fd, failed = 0;
+	int fd, failed;
 	ssize_t n;
 
 	if (make_folder_of(l->log, err))
@@ -374,11 +379,8 @@ static int append(const struct learner *l, const struct text *lines, struct err 
 	do {
 		n = write(fd, all.data, all.len);
 	} while (n < 0 && errno == EINTR);
-	if (n < 0)
-		failed = errno;
-	else if ((size_t)n < all.len)
-		failed = ENOSPC;
-	else if (fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP)
+	failed = n < 0 ? errno : (size_t)n < all.len ? ENOSPC : 0;
+	if (!failed && fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP)
 		failed = errno;
 	if (close(fd) && !failed)
 		failed = errno;
@@ -484,7 +486,11 @@ static bool is_tested_out(const struct learner *l, const struct lesson *lesson)
 
 bool exercise_counts(const struct learner *l, const struct exercise *e)
 {
-	return learner_exercise(l, e)->passed || is_tested_out(l, e->lesson);
+	const struct exercise_state *s = learner_exercise(l, e);
+
+	/* A prediction is over when it is judged: what is right was shown. */
+	return s->passed || (e->kind == EXERCISE_PREDICT && s->is_judged) ||
+	       is_tested_out(l, e->lesson);
 }
 
 bool exercise_is_done(const struct learner *l, const struct exercise *e)

@@ -2,8 +2,8 @@
  * test_lesson_state.c -- the log of a learner: what is derived from it, and that nothing which
  * happens to the file loses more than the line that was being written; and what is cut for whom.
  */
-#include "torchless/learner.h"
 #include "lesson/cut.h"
+#include "torchless/learner.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -426,8 +426,9 @@ Test(state, starters_are_cut_from_solutions)
 	struct text t = { 0 };
 
 	starter_of(&t, "softmax");
-	cr_expect(strstr(t.data, "{\n\t/* TODO: take the largest away, then exp() and divide by the "
-				 "sum */\n\t(void)x;\n\t(void)n;\n}\n"),
+	cr_expect(strstr(t.data,
+			 "{\n\t/* TODO: take the largest away, then exp() and divide by the "
+			 "sum */\n\t(void)x;\n\t(void)n;\n}\n"),
 		  "%s", t.data);
 	cr_expect_null(strstr(t.data, "expf"));
 	text_clear(&t);
@@ -436,7 +437,8 @@ Test(state, starters_are_cut_from_solutions)
 	cr_expect_null(strstr(t.data, "SOLUTION"));
 	cr_expect_null(strstr(t.data, "STARTER"));
 	starter_of(&t, "positions");
-	cr_expect_eq(strncmp(t.data, "-- Which token stands where?\n-- Columns: pos piece\n", 50), 0);
+	cr_expect_eq(strncmp(t.data, "-- Which token stands where?\n-- Columns: pos piece\n", 50),
+		     0);
 	text_clear(&t);
 	cr_assert_eq(exercise_shown_solution(&course, find("positions"), &t, &err), 0);
 	cr_expect_eq(strncmp(t.data, "SELECT pos, piece", 17), 0);

@@ -290,6 +290,8 @@ static void bash_commands(void)
 		bash_options(c);
 		if (c->complete == COMPLETE_QUERY)
 			printf("\n\t\telse\n\t\t\t_torchless_query");
+		if (c->complete == COMPLETE_LESSON)
+			printf("\n\t\telse\n\t\t\t_torchless_lesson");
 		if (value_kinds[c->complete].asks || value_kinds[c->complete].endings) {
 			printf("\n\t\telif [[ $count == 1 ]]; then\n\t\t\t");
 			bash_kind(c->complete);
@@ -411,6 +413,9 @@ static void zsh_arguments(void)
 				zsh_option(&option_table[id]);
 		if (c->complete == COMPLETE_QUERY) {
 			printf("\t\t'1:query:_torchless_queries' '*:parameter:_torchless_parameters'");
+		} else if (c->complete == COMPLETE_LESSON) {
+			printf("\t\t'1:what:_torchless_lessons' '2:name:_torchless_lessons' "
+			       "'*:argument:_torchless_nothing'");
 		} else if (value_kinds[c->complete].asks || value_kinds[c->complete].endings) {
 			printf("\t\t'1:argument:");
 			zsh_kind(c->complete);
@@ -507,12 +512,14 @@ static void fish_argument(const struct command *c)
 		fish_otherwise(c->name, "; and __torchless_at 1", NULL, c->complete);
 		return;
 	}
-	if (c->complete != COMPLETE_QUERY && c->complete != COMPLETE_ARGS &&
-	    c->complete != COMPLETE_COMMAND)
+	if (c->complete != COMPLETE_QUERY && c->complete != COMPLETE_LESSON &&
+	    c->complete != COMPLETE_ARGS && c->complete != COMPLETE_COMMAND)
 		return;
 	printf("complete -c torchless -n '__fish_seen_subcommand_from %s' -a '", c->name);
 	if (c->complete == COMPLETE_QUERY)
 		printf("(__torchless_query)");
+	else if (c->complete == COMPLETE_LESSON)
+		printf("(__torchless_lesson)");
 	else if (c->complete == COMPLETE_COMMAND)
 		commands();
 	else

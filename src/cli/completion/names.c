@@ -5,14 +5,17 @@
  * move a cursor, is not told at all; and nobody waits for a file: a timer ends the program,
  * wherever it is then (opening a pipe that nobody writes, or in a view without an end).
  */
+#include "../lesson/about.h"
 #include "../query/query.h"
 #include "completion.h"
+#include "torchless/course.h"
 #include "torchless/debugger.h"
 #include "torchless/inspect.h"
 #include "torchless/mem.h"
 #include "torchless/point.h"
 #include "torchless/trace.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -251,6 +254,53 @@ static void debugger(struct invocation *in, struct names *n)
 		add_name(n, name, strlen(name), doc, strlen(doc));
 }
 
+/* ---- of the course ------------------------------------------------------------------------- */
+
+static void subcommands(struct names *n)
+{
+	const struct command *c = command_find("lesson");
+
+	for (const struct inner_command *s = c->shell; s->name; s++)
+		add_name(n, s->name, strlen(s->name), s->doc, strlen(s->doc));
+}
+
+static void add_lesson(struct names *n, const struct lesson *l, enum lesson_about about)
+{
+	if (about == ABOUT_LESSON || about == ABOUT_BOTH)
+		add_name(n, l->dir, strlen(l->dir), l->title, strlen(l->title));
+	for (int i = 0; i < l->n_exercises && (about == ABOUT_EXERCISE || about == ABOUT_BOTH); i++)
+		add_name(n, l->exercises[i].id, strlen(l->exercises[i].id), l->exercises[i].title,
+			 strlen(l->exercises[i].title));
+	for (int i = 0; i < l->n_steps && about == ABOUT_STEP; i++)
+		add_name(n, l->steps[i].name, strlen(l->steps[i].name), l->dir, strlen(l->dir));
+}
+
+/* What `torchless lesson` does, or what the arguments of one of them name. */
+static void lessons(struct invocation *in, struct names *n)
+{
+	static const struct {
+		const char *name;
+		enum lesson_about about;
+	} abouts[] = {
+#define SUB(name, function, args, min, max, about, doc) { name, about },
+#include "../lesson.def"
+	};
+	const char *dir = getenv("TORCHLESS_COURSE");
+	struct err ignored = { 0 };
+	struct course c;
+
+	if (in->n_args < 2) {
+		subcommands(n);
+		return;
+	}
+	if (course_open(&c, dir && *dir ? dir : NULL, &ignored) == 0)
+		for (size_t i = 0; i < sizeof(abouts) / sizeof(abouts[0]); i++)
+			for (int k = 0; k < c.n_lessons && !strcmp(abouts[i].name, in->args[1]);
+			     k++)
+				add_lesson(n, &c.lessons[k], abouts[i].about);
+	course_close(&c);
+}
+
 static void functions(struct invocation *in, struct names *n)
 {
 	(void)in;
@@ -269,7 +319,7 @@ bool completion_names(struct invocation *in)
 		      { "values", 3, 3, values },       { "points", 0, 1, points },
 		      { "captures", 0, 1, captures },   { "modules", 0, 1, modules },
 		      { "functions", 0, 0, functions }, { "layers", 0, 1, layers },
-		      { "debugger", 0, 1, debugger } };
+		      { "debugger", 0, 1, debugger },   { "lesson", 0, 1, lessons } };
 	struct names n = { .besides = "" };
 	struct err ignored;
 

@@ -2,10 +2,12 @@
 
 #include <string.h>
 
-void tl_attn_scores(float *scores, const float *q, const float *k, int n_heads, int n_kv_heads, int head_dim, int pos, int n_keys)
+void tl_attn_scores(float *scores, const float *q, const float *k, int n_heads, int n_kv_heads,
+		    int head_dim, int pos, int n_keys)
 {
 	/* BEGIN SOLUTION: what tl_attn_scores is to do */
-	/* STARTER: (void)scores, (void)q, (void)k, (void)n_heads, (void)n_kv_heads, (void)head_dim, (void)pos, (void)n_keys; */
+	/* STARTER: (void)scores, (void)q, (void)k, (void)n_heads, (void)n_kv_heads, (void)head_dim,
+	 * (void)pos, (void)n_keys; */
 	for (int h = 0; h < n_heads; h++)
 		for (int s = 0; s < n_keys; s++) {
 			int g = h / (n_heads / n_kv_heads);

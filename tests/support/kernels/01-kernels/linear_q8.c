@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-void tl_linear_q8(float *y, const float *x, const int8_t *w, const float *scale, int n_in, int n_out)
+void tl_linear_q8(float *y, const float *x, const int8_t *w, const float *scale, int n_in,
+		  int n_out)
 {
 	/* BEGIN SOLUTION: what tl_linear_q8 is to do */
 	/* STARTER: (void)y, (void)x, (void)w, (void)scale, (void)n_in, (void)n_out; */

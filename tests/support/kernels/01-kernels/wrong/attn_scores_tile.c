@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-void tl_attn_scores(float *scores, const float *q, const float *k, int n_heads, int n_kv_heads, int head_dim, int pos, int n_keys)
+void tl_attn_scores(float *scores, const float *q, const float *k, int n_heads, int n_kv_heads,
+		    int head_dim, int pos, int n_keys)
 {
 	for (int h = 0; h < n_heads; h++)
 		for (int s = 0; s < n_keys; s++) {

@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-void tl_linear_q8(float *y, const float *x, const int8_t *w, const float *scale, int n_in, int n_out)
+void tl_linear_q8(float *y, const float *x, const int8_t *w, const float *scale, int n_in,
+		  int n_out)
 {
 	for (int o = 0; o < n_out; o++) {
 		float sum = 0;

@@ -1,0 +1,220 @@
+/*
+ * say.c -- what people read: sentences with commands that work when pasted, where one is, and the
+ * one thing to type next.
+ */
+#include "school.h"
+#include "show.h"
+#include "torchless/called.h"
+#include "torchless/mem.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BAR 12 /* signs */
+
+static char *format(const char *fmt, va_list args)
+{
+	va_list again;
+	char *s;
+	int n;
+
+	va_copy(again, args);
+	n = vsnprintf(NULL, 0, fmt, again);
+	va_end(again);
+	s = mem_calloc((size_t)(n < 0 ? 0 : n) + 1, 1);
+	if (n >= 0)
+		vsnprintf(s, (size_t)n + 1, fmt, args);
+	return s;
+}
+
+static int prose_width(const struct school *d)
+{
+	int width = d->in->out.width;
+
+	return width > 0 && width < SHOW_WIDTH ? width : SHOW_WIDTH;
+}
+
+void school_say(struct school *d, int indent, const char *fmt, ...)
+{
+	struct text called = { 0 };
+	va_list args;
+	char *s;
+
+	va_start(args, fmt);
+	s = format(fmt, args);
+	va_end(args);
+	text_add_called(&called, s);
+	text_addf(&d->out, "%*s", indent, "");
+	ui_add_wrapped(&d->out, called.data, called.len, prose_width(d), indent, indent);
+	text_addc(&d->out, '\n');
+	text_release(&called);
+	free(s);
+}
+
+void school_styled(struct school *d, enum ui_style style, const char *fmt, ...)
+{
+	va_list args;
+	char *s;
+
+	va_start(args, fmt);
+	s = format(fmt, args);
+	va_end(args);
+	ui_add_styled(&d->out, &d->in->out, style, s, strlen(s));
+	free(s);
+}
+
+/* ---- what to type -------------------------------------------------------------------------- */
+
+void school_command(const struct school *d, const char *words, struct text *out)
+{
+	text_addf(out, "%s lesson%s%s", called_name(), *words ? " " : "", words);
+	if (d->places.is_named) {
+		text_adds(out, " --home ");
+		text_add_shell_word(out, d->in->option[OPT_HOME].s);
+	}
+	if (d->in->option[OPT_COURSE].is_set) {
+		text_adds(out, " --course ");
+		text_add_shell_word(out, d->in->option[OPT_COURSE].s);
+	}
+}
+
+void school_next(struct school *d, const char *fmt, ...)
+{
+	struct text command = { 0 };
+	va_list args;
+	char *s;
+
+	va_start(args, fmt);
+	s = format(fmt, args);
+	va_end(args);
+	school_command(d, s, &command);
+	text_addc(&d->out, '\n');
+	ui_add_styled(&d->out, &d->in->out, UI_DIM, "next  ", 6);
+	ui_add_command(&d->out, command.data, command.len, d->in->out.width, 8, 6);
+	text_addc(&d->out, '\n');
+	text_release(&command);
+	free(s);
+}
+
+/* What the form of an answer is. */
+static void add_form(const struct exercise *e, struct text *out)
+{
+	const char *choices = section_value(e->conf, "choices"),
+		   *form = section_value(e->conf, "form");
+
+	if (e->kind == EXERCISE_LOCATE)
+		text_adds(out, "PLACE ");
+	if (!choices) {
+		text_adds(out, form && !strcmp(form, "number") ? "NUMBER" : "VALUE");
+		return;
+	}
+	/* Pasted as it stands it would be a pipe. */
+	text_addc(out, '\'');
+	for (; *choices; choices++)
+		text_addc(out, *choices == ' ' || *choices == '\n' ? '|' : *choices);
+	text_addc(out, '\'');
+}
+
+void school_what_next(struct school *d, const struct exercise *e)
+{
+	struct text form = { 0 };
+
+	if (!e) {
+		school_next(d, "start");
+		return;
+	}
+	if (exercise_is_done(&d->learner, e)) {
+		school_next(d, learner_next(&d->learner, e) ? "next" : "progress");
+		return;
+	}
+	if (e->file || e->kind == EXERCISE_MILESTONE || e->kind == EXERCISE_BENCH) {
+		school_next(d, "check %s", e->id);
+		return;
+	}
+	add_form(e, &form);
+	school_next(d, "answer %s %s", e->id, form.data);
+	text_release(&form);
+}
+
+/* ---- where --------------------------------------------------------------------------------- */
+
+const char *school_kind(enum exercise_kind kind)
+{
+	static const char *const names[EXERCISE_KINDS] = {
+		[EXERCISE_PREDICT] = "predict",
+		[EXERCISE_VALUE] = "value",
+		[EXERCISE_SQL] = "sql",
+		[EXERCISE_KERNEL] = "kernel",
+		[EXERCISE_LOCATE] = "locate",
+		[EXERCISE_BENCH] = "bench",
+		[EXERCISE_MILESTONE] = "milestone",
+	};
+
+	return names[kind];
+}
+
+void school_add_file(const struct exercise *e, struct text *out)
+{
+	if (e->file)
+		text_addf(out, "%s/%s", e->lesson->dir, e->file);
+}
+
+void school_add_bar(const struct school *d, int done, int all, int width, struct text *out)
+{
+	int filled = all > 0 ? done * width / all : 0;
+
+	(void)d;
+	text_addc(out, '[');
+	for (int i = 0; i < width; i++)
+		text_addc(out, i < filled ? '#' : '-');
+	text_addf(out, "] %d/%d", done, all);
+}
+
+void school_place(struct school *d, const struct exercise *e)
+{
+	const struct lesson *l = e->lesson;
+	const struct ui *ui = &d->in->out;
+	struct text line = { 0 }, bar = { 0 };
+	const char *dot = ui_sign(ui, "·", "-");
+	int room;
+
+	text_addf(&line, "lesson %s %s %s exercise %s (%d of %d)", l->number, l->title, dot, e->id,
+		  (int)(e - l->exercises) + 1, l->n_exercises);
+	if (e->file)
+		text_addf(&line, " %s ", dot);
+	school_add_file(e, &line);
+	school_add_bar(d, learner_n_done(&d->learner, NULL), course_n_exercises(&d->course), BAR,
+		       &bar);
+	room = ui->width - ui_columns(line.data, line.len) - ui_columns(bar.data, bar.len);
+	ui_add_styled(&d->out, ui, UI_BOLD, line.data, line.len);
+	if (ui->width > 0 && room < 2)
+		text_addc(&d->out, '\n');
+	else
+		text_addf(&d->out, "%*s", ui->width > 0 ? room : 2, "");
+	text_addf(&d->out, "%s\n", bar.data);
+	text_release(&line);
+	text_release(&bar);
+}
+
+void school_markdown(struct school *d, const struct lesson *l, const char *markdown, int indent)
+{
+	lesson_show_markdown(&d->out, &d->in->out, l, markdown, indent);
+}
+
+int school_flush(struct school *d, struct err *err)
+{
+	int r = d->out.len ? write_shown(d->out.data, d->out.len, err) : 0;
+
+	text_clear(&d->out);
+	return r ? r : flush_out(err);
+}
+
+void school_json(struct text *t, const char *key, const char *value)
+{
+	text_addf(t, "\"%s\":", key);
+	if (value)
+		text_add_json(t, value, strlen(value));
+	else
+		text_adds(t, "null");
+}
