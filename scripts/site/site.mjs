@@ -86,7 +86,7 @@ const rawHtml = (tokens, i) => {
 };
 
 const infoOf = (info, key) => info.split(/\s+/).find((w) => w.startsWith(`${key}=`))?.slice(key.length + 1);
-const pre = (text, label, kind = '') => `<pre class="${kind}" tabindex="0" role="region" aria-label="${escape(label)}"><code>${escape(text)}</code></pre>\n`;
+const pre = (text, label, kind = '') => `<pre class="${kind}" tabindex="0" role="group" aria-label="${escape(label)}"><code>${escape(text)}</code></pre>\n`;
 
 function fence(tokens, i) {
 	const { info, content } = tokens[i];
@@ -94,7 +94,7 @@ function fence(tokens, i) {
 	if (step) {
 		const lines = content.replace(/\n$/, '').split('\n').map((line, n, all) => `<span class="${all[n - 1]?.endsWith('\\') || line.startsWith('#') ? 'more' : 'command'}">${escape(line)}</span>`);
 		return `<figure class="step"><figcaption>step <b>${escape(step)}</b>${/\bsmollm2\b/.test(info) ? ' with SmolLM2' : ''}: <code>torchless lesson run ${escape(step)}</code></figcaption>` +
-			`<pre tabindex="0" role="region" aria-label="commands of step ${escape(step)}"><code>${lines.join('')}</code></pre></figure>\n`;
+			`<pre tabindex="0" role="group" aria-label="commands of step ${escape(step)}"><code>${lines.join('')}</code></pre></figure>\n`;
 	}
 	if (output) return pre(content, `what step ${output} prints`, 'output');
 	return pre(content, info ? `${info} code` : 'code');
@@ -114,7 +114,7 @@ function renderer(course, lesson) {
 	const rules = md.renderer.rules;
 	rules.html_inline = rules.html_block = rawHtml;
 	rules.fence = fence;
-	rules.table_open = () => '<div class="table" tabindex="0" role="region" aria-label="table"><table>\n';
+	rules.table_open = () => '<div class="table" tabindex="0" role="group" aria-label="table"><table>\n';
 	rules.table_close = () => '</table></div>\n';
 	rules.image = (tokens, i) => {
 		const src = tokens[i].attrGet('src'), alt = md.utils.escapeHtml(tokens[i].content);
@@ -241,7 +241,7 @@ function indexPage(course) {
 	const main = `<h1>${escape(course.title)}</h1>
 <p>${course.lessons.length} lessons, about ${Math.round(minutes / 60)} hours, on a real model that is small enough to look into: you predict, stop, ask, break and write every part of a transformer's inference, and a program says what a wrong answer means.</p>
 <p>It is taken in a terminal, beside these pages, and works offline:</p>
-<pre tabindex="0" role="region" aria-label="commands"><code><span class="command">torchless lesson</span></code></pre>
+<pre tabindex="0" role="group" aria-label="commands"><code><span class="command">torchless lesson</span></code></pre>
 <h2>The path</h2>
 <ol class="path">
 ${rows}

@@ -198,14 +198,14 @@ static bool closes_fence(const struct line *l, const char *sign, int fence)
 
 	while (end > 0 && isspace((unsigned char)l->s[end - 1]))
 		end--;
-	return n >= fence && l->s[indent] == *sign && end == (size_t)(indent + n);
+	return n >= fence && l->s[indent] == *sign && end == (size_t)indent + (size_t)n;
 }
 
 static int read_code(struct lesson_text *t, const struct line *l, int left, int parent, bool tight)
 {
 	int indent, fence = text_fence(l->s, l->len, &indent), n = 1;
 	const char *sign = l->s + indent, *info = sign + fence;
-	size_t info_len = l->len - (size_t)(indent + fence);
+	size_t info_len = l->len - (size_t)indent - (size_t)fence;
 	struct lesson_block *b = add_block(t, BLOCK_CODE, parent, l, tight);
 	struct text code = { 0 };
 

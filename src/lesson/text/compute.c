@@ -156,8 +156,10 @@ static size_t place_of(const char *data, int line)
 {
 	const char *s = data;
 
-	for (int i = 1; i < line && (s = strchr(s, '\n')); i++)
-		s++;
+	for (int i = 1; i < line && s; i++) {
+		s = strchr(s, '\n');
+		s += s != NULL;
+	}
 	return s ? (size_t)(s - data) : strlen(data);
 }
 

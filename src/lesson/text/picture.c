@@ -72,7 +72,7 @@ bool pictures_alike(const struct text *a, const struct text *b)
 		return false;
 	add_words(&of_a, a);
 	add_words(&of_b, b);
-	alike = of_a.len == of_b.len && !memcmp(of_a.data, of_b.data, of_a.len);
+	alike = of_a.len == of_b.len && (!of_a.len || !memcmp(of_a.data, of_b.data, of_a.len));
 	text_release(&of_a);
 	text_release(&of_b);
 	return alike;

@@ -227,7 +227,7 @@ static size_t sign_run(const char *s, size_t len)
 /* Where a run of exactly `n` signs closes what s[0..n) opens, 0: nowhere. */
 static size_t emphasis_end(const char *s, size_t len, size_t n)
 {
-	size_t run, ticks;
+	size_t run, ticks = 1;
 
 	for (size_t i = n; i < len; i += run) {
 		run = 1;

@@ -99,7 +99,7 @@ bool scratch_can_run(const struct classroom *room, const char *commands);
 
 /* What a run of commands gave. */
 struct scratch_run {
-	struct text out, said; /* stdout, stderr */
+	struct text out, said; /* its results, its complaints */
 	int status;
 };
 
