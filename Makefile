@@ -157,9 +157,9 @@ $(BUILD)/tests/%: tests/%.c $(LIB) $(BUILD)/flags
 $(BUILD)/tests/unit/test_session: LDFLAGS += -Wl,--wrap=mem_available_bytes
 # One that plays a file system without second names.
 $(BUILD)/tests/unit/test_recording_file: LDFLAGS += -Wl,--wrap=link
-# What the command line and the shell of query suggest: everything but main.c, which exits.
-$(BUILD)/tests/unit/test_suggest: $(filter-out $(BUILD)/src/cli/main.o,$(MAIN))
-$(BUILD)/tests/unit/test_suggest: LDFLAGS += $(filter-out $(BUILD)/src/cli/main.o,$(MAIN)) $(LIB)
+# What the command line and the shell of query suggest, and how lessons look: everything but main.c, which exits.
+$(BUILD)/tests/unit/test_suggest $(BUILD)/tests/unit/test_lesson_show: $(filter-out $(BUILD)/src/cli/main.o,$(MAIN))
+$(BUILD)/tests/unit/test_suggest $(BUILD)/tests/unit/test_lesson_show: LDFLAGS += $(filter-out $(BUILD)/src/cli/main.o,$(MAIN)) $(LIB)
 
 ## extension: build torchless.so, the SQL functions for sqlite3's .load and Python's load_extension
 # src/inspect and what it stands on, compiled again: SQLite is called through the host's table.
