@@ -7,10 +7,11 @@
 
 #include <criterion/criterion.h>
 #include <dirent.h>
-#include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -426,6 +427,38 @@ Test(lesson_checks, what_is_interrupted_leaves_nothing)
 		     ERR_INTERRUPTED);
 	cr_expect_eq(count_files("recordings"), 0);
 	text_release(&path);
+}
+
+/* As on a full disk: nothing larger than 50 kB can be written. */
+static int without_space(const char *variant)
+{
+	struct rlimit limit = { 50000, 50000 };
+	struct text path = { 0 };
+	int result;
+
+	signal(SIGXFSZ, SIG_IGN);
+	setrlimit(RLIMIT_FSIZE, &limit);
+	result = variant ? lesson_variant(&room, variant, &path, &err)
+			 : lesson_recording(&room, &course.lessons[0], "main", &path, &err);
+	return result == ERR_IO && *err.message ? 0 : 1;
+}
+
+Test(lesson_checks, no_space_leaves_nothing)
+{
+	static const char *const variants[] = { NULL, "f16" };
+
+	for (int i = 0; i < 2; i++) {
+		int status;
+		pid_t pid = fork();
+
+		if (pid == 0)
+			_exit(without_space(variants[i]));
+		cr_assert_eq(waitpid(pid, &status, 0), pid);
+		cr_expect_eq(status, 0);
+	}
+	cr_expect_eq(count_files("recordings"), 0);
+	cr_expect_eq(count_files("models"), 0);
+	passes("layers", "5");
 }
 
 Test(lesson_checks, a_cache_that_cannot_be_is_a_sentence)

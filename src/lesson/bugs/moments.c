@@ -74,9 +74,10 @@ int bug_rope_rotates_v(const struct planted *p, struct executor *ex, const struc
 	(void)err;
 	for (int64_t row = 0; row < v.shape[0] * H; row++) {
 		float *x = (float *)v.data + row * E;
+		int64_t pos = ex->pos0 + row / H;
 
 		for (int64_t i = 0; i < F; i++) {
-			float angle = (float)(ex->pos0 + row / H) * p->model->inv_freq[i];
+			float angle = (float)pos * p->model->inv_freq[i];
 			float a = x[i], b = x[i + F];
 
 			x[i] = a * cosf(angle) - b * sinf(angle);

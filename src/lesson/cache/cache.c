@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define A_DAY (24 * 60 * 60)
+#define A_DAY (24L * 60 * 60)
 
 /* The folder and those above it. */
 static int make_folders(char *path, struct err *err)
