@@ -13,7 +13,7 @@ plain() {
 	env PATH="$work/bin:$PATH" torchless "$@"
 }
 
-commands="run trace debug query graph show report export tokenize info completion help"
+commands="run trace debug query graph show report export tokenize info lesson completion help"
 is "commands" "$commands" "$("$T" help | sed -n 's/^  \([a-z]*\)  .*/\1/p' | paste -sd' ')"
 for c in $commands; do
 	try "$T" "$c" --help

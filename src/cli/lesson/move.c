@@ -56,8 +56,10 @@ int lesson_start(struct school *d, int n, const char *const *args, struct err *e
 	school_styled(d, UI_BOLD, "lesson %s %s", l->number, l->title);
 	school_say(d, 0, ": about %d minutes, %d %s.", l->minutes, l->n_exercises,
 		   plural(l->n_exercises, "exercise", "exercises"));
-	if (begin(d, l, e, err))
+	if (begin(d, l, e, err)) {
+		text_clear(&d->out);
 		return err->code;
+	}
 	school_next(d, "show");
 	return school_flush(d, err);
 }
