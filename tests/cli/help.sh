@@ -56,7 +56,7 @@ for page in sys.argv[1:]:
     missing = [e for e in examples if e.strip() not in shown]
     if "-" in page.rsplit("/", 1)[1]:  # a command: every paragraph and every option, word by word
         details, options = re.split(r"(?m)^options:$", help.split("\n", 4)[4].split("\nexamples:")[0])
-        entries = re.split(r"\n(?=  +(?:-\w|--\w|\.\w))", options.replace("\nin the shell:", ""))
+        entries = re.split(r"\n(?=  +(?:-\w|--\w|\.\w)|  [a-z])", options.replace("\nin the shell:", "").replace("\nwhat it does:", ""))
         assert len(entries) > 5, page
         missing += [text for text in details.split("\n\n") + entries if " ".join(text.split()) not in words]
     if missing:
