@@ -209,6 +209,8 @@ const struct option option_table[OPT_COUNT] = {
 	[OPT_MANUAL] = { .name = "manual", .help = "of watch: check when r is pressed" },
 	[OPT_ALL] = { .name = "all",
 		      .help = "of check: all exercises of the lessons that you began" },
+	[OPT_WRITE] = { .name = "write",
+			.help = "of dev render: write what differs into the course's folder" },
 	[OPT_EXPORT] = { "export", "FILE", 0, OPTION_TEXT, .complete = COMPLETE_FILE,
 			 .help = "of progress: write all of it to a file; - is standard output" },
 	[OPT_IMPORT] = { "import", "FILE", 0, OPTION_TEXT, .complete = COMPLETE_FILE,

@@ -28,6 +28,15 @@ static bool same_generator(const struct text *a, const struct text *b)
 	return a_len == b_len && (a_len == 0 || !memcmp(of_a, of_b, a_len));
 }
 
+/* Take the number away that a text ends with, "&lt;0.001" or "1.2e-05". */
+static void drop_number(struct text *t, size_t from)
+{
+	while (t->len > from && strchr("0123456789.e-", t->data[t->len - 1]))
+		t->len--;
+	if (t->len >= from + 4 && !memcmp(t->data + t->len - 4, "&lt;", 4))
+		t->len -= 4;
+}
+
 /* Append s[0..len) without the numbers of times. */
 static void add_without_times(struct text *out, const char *s, size_t len)
 {
@@ -35,8 +44,7 @@ static void add_without_times(struct text *out, const char *s, size_t len)
 
 	for (size_t i = 0; i < len; i++) {
 		if (len - i >= strlen(TIME) && !memcmp(s + i, TIME, strlen(TIME)))
-			while (out->len > from && strchr("0123456789.<", out->data[out->len - 1]))
-				out->len--;
+			drop_number(out, from);
 		text_addc(out, s[i]);
 	}
 }
