@@ -230,6 +230,7 @@ Test(lesson_checks, a_patient_is_told_by_place_and_key)
 					     "model.layers.0.self_attn:q_rot rope_pairs",
 					     "pass=0 blocks.0.attn.hook_rot_q rope_pairs",
 					     "L0.attn rope_pairs",
+					     "L0.attn.q_rot[head=1,pos=2] rope_pairs",
 					     "model.layers.0.self_attn, rope_pairs",
 					     "layers.0.self_attn run=1 rope_pairs" };
 
@@ -303,6 +304,14 @@ Test(lesson_checks, solutions_in_words_are_right)
 		passes(ids[i], right);
 		free(right);
 	}
+}
+
+Test(lesson_checks, the_solution_of_a_query_is_a_query)
+{
+	char *sql = solution("rows");
+
+	passes("rows", sql);
+	free(sql);
 }
 
 Test(lesson_checks, the_seed_draws_the_bug)

@@ -16,7 +16,7 @@ static const struct {
 } kinds[EXERCISE_KINDS] = {
 	[EXERCISE_PREDICT] = { check_predict, solution_words },
 	[EXERCISE_VALUE] = { check_value, solution_words },
-	[EXERCISE_SQL] = { check_sql, NULL },
+	[EXERCISE_SQL] = { check_sql, solution_sql },
 	[EXERCISE_KERNEL] = { check_kernel, NULL },
 	[EXERCISE_LOCATE] = { check_locate, solution_locate },
 	[EXERCISE_BENCH] = { check_bench, NULL },

@@ -2,9 +2,9 @@
  * check.h -- what the kinds of exercises have in common; private to the lessons.
  *
  * Files, from the ground up: verdict.c, form.c (an answer in words, and what it is held against),
- * sheet.c (the rows of a query), expected.c (what is right, by a recording or a command), then a
- * file a kind: predict.c, value.c, sql.c, locate.c, bench.c, kernel.c, milestone.c; check.c has
- * the table of them.
+ * rows.c (two result sets), place.c (names of places), expected.c (what is right, by a recording or
+ * a command), then a file a kind: value.c, predict.c, sql.c, locate.c, bench.c, kernel.c,
+ * milestone.c; check.c has the table of them.
  */
 #ifndef LESSON_CHECK_H
 #define LESSON_CHECK_H
@@ -26,7 +26,8 @@ int check_locate(const struct check *c, struct verdict *v, struct err *err);
 int check_bench(const struct check *c, struct verdict *v, struct err *err);
 int check_milestone(const struct check *c, struct verdict *v, struct err *err);
 
-/* The same for exercise_solution(), of kinds that are answered in words. */
+/* The same for exercise_solution(), of kinds that have no file of a solution. */
+int solution_sql(const struct check *c, struct text *out, struct err *err);
 int solution_words(const struct check *c, struct text *out, struct err *err);
 int solution_locate(const struct check *c, struct text *out, struct err *err);
 

@@ -223,8 +223,12 @@ static int read_claim(const struct lab *lab, struct claim *claim, struct err *er
 	char *copy = mem_strdup(lab->check->answer->text), *rest = copy, *word, *last = NULL;
 
 	*claim = (struct claim){ .pass = -1, .run = -1 };
-	while ((word = strtok_r(rest, " \t\r\n,;", &rest))) {
-		if (is_number_of(word, "pass", &claim->pass) ||
+	while ((word = strtok_r(rest, " \t\r\n;", &rest))) {
+		size_t n = strlen(word);
+
+		if (word[n - 1] == ',')
+			word[n - 1] = '\0';
+		if (!*word || is_number_of(word, "pass", &claim->pass) ||
 		    is_number_of(word, "run", &claim->run))
 			continue;
 		if (last)

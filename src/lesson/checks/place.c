@@ -93,13 +93,20 @@ static enum place_match compare_module(const struct program *p, int m, value_id 
 	return p->modules[m].op_end <= op ? PLACE_EARLIER : PLACE_LATER;
 }
 
-int place_match(const struct program *p, const char *name, const char *fqn, enum place_match *match,
-		struct err *err)
+int place_match(const struct program *p, const char *typed, const char *fqn,
+		enum place_match *match, struct err *err)
 {
 	value_id right = program_find(p, fqn), said = -1;
-	bool *wanted = mem_calloc((size_t)p->n_values, sizeof(*wanted));
-	int n, m = find_module(p, name);
+	const char *selection;
+	char name[200];
+	bool *wanted;
+	int n, m;
 
+	/* Which elements of it differ is not asked. */
+	if (selection_split(typed, name, sizeof(name), &selection, err))
+		return err->code;
+	wanted = mem_calloc((size_t)p->n_values, sizeof(*wanted));
+	m = find_module(p, name);
 	if (m >= 0 && right >= 0) {
 		*match = compare_module(p, m, right);
 		free(wanted);

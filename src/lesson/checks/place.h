@@ -16,9 +16,10 @@ enum place_match {
 
 /*
  * Hold a name against the point `fqn`: a point under any of its names, or the module that computes
- * it, or self_attn or mlp around that.  ERR_USAGE when it names nothing.
+ * it, or self_attn or mlp around that; a selection behind it is passed over.  ERR_USAGE when it
+ * names nothing.
  */
-int place_match(const struct program *p, const char *name, const char *fqn, enum place_match *match,
-		struct err *err);
+int place_match(const struct program *p, const char *typed, const char *fqn,
+		enum place_match *match, struct err *err);
 
 #endif

@@ -155,7 +155,7 @@ static void tell_rows(const struct sides *s, const struct rows_like *how, int64_
 		text_adds(&t, "; ");
 		add_row(&t, &s->got, odd);
 		text_adds(&t, how->ordered ? " should not be in its place" : " is none of them");
-	} else if (want > got) {
+	} else if (want > got && got > 0) {
 		text_adds(&t, "; those there are right");
 	}
 	verdict_line(v, CHECK_FAILED, "rows", "%s", t.data);
@@ -249,4 +249,15 @@ int check_sql(const struct check *c, struct verdict *v, struct err *err)
 	sides_close(&seen);
 	sides_close(&hidden);
 	return result < 0 ? result : 0;
+}
+
+int solution_sql(const struct check *c, struct text *out, struct err *err)
+{
+	const char *sql = section_value(c->exercise->conf, "answer");
+
+	if (!sql)
+		return err_set(err, ERR_FORMAT, "checks.conf: [%s] has no answer", c->exercise->id);
+	text_adds(out, sql);
+	text_adds(out, *sql && sql[strlen(sql) - 1] == ';' ? "\n" : ";\n");
+	return 0;
 }

@@ -25,7 +25,7 @@
 
 const struct variant variant_table[] = {
 #define VARIANT(name, type, first, then, is_large, says)                                           \
-	{ #name, VARIANT_##type, first, then, is_large, says },
+	{ #name, first, then, says, VARIANT_##type, is_large },
 #include "variants.def"
 #undef VARIANT
 };
@@ -131,7 +131,9 @@ static int open_copy(struct copy *c, const struct course_section *s, struct err 
 	set_type(c);
 	if (s)
 		set_keys(c, s);
-	text_addf(&c->name, "%s.%016llx", c->variant->name,
+	/* A recording says where its model lies, and a patient's may not say what it suffers from.
+	 */
+	text_addf(&c->name, "%s.%016llx", s ? "model" : c->variant->name,
 		  (unsigned long long)XXH3_64bits(c->key.data, c->key.len));
 	return 0;
 }

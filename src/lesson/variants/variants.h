@@ -18,10 +18,10 @@ typedef void variant_change(const struct config *c, const char *name, float *x, 
 
 struct variant {
 	const char *name;
-	enum variant_type type; /* of the weights in the file */
 	variant_change *first, *then;
-	bool is_large; /* random weights, more than a cache of the processor holds */
 	const char *says;
+	enum variant_type type; /* of the weights in the file */
+	bool is_large;          /* random weights, more than a cache of the processor holds */
 };
 extern const struct variant variant_table[];
 extern const int variant_table_len;

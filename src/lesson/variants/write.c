@@ -49,6 +49,7 @@ static void add_header(const struct weights_plan *p, struct text *t)
 	text_adds(t, "{\"__metadata__\": {\"format\": \"pt\"}");
 	for (int i = 0; i < p->n; i++) {
 		const struct weight_plan *w = &p->items[i];
+		int64_t end = at + bytes_of(w);
 
 		text_adds(t, ", ");
 		text_add_json(t, w->name, strlen(w->name));
@@ -57,8 +58,8 @@ static void add_header(const struct weights_plan *p, struct text *t)
 		if (!w->is_vector)
 			text_addf(t, "%lld, ", (long long)w->rows);
 		text_addf(t, "%lld], \"data_offsets\": [%lld, %lld]}", (long long)w->cols,
-			  (long long)at, (long long)(at + bytes_of(w)));
-		at += bytes_of(w);
+			  (long long)at, (long long)end);
+		at = end;
 	}
 	text_addc(t, '}');
 	while (t->len % 8)
