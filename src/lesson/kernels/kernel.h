@@ -64,9 +64,9 @@ struct battery {
 
 struct kernel {
 	enum kernel_id id;
+	bool long_prompt;
 	const char *name, *symbol, *declaration;
 	double tolerance, floor, swap;
-	bool long_prompt;
 	void (*call)(sandbox_fn *fn, struct kernel_call *c);
 	sandbox_fn *reference;
 	void (*fill)(struct battery *b, uint64_t *random);

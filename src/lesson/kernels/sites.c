@@ -108,16 +108,18 @@ static const struct prepared *prepare(const struct tensor *w)
 	return p;
 }
 
-static void linear_row(const struct tensor *w, const struct prepared *p, float *y, const float *x)
+static void linear_row(const struct tensor *w, float *y, const float *x)
 {
 	int n_in = (int)w->shape[1], n_out = (int)w->shape[0];
 
 	if (current->fn[KERNEL_linear_q8]) {
 		LEARNERS(linear_q8);
+		const struct prepared *p = prepare(w);
+
 		f(y, x, p->q8, p->scale, n_in, n_out);
 	} else if (current->fn[KERNEL_linear_fast]) {
 		LEARNERS(linear_fast);
-		f(y, x, p->floats, n_in, n_out);
+		f(y, x, prepare(w)->floats, n_in, n_out);
 	} else {
 		LEARNERS(linear_bf16);
 		f(y, x, w->data, n_in, n_out);
@@ -136,8 +138,7 @@ static void site_linear(struct threads *pool, float *y, const float *x, const st
 	}
 	spoil(y, T * w->shape[0]);
 	for (int64_t t = 0; t < T; t++)
-		linear_row(w, reads_bf16 ? NULL : prepare(w), y + t * w->shape[0],
-			   x + t * w->shape[1]);
+		linear_row(w, y + t * w->shape[0], x + t * w->shape[1]);
 }
 
 static void site_rope(struct threads *pool, float *y, const float *x, const float *cos,

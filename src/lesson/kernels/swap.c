@@ -1,6 +1,7 @@
 /*
  * swap.c -- the twin runs in the sandbox; what it found lies in memory that we share.
  */
+/* For anonymous mappings.  NOLINTNEXTLINE(bugprone-reserved-identifier) */
 #define _DEFAULT_SOURCE
 
 #include "kernel.h"

@@ -11,11 +11,11 @@ const struct kernel kernel_table[KERNEL_COUNT] = {
 	[KERNEL_##name_] = { .id = KERNEL_##name_,                                                 \
 			     .name = #name_,                                                       \
 			     .symbol = "tl_" #name_,                                               \
-			     .declaration = declaration_,                                          \
-			     .tolerance = tolerance_,                                              \
-			     .floor = floor_,                                                      \
-			     .swap = swap_,                                                        \
-			     .long_prompt = long_,                                                 \
+			     .declaration = (declaration_),                                        \
+			     .tolerance = (tolerance_),                                            \
+			     .floor = (floor_),                                                    \
+			     .swap = (swap_),                                                      \
+			     .long_prompt = (long_),                                               \
 			     .call = call_##name_,                                                 \
 			     .reference = (sandbox_fn *)reference_##name_,                         \
 			     .fill = fill_##name_ },

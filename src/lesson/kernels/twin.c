@@ -58,7 +58,7 @@ static void name_index(const struct executor *ex, const struct value *v, const s
 				from = words[w].is_position ? ex->pos0 : 0;
 			}
 		n += (size_t)snprintf(out + n, size - n, "%s%s %lld", d > 0 ? ", " : "", word,
-				      (long long)(index[d] + from));
+				      (long long)index[d] + (long long)from);
 		axis += len;
 	}
 }
@@ -183,7 +183,7 @@ static int compare_pick(struct twin *w, uint64_t *random)
 		w->found->error = INFINITY;
 		snprintf(w->found->point, sizeof(w->found->point), "the token that is picked");
 		snprintf(w->found->index, sizeof(w->found->index), "position %lld",
-			 (long long)(w->engine.pos0 + w->engine.T));
+			 (long long)w->engine.pos0 + (long long)w->engine.T);
 	}
 	battery_release(&b);
 	return w->found->found;

@@ -5,6 +5,7 @@
  * guard one element too far is seen at once, but one too early is not, and with its beginning there
  * the other way round.  So every check is run twice.
  */
+/* For anonymous mappings.  NOLINTNEXTLINE(bugprone-reserved-identifier) */
 #define _DEFAULT_SOURCE
 
 #include "sandbox.h"

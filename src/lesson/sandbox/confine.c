@@ -5,6 +5,7 @@
  * removed.  A seccomp filter does both, for everybody; a call that it forbids is told by name.
  * Where there is none, root becomes nobody, so that at least the limits bind.
  */
+/* For setgroups() and syscall().  NOLINTNEXTLINE(bugprone-reserved-identifier) */
 #define _GNU_SOURCE
 
 #include "report.h"

@@ -1,8 +1,9 @@
 /*
- * guard.c -- in the child: what a fault, a signal or exit() means, said in words of arrays.
+ * guard.c -- in the child: what a fault, a signal or an exit means, said in words of arrays.
  *
  * Handlers run on a stack of their own, because what overflows may be the stack.
  */
+/* For on_exit().  NOLINTNEXTLINE(bugprone-reserved-identifier) */
 #define _DEFAULT_SOURCE
 
 #include "report.h"
@@ -90,7 +91,7 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 	_exit(EXIT_FAILURE);
 }
 
-/* exit() runs what was registered last first: this is the last of ours, and nothing of the rest of
+/* An exit runs what was registered last first: this is the last of ours, and nothing of the rest of
  * the program is run in the copy. */
 static void on_end(int status, void *ctx)
 {

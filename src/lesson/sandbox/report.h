@@ -18,7 +18,7 @@ enum report_end {
 	END_SIGNAL,    /* `number`: SIGFPE, SIGABRT, … */
 	END_CPU,
 	END_FILE_SIZE,
-	END_EXIT,      /* exit(number) */
+	END_EXIT,      /* by itself, with the status `number` */
 	END_FORBIDDEN, /* a call of the system, by its number */
 	END_LOAD,      /* the library: `text` says why */
 	END_SYMBOL,    /* `text` is not in it */
@@ -40,8 +40,7 @@ extern struct report *sandbox_report;
 /* Say how it ended, once: what comes later is a consequence. */
 void sandbox_end(struct report *r, enum report_end end, long number);
 
-/* guard.c: handlers of signals and of exit(); `limits` says what confine.c forbids, NULL when it
- * forbids nothing. */
+/* guard.c: handlers of signals and of an exit. */
 void guard_install(struct report *r);
 
 /* confine.c: from now on nothing but computing.  May fail quietly: it is a net, not a wall. */

@@ -1,6 +1,7 @@
 /*
  * run.c -- the child from its beginning to its end, and what is said of that.
  */
+/* For syscall() and anonymous mappings.  NOLINTNEXTLINE(bugprone-reserved-identifier) */
 #define _GNU_SOURCE
 
 #include "report.h"
@@ -89,8 +90,8 @@ static int run_child(void *ctx)
 	const struct start *start = ctx;
 	const struct sandbox *s = start->s;
 	struct report *r = start->report;
-	sandbox_fn *fn[MAX_FN];
-	int fd[MAX_FN];
+	sandbox_fn *fn[MAX_FN] = { 0 };
+	int fd[MAX_FN] = { 0 };
 	uid_t who = geteuid();
 
 	close_descriptors();

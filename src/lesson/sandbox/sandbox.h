@@ -2,7 +2,7 @@
  * sandbox.h -- a learner's C is compiled, and run in a child that cannot do much else.
  *
  * It guards against accidents, not against malice: a loop without an end, a pointer that runs off,
- * exit(), fork(), a file written by mistake.  Each becomes one sentence.  The child is a copy of
+ * an exit, a fork, a file written by mistake.  Each becomes one sentence.  The child is a copy of
  * this process, made anew for every check, so that nothing of an earlier one is left, neither code
  * nor memory; what it computes lies in memory that both see, where we read it once it is gone.
  *
@@ -111,7 +111,7 @@ struct sandbox {
 	int status;          /* what it returned */
 	int at;              /* the call that was going on: of sandbox_at() */
 	char says[600];      /* why it did not: "touched x[1000]; x has 1000 elements" */
-	struct text printed; /* what the code wrote to stdout and stderr */
+	struct text printed; /* what the code wrote for people */
 };
 
 /* Run it.  0 whatever the code did, is_done says how it went; ERR_IO, ERR_INTERRUPTED. */
