@@ -258,14 +258,14 @@ static int diagnose(struct run *r, struct err *err)
 {
 	struct wrong *wrong;
 	int n = wrong_list(r->c->room, r->c->exercise, "wrong", &wrong), i;
+	int rc = wrong_meant(r->c->room, wrong, n, &r->battery, &r->got, &i, err);
 
-	i = wrong_meant(r->c->room, r->c->exercise, wrong, n, &r->battery, &r->got, err);
-	if (i >= 0) {
+	if (!rc && i >= 0) {
 		r->v->key = mem_strdup(wrong[i].key);
 		text_adds(&r->v->says, wrong[i].says ? wrong[i].says : "");
 	}
 	wrong_release(wrong, n);
-	return i < -1 ? i : 0;
+	return rc;
 }
 
 static void release(struct run *r)

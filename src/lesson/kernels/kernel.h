@@ -252,9 +252,11 @@ int wrong_list(const struct classroom *room, const struct exercise *e, const cha
 	       struct wrong **out);
 void wrong_release(struct wrong *w, int n);
 
-/* The one whose outputs are those of `got`, -1: none. */
-int wrong_meant(const struct classroom *room, const struct exercise *e, const struct wrong *w,
-		int n, struct battery *b, const struct trial *got, struct err *err);
+/*
+ * The one whose outputs are those of `got`: *meant, -1: none.  ERR_* of the environment.
+ */
+int wrong_meant(const struct classroom *room, const struct wrong *w, int n, struct battery *b,
+		const struct trial *got, int *meant, struct err *err);
 
 /* ---- what must not pass
  * ----------------------------------------------------------------------------- */
