@@ -341,6 +341,19 @@ browser: all
 lesson-pictures: all
 	$(Q)./torchless lesson --course lessons dev render --write
 
+## lesson-check: all that the lessons have to be: torchless lesson dev check
+## lesson-robot: the whole course at a terminal, from an installed tree, by root and by another user: wrong, hinted, right, killed
+# The other user has to be able to read the tree, wherever the project lies.
+.PHONY: lesson-check lesson-robot
+lesson-check: all
+	$(RUN_LONG) ./torchless lesson --course lessons dev check
+lesson-robot: all extension man
+	@tree=$$(mktemp -d) && chmod 755 $$tree && trap 'rm -rf '$$tree EXIT && \
+	$(MAKE) -s PREFIX=$$tree install >/dev/null && mkdir -p build/robot && \
+	{ $(RUN_LONG) $(PYTHON) tests/robot/robot.py --torchless $$tree/bin/torchless --log build/robot/root.log --seed 1 & \
+	$(RUN_LONG) $(PYTHON) tests/robot/robot.py --torchless $$tree/bin/torchless --log build/robot/nobody.log --seed 2 --as-nobody; \
+	nobody=$$?; wait $$! && exit $$nobody; }
+
 ## site: the course as static pages in build/site (SITE=DIR; needs scripts/setup --tests)
 ## site-check: the pages in headless Chromium, at two widths and in both themes
 .PHONY: site site-check
