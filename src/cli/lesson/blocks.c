@@ -264,7 +264,8 @@ static void add_code(struct page *p, const char *code, int indent, bool commands
 
 		n = strcspn(code, "\n");
 		begin_line(p, false);
-		text_addf(&p->s->out, "%*s", indent, "");
+		if (n)
+			text_addf(&p->s->out, "%*s", indent, "");
 		if (commands)
 			add_styled(p->s, UI_DIM, *code == '#' ? "" : goes_on ? "> " : "$ ");
 		text_add_called_line(&line, code, n);

@@ -154,13 +154,13 @@ static int run_step(struct computing *c, const struct lesson_block *b, struct er
 /* Where line i of the file begins. */
 static size_t place_of(const char *data, int line)
 {
-	const char *s = data;
+	size_t at = 0;
 
-	for (int i = 1; i < line && s; i++) {
-		s = strchr(s, '\n');
-		s += s != NULL;
+	for (int i = 1; i < line && data[at]; i++) {
+		at += strcspn(data + at, "\n");
+		at += data[at] == '\n';
 	}
-	return s ? (size_t)(s - data) : strlen(data);
+	return at;
 }
 
 static void check_output(struct computing *c, const struct lesson_block *b, const char *name)
