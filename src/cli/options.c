@@ -199,7 +199,7 @@ const struct option option_table[OPT_COUNT] = {
 	[OPT_HOME] = { "home", "DIR", 0, OPTION_TEXT, .complete = COMPLETE_FILE,
 		       .help = "the folder that holds your files, your progress and what is cached "
 			       "(default $TORCHLESS_LESSON_HOME, else ~/torchless-lessons with the "
-			       "progress in $XDG_STATE_HOME/torchless/lessons)" },
+			       "progress below $XDG_STATE_HOME)" },
 	[OPT_DRAW_SEED] = { "seed", "N", 0, OPTION_INT, 0, 9007199254740992.0,
 			    .complete = COMPLETE_TEXT,
 			    .help = "what a kernel is tried on is drawn by it (default: your own, "
