@@ -73,6 +73,9 @@ void text_add_called_line(struct text *t, const char *line, size_t len);
 /* The whole file; ERR_IO when it cannot be read, ERR_FORMAT when it is larger than max_bytes. */
 int text_read_file(struct text *t, const char *path, size_t max_bytes, struct err *err);
 
+/* The same of what has to be a file: a pipe is told (ERR_IO) and not waited for. */
+int text_read_regular(struct text *t, const char *path, size_t max_bytes, struct err *err);
+
 /* Make `path` a file of these bytes, whole or as it was before: ERR_IO. */
 int text_write_file(const char *path, const void *data, size_t len, struct err *err);
 

@@ -210,14 +210,28 @@ static int read_all(struct text *t, int fd, const char *path, size_t max_bytes, 
 	}
 }
 
-int text_read_file(struct text *t, const char *path, size_t max_bytes, struct err *err)
+static const char *what_is(mode_t mode)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	return S_ISDIR(mode)    ? "a directory"
+	       : S_ISFIFO(mode) ? "a pipe"
+	       : S_ISSOCK(mode) ? "a socket"
+				: "a device";
+}
+
+static int read_file(struct text *t, const char *path, bool regular, size_t max_bytes,
+		     struct err *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | (regular ? O_NONBLOCK : 0));
 	struct stat sb;
 
 	if (fd < 0)
 		return err_set(err, err_of_errno(errno), "cannot open %s: %s", path,
 			       strerror(errno));
+	if (regular && fstat(fd, &sb) == 0 && !S_ISREG(sb.st_mode)) {
+		close(fd);
+		return err_set(err, ERR_IO, "%s is %s, and has to be a file", path,
+			       what_is(sb.st_mode));
+	}
 	if (fstat(fd, &sb) == 0 && S_ISREG(sb.st_mode) && sb.st_size > 0) {
 		if ((uint64_t)sb.st_size > max_bytes) {
 			close(fd);
@@ -230,6 +244,16 @@ int text_read_file(struct text *t, const char *path, size_t max_bytes, struct er
 	int rc = read_all(t, fd, path, max_bytes, err);
 	close(fd);
 	return rc;
+}
+
+int text_read_file(struct text *t, const char *path, size_t max_bytes, struct err *err)
+{
+	return read_file(t, path, false, max_bytes, err);
+}
+
+int text_read_regular(struct text *t, const char *path, size_t max_bytes, struct err *err)
+{
+	return read_file(t, path, true, max_bytes, err);
 }
 
 int text_write_file(const char *path, const void *data, size_t len, struct err *err)

@@ -175,7 +175,7 @@ static int make_header(const char *home, struct err *err)
 	text_addf(&path, "%s/torchless", home);
 	r = learner_folder(path.data, err);
 	text_adds(&path, "/lesson_kernels.h");
-	if (r == 0 && (text_read_file(&there, path.data, 1 << 20, &none) ||
+	if (r == 0 && (text_read_regular(&there, path.data, 1 << 20, &none) ||
 		       strcmp(there.data, lesson_kernels_header) != 0))
 		r = text_write_file(path.data, lesson_kernels_header, strlen(lesson_kernels_header),
 				    err);

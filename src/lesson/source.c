@@ -45,7 +45,7 @@ static int add_file(struct source *s, const char *path, const char *name, struct
 {
 	struct text t = { 0 };
 
-	if (text_read_file(&t, path, MAX_FILE, err)) {
+	if (text_read_regular(&t, path, MAX_FILE, err)) {
 		text_release(&t);
 		return err->code;
 	}

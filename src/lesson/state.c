@@ -298,7 +298,7 @@ static int read_log(struct learner *l, struct err *err)
 		l->is_new = true;
 		return 0;
 	}
-	return text_read_file(&l->text, l->log, MAX_LOG, err);
+	return text_read_regular(&l->text, l->log, MAX_LOG, err);
 }
 
 int learner_open(struct learner *l, const struct course *c, const char *log, struct err *err)

@@ -18,7 +18,7 @@ static int read_file(struct school *d, const struct exercise *e, struct attempt 
 	/* What was lost is cut again, and said. */
 	if (access(a->path.data, F_OK) != 0 && school_make_files(d, e->lesson, false, err))
 		return err->code;
-	if (text_read_file(&a->text, a->path.data, MAX_FILE, err))
+	if (text_read_regular(&a->text, a->path.data, MAX_FILE, err))
 		return err->code;
 	text_add(&a->text, "", 0);
 	a->answer.path = a->path.data;

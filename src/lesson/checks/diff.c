@@ -12,7 +12,7 @@ static int compile(const struct classroom *room, const struct exercise *e, const
 {
 	struct text source = { 0 };
 	const char *what;
-	int rc = text_read_file(&source, path, (size_t)1 << 30, err);
+	int rc = text_read_regular(&source, path, (size_t)1 << 30, err);
 
 	if (!rc) {
 		text_adds(&source, "");

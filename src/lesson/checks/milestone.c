@@ -68,7 +68,7 @@ static int make_part(const struct check *c, struct parts *p, int i, struct verdi
 	text_addf(&path, "%s/%s/%s", c->room->home, e->lesson->dir, e->file);
 	is_there = access(path.data, F_OK) == 0;
 	if (is_there) {
-		rc = text_read_file(&source, path.data, (size_t)1 << 30, err);
+		rc = text_read_regular(&source, path.data, (size_t)1 << 30, err);
 		text_adds(&source, "");
 	}
 	if (!rc)
