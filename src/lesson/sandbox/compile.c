@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -21,6 +22,9 @@
 #define SECONDS   30
 #define MAX_SAID  20000
 #define MAX_WORDS 32
+/* Of the compiler, in bytes: what it may take, and how large what it writes may be. */
+#define MAX_MEMORY ((rlim_t)2 << 30)
+#define MAX_FILE   ((rlim_t)64 << 20)
 
 static const char usual_flags[] =
 	"-std=gnu11 -fPIC -shared -g -ffp-contract=off -Wall -Wextra -Wno-unknown-pragmas";
@@ -102,16 +106,34 @@ static void shorten(const struct compile *c, struct text *said)
 	*said = out;
 }
 
+/*
+ * In the child: become the compiler, which an #include of /dev/zero or an array of gigabytes must
+ * not let take all memory, or all of a disk.
+ */
+static int become_compiler(void *ctx)
+{
+	char *const *argv = ctx;
+	const struct rlimit memory = { MAX_MEMORY, MAX_MEMORY }, file = { MAX_FILE, MAX_FILE };
+
+	setrlimit(RLIMIT_AS, &memory);
+	setrlimit(RLIMIT_FSIZE, &file);
+	execvp(argv[0], argv);
+	dprintf(STDERR_FILENO, "%s cannot be run: %s\n", argv[0], strerror(errno));
+	return EXIT_FAILURE;
+}
+
 /* Why the compiler gave no answer; 0 when it gave one. */
-static int unanswered(enum child_end end, const struct child *child, const char *command,
-		      struct err *err)
+static int unanswered(enum child_end end, const struct child *child, const char *name,
+		      const char *command, struct err *err)
 {
 	switch (end) {
 	case CHILD_DONE:
 		return 0;
 	case CHILD_TIMEOUT:
-		return err_set(err, ERR_TOOL, "the compiler (%s) did not end within %d s", command,
-			       SECONDS);
+		return err_set(err, ERR_TOOL,
+			       "the compiler (%s) did not end within %d s: does %s include a file "
+			       "that has no end?",
+			       command, SECONDS, name);
 	case CHILD_INTERRUPTED:
 		return err_set(err, ERR_INTERRUPTED, "interrupted");
 	case CHILD_MISSING:
@@ -130,11 +152,13 @@ static int run_compiler(const struct compile *c, const char *command, const char
 	const char *argv[MAX_WORDS + 16];
 	char *words[3] = { mem_strdup(command), mem_strdup(usual_flags), mem_strdup(flags) };
 	struct text include = { 0 }, source = { 0 };
-	struct child child = { .argv = (char *const *)argv,
+	struct child child = { .call = become_compiler,
+			       .ctx = argv,
 			       .seconds = SECONDS,
 			       .max_bytes = MAX_SAID,
 			       .max_said = MAX_SAID,
 			       .interrupted = c->interrupted };
+	size_t bom;
 	int n = 0, rc;
 
 	for (int i = 0; i < 3; i++)
@@ -149,10 +173,13 @@ static int run_compiler(const struct compile *c, const char *command, const char
 	argv[n++] = "-lm";
 	argv[n] = NULL;
 	text_addf(&source, "#line 1 \"%s\"\n", c->path ? c->path : c->name);
-	text_add(&source, c->source, c->len);
+	/* The mark of UTF-8 that some editors leave stands at the beginning of a file or is an
+	 * error. */
+	bom = c->len >= 3 && !memcmp(c->source, "\xef\xbb\xbf", 3) ? 3 : 0;
+	text_add(&source, c->source + bom, c->len - bom);
 	child.input = source.data;
 	child.input_len = source.len;
-	rc = unanswered(child_run(&child), &child, command, err);
+	rc = unanswered(child_run(&child), &child, c->name, command, err);
 	*is_good = rc == 0 && child.status == 0 && access(made, R_OK) == 0;
 	if (child.said.len > 0)
 		text_add(said, child.said.data, child.said.len);
@@ -229,6 +256,25 @@ static bool is_cached(const char *base, struct compiled *out)
 	return found;
 }
 
+/* Whether the source can be one; else why not is said. */
+static bool is_source(const struct compile *c, struct text *said)
+{
+	const char *nul = c->len > 0 ? memchr(c->source, '\0', c->len) : NULL;
+	int line = 1;
+
+	if (c->len > SANDBOX_MAX_SOURCE)
+		text_addf(said, "%s is %.1f MB: nothing above %d MB is compiled", c->name,
+			  (double)c->len / 1e6, SANDBOX_MAX_SOURCE / 1000000);
+	else if (nul) {
+		for (const char *at = c->source; at < nul; at++)
+			line += *at == '\n';
+		text_addf(said,
+			  "%s:%d: a byte that is 0, so this is no text: save the file as UTF-8",
+			  c->name, line);
+	}
+	return !said->len;
+}
+
 int sandbox_compile(const struct compile *c, struct compiled *out, struct err *err)
 {
 	const char *flags = c->flags ? c->flags : "-O2";
@@ -237,11 +283,8 @@ int sandbox_compile(const struct compile *c, struct compiled *out, struct err *e
 	int rc = 0;
 
 	*out = (struct compiled){ 0 };
-	if (c->len > SANDBOX_MAX_SOURCE) {
-		text_addf(&out->said, "%s is %.1f MB: nothing above %d MB is compiled", c->name,
-			  (double)c->len / 1e6, SANDBOX_MAX_SOURCE / 1000000);
+	if (!is_source(c, &out->said))
 		return 0;
-	}
 	if (c->compiler)
 		text_adds(&command, c->compiler);
 	else

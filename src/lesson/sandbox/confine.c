@@ -50,6 +50,11 @@ static const struct forbidden forbidden[] = {
 	{ SYS_execve, "tried to run a program", false },
 	{ SYS_execveat, "tried to run a program", false },
 	{ SYS_kill, signals, false },
+	{ SYS_rt_sigqueueinfo, signals, false },
+	{ SYS_rt_tgsigqueueinfo, signals, false },
+#ifdef SYS_pidfd_send_signal
+	{ SYS_pidfd_send_signal, signals, false },
+#endif
 	{ SYS_ptrace, "tried to trace a process", false },
 	{ SYS_socket, network, false },
 	{ SYS_connect, network, false },
@@ -62,6 +67,15 @@ static const struct forbidden forbidden[] = {
 	{ SYS_link, files, true },
 	{ SYS_symlink, files, true },
 	{ SYS_chmod, files, true },
+	{ SYS_chown, files, true },
+	{ SYS_lchown, files, true },
+	{ SYS_mknod, files, true },
+#endif
+#ifdef SYS_renameat
+	{ SYS_renameat, files, true },
+#endif
+#ifdef SYS_openat2
+	{ SYS_openat2, files, true },
 #endif
 	{ SYS_unlinkat, files, true },
 	{ SYS_renameat2, files, true },
@@ -69,6 +83,8 @@ static const struct forbidden forbidden[] = {
 	{ SYS_linkat, files, true },
 	{ SYS_symlinkat, files, true },
 	{ SYS_fchmodat, files, true },
+	{ SYS_fchownat, files, true },
+	{ SYS_mknodat, files, true },
 	{ SYS_truncate, files, true },
 };
 enum { N_FORBIDDEN = sizeof(forbidden) / sizeof(forbidden[0]) };
@@ -86,6 +102,8 @@ const char *confine_what(long number)
 	for (int i = 0; i < N_FORBIDDEN; i++)
 		if (forbidden[i].number == number)
 			return forbidden[i].what;
+	if (number == SYS_tgkill || number == SYS_tkill)
+		return signals;
 	return files; /* open() and openat(), by their flags */
 }
 
@@ -109,9 +127,20 @@ static int add_open(struct sock_filter *f, int n, long number, int argument)
 	return n;
 }
 
+/* A signal to this process itself is what raise() and abort() are. */
+static int add_signal(struct sock_filter *f, int n, long number)
+{
+	f[n++] = UNLESS(number, 4);
+	f[n++] = LOAD(args[0]);
+	f[n++] = UNLESS(getpid(), 1);
+	f[n++] = RETURN(SECCOMP_RET_ALLOW);
+	f[n++] = RETURN(SECCOMP_RET_TRAP);
+	return n;
+}
+
 static bool filter_calls(bool may_write_files)
 {
-	struct sock_filter f[2 * N_FORBIDDEN + 20];
+	struct sock_filter f[2 * N_FORBIDDEN + 40];
 	struct sock_fprog program = { .filter = f };
 	int n = 0;
 
@@ -127,6 +156,8 @@ static bool filter_calls(bool may_write_files)
 		f[n++] = UNLESS(forbidden[i].number, 1);
 		f[n++] = RETURN(SECCOMP_RET_TRAP);
 	}
+	n = add_signal(f, n, SYS_tgkill);
+	n = add_signal(f, n, SYS_tkill);
 	if (!may_write_files) {
 #ifdef SYS_open
 		n = add_open(f, n, SYS_open, 1);

@@ -3,18 +3,20 @@
  *
  * Handlers run on a stack of their own, because what overflows may be the stack.
  */
-/* For on_exit().  NOLINTNEXTLINE(bugprone-reserved-identifier) */
-#define _DEFAULT_SOURCE
+/* For on_exit() and registers of a signal.  NOLINTNEXTLINE(bugprone-reserved-identifier) */
+#define _GNU_SOURCE
 
 #include "report.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #define STACK_BYTES 65536
 #define STACK_LIMIT ((size_t)8 << 20)
+#define STACK_FAR   ((size_t)64 << 30) /* a stack pointer further away is no stack's */
 
 struct report *sandbox_report;
 
@@ -57,7 +59,27 @@ static void tell_array(struct report *r, const struct sandbox_buffer *b, const c
 	r->n = b->n;
 	for (size_t i = 0; i + 1 < sizeof(r->name) && b->name[i]; i++)
 		r->name[i] = b->name[i];
-	sandbox_end(r, index >= 0 && index < b->n ? END_WROTE : END_TOUCHED, 0);
+	if (index < 0 || index >= b->n)
+		sandbox_end(r, END_TOUCHED, 0);
+	else
+		/* Of its own outputs it may have unmapped one. */
+		sandbox_end(r, b->access == SANDBOX_IN ? END_WROTE : END_ELSEWHERE, 0);
+}
+
+/* Whether the stack has grown beyond its end: one large array steps over the page that guards it.
+ */
+static bool is_stack_spent(const ucontext_t *context)
+{
+#if defined(__x86_64__)
+	const char *sp = (const char *)context->uc_mcontext.gregs[REG_RSP];
+#elif defined(__aarch64__)
+	const char *sp = (const char *)context->uc_mcontext.sp;
+#else
+	const char *sp = stack_top;
+
+	(void)context;
+#endif
+	return sp < stack_top - STACK_LIMIT && sp > stack_top - STACK_FAR;
 }
 
 static void on_fault(int sig, siginfo_t *info, void *context)
@@ -65,12 +87,15 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 	const char *address = info->si_addr;
 	const struct sandbox_buffer *b = array_at(address);
 
-	(void)context;
-	if (b)
+	if (info->si_code == SI_KERNEL || (sig == SIGBUS && info->si_code == BUS_ADRALN))
+		/* The system does not say where. */
+		sandbox_end(sandbox_report, END_CROOKED, sig);
+	else if (b)
 		tell_array(sandbox_report, b, address);
 	else if (address < (const char *)65536)
 		sandbox_end(sandbox_report, END_NULL, sig);
-	else if (address < stack_top && address > stack_top - STACK_LIMIT - 65536)
+	else if ((address < stack_top && address > stack_top - STACK_LIMIT - 65536) ||
+		 is_stack_spent(context))
 		sandbox_end(sandbox_report, END_STACK, sig);
 	else
 		sandbox_end(sandbox_report, END_ELSEWHERE, sig);
@@ -86,6 +111,8 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 		sandbox_end(sandbox_report, END_CPU, 0);
 	else if (sig == SIGXFSZ)
 		sandbox_end(sandbox_report, END_FILE_SIZE, 0);
+	else if (sig == SIGFPE && info->si_code != FPE_INTDIV && info->si_code != FPE_INTOVF)
+		sandbox_end(sandbox_report, END_FLOATING, 0);
 	else
 		sandbox_end(sandbox_report, END_SIGNAL, sig);
 	_exit(EXIT_FAILURE);

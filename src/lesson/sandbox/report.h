@@ -15,6 +15,8 @@ enum report_end {
 	END_NULL,      /* an address near 0 */
 	END_STACK,     /* beyond the end of the stack */
 	END_ELSEWHERE, /* any other address */
+	END_CROOKED,   /* an address that none can be, or not of what was asked for there */
+	END_FLOATING,  /* a floating-point exception that was made a signal */
 	END_SIGNAL,    /* `number`: SIGFPE, SIGABRT, … */
 	END_CPU,
 	END_FILE_SIZE,
@@ -22,6 +24,7 @@ enum report_end {
 	END_FORBIDDEN, /* a call of the system, by its number */
 	END_LOAD,      /* the library: `text` says why */
 	END_SYMBOL,    /* `text` is not in it */
+	END_OBJECT,    /* `text` is in it, and is no function */
 };
 
 struct report {

@@ -11,6 +11,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,6 +63,16 @@ static const char *symbol_at(const struct sandbox *s, int i)
 	return i == 0 ? s->symbol : s->symbols[i - 1];
 }
 
+/* A variable that has the name of the function. */
+static bool is_object(void *symbol)
+{
+	ElfW(Sym) *entry = NULL;
+	Dl_info info;
+
+	return dladdr1(symbol, &info, (void **)&entry, RTLD_DL_SYMENT) && entry &&
+	       info.dli_saddr == symbol && ELF64_ST_TYPE(entry->st_info) == STT_OBJECT;
+}
+
 /* fn[0 .. n_more]: 0, or how it ended is in the report. */
 static int load_all(const struct sandbox *s, struct report *r, const int *fd, bool by_fd,
 		    sandbox_fn **fn)
@@ -75,9 +86,9 @@ static int load_all(const struct sandbox *s, struct report *r, const int *fd, bo
 			return -1;
 		}
 		symbol = dlsym(library, symbol_at(s, i));
-		if (!symbol) {
+		if (!symbol || is_object(symbol)) {
 			snprintf(r->text, sizeof(r->text), "%s", symbol_at(s, i));
-			sandbox_end(r, END_SYMBOL, 0);
+			sandbox_end(r, symbol ? END_OBJECT : END_SYMBOL, 0);
 			return -1;
 		}
 		memcpy(&fn[i], &symbol, sizeof(symbol));
@@ -95,6 +106,8 @@ static int run_child(void *ctx)
 	uid_t who = geteuid();
 
 	close_descriptors();
+	/* One stream, in the order of what is said, with one end. */
+	dup2(STDOUT_FILENO, STDERR_FILENO);
 	for (int i = 0; i <= s->n_more; i++)
 		fd[i] = open(library_at(s, i), O_RDONLY | O_CLOEXEC);
 	/* What was printed before a crash is what one wants to see. */
@@ -178,6 +191,14 @@ static void say_reported(struct sandbox *s, const struct report *r)
 	case END_ELSEWHERE:
 		say_signal(s, SIGSEGV);
 		return;
+	case END_CROOKED:
+		say_plain(s, "used an address that is none: one that was never set, or that is not "
+			     "a multiple of what is read or written there");
+		return;
+	case END_FLOATING:
+		say_plain(s, "asked for a signal at a floating-point exception "
+			     "(feenableexcept), and met one");
+		return;
 	case END_SIGNAL:
 		say_signal(s, (int)r->number);
 		return;
@@ -201,6 +222,9 @@ static void say_reported(struct sandbox *s, const struct report *r)
 		return;
 	case END_SYMBOL:
 		snprintf(s->says, sizeof(s->says), "has no function `%s`", r->text);
+		return;
+	case END_OBJECT:
+		snprintf(s->says, sizeof(s->says), "has a `%s` that is no function", r->text);
 		return;
 	case END_NONE:
 		break;
@@ -241,7 +265,7 @@ static void say(struct sandbox *s, enum child_end end, const struct child *c,
 	else
 		say_status(s, c->status);
 	if (!s->is_done && r->phase <= REPORT_LOADING && r->end != END_LOAD &&
-	    r->end != END_SYMBOL) {
+	    r->end != END_SYMBOL && r->end != END_OBJECT) {
 		size_t len = strlen(s->says);
 
 		snprintf(s->says + len, sizeof(s->says) - len,
