@@ -132,14 +132,17 @@ static int read_more(struct parser *p)
 {
 	struct course_entry *entry = p->open;
 	struct text value = { 0 };
+	size_t len;
 	int r;
 
 	if (!entry)
 		return fail(p, "an indented line goes on with a value, and none stands before it");
-	text_addf(&value, "%s\n", entry->value);
+	text_addc(&value, '\n');
 	r = read_quoted(p, skip_spaces(p->at, p->end), &value);
-	free(entry->value);
-	entry->value = value.data;
+	len = strlen(entry->value);
+	entry->value = mem_realloc(entry->value, len + value.len + 1, 1);
+	memcpy(entry->value + len, value.data, value.len + 1);
+	text_release(&value);
 	return r;
 }
 

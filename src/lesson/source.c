@@ -14,8 +14,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define MAX_FILE  (4 << 20) /* bytes */
-#define MAX_DEPTH 3         /* folders within folders: 05-rope/wrong/ */
+#define MAX_FILE  (128 << 10) /* bytes: five times the largest that there is */
+#define MAX_DEPTH 3           /* folders within folders: 05-rope/wrong/ */
 
 static bool ends_with(const char *s, const char *end)
 {
@@ -59,6 +59,15 @@ static int add_file(struct source *s, const char *path, const char *name, struct
 	return 0;
 }
 
+/* Where there is none, that is who called it so; else the system. */
+static int no_folder(const char *path, int depth, struct err *err)
+{
+	bool is_usage = depth == 0 && (errno == ENOENT || errno == ENOTDIR || errno == EACCES);
+
+	return err_set(err, is_usage ? ERR_USAGE : err_of_errno(errno), "cannot read %s: %s", path,
+		       strerror(errno));
+}
+
 /* The folder path, whose files are called with `prefix` before them. */
 static int add_folder(struct source *s, const char *path, const char *prefix, int depth,
 		      struct err *err)
@@ -70,17 +79,19 @@ static int add_folder(struct source *s, const char *path, const char *prefix, in
 	int r = 0;
 
 	if (!dir)
-		return err_set(err, depth == 0 ? ERR_USAGE : ERR_IO,
-			       "cannot read the folder %s: %s", path, strerror(errno));
-	while (r == 0 && (entry = readdir(dir)) != NULL) {
+		return no_folder(path, depth, err);
+	while (r == 0 && (errno = 0, entry = readdir(dir)) != NULL) {
 		bool is_dir;
 
 		text_clear(&below);
 		text_clear(&name);
 		text_addf(&below, "%s/%s", path, entry->d_name);
 		text_addf(&name, "%s%s", prefix, entry->d_name);
-		if (stat(below.data, &sb) < 0)
+		if (stat(below.data, &sb) < 0) {
+			if (errno != ENOENT && errno != ELOOP)
+				r = no_folder(below.data, depth, err);
 			continue; /* a link to nowhere, or gone meanwhile */
+		}
 		is_dir = S_ISDIR(sb.st_mode);
 		if ((!is_dir && !S_ISREG(sb.st_mode)) ||
 		    !is_of_course(entry->d_name, is_dir, depth))
@@ -92,6 +103,8 @@ static int add_folder(struct source *s, const char *path, const char *prefix, in
 			r = add_folder(s, below.data, name.data, depth + 1, err);
 		}
 	}
+	if (r == 0 && errno)
+		r = no_folder(path, depth, err);
 	closedir(dir);
 	text_release(&below);
 	text_release(&name);

@@ -180,6 +180,7 @@ char *text_prepare(struct lesson_text *t, const char *data, size_t len)
 {
 	char *copy = mem_memdup(data, len);
 	size_t n, ticks = 1;
+	bool is_open = false; /* a comment that nothing closes: no later one is either */
 
 	for (size_t i = 0; i < len; i += n) {
 		const char *end;
@@ -195,9 +196,10 @@ char *text_prepare(struct lesson_text *t, const char *data, size_t len)
 		else if (data[i] == '`')
 			n = text_code_span(data + i, len - i, &ticks);
 		n = n ? n : ticks;
-		if (len - i < 4 || memcmp(data + i, "<!--", 4) != 0)
+		if (is_open || len - i < 4 || memcmp(data + i, "<!--", 4) != 0)
 			continue;
 		end = i + 4 < len ? strstr(data + i + 4, "-->") : NULL;
+		is_open = !end;
 		if (!end)
 			continue;
 		n = (size_t)(end - (data + i)) + 3;

@@ -12,7 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_DEPTH 8 /* of styles in styles */
+#define MAX_DEPTH 8    /* of styles in styles */
+#define MAX_SPAN  4000 /* bytes from a sign to the one that closes it: a text of signs has an end  \
+			*/
 
 /* Text of one style under way. */
 struct reader {
@@ -288,6 +290,7 @@ static size_t add_special(struct reader *r, const struct style *style, const cha
 {
 	size_t n;
 
+	len = len < MAX_SPAN ? len : MAX_SPAN;
 	switch (*s) {
 	case '`':
 		return add_code(r, style, s, len);
