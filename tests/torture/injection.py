@@ -16,6 +16,7 @@ import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor, wait, FIRST_COMPLETED
 
+import learner
 import program
 from program import Broken
 from recording import Recording
@@ -60,11 +61,14 @@ TEMPLATE = """{%- macro turn(role, text) %}{{ '<|' ~ role ~ '|>\\n' ~ text | tri
 class Surface:
     """files: {name here: name among the seeds}; o: the recording it makes; again: what must work afterwards;
     silent: it says nothing on stderr, and of its lines only those that it can; partial: it may stop inside a pass;
-    writes: files that are as without a fault, or as they were before; a PNG may be another whole one."""
+    writes: files that are as without a fault, or as they were before; a PNG may be another whole one;
+    learns: a learner's home, and what comes of it."""
 
-    def __init__(self, name, args, files=(), o=None, old=None, again=None, stdin=None, kills=False, silent=False, partial=False, writes=()):
+    def __init__(self, name, args, files=(), o=None, old=None, again=None, stdin=None, kills=False, silent=False, partial=False, writes=(),
+                 learns=False):
         self.name, self.args, self.o, self.old, self.again, self.stdin = name, args, o, old, again, stdin
         self.files, self.kills, self.silent, self.partial, self.writes = dict(files), kills, silent, partial, writes
+        self.learns = learns
 
 
 def surfaces():
@@ -119,7 +123,19 @@ def surfaces():
         Surface("export", ["export", "-q", "-t", "q.db", "--perfetto", "a.pftrace", "--chrome", "a.json"], {**q, "a.json": "sql"},
                 writes=["a.pftrace", "a.json"], kills=True),
         Surface("help", ["help", "trace"]),
+        *lessons(),
     ]
+
+
+def lessons():
+    """What a learner does.  Not of kernels: a compiler has no handler for what the filter of faults.so catches, and the child
+    that runs a learner's code takes it for what that code did."""
+    def lesson(*args, files=()):
+        return Surface(f"lesson {' '.join(args)}", ["lesson", *args, *learner.HOME], files, kills=True, learns=True)
+
+    return [lesson("start", "01"), lesson("check", "positions"), lesson("answer", "heads-guess", "b"), lesson("answer", "calls", "5"),
+            lesson("hint", "positions"), lesson("reset", "positions"), lesson("progress"),
+            lesson("progress", "--import", "other.log", files={"other.log": "other.log"})]
 
 
 def make_model(folder):
@@ -141,6 +157,7 @@ def make_seeds(folder):
     program.good(TRACE[:-1] + ["1", "-o", "old.db", "Another text"], folder)
     program.good(TRACE + ["--zero", "L0.attn.z[head=1]", "-o", "zero.db", "The model"], folder)
     program.good(["show", "-q", "-m", "MODEL", "-t", "one.db", "L0.attn.z", "--npy", "x.npy"], folder)
+    learner.make_seeds(folder)
     many = TRACE + PROMPTS + ["-o", "half.db"]
     n = count(many, folder)["write"]
     for part in range(60, 100):
@@ -188,7 +205,7 @@ def sanitizer(prog, slowly=False, log=None):
 
 Case = collections.namedtuple("Case", "surface kind at action asan")
 # Of a run without faults; finds: what was there before; written: bytes by the name of a file.
-Base = collections.namedtuple("Base", "out made old finds written")
+Base = collections.namedtuple("Base", "out made old finds written learned")
 state = {}  # of a worker: seeds, surfaces by name, bases
 
 
@@ -199,6 +216,8 @@ def begin_worker(seeds, bases):
 def lay_out(surface, folder, seeds):
     for name, seed in surface.files.items():
         shutil.copyfile(os.path.join(seeds, seed), os.path.join(folder, name))
+    if surface.learns:
+        shutil.copytree(os.path.join(seeds, "class"), os.path.join(folder, "class"))
 
 
 def scratch():
@@ -287,8 +306,8 @@ def check_again(surface, base, folder):
 
 
 def steady(out):
-    """What a command prints, without times and the memory that is free at the moment."""
-    return re.sub(rb'(_ns": |memory_available\t)-?\d+', b"", out)
+    """What a command prints, without times, the memory that is free at the moment, and in which folder it is."""
+    return re.sub(rb'(_ns": |memory_available\t)-?\d+|/\S+/(?=class/)', b"", out)
 
 
 def first_difference(out, wanted):
@@ -354,6 +373,8 @@ def check_case(case, surface, base, folder, file):
         if case.kind == "alloc" and not SHORT_OF_MEMORY.search(ended.err):
             raise Broken(f"out of memory is called {ended.err!r}")
         outcome = "sentence"
+    if surface.learns:
+        learner.Learner(folder).check(learner.Learner(state["seeds"]), base.learned, ended, killed or case.kind in ("unlink", "alloc"))
     if surface.writes:
         check_written(case, surface, base, folder, ended)
     if surface.o:
@@ -415,7 +436,8 @@ def base_of(surface, seeds):
         program.check_good(ended)
         made = Recording(os.path.join(folder, surface.o), True) if surface.o else None
         written = contents(folder, surface.writes)
-    return Base(ended.out, made, finds if surface.old else None, finds, written)
+        learned = learner.Learner(folder) if surface.learns else None
+    return Base(ended.out, made, finds if surface.old else None, finds, written, learned)
 
 
 def counts_of(surface, seeds, prog):

@@ -8,6 +8,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 TORCHLESS = os.path.abspath(os.environ.get("TORCHLESS", os.path.join(ROOT, "build/release/torchless")))
 MODEL = os.path.join(ROOT, "lessons/model")
+COURSE = os.path.join(ROOT, "tests/support/course")
 SECONDS = 60  # whoever takes longer hangs: the slowest takes a second
 
 
@@ -33,7 +34,7 @@ def environment(folder, extra=()):
 
 
 def command(args, program=None):
-    return [program or TORCHLESS, *(MODEL if a == "MODEL" else a for a in args)]
+    return [program or TORCHLESS, *({"MODEL": MODEL, "COURSE": COURSE}.get(a, a) for a in args)]
 
 
 def run(args, folder, extra=(), program=None, stdin=None):
