@@ -13,8 +13,7 @@
 #include <string.h>
 
 #define MAX_DEPTH 8    /* of styles in styles */
-#define MAX_SPAN  4000 /* bytes from a sign to the one that closes it: a text of signs has an end  \
-			*/
+#define MAX_SPAN  4000 /* bytes from a sign to the one that closes it */
 
 /* Text of one style under way. */
 struct reader {
