@@ -318,9 +318,69 @@ def bytes_seeds():
         yield bytes([question % 4, question]) + where + bytes([1, 0xff, question])
 
 
+def course_seeds():
+    """The small course of the tests, and a file with a construct that a lesson may have instead of one of its own."""
+    kernel = "/* A sum. */\nint f(int n)\n{\n\t/* BEGIN SOLUTION: add */\n\t/* STARTER: return n; */\n\treturn n + 1;\n\t/* END SOLUTION */\n}\n"
+    files = {"course": 'format = "1"\ntitle = "A course"\norder = "00-first 01-second"\n',
+             "checks": 'title = "First"\nminutes = "5"\n[trace main]\nprompt = "Once"\n[one]\nkind = "value"\nanswer = "SELECT 1"\n',
+             "text": "# 00 First\n\n### Exercise one: How many?\n\nSay it.\n",
+             "hints": "## one\n\n1. There.\n2. So.\n3. Nearly.\n", "kernel": kernel}
+
+    def with_files(**other):
+        return "\f".join({**files, **other}.values()).encode()
+
+    yield with_files()
+    for name in ("00-first", "01-second"):
+        folder = pathlib.Path("tests/support/course") / name
+        checks, text, hints = [(folder / file).read_text(encoding="utf-8") for file in ("checks.conf", "lesson.md", "hints.md")]
+        yield with_files(checks=checks.replace("softmax.c", "fast.c"), text=text, hints=hints)
+    for kind, keys in (("predict", 'choices = "a b"\nwrong.a = "So."\nreveal = "SELECT 1"'), ("sql", 'ordered = "yes"\ncolumns = "a b"'),
+                       ("kernel", 'kernel = "tl_rope"\nfile = "fast.c"'), ("locate", 'patients = "main"\nchoice.x = "X"\nchoices = "x y"'),
+                       ("bench", 'what = "decode"\nfile = "fast.c"'), ("milestone", 'kernels = "one"')):
+        answer = 'answer = "SELECT 1"\n          "FROM \\"a\\" \\\\"\n' if kind in ("predict", "sql") else ""
+        yield with_files(checks=f'title = "T"\nminutes = "5"\n[trace main]\n# comment\n[one]\nkind = "{kind}"\nhardest = "yes"\n{answer}{keys}\n')
+    for text in ("> quote\n> - a\n>   1. b\n\n***\n", "| a | b |\n|--:|:-:|\n| `1` | [x](y) |\n", "![alt](p.svg)\n\n*a* **b** `c` [l](../01-second/lesson.md) <!-- no -->\n",
+                 "29<!--= SELECT 1 --> and `x`<!--$ torchless info --> or 3<!--= main: SELECT 2 -->\n", "````sh step=see smollm2\ntorchless run \\\n  -n 1\n````\n```text output=see\n…\n```\n",
+                 "## What it is\n\n\\*x\\*\u00e9\u4f60\U0001f600 a  \nb\n", "\x1b[2J \x07 \u202e \x9b\n"):
+        yield with_files(text=files["text"] + text)
+
+
+def learner_seeds():
+    """Lines of every event, whose checksums the fuzzer adds; a line that is torn; an answer with odd bytes."""
+    def line(second, event, exercise="calls", verdict="-", text="-", lesson="00-first", version=1):
+        return f"{version}\t2026-01-01T00:00:{second:02}.000000Z\t{event}\t{lesson}\t{exercise}\t0123456789abcdef\t{verdict}\t1\t0\t{text}\t\n"
+
+    events = [("start", "-"), ("at",), ("lock", "heads-guess", "-", "=b"), ("void", "heads-guess"), ("check", "calls", "pass", "=5"),
+              ("check", "positions", "fail"), ("hint",), ("give-up", "softmax"), ("reset", "positions"), ("test-out", "-")]
+    lines = [line(second, *event) for second, event in enumerate(events)]
+    yield "".join(lines).encode()
+    yield "".join(lines[::-1]).encode() + b"\f" + "".join(lines[::2]).encode()
+    yield "".join(lines[:4]).encode() + b"\f" + "".join(lines[4:]).encode()
+    yield (lines[4] + lines[5][:30] + "\n" + line(9, "check", "calls", "pass", "=%1b[2J%00%0a%zz%").replace("1\t", "2\t", 1)).encode()
+    for text in ("=%1b[2J%07", "=%00a", "=%zz%4", "=\u00e9 \x7f", "=", "=%c2%9b"):
+        yield line(1, "lock", "calls", "-", text).encode() + line(2, "check", "calls", "pass", text).encode()
+    yield b"SQLite format 3\0" + b"\f" + b"not a log\n"
+
+
+def answer_seeds():
+    """Right answers and others of the exercises of tests/support/checks by their number, and of the forms."""
+    answers = {0: ["b", "(B)", "d", ""], 1: ["5", "10/2", "500 %", "4", "five"], 2: ["3 MiB", "3MB", "3,145,728", "3145728 bytes"], 3: ["once", "' Once'"],
+               4: ["0", "12"], 5: ["SELECT pos, token_id FROM token", "SELECT pos, token_id FROM token WHERE pos > 0", "-- no\n", "SELECT 1; SELECT 2",
+               "SELECT t_json('L0.attn.z'), x'00ff', char(27), 'a' || char(10)", "WITH RECURSIVE t(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM t) SELECT x, x FROM t",
+               "ATTACH 'x' AS y", "DELETE FROM token", "PRAGMA user_version = 1"],
+               6: ["SELECT pos FROM token ORDER BY pos DESC"], 7: ["L0.attn.q_rot rope_pairs", "L0.self_attn rope_pairs", "noise", "model.layers.0 gqa_tile",
+               "L1.mlp:out rope_pairs", "pass=1 L0.attn.z rope_pairs"], 8: ["tok_longest"], 9: ["L0 L1 L2 L3 L4", "{L0,L1}"]}
+    for number, texts in answers.items():
+        for text in texts:
+            yield bytes([number]) + text.encode()
+    for number in range(16, 32):
+        for text in ("1,048,576", "1.5e3", "-0", "3 KiB", "1/3", "1/0", "inf", "nan", "0x10", "7 tokens", "12 %", "a b, c; [d]", "'A  b'", "1e999", "9" * 199, "\u00e9\u00c9 \xff"):
+            yield bytes([number]) + text.encode("latin-1" if "\xff" in text else "utf-8")
+
+
 TARGETS = {
-    "capture": capture_seeds, "chat": chat_seeds, "config": config_seeds, "debug_line": debug_seeds,
-    "debug_session": debug_seeds, "expression": expression_seeds, "index": index_seeds, "jinja": jinja_seeds, "npy": npy_seeds, "picture": edits_seeds,
+    "answer": answer_seeds, "capture": capture_seeds, "chat": chat_seeds, "config": config_seeds, "course": course_seeds, "debug_line": debug_seeds,
+    "debug_session": debug_seeds, "expression": expression_seeds, "index": index_seeds, "jinja": jinja_seeds, "learner": learner_seeds, "npy": npy_seeds, "picture": edits_seeds,
     "prompts": prompts_seeds, "recording_bytes": bytes_seeds, "recording_columns": edits_seeds,
     "regex": regex_seeds, "report": edits_seeds,
     "safetensors": safetensors_seeds, "resume": edits_seeds, "shell": shell_seeds, "sql": sql_seeds, "tokenizer": tokenizer_seeds,
