@@ -62,7 +62,7 @@ int learner_places(struct learner_places *p, const char *named, struct err *err)
 	if (!home || *home != '/')
 		return err_set(
 			err, ERR_IO,
-			"HOME is not set, so there is no folder for your files: name one with "
+			"HOME is not set to a folder, so there is no folder for your files: name one with "
 			"--home DIR or $TORCHLESS_LESSON_HOME");
 	p->home = joined(home, "/torchless-lessons");
 	p->log = below("XDG_STATE_HOME", home, ".local/state", "/torchless/lessons/course.log");
@@ -94,8 +94,8 @@ int learner_folder(const char *path, struct err *err)
 		if (slash)
 			*slash = '/';
 	}
-	if (!failed && stat(path, &sb) == 0 && !S_ISDIR(sb.st_mode))
-		failed = ENOTDIR;
+	if (!failed)
+		failed = stat(path, &sb) != 0 ? errno : S_ISDIR(sb.st_mode) ? 0 : ENOTDIR;
 	free(part);
 	return failed ? err_set(err, err_of_errno(failed), "cannot make the folder %s: %s", path,
 				strerror(failed))

@@ -298,7 +298,14 @@ static int read_log(struct learner *l, struct err *err)
 		l->is_new = true;
 		return 0;
 	}
-	return text_read_regular(&l->text, l->log, MAX_LOG, err);
+	if (text_read_regular(&l->text, l->log, MAX_LOG, err) == 0)
+		return 0;
+	/* It is nobody's argument. */
+	if (err->code == ERR_FORMAT)
+		err_set(err, ERR_IO,
+			"%s is larger than the %d MB that a learner's log can be: move it away",
+			l->log, MAX_LOG >> 20);
+	return err->code;
 }
 
 int learner_open(struct learner *l, const struct course *c, const char *log, struct err *err)

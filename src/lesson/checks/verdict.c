@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 void verdict_release(struct verdict *v)
 {
@@ -24,6 +25,8 @@ void verdict_release(struct verdict *v)
 static char *format(const char *fmt, va_list args)
 {
 	va_list again;
+	struct text visible = { 0 };
+	size_t len;
 	char *s;
 	int n;
 
@@ -32,7 +35,16 @@ static char *format(const char *fmt, va_list args)
 	va_end(again);
 	s = mem_calloc((size_t)(n < 0 ? 0 : n) + 1, 1);
 	vsnprintf(s, (size_t)(n < 0 ? 0 : n) + 1, fmt, args);
-	return s;
+	/* A compiler and SQLite repeat what they were given, and it goes to a terminal. */
+	text_add(&visible, "", 0);
+	for (const char *at = s; *at; at += len) {
+		len = strcspn(at, "\n\t");
+		text_add_visible(&visible, at, len);
+		if (at[len])
+			text_addc(&visible, at[len++]);
+	}
+	free(s);
+	return visible.data;
 }
 
 /* It passes when something was checked and nothing failed. */

@@ -37,7 +37,7 @@ void compiled_release(struct compiled *c)
 }
 
 /* Make a folder and those above it. */
-static int make_folder(const char *path, struct err *err)
+static int make_folder(const char *path, mode_t mode, struct err *err)
 {
 	struct text part = { 0 };
 	int rc = 0;
@@ -46,7 +46,7 @@ static int make_folder(const char *path, struct err *err)
 		if ((*at == '/' && at > path) || !*at) {
 			text_clear(&part);
 			text_add(&part, path, (size_t)(at - path));
-			if (mkdir(part.data, 0777) && errno != EEXIST)
+			if (mkdir(part.data, *at ? 0777 : mode) && errno != EEXIST)
 				rc = err_set(err, err_of_errno(errno), "%s cannot be made: %s",
 					     part.data, strerror(errno));
 		}
@@ -66,9 +66,9 @@ static int write_header(const char *cache, struct err *err)
 	int rc;
 
 	text_addf(&path, "%s/include/torchless", cache);
-	rc = make_folder(path.data, err);
+	rc = make_folder(path.data, 0777, err);
 	text_adds(&path, "/lesson_kernels.h");
-	if (!rc && (text_read_file(&there, path.data, SANDBOX_MAX_SOURCE, &none) ||
+	if (!rc && (text_read_plain_file(&there, path.data, SANDBOX_MAX_SOURCE, &none) ||
 		    there.len != len || memcmp(there.data, lesson_kernels_header, len) != 0))
 		rc = text_write_file(path.data, lesson_kernels_header, len, err);
 	text_release(&path);
@@ -145,6 +145,18 @@ static int unanswered(enum child_end end, const struct child *child, const char 
 		       strerror(child->error));
 }
 
+/* The path is a string literal there. */
+static void add_line_directive(const char *path, struct text *out)
+{
+	text_adds(out, "#line 1 \"");
+	for (const char *c = path; *c; c++)
+		if (*c == '"' || *c == '\\' || (unsigned char)*c < 0x20)
+			text_addf(out, "\\%03o", (unsigned char)*c);
+		else
+			text_addc(out, *c);
+	text_adds(out, "\"\n");
+}
+
 /* Compile into `made`; *is_good says whether the source was. */
 static int run_compiler(const struct compile *c, const char *command, const char *flags,
 			const char *made, struct text *said, bool *is_good, struct err *err)
@@ -172,7 +184,7 @@ static int run_compiler(const struct compile *c, const char *command, const char
 	argv[n++] = "-";
 	argv[n++] = "-lm";
 	argv[n] = NULL;
-	text_addf(&source, "#line 1 \"%s\"\n", c->path ? c->path : c->name);
+	add_line_directive(c->path ? c->path : c->name, &source);
 	/* The mark of UTF-8 that some editors leave stands at the beginning of a file or is an
 	 * error. */
 	bom = c->len >= 3 && !memcmp(c->source, "\xef\xbb\xbf", 3) ? 3 : 0;
@@ -225,7 +237,8 @@ static int make_library(const struct compile *c, const char *command, const char
 				     err);
 		text_clear(&path);
 		text_addf(&path, "%s.so", base);
-		if (!rc && rename(made.data, path.data))
+		/* So that is_ours() knows it again, whatever the umask. */
+		if (!rc && (chmod(made.data, 0700) || rename(made.data, path.data)))
 			rc = err_set(err, err_of_errno(errno), "%s cannot be written: %s",
 				     path.data, strerror(errno));
 		if (!rc)
@@ -237,6 +250,15 @@ static int make_library(const struct compile *c, const char *command, const char
 	return rc;
 }
 
+/* Code is loaded from there: what somebody else has put or can change is as good as absent. */
+static bool is_ours(const char *path)
+{
+	struct stat sb;
+
+	return lstat(path, &sb) == 0 && S_ISREG(sb.st_mode) && sb.st_uid == geteuid() &&
+	       (sb.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
 /* Whether the cache has it; then its warnings are read too. */
 static bool is_cached(const char *base, struct compiled *out)
 {
@@ -245,12 +267,12 @@ static bool is_cached(const char *base, struct compiled *out)
 	bool found;
 
 	text_addf(&path, "%s.so", base);
-	found = access(path.data, R_OK) == 0;
+	found = is_ours(path.data) && access(path.data, R_OK) == 0;
 	if (found)
 		out->library = mem_strdup(path.data);
 	text_clear(&path);
 	text_addf(&path, "%s.txt", base);
-	if (found && text_read_file(&out->said, path.data, MAX_SAID, &none))
+	if (found && text_read_plain_file(&out->said, path.data, MAX_SAID, &none))
 		text_clear(&out->said);
 	text_release(&path);
 	return found;
@@ -296,7 +318,7 @@ int sandbox_compile(const struct compile *c, struct compiled *out, struct err *e
 
 			text_addf(&folder, "%s/kernels", c->cache);
 			rc = write_header(c->cache, err);
-			rc = rc ? rc : make_folder(folder.data, err);
+			rc = rc ? rc : make_folder(folder.data, 0700, err);
 			rc = rc ? rc : make_library(c, command.data, flags, base.data, out, err);
 			text_release(&folder);
 		}
