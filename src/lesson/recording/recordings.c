@@ -424,7 +424,7 @@ static bool hash_file(const char *path, char hash[17])
 {
 	struct text bytes = { 0 };
 	struct err ignored = { 0 };
-	bool ok = text_read_plain_file(&bytes, path, MAX_BYTES, &ignored) == 0 && bytes.len > 0;
+	bool ok = text_read_regular(&bytes, path, MAX_BYTES, &ignored) == 0 && bytes.len > 0;
 
 	if (ok)
 		snprintf(hash, 17, "%016llx",

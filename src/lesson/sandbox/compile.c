@@ -68,7 +68,7 @@ static int write_header(const char *cache, struct err *err)
 	text_addf(&path, "%s/include/torchless", cache);
 	rc = make_folder(path.data, 0777, err);
 	text_adds(&path, "/lesson_kernels.h");
-	if (!rc && (text_read_plain_file(&there, path.data, SANDBOX_MAX_SOURCE, &none) ||
+	if (!rc && (text_read_regular(&there, path.data, SANDBOX_MAX_SOURCE, &none) ||
 		    there.len != len || memcmp(there.data, lesson_kernels_header, len) != 0))
 		rc = text_write_file(path.data, lesson_kernels_header, len, err);
 	text_release(&path);
@@ -272,7 +272,7 @@ static bool is_cached(const char *base, struct compiled *out)
 		out->library = mem_strdup(path.data);
 	text_clear(&path);
 	text_addf(&path, "%s.txt", base);
-	if (found && text_read_plain_file(&out->said, path.data, MAX_SAID, &none))
+	if (found && text_read_regular(&out->said, path.data, MAX_SAID, &none))
 		text_clear(&out->said);
 	text_release(&path);
 	return found;

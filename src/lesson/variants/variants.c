@@ -279,7 +279,7 @@ static bool sum_of(const char *folder, struct text *sum)
 	text_addf(&path, "%s/model.safetensors", folder);
 	ok = stat(path.data, &st) == 0;
 	if (ok && (size_t)st.st_size <= MAX_SUMMED)
-		ok = text_read_plain_file(&bytes, path.data, MAX_SUMMED, &ignored) == 0;
+		ok = text_read_regular(&bytes, path.data, MAX_SUMMED, &ignored) == 0;
 	if (ok)
 		text_addf(sum, "%lld %016llx\n", (long long)st.st_size,
 			  (unsigned long long)XXH3_64bits(bytes.data ? bytes.data : "", bytes.len));
@@ -295,7 +295,7 @@ static bool is_whole(const char *folder)
 	bool ok;
 
 	text_addf(&path, "%s/sum", folder);
-	ok = text_read_plain_file(&said, path.data, 200, &ignored) == 0 && sum_of(folder, &sum) &&
+	ok = text_read_regular(&said, path.data, 200, &ignored) == 0 && sum_of(folder, &sum) &&
 	     said.len == sum.len && !memcmp(said.data, sum.data, sum.len);
 	text_release(&path);
 	text_release(&said);
@@ -329,7 +329,7 @@ static int copy_files(const struct copy *c, const char *folder, struct err *err)
 
 		text_addf(&path, "%s/%s", c->from.path, names[i]);
 		if (access(path.data, F_OK) == 0)
-			result = text_read_plain_file(&data, path.data, (size_t)64 << 20, err);
+			result = text_read_regular(&data, path.data, (size_t)64 << 20, err);
 		if (result == 0 && data.data)
 			result = write_text(folder, names[i], data.data, data.len, err);
 		text_release(&path);
