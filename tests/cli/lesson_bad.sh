@@ -22,7 +22,7 @@ rm "$sql"
 mkfifo "$sql"
 quick "$T" lesson check positions
 is "a pipe for a file: status" 3 "$status"
-has "a pipe for a file" "it is a pipe and no file" "$err"
+has "a pipe for a file" "is a pipe, and has to be a file" "$err"
 quick "$T" lesson check --all
 is "a pipe for a file, --all: status" 3 "$status"
 quick "$T" lesson reset positions
@@ -31,11 +31,11 @@ is "a pipe is put aside: status" 0 "$status"
 rm "$sql"
 ln -s /dev/zero "$sql"
 quick "$T" lesson check positions
-has "a device for a file" "it is a device and no file" "$err"
+has "a device for a file" "is a device, and has to be a file" "$err"
 rm "$sql"
 mkdir "$sql"
 quick "$T" lesson check positions
-has "a folder for a file" "it is a folder and no file" "$err"
+has "a folder for a file" "is a directory, and has to be a file" "$err"
 quick "$T" lesson reset positions
 [ -d "$sql.~2~" ] || fail "a folder is put aside"
 
@@ -59,7 +59,7 @@ rm "$log"
 mkfifo "$log"
 quick "$T" lesson
 is "a pipe for a log: status" 3 "$status"
-has "a pipe for a log" "course.log: it is a pipe and no file" "$err"
+has "a pipe for a log" "course.log is a pipe, and has to be a file" "$err"
 rm "$log"
 truncate -s 100M "$log"
 quick "$T" lesson answer heads-guess b
