@@ -137,6 +137,10 @@ void folder_report_release(struct folder_report *report);
 int folder_reset(const struct classroom *room, const struct exercise *e, struct text *kept,
 		 struct err *err);
 
+/* Whether the text of an exercise's file is as it was given out.  ERR_FORMAT: as of a starter. */
+int folder_is_untouched(const struct classroom *room, const struct exercise *e, const char *text,
+			size_t len, bool *is_untouched, struct err *err);
+
 /* Append "05-rope/rope.c" below home, or a file of the lesson's folder. */
 void folder_path(const struct classroom *room, const struct lesson *l, const char *name,
 		 struct text *out);

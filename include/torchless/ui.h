@@ -135,6 +135,9 @@ void ui_add_wrapped(struct text *out, const char *s, size_t len, int width, int 
 /* Write lines for people, broken so where the stream has a width.  As ui_write(). */
 bool ui_write_lines(const struct ui *ui, const char *s, size_t len);
 
+/* The quote of a shell that is open behind `s`, when `quote` (0: none) was before it. */
+char ui_shell_quote(char quote, const char *s, size_t len);
+
 /*
  * Append a command of a shell, without a line end; broken with a backslash at spaces outside of
  * quotes where it is wider than `width` (0: nowhere), so that it can be pasted still.  `at` columns

@@ -27,6 +27,17 @@ void folder_path(const struct classroom *room, const struct lesson *l, const cha
 	text_addf(out, "%s/%s/%s", room->home, l->dir, name);
 }
 
+int folder_is_untouched(const struct classroom *room, const struct exercise *e, const char *text,
+			size_t len, bool *is_untouched, struct err *err)
+{
+	struct text starter = { 0 };
+	int r = exercise_starter(room->course, e, &starter, err);
+
+	*is_untouched = r == 0 && starter.len == len && memcmp(starter.data, text, len) == 0;
+	text_release(&starter);
+	return r;
+}
+
 /* ---- files --------------------------------------------------------------------------------- */
 
 static bool is_there(const char *path)

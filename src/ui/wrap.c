@@ -145,6 +145,21 @@ static size_t shell_word_len(const char *s, size_t len)
 	return n;
 }
 
+char ui_shell_quote(char quote, const char *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (s[i] == '\\' && quote != '\'')
+			i++;
+		else if (s[i] == quote)
+			quote = 0;
+		else if (!quote && (s[i] == '\'' || s[i] == '"'))
+			quote = s[i];
+		else if (!quote && s[i] == '#' && (i == 0 || s[i - 1] == ' '))
+			break;
+	}
+	return quote;
+}
+
 void ui_add_command(struct text *out, const char *s, size_t len, int width, int indent, int at)
 {
 	size_t n, gap;

@@ -35,6 +35,15 @@ done
 lesson show
 has "show" "What a recording holds" "$out"
 
+hasnt "in a pipe nothing stands behind the text" "^next" "$out"
+lesson
+next "not tried: the question comes first" "show heads-guess"
+lesson show heads-guess
+next "a question" "answer heads-guess 'a\\|b\\|c'"
+refuses "that, pasted as it is" 2 "asks for one of a, b, c" "$T" lesson answer heads-guess 'a|b|c'
+refuses "an exercise without an answer" 2 "what is your answer\? .*answer calls NUMBER" "$T" lesson answer calls
+refuses "a slip of the name before an answer" 2 "did you mean calls" "$T" lesson answer cals 4
+
 # A prediction is locked, and the first one counts.
 refuses "an answer of another form" 2 "." "$T" lesson answer heads-guess z
 lesson answer a
@@ -55,6 +64,10 @@ PY
 # A number.
 lesson next
 has "next asks the question" "Count the layers" "$out"
+has "and what leads to it stands before it" "^See it run" "$out"
+hasnt "but not what was shown before" "A recording holds what was computed" "$out"
+refuses "a decimal comma" 2 "write a point for the decimal comma" "$T" lesson answer 0,987
+refuses "a decimal comma behind more" 2 "write a point for the decimal comma" "$T" lesson answer 4,5
 lesson answer 4
 is "a wrong value: status" 1 "$status"
 has "what it is" "how many heads a layer has" "$out"
@@ -70,6 +83,8 @@ has "why it matters" "called once a pass" "$out"
 # A query, in a file.
 lesson check positions
 is "nothing was written: status" 1 "$status"
+has "nothing was written: where it is to be written" "^Write it in $home/00-first/positions.sql, then:" "$out"
+next "nothing was written: no hint yet" "check positions"
 echo 'SELECT pos, piece FROM v_token WHERE run_id = 1 ORDER BY pos' > "$home/00-first/positions.sql"
 lesson check --json
 is "a right query: status" 0 "$status"
@@ -88,6 +103,20 @@ cp "$TORCHLESS_COURSE/01-second/wrong/no_max.c" "$home/01-second/softmax.c"
 lesson check softmax
 is "a known wrong answer: status" 1 "$status"
 has "it is told by what it means" "overflows where logits are large" "$out"
+lesson show softmax
+has "show of an exercise" "exercise softmax" "$out"
+cat > "$home/01-second/softmax.c" <<'C'
+#include "torchless/lesson_kernels.h"
+void tl_softmax(float *x, int n)
+{
+	for (int i = 0; i < n; i++)
+		x[i] = 1.0f / (float)n;
+}
+C
+lesson check softmax
+is "a wrong answer that nobody knows: status" 1 "$status"
+has "where the model parts is told too" "swapped into the model  identical until \`model.layers.0.self_attn:pattern\`" "$out"
+next "a wrong answer" "hint softmax"
 rm "$home/01-second/softmax.c"
 lesson check softmax
 is "a file that was lost: status" 1 "$status"

@@ -27,6 +27,19 @@ static int is_answered_by_file(const struct exercise *e, struct err *err)
 		       e->id, e->id);
 }
 
+static int is_no_answer(const struct exercise *e, struct err *err)
+{
+	struct text form = { 0 };
+
+	if (e->file || e->kind == EXERCISE_MILESTONE)
+		return is_answered_by_file(e, err);
+	school_add_form(e, &form);
+	err_set(err, ERR_USAGE, "what is your answer? `torchless lesson answer %s %s`", e->id,
+		form.data);
+	text_release(&form);
+	return err->code;
+}
+
 static int end_try(struct school *d, bool passed)
 {
 	if (!passed)
@@ -37,21 +50,20 @@ static int end_try(struct school *d, bool passed)
 int lesson_answer(struct school *d, int n, const char *const *args, struct err *err)
 {
 	const struct exercise *e = course_exercise(&d->course, args[0]);
+	int named = e ? 1 : 0, r;
 	struct text words = { 0 };
 	bool passed;
-	int r;
 
-	/* One word alone is an answer to the exercise that one is at. */
-	if (!e && n > 1)
+	/* Words alone are an answer to the exercise that one is at; a slip of its name is not. */
+	if (!e && n > 1 && (school_nearest(d, args[0]) || !d->learner.at))
 		return school_exercise(d, args[0], &e, err);
 	if (e && n == 1)
-		return err_set(err, ERR_USAGE,
-			       "what is your answer? `torchless lesson answer %s VALUE`", e->id);
+		return is_no_answer(e, err);
 	if (!e && school_exercise(d, NULL, &e, err))
 		return err->code;
-	if (e->file || e->kind == EXERCISE_MILESTONE || e->kind == EXERCISE_BENCH)
+	if (e->file || e->kind == EXERCISE_MILESTONE)
 		return is_answered_by_file(e, err);
-	join(n > 1 ? n - 1 : 1, n > 1 ? args + 1 : args, &words);
+	join(n - named, args + named, &words);
 	r = school_try(d, e, words.data, true, &passed, err);
 	text_release(&words);
 	return r ? r : end_try(d, passed);
@@ -335,6 +347,10 @@ int lesson_diff_kernel(struct school *d, int n, const char *const *args, struct 
 	}
 	if (r == 0)
 		r = compare(d, mine.data, reference.data, err);
+	if (r == 0) {
+		school_what_next(d, e);
+		r = school_flush(d, err);
+	}
 	text_release(&mine);
 	text_release(&reference);
 	return r;

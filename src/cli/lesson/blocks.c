@@ -126,10 +126,12 @@ static void add_gap(struct page *p, int i)
 static void add_code_span(struct page *p, struct flow *f, const struct lesson_run *r)
 {
 	struct text code = { 0 }, shown = { 0 };
-	bool colored = p->s->ui->color;
+	size_t len = strlen(r->text);
+	/* A colour shows no space at an end: ` box`. */
+	bool bare = p->s->ui->color && len > 0 && r->text[0] != ' ' && r->text[len - 1] != ' ';
 
-	text_add_called_line(&code, r->text, strlen(r->text));
-	text_addf(&shown, colored ? "%s" : "`%s`", code.data ? code.data : "");
+	text_add_called_line(&code, r->text, len);
+	text_addf(&shown, bare ? "%s" : "`%s`", code.data ? code.data : "");
 	if (p->s->width > 0 && utf8_width(shown.data, shown.len) > room(p))
 		flow_add(f, UI_CODE, shown.data, shown.len);
 	else
@@ -258,6 +260,7 @@ static void add_code(struct page *p, const char *code, int indent, bool commands
 			    ? p->s->ui->width - prefix_columns(p, p->t->blocks[p->block].parent)
 			    : 0;
 	bool goes_on = false;
+	char quote = 0; /* that is open: its lines stay as they are */
 
 	for (size_t n; *code; code += n + (code[n] == '\n')) {
 		struct text line = { 0 };
@@ -269,13 +272,17 @@ static void add_code(struct page *p, const char *code, int indent, bool commands
 		if (commands)
 			add_styled(p->s, UI_DIM, *code == '#' ? "" : goes_on ? "> " : "$ ");
 		text_add_called_line(&line, code, n);
-		if (commands && line.len && !(n && code[n - 1] == '\\'))
+		if (quote)
+			text_add(&p->s->out, line.data, line.len);
+		else if ((commands || !strncmp(code, "torchless ", 10)) && line.len &&
+			 !(n && code[n - 1] == '\\'))
 			ui_add_command(&p->s->out, line.data, line.len, width, indent + 4,
 				       indent + 2);
 		else if (line.len)
 			ui_add_wrapped(&p->s->out, line.data, line.len, width, indent + 2,
 				       indent + (commands ? 2 : 0));
-		goes_on = n && code[n - 1] == '\\';
+		quote = commands ? ui_shell_quote(quote, code, n) : 0;
+		goes_on = quote || (n && code[n - 1] == '\\');
 		text_addc(&p->s->out, '\n');
 		text_release(&line);
 	}
@@ -440,7 +447,7 @@ static void add_how(const struct exercise *e, struct text *out)
 	if (e->file) {
 		text_addf(out, "Edit `%s/%s`, then `torchless lesson check %s`.", e->lesson->dir,
 			  e->file, e->id);
-	} else if (e->kind == EXERCISE_BENCH || e->kind == EXERCISE_MILESTONE) {
+	} else if (e->kind == EXERCISE_MILESTONE) {
 		text_addf(out, "Check it: `torchless lesson check %s`.", e->id);
 	} else {
 		text_addf(out, "Answer it: `torchless lesson answer %s %s`%s%s.", e->id,
@@ -540,14 +547,39 @@ static void show_links(struct show *s)
 	s->n_links = 0;
 }
 
+/* The blocks that lead to an exercise: from the heading behind the exercise before it on. */
+static void find_passage(const struct page *p, int *from, int *end)
+{
+	bool in_exercise = false;
+
+	*from = 0;
+	for (*end = 0; *end < p->t->n_blocks; ++*end) {
+		const struct lesson_block *b = &p->t->blocks[*end];
+		const struct exercise *e = b->kind == BLOCK_HEADING ? exercise_of(p, b) : NULL;
+
+		if (e == p->s->to && e)
+			break;
+		if (b->kind == BLOCK_HEADING && in_exercise)
+			*from = *end;
+		if (b->kind == BLOCK_HEADING)
+			in_exercise = e != NULL;
+	}
+	if (in_exercise)
+		*from = *end;
+}
+
 void show_text(struct show *s, const char *markdown, size_t len)
 {
 	struct lesson_text t;
 	struct page p = { .s = s, .t = &t };
+	int from = 0, end;
 
 	lesson_text_read(&t, markdown, len);
+	end = t.n_blocks;
+	if (s->to)
+		find_passage(&p, &from, &end);
 	p.begun = mem_calloc((size_t)t.n_blocks + 1, sizeof(*p.begun));
-	for (int i = 0; i < t.n_blocks; i++) {
+	for (int i = from; i < end; i++) {
 		const struct lesson_block *b = &t.blocks[i];
 		bool holds = b->kind == BLOCK_QUOTE || b->kind == BLOCK_ITEM;
 

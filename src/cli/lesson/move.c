@@ -15,6 +15,21 @@ static const struct exercise *first_of(const struct school *d, const struct less
 	return l->n_exercises > 0 ? &l->exercises[0] : NULL;
 }
 
+static void say_lesson(struct school *d, const struct lesson *l)
+{
+	const char *dot = ui_sign(&d->in->out, "·", "-");
+	struct text line = { 0 }, wrapped = { 0 };
+
+	text_addf(&line, "lesson %s %s", l->number, l->title);
+	ui_add_wrapped(&wrapped, line.data, line.len, d->in->out.width, 2, 0);
+	ui_add_styled(&d->out, &d->in->out, UI_BOLD, wrapped.data, wrapped.len);
+	school_say(d, 0, "\nabout %d minutes %s %d %s, %d done", l->minutes, dot, l->n_exercises,
+		   plural(l->n_exercises, "exercise", "exercises"), learner_n_done(&d->learner, l));
+	text_addc(&d->out, '\n');
+	text_release(&line);
+	text_release(&wrapped);
+}
+
 static void say_question(struct school *d, const struct exercise *e)
 {
 	school_place(d, e);
@@ -42,8 +57,12 @@ static int begin(struct school *d, const struct lesson *l, const struct exercise
 
 int lesson_start(struct school *d, int n, const char *const *args, struct err *err)
 {
-	const struct exercise *e = n > 0 ? course_exercise(&d->course, args[0]) : NULL;
+	/* A lesson may be called as one of its exercises is. */
+	const struct exercise *e = n > 0 && !course_lesson(&d->course, args[0])
+					   ? course_exercise(&d->course, args[0])
+					   : NULL;
 	const struct lesson *l;
+	bool is_new;
 
 	if (d->course.n_lessons == 0)
 		return err_set(err, ERR_USAGE, "this course has no lessons yet");
@@ -53,19 +72,41 @@ int lesson_start(struct school *d, int n, const char *const *args, struct err *e
 		return err->code;
 	if (!e)
 		e = first_of(d, l);
-	school_styled(d, UI_BOLD, "lesson %s %s", l->number, l->title);
-	school_say(d, 0, ": about %d minutes, %d %s.", l->minutes, l->n_exercises,
-		   plural(l->n_exercises, "exercise", "exercises"));
+	is_new = !learner_lesson(&d->learner, l)->started;
+	say_lesson(d, l);
 	if (begin(d, l, e, err)) {
 		text_clear(&d->out);
 		return err->code;
 	}
-	school_next(d, "show");
+	if (is_new) {
+		school_say(d, 0,
+			   "\nRead its text first. Where it asks you something, leave it (q) and "
+			   "answer; `torchless lesson next` goes on from there.");
+		school_next(d, "show");
+	} else {
+		school_next(d, e ? "show %s" : "show", e ? e->id : "");
+	}
 	return school_flush(d, err);
 }
 
+/* The text that leads to an exercise from the one before, when one comes there first. */
+static int show_passage(struct school *d, const struct exercise *e, struct err *err)
+{
+	const struct exercise_state *s = learner_exercise(&d->learner, e);
+	struct text folder = { 0 };
+	int r;
+
+	if (s->attempts > 0 || s->hints > 0)
+		return 0;
+	text_addf(&folder, "%s/%s", d->places.home, e->lesson->dir);
+	r = lesson_show(d->in, &d->course, e->lesson, e, folder.data, err);
+	text_release(&folder);
+	text_addc(&d->out, '\n');
+	return r;
+}
+
 /* Go to an exercise, and ask its question. */
-static int go_to(struct school *d, const struct exercise *e, struct err *err)
+static int go_to(struct school *d, const struct exercise *e, bool is_onward, struct err *err)
 {
 	bool is_new = !learner_lesson(&d->learner, e->lesson)->started;
 
@@ -74,7 +115,8 @@ static int go_to(struct school *d, const struct exercise *e, struct err *err)
 
 		return lesson_start(d, 1, args, err);
 	}
-	if (begin(d, e->lesson, e, err))
+	if (begin(d, e->lesson, e, err) || school_flush(d, err) ||
+	    (is_onward && show_passage(d, e, err)))
 		return err->code;
 	say_question(d, e);
 	school_what_next(d, e);
@@ -90,7 +132,7 @@ int lesson_next(struct school *d, int n, const char *const *args, struct err *er
 	if (d->course.n_lessons == 0)
 		return err_set(err, ERR_USAGE, "this course has no lessons yet");
 	if (e)
-		return go_to(d, e, err);
+		return go_to(d, e, true, err);
 	/* The one that one is at may be the last that is left. */
 	if (d->learner.at && !exercise_is_done(&d->learner, d->learner.at)) {
 		school_say(d, 0, "This is the last exercise that is not done.");
@@ -110,14 +152,13 @@ int lesson_prev(struct school *d, int n, const char *const *args, struct err *er
 	(void)args;
 	if (at == 0)
 		return err_set(err, ERR_USAGE, "there is no exercise before the first");
-	return go_to(d, course_exercise_at(&d->course, at - 1), err);
+	return go_to(d, course_exercise_at(&d->course, at - 1), false, err);
 }
 
 int lesson_show_text(struct school *d, int n, const char *const *args, struct err *err)
 {
-	const struct exercise *e = n > 0 && !course_lesson(&d->course, args[0])
-					   ? course_exercise(&d->course, args[0])
-					   : NULL;
+	/* Where a lesson is called as an exercise is, its number names the lesson. */
+	const struct exercise *e = n > 0 ? course_exercise(&d->course, args[0]) : NULL;
 	struct text folder = { 0 };
 	const struct lesson *l;
 	int r;
@@ -130,7 +171,14 @@ int lesson_show_text(struct school *d, int n, const char *const *args, struct er
 	if (school_lesson(d, n > 0 ? args[0] : NULL, &l, err))
 		return err->code;
 	text_addf(&folder, "%s/%s", d->places.home, l->dir);
-	r = lesson_show(d->in, &d->course, l, folder.data, err);
+	r = lesson_show(d->in, &d->course, l, NULL, folder.data, err);
 	text_release(&folder);
-	return r;
+	if (r || !d->in->out.is_terminal)
+		return r;
+	/* Who comes out of the pager is told where it goes on. */
+	if (d->learner.at && d->learner.at->lesson == l)
+		school_what_next(d, d->learner.at);
+	else
+		school_next(d, "start %s", l->number);
+	return school_flush(d, err);
 }

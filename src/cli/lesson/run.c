@@ -93,13 +93,18 @@ static void set_environment(const struct school *d)
 
 static void say_commands(struct school *d, const struct lesson_step *step)
 {
+	bool goes_on = false;
+	char quote = 0;
+
 	for (const char *s = step->commands; *s;) {
 		size_t len = strcspn(s, "\n");
 		struct text line = { 0 };
 
 		text_add_called_line(&line, s, len);
-		school_styled(d, UI_DIM, "$ %s", line.data ? line.data : "");
+		school_styled(d, UI_DIM, "%s %s", goes_on ? ">" : "$", line.data ? line.data : "");
 		text_addc(&d->out, '\n');
+		quote = ui_shell_quote(quote, s, len);
+		goes_on = quote || (len && s[len - 1] == '\\');
 		text_release(&line);
 		s += len + (s[len] == '\n');
 	}

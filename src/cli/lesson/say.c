@@ -7,6 +7,7 @@
 #include "torchless/called.h"
 #include "torchless/mem.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,8 +98,7 @@ void school_next(struct school *d, const char *fmt, ...)
 	free(s);
 }
 
-/* What the form of an answer is. */
-static void add_form(const struct exercise *e, struct text *out)
+void school_add_form(const struct exercise *e, struct text *out)
 {
 	const char *choices = section_value(e->conf, "choices"),
 		   *form = section_value(e->conf, "form");
@@ -106,7 +106,10 @@ static void add_form(const struct exercise *e, struct text *out)
 	if (e->kind == EXERCISE_LOCATE)
 		text_adds(out, "PLACE ");
 	if (!choices) {
-		text_adds(out, form && !strcmp(form, "number") ? "NUMBER" : "VALUE");
+		form = form ? form : "number";
+		for (; e->kind != EXERCISE_LOCATE && *form; form++)
+			text_addc(out, (char)toupper((unsigned char)*form));
+		text_adds(out, e->kind == EXERCISE_LOCATE ? "KEY" : "");
 		return;
 	}
 	/* Pasted as it stands it would be a pipe. */
@@ -128,11 +131,17 @@ void school_what_next(struct school *d, const struct exercise *e)
 		school_next(d, learner_next(&d->learner, e) ? "next" : "progress");
 		return;
 	}
-	if (e->file || e->kind == EXERCISE_MILESTONE || e->kind == EXERCISE_BENCH) {
+	if (e->file) {
+		school_say(d, 0, "\nWrite it in %s/%s/%s, then:", d->places.home, e->lesson->dir,
+			   e->file);
 		school_next(d, "check %s", e->id);
 		return;
 	}
-	add_form(e, &form);
+	if (e->kind == EXERCISE_MILESTONE) {
+		school_next(d, "check %s", e->id);
+		return;
+	}
+	school_add_form(e, &form);
 	school_next(d, "answer %s %s", e->id, form.data);
 	text_release(&form);
 }
@@ -171,28 +180,51 @@ void school_add_bar(const struct school *d, int done, int all, int width, struct
 	text_addf(out, "] %d/%d", done, all);
 }
 
-void school_place(struct school *d, const struct exercise *e)
+/* The line with the lesson's title, the first `n_title` bytes of it. */
+static void add_place(const struct school *d, const struct exercise *e, size_t n_title,
+		      struct text *out)
 {
 	const struct lesson *l = e->lesson;
+	const char *dot = ui_sign(&d->in->out, "·", "-");
+
+	text_clear(out);
+	text_addf(out, "lesson %s%s%.*s %s exercise %s (%d of %d)", l->number, n_title ? " " : "",
+		  (int)n_title, l->title, dot, e->id, (int)(e - l->exercises) + 1, l->n_exercises);
+	if (e->file)
+		text_addf(out, " %s ", dot);
+	school_add_file(e, out);
+}
+
+/* As much of the title as fits beside the bar, up to its colon or none; then the bar is below. */
+void school_place(struct school *d, const struct exercise *e)
+{
+	const char *title = e->lesson->title;
+	const size_t titles[] = { strlen(title), strcspn(title, ":"), 0 };
 	const struct ui *ui = &d->in->out;
 	struct text line = { 0 }, bar = { 0 };
-	const char *dot = ui_sign(ui, "·", "-");
-	int room;
+	int room = 2;
 
-	text_addf(&line, "lesson %s %s %s exercise %s (%d of %d)", l->number, l->title, dot, e->id,
-		  (int)(e - l->exercises) + 1, l->n_exercises);
-	if (e->file)
-		text_addf(&line, " %s ", dot);
-	school_add_file(e, &line);
 	school_add_bar(d, learner_n_done(&d->learner, NULL), course_n_exercises(&d->course), BAR,
 		       &bar);
-	room = ui->width - ui_columns(line.data, line.len) - ui_columns(bar.data, bar.len);
-	ui_add_styled(&d->out, ui, UI_BOLD, line.data, line.len);
-	if (ui->width > 0 && room < 2)
-		text_addc(&d->out, '\n');
-	else
-		text_addf(&d->out, "%*s", ui->width > 0 ? room : 2, "");
-	text_addf(&d->out, "%s\n", bar.data);
+	for (int i = 0; i < 3; i++) {
+		add_place(d, e, titles[i], &line);
+		if (ui->width <= 0)
+			break;
+		room = ui->width - ui_columns(line.data, line.len) - ui_columns(bar.data, bar.len);
+		if (room >= 2)
+			break;
+	}
+	if (room >= 2) {
+		ui_add_styled(&d->out, ui, UI_BOLD, line.data, line.len);
+		text_addf(&d->out, "%*s%s\n", room, "", bar.data);
+	} else {
+		struct text wrapped = { 0 };
+
+		ui_add_wrapped(&wrapped, line.data, line.len, ui->width, 2, 0);
+		ui_add_styled(&d->out, ui, UI_BOLD, wrapped.data, wrapped.len);
+		text_addf(&d->out, "\n%s\n", bar.data);
+		text_release(&wrapped);
+	}
 	text_release(&line);
 	text_release(&bar);
 }

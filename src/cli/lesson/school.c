@@ -210,11 +210,19 @@ int school_lesson(const struct school *d, const char *name, const struct lesson 
 	return no_such("lesson", name, near.best, err);
 }
 
+const char *school_nearest(const struct school *d, const char *name)
+{
+	struct text_nearest near = { .name = name, .distance = text_too_far(name) };
+	int n = course_n_exercises(&d->course);
+
+	for (int i = 0; i < n; i++)
+		text_nearest_offer(&near, course_exercise_at(&d->course, i)->id);
+	return near.best;
+}
+
 int school_exercise(const struct school *d, const char *name, const struct exercise **e,
 		    struct err *err)
 {
-	struct text_nearest near = { .name = name };
-	int n = course_n_exercises(&d->course);
 
 	*e = name ? course_exercise(&d->course, name) : d->learner.at;
 	if (*e)
@@ -226,10 +234,7 @@ int school_exercise(const struct school *d, const char *name, const struct exerc
 		return err_set(err, ERR_USAGE,
 			       "%s is a lesson; `torchless lesson list %s` shows its exercises",
 			       name, name);
-	near.distance = text_too_far(name);
-	for (int i = 0; i < n; i++)
-		text_nearest_offer(&near, course_exercise_at(&d->course, i)->id);
-	return no_such("exercise", name, near.best, err);
+	return no_such("exercise", name, school_nearest(d, name), err);
 }
 
 /* ---- files and events ---------------------------------------------------------------------- */

@@ -42,6 +42,9 @@ int school_lesson(const struct school *d, const char *name, const struct lesson 
 int school_exercise(const struct school *d, const char *name, const struct exercise **e,
 		    struct err *err);
 
+/* The id that is spelled nearly so; NULL: none. */
+const char *school_nearest(const struct school *d, const char *name);
+
 /* Make what is missing of the lesson's files, and say what was made again. */
 int school_make_files(struct school *d, const struct lesson *l, bool is_new, struct err *err);
 
@@ -67,6 +70,10 @@ void school_next(struct school *d, const char *fmt, ...) __attribute__((format(p
 
 /* The same for an exercise as it stands: to answer, to check, to go on. */
 void school_what_next(struct school *d, const struct exercise *e);
+
+/* What stands for an answer where one is told to type it: "NUMBER", "'a|b|c'", "PLACE 'KEY|KEY'".
+ */
+void school_add_form(const struct exercise *e, struct text *out);
 
 /* "lesson 05 RoPE · exercise rope (2 of 4) · 05-rope/rope.c    [####------] 18/58". */
 void school_place(struct school *d, const struct exercise *e);

@@ -77,10 +77,10 @@ static int prose_width(const struct ui *ui)
 }
 
 int lesson_show(struct invocation *in, const struct course *c, const struct lesson *l,
-		const char *folder, struct err *err)
+		const struct exercise *to, const char *folder, struct err *err)
 {
 	struct screen screen = { TERMINAL_NONE, folder };
-	struct show s = { .course = c, .lesson = l };
+	struct show s = { .course = c, .lesson = l, .to = to };
 	struct ui_pager pager = { 0 };
 	bool written;
 

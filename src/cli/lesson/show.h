@@ -53,6 +53,7 @@ struct show {
 	const struct ui *ui;
 	const struct course *course; /* NULL: of what is shown nothing is known */
 	const struct lesson *lesson; /* the same */
+	const struct exercise *to;   /* only what leads to it from the one before; NULL: all */
 	int width;                   /* of prose; 0: any */
 	struct text out;
 	struct text links; /* what the numbers in brackets stand for, a line each */
@@ -68,9 +69,12 @@ void show_release(struct show *s);
 
 /* ---- show.c --------------------------------------------------------------------------------- */
 
-/* Print a lesson, through a pager where it is longer than the screen.  ERR_IO. */
+/*
+ * Print a lesson, or with `to` only what leads to that exercise from the one before, through a
+ * pager where it is longer than the screen.  ERR_IO.
+ */
 int lesson_show(struct invocation *in, const struct course *c, const struct lesson *l,
-		const char *folder, struct err *err);
+		const struct exercise *to, const char *folder, struct err *err);
 
 /* Append Markdown of a question, a hint or a reason, `indent` columns in. */
 void lesson_show_markdown(struct text *out, const struct ui *ui, const struct lesson *l,

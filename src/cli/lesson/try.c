@@ -54,7 +54,7 @@ int attempt_read(struct school *d, const struct exercise *e, const char *words, 
 	else if (last)
 		text_adds(&a->text, last);
 	else
-		a->is_missing = e->kind != EXERCISE_MILESTONE && e->kind != EXERCISE_BENCH;
+		a->is_missing = e->kind != EXERCISE_MILESTONE;
 	a->answer.text = a->text.data;
 	a->answer.len = a->text.len;
 	return r;
@@ -83,18 +83,35 @@ int school_check(struct school *d, const struct exercise *e, const struct attemp
 	return r;
 }
 
-/* What to type when it is not passed yet. */
-static void say_help(struct school *d, const struct exercise *e)
+/* What to type when it is not passed yet; who has written nothing needs no hint. */
+static void say_help(struct school *d, const struct exercise *e, const struct attempt *a)
 {
 	const struct exercise_state *s = learner_exercise(&d->learner, e);
+	bool is_untouched = false;
+	struct err ignored;
 
-	if (s->hints < 3 && e->hints[s->hints])
+	if (e->file &&
+	    !folder_is_untouched(&d->room, e, a->text.data, a->text.len, &is_untouched, &ignored) &&
+	    is_untouched)
+		school_what_next(d, e);
+	else if (s->hints < 3 && e->hints[s->hints])
 		school_next(d, "hint %s", e->id);
 	else
 		school_next(d, "solution %s --give-up", e->id);
 }
 
-static void say_outcome(struct school *d, const struct exercise *e, const struct verdict *v)
+/* Whoever has come to the end of a lesson is told so, and that its text goes on behind it. */
+static void say_lesson_done(struct school *d, const struct lesson *l)
+{
+	school_say(
+		d, 0,
+		"\nLesson %s is done. Its text ends with what people believe and with what to read "
+		"on: `torchless lesson show %s`.",
+		l->number, l->number);
+}
+
+static void say_outcome(struct school *d, const struct exercise *e, const struct attempt *a,
+			const struct verdict *v, bool ends_lesson)
 {
 	if (option_on(d->in, OPT_JSON)) {
 		school_add_json(d, e, v, &d->out);
@@ -102,15 +119,18 @@ static void say_outcome(struct school *d, const struct exercise *e, const struct
 		return;
 	}
 	school_verdict(d, e, v);
+	if (ends_lesson)
+		say_lesson_done(d, e->lesson);
 	if (v->passed || exercise_is_done(&d->learner, e))
 		school_what_next(d, e);
 	else
-		say_help(d, e);
+		say_help(d, e, a);
 }
 
 int school_try(struct school *d, const struct exercise *e, const char *words, bool is_kept,
 	       bool *passed, struct err *err)
 {
+	bool was_done = lesson_is_done(&d->learner, e->lesson);
 	struct verdict v = { 0 };
 	struct attempt a;
 	struct err unkept;
@@ -132,7 +152,8 @@ int school_try(struct school *d, const struct exercise *e, const char *words, bo
 					   e->file ? NULL : a.text.data, &unkept);
 		*passed = r == 0 && v.passed;
 		if (r == 0)
-			say_outcome(d, e, &v);
+			say_outcome(d, e, &a, &v,
+				    !was_done && lesson_is_done(&d->learner, e->lesson));
 	}
 	attempt_release(&a);
 	verdict_release(&v);

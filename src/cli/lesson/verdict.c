@@ -2,7 +2,8 @@
  * verdict.c -- what came of a check, for people and as JSON.
  *
  * The first line says which exercise and which file it is about, the second the verdict in words.
- * Of what failed the first is told in detail: the rest mostly follows from it.
+ * Of what failed the first is told in detail: the rest mostly follows from it, and of a kernel a
+ * line of it is told.
  */
 #include "school.h"
 
@@ -40,21 +41,25 @@ static void say_result(struct school *d, const struct exercise *e, const struct 
 	}
 }
 
+/* How much is told of what was found. */
+enum detail { DETAIL_NONE, DETAIL_FIRST_LINE, DETAIL_ALL };
+
 static void add_line(struct text *t, const struct ui *ui, const struct check_line *line,
-		     bool in_detail)
+		     enum detail detail)
 {
 	static const char *const signs[][2] = { [CHECK_PASSED] = { "✓", "+" },
 						[CHECK_FAILED] = { "✗", "x" },
 						[CHECK_NOTE] = { "·", "-" } };
 	struct text s = { 0 };
-	bool is_long = line->detail && strchr(line->detail, '\n');
+	const char *told = detail == DETAIL_NONE || !line->detail ? "" : line->detail;
+	bool is_long = detail == DETAIL_ALL && strchr(told, '\n');
 	int width = ui->width > 3 ? ui->width - 3 : 0;
 
 	text_addf(&s, "%s %s", ui_sign(ui, signs[line->mark][0], signs[line->mark][1]), line->what);
-	if (in_detail && line->detail && !is_long)
-		text_addf(&s, "  %s", line->detail);
+	if (*told && !is_long)
+		text_addf(&s, "  %.*s", (int)strcspn(told, "\n"), told);
 	ui_add_wrapped(t, s.data, s.len, width, 2, 0);
-	for (const char *at = in_detail && is_long ? line->detail : ""; *at;) {
+	for (const char *at = is_long ? told : ""; *at;) {
 		size_t len = strcspn(at, "\n");
 
 		text_adds(t, "\n  ");
@@ -75,7 +80,18 @@ static void say_indented(struct school *d, const struct text *t)
 	}
 }
 
-static void say_lines(struct school *d, const struct verdict *v)
+/* A kernel's lines name different things: the input that it failed on, and where the model parts.
+ */
+static enum detail detail_of(const struct exercise *e, const struct check_line *line, bool failed)
+{
+	bool is_code = e->kind == EXERCISE_KERNEL || e->kind == EXERCISE_MILESTONE;
+
+	if (line->mark != CHECK_FAILED || !failed)
+		return DETAIL_ALL;
+	return is_code ? DETAIL_FIRST_LINE : DETAIL_NONE;
+}
+
+static void say_lines(struct school *d, const struct exercise *e, const struct verdict *v)
 {
 	bool failed = false;
 
@@ -83,7 +99,7 @@ static void say_lines(struct school *d, const struct verdict *v)
 		const struct check_line *line = &v->lines[i];
 		struct text t = { 0 };
 
-		add_line(&t, &d->in->out, line, line->mark != CHECK_FAILED || !failed);
+		add_line(&t, &d->in->out, line, detail_of(e, line, failed));
 		failed = failed || line->mark == CHECK_FAILED;
 		say_indented(d, &t);
 		text_release(&t);
@@ -94,7 +110,7 @@ void school_verdict(struct school *d, const struct exercise *e, const struct ver
 {
 	school_place(d, e);
 	say_result(d, e, v);
-	say_lines(d, v);
+	say_lines(d, e, v);
 	if (e->kind == EXERCISE_KERNEL || e->kind == EXERCISE_MILESTONE) {
 		school_styled(d, UI_DIM, "   %s drawn by --seed %" PRIu64,
 			      ui_sign(&d->in->out, "·", "-"), d->room.seed);

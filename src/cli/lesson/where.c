@@ -26,21 +26,29 @@ static void say_welcome(struct school *d)
 	school_next(d, "start %s", first->number);
 }
 
+/* Whether the question has been read, as far as one can tell. */
+static bool is_begun(const struct exercise_state *s)
+{
+	return s->attempts > 0 || s->hints > 0 || s->passed || s->gave_up;
+}
+
 static void say_state(struct school *d, const struct exercise *e)
 {
 	const struct exercise_state *s = learner_exercise(&d->learner, e);
 
+	school_styled(d, UI_BOLD, "%s\n", e->title);
 	if (s->passed && s->changed)
-		school_say(d, 0, "%s: passed, and changed since you passed it.", e->title);
+		school_say(d, 0, "Passed, and changed since you passed it.");
 	else if (s->passed)
-		school_say(d, 0, "%s: passed.", e->title);
+		school_say(d, 0, "Passed.");
 	else if (s->gave_up)
-		school_say(d, 0, "%s: you have seen the solution.", e->title);
+		school_say(d, 0, "You have seen the solution.");
 	else if (s->attempts > 0)
-		school_say(d, 0, "%s: %d %s, %d of 3 hints.", e->title, s->attempts,
+		school_say(d, 0, "Not passed yet: %d %s, %d of 3 hints.", s->attempts,
 			   plural(s->attempts, "try", "tries"), s->hints);
 	else
-		school_say(d, 0, "%s: `torchless lesson show %s` asks it.", e->title, e->id);
+		school_say(d, 0, "Not tried yet. The text before it: `torchless lesson show %s`.",
+			   e->lesson->number);
 }
 
 int lesson_where(struct school *d, int n, const char *const *args, struct err *err)
@@ -58,7 +66,11 @@ int lesson_where(struct school *d, int n, const char *const *args, struct err *e
 		say_state(d, at);
 		if (!learner_next(&d->learner, NULL))
 			school_say(d, 0, "All exercises are done.");
-		school_what_next(d, at);
+		if (is_begun(learner_exercise(&d->learner, at)) ||
+		    exercise_is_done(&d->learner, at))
+			school_what_next(d, at);
+		else
+			school_next(d, "show %s", at->id);
 	}
 	return school_flush(d, err);
 }
@@ -116,8 +128,16 @@ static int list_exercises(struct school *d, const struct lesson *l, struct err *
 {
 	struct listing list;
 
-	listing_init(&list, d->in, "exercise,title,kind,file,>tries,>hints,state");
-	listing_drops(&list, "file,title");
+	bool has_files = false;
+
+	for (int i = 0; i < l->n_exercises; i++)
+		has_files = has_files || l->exercises[i].file;
+	/* A column that would be empty is for programs. */
+	has_files = has_files || !d->in->out.is_terminal;
+	listing_init(&list, d->in,
+		     has_files ? "exercise,title,kind,file,>tries,>hints,state"
+			       : "exercise,title,kind,>tries,>hints,state");
+	listing_drops(&list, has_files ? "file,title" : "title");
 	for (int i = 0; i < l->n_exercises; i++) {
 		const struct exercise *e = &l->exercises[i];
 		const struct exercise_state *s = learner_exercise(&d->learner, e);
@@ -127,7 +147,8 @@ static int list_exercises(struct school *d, const struct lesson *l, struct err *
 		listing_string(&list, e->id);
 		listing_string(&list, e->title);
 		listing_string(&list, school_kind(e->kind));
-		listing_string(&list, file.data);
+		if (has_files)
+			listing_string(&list, file.data);
 		listing_int(&list, s->attempts);
 		listing_int(&list, s->hints);
 		listing_string(&list, exercise_words(d, e));

@@ -34,14 +34,24 @@ void said_release(struct said *s)
 
 /* ---- numbers -------------------------------------------------------------------------------- */
 
+/* "0,987": one comma between digits, and no point. */
+static bool has_decimal_comma(const char *text)
+{
+	const char *comma = strchr(text, ',');
+
+	return comma && comma > text && isdigit((unsigned char)comma[-1]) &&
+	       isdigit((unsigned char)comma[1]) && !strchr(comma + 1, ',') && !strchr(text, '.');
+}
+
 static int no_number(const struct form_of *f, const char *text, struct err *err)
 {
 	const char *unit = f->unit ? f->unit : "";
 
 	return err_set(
 		err, ERR_USAGE,
-		"the answer is a number%s%s, such as 12, 1.5e3, 1,048,576, 3 MB or 12 %%, not '%.60s'",
-		*unit ? " of " : "", unit, text);
+		"the answer is a number%s%s, such as 12, 0.25, 1.5e3, 1,048,576, 3 MB or 12 %%, not '%.60s'%s",
+		*unit ? " of " : "", unit, text,
+		has_decimal_comma(text) ? "; write a point for the decimal comma" : "");
 }
 
 /* "1,048,576" and "1 048 576" and "1_048_576" without their separators. */
@@ -49,6 +59,8 @@ static bool strip_thousands(const char *text, char *out, size_t size)
 {
 	size_t n = 0;
 
+	if (text[0] == '0' && text[1] == ',') /* the comma of a decimal fraction */
+		return false;
 	for (const char *s = text; *s && n + 1 < size; s++) {
 		bool separates = (*s == ',' || *s == '_' || *s == ' ') && s > text &&
 				 isdigit((unsigned char)s[-1]) && isdigit((unsigned char)s[1]);
