@@ -398,6 +398,13 @@ static const struct lesson_step *step_making(const struct lesson *l, const char 
 	return NULL;
 }
 
+static bool ends_sentence(const char *s)
+{
+	size_t len = strlen(s);
+
+	return len > 0 && strchr(".!?", s[len - 1]);
+}
+
 static void show_picture(struct page *p, const struct lesson_run *r)
 {
 	const struct lesson_step *step = step_making(p->s->lesson, r->target);
@@ -409,6 +416,8 @@ static void show_picture(struct page *p, const struct lesson_run *r)
 	flow_add(&f, UI_BOLD, "picture:", 8);
 	f.space = true;
 	flow_add(&f, UI_PLAIN, r->text, strlen(r->text));
+	if (step && !ends_sentence(r->text))
+		flow_add(&f, UI_PLAIN, ".", 1);
 	if (step)
 		text_addf(&line, " `torchless lesson run %s` makes %s.", step->name,
 			  name_of(r->target));

@@ -25,7 +25,6 @@ static void say_lesson(struct school *d, const struct lesson *l)
 	ui_add_styled(&d->out, &d->in->out, UI_BOLD, wrapped.data, wrapped.len);
 	school_say(d, 0, "\nabout %d minutes %s %d %s, %d done", l->minutes, dot, l->n_exercises,
 		   plural(l->n_exercises, "exercise", "exercises"), learner_n_done(&d->learner, l));
-	text_addc(&d->out, '\n');
 	text_release(&line);
 	text_release(&wrapped);
 }
@@ -46,7 +45,8 @@ static int begin(struct school *d, const struct lesson *l, const struct exercise
 	int r;
 
 	if (is_new)
-		school_say(d, 0, "Your files of this lesson lie in %s/%s.", d->places.home, l->dir);
+		school_say(d, 0, "\nYour files of this lesson lie in %s/%s.", d->places.home,
+			   l->dir);
 	r = school_make_files(d, l, is_new, err);
 	if (r == 0 && is_new)
 		r = school_note(d, EVENT_START, l, NULL, false, NULL, err);

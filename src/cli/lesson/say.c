@@ -86,6 +86,8 @@ void school_next(struct school *d, const char *fmt, ...)
 	va_list args;
 	char *s;
 
+	if (d->is_watching)
+		return;
 	va_start(args, fmt);
 	s = format(fmt, args);
 	va_end(args);
@@ -132,8 +134,8 @@ void school_what_next(struct school *d, const struct exercise *e)
 		return;
 	}
 	if (e->file) {
-		school_say(d, 0, "\nWrite it in %s/%s/%s, then:", d->places.home, e->lesson->dir,
-			   e->file);
+		school_say(d, 0, "\nWrite it in %s/%s/%s%s", d->places.home, e->lesson->dir,
+			   e->file, d->is_watching ? " and save it." : ", then:");
 		school_next(d, "check %s", e->id);
 		return;
 	}

@@ -21,6 +21,7 @@ struct school {
 	struct text program, model, smollm2;
 	struct text out; /* what is written to people */
 	bool has_engine;
+	bool is_watching; /* keys say what comes next, and no command is to be typed */
 };
 
 /* ---- school.c ---------------------------------------------------------------------------------

@@ -167,11 +167,15 @@ static int act(struct watch *w, action what, const char *arg, struct err *err)
 static int go_on(struct watch *w, struct err *err)
 {
 	const struct exercise *e;
+	int r;
 
 	if (!exercise_is_done(&w->d->learner, w->e))
 		return say_keys(w, err);
-	if (act(w, lesson_next, NULL, err))
-		return err->code;
+	w->d->is_watching = false; /* what is answered in words ends it */
+	r = act(w, lesson_next, NULL, err);
+	w->d->is_watching = w->has_keys;
+	if (r)
+		return r;
 	e = w->d->learner.at;
 	/* What is answered in words is answered by a command. */
 	if (!e || !e->file) {
@@ -268,6 +272,7 @@ int lesson_watch(struct school *d, int n, const char *const *args, struct err *e
 	if (r == 0) {
 		begin_notes(&w);
 		begin_keys(&w);
+		d->is_watching = w.has_keys;
 		r = watch(&w, err);
 		end_keys(&w);
 	}
