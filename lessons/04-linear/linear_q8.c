@@ -3,7 +3,7 @@
  *
  * Row o of the matrix is scale[o] * w[o][.]: every row was divided by a number of its own, so that
  * its largest weight became 127, and rounded.  All terms of an output share that number, and so it
- * is enough to multiply once, behind the sum.
+ * is enough to multiply once, after the sum.
  */
 #include "torchless/lesson_kernels.h"
 

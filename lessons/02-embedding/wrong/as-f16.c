@@ -2,7 +2,7 @@
  * exercise: embed
  * says: This reads the 16 bits as an f16, with 5 bits of exponent. A bf16 has the 8 of a
  *   float, so the numbers come out wrong in size, each in its own way.
- * seen: microsoft/onnxruntime-genai#2202
+ * seen: commonly believed; bf16 taken for another type: microsoft/onnxruntime-genai#2202
  */
 #include "torchless/lesson_kernels.h"
 

@@ -1,7 +1,7 @@
 /*
  * exercise: embed
  * says: The 16 bits were read as a whole number. They are the upper half of a float: its sign, its
- *   exponent and the begin of its fraction.
+ *   exponent and the beginning of its fraction.
  * seen: commonly believed
  */
 #include "torchless/lesson_kernels.h"

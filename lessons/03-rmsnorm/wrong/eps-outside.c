@@ -1,6 +1,6 @@
 /*
  * exercise: rmsnorm
- * says: Here eps is added behind the root. It belongs inside: sqrt(mean + eps). For a
+ * says: Here eps is added after the root. It belongs inside: sqrt(mean + eps). For a
  *   small x that is another number by far, since the root of eps is much more than eps.
  * seen: allenai/OLMo#281
  */

@@ -2,7 +2,7 @@
  * exercise: linear-bf16
  * says: This reads the 16 bits of a weight as an f16. They are a bf16, the upper half of
  *   a float: 8 bits of exponent, not 5.
- * seen: microsoft/onnxruntime-genai#2202
+ * seen: commonly believed; bf16 taken for another type: microsoft/onnxruntime-genai#2202
  */
 #include "torchless/lesson_kernels.h"
 
