@@ -1,7 +1,7 @@
 /*
  * Lesson 05, exercise `rope`: the rotation of queries and keys by their position.
  *
- * x holds the queries or keys of one token: n_heads vectors of head_dim elements, one behind
+ * x holds the queries or keys of one token: n_heads vectors of head_dim elements, one after
  * the other.  In each of them element i and element i + head_dim/2 are a pair, and the pair is
  * turned, in place, by
  *

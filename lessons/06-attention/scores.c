@@ -3,7 +3,7 @@
  *
  * q holds the n_heads queries of the position, head_dim elements each.  k holds n_keys positions,
  * from 0 on, and of each position n_kv_heads keys.  scores[h][s], for each head h and each key s,
- * is the product of query and key over the root of head_dim; -INFINITY where s is behind pos.
+ * is the product of query and key over the root of head_dim; -INFINITY where s is after pos.
  *
  * n_heads / n_kv_heads query heads in a row share a key head.
  */
@@ -12,7 +12,7 @@
 void tl_attn_scores(float *scores, const float *q, const float *k, int n_heads, int n_kv_heads,
 		    int head_dim, int pos, int n_keys)
 {
-	/* BEGIN SOLUTION: the score of each head with each key, -INFINITY behind pos. */
+	/* BEGIN SOLUTION: the score of each head with each key, -INFINITY after pos. */
 	/* STARTER: (void)scores, (void)q, (void)k, (void)n_heads; */
 	/* STARTER: (void)n_kv_heads, (void)head_dim, (void)pos, (void)n_keys; */
 	int group = n_heads / n_kv_heads;

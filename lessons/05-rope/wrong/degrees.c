@@ -1,7 +1,7 @@
 /*
  * exercise: rope
- * says: The angle was taken for degrees. sin and cos of <math.h> want radians, and pos
- *   * theta^(-2i/head_dim) is in radians as it is.
+ * says: The angle was taken for degrees. sin and cos of <math.h> want radians, and
+ *   pos * theta^(-2i/head_dim) is in radians as it is.
  * seen: commonly believed
  */
 #include "torchless/lesson_kernels.h"

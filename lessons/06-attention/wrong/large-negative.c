@@ -1,7 +1,8 @@
 /*
  * exercise: scores
  * says: Masked scores are a large negative number here. It mostly works, and is what
- *   some programs do; asked is -INFINITY, which no score can reach.
+ *   some programs do; the task asks for -INFINITY, which no score
+ *   can reach.
  * seen: torch.finfo(dtype).min as the mask of many implementations
  */
 #include "torchless/lesson_kernels.h"

@@ -1,6 +1,6 @@
 /*
  * exercise: scores
- * says: Nothing is masked here. Keys behind pos are -INFINITY, also when they are
+ * says: Nothing is masked here. Keys after pos are -INFINITY, also when they are
  *   there to be read.
  * seen: commonly believed
  */
