@@ -170,7 +170,7 @@ Test(lesson_checks, texts_ids_and_sets)
 	passes("ids", "1 807 809 265 598");
 	passes("ids", "[1, 807, 809, 265, 598]");
 	fails("ids", "807 1 809 265 598", "5 of your 5");
-	fails("ids", "1 807", "another number of them");
+	fails("ids", "1 807", "more of them");
 	is_no_answer("ids", "1 two", "a list of numbers");
 	passes("layers-of", "L4 L3, l2 {L0} L1 L1");
 	fails("layers-of", "L0 L1 L2", "there are more");

@@ -419,7 +419,8 @@ static void show_picture(struct page *p, const struct lesson_run *r)
 	if (step && !ends_sentence(r->text))
 		flow_add(&f, UI_PLAIN, ".", 1);
 	if (step)
-		text_addf(&line, " `torchless lesson run %s` makes %s.", step->name,
+		text_addf(&line, "%s `torchless lesson run %s` makes %s.",
+			  strchr(".!?", r->text[strlen(r->text) - 1]) ? "" : ".", step->name,
 			  name_of(r->target));
 	else
 		text_addf(&line, " (%s)", r->target);

@@ -121,7 +121,9 @@ static void add_distance(const struct form_of *f, const struct said *want, const
 		text_addf(t, "all of these are in it, and there are more");
 	else if (f->form == FORM_IDS)
 		text_addf(t, "%d of your %d ids occur in it, and it has %s", common, n,
-			  count_lines(&want->words) == n ? "as many" : "another number of them");
+			  count_lines(&want->words) == n  ? "as many"
+			  : count_lines(&want->words) > n ? "more of them"
+							  : "fewer of them");
 	else
 		text_adds(t, "another text");
 }
