@@ -239,6 +239,7 @@ Test(lesson_checks, a_patient_is_told_by_place_and_key)
 	cr_expect(has_line(CHECK_PASSED, "RoPE turns other pairs"));
 	fails("where", "L0.attn.z rope_pairs", "another of its points differs first");
 	cr_expect(has_line(CHECK_PASSED, "rope_pairs"));
+	fails("where", "layers[1].self_attn.z rope_pairs", "something differs before it");
 	fails("where", "L1.attn rope_pairs", "something differs before it");
 	fails("where", "L0.ln1 rope_pairs", "nothing differs there yet");
 	fails("where", "model.layers.0 rope_pairs", "it lies in there");

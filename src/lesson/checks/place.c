@@ -5,6 +5,7 @@
 
 #include "torchless/mem.h"
 #include "torchless/point.h"
+#include "torchless/scope.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -98,13 +99,16 @@ int place_match(const struct program *p, const char *typed, const char *fqn,
 {
 	value_id right = program_find(p, fqn), said = -1;
 	const char *selection;
-	char name[200];
+	char part[200], name[SCOPE_NAME_SIZE];
+	struct err none = { 0 };
 	bool *wanted;
 	int n, m;
 
-	/* Which elements of it differ is not asked. */
-	if (selection_split(typed, name, sizeof(name), &selection, err))
+	/* Which elements of it differ is not asked; layers[0] is layers.0, as in the debugger. */
+	if (selection_split(typed, part, sizeof(part), &selection, err))
 		return err->code;
+	if (!scope_spell(part, name, sizeof(name)))
+		return err_set(err, ERR_USAGE, "no name is as long as '%.60s'", part);
 	wanted = mem_calloc((size_t)p->n_values, sizeof(*wanted));
 	m = find_module(p, name);
 	if (m >= 0 && right >= 0) {
@@ -112,8 +116,9 @@ int place_match(const struct program *p, const char *typed, const char *fqn,
 		free(wanted);
 		return 0;
 	}
-	n = points_match(p, name, wanted, err);
-	for (int i = 0; i < p->n_values && n == 1; i++)
+	said = scope_find(p, 0, name, &none);
+	n = said >= 0 ? 1 : points_match(p, name, wanted, err);
+	for (int i = 0; i < p->n_values && said < 0 && n == 1; i++)
 		if (wanted[i])
 			said = i;
 	if (n == 1 && right >= 0)
