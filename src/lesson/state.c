@@ -533,7 +533,9 @@ const struct exercise *learner_next(const struct learner *l, const struct exerci
 	for (int i = 0; i < n; i++) {
 		const struct exercise *next = course_exercise_at(l->course, (from + i) % n);
 
-		if (next != e && !exercise_is_done(l, next))
+		/* What nothing waits for is offered once. */
+		if (next != e && !exercise_is_done(l, next) &&
+		    (next->is_blocking || learner_exercise(l, next)->attempts == 0))
 			return next;
 	}
 	return NULL;

@@ -227,5 +227,16 @@ wait(b"hint 1 of 3")
 os.write(fd, b"q")
 assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 PY
+# A prediction of a speed is said in words, and nothing waits for it.
+lesson check fast
+is "a bench without a number: status" 1 "$status"
+has "a bench without a number" "answered in words" "$out"
+next "a bench without a number" "answer fast NUMBER"
+lesson show 01
+has "how a bench is answered" "lesson answer fast VALUE" "$out"
+lesson answer fast 0.001
+is "a speed that is far off: status" 1 "$status"
+has "a speed that is far off" "allowed 30 %" "$out"
+has "a bench says that it does not block" "the lesson is done without it" "$out"
 refuses "no file to watch" 2 "answered in words" "$T" lesson watch heads-guess
 finish
