@@ -175,6 +175,9 @@ Test(lesson_checks, texts_ids_and_sets)
 	passes("layers-of", "L4 L3, l2 {L0} L1 L1");
 	fails("layers-of", "L0 L1 L2", "there are more");
 	fails("layers-of", "L0 L1 L2 L3 L4 L5", "1 of 6 is not in it");
+	passes("positions-of", "2, 1 0");
+	fails("positions-of", "1 2", "there are more");
+	is_no_answer("positions-of", "xyzzy", "a set of numbers");
 }
 
 Test(lesson_checks, another_recording_is_named_in_braces)
@@ -344,6 +347,7 @@ Test(lesson_checks, a_wrong_wire_is_told_as_an_explosion)
 	cr_expect(has_line(CHECK_NOTE, "BOOM"));
 	fails("tokenizers", "broken-a=tok_longest broken-b=tok_longest broken-c=tok_longest",
 	      "1 of 3 is right");
+	cr_expect_str_eq(verdict.key, "tok_longest");
 }
 
 /* ---- speed --------------------------------------------------------------------------------- */

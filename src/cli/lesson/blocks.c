@@ -206,12 +206,23 @@ static enum ui_style style_of(unsigned bits, enum ui_style otherwise)
 	return otherwise;
 }
 
+/* Without colour what is emphasised, most of it a quotation, stands between stars as in the file.
+ */
+static void add_star(const struct page *p, struct flow *f, const struct lesson_run *r,
+		     const struct lesson_run *neighbour)
+{
+	if (!p->s->ui->color && (r->style & RUN_EMPHASIS) &&
+	    !(neighbour && (neighbour->style & RUN_EMPHASIS)))
+		flow_add(f, UI_PLAIN, "*", 1);
+}
+
 static void add_runs(struct page *p, struct flow *f, struct lesson_runs runs, enum ui_style style)
 {
 	for (int i = 0; i < runs.n; i++) {
 		const struct lesson_run *r = &p->t->runs[runs.from + i];
 		const struct lesson_run *next = i + 1 < runs.n ? r + 1 : NULL;
 
+		add_star(p, f, r, i ? r - 1 : NULL);
 		if (r->style & RUN_BREAK)
 			flow_end_line(f);
 		else if (r->style & RUN_IMAGE)
@@ -220,6 +231,7 @@ static void add_runs(struct page *p, struct flow *f, struct lesson_runs runs, en
 			add_code_span(p, f, r);
 		else
 			flow_add(f, style_of(r->style, style), r->text, strlen(r->text));
+		add_star(p, f, r, next);
 		if ((r->style & RUN_LINK) &&
 		    !(next && (next->style & RUN_LINK) && !strcmp(next->target, r->target)))
 			end_link(p, f, r);

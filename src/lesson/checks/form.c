@@ -298,6 +298,15 @@ bool form_is(const struct form_of *f, const struct said *want, const struct said
 	       (!want->words.len || !memcmp(want->words.data, got->words.data, want->words.len));
 }
 
+int form_fits(const struct form_of *f, const struct said *want, const struct said *got,
+	      const char *text, struct err *err)
+{
+	if (f->form != FORM_SET || !are_ids(&want->words) || are_ids(&got->words))
+		return 0;
+	return err_set(err, ERR_USAGE, "the answer is a set of numbers, such as 1 4, not '%.60s'",
+		       text);
+}
+
 void form_add(const struct form_of *f, const struct said *s, struct text *out)
 {
 	if (f->form == FORM_NUMBER) {

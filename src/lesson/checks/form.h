@@ -37,6 +37,10 @@ int form_read_sheet(const struct form_of *f, const struct sheet *sheet, struct s
 /* Whether an answer is `want`. */
 bool form_is(const struct form_of *f, const struct said *want, const struct said *got);
 
+/* 0 unless a set of numbers is answered with words that are none: ERR_USAGE. */
+int form_fits(const struct form_of *f, const struct said *want, const struct said *got,
+	      const char *text, struct err *err);
+
 /* Append an answer as one writes it. */
 void form_add(const struct form_of *f, const struct said *s, struct text *out);
 

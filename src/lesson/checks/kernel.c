@@ -247,7 +247,7 @@ static int race(struct run *r, struct err *err)
 	else
 		/* Machines differ, and this one may be busy: nobody is held up by it. */
 		verdict_line(r->v, CHECK_NOTE, "not fast yet",
-			     "%.1f times the plain loop, %.1f is what can be had", s.times, FAST);
+			     "%.1f times the plain loop, and %.1f is easily had", s.times, FAST);
 	return 0;
 }
 

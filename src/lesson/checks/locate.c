@@ -377,6 +377,7 @@ static bool find_key(const char *answer, const char *name, char *key, size_t siz
 static int check_several(struct lab *lab, struct verdict *v, struct err *err)
 {
 	const char *choices = conf_of(lab, "choices");
+	char wrong[64] = "";
 	int n_right = 0, result = 0;
 
 	for (int i = 0; i < lab->n && result == 0; i++)
@@ -393,7 +394,10 @@ static int check_several(struct lab *lab, struct verdict *v, struct err *err)
 			snprintf(why, sizeof(why), "'%.40s' is none of the keys", key);
 			return usage(lab, why, err);
 		}
-		n_right += !strcmp(key, lab->patients[i].key);
+		if (!strcmp(key, lab->patients[i].key))
+			n_right++;
+		else if (!*wrong)
+			snprintf(wrong, sizeof(wrong), "%s", key);
 	}
 	if (result)
 		return result;
@@ -402,6 +406,9 @@ static int check_several(struct lab *lab, struct verdict *v, struct err *err)
 	else
 		verdict_line(v, CHECK_FAILED, "what", "%d of %d %s right", n_right, lab->n,
 			     plural(n_right, "is", "are"));
+	/* How one would see the first of the wrong keys; not whom it was said of. */
+	if (n_right < lab->n)
+		words_diagnose(v, lab->check->exercise->conf, wrong);
 	return 0;
 }
 

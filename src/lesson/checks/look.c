@@ -26,8 +26,8 @@ int look_at_file(const struct classroom *room, const struct exercise *e, const c
 	*what = NULL;
 	if (!text) {
 		*what = "is there";
-		text_addf(why, "%s is not there: `torchless lesson start %s` makes it again",
-			  e->file, e->lesson->number);
+		text_addf(why, "%s is not there: `torchless lesson start %s` makes it", e->file,
+			  e->lesson->number);
 		return 0;
 	}
 	if (is_blank(text, len)) {

@@ -223,8 +223,8 @@ static int check_hidden(const struct check *c, struct sides *seen, struct sides 
 			     "answer that is written down is no question");
 	else
 		verdict_line(v, CHECK_FAILED, what,
-			     "wanted %lld rows, got %lld or others: the query leans on something "
-			     "that is so in this recording only",
+			     "wanted %lld rows there, got %lld, not all of them right: the query "
+			     "leans on something that is so in this recording only",
 			     (long long)s->want.n_rows, (long long)s->got.n_rows);
 	return try_wrong(c, s, &how, v, err);
 }

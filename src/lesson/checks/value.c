@@ -128,33 +128,51 @@ static void add_distance(const struct form_of *f, const struct said *want, const
 		text_adds(t, "another text");
 }
 
+/* A prediction is over when it is judged, so what is right may be said; a value is tried again. */
+static void say_wrong(const struct check *c, const struct form_of *f, const char *what,
+		      const struct said *want, const struct said *got, struct verdict *v)
+{
+	struct text typed = { 0 }, more = { 0 };
+
+	form_add(f, got, &typed);
+	if (c->exercise->kind == EXERCISE_PREDICT)
+		form_add(f, want, &more);
+	else
+		add_distance(f, want, got, &more);
+	verdict_line(v, CHECK_FAILED, what,
+		     c->exercise->kind == EXERCISE_PREDICT ? "you said %s, and it is %s" : "%s: %s",
+		     typed.data, more.data);
+	text_release(&typed);
+	text_release(&more);
+}
+
 int words_check(const struct check *c, const char *what, struct verdict *v, struct err *err)
 {
 	struct desk d = { 0 };
 	struct form_of f;
 	struct said want = { 0 }, got = { 0 };
-	struct text typed = { 0 }, far = { 0 };
+	struct text typed = { 0 };
 	int result = expected_form(c, &f, err);
 
 	if (result == 0)
 		result = form_read(&f, c->answer->text, &got, err);
 	if (result == 0)
 		result = expected_read(c, &d, "answer", &f, &want, err);
+	if (result == 0)
+		result = form_fits(&f, &want, &got, c->answer->text, err);
 	if (result == 0) {
 		form_add(&f, &got, &typed);
 		if (form_is(&f, &want, &got)) {
 			verdict_line(v, CHECK_PASSED, what, "%s is what the recording says",
 				     typed.data);
 		} else {
-			add_distance(&f, &want, &got, &far);
-			verdict_line(v, CHECK_FAILED, what, "%s: %s", typed.data, far.data);
+			say_wrong(c, &f, what, &want, &got, v);
 			result = try_wrong(c, &d, &f, &want, &got, v, err);
 		}
 	}
 	said_release(&want);
 	said_release(&got);
 	text_release(&typed);
-	text_release(&far);
 	desk_close(&d);
 	return result;
 }
