@@ -1,6 +1,7 @@
 /*
  * exercise: window
- * says: This is a window of W - 1 keys: the key W - 1 positions back is still seen.
+ * says: This is a window of W - 1 keys. The key W - 1 positions back belongs to the window,
+ *   and here it is hidden.
  * seen: commonly believed
  */
 #include "torchless/lesson_kernels.h"
