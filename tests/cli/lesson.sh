@@ -238,5 +238,11 @@ lesson answer fast 0.001
 is "a speed that is far off: status" 1 "$status"
 has "a speed that is far off" "allowed 30 %" "$out"
 has "a bench says that it does not block" "the lesson is done without it" "$out"
+lesson solution fast --give-up
+is "the solution of a bench: status" 0 "$status"
+has "the solution of a bench" "tokens a second, measured now" "$out"
+lesson solution together --give-up
+is "the solution of a milestone: status" 0 "$status"
+has "the solution of a milestone" "softmax  01-second/" "$out"
 refuses "no file to watch" 2 "answered in words" "$T" lesson watch heads-guess
 finish

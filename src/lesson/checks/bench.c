@@ -152,32 +152,54 @@ static void judge(double said, double measured, struct verdict *v)
 			     measured, 100 * off);
 }
 
-int check_bench(const struct check *c, struct verdict *v, struct err *err)
+/* 1 with the speed, 0 when the verdict says what is missing. */
+static int measure_now(const struct check *c, double *speed, struct verdict *v, struct err *err)
 {
-	const struct form_of f = { .form = FORM_NUMBER, .unit = "tokens/s" };
 	struct bench b;
-	struct said said = { 0 };
 	struct model model = { 0 };
 	struct text path = { 0 };
-	double measured = 0;
 	int result = bench_read(&b, c, err);
 
 	if (result == 0)
-		result = form_read(&f, c->answer->text, &said, err);
-	if (result == 0)
 		result = find_model(&b, &path, v, err);
 	if (result == 1) {
-		result = model_open(&model, path.data, CHECKPOINT_CONFIG | CHECKPOINT_WEIGHTS, err);
-		if (result == 0)
-			result = measure(&model, &b, &measured, err);
-		if (result == 0)
-			judge(said.value, measured, v);
+		if (model_open(&model, path.data, CHECKPOINT_CONFIG | CHECKPOINT_WEIGHTS, err) ||
+		    measure(&model, &b, speed, err))
+			result = err->code;
 		model_close(&model);
 	}
-	if (result == 0 && v->lines[v->n_lines - 1].mark == CHECK_FAILED)
-		verdict_line(v, CHECK_NOTE, "nothing waits for this:", "%s",
-			     "the lesson is done without it, and `torchless lesson next` goes on");
-	said_release(&said);
 	text_release(&path);
 	return result;
+}
+
+int check_bench(const struct check *c, struct verdict *v, struct err *err)
+{
+	const struct form_of f = { .form = FORM_NUMBER, .unit = "tokens/s" };
+	struct said said = { 0 };
+	double measured = 0;
+	int result = form_read(&f, c->answer->text, &said, err);
+
+	if (result == 0)
+		result = measure_now(c, &measured, v, err);
+	if (result == 1)
+		judge(said.value, measured, v);
+	if (result >= 0 && v->lines[v->n_lines - 1].mark == CHECK_FAILED)
+		verdict_line(v, CHECK_NOTE, "nothing waits for it", "%s",
+			     "the lesson is done without it, and `torchless lesson next` goes on");
+	said_release(&said);
+	return result < 0 ? result : 0;
+}
+
+int solution_bench(const struct check *c, struct text *out, struct err *err)
+{
+	struct verdict v = { 0 };
+	double measured = 0;
+	int result = measure_now(c, &measured, &v, err);
+
+	if (result == 1)
+		text_addf(out, "%.4g tokens a second, measured now", measured);
+	else if (result == 0)
+		err_set(err, ERR_NO, "%s", v.lines[0].detail);
+	verdict_release(&v);
+	return result == 1 ? 0 : err->code;
 }

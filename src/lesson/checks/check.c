@@ -19,8 +19,8 @@ static const struct {
 	[EXERCISE_SQL] = { check_sql, solution_sql },
 	[EXERCISE_KERNEL] = { check_kernel, NULL },
 	[EXERCISE_LOCATE] = { check_locate, solution_locate },
-	[EXERCISE_BENCH] = { check_bench, NULL },
-	[EXERCISE_MILESTONE] = { check_milestone, NULL },
+	[EXERCISE_BENCH] = { check_bench, solution_bench },
+	[EXERCISE_MILESTONE] = { check_milestone, solution_milestone },
 };
 
 /* What was checked, so that nobody wonders whether the right file was read. */

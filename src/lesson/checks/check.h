@@ -30,5 +30,7 @@ int check_milestone(const struct check *c, struct verdict *v, struct err *err);
 int solution_sql(const struct check *c, struct text *out, struct err *err);
 int solution_words(const struct check *c, struct text *out, struct err *err);
 int solution_locate(const struct check *c, struct text *out, struct err *err);
+int solution_bench(const struct check *c, struct text *out, struct err *err);
+int solution_milestone(const struct check *c, struct text *out, struct err *err);
 
 #endif

@@ -185,3 +185,18 @@ int check_milestone(const struct check *c, struct verdict *v, struct err *err)
 	text_release(&what);
 	return rc;
 }
+
+int solution_milestone(const struct check *c, struct text *out, struct err *err)
+{
+	struct parts p = { .n = 0 };
+	int rc = list_parts(c, &p, err);
+
+	if (rc)
+		return rc;
+	text_adds(out, "It has no code of its own. It runs your functions, and each of these "
+		       "exercises has its solution:\n");
+	for (int i = 0; i < p.n; i++)
+		text_addf(out, "%s  %s/%s\n", p.exercises[i]->id, p.exercises[i]->lesson->dir,
+			  p.files[i]);
+	return 0;
+}
