@@ -1,5 +1,5 @@
 /*
- * lesson_proof.h -- whether a kernel exercise keeps what it promises: for who writes lessons.
+ * lesson_proof.h -- whether an exercise keeps what it promises: for who writes lessons.
  */
 #ifndef TORCHLESS_LESSON_PROOF_H
 #define TORCHLESS_LESSON_PROOF_H
@@ -11,8 +11,8 @@ struct kernel;
 struct proof {
 	const struct classroom *room;
 	const struct exercise *exercise;
-	const struct kernel *kernel;
-	struct text flaws; /* a line each: what is not as it has to be */
+	const struct kernel *kernel; /* NULL: of an exercise in words */
+	struct text flaws;           /* a line each: what is not as it has to be */
 	int n_flaws;
 	int n_checks, n_trials, n_wrong, n_equivalent;
 	/* As a share of what is allowed: the worst of what is right, the least of what is wrong. */
@@ -29,5 +29,16 @@ struct proof {
 int proof_run(struct proof *p, const struct classroom *room, const struct exercise *e,
 	      struct err *err);
 void proof_release(struct proof *p);
+
+/*
+ * The same of an exercise that is answered in words or by a query: the solution passes, for some
+ * seeds where one draws; every other choice and every known wrong answer fails and is told by its
+ * own name; equivalent queries pass; the starter of a query and its right rows written down fail.
+ */
+int proof_run_words(struct proof *p, const struct classroom *room, const struct exercise *e,
+		    struct err *err);
+
+/* Whether that is for this exercise. */
+bool proof_is_of_words(const struct exercise *e);
 
 #endif

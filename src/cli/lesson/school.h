@@ -154,6 +154,7 @@ SUBCOMMAND(lesson_progress);
 SUBCOMMAND(lesson_doctor);
 SUBCOMMAND(lesson_grade);
 SUBCOMMAND(lesson_dev);
+SUBCOMMAND(lesson_dev_new);
 SUBCOMMAND(lesson_dev_render);
 SUBCOMMAND(lesson_dev_check);
 

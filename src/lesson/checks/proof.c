@@ -128,7 +128,9 @@ static int prove_build(struct proof *p, const struct build *b, const char *what,
 		flaw(p, what, "%s: does not compile: %s", b->name, made.said.data);
 	else if (made.said.len > 0)
 		flaw(p, what, "%s: warnings: %s", b->name, made.said.data);
-	for (int i = 0; made.library && i < b->seeds && !rc; i++) {
+	/* One seed says it: a line for each of them would hide the others. */
+	for (int i = 0, n = p->n_flaws; made.library && i < b->seeds && !rc && p->n_flaws == n;
+	     i++) {
 		double share = 0;
 
 		rc = try_seed(p, &made, b->is_sanitized, p->room->seed + (uint64_t)i, &share, says,
@@ -156,8 +158,9 @@ static int prove_right(struct proof *p, const char *what, const struct text *sou
 		  1 },
 	};
 	int n = all ? (int)(sizeof(builds) / sizeof(builds[0])) : 1, rc = 0;
+	int n_flaws = p->n_flaws;
 
-	for (int i = 0; i < n && !rc; i++)
+	for (int i = 0; i < n && !rc && p->n_flaws == n_flaws; i++)
 		if (has_compiler(builds[i].compiler))
 			rc = prove_build(p, &builds[i], what, source, err);
 	return rc;
@@ -183,7 +186,9 @@ static const char *failure(const struct verdict *v, char *buf, size_t size)
 	return buf;
 }
 
-static int must_pass(struct proof *p, const char *what, const struct text *source, struct err *err)
+/* The whole check, and then every way to compile it. */
+static int must_pass(struct proof *p, const char *what, const struct text *source, bool all,
+		     struct err *err)
 {
 	struct verdict v = { 0 };
 	char buf[1200];
@@ -191,6 +196,8 @@ static int must_pass(struct proof *p, const char *what, const struct text *sourc
 
 	if (!rc && !v.passed)
 		flaw(p, what, "does not pass: %s", failure(&v, buf, sizeof(buf)));
+	else if (!rc)
+		rc = prove_right(p, what, source, all, err);
 	verdict_release(&v);
 	return rc;
 }
@@ -269,8 +276,7 @@ static int prove_equivalents(struct proof *p, struct err *err)
 		struct text source = { 0 };
 
 		text_add(&source, w[i].file->data, w[i].file->size);
-		rc = must_pass(p, w[i].file->path, &source, err);
-		rc = rc ? rc : prove_right(p, w[i].file->path, &source, false, err);
+		rc = must_pass(p, w[i].file->path, &source, false, err);
 		text_release(&source);
 		p->n_equivalent++;
 	}
@@ -333,8 +339,7 @@ int proof_run(struct proof *p, const struct classroom *room, const struct exerci
 			       e->id);
 	rc = prove_starter(p, err);
 	rc = rc ? rc : exercise_shown_solution(room->course, e, &solution, err);
-	rc = rc ? rc : must_pass(p, "solution", &solution, err);
-	rc = rc ? rc : prove_right(p, "solution", &solution, true, err);
+	rc = rc ? rc : must_pass(p, "solution", &solution, true, err);
 	rc = rc ? rc : prove_equivalents(p, err);
 	rc = rc ? rc : prove_wrongs(p, err);
 	rc = rc ? rc : prove_stubs(p, err);

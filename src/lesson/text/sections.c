@@ -328,11 +328,41 @@ static void check_fences(struct linted *l)
 	}
 }
 
+/* ---- what is not written yet ---------------------------------------------------------------- */
+
+/* A part with nothing below it but comments; exercises that ask nothing or have no hints. */
+static void check_written(struct linted *l)
+{
+	for (int i = 0; i < l->text->n_blocks; i++) {
+		const struct lesson_block *b = &l->text->blocks[i], *next = b + 1;
+		struct text words = { 0 };
+
+		if (b->kind != BLOCK_HEADING || b->level != 2 ||
+		    (i + 1 < l->text->n_blocks && (next->kind != BLOCK_HEADING || next->level > 2)))
+			continue;
+		lesson_text_words(l->text, b->runs, &words);
+		lint_says(l, b->line, "nothing is written below ## %s", words.data);
+		text_release(&words);
+	}
+	for (int i = 0; i < l->lesson->n_exercises; i++) {
+		const struct exercise *e = &l->lesson->exercises[i];
+		struct lesson_text t;
+
+		lesson_text_read(&t, e->question, strlen(e->question));
+		if (t.n_blocks == 0)
+			lint_says(l, 0, "the exercise %s asks nothing yet", e->id);
+		if (!e->hints[0])
+			lint_says(l, 0, "the exercise %s has no hints in hints.md", e->id);
+		lesson_text_release(&t);
+	}
+}
+
 void lint_sections(struct linted *l)
 {
 	check_title(l);
 	check_minutes(l);
 	check_headings(l);
+	check_written(l);
 	check_fences(l);
 	if (!is_full(l->lesson))
 		return;

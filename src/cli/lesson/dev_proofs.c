@@ -1,10 +1,10 @@
 /*
- * dev_kernels.c -- part of `torchless lesson dev check`: the proof of every kernel exercise.
+ * dev_proofs.c -- part of `torchless lesson dev check`: the proof of every exercise.
  *
  * Exercises know nothing of each other, so each is proved in a process of its own, as many at a
- * time as there are processors; their lines come in the order of the course.
+ * time as there are processors; their lines come in the order in which they began.
  */
-#include "dev_kernels.h"
+#include "dev_proofs.h"
 
 #include "torchless/lesson_proof.h"
 #include "torchless/mem.h"
@@ -23,39 +23,43 @@ struct worker {
 	const struct exercise *exercise;
 };
 
+/* A status of a worker from here on is an error of the environment: BROKEN - ERR_*. */
+#define BROKEN 128
+
 /* The line of an exercise, and its flaws. */
 static void write_proof(const struct proof *p, FILE *out)
 {
-	char weakest[160] = "none is wrong in numbers";
-
-	if (isfinite(p->weakest))
-		snprintf(weakest, sizeof(weakest), "the nearest wrong answer is %.3g x (%s)",
-			 p->weakest, p->weakest_name);
-	fprintf(out,
-		"%s %s: %d checks, %d trials, %d wrong, %d equivalent; right answers are off by "
-		"%.2g of what is allowed, %s\n",
-		p->n_flaws ? "FAIL" : "ok  ", p->exercise->id, p->n_checks, p->n_trials, p->n_wrong,
-		p->n_equivalent, p->noise, weakest);
+	fprintf(out, "%s %s: %d checks, %d wrong, %d equivalent", p->n_flaws ? "FAIL" : "ok  ",
+		p->exercise->id, p->n_checks, p->n_wrong, p->n_equivalent);
+	if (p->kernel)
+		fprintf(out, "; %d trials, right answers are off by %.2g of what is allowed",
+			p->n_trials, p->noise);
+	if (p->kernel && isfinite(p->weakest))
+		fprintf(out, ", the nearest wrong answer by %.3g x (%s)", p->weakest,
+			p->weakest_name);
+	fputc('\n', out);
 	fwrite(p->flaws.data, 1, p->flaws.len, out);
 }
 
-/* In the worker: the status says what dev_check_kernels() returns of it. */
+/* In the worker: how many flaws it has, or that something is BROKEN. */
 static int prove(const struct classroom *room, const struct exercise *e, int to)
 {
 	struct err err = { 0 };
 	struct proof p = { 0 };
 	FILE *out = fdopen(to, "w");
-	int rc = proof_run(&p, room, e, &err);
+	int rc, n;
 
 	if (!out)
-		return -ERR_IO;
+		return BROKEN - ERR_IO;
+	rc = proof_is_of_words(e) ? proof_run_words(&p, room, e, &err)
+				  : proof_run(&p, room, e, &err);
 	if (rc)
 		fprintf(out, "FAIL %s: %s\n", e->id, err.message);
 	else
 		write_proof(&p, out);
-	rc = rc ? -rc : p.n_flaws ? -ERR_NO : 0;
+	n = p.n_flaws < BROKEN ? p.n_flaws : BROKEN - 1;
 	proof_release(&p);
-	return fclose(out) ? -ERR_IO : rc;
+	return fclose(out) ? BROKEN - ERR_IO : rc ? BROKEN - rc : n;
 }
 
 static int start(struct worker *w, const struct classroom *room, const struct exercise *e,
@@ -79,7 +83,7 @@ static int start(struct worker *w, const struct classroom *room, const struct ex
 }
 
 /* Print what it says to its end; 0 or ERR_*. */
-static int finish(struct worker *w, struct err *err)
+static int finish(struct worker *w, int *n_found, struct err *err)
 {
 	char buf[4096];
 	ssize_t n;
@@ -92,32 +96,39 @@ static int finish(struct worker *w, struct err *err)
 	close(w->from);
 	while (waitpid(w->pid, &status, 0) < 0 && errno == EINTR)
 		;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+	if (WIFEXITED(status) && WEXITSTATUS(status) < BROKEN) {
+		*n_found += WEXITSTATUS(status);
 		return 0;
-	return err_set(err, WIFEXITED(status) ? -WEXITSTATUS(status) : ERR_IO,
-		       "the exercise %s is not as it has to be", w->exercise->id);
+	}
+	return err_set(err, WIFEXITED(status) ? BROKEN - WEXITSTATUS(status) : ERR_IO,
+		       "the exercise %s could not be proved", w->exercise->id);
 }
 
-static int n_kernels(const struct course *c, const char *only, const struct exercise **out)
+/* The exercises that have something to prove; those that take long, kernels, come first. */
+static int choose(const struct course *c, const struct lesson *only, const struct exercise **out)
 {
 	int n = 0;
 
-	for (int l = 0; l < c->n_lessons; l++)
-		for (int e = 0; e < c->lessons[l].n_exercises; e++) {
-			const struct exercise *at = &c->lessons[l].exercises[e];
+	for (int pass = 0; pass < 2; pass++)
+		for (int l = 0; l < c->n_lessons; l++)
+			for (int e = 0; e < c->lessons[l].n_exercises; e++) {
+				const struct exercise *at = &c->lessons[l].exercises[e];
+				bool fits =
+					pass ? proof_is_of_words(at) : at->kind == EXERCISE_KERNEL;
 
-			if (at->kind == EXERCISE_KERNEL && (!only || strcmp(at->id, only) == 0))
-				out[n++] = at;
-		}
+				if (fits && (!only || only == at->lesson))
+					out[n++] = at;
+			}
 	return n;
 }
 
-int dev_check_kernels(const struct classroom *room, const char *only, struct err *err)
+int dev_check_proofs(const struct classroom *room, const struct lesson *only, int *n_found,
+		     struct err *err)
 {
 	int most = course_n_exercises(room->course), at_once = threads_available();
 	const struct exercise **list = mem_calloc((size_t)most + 1, sizeof(*list));
 	struct worker *workers = mem_calloc((size_t)most + 1, sizeof(*workers));
-	int n = n_kernels(room->course, only, list), started = 0, rc = 0;
+	int n = choose(room->course, only, list), started = 0, rc = 0;
 	struct classroom alone = *room;
 
 	/* A pool has threads that a copy of the process has not. */
@@ -130,7 +141,7 @@ int dev_check_kernels(const struct classroom *room, const char *only, struct err
 			started += r == 0;
 		}
 		if (r == 0)
-			r = finish(&workers[i], err);
+			r = finish(&workers[i], n_found, err);
 		rc = rc ? rc : r;
 		if (started <= i)
 			break;
