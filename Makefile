@@ -297,7 +297,7 @@ torture: all $(FAULTS)
 	$(RUN_LONG) env TORCHLESS=$(BUILD)/torchless TORCHLESS_ASAN=build/asan/torchless FAULTS=$(FAULTS) \
 		$(PYTHON) tests/torture/torture.py $(if $(TORTURE_WRITE),--write $(TORTURE_WRITE))
 
-## test: everything CI runs: check, sanitizers, torture, threads, fuzzing, clang, lint, scripts, the model, parity, tokenizers
+## test: everything CI runs: check, the lessons, sanitizers, torture, threads, fuzzing, clang, lint, scripts, the model, parity, tokenizers
 # A failure ends it, after the other tests of its kind; the last line counts the tests that ran.
 JOBS := -k -Otarget --no-print-directory -j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 export TALLY
@@ -309,7 +309,7 @@ test:
 test-steps:
 	$(Q)$(MAKE) $(JOBS) CI=1 all benches extension
 	$(Q)$(MAKE) $(JOBS) CI=1 check cli-slow
-	$(Q)$(MAKE) $(JOBS) CI=1 walks
+	$(Q)$(MAKE) $(JOBS) CI=1 walks lesson-check lesson-robot
 	$(Q)$(MAKE) $(JOBS) CI=1 asan
 	$(Q)$(MAKE) $(JOBS) CI=1 torture
 	$(Q)$(MAKE) $(JOBS) CI=1 tsan
@@ -350,9 +350,11 @@ lesson-check: all
 lesson-robot: all extension man
 	@tree=$$(mktemp -d) && chmod 755 $$tree && trap 'rm -rf '$$tree EXIT && \
 	$(MAKE) -s PREFIX=$$tree install >/dev/null && mkdir -p build/robot && \
-	{ $(RUN_LONG) $(PYTHON) tests/robot/robot.py --torchless $$tree/bin/torchless --log build/robot/root.log --seed 1 & \
-	$(RUN_LONG) $(PYTHON) tests/robot/robot.py --torchless $$tree/bin/torchless --log build/robot/nobody.log --seed 2 --as-nobody; \
+	{ $(call ROBOT,root,1) & $(call ROBOT,nobody,2 --as-nobody); \
 	nobody=$$?; wait $$! && exit $$nobody; }
+# The robot plays as somebody, by a seed; a line of the log says how it went.
+ROBOT = TEST_SECONDS=3600 scripts/run-test -v $@/$1 $(BUILD)/tests/log/$@-$1 $(PYTHON) \
+	tests/robot/robot.py --torchless $$tree/bin/torchless --log build/robot/$1.log --seed $2
 
 ## site: the course as static pages in build/site (SITE=DIR; needs scripts/setup --tests)
 ## site-check: the pages in headless Chromium, at two widths and in both themes
@@ -401,7 +403,7 @@ smollm2:
 teach:
 	$(Q)PYTHON=$(PYTHON) scripts/teach/again build/teach
 
-## docs: write docs/cli.md, docs/recording*.md, the debugger's tables and what README.md shows of the terminal again
+## docs: write docs/cli.md, docs/recording*.md, the debugger's tables and what README.md and docs/lessons.md show of the terminal again
 .PHONY: docs
 docs: all
 	$(Q)./torchless help --markdown > docs/cli.md.tmp && mv docs/cli.md.tmp docs/cli.md
@@ -410,7 +412,7 @@ docs: all
 	$(Q)scripts/recording-doc reference > docs/recording-reference.md.tmp && mv docs/recording-reference.md.tmp docs/recording-reference.md
 	$(Q)scripts/debugger-doc commands > docs/debugger-commands.md.tmp && mv docs/debugger-commands.md.tmp docs/debugger-commands.md
 	$(Q)scripts/debugger-doc expressions > docs/expressions.md.tmp && mv docs/expressions.md.tmp docs/expressions.md
-	$(Q)scripts/shown README.md
+	$(Q)scripts/shown README.md docs/lessons.md
 
 ## tui-capture: write docs/images/debug-tui.svg, what `torchless debug --tui` looks like (needs tmux)
 .PHONY: tui-capture
