@@ -350,6 +350,7 @@ lesson-check: all
 lesson-robot: all extension man
 	@tree=$$(mktemp -d) && chmod 755 $$tree && trap 'rm -rf '$$tree EXIT && \
 	$(MAKE) -s PREFIX=$$tree install >/dev/null && mkdir -p build/robot && \
+	: > build/robot/nobody.log && chmod 666 build/robot/nobody.log && \
 	{ $(call ROBOT,root,1) & $(call ROBOT,nobody,2 --as-nobody); \
 	nobody=$$?; wait $$! && exit $$nobody; }
 # The robot plays as somebody, by a seed; a line of the log says how it went.

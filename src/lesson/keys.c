@@ -25,9 +25,8 @@ static const char *const of_value[] = { OF_ALL, OF_ANSWER, OF_WORDS, NULL };
 static const char *const of_sql[] = { OF_ALL,    OF_ANSWER,     "hidden", "ordered",
 				      "columns", "equivalent.", NULL };
 static const char *const of_kernel[] = { OF_ALL, "kernel", "file", NULL };
-static const char *const of_locate[] = { OF_ALL,    "patients", "healthy", "choices",
-					 "choice.", "wrong.",   "answer",  "key",
-					 "place",   "bomb",     NULL };
+static const char *const of_locate[] = { OF_ALL,   "patients", "choices", "choice.", "wrong.",
+					 "answer", "key",      "place",   "bomb",    NULL };
 static const char *const of_bench[] = { OF_ALL, OF_ANSWER, OF_WORDS,  "what", "kernel", "kernel.",
 					"file", "bench.",  "variant", "n",    "step",   NULL };
 static const char *const of_milestone[] = { OF_ALL, "kernels", NULL };

@@ -33,8 +33,7 @@ done
 # A step of course.conf.
 anew
 mkdir "$course/02-third" && cp "$course/00-first/"* "$course/02-third/"
-dev check 00
-hasnt "one lesson is asked about" 'in no order' "$out"
+forgets "a folder that course.conf does not name" 'course.conf: 02-third stands in no order'
 sed -i 's/^order = .*/order = "01-second"/' "$course/course.conf"
 rm -r "$course/01-second/softmax.c"
 does_not_open "a kernel without its file" 'checks.conf:.*there is no softmax.c'
@@ -60,7 +59,10 @@ printf 'equivalent.turned = "SELECT pos, piece FROM v_token WHERE run_id = 1 ORD
 forgets "an equivalent query that is none" '^positions: equivalent.turned: it should pass, and fails'
 has "a wrong query without words" '^positions: wrong.pieces: nothing says what it means' "$out"
 anew
-sed -i 's/^answer = "SELECT n_layers.*/answer = "SELECT nothing"/' "$conf"
+sed -i 's/^answer = "SELECT n_layers.*/answer = "SELECT 5"/' "$conf"
+forgets "a value that is a literal" '^calls: answer: it is written down'
+anew
+sed -i 's/^answer = "SELECT n_layers.*/answer = "SELECT nothing FROM model"/' "$conf"
 forgets "an answer that is no query" '^calls: .*nothing'
 
 # Steps of lesson.md and hints.md.

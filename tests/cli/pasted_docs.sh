@@ -9,8 +9,8 @@ import glob, os, re, shutil, subprocess, sys
 T, ROOT, WORK = (os.environ[name] for name in ("T", "root", "work"))
 BLOCK = re.compile(r"^```(?:sh|console)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TYPED = re.compile(r"^(?:\./torchless|torchless|scripts/|make\b|\.venv/|PYTHONPATH|sqlite3|datasette|duckdb|python3|tests/|build/|printf|echo|git |cp |source )")
-# What other tests run and compare, line by line: tests/cli/examples.sh, compare.sh and stories.sh.
-COMPARED = {"README.md", "docs/compare.md", "docs/debugger.md"}
+# What other tests run and compare, line by line: tests/cli/examples.sh, compare.sh, stories.sh and lesson_docs.sh.
+COMPARED = {"README.md", "docs/compare.md", "docs/debugger.md", "docs/lessons.md"}
 # What takes minutes, the network or another program: only whether it would be taken is asked, and how.
 PARSED = (
     (re.compile(r"^scripts/setup\b"), "it installs packages", lambda c: "scripts/setup --help"),

@@ -120,7 +120,7 @@ int lesson_dev_check(struct school *d, int n, const char *const *args, struct er
 
 	if (begin(d, n, args, &only, err))
 		return err->code;
-	rc = only ? 0 : check_folders(d, &n_bad, err);
+	rc = check_folders(d, &n_bad, err);
 	if (!rc)
 		rc = check_texts(d, only, &n_bad, err);
 	if (!rc)
