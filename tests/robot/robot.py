@@ -136,6 +136,7 @@ class Robot:
     def in_words(self, exercise, kind, section):
         right = self.told(exercise)
         screen = self.run(f"answer {exercise} '{self.wrong_words(kind, section, right)}'", 1)
+        self.counted["wrong"] += 1
         self.names(screen, exercise)
         self.hint(exercise)
         self.kill_while(f"answer {exercise} '{right}'")

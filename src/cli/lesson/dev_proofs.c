@@ -62,18 +62,18 @@ static int prove(const struct classroom *room, const struct exercise *e, int to)
 	return fclose(out) ? BROKEN - ERR_IO : rc ? BROKEN - rc : n;
 }
 
-static int start(struct worker *w, const struct classroom *room, const struct exercise *e,
-		 struct err *err)
+static int start(struct worker *w, const struct classroom *room, struct err *err)
 {
 	int ends[2];
 
 	if (pipe(ends))
 		return err_set(err, ERR_IO, "no pipe: %s", strerror(errno));
 	fflush(NULL);
-	*w = (struct worker){ .pid = fork(), .from = ends[0], .exercise = e };
+	w->from = ends[0];
+	w->pid = fork();
 	if (w->pid == 0) {
 		close(ends[0]);
-		_exit(prove(room, e, ends[1]));
+		_exit(prove(room, w->exercise, ends[1]));
 	}
 	close(ends[1]);
 	if (w->pid > 0)
@@ -105,7 +105,7 @@ static int finish(struct worker *w, int *n_found, struct err *err)
 }
 
 /* The exercises that have something to prove; those that take long, kernels, come first. */
-static int choose(const struct course *c, const struct lesson *only, const struct exercise **out)
+static int choose(const struct course *c, const struct lesson *only, struct worker *out)
 {
 	int n = 0;
 
@@ -117,7 +117,7 @@ static int choose(const struct course *c, const struct lesson *only, const struc
 					pass ? proof_is_of_words(at) : at->kind == EXERCISE_KERNEL;
 
 				if (fits && (!only || only == at->lesson))
-					out[n++] = at;
+					out[n++].exercise = at;
 			}
 	return n;
 }
@@ -126,9 +126,8 @@ int dev_check_proofs(const struct classroom *room, const struct lesson *only, in
 		     struct err *err)
 {
 	int most = course_n_exercises(room->course), at_once = threads_available();
-	const struct exercise **list = mem_calloc((size_t)most + 1, sizeof(*list));
 	struct worker *workers = mem_calloc((size_t)most + 1, sizeof(*workers));
-	int n = choose(room->course, only, list), started = 0, rc = 0;
+	int n = choose(room->course, only, workers), started = 0, rc = 0;
 	struct classroom alone = *room;
 
 	/* A pool has threads that a copy of the process has not. */
@@ -137,7 +136,7 @@ int dev_check_proofs(const struct classroom *room, const struct lesson *only, in
 		int r = 0;
 
 		while (started < n && started < i + at_once && r == 0) {
-			r = start(&workers[started], &alone, list[started], err);
+			r = start(&workers[started], &alone, err);
 			started += r == 0;
 		}
 		if (r == 0)
@@ -146,7 +145,6 @@ int dev_check_proofs(const struct classroom *room, const struct lesson *only, in
 		if (started <= i)
 			break;
 	}
-	free(list);
 	free(workers);
 	return rc;
 }
