@@ -116,9 +116,19 @@ static bool is_ambiguous(const struct option *o)
 	return false;
 }
 
+/* Whether an option before it has its name, and takes a value as well: said once is enough. */
+static bool is_said(const struct option *o)
+{
+	for (const struct option *before = option_table; before < o; before++)
+		if (before->kind != OPTION_FLAG && before->name && o->name &&
+		    !strcmp(before->name, o->name))
+			return true;
+	return false;
+}
+
 static bool takes_value_anywhere(const struct option *o, int expected)
 {
-	return takes_value(o, expected) && !is_ambiguous(o);
+	return takes_value(o, expected) && !is_ambiguous(o) && !is_said(o);
 }
 
 /* "-m|--model|-o": the options that match, with what stands between them. */

@@ -16,7 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SEEDS 3 /* of what a seed draws: patients */
+#define SEEDS     3 /* of what a seed draws: patients */
+#define ILLNESSES 2 /* that are none of a patient's, each seed */
 
 static void flaw(struct proof *p, const char *what, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -238,21 +239,23 @@ static int prove_query(struct proof *p, const struct check *c, struct err *err)
 
 /* ---- patients ------------------------------------------------------------------------------- */
 
-/* The right place with each other illness. */
+/* The right place with other illnesses. */
 static int prove_illnesses(struct proof *p, const char *right, struct err *err)
 {
 	const char *choices = section_value(p->exercise->conf, "choices");
 	const char *space = strrchr(right, ' '), *key = space ? space + 1 : right;
 	char *copy = mem_strdup(choices ? choices : ""), *rest = copy, *word;
-	int rc = 0;
+	int rc = 0, n = 0;
 
-	while (rc == 0 && !strchr(right, '=') && (word = strtok_r(rest, " \n", &rest))) {
+	while (rc == 0 && n < ILLNESSES && !strchr(right, '=') &&
+	       (word = strtok_r(rest, " \n", &rest))) {
 		char answer[300];
 
 		if (!strcmp(word, key) || !strcmp(key, "noise") || !strcmp(word, "noise"))
 			continue;
 		snprintf(answer, sizeof(answer), "%.*s%s", (int)(key - right), right, word);
 		p->n_wrong++;
+		n++;
 		rc = fails(p, answer, answer, NULL, err);
 	}
 	free(copy);
