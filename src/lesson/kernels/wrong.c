@@ -4,9 +4,6 @@
  * They are files as a learner would hand them in.  Run on the same inputs, the one that gives the
  * same numbers names what was believed.
  */
-/* For anonymous mappings.  NOLINTNEXTLINE(bugprone-reserved-identifier) */
-#define _DEFAULT_SOURCE
-
 #include "kernel.h"
 
 #include "torchless/mem.h"
@@ -17,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -120,103 +116,184 @@ static double distance(const struct trial *a, const struct trial *b)
 	return worst;
 }
 
-static int compile(const struct classroom *room, const struct wrong *w,
-		   const volatile sig_atomic_t *interrupted, struct compiled *made, struct err *err)
+static int compile(const struct classroom *room, const struct wrong *w, struct compiled *made,
+		   struct err *err)
 {
 	struct compile c = { .name = w->file->path,
 			     .source = w->file->data,
 			     .len = w->file->size,
 			     .cache = room->cache,
-			     .interrupted = interrupted };
+			     .interrupted = room->interrupted };
 
 	return sandbox_compile(&c, made, err);
 }
 
-/* A process that compiles into the cache from the other end of the list, until it is stopped. */
-struct ahead {
-	pid_t pid; /* 0: there is none */
-	volatile sig_atomic_t *stop;
-};
+/* ---- many in one library ---------------------------------------------------------------------
+ *
+ * Of a small file a compiler's start and the linker take nearly all of the time, so half of the
+ * files are one source, in which whatever a file calls by name has the file's number in it.  Where
+ * that does not compile, each is compiled by itself.
+ */
 
-static void begin_ahead(struct ahead *a, const struct classroom *room, const struct wrong *w, int n)
+#define N_SHARES 2
+
+static bool is_of_name(char c)
 {
-	*a = (struct ahead){ 0 };
-	if (n < 3 || threads_available() < 2)
-		return;
-	a->stop = mmap(NULL, sizeof(*a->stop), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-		       -1, 0);
-	if (a->stop == MAP_FAILED)
-		return;
-	fflush(NULL);
-	a->pid = fork();
-	if (a->pid == 0) {
-		for (int i = n - 1; i > 0 && !*a->stop; i--) {
-			struct compiled made;
-			struct err err;
+	return isalnum((unsigned char)c) || c == '_';
+}
 
-			if (compile(room, &w[i], a->stop, &made, &err) == 0)
-				compiled_release(&made);
-		}
+static void rename_as(struct text *out, const char *name, size_t len, int i)
+{
+	if (len > 0)
+		text_addf(out, "#define %.*s %.*s__%d\n", (int)len, name, (int)len, name, i);
+}
+
+static bool begins(const char *line, const char *word)
+{
+	return strncmp(line, word, strlen(word)) == 0;
+}
+
+/* What a line at the left edge of a file defines: a static, or a type with a name. */
+static void rename_defined(struct text *out, const char *line, size_t len, int i)
+{
+	const char *end = line, *stop = line + len, *at;
+
+	if (begins(line, "static ")) {
+		while (end < stop && !strchr("([=;", *end))
+			end++;
+	} else if (begins(line, "struct ") || begins(line, "enum ") || begins(line, "union ")) {
+		while (end < stop && *end != '{')
+			end++;
+		if (memchr(line, '(', (size_t)(end - line)))
+			return;
+	}
+	if (end == stop)
+		return;
+	while (end > line && !is_of_name(end[-1]))
+		end--;
+	for (at = end; at > line && is_of_name(at[-1]);)
+		at--;
+	rename_as(out, at, (size_t)(end - at), i);
+}
+
+static void add_file(struct text *out, const struct wrong *w, const char *symbol, int i)
+{
+	rename_as(out, symbol, strlen(symbol), i);
+	for (const char *line = w->file->data; *line;) {
+		size_t len = strcspn(line, "\n");
+
+		rename_defined(out, line, len, i);
+		line += len + (line[len] == '\n');
+	}
+	text_add(out, w->file->data, w->file->size);
+	text_addf(out, "#undef %s\n", symbol);
+}
+
+/* Those of number `share`, `share` + N_SHARES, … */
+static int compile_share(const struct classroom *room, const struct wrong *w, int n,
+			 const char *symbol, int share, struct compiled *made, struct err *err)
+{
+	struct text source = { 0 };
+	struct compile c = { .name = "wrong answers",
+			     .flags = "-O2 -w",
+			     .cache = room->cache,
+			     .interrupted = room->interrupted };
+	int rc;
+
+	for (int i = share; i < n; i += N_SHARES)
+		add_file(&source, &w[i], symbol, i);
+	c.source = source.data;
+	c.len = source.len;
+	rc = sandbox_compile(&c, made, err);
+	text_release(&source);
+	return rc;
+}
+
+/* A process that compiles the second share into the cache meanwhile; 0: there is none. */
+static pid_t begin_second(const struct classroom *room, const struct wrong *w, int n,
+			  const char *symbol)
+{
+	pid_t pid;
+
+	if (n < 3 || threads_available() < 2)
+		return 0;
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		struct compiled made;
+		struct err err;
+
+		if (compile_share(room, w, n, symbol, 1, &made, &err) == 0)
+			compiled_release(&made);
 		_exit(EXIT_SUCCESS);
 	}
-	if (a->pid < 0) {
-		munmap((void *)a->stop, sizeof(*a->stop));
-		a->pid = 0;
-	}
+	return pid > 0 ? pid : 0;
 }
 
-static void end_ahead(const struct ahead *a)
+static int compile_shares(const struct classroom *room, const struct wrong *w, int n,
+			  const char *symbol, struct compiled *made, struct err *err)
 {
-	if (!a->pid)
-		return;
-	*a->stop = 1;
-	while (waitpid(a->pid, NULL, 0) < 0 && errno == EINTR)
+	pid_t second = begin_second(room, w, n, symbol);
+	int rc = compile_share(room, w, n, symbol, 0, &made[0], err);
+
+	while (second && waitpid(second, NULL, 0) < 0 && errno == EINTR)
 		;
-	munmap((void *)a->stop, sizeof(*a->stop));
+	return rc || n < 2 ? rc : compile_share(room, w, n, symbol, 1, &made[1], err);
 }
 
-/* How far the learner's trial is from that of a wrong answer. */
-static int try_wrong(const struct classroom *room, const struct wrong *w, struct battery *b,
-		     const struct trial *got, double *far, struct err *err)
-{
-	struct trial_of of = { .file = w->file->path,
-			       .symbol = b->kernel->symbol,
-			       .interrupted = room->interrupted };
-	struct compiled made;
-	struct trial t = { 0 };
-	int rc = compile(room, w, room->interrupted, &made, err);
+/* ---- which it is -------------------------------------------------------------------------------
+ */
 
-	*far = INFINITY;
-	if (!rc && made.library) {
+/* How far the learner's trial is from that of wrong answer i, in the library of its share. */
+static int try_wrong(const struct classroom *room, const struct wrong *w, int i,
+		     const struct compiled *share, struct battery *b, const struct trial *got,
+		     double *far, struct err *err)
+{
+	struct text symbol = { 0 };
+	struct trial_of of = { .file = w->file->path,
+			       .library = share->library,
+			       .interrupted = room->interrupted };
+	struct compiled made = { 0 };
+	struct trial t = { 0 };
+	int rc = 0;
+
+	text_addf(&symbol, "%s__%d", b->kernel->symbol, i);
+	of.symbol = symbol.data;
+	if (!of.library) {
+		rc = compile(room, w, &made, err);
 		of.library = made.library;
+		of.symbol = b->kernel->symbol;
+	}
+	*far = INFINITY;
+	if (!rc && of.library) {
 		rc = trial_run(&t, b, &of, err);
 		*far = rc ? INFINITY : distance(got, &t);
 	}
 	if (t.battery)
 		trial_release(&t);
 	compiled_release(&made);
+	text_release(&symbol);
 	return rc;
 }
 
 int wrong_meant(const struct classroom *room, const struct wrong *w, int n, struct battery *b,
 		const struct trial *got, int *meant, struct err *err)
 {
+	struct compiled shares[N_SHARES] = { 0 };
 	double nearest = SAME;
-	struct ahead ahead;
-	int rc = 0;
+	int rc = n > 0 ? compile_shares(room, w, n, b->kernel->symbol, shares, err) : 0;
 
 	*meant = -1;
-
-	begin_ahead(&ahead, room, w, n);
 	for (int i = 0; i < n && nearest > 0 && !rc; i++) {
 		double far;
 
-		rc = try_wrong(room, &w[i], b, got, &far, err);
+		rc = try_wrong(room, &w[i], i, &shares[i % N_SHARES], b, got, &far, err);
 		if (!rc && far < nearest) {
 			nearest = far;
 			*meant = i;
 		}
 	}
-	end_ahead(&ahead);
+	for (int i = 0; i < N_SHARES; i++)
+		compiled_release(&shares[i]);
 	return rc;
 }
