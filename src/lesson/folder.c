@@ -264,6 +264,7 @@ int folder_reset(const struct classroom *room, const struct exercise *e, struct 
 		 struct err *err)
 {
 	struct text path = { 0 };
+	size_t begun = kept->len;
 	int r = 0;
 
 	folder_path(room, e->lesson, e->file, &path);
@@ -274,6 +275,9 @@ int folder_reset(const struct classroom *room, const struct exercise *e, struct 
 
 		r = make_starters(room, e->lesson, true, &report, err);
 		folder_report_release(&report);
+		/* Without a new one it is better off where it was. */
+		if (r && kept->len > begun && move_to(kept->data + begun, path.data))
+			kept->data[kept->len = begun] = '\0';
 	}
 	text_release(&path);
 	return r;

@@ -142,12 +142,10 @@ int school_try(struct school *d, const struct exercise *e, const char *words, bo
 		school_say(d, 0, "This is answered in words, and you have not answered yet.");
 		school_what_next(d, e);
 	} else if (r == 0) {
-		r = is_kept && e != d->learner.at
-			    ? school_note(d, EVENT_AT, NULL, e, false, NULL, err)
-			    : 0;
-		if (r == 0)
-			r = school_check(d, e, &a, is_kept, &v, err);
-		if (r == 0 && is_kept)
+		if (is_kept && e != d->learner.at)
+			kept = school_note(d, EVENT_AT, NULL, e, false, NULL, &unkept);
+		r = school_check(d, e, &a, is_kept, &v, err);
+		if (r == 0 && is_kept && !kept)
 			kept = school_note(d, EVENT_CHECK, NULL, e, v.passed,
 					   e->file ? NULL : a.text.data, &unkept);
 		*passed = r == 0 && v.passed;

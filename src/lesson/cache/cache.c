@@ -60,7 +60,9 @@ void cache_aside(const char *folder, const char *name, struct text *path)
 
 void cache_remove(const char *path)
 {
-	DIR *dir = opendir(path);
+	/* What a link leads to is not ours. */
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *e;
 	struct text file = { 0 };
 
@@ -73,6 +75,8 @@ void cache_remove(const char *path)
 	}
 	if (dir)
 		closedir(dir);
+	else if (fd >= 0)
+		close(fd);
 	text_release(&file);
 	remove(path);
 }

@@ -499,6 +499,10 @@ static int make(const struct wanted *w, const char *folder, struct text *path, s
 		result = name_file(w, folder, aside.data, path, err);
 	if (result)
 		remove_aside(aside.data);
+	/* A file that is gone again, and what could be kept of it, are nobody's concern. */
+	if (result == ERR_IO && strstr(err->message, "the disk is full"))
+		err_set(err, ERR_IO, "there is no room for a recording in %s: the disk is full",
+			folder);
 	text_release(&aside);
 	return result;
 }
