@@ -9,6 +9,7 @@
 
 #include "torchless/err.h"
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -34,6 +35,8 @@ void text_add(struct text *t, const void *data, size_t len);
 void text_adds(struct text *t, const char *s);
 void text_addc(struct text *t, char c);
 void text_addf(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void text_addvf(struct text *t, const char *fmt, va_list args)
+	__attribute__((format(printf, 2, 0)));
 
 /*
  * Append `data` as a JSON string with its quotes; bytes that are no UTF-8 become U+FFFD.  What a
@@ -65,6 +68,9 @@ const char *plural(int64_t n, const char *one, const char *many);
 
 /* Append a word as a POSIX shell reads it back: in single quotes where it needs them. */
 void text_add_shell_word(struct text *t, const char *word);
+
+/* The same for SQL: a string literal, "it's" as 'it''s'. */
+void text_add_sql_string(struct text *t, const char *s);
 
 /* Append a sentence, or a line that is typed, with the names that work here: called.h. */
 void text_add_called(struct text *t, const char *sentence);
@@ -141,6 +147,9 @@ void text_near_drop_far(struct text_near *n);
 
 /* "a, b and c"; returns buf. */
 const char *text_near_format(const struct text_near *n, char *buf, size_t size);
+
+/* Whether s ends with `end`, which may be all of it. */
+bool text_ends_with(const char *s, const char *end);
 
 /* glob match with '*' (any run), '?' and [..] classes over the whole of s. */
 bool text_glob(const char *pattern, const char *s);

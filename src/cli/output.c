@@ -31,26 +31,18 @@ static void write_sentences(const struct ui *ui, const char *s, size_t len)
 
 void note(const struct invocation *in, const char *fmt, ...)
 {
-	struct text line = { 0 };
-	va_list args, again;
-	int n;
+	struct text said = { 0 }, line = { 0 };
+	va_list args;
 
 	if (!option_on(in, OPT_VERBOSE))
 		return;
 	va_start(args, fmt);
-	va_copy(again, args);
-	n = vsnprintf(NULL, 0, fmt, args);
-	if (n >= 0) {
-		char *s = mem_calloc((size_t)n + 1, 1);
-
-		vsnprintf(s, (size_t)n + 1, fmt, again);
-		ui_add_running(&line, s, (size_t)n);
-		free(s);
-	}
-	va_end(again);
+	text_addvf(&said, fmt, args);
 	va_end(args);
+	ui_add_running(&line, said.data ? said.data : "", said.len);
 	text_addc(&line, '\n');
 	write_sentences(&in->err, line.data, line.len);
+	text_release(&said);
 	text_release(&line);
 }
 

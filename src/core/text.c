@@ -70,20 +70,27 @@ void text_addc(struct text *t, char c)
 	text_add(t, &c, 1);
 }
 
-void text_addf(struct text *t, const char *fmt, ...)
+void text_addvf(struct text *t, const char *fmt, va_list args)
 {
-	va_list ap;
+	va_list again;
 
-	va_start(ap, fmt);
-	int len = vsnprintf(NULL, 0, fmt, ap);
-	va_end(ap);
+	va_copy(again, args);
+	int len = vsnprintf(NULL, 0, fmt, again);
+	va_end(again);
 	if (len < 0)
 		return;
 	reserve(t, (size_t)len);
-	va_start(ap, fmt);
-	vsnprintf(t->data + t->len, (size_t)len + 1, fmt, ap);
-	va_end(ap);
+	vsnprintf(t->data + t->len, (size_t)len + 1, fmt, args);
 	t->len += (size_t)len;
+}
+
+void text_addf(struct text *t, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	text_addvf(t, fmt, args);
+	va_end(args);
 }
 
 /* One character of a JSON string; len 0: a byte that is no UTF-8. */
@@ -283,6 +290,14 @@ void text_add_shell_word(struct text *t, const char *word)
 		n = *word == '\'' ? 1 : strcspn(word, "'");
 		text_add_visible(t, *word == '\'' ? "'\\''" : word, *word == '\'' ? 4 : n);
 	}
+	text_addc(t, '\'');
+}
+
+void text_add_sql_string(struct text *t, const char *s)
+{
+	text_addc(t, '\'');
+	for (; *s; s++)
+		text_adds(t, *s == '\'' ? "''" : (const char[]){ *s, '\0' });
 	text_addc(t, '\'');
 }
 
@@ -511,6 +526,13 @@ static bool matches_one(const char *p, char c, const char **next)
 	if (end)
 		return class_has(p, end, (unsigned char)c);
 	return *p == '?' || *p == c;
+}
+
+bool text_ends_with(const char *s, const char *end)
+{
+	size_t n = strlen(s), m = strlen(end);
+
+	return n >= m && !strcmp(s + n - m, end);
 }
 
 bool text_glob(const char *pattern, const char *s)

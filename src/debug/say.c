@@ -5,23 +5,6 @@
 
 #include <stdarg.h>
 
-static void add_formatted(struct text *t, const char *fmt, va_list args)
-{
-	va_list again;
-	int n;
-
-	va_copy(again, args);
-	n = vsnprintf(NULL, 0, fmt, again);
-	va_end(again);
-	if (n > 0) {
-		char *s = mem_calloc((size_t)n + 1, 1);
-
-		vsnprintf(s, (size_t)n + 1, fmt, args);
-		text_add(t, s, (size_t)n);
-		free(s);
-	}
-}
-
 /* The length of a colour, ESC [ 1 ; 31 m, at s; 0: something else. */
 static size_t color_length(const char *s)
 {
@@ -55,7 +38,7 @@ void say(struct debugger *d, const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	add_formatted(&t, fmt, args);
+	text_addvf(&t, fmt, args);
 	va_end(args);
 	add_shown(d, t.data ? t.data : "");
 	text_release(&t);
@@ -67,7 +50,7 @@ void say_styled(struct debugger *d, enum ui_style style, const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	add_formatted(&t, fmt, args);
+	text_addvf(&t, fmt, args);
 	va_end(args);
 	ui_add_styled(&d->out, d->opt.ui, style, t.data ? t.data : "", t.len);
 	text_release(&t);

@@ -21,13 +21,6 @@ static bool is_directory(const char *path)
 	return !stat(path, &st) && S_ISDIR(st.st_mode);
 }
 
-static bool ends_with(const char *name, const char *ending)
-{
-	size_t n = strlen(name), m = strlen(ending);
-
-	return n >= m && !strcmp(name + n - m, ending);
-}
-
 /* What begins as the word, as it is put in: a directory with its slash. */
 struct found {
 	char **list;
@@ -42,7 +35,7 @@ static void add_found(struct found *f, const char *name)
 	struct text shown = { 0 };
 
 	text_addf(&shown, "%s%s", name, is_dir ? "/" : "");
-	f->n_fit += is_dir || ends_with(name, f->ending);
+	f->n_fit += is_dir || text_ends_with(name, f->ending);
 	f->list = mem_grow(f->list, (size_t)f->n, &f->cap, sizeof(*f->list));
 	f->list[f->n++] = shown.data;
 }
@@ -72,7 +65,7 @@ void candidates_add_files(struct candidates *c, const char *word, const char *en
 	if (f.n)
 		qsort(f.list, (size_t)f.n, sizeof(*f.list), by_name);
 	for (int i = 0; i < f.n; i++) {
-		bool fits = ends_with(f.list[i], "/") || ends_with(f.list[i], ending);
+		bool fits = text_ends_with(f.list[i], "/") || text_ends_with(f.list[i], ending);
 
 		if (fits || f.n_fit == 0)
 			candidates_add(c, f.list[i]);

@@ -140,16 +140,13 @@ static int take_difference(void *ctx, const struct rows *rows, const struct cell
 static int add_argument(struct text *sql, const struct report_writer *a, struct err *err)
 {
 	char path[PATH_MAX];
+	struct text argument = { 0 };
 
 	if (!realpath(a->of->path, path))
 		return err_set(err, ERR_IO, "%s: it has gone", a->of->path);
-	text_addc(sql, '\'');
-	for (const char *c = path; *c; c++) {
-		text_addc(sql, *c);
-		if (*c == '\'')
-			text_addc(sql, *c);
-	}
-	text_addf(sql, "[run=%lld]'", (long long)a->run);
+	text_addf(&argument, "%s[run=%lld]", path, (long long)a->run);
+	text_add_sql_string(sql, argument.data);
+	text_release(&argument);
 	return 0;
 }
 
