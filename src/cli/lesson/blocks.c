@@ -465,6 +465,7 @@ static void add_how(const struct exercise *e, struct text *out)
 {
 	const char *choices = section_value(e->conf, "choices");
 	bool locate = e->kind == EXERCISE_LOCATE;
+	struct text patients = { 0 };
 
 	if (e->file) {
 		text_addf(out, "Edit `%s/%s`, then `torchless lesson check %s`.", e->lesson->dir,
@@ -473,13 +474,15 @@ static void add_how(const struct exercise *e, struct text *out)
 		text_addf(out, "Check it: `torchless lesson check %s`.", e->id);
 	} else {
 		text_addf(out, "Answer it: `torchless lesson answer %s %s`%s%s.", e->id,
-			  locate    ? "'PLACE KEY'"
-			  : choices ? "CHOICE"
-				    : "VALUE",
+			  school_add_patients(e, &patients) ? patients.data
+			  : locate                          ? "'PLACE KEY'"
+			  : choices                         ? "CHOICE"
+							    : "VALUE",
 			  choices ? locate ? ", KEY one of: " : ", CHOICE one of: " : "",
 			  choices ? choices : "");
 	}
 	text_addf(out, " Stuck? `torchless lesson hint %s`.", e->id);
+	text_release(&patients);
 }
 
 /* The part of an exercise ends here. */

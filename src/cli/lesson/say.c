@@ -100,12 +100,36 @@ void school_next(struct school *d, const char *fmt, ...)
 	free(s);
 }
 
+static bool has_place(const struct exercise *e)
+{
+	const char *place = section_value(e->conf, "place");
+
+	return !place || strcmp(place, "no") != 0;
+}
+
+bool school_add_patients(const struct exercise *e, struct text *out)
+{
+	const char *at = section_value(e->conf, "patients");
+	int n = 0;
+
+	at = at ? at + strspn(at, " \n") : "";
+	if (e->kind != EXERCISE_LOCATE || !at[strcspn(at, " \n")])
+		return false;
+	for (size_t len; *at; at += len + strspn(at + len, " \n")) {
+		len = strcspn(at, " \n");
+		text_addf(out, "%s%.*s=KEY", n++ ? " " : "", (int)len, at);
+	}
+	return true;
+}
+
 void school_add_form(const struct exercise *e, struct text *out)
 {
 	const char *choices = section_value(e->conf, "choices"),
 		   *form = section_value(e->conf, "form");
 
-	if (e->kind == EXERCISE_LOCATE)
+	if (school_add_patients(e, out))
+		return;
+	if (e->kind == EXERCISE_LOCATE && has_place(e))
 		text_adds(out, "PLACE ");
 	if (!choices) {
 		form = form ? form : "number";

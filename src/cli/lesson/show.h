@@ -80,4 +80,8 @@ int lesson_show(struct invocation *in, const struct course *c, const struct less
 void lesson_show_markdown(struct text *out, const struct ui *ui, const struct lesson *l,
 			  const char *markdown, int indent);
 
+/* Append "sick-a=KEY sick-b=KEY", how several patients are answered; false: there are not several.
+ */
+bool school_add_patients(const struct exercise *e, struct text *out);
+
 #endif
