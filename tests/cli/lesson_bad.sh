@@ -27,7 +27,7 @@ quick "$T" lesson check --all
 is "a pipe for a file, --all: status" 3 "$status"
 quick "$T" lesson reset positions
 is "a pipe is put aside: status" 0 "$status"
-[ -p "$sql.~1~" ] && [ -s "$sql" ] || fail "a pipe is put aside"
+if ! [ -p "$sql.~1~" ] || ! [ -s "$sql" ]; then fail "a pipe is put aside"; fi
 rm "$sql"
 ln -s /dev/zero "$sql"
 quick "$T" lesson check positions
