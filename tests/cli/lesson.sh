@@ -136,6 +136,17 @@ hasnt "without its markers" "SOLUTION" "$out"
 head -c 2000000 /dev/zero | tr '\0' ' ' > "$home/01-second/softmax.c"
 refuses "a file of 2 MB" 2 "softmax.c is 2000000 bytes long" "$T" lesson check softmax
 
+# Where the recordings lie that are to be looked at, unless one is there.
+lesson show where
+has "a lab says where its recordings lie" "\`cd .*01-second\`" "$out"
+next "a lab" "answer where PLACE 'rope_pairs\\|mask_leak\\|norm_mean'"
+cd "$home/01-second" || exit 2
+lesson show where
+hasnt "who is there is not told" "\`cd " "$out"
+cd "$work" || exit 2
+lesson answer fast 5
+has "a bench without a file is answered in words" "exercise fast" "$out"
+
 # Steps run in the lesson's folder, with the course's model.
 TORCHLESS_MODEL=/nowhere try "$T" lesson run 00 info
 is "a step: status" 0 "$status"

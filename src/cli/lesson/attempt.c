@@ -177,6 +177,7 @@ int lesson_hint(struct school *d, int n, const char *const *args, struct err *er
 		text_addc(&d->out, '\n');
 		school_markdown(d, e->lesson, e->hints[i], 3);
 	}
+	school_say_folder(d, e);
 	if (s->hints == 3 && !exercise_is_done(&d->learner, e)) {
 		school_say(
 			d, 0,

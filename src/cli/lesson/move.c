@@ -35,6 +35,7 @@ static void say_question(struct school *d, const struct exercise *e)
 	text_addc(&d->out, '\n');
 	school_styled(d, UI_BOLD, "%s\n\n", e->title);
 	school_markdown(d, e->lesson, e->question ? e->question : "", 0);
+	school_say_folder(d, e);
 }
 
 /* Files first: who is told of a lesson finds them. */
@@ -79,9 +80,11 @@ int lesson_start(struct school *d, int n, const char *const *args, struct err *e
 		return err->code;
 	}
 	if (is_new) {
-		school_say(d, 0,
-			   "\nRead its text first. Where it asks you something, leave it (q) and "
-			   "answer; `torchless lesson next` goes on from there.");
+		school_say(
+			d, 0,
+			"\nRead its text first. Where it asks you something, leave it (q) and "
+			"answer; `torchless lesson next` goes on from there. What it has you type is "
+			"typed in that folder.");
 		school_next(d, "show");
 	} else {
 		school_next(d, e ? "show %s" : "show", e ? e->id : "");

@@ -11,8 +11,10 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#define BAR 12 /* signs */
+#define BAR          12 /* signs */
+#define MOST_CHOICES 70 /* bytes of them in what is typed; more stand in a sentence before it */
 
 static char *format(const char *fmt, va_list args)
 {
@@ -122,6 +124,11 @@ bool school_add_patients(const struct exercise *e, struct text *out)
 	return true;
 }
 
+static const char *choice_word(const struct exercise *e)
+{
+	return e->kind == EXERCISE_LOCATE ? "KEY" : "CHOICE";
+}
+
 void school_add_form(const struct exercise *e, struct text *out)
 {
 	const char *choices = section_value(e->conf, "choices"),
@@ -138,6 +145,10 @@ void school_add_form(const struct exercise *e, struct text *out)
 		text_adds(out, e->kind == EXERCISE_LOCATE ? "KEY" : "");
 		return;
 	}
+	if (strlen(choices) > MOST_CHOICES) {
+		text_adds(out, choice_word(e));
+		return;
+	}
 	/* Pasted as it stands it would be a pipe. */
 	text_addc(out, '\'');
 	for (; *choices; choices++)
@@ -147,6 +158,7 @@ void school_add_form(const struct exercise *e, struct text *out)
 
 void school_what_next(struct school *d, const struct exercise *e)
 {
+	const char *choices;
 	struct text form = { 0 };
 
 	if (!e) {
@@ -168,8 +180,26 @@ void school_what_next(struct school *d, const struct exercise *e)
 		return;
 	}
 	school_add_form(e, &form);
+	choices = section_value(e->conf, "choices");
+	if (choices && strlen(choices) > MOST_CHOICES)
+		school_say(d, 0, "\n%s is one of: %s", choice_word(e), choices);
 	school_next(d, "answer %s %s", e->id, form.data);
 	text_release(&form);
+}
+
+void school_say_folder(struct school *d, const struct exercise *e)
+{
+	char *here = e->kind == EXERCISE_LOCATE ? getcwd(NULL, 0) : NULL;
+	struct text folder = { 0 }, word = { 0 };
+
+	text_addf(&folder, "%s/%s", d->places.home, e->lesson->dir);
+	text_add_shell_word(&word, folder.data);
+	if (here && strcmp(here, folder.data) != 0)
+		school_say(d, 0, "\nIts recordings lie in the lesson's folder: `cd %s`.",
+			   word.data);
+	free(here);
+	text_release(&folder);
+	text_release(&word);
 }
 
 /* ---- where --------------------------------------------------------------------------------- */

@@ -76,6 +76,9 @@ void school_what_next(struct school *d, const struct exercise *e);
  */
 void school_add_form(const struct exercise *e, struct text *out);
 
+/* Of recordings that are to be looked at: where they lie, unless one is there. */
+void school_say_folder(struct school *d, const struct exercise *e);
+
 /* "lesson 05 RoPE · exercise rope (2 of 4) · 05-rope/rope.c    [####------] 18/58". */
 void school_place(struct school *d, const struct exercise *e);
 
