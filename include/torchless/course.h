@@ -54,6 +54,9 @@ enum exercise_kind {
 	EXERCISE_KINDS
 };
 
+/* "predict": as checks.conf and help call it. */
+const char *exercise_kind_name(enum exercise_kind kind);
+
 struct exercise {
 	const struct lesson *lesson;
 	const char *id; /* unique in the course */

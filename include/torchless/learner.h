@@ -25,9 +25,6 @@ struct learner_places {
 int learner_places(struct learner_places *p, const char *named, struct err *err);
 void learner_places_release(struct learner_places *p);
 
-/* Make a folder and those above it, which may end with a slash: ERR_IO. */
-int learner_folder(const char *path, struct err *err);
-
 /* ---- what was done -------------------------------------------------------------------------- */
 
 enum learner_event {

@@ -77,6 +77,15 @@ int exercise_check(const struct classroom *room, const struct exercise *e, const
 int exercise_solution(const struct classroom *room, const struct exercise *e, struct text *out,
 		      struct err *err);
 
+/*
+ * Append what the compiler of kernels says of its version.  ERR_TOOL: there is none, or it makes
+ * nothing of a kernel, as where the headers of C are missing.
+ */
+int lesson_compiler(struct text *version, struct err *err);
+
+/* The line to type that installs one on this machine; NULL: nobody knows. */
+const char *lesson_install_line(void);
+
 /* The path of a recording of a lesson, made in the cache when it is not there yet. */
 int lesson_recording(const struct classroom *room, const struct lesson *l, const char *name,
 		     struct text *path, struct err *err);

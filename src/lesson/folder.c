@@ -5,6 +5,8 @@
  * carries and by the engine.  Each file appears whole, so whatever ends this leaves no half of one.
  */
 #include "cut.h"
+#include "given.h"
+#include "torchless/folders.h"
 #include "torchless/learner.h"
 #include "torchless/mem.h"
 #include "torchless/out_file.h"
@@ -18,8 +20,6 @@
 #include <unistd.h>
 
 #define MAX_KEPT 1000 /* copies of a file that was reset */
-
-extern const char lesson_kernels_header[];
 
 void folder_path(const struct classroom *room, const struct lesson *l, const char *name,
 		 struct text *out)
@@ -176,25 +176,6 @@ static const char agents[] =
 /* clangd looks for it in the folders above a file, and reads it relative to where it lies. */
 static const char compile_flags[] = "-std=c11\n-Wall\n-Wextra\n-I.\n";
 
-/* The header is the program's: another than its own is of another version. */
-static int make_header(const char *home, struct err *err)
-{
-	struct text path = { 0 }, there = { 0 };
-	struct err none;
-	int r;
-
-	text_addf(&path, "%s/torchless", home);
-	r = learner_folder(path.data, err);
-	text_adds(&path, "/lesson_kernels.h");
-	if (r == 0 && (text_read_regular(&there, path.data, 1 << 20, &none) ||
-		       strcmp(there.data, lesson_kernels_header) != 0))
-		r = text_write_file(path.data, lesson_kernels_header, strlen(lesson_kernels_header),
-				    err);
-	text_release(&path);
-	text_release(&there);
-	return r;
-}
-
 static int make_missing(const char *home, const char *name, const char *data, struct err *err)
 {
 	struct text path = { 0 };
@@ -216,11 +197,11 @@ int folder_make(const struct classroom *room, const struct lesson *l, bool again
 	int r;
 
 	folder_path(room, l, "", &folder);
-	r = learner_folder(folder.data, err);
+	r = folders_make(folder.data, err);
 	text_release(&folder);
 	if (r || make_missing(room->home, "AGENTS.md", agents, err) ||
 	    make_missing(room->home, "compile_flags.txt", compile_flags, err) ||
-	    make_header(room->home, err) || make_starters(room, l, again, report, err) ||
+	    given_header(room->home, err) || make_starters(room, l, again, report, err) ||
 	    make_recordings(room, l, again, report, err))
 		return err->code;
 	return 0;

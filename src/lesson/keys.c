@@ -31,6 +31,21 @@ static const char *const of_bench[] = { OF_ALL, OF_ANSWER, OF_WORDS,  "what", "k
 					"file", "bench.",  "variant", "n",    "step",   NULL };
 static const char *const of_milestone[] = { OF_ALL, "kernels", NULL };
 
+const char *exercise_kind_name(enum exercise_kind kind)
+{
+	static const char *const names[EXERCISE_KINDS] = {
+		[EXERCISE_PREDICT] = "predict",
+		[EXERCISE_VALUE] = "value",
+		[EXERCISE_SQL] = "sql",
+		[EXERCISE_KERNEL] = "kernel",
+		[EXERCISE_LOCATE] = "locate",
+		[EXERCISE_BENCH] = "bench",
+		[EXERCISE_MILESTONE] = "milestone",
+	};
+
+	return names[kind];
+}
+
 const char *const *keys_of_exercise(enum exercise_kind kind)
 {
 	static const char *const *const all[EXERCISE_KINDS] = {

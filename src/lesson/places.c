@@ -4,10 +4,7 @@
 #include "torchless/learner.h"
 #include "torchless/mem.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 
 static char *joined(const char *a, const char *b)
 {
@@ -76,28 +73,4 @@ void learner_places_release(struct learner_places *p)
 	free(p->log);
 	free(p->cache);
 	*p = (struct learner_places){ 0 };
-}
-
-int learner_folder(const char *path, struct err *err)
-{
-	char *part = mem_strdup(path);
-	int failed = 0;
-	struct stat sb;
-
-	for (char *slash = part; !failed && slash;) {
-		slash = strchr(slash + 1, '/');
-		if (slash)
-			*slash = '\0';
-		failed = mkdir(part, 0777) == 0 || errno == EEXIST ? 0 : errno;
-		/* One that is there may lie where nothing may be made. */
-		failed = failed && stat(part, &sb) == 0 ? 0 : failed;
-		if (slash)
-			*slash = '/';
-	}
-	if (!failed)
-		failed = stat(path, &sb) != 0 ? errno : S_ISDIR(sb.st_mode) ? 0 : ENOTDIR;
-	free(part);
-	return failed ? err_set(err, err_of_errno(failed), "cannot make the folder %s: %s", path,
-				strerror(failed))
-		      : 0;
 }

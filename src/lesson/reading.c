@@ -1,259 +1,15 @@
 /*
- * reading.c -- a lesson as its files have it: checks.conf, lesson.md and hints.md.
+ * reading.c -- a lesson as its files have it: lesson.md and hints.md, beside checks.conf.
  *
  * The text says in which order exercises come and what they ask, checks.conf how they are checked;
  * each must know the other's, so that neither can be forgotten.
  */
 #include "reading.h"
 #include "conf.h"
-#include "keys.h"
 #include "torchless/mem.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
-
-struct reader {
-	const struct reading *from;
-	struct lesson *l;
-	const struct course_file *file; /* that is read */
-	int line;
-	struct err *err;
-};
-
-static int fail(const struct reader *r, int line, const char *fmt, const char *what)
-{
-	struct text sentence = { 0 };
-	int code;
-
-	text_addf(&sentence, fmt, what);
-	code = err_set(r->err, ERR_FORMAT, "%s%s:%d: %s", r->from->where, r->file->path, line,
-		       sentence.data);
-	text_release(&sentence);
-	return code;
-}
-
-static const struct course_file *file_of(const struct reader *r, const char *name)
-{
-	struct text path = { 0 };
-	const struct course_file *file;
-
-	text_addf(&path, "%s/%s", r->l->dir, name);
-	file = course_file(r->from->course, path.data);
-	text_release(&path);
-	return file;
-}
-
-/* ---- checks.conf --------------------------------------------------------------------------- */
-
-static const char *const kinds[EXERCISE_KINDS] = {
-	[EXERCISE_PREDICT] = "predict",
-	[EXERCISE_VALUE] = "value",
-	[EXERCISE_SQL] = "sql",
-	[EXERCISE_KERNEL] = "kernel",
-	[EXERCISE_LOCATE] = "locate",
-	[EXERCISE_BENCH] = "bench",
-	[EXERCISE_MILESTONE] = "milestone",
-};
-
-static int read_kind(const struct reader *r, const struct course_section *s,
-		     enum exercise_kind *kind)
-{
-	const char *name = section_value(s, "kind");
-
-	for (int i = 0; name && i < EXERCISE_KINDS; i++)
-		if (!strcmp(kinds[i], name)) {
-			*kind = (enum exercise_kind)i;
-			return 0;
-		}
-	if (!name)
-		return fail(r, s->line, "[%s] has no kind", s->name);
-	return fail(
-		r, conf_line(s, "kind"),
-		"there is no kind \"%s\": predict, value, sql, kernel, locate, bench or milestone",
-		name);
-}
-
-static bool is_id(const char *s)
-{
-	return *s && *s != '-' && s[strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-")] == '\0';
-}
-
-static int check_keys(const struct reader *r, const struct course_section *s,
-		      const char *const *allowed)
-{
-	for (int i = 0; i < s->n; i++)
-		if (!key_is_allowed(s->entries[i].key, allowed))
-			return fail(r, s->entries[i].line, "nothing is called \"%s\" here",
-				    s->entries[i].key);
-	return 0;
-}
-
-/* The file that a learner edits. */
-static int read_file_name(const struct reader *r, struct exercise *e)
-{
-	const char *name = section_value(e->conf, "file");
-	struct text path = { 0 };
-
-	if (e->kind == EXERCISE_SQL) {
-		text_addf(&path, "%s.sql", e->id);
-		e->file = path.data;
-		return 0;
-	}
-	if (!name && e->kind == EXERCISE_KERNEL)
-		return fail(r, e->conf->line, "[%s] has no file", e->id);
-	if (!name)
-		return 0;
-	if (strchr(name, '/') || !file_of(r, name))
-		return fail(r, conf_line(e->conf, "file"), "there is no %s beside this file", name);
-	e->file = mem_strdup(name);
-	return 0;
-}
-
-static int read_exercise(const struct reader *r, const struct course_section *s, struct exercise *e)
-{
-	const char *hardest = section_value(s, "hardest");
-
-	*e = (struct exercise){ .lesson = r->l, .id = s->name, .conf = s };
-	if (!is_id(s->name))
-		return fail(r, s->line, "the id \"%s\" is not of small letters, digits and -",
-			    s->name);
-	if (read_kind(r, s, &e->kind) || check_keys(r, s, keys_of_exercise(e->kind)))
-		return r->err->code;
-	if (hardest && strcmp(hardest, "yes") != 0)
-		return fail(r, conf_line(s, "hardest"), "hardest is \"yes\", not \"%s\"", hardest);
-	e->title = section_value(s, "title");
-	e->is_hardest = hardest != NULL;
-	e->is_blocking = e->kind != EXERCISE_BENCH;
-	return read_file_name(r, e);
-}
-
-static int read_head(const struct reader *r)
-{
-	const struct course_section *head = &r->l->sections[0];
-	const char *minutes = section_value(head, "minutes");
-
-	if (check_keys(r, head, keys_of_lesson))
-		return r->err->code;
-	r->l->title = section_value(head, "title");
-	if (!r->l->title || !*r->l->title)
-		return fail(r, 1, "%s has no title", "the lesson");
-	r->l->minutes = conf_count(minutes, 1000);
-	if (r->l->minutes < 1)
-		return fail(r, conf_line(head, "minutes"),
-			    "minutes = \"%s\" is not how long the lesson takes",
-			    minutes ? minutes : "");
-	return 0;
-}
-
-static bool is_trace(const struct course_section *s)
-{
-	return !strncmp(s->name, "trace ", 6);
-}
-
-static int read_checks(struct reader *r)
-{
-	struct lesson *l = r->l;
-	struct text path = { 0 };
-	int code;
-
-	r->file = file_of(r, "checks.conf");
-	if (!r->file)
-		return err_set(r->err, ERR_FORMAT, "%s%s has no checks.conf", r->from->where,
-			       l->dir);
-	text_addf(&path, "%s%s", r->from->where, r->file->path);
-	code = conf_parse(path.data, r->file->data, r->file->size, &l->sections, &l->n_sections,
-			  r->err);
-	text_release(&path);
-	if (code || read_head(r))
-		return r->err->code;
-	l->traces = mem_calloc((size_t)l->n_sections, sizeof(*l->traces));
-	l->exercises = mem_calloc((size_t)l->n_sections, sizeof(*l->exercises));
-	for (int i = 1; i < l->n_sections; i++) {
-		const struct course_section *s = &l->sections[i];
-
-		if (is_trace(s)) {
-			const char *given = section_value(s, "given");
-
-			l->traces[l->n_traces++] =
-				(struct course_trace){ s->name + 6, s, given != NULL };
-			code = check_keys(r, s, keys_of_trace);
-		} else {
-			code = read_exercise(r, s, &l->exercises[l->n_exercises++]);
-		}
-		if (code)
-			return code;
-	}
-	return 0;
-}
-
-/* ---- what decides a check ------------------------------------------------------------------ */
-
-static void hash_string(XXH3_state_t *h, const char *s)
-{
-	XXH3_64bits_update(h, s, strlen(s) + 1);
-}
-
-static void hash_section(XXH3_state_t *h, const struct course_section *s)
-{
-	for (int i = 0; i < s->n; i++) {
-		const char *key = s->entries[i].key;
-		size_t len = strlen(key);
-
-		/* Words change no verdict. */
-		if (!strcmp(key, "title") || !strcmp(key, "why") || !strcmp(key, "hardest") ||
-		    (len > 5 && !strcmp(key + len - 5, ".says")))
-			continue;
-		hash_string(h, key);
-		hash_string(h, s->entries[i].value);
-	}
-}
-
-/* Whether one of the section's values has this word. */
-static bool names_trace(const struct course_section *s, const char *name)
-{
-	for (int i = 0; i < s->n; i++) {
-		const char *value = s->entries[i].value;
-		size_t at = 0;
-		char *word;
-		bool found = false;
-
-		while (!found && (word = conf_word(value, &at)) != NULL) {
-			size_t n = strlen(name);
-			const char *in = strstr(word, name);
-
-			found = !strcmp(word, name) ||
-				(in && in > word && in[-1] == '{' && in[n] == '}');
-			free(word);
-		}
-		if (found)
-			return true;
-	}
-	return false;
-}
-
-static uint64_t hash_of(const struct reader *r, const struct exercise *e)
-{
-	XXH3_state_t *h = XXH3_createState();
-	const struct course_file *solution = e->file ? file_of(r, e->file) : NULL;
-	uint64_t hash;
-
-	XXH3_64bits_reset(h);
-	hash_section(h, e->conf);
-	for (int i = 0; i < r->l->n_traces; i++) {
-		const struct course_trace *t = &r->l->traces[i];
-
-		if (!strcmp(t->name, "main") || names_trace(e->conf, t->name)) {
-			hash_string(h, t->name);
-			hash_section(h, t->conf);
-		}
-	}
-	if (solution)
-		XXH3_64bits_update(h, solution->data, solution->size);
-	hash = XXH3_64bits_digest(h);
-	XXH3_freeState(h);
-	return hash;
-}
 
 /* ---- Markdown ------------------------------------------------------------------------------ */
 
@@ -350,14 +106,15 @@ static int place_exercise(const struct reader *r, const struct lines *w, int *n,
 	char *name;
 
 	if (!colon)
-		return fail(r, w->number, "%s", "the heading is written ### Exercise ID: title");
+		return reader_fail(r, w->number, "%s",
+				   "the heading is written ### Exercise ID: title");
 	name = trimmed(id, colon);
 	e = find_exercise(l, name);
 	if (!e || e < l->exercises + *n) {
-		fail(r, w->number,
-		     e ? "the exercise %s stands above already"
-		       : "checks.conf has no exercise [%s]",
-		     name);
+		reader_fail(r, w->number,
+			    e ? "the exercise %s stands above already"
+			      : "checks.conf has no exercise [%s]",
+			    name);
 		free(name);
 		return r->err->code;
 	}
@@ -388,11 +145,11 @@ static int begin_step(struct reader *r, const struct lines *w, size_t *cap, stru
 			name = mem_strdup(word + sizeof(is_step) - 1);
 		free(word);
 	}
-	if (name && !is_id(name))
-		code = fail(r, w->number, "the name \"%s\" is not of small letters, digits and -",
-			    name);
+	if (name && !reader_is_id(name))
+		code = reader_fail(r, w->number,
+				   "the name \"%s\" is not of small letters, digits and -", name);
 	else if (name && lesson_step(l, name))
-		code = fail(r, w->number, "the step %s stands above already", name);
+		code = reader_fail(r, w->number, "the step %s stands above already", name);
 	if (name && !code) {
 		l->steps = mem_grow(l->steps, (size_t)l->n_steps, cap, sizeof(*l->steps));
 		*s = &l->steps[l->n_steps++];
@@ -420,7 +177,7 @@ static int read_text(struct reader *r)
 	struct lines w;
 	int n = 0;
 
-	r->file = file_of(r, "lesson.md");
+	r->file = reader_file(r, "lesson.md");
 	if (!r->file)
 		return err_set(r->err, ERR_FORMAT, "%s%s has no lesson.md", r->from->where, l->dir);
 	l->text = r->file;
@@ -450,7 +207,7 @@ static int read_text(struct reader *r)
 	}
 	end_question(open, question, r->file->data + r->file->size);
 	if (w.fence)
-		return fail(r, w.fence_line, "%s", "the fenced block is not closed");
+		return reader_fail(r, w.fence_line, "%s", "the fenced block is not closed");
 	if (n < l->n_exercises)
 		return err_set(r->err, ERR_FORMAT,
 			       "%s%s/checks.conf:%d: lesson.md has no heading ### Exercise %s: …",
@@ -484,7 +241,8 @@ static int end_hints(const struct reader *r, struct hints *h, const char *to)
 {
 	end_hint(h, to);
 	if (h->e && h->n != 3)
-		return fail(r, h->line, "%s has not three hints, numbered 1. 2. 3.", h->e->id);
+		return reader_fail(r, h->line, "%s has not three hints, numbered 1. 2. 3.",
+				   h->e->id);
 	*h = (struct hints){ 0 };
 	return 0;
 }
@@ -496,9 +254,9 @@ static int begin_hints(const struct reader *r, struct hints *h, const struct lin
 	h->e = find_exercise(r->l, id);
 	h->line = w->number;
 	if (!h->e)
-		fail(r, w->number, "checks.conf has no exercise [%s]", id);
+		reader_fail(r, w->number, "checks.conf has no exercise [%s]", id);
 	else if (h->e->hints[0])
-		fail(r, w->number, "the hints of %s stand above already", id);
+		reader_fail(r, w->number, "the hints of %s stand above already", id);
 	free(id);
 	return h->e && !h->e->hints[0] ? 0 : r->err->code;
 }
@@ -509,7 +267,7 @@ static int read_hints(struct reader *r)
 	struct hints h = { 0 };
 	struct lines w;
 
-	r->file = file_of(r, "hints.md");
+	r->file = reader_file(r, "hints.md");
 	if (!r->file)
 		return 0;
 	for (w = lines_of(r->file); next_line(&w);) {
@@ -535,10 +293,10 @@ int lesson_read(const struct reading *from, const char *dir, struct lesson *l, s
 	*l = (struct lesson){ .dir = mem_strdup(dir),
 			      .number = mem_memdup(dir, 2),
 			      .id = mem_strdup(dir + 3) };
-	if (read_checks(&r) || read_text(&r) || read_hints(&r))
+	if (reader_checks(&r) || read_text(&r) || read_hints(&r))
 		return err->code;
 	for (int i = 0; i < l->n_exercises; i++)
-		l->exercises[i].hash = hash_of(&r, &l->exercises[i]);
+		l->exercises[i].hash = reader_hash(&r, &l->exercises[i]);
 	return 0;
 }
 

@@ -17,13 +17,6 @@
 #define MAX_FILE  (128 << 10) /* bytes: five times the largest that there is */
 #define MAX_DEPTH 3           /* folders within folders: 05-rope/wrong/ */
 
-static bool ends_with(const char *s, const char *end)
-{
-	size_t n = strlen(s), m = strlen(end);
-
-	return n >= m && !strcmp(s + n - m, end);
-}
-
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';
@@ -32,13 +25,13 @@ static bool is_digit(char c)
 /* Whether a course has it: not what editors leave behind, nor what lies beside the course. */
 static bool is_of_course(const char *name, bool is_dir, int depth)
 {
-	if (name[0] == '.' || ends_with(name, "~"))
+	if (name[0] == '.' || text_ends_with(name, "~"))
 		return false;
 	if (is_dir)
 		return depth > 0 || (is_digit(name[0]) && is_digit(name[1]) && name[2] == '-');
 	if (depth == 0)
-		return ends_with(name, ".conf");
-	return !ends_with(name, ".svg") && !ends_with(name, ".png");
+		return text_ends_with(name, ".conf");
+	return !text_ends_with(name, ".svg") && !text_ends_with(name, ".png");
 }
 
 static int add_file(struct source *s, const char *path, const char *name, struct err *err)

@@ -1,55 +1,19 @@
 /*
- * state.c -- the log of what a learner has done, and what follows from it.
+ * state.c -- what follows from the log of what a learner has done.
  *
- * A line is an event, written by one append and ended by a checksum, so that two terminals do not
- * mix theirs, and what a crash or a full disk left of a line is known for what it is: it is
- * ignored, and the next line begins behind it.  Nothing is ever taken back or rewritten, and events
- * are applied in the order of their time: two logs become one by putting their lines together.
- *
- *	version time event lesson exercise hash verdict attempts hints text checksum
- *
- * separated by tabs; "-" stands where there is nothing.
+ * Nothing of it is kept: events are applied in the order of their time whenever it is asked for.
  */
-#include "torchless/clock.h"
-#include "torchless/learner.h"
+#include "log.h"
 #include "torchless/mem.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
-#include <xxhash.h>
 
-#define VERSION  "1"
-#define MAX_LOG  (64 << 20) /* bytes */
-#define MAX_TEXT 4096       /* bytes of an answer that are kept */
-
-static const char *const event_names[EVENT_COUNT] = {
-	[EVENT_START] = "start",     [EVENT_AT] = "at",       [EVENT_LOCK] = "lock",
-	[EVENT_VOID] = "void",       [EVENT_CHECK] = "check", [EVENT_HINT] = "hint",
-	[EVENT_GIVE_UP] = "give-up", [EVENT_RESET] = "reset", [EVENT_TEST_OUT] = "test-out",
-	[EVENT_SEED] = "seed",
-};
-
-enum field {
-	F_VERSION,
-	F_TIME,
-	F_EVENT,
-	F_LESSON,
-	F_EXERCISE,
-	F_HASH,
-	F_VERDICT,
-	F_ATTEMPTS,
-	F_HINTS,
-	F_TEXT,
-	F_CHECKSUM,
-	N_FIELDS
-};
+#define MAX_LOG (64 << 20) /* bytes */
 
 /* ---- the course by number ------------------------------------------------------------------ */
 
@@ -141,154 +105,19 @@ static void apply(struct learner *l, enum learner_event event, const struct less
 		s->gave_up = true;
 }
 
-/* ---- a line -------------------------------------------------------------------------------- */
-
-/* Of an answer that was typed: a tab or a line end would be one of the log. */
-static void add_text(struct text *t, const char *s)
-{
-	size_t len = s ? strlen(s) : 0;
-
-	if (!s)
-		text_addc(t, '-');
-	else
-		text_addc(t, '=');
-	for (size_t i = 0; i < len && i < MAX_TEXT; i++)
-		if ((unsigned char)s[i] < 0x20 || s[i] == '%' || s[i] == 0x7f)
-			text_addf(t, "%%%02x", (unsigned char)s[i]);
-		else
-			text_addc(t, s[i]);
-}
-
-/* What add_text() wrote; NULL: nothing. */
-static char *read_text(const char *s, size_t len)
-{
-	struct text t = { 0 };
-
-	if (len == 0 || *s != '=')
-		return NULL;
-	text_add(&t, "", 0);
-	for (size_t i = 1; i < len; i++) {
-		unsigned byte;
-
-		if (s[i] == '%' && i + 2 < len && sscanf(s + i + 1, "%2x", &byte) == 1) {
-			text_addc(&t, (char)byte);
-			i += 2;
-		} else {
-			text_addc(&t, s[i]);
-		}
-	}
-	return t.data;
-}
-
-static void add_time(struct text *t)
-{
-	int64_t ns = clock_unix_ns();
-	time_t seconds = (time_t)(ns / 1000000000);
-	struct tm utc;
-	char buf[32];
-
-	gmtime_r(&seconds, &utc);
-	strftime(buf, sizeof(buf), "%Y-%m-%dT%H:%M:%S", &utc);
-	text_addf(t, "%s.%06dZ", buf, (int)(ns % 1000000000 / 1000));
-}
-
-static uint32_t checksum(const char *s, size_t len)
-{
-	return (uint32_t)XXH3_64bits(s, len);
-}
-
-/* The fields of a line; whether it is one, whole. */
-static bool split(struct bytes line, struct bytes field[N_FIELDS])
-{
-	const char *at = line.data, *end = line.data + line.len;
-	char sum[9];
-	int n = 0;
-
-	for (; n < N_FIELDS; n++) {
-		const char *tab = memchr(at, '\t', (size_t)(end - at));
-
-		if ((n + 1 < N_FIELDS) != (tab != NULL))
-			return false;
-		field[n] = (struct bytes){ at, (size_t)((tab ? tab : end) - at) };
-		at = tab ? tab + 1 : end;
-	}
-	snprintf(sum, sizeof(sum), "%08x",
-		 checksum(line.data, (size_t)(field[F_CHECKSUM].data - line.data)));
-	return field[F_CHECKSUM].len == 8 && !memcmp(field[F_CHECKSUM].data, sum, 8);
-}
-
-static bool is(struct bytes field, const char *s)
-{
-	return field.len == strlen(s) && !memcmp(field.data, s, field.len);
-}
-
 static void apply_line(struct learner *l, struct bytes line)
 {
-	struct bytes f[N_FIELDS];
-	char *lesson, *exercise, *hash, *text;
-	int event = 0;
+	struct log_event e;
 
-	/* What a later torchless may write is kept and means nothing here. */
-	if (!split(line, f) || !is(f[F_VERSION], VERSION))
+	if (!log_read(line, &e))
 		return;
-	while (event < EVENT_COUNT && !is(f[F_EVENT], event_names[event]))
-		event++;
-	if (event == EVENT_COUNT)
-		return;
-	lesson = mem_memdup(f[F_LESSON].data, f[F_LESSON].len);
-	exercise = mem_memdup(f[F_EXERCISE].data, f[F_EXERCISE].len);
-	hash = mem_memdup(f[F_HASH].data, f[F_HASH].len);
-	text = read_text(f[F_TEXT].data, f[F_TEXT].len);
 	/* An exercise is known by its id: the lesson may have another number by now. */
-	apply(l, (enum learner_event)event, course_lesson(l->course, lesson),
-	      course_exercise(l->course, exercise), is(f[F_VERDICT], "pass"), hash, text);
-	free(lesson);
-	free(exercise);
-	free(hash);
-	free(text);
+	apply(l, e.event, course_lesson(l->course, e.lesson),
+	      course_exercise(l->course, e.exercise), e.passed, e.hash, e.text);
+	log_event_release(&e);
 }
 
 /* ---- the log ------------------------------------------------------------------------------- */
-
-static int by_time(const void *a, const void *b)
-{
-	const struct bytes *x = a, *y = b;
-	size_t n = x->len < y->len ? x->len : y->len;
-	int d = memcmp(x->data, y->data, n);
-
-	return d ? d : (x->len > y->len) - (x->len < y->len);
-}
-
-/* The lines of `data` that are events, in the order of time, each once. */
-static size_t sort_lines(const char *data, size_t len, struct bytes **lines, int *n_ignored)
-{
-	const char *end = data + len, *next;
-	struct bytes f[N_FIELDS];
-	size_t n = 0, cap = 0, kept = 0;
-
-	*lines = NULL;
-	for (const char *at = data; at < end; at = next + 1) {
-		struct bytes line;
-
-		next = memchr(at, '\n', (size_t)(end - at));
-		next = next ? next : end;
-		line = (struct bytes){ at, (size_t)(next - at) };
-		if (line.len == 0)
-			continue;
-		if (!split(line, f)) {
-			++*n_ignored;
-			continue;
-		}
-		*lines = mem_grow(*lines, n, &cap, sizeof(**lines));
-		(*lines)[n++] = line;
-	}
-	if (n > 0)
-		qsort(*lines, n, sizeof(**lines), by_time);
-	for (size_t i = 0; i < n; i++)
-		if (kept == 0 || by_time(&(*lines)[kept - 1], &(*lines)[i]) != 0)
-			(*lines)[kept++] = (*lines)[i];
-	return kept;
-}
 
 static int read_log(struct learner *l, struct err *err)
 {
@@ -318,7 +147,7 @@ int learner_open(struct learner *l, const struct course *c, const char *log, str
 	if (read_log(l, err))
 		return err->code;
 	if (l->text.data)
-		l->n_lines = sort_lines(l->text.data, l->text.len, &l->lines, &l->n_ignored);
+		l->n_lines = log_sort(l->text.data, l->text.len, &l->lines, &l->n_ignored);
 	for (size_t i = 0; i < l->n_lines; i++)
 		apply_line(l, l->lines[i]);
 	return 0;
@@ -340,85 +169,28 @@ void learner_close(struct learner *l)
 
 /* ---- adding -------------------------------------------------------------------------------- */
 
-static int not_kept(const struct learner *l, int failed, struct err *err)
-{
-	return err_set(err, err_of_errno(failed), "cannot keep what you did in %s: %s", l->log,
-		       strerror(failed));
-}
-
-static int make_folder_of(const char *path, struct err *err)
-{
-	char *folder = mem_strdup(path), *slash = strrchr(folder, '/');
-	int r = 0;
-
-	if (slash && slash > folder) {
-		*slash = '\0';
-		r = learner_folder(folder, err);
-	}
-	free(folder);
-	return r;
-}
-
-/* Whether a crash or a full disk has left the last line without its end. */
-static bool is_torn(int fd)
-{
-	off_t end = lseek(fd, 0, SEEK_END);
-	char last = '\n';
-
-	return end > 0 && pread(fd, &last, 1, end - 1) == 1 && last != '\n';
-}
-
-/* One write, which the system puts behind whatever others have written. */
-static int append(const struct learner *l, const struct text *lines, struct err *err)
-{
-	struct text all = { 0 };
-	int fd, failed;
-	ssize_t n;
-
-	if (make_folder_of(l->log, err))
-		return err->code;
-	fd = open(l->log, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return not_kept(l, errno, err);
-	if (is_torn(fd))
-		text_addc(&all, '\n');
-	text_add(&all, lines->data, lines->len);
-	do {
-		n = write(fd, all.data, all.len);
-	} while (n < 0 && errno == EINTR);
-	failed = n < 0 ? errno : (size_t)n < all.len ? ENOSPC : 0;
-	if (!failed && fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP)
-		failed = errno;
-	if (close(fd) && !failed)
-		failed = errno;
-	text_release(&all);
-	return failed ? not_kept(l, failed, err) : 0;
-}
-
 int learner_note(struct learner *l, enum learner_event event, const struct lesson *lesson,
 		 const struct exercise *e, bool passed, const char *text, struct err *err)
 {
 	const struct exercise_state *s = e ? learner_exercise(l, e) : NULL;
-	char hash[17] = "-";
+	char hash[17] = "-", nothing[] = "-";
 	struct text line = { 0 };
 	int r;
 
 	lesson = e ? e->lesson : lesson;
 	if (e)
 		snprintf(hash, sizeof(hash), "%016" PRIx64, e->hash);
-	text_adds(&line, VERSION "\t");
-	add_time(&line);
-	text_addf(&line, "\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t", event_names[event],
-		  lesson ? lesson->dir : "-", e ? e->id : "-", hash,
-		  event != EVENT_CHECK ? "-"
-		  : passed             ? "pass"
-				       : "fail",
-		  s ? s->attempts + (event == EVENT_CHECK) : 0,
-		  s ? s->hints + (event == EVENT_HINT) : 0);
-	add_text(&line, text);
-	text_addc(&line, '\t');
-	text_addf(&line, "%08x\n", checksum(line.data, line.len));
-	r = append(l, &line, err);
+	log_add(&line, &(struct log_event){
+			       .event = event,
+			       .lesson = lesson ? lesson->dir : nothing,
+			       .exercise = e ? (char *)e->id : nothing,
+			       .hash = hash,
+			       .passed = passed,
+			       .attempts = s ? s->attempts + (event == EVENT_CHECK) : 0,
+			       .hints = s ? s->hints + (event == EVENT_HINT) : 0,
+			       .text = (char *)text,
+		       });
+	r = log_append(l->log, &line, err);
 	text_release(&line);
 	if (r == 0) {
 		apply(l, event, lesson, e, passed, hash, text);
@@ -440,7 +212,7 @@ void learner_export(const struct learner *l, struct text *out)
 static bool has_line(const struct learner *l, const struct bytes *line)
 {
 	return l->n_lines > 0 &&
-	       bsearch(line, l->lines, l->n_lines, sizeof(*l->lines), by_time) != NULL;
+	       bsearch(line, l->lines, l->n_lines, sizeof(*l->lines), log_by_time) != NULL;
 }
 
 int learner_merge(struct learner *l, const char *from, const char *data, size_t len, int *n_new,
@@ -450,7 +222,7 @@ int learner_merge(struct learner *l, const char *from, const char *data, size_t 
 	struct bytes *lines;
 	struct text added = { 0 };
 	int n_ignored = 0, r = 0;
-	size_t n = sort_lines(data, len, &lines, &n_ignored);
+	size_t n = log_sort(data, len, &lines, &n_ignored);
 	char *log;
 
 	*n_new = 0;
@@ -464,7 +236,7 @@ int learner_merge(struct learner *l, const char *from, const char *data, size_t 
 	if (n == 0)
 		r = err_set(err, ERR_FORMAT, "%s holds no progress of lessons", from);
 	else if (*n_new > 0)
-		r = append(l, &added, err);
+		r = log_append(l->log, &added, err);
 	text_release(&added);
 	if (r || *n_new == 0)
 		return r;

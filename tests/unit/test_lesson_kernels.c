@@ -99,8 +99,7 @@ static const struct exercise *kernels(int *at)
 	for (int at_ = 0, once_ = 1; once_; once_ = 0)                                             \
 		for (const struct exercise *e; (e = kernels(&at_));)
 
-/* ---- right and wrong
- * ----------------------------------------------------------------------------- */
+/* ---- right and wrong ------------------------------------------------------------------------- */
 
 Test(lesson_kernels, every_kernel_is_in_the_course)
 {
@@ -220,8 +219,7 @@ Test(lesson_kernels, a_proof_finds_what_is_not_as_it_has_to_be)
 	proof_release(&p);
 }
 
-/* ---- sentences
- * -------------------------------------------------------------------------------------- */
+/* ---- sentences ------------------------------------------------------------------------------- */
 
 static void expect(const char *id, const char *code, const char *says)
 {
@@ -287,8 +285,7 @@ Test(lesson_kernels, the_index_of_an_element_is_told_in_words)
 	verdict_release(&v);
 }
 
-/* ---- together
- * ---------------------------------------------------------------------------------------- */
+/* ---- together -------------------------------------------------------------------------------- */
 
 static void hand_in(const char *name, const char *from)
 {

@@ -3,6 +3,7 @@
  * happens to the file loses more than the line that was being written; and what is cut for whom.
  */
 #include "lesson/cut.h"
+#include "torchless/folders.h"
 #include "torchless/learner.h"
 
 #include <criterion/criterion.h>
@@ -378,7 +379,7 @@ Test(state, a_folder_that_cannot_be)
 
 Test(state, a_log_that_is_a_folder)
 {
-	cr_assert_eq(learner_folder(log_path, &err), 0);
+	cr_assert_eq(folders_make(log_path, &err), 0);
 	cr_expect_eq(learner_open(&learner, &course, log_path, &err), ERR_IO);
 }
 

@@ -7,6 +7,7 @@
 #include "lesson/sandbox/sandbox.h"
 
 #include "torchless/clock.h"
+#include "torchless/lesson.h"
 #include "torchless/mem.h"
 
 #include <criterion/criterion.h>
@@ -304,7 +305,7 @@ Test(sandbox, without_a_compiler_the_line_is_told_that_installs_one)
 	setenv("PATH", "/nowhere", 1);
 	unsetenv("CC");
 	cr_assert_eq(sandbox_compiler(&command, &err), ERR_TOOL);
-	cr_assert(strstr(err.message, sandbox_install_line()));
+	cr_assert(strstr(err.message, lesson_install_line()));
 	setenv("PATH", path, 1);
 	free(path);
 	text_release(&command);

@@ -4,94 +4,17 @@
  * A block is a flow of words or lines of its own kind; what holds it, quotes and items of lists,
  * stands before each of its lines.
  */
-#include "show.h"
+#include "page.h"
 
 #include "torchless/called.h"
 #include "torchless/mem.h"
-#include "torchless/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define INDENT 4 /* of code */
 
-/* The text that is shown, and of each block whether something of it was. */
-struct page {
-	struct show *s;
-	const struct lesson_text *t;
-	bool *begun;
-	int block;                       /* that is shown now */
-	const struct exercise *exercise; /* whose part of the text this is */
-};
-
-static void add_styled(struct show *s, enum ui_style style, const char *text)
-{
-	ui_add_styled(&s->out, s->ui, style, text, strlen(text));
-}
-
-/* ---- before a line -------------------------------------------------------------------------- */
-
-static int marker_columns(const struct lesson_block *b)
-{
-	return b->marker < 0 ? 2 : b->marker < 10 ? 3 : 4;
-}
-
-/* The signs and spaces of what holds block `i`, outermost first; the columns of them. */
-static int add_prefix(struct page *p, int i)
-{
-	struct lesson_block *b;
-	int columns;
-
-	if (i < 0)
-		return 0;
-	b = &p->t->blocks[i];
-	columns = add_prefix(p, b->parent);
-	if (b->kind == BLOCK_QUOTE) {
-		p->begun[i] = true;
-		add_styled(p->s, UI_DIM, "│ ");
-		return columns + 2;
-	}
-	if (b->kind != BLOCK_ITEM)
-		return columns;
-	if (p->begun[i])
-		text_addf(&p->s->out, "%*s", marker_columns(b), "");
-	else if (b->marker < 0)
-		text_addf(&p->s->out, "%s ", ui_sign(p->s->ui, "•", "-"));
-	else
-		text_addf(&p->s->out, "%*d. ", marker_columns(b) - 2, b->marker);
-	p->begun[i] = true;
-	return columns + marker_columns(b);
-}
-
-static int prefix_columns(const struct page *p, int i)
-{
-	int columns = 0;
-
-	for (; i >= 0; i = p->t->blocks[i].parent) {
-		const struct lesson_block *b = &p->t->blocks[i];
-
-		columns += b->kind == BLOCK_QUOTE  ? 2
-			   : b->kind == BLOCK_ITEM ? marker_columns(b)
-						   : 0;
-	}
-	return columns;
-}
-
-static void begin_line(void *ctx, bool first)
-{
-	struct page *p = ctx;
-
-	(void)first;
-	add_prefix(p, p->t->blocks[p->block].parent);
-}
-
-/* The columns that are left for the block. */
-static int room(const struct page *p)
-{
-	int columns = p->s->width - prefix_columns(p, p->t->blocks[p->block].parent);
-
-	return p->s->width <= 0 ? 0 : columns < 10 ? 10 : columns;
-}
+/* ---- blocks --------------------------------------------------------------------------------- */
 
 /* Whether block i is what the step right before it prints. */
 static bool is_output_of_step(const struct lesson_block *blocks, int i)
@@ -114,131 +37,11 @@ static void add_gap(struct page *p, int i)
 	    is_output_of_step(blocks, i))
 		return;
 	if (blocks[i].parent >= 0 && p->begun[blocks[i].parent])
-		add_prefix(p, blocks[i].parent);
+		page_prefix(p, blocks[i].parent);
 	while (p->s->out.len && p->s->out.data[p->s->out.len - 1] == ' ')
 		p->s->out.data[--p->s->out.len] = '\0';
 	text_addc(&p->s->out, '\n');
 }
-
-/* ---- words ---------------------------------------------------------------------------------- */
-
-/* A command is typed by the name that the program was called by. */
-static void add_code_span(struct page *p, struct flow *f, const struct lesson_run *r)
-{
-	struct text code = { 0 }, shown = { 0 };
-	size_t len = strlen(r->text);
-	/* A colour shows no space at an end: ` box`. */
-	bool bare = p->s->ui->color && len > 0 && r->text[0] != ' ' && r->text[len - 1] != ' ';
-
-	text_add_called_line(&code, r->text, len);
-	text_addf(&shown, bare ? "%s" : "`%s`", code.data ? code.data : "");
-	if (p->s->width > 0 && utf8_width(shown.data, shown.len) > room(p))
-		flow_add(f, UI_CODE, shown.data, shown.len);
-	else
-		flow_add_whole(f, UI_CODE, shown.data, shown.len);
-	text_release(&code);
-	text_release(&shown);
-}
-
-/* The number of a target in the list below the text; -1: what it points to is told in words. */
-static int number_link(struct show *s, const char *target)
-{
-	const char *at = s->links.data ? s->links.data : "";
-	size_t len = strlen(target);
-
-	for (int i = 1; i <= s->n_links; i++) {
-		size_t n = strcspn(at, "\n");
-
-		if (n == len && !memcmp(at, target, n))
-			return i;
-		at += n + 1;
-	}
-	text_addf(&s->links, "%s\n", target);
-	return ++s->n_links;
-}
-
-/* The lesson whose text the target is. */
-static const struct lesson *linked_lesson(const struct show *s, const char *target)
-{
-	char name[64];
-	size_t n;
-
-	while (!strncmp(target, "../", 3))
-		target += 3;
-	n = strcspn(target, "/");
-	if (!s->course || n >= sizeof(name) || strncmp(target + n, "/lesson.md", 10) != 0)
-		return NULL;
-	memcpy(name, target, n);
-	name[n] = '\0';
-	return course_lesson(s->course, name);
-}
-
-/* What follows the words of a link: a number, or the command that shows it. */
-static void end_link(struct page *p, struct flow *f, const struct lesson_run *r)
-{
-	const struct lesson *other = linked_lesson(p->s, r->target);
-	struct text said = { 0 };
-
-	if (other) {
-		text_addf(&said, "(`torchless lesson show %s`)", other->number);
-		f->space = true;
-	} else if (r->target[0] != '#' && strcmp(r->target, r->text) != 0) {
-		text_addf(&said, "[%d]", number_link(p->s, r->target));
-	}
-	if (other) {
-		struct text called = { 0 };
-
-		text_add_called(&called, said.data);
-		flow_add(f, UI_DIM, called.data, called.len);
-		text_release(&called);
-	} else if (said.len) {
-		flow_add_whole(f, UI_DIM, said.data, said.len);
-	}
-	text_release(&said);
-}
-
-static enum ui_style style_of(unsigned bits, enum ui_style otherwise)
-{
-	if (bits & RUN_STRONG)
-		return UI_BOLD;
-	if (bits & RUN_EMPHASIS)
-		return UI_ITALIC;
-	return otherwise;
-}
-
-/* Without colour what is emphasised, most of it a quotation, stands between stars as in the file.
- */
-static void add_star(const struct page *p, struct flow *f, const struct lesson_run *r,
-		     const struct lesson_run *neighbour)
-{
-	if (!p->s->ui->color && (r->style & RUN_EMPHASIS) &&
-	    !(neighbour && (neighbour->style & RUN_EMPHASIS)))
-		flow_add(f, UI_PLAIN, "*", 1);
-}
-
-static void add_runs(struct page *p, struct flow *f, struct lesson_runs runs, enum ui_style style)
-{
-	for (int i = 0; i < runs.n; i++) {
-		const struct lesson_run *r = &p->t->runs[runs.from + i];
-		const struct lesson_run *next = i + 1 < runs.n ? r + 1 : NULL;
-
-		add_star(p, f, r, i ? r - 1 : NULL);
-		if (r->style & RUN_BREAK)
-			flow_end_line(f);
-		else if (r->style & RUN_IMAGE)
-			flow_add(f, UI_DIM, r->text, strlen(r->text));
-		else if (r->style & RUN_CODE)
-			add_code_span(p, f, r);
-		else
-			flow_add(f, style_of(r->style, style), r->text, strlen(r->text));
-		add_star(p, f, r, next);
-		if ((r->style & RUN_LINK) &&
-		    !(next && (next->style & RUN_LINK) && !strcmp(next->target, r->target)))
-			end_link(p, f, r);
-	}
-}
-
-/* ---- blocks --------------------------------------------------------------------------------- */
 
 static void add_line_of(struct page *p, const char *sign, int columns)
 {
@@ -254,11 +57,11 @@ static void show_heading(struct page *p, const struct lesson_block *b)
 	if (b->level > 2)
 		flow_add_whole(&f, UI_DIM, b->level == 3 ? "──" : "─", b->level == 3 ? 6 : 3);
 	f.space = true;
-	add_runs(p, &f, b->runs, UI_BOLD);
+	page_runs(p, &f, b->runs, UI_BOLD);
 	columns = flow_columns(&f);
-	flow_write(&f, &p->s->out, p->s->ui, p->s->width, begin_line, p);
+	flow_write(&f, &p->s->out, p->s->ui, p->s->width, page_begin_line, p);
 	if (b->level <= 2) {
-		begin_line(p, false);
+		page_begin_line(p, false);
 		add_line_of(p, b->level == 1 ? "━" : "─", columns < most ? columns : most);
 		text_addc(&p->s->out, '\n');
 	}
@@ -268,9 +71,10 @@ static void show_heading(struct page *p, const struct lesson_block *b)
 /* Lines of code, broken at spaces where they are wider than the screen. */
 static void add_code(struct page *p, const char *code, int indent, bool commands)
 {
-	int width = p->s->ui->width > 0
-			    ? p->s->ui->width - prefix_columns(p, p->t->blocks[p->block].parent)
-			    : 0;
+	int width =
+		p->s->ui->width > 0
+			? p->s->ui->width - page_prefix_columns(p, p->t->blocks[p->block].parent)
+			: 0;
 	bool goes_on = false;
 	char quote = 0; /* that is open: its lines stay as they are */
 
@@ -278,11 +82,11 @@ static void add_code(struct page *p, const char *code, int indent, bool commands
 		struct text line = { 0 };
 
 		n = strcspn(code, "\n");
-		begin_line(p, false);
+		page_begin_line(p, false);
 		if (n)
 			text_addf(&p->s->out, "%*s", indent, "");
 		if (commands)
-			add_styled(p->s, UI_DIM, *code == '#' ? "" : goes_on ? "> " : "$ ");
+			page_styled(p->s, UI_DIM, *code == '#' ? "" : goes_on ? "> " : "$ ");
 		text_add_called_line(&line, code, n);
 		if (quote)
 			text_add(&p->s->out, line.data, line.len);
@@ -309,11 +113,11 @@ static void show_step(struct page *p, const struct lesson_block *b, const char *
 	text_addf(&line, "`torchless lesson run %s`%s", name,
 		  lesson_info(b->info, "smollm2", buf, sizeof(buf)) ? ", with SmolLM2" : "");
 	text_add_called(&called, line.data);
-	begin_line(p, false);
-	add_styled(p->s, UI_DIM, "step ");
-	add_styled(p->s, UI_BOLD, name);
-	add_styled(p->s, UI_DIM, ": ");
-	add_styled(p->s, UI_DIM, called.data);
+	page_begin_line(p, false);
+	page_styled(p->s, UI_DIM, "step ");
+	page_styled(p->s, UI_BOLD, name);
+	page_styled(p->s, UI_DIM, ": ");
+	page_styled(p->s, UI_DIM, called.data);
 	text_addc(&p->s->out, '\n');
 	add_code(p, b->code, INDENT, true);
 	text_release(&line);
@@ -327,8 +131,8 @@ static void show_code(struct page *p, const struct lesson_block *b)
 	if (lesson_info(b->info, "step", name, sizeof(name))) {
 		show_step(p, b, name);
 	} else if (lesson_info(b->info, "output", name, sizeof(name))) {
-		begin_line(p, false);
-		add_styled(p->s, UI_DIM, "prints");
+		page_begin_line(p, false);
+		page_styled(p->s, UI_DIM, "prints");
 		text_addc(&p->s->out, '\n');
 		add_code(p, b->code, INDENT, false);
 	} else {
@@ -346,7 +150,7 @@ static void add_cell(struct page *p, struct ui_table *table, struct lesson_runs 
 
 		text_addf(&cell, r->style & RUN_CODE ? "`%s`" : "%s", r->text);
 		if (r->style & RUN_LINK && r->target[0] != '#' && strcmp(r->target, r->text) != 0)
-			text_addf(&cell, "[%d]", number_link(p->s, r->target));
+			text_addf(&cell, "[%d]", page_number_link(p->s, r->target));
 	}
 	ui_table_cell(table, cell.data ? cell.data : "", cell.len);
 	text_release(&cell);
@@ -364,7 +168,7 @@ static void show_table(struct page *p, const struct lesson_block *b)
 	if (!ui.out)
 		return;
 	if (ui.width > 0)
-		ui.width -= prefix_columns(p, b->parent);
+		ui.width -= page_prefix_columns(p, b->parent);
 	ui_table_init(&table, "");
 	for (int i = 0; i < b->columns; i++) {
 		text_clear(&title);
@@ -380,7 +184,7 @@ static void show_table(struct page *p, const struct lesson_block *b)
 		size_t n = strcspn(line, "\n");
 
 		rest = line + n + (line[n] == '\n');
-		begin_line(p, false);
+		page_begin_line(p, false);
 		text_add(&p->s->out, line, n);
 		text_addc(&p->s->out, '\n');
 	}
@@ -431,14 +235,13 @@ static void show_picture(struct page *p, const struct lesson_run *r)
 	if (step && !ends_sentence(r->text))
 		flow_add(&f, UI_PLAIN, ".", 1);
 	if (step)
-		text_addf(&line, "%s `torchless lesson run %s` makes %s.",
-			  strchr(".!?", r->text[strlen(r->text) - 1]) ? "" : ".", step->name,
+		text_addf(&line, " `torchless lesson run %s` makes %s.", step->name,
 			  name_of(r->target));
 	else
 		text_addf(&line, " (%s)", r->target);
 	text_add_called(&called, line.data);
 	flow_add(&f, UI_DIM, called.data, called.len);
-	flow_write(&f, &p->s->out, p->s->ui, room(p), begin_line, p);
+	flow_write(&f, &p->s->out, p->s->ui, page_room(p), page_begin_line, p);
 	flow_release(&f);
 	text_release(&line);
 	text_release(&called);
@@ -453,12 +256,27 @@ static void show_paragraph(struct page *p, const struct lesson_block *b)
 		show_picture(p, r);
 		return;
 	}
-	add_runs(p, &f, b->runs, UI_PLAIN);
-	flow_write(&f, &p->s->out, p->s->ui, room(p), begin_line, p);
+	page_runs(p, &f, b->runs, UI_PLAIN);
+	flow_write(&f, &p->s->out, p->s->ui, page_room(p), page_begin_line, p);
 	flow_release(&f);
 }
 
 /* ---- exercises ------------------------------------------------------------------------------ */
+
+bool show_add_patients(const struct exercise *e, struct text *out)
+{
+	const char *at = section_value(e->conf, "patients");
+	int n = 0;
+
+	at = at ? at + strspn(at, " \n") : "";
+	if (e->kind != EXERCISE_LOCATE || !at[strcspn(at, " \n")])
+		return false;
+	for (size_t len; *at; at += len + strspn(at + len, " \n")) {
+		len = strcspn(at, " \n");
+		text_addf(out, "%s%.*s=KEY", n++ ? " " : "", (int)len, at);
+	}
+	return true;
+}
 
 /* How an exercise is answered: what stands behind `torchless lesson`, and what it is for. */
 static void add_how(const struct exercise *e, struct text *out)
@@ -474,10 +292,10 @@ static void add_how(const struct exercise *e, struct text *out)
 		text_addf(out, "Check it: `torchless lesson check %s`.", e->id);
 	} else {
 		text_addf(out, "Answer it: `torchless lesson answer %s %s`%s%s.", e->id,
-			  school_add_patients(e, &patients) ? patients.data
-			  : locate                          ? "'PLACE KEY'"
-			  : choices                         ? "CHOICE"
-							    : "VALUE",
+			  show_add_patients(e, &patients) ? patients.data
+			  : locate                        ? "'PLACE KEY'"
+			  : choices                       ? "CHOICE"
+							  : "VALUE",
 			  choices ? locate ? ", KEY one of: " : ", CHOICE one of: " : "",
 			  choices ? choices : "");
 	}
@@ -495,7 +313,7 @@ static void end_exercise(struct page *p)
 	add_how(p->exercise, &how);
 	text_add_called(&called, how.data);
 	text_addc(&p->s->out, '\n');
-	add_styled(p->s, UI_BOLD, ui_sign(p->s->ui, "▶ ", "> "));
+	page_styled(p->s, UI_BOLD, ui_sign(p->s->ui, "▶ ", "> "));
 	ui_add_wrapped(&p->s->out, called.data, called.len, p->s->width, 2, 2);
 	text_addc(&p->s->out, '\n');
 	p->exercise = NULL;
@@ -541,8 +359,8 @@ static void show_block(struct page *p, const struct lesson_block *b)
 		show_table(p, b);
 		break;
 	case BLOCK_RULE:
-		begin_line(p, false);
-		add_line_of(p, "─", p->s->width > 0 ? room(p) : SHOW_WIDTH);
+		page_begin_line(p, false);
+		add_line_of(p, "─", p->s->width > 0 ? page_room(p) : SHOW_WIDTH);
 		text_addc(&p->s->out, '\n');
 		break;
 	case BLOCK_QUOTE:
@@ -563,7 +381,7 @@ static void show_links(struct show *s)
 		char number[16];
 
 		snprintf(number, sizeof(number), "[%d] ", i);
-		add_styled(s, UI_DIM, number);
+		page_styled(s, UI_DIM, number);
 		text_add_visible(&s->out, at, n);
 		text_addc(&s->out, '\n');
 		at += n + 1;
@@ -615,7 +433,7 @@ void show_text(struct show *s, const char *markdown, size_t len)
 		p.block = i;
 		add_gap(&p, i);
 		if (holds) { /* and is empty */
-			add_prefix(&p, i);
+			page_prefix(&p, i);
 			text_addc(&s->out, '\n');
 		}
 		show_block(&p, b);

@@ -129,21 +129,25 @@ int dev_check_proofs(const struct classroom *room, const struct lesson *only, in
 	struct worker *workers = mem_calloc((size_t)most + 1, sizeof(*workers));
 	int n = choose(room->course, only, workers), started = 0, rc = 0;
 	struct classroom alone = *room;
+	struct err ignored;
+	bool may_start = true;
 
 	/* A pool has threads that a copy of the process has not. */
 	alone.pool = NULL;
 	for (int i = 0; i < n; i++) {
-		int r = 0;
+		while (started < n && started < i + at_once && may_start) {
+			int r = start(&workers[started], &alone, err);
 
-		while (started < n && started < i + at_once && r == 0) {
-			r = start(&workers[started], &alone, err);
-			started += r == 0;
+			may_start = r == 0;
+			started += may_start;
+			rc = rc ? rc : r;
 		}
-		if (r == 0)
-			r = finish(&workers[i], n_found, err);
-		rc = rc ? rc : r;
-		if (started <= i)
-			break;
+		/* Those that were started are heard to their end, whatever became of the others. */
+		if (i < started) {
+			int r = finish(&workers[i], n_found, rc ? &ignored : err);
+
+			rc = rc ? rc : r;
+		}
 	}
 	free(workers);
 	return rc;

@@ -2,19 +2,14 @@
  * doctor.c -- `doctor`: what the lessons need, whether it is there, and what to type if it is not.
  */
 #include "school.h"
-#include "torchless/child.h"
 #include "torchless/mem.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#define SECONDS  10
 #define MIN_FREE (64 << 20) /* bytes: recordings and kernels of all lessons */
 
 struct doctor {
@@ -34,116 +29,14 @@ static void tell(struct doctor *doc, bool is_good, const char *what, const char 
 
 /* ---- a compiler ---------------------------------------------------------------------------- */
 
-/* A line of /etc/os-release, without its quotes. */
-static bool read_release(const char *key, char *value, size_t size)
-{
-	struct text t = { 0 };
-	struct err ignored;
-	size_t n = strlen(key);
-	bool found = false;
-
-	if (text_read_file(&t, "/etc/os-release", 1 << 16, &ignored)) {
-		text_release(&t);
-		return false;
-	}
-	for (const char *s = t.data; *s && !found;) {
-		size_t len = strcspn(s, "\n");
-
-		if (!strncmp(s, key, n) && s[n] == '=') {
-			const char *from = s + n + 1 + (s[n + 1] == '"');
-			size_t m = strcspn(from, "\"\n");
-
-			snprintf(value, size, "%.*s", (int)m, from);
-			found = true;
-		}
-		s += len + (s[len] == '\n');
-	}
-	text_release(&t);
-	return found;
-}
-
-/* The line that installs a compiler and the headers of C. */
-static const char *install_line(void)
-{
-	static const struct {
-		const char *id, *line;
-	} systems[] = {
-		{ "debian", "sudo apt install gcc libc6-dev" },
-		{ "ubuntu", "sudo apt install gcc libc6-dev" },
-		{ "fedora", "sudo dnf install gcc glibc-devel" },
-		{ "rhel", "sudo dnf install gcc glibc-devel" },
-		{ "arch", "sudo pacman -S gcc" },
-		{ "alpine", "sudo apk add gcc musl-dev" },
-		{ "suse", "sudo zypper install gcc glibc-devel" },
-		{ "opensuse", "sudo zypper install gcc glibc-devel" },
-		{ "void", "sudo xbps-install -S gcc" },
-		{ "gentoo", "sudo emerge sys-devel/gcc" },
-		{ "nixos", "nix-shell -p gcc" },
-	};
-	static const char *const keys[] = { "ID", "ID_LIKE" };
-
-	for (size_t k = 0; k < 2; k++) {
-		char value[128], *rest = NULL;
-
-		if (!read_release(keys[k], value, sizeof(value)))
-			continue;
-		for (char *id = strtok_r(value, " ", &rest); id; id = strtok_r(NULL, " ", &rest))
-			for (size_t i = 0; i < sizeof(systems) / sizeof(systems[0]); i++)
-				if (!strcmp(systems[i].id, id))
-					return systems[i].line;
-	}
-	return access("/usr/bin/xcode-select", X_OK) == 0 ? "xcode-select --install" : NULL;
-}
-
-/* Whether it makes something of a kernel: headers of C may be missing although it is there. */
-static bool compiles(const char *compiler)
-{
-	static const char source[] = "#include <math.h>\n#include <stddef.h>\n#include <stdint.h>\n"
-				     "float tl_test(float x)\n{\n\treturn expf(x);\n}\n";
-	char *const argv[] = { (char *)compiler, (char *)"-std=c11",      (char *)"-xc",
-			       (char *)"-",      (char *)"-fsyntax-only", NULL };
-	struct child c = { .argv = argv,
-			   .input = source,
-			   .input_len = sizeof(source) - 1,
-			   .seconds = SECONDS,
-			   .max_bytes = 1 << 16,
-			   .max_said = 200 };
-	bool done =
-		child_run(&c) == CHILD_DONE && WIFEXITED(c.status) && WEXITSTATUS(c.status) == 0;
-
-	child_release(&c);
-	return done;
-}
-
-static void add_version(const char *compiler, struct text *out)
-{
-	char *const argv[] = { (char *)compiler, (char *)"--version", NULL };
-	struct child c = {
-		.argv = argv, .seconds = SECONDS, .max_bytes = 1 << 16, .max_said = 200
-	};
-
-	if (child_run(&c) == CHILD_DONE && c.output.data)
-		text_add(out, c.output.data, strcspn(c.output.data, "\n"));
-	else
-		text_adds(out, compiler);
-	child_release(&c);
-}
-
 static void look_for_compiler(struct doctor *doc)
 {
-	const char *own = getenv("CC"), *line;
-	const char *const names[] = { own && *own && !strchr(own, ' ') ? own : "cc", "gcc", "clang",
-				      "tcc" };
+	const char *line = lesson_install_line();
 	struct text detail = { 0 };
-	bool found = false;
+	struct err why;
+	bool found = lesson_compiler(&detail, &why) == 0;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && !found; i++) {
-		found = compiles(names[i]);
-		if (found)
-			add_version(names[i], &detail);
-	}
 	if (!found) {
-		line = install_line();
 		text_adds(&detail, "none that compiles a kernel was found in PATH; ");
 		if (line)
 			text_addf(&detail, "`%s` installs one", line);

@@ -2,6 +2,7 @@
  * progress.c -- `progress`, and `grade` for who teaches.
  */
 #include "school.h"
+#include "torchless/json.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -60,11 +61,11 @@ static int print_progress(struct school *d, struct err *err)
 		const struct lesson *l = &d->course.lessons[i];
 
 		text_clear(&bar);
-		school_add_bar(d, learner_n_done(&d->learner, l), l->n_exercises, BAR, &bar);
+		school_add_bar(learner_n_done(&d->learner, l), l->n_exercises, BAR, &bar);
 		text_addf(&d->out, "%s %-26s  %s\n", l->number, l->id, bar.data);
 	}
 	text_clear(&bar);
-	school_add_bar(d, learner_n_done(&d->learner, NULL), course_n_exercises(&d->course), BAR,
+	school_add_bar(learner_n_done(&d->learner, NULL), course_n_exercises(&d->course), BAR,
 		       &bar);
 	text_addf(&d->out, "%-29s  %s\n", "all", bar.data);
 	text_release(&bar);
@@ -79,20 +80,21 @@ static void add_exercise_json(const struct school *d, const struct exercise *e, 
 	const struct exercise_state *s = learner_exercise(&d->learner, e);
 
 	text_addc(out, '{');
-	school_json(out, "lesson", e->lesson->dir);
-	text_addc(out, ',');
-	school_json(out, "exercise", e->id);
-	text_addc(out, ',');
-	school_json(out, "kind", school_kind(e->kind));
-	text_addf(out, ",\"passed\":%s,\"counts\":%s,\"gave_up\":%s,\"changed\":%s",
-		  s->passed ? "true" : "false", exercise_counts(&d->learner, e) ? "true" : "false",
-		  s->gave_up ? "true" : "false", s->changed ? "true" : "false");
-	text_addf(out, ",\"attempts\":%d,\"hints\":%d,", s->attempts, s->hints);
-	school_json(out, "predicted", s->predicted);
-	text_addf(out, ",\"prediction_was_right\":%s}",
-		  !s->predicted || !s->is_judged ? "null"
-		  : s->was_right                 ? "true"
-						 : "false");
+	json_add_string(out, "lesson", e->lesson->dir);
+	json_add_string(out, "exercise", e->id);
+	json_add_string(out, "kind", exercise_kind_name(e->kind));
+	json_add_bool(out, "passed", s->passed);
+	json_add_bool(out, "counts", exercise_counts(&d->learner, e));
+	json_add_bool(out, "gave_up", s->gave_up);
+	json_add_bool(out, "changed", s->changed);
+	json_add_int(out, "attempts", s->attempts);
+	json_add_int(out, "hints", s->hints);
+	json_add_string(out, "predicted", s->predicted);
+	if (s->predicted && s->is_judged)
+		json_add_bool(out, "prediction_was_right", s->was_right);
+	else
+		json_add_string(out, "prediction_was_right", NULL);
+	text_addc(out, '}');
 }
 
 static int progress_json(struct school *d, struct err *err)
@@ -100,12 +102,14 @@ static int progress_json(struct school *d, struct err *err)
 	struct calibration c = calibrate(d);
 
 	text_addc(&d->out, '{');
-	school_json(&d->out, "course", section_value(&d->course.sections[0], "title"));
-	text_addf(&d->out, ",\"done\":%d,\"of\":%d,\"predictions\":%d,\"right\":%d,",
-		  learner_n_done(&d->learner, NULL), course_n_exercises(&d->course), c.all,
-		  c.right);
-	school_json(&d->out, "at", d->learner.at ? d->learner.at->id : NULL);
-	text_adds(&d->out, ",\"exercises\":[");
+	json_add_string(&d->out, "course", section_value(&d->course.sections[0], "title"));
+	json_add_int(&d->out, "done", learner_n_done(&d->learner, NULL));
+	json_add_int(&d->out, "of", course_n_exercises(&d->course));
+	json_add_int(&d->out, "predictions", c.all);
+	json_add_int(&d->out, "right", c.right);
+	json_add_string(&d->out, "at", d->learner.at ? d->learner.at->id : NULL);
+	json_add_key(&d->out, "exercises");
+	text_addc(&d->out, '[');
 	for (int i = 0; i < course_n_exercises(&d->course); i++) {
 		text_adds(&d->out, i ? "," : "");
 		add_exercise_json(d, course_exercise_at(&d->course, i), &d->out);
@@ -215,7 +219,7 @@ static void add_grade(struct school *d, struct listing *list, const struct exerc
 
 	listing_string(list, e->lesson->dir);
 	listing_string(list, e->id);
-	listing_string(list, school_kind(e->kind));
+	listing_string(list, exercise_kind_name(e->kind));
 	listing_bool(list, tried);
 	listing_bool(list, v->passed);
 	listing_string(list, v->key);

@@ -16,21 +16,6 @@
 #define BAR          12 /* signs */
 #define MOST_CHOICES 70 /* bytes of them in what is typed; more stand in a sentence before it */
 
-static char *format(const char *fmt, va_list args)
-{
-	va_list again;
-	char *s;
-	int n;
-
-	va_copy(again, args);
-	n = vsnprintf(NULL, 0, fmt, again);
-	va_end(again);
-	s = mem_calloc((size_t)(n < 0 ? 0 : n) + 1, 1);
-	if (n >= 0)
-		vsnprintf(s, (size_t)n + 1, fmt, args);
-	return s;
-}
-
 static int prose_width(const struct school *d)
 {
 	int width = d->in->out.width;
@@ -40,36 +25,38 @@ static int prose_width(const struct school *d)
 
 void school_say(struct school *d, int indent, const char *fmt, ...)
 {
-	struct text called = { 0 };
+	struct text said = { 0 }, called = { 0 };
 	va_list args;
-	char *s;
 
+	text_adds(&said, "");
 	va_start(args, fmt);
-	s = format(fmt, args);
+	text_addvf(&said, fmt, args);
 	va_end(args);
-	text_add_called(&called, s);
+	text_add_called(&called, said.data);
 	text_addf(&d->out, "%*s", indent, "");
 	ui_add_wrapped(&d->out, called.data, called.len, prose_width(d), indent, indent);
 	text_addc(&d->out, '\n');
+	text_release(&said);
 	text_release(&called);
-	free(s);
 }
 
 void school_styled(struct school *d, enum ui_style style, const char *fmt, ...)
 {
+	struct text said = { 0 };
 	va_list args;
-	char *s;
 
+	text_adds(&said, "");
 	va_start(args, fmt);
-	s = format(fmt, args);
+	text_addvf(&said, fmt, args);
 	va_end(args);
-	ui_add_styled(&d->out, &d->in->out, style, s, strlen(s));
-	free(s);
+	ui_add_styled(&d->out, &d->in->out, style, said.data, said.len);
+	text_release(&said);
 }
 
 /* ---- what to type -------------------------------------------------------------------------- */
 
-void school_command(const struct school *d, const char *words, struct text *out)
+/* "torchless lesson WORDS" with the options that have to be typed again. */
+static void add_command(const struct school *d, const char *words, struct text *out)
 {
 	text_addf(out, "%s lesson%s%s", called_name(), *words ? " " : "", words);
 	if (d->places.is_named) {
@@ -84,22 +71,22 @@ void school_command(const struct school *d, const char *words, struct text *out)
 
 void school_next(struct school *d, const char *fmt, ...)
 {
-	struct text command = { 0 };
+	struct text words = { 0 }, command = { 0 };
 	va_list args;
-	char *s;
 
 	if (d->is_watching)
 		return;
+	text_adds(&words, "");
 	va_start(args, fmt);
-	s = format(fmt, args);
+	text_addvf(&words, fmt, args);
 	va_end(args);
-	school_command(d, s, &command);
+	add_command(d, words.data, &command);
 	text_addc(&d->out, '\n');
 	ui_add_styled(&d->out, &d->in->out, UI_DIM, "next  ", 6);
 	ui_add_command(&d->out, command.data, command.len, d->in->out.width, 8, 6);
 	text_addc(&d->out, '\n');
+	text_release(&words);
 	text_release(&command);
-	free(s);
 }
 
 static bool has_place(const struct exercise *e)
@@ -107,21 +94,6 @@ static bool has_place(const struct exercise *e)
 	const char *place = section_value(e->conf, "place");
 
 	return !place || strcmp(place, "no") != 0;
-}
-
-bool school_add_patients(const struct exercise *e, struct text *out)
-{
-	const char *at = section_value(e->conf, "patients");
-	int n = 0;
-
-	at = at ? at + strspn(at, " \n") : "";
-	if (e->kind != EXERCISE_LOCATE || !at[strcspn(at, " \n")])
-		return false;
-	for (size_t len; *at; at += len + strspn(at + len, " \n")) {
-		len = strcspn(at, " \n");
-		text_addf(out, "%s%.*s=KEY", n++ ? " " : "", (int)len, at);
-	}
-	return true;
 }
 
 static const char *choice_word(const struct exercise *e)
@@ -134,7 +106,7 @@ void school_add_form(const struct exercise *e, struct text *out)
 	const char *choices = section_value(e->conf, "choices"),
 		   *form = section_value(e->conf, "form");
 
-	if (school_add_patients(e, out))
+	if (show_add_patients(e, out))
 		return;
 	if (e->kind == EXERCISE_LOCATE && has_place(e))
 		text_adds(out, "PLACE ");
@@ -204,32 +176,16 @@ void school_say_folder(struct school *d, const struct exercise *e)
 
 /* ---- where --------------------------------------------------------------------------------- */
 
-const char *school_kind(enum exercise_kind kind)
-{
-	static const char *const names[EXERCISE_KINDS] = {
-		[EXERCISE_PREDICT] = "predict",
-		[EXERCISE_VALUE] = "value",
-		[EXERCISE_SQL] = "sql",
-		[EXERCISE_KERNEL] = "kernel",
-		[EXERCISE_LOCATE] = "locate",
-		[EXERCISE_BENCH] = "bench",
-		[EXERCISE_MILESTONE] = "milestone",
-	};
-
-	return names[kind];
-}
-
 void school_add_file(const struct exercise *e, struct text *out)
 {
 	if (e->file)
 		text_addf(out, "%s/%s", e->lesson->dir, e->file);
 }
 
-void school_add_bar(const struct school *d, int done, int all, int width, struct text *out)
+void school_add_bar(int done, int all, int width, struct text *out)
 {
 	int filled = all > 0 ? done * width / all : 0;
 
-	(void)d;
 	text_addc(out, '[');
 	for (int i = 0; i < width; i++)
 		text_addc(out, i < filled ? '#' : '-');
@@ -260,7 +216,7 @@ void school_place(struct school *d, const struct exercise *e)
 	struct text line = { 0 }, bar = { 0 };
 	int room = 2;
 
-	school_add_bar(d, learner_n_done(&d->learner, NULL), course_n_exercises(&d->course), BAR,
+	school_add_bar(learner_n_done(&d->learner, NULL), course_n_exercises(&d->course), BAR,
 		       &bar);
 	for (int i = 0; i < 3; i++) {
 		add_place(d, e, titles[i], &line);
@@ -296,13 +252,4 @@ int school_flush(struct school *d, struct err *err)
 
 	text_clear(&d->out);
 	return r ? r : flush_out(err);
-}
-
-void school_json(struct text *t, const char *key, const char *value)
-{
-	text_addf(t, "\"%s\":", key);
-	if (value)
-		text_add_json(t, value, strlen(value));
-	else
-		text_adds(t, "null");
 }

@@ -129,7 +129,8 @@ void school_close(struct school *d)
 
 /* ---- the engine ---------------------------------------------------------------------------- */
 
-int school_model_hash(struct school *d, char hash[33], struct err *err)
+/* The hash of the model as recordings have it, in hexadecimal. */
+static int find_hash(struct school *d, char hash[33], struct err *err)
 {
 	struct checkpoint ck = { 0 };
 	uint8_t bytes[16];
@@ -153,7 +154,7 @@ static int check_model(struct school *d, struct err *err)
 
 	if (!expected)
 		return 0;
-	if (school_model_hash(d, hash, err))
+	if (find_hash(d, hash, err))
 		return err->code;
 	if (strcasecmp(hash, expected) == 0)
 		return 0;

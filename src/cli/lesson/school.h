@@ -24,8 +24,7 @@ struct school {
 	bool is_watching; /* keys say what comes next, and no command is to be typed */
 };
 
-/* ---- school.c ---------------------------------------------------------------------------------
- */
+/* ---- school.c -------------------------------------------------------------------------------- */
 
 /* The course, the learner, and where things lie; close it whatever happens. */
 int school_open(struct school *d, struct invocation *in, struct err *err);
@@ -33,9 +32,6 @@ void school_close(struct school *d);
 
 /* Kernels and threads, and that the model is the course's: ERR_IO names both hashes. */
 int school_open_engine(struct school *d, struct err *err);
-
-/* The hash of the model as recordings have it, in hexadecimal: ERR_IO, ERR_FORMAT. */
-int school_model_hash(struct school *d, char hash[33], struct err *err);
 
 /* By name, or with NULL the one that one is at; ERR_USAGE names the nearest. */
 int school_lesson(const struct school *d, const char *name, const struct lesson **l,
@@ -63,9 +59,6 @@ void school_say(struct school *d, int indent, const char *fmt, ...)
 void school_styled(struct school *d, enum ui_style style, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* "torchless lesson WORDS" with the options that have to be typed again. */
-void school_command(const struct school *d, const char *words, struct text *out);
-
 /* "next  torchless lesson WORDS": the one thing to type. */
 void school_next(struct school *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -83,20 +76,16 @@ void school_say_folder(struct school *d, const struct exercise *e);
 void school_place(struct school *d, const struct exercise *e);
 
 /* "[####------] 18/58" */
-void school_add_bar(const struct school *d, int done, int all, int width, struct text *out);
+void school_add_bar(int done, int all, int width, struct text *out);
 
 /* Append Markdown, `indent` columns in. */
 void school_markdown(struct school *d, const struct lesson *l, const char *markdown, int indent);
 
-/* The kind, as help calls it; "05-rope/rope.c" of an exercise that has a file. */
-const char *school_kind(enum exercise_kind kind);
+/* "05-rope/rope.c" of an exercise that has a file. */
 void school_add_file(const struct exercise *e, struct text *out);
 
 /* Write d->out and empty it: ERR_IO. */
 int school_flush(struct school *d, struct err *err);
-
-/* The words of an error behind a name, in JSON: "key":"value". */
-void school_json(struct text *t, const char *key, const char *value);
 
 /* ---- verdict.c ------------------------------------------------------------------------------ */
 

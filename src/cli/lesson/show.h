@@ -1,7 +1,8 @@
 /*
  * show.h -- Markdown on a terminal: a lesson, a question, a hint.
  *
- * From the ground up: flow.c puts words into lines; blocks.c shows a text block by block; show.c is
+ * From the ground up: flow.c puts words into lines; page.c finds the words of a
+ * block and what stands before its lines; blocks.c shows a text block by block; show.c is
  * the page of a lesson around it.
  */
 #ifndef CLI_LESSON_SHOW_H
@@ -67,6 +68,10 @@ struct show {
 void show_text(struct show *s, const char *markdown, size_t len);
 void show_release(struct show *s);
 
+/* Append "sick-a=KEY sick-b=KEY", how several patients are answered; false: there are not several.
+ */
+bool show_add_patients(const struct exercise *e, struct text *out);
+
 /* ---- show.c --------------------------------------------------------------------------------- */
 
 /*
@@ -79,9 +84,5 @@ int lesson_show(struct invocation *in, const struct course *c, const struct less
 /* Append Markdown of a question, a hint or a reason, `indent` columns in. */
 void lesson_show_markdown(struct text *out, const struct ui *ui, const struct lesson *l,
 			  const char *markdown, int indent);
-
-/* Append "sick-a=KEY sick-b=KEY", how several patients are answered; false: there are not several.
- */
-bool school_add_patients(const struct exercise *e, struct text *out);
 
 #endif

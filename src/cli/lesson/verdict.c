@@ -6,6 +6,7 @@
  * line of it is told.
  */
 #include "school.h"
+#include "torchless/json.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -130,14 +131,13 @@ static void add_lines_json(const struct verdict *v, struct text *out)
 		[CHECK_PASSED] = "passed", [CHECK_FAILED] = "failed", [CHECK_NOTE] = "note"
 	};
 
-	text_adds(out, ",\"checks\":[");
+	json_add_key(out, "checks");
+	text_addc(out, '[');
 	for (int i = 0; i < v->n_lines; i++) {
 		text_adds(out, i ? ",{" : "{");
-		school_json(out, "mark", marks[v->lines[i].mark]);
-		text_addc(out, ',');
-		school_json(out, "what", v->lines[i].what);
-		text_addc(out, ',');
-		school_json(out, "detail", v->lines[i].detail);
+		json_add_string(out, "mark", marks[v->lines[i].mark]);
+		json_add_string(out, "what", v->lines[i].what);
+		json_add_string(out, "detail", v->lines[i].detail);
 		text_addc(out, '}');
 	}
 	text_addc(out, ']');
@@ -150,20 +150,17 @@ void school_add_json(const struct school *d, const struct exercise *e, const str
 
 	snprintf(hash, sizeof(hash), "%016" PRIx64, v->file_hash);
 	text_addc(out, '{');
-	school_json(out, "lesson", e->lesson->dir);
-	text_addc(out, ',');
-	school_json(out, "exercise", e->id);
-	text_addc(out, ',');
-	school_json(out, "kind", school_kind(e->kind));
-	text_addf(out, ",\"passed\":%s,", v->passed ? "true" : "false");
-	school_json(out, "file", v->file);
-	text_addc(out, ',');
-	school_json(out, "file_hash", v->file ? hash : NULL);
-	text_addf(out, ",\"seed\":%" PRIu64, d->room.seed);
+	json_add_string(out, "lesson", e->lesson->dir);
+	json_add_string(out, "exercise", e->id);
+	json_add_string(out, "kind", exercise_kind_name(e->kind));
+	json_add_bool(out, "passed", v->passed);
+	json_add_string(out, "file", v->file);
+	json_add_string(out, "file_hash", v->file ? hash : NULL);
+	/* A seed may be larger than what is signed. */
+	json_add_key(out, "seed");
+	text_addf(out, "%" PRIu64, d->room.seed);
 	add_lines_json(v, out);
-	text_addc(out, ',');
-	school_json(out, "key", v->key);
-	text_addc(out, ',');
-	school_json(out, "says", v->says.len ? v->says.data : NULL);
+	json_add_string(out, "key", v->key);
+	json_add_string(out, "says", v->says.len ? v->says.data : NULL);
 	text_addc(out, '}');
 }

@@ -146,7 +146,7 @@ static int list_exercises(struct school *d, const struct lesson *l, struct err *
 		school_add_file(e, &file);
 		listing_string(&list, e->id);
 		listing_string(&list, e->title);
-		listing_string(&list, school_kind(e->kind));
+		listing_string(&list, exercise_kind_name(e->kind));
 		if (has_files)
 			listing_string(&list, file.data);
 		listing_int(&list, s->attempts);

@@ -33,13 +33,6 @@ const struct bug *bug_find(const char *name)
 
 /* ---- planting ------------------------------------------------------------------------------- */
 
-static bool ends_with(const char *s, const char *end)
-{
-	size_t n = strlen(s), m = strlen(end);
-
-	return n >= m && !strcmp(s + n - m, end);
-}
-
 static bool wants_site(void *ctx, const struct site *at)
 {
 	const struct planted *p = ctx;
@@ -49,7 +42,7 @@ static bool wants_site(void *ctx, const struct site *at)
 	for (int i = 0; i < at->op->n_out; i++) {
 		const char *name = p->model->program.values[at->op->out[i]].name;
 
-		if (name && ends_with(name, p->bug->on))
+		if (name && text_ends_with(name, p->bug->on))
 			return true;
 	}
 	return false;

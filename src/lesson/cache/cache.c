@@ -3,6 +3,8 @@
  */
 #include "cache.h"
 
+#include "torchless/folders.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,42 +16,11 @@
 
 #define A_DAY (24L * 60 * 60)
 
-/* The folder and those above it. */
-static int make_folders(char *path, struct err *err)
-{
-	for (char *slash = path + 1;; slash++) {
-		char c = *slash;
-		int failed = 0;
-
-		if (c && c != '/')
-			continue;
-		*slash = '\0';
-		if (mkdir(path, 0777) && errno != EEXIST)
-			failed = errno;
-		if (failed)
-			return err_set(
-				err, err_of_errno(failed),
-				"cannot make the folder %s, where lessons keep recordings: %s",
-				path, strerror(failed));
-		*slash = c;
-		if (!c)
-			return 0;
-	}
-}
-
 int cache_folder(const struct classroom *room, const char *kind, struct text *path, struct err *err)
 {
-	struct stat st;
-
 	text_clear(path);
 	text_addf(path, "%s/%s", room->cache, kind);
-	if (stat(path->data, &st) == 0 && S_ISDIR(st.st_mode))
-		return 0;
-	if (make_folders(path->data, err))
-		return err->code;
-	if (stat(path->data, &st) == 0 && S_ISDIR(st.st_mode))
-		return 0;
-	return err_set(err, ERR_IO, "%s, where lessons keep recordings, is no folder", path->data);
+	return folders_make(path->data, err) ? err_wrap(err, "lessons keep recordings there") : 0;
 }
 
 void cache_aside(const char *folder, const char *name, struct text *path)

@@ -43,61 +43,13 @@ void desk_close(struct desk *d)
 	d->rec = NULL;
 }
 
-/* ---- {NAME} --------------------------------------------------------------------------------- */
-
-static bool is_name(const char *s, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789-_", s[i]))
-			return false;
-	return n > 0;
-}
-
-static void add_sql_string(struct text *t, const char *s)
-{
-	text_addc(t, '\'');
-	for (; *s; s++)
-		text_addf(t, *s == '\'' ? "''" : "%c", *s);
-	text_addc(t, '\'');
-}
-
-/* Append `from` with the paths of recordings in the place of their names. */
-static int put_paths(const struct check *c, const char *from, bool is_sql, struct text *out,
-		     struct err *err)
-{
-	const struct lesson *l = c->exercise->lesson;
-
-	for (; *from; from++) {
-		size_t n = *from == '{' ? strcspn(from + 1, "}") : 0;
-		char *name = *from == '{' && from[n + 1] && is_name(from + 1, n)
-				     ? mem_memdup(from + 1, n)
-				     : NULL;
-
-		if (name && lesson_trace(l, name)) {
-			struct text path = { 0 };
-			int result = lesson_recording(c->room, l, name, &path, err);
-
-			if (result == 0 && is_sql)
-				add_sql_string(out, path.data);
-			else if (result == 0)
-				text_add_shell_word(out, path.data);
-			text_release(&path);
-			free(name);
-			if (result)
-				return result;
-			from += n + 1;
-			continue;
-		}
-		free(name);
-		text_addc(out, *from);
-	}
-	return 0;
-}
+/* ---- queries --------------------------------------------------------------------------------- */
 
 int desk_ask(struct desk *d, const char *key, const char *sql, struct sheet *s, struct err *err)
 {
 	struct text whole = { 0 };
-	int result = put_paths(d->check, sql, true, &whole, err);
+	int result = lesson_put_paths(d->check->room, d->check->exercise->lesson, sql,
+				      text_add_sql_string, &whole, err);
 
 	if (result == 0 && sheet_ask(d->rec, whole.data, s, err)) {
 		struct err why = *err;
@@ -136,7 +88,8 @@ static int run_command(const struct check *c, const char *key, const char *args,
 	int result;
 
 	text_adds(&script, "cd \"$1\" && TORCHLESS_MODEL=\"$2\" exec \"$0\" ");
-	result = put_paths(c, args, false, &script, err);
+	result = lesson_put_paths(c->room, c->exercise->lesson, args, text_add_shell_word, &script,
+				  err);
 	argv[2] = script.data;
 	if (result == 0) {
 		enum child_end end = child_run(&child);

@@ -37,8 +37,7 @@ static int bad_conf(const struct check *c, const char *what, struct err *err)
 	return err_set(err, ERR_FORMAT, "exercise %s: %s", c->exercise->id, what);
 }
 
-/* ---- compiling
- * ---------------------------------------------------------------------------------------- */
+/* ---- compiling ------------------------------------------------------------------------------- */
 
 static int compile(struct run *r, struct err *err)
 {
@@ -76,8 +75,7 @@ static void note_printed(struct run *r, const struct text *printed)
 	text_release(&shown);
 }
 
-/* ---- the battery
- * ---------------------------------------------------------------------------------------- */
+/* ---- the battery ----------------------------------------------------------------------------- */
 
 /* What is wrong with call i, in numbers. */
 static void add_difference(const struct run *r, int i, struct text *out)
@@ -184,8 +182,7 @@ static int try_alone(struct run *r, struct err *err)
 	return 0;
 }
 
-/* ---- in the model
- * ------------------------------------------------------------------------------------------ */
+/* ---- in the model ---------------------------------------------------------------------------- */
 
 static int try_in_model(struct run *r, struct err *err)
 {
@@ -225,8 +222,7 @@ static int try_in_model(struct run *r, struct err *err)
 	return 0;
 }
 
-/* ---- how fast it is -----------------------------------------------------------------------------
- */
+/* ---- how fast it is -------------------------------------------------------------------------- */
 
 #define FAST 1.5
 
@@ -251,8 +247,7 @@ static int race(struct run *r, struct err *err)
 	return 0;
 }
 
-/* ---- what it means
- * -------------------------------------------------------------------------------------------- */
+/* ---- what it means --------------------------------------------------------------------------- */
 
 static int diagnose(struct run *r, struct err *err)
 {

@@ -4,9 +4,9 @@
  * The starter compiles and fails, the solution passes with every compiler and seed, wrong answers
  * fail and are told by their own names, equivalents pass, and answers that do nothing fail.
  */
+#include "proof.h"
 #include "../cut.h"
 #include "../kernels/kernel.h"
-#include "torchless/lesson_proof.h"
 
 #include "torchless/mem.h"
 
@@ -15,16 +15,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define SEEDS     20
 #define FEW_SEEDS 3
 #define MARGIN    5 /* between what is allowed and what is right, or wrong */
 
-static void flaw(struct proof *p, const char *what, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static void flaw(struct proof *p, const char *what, const char *fmt, ...)
+void proof_flaw(struct proof *p, const char *what, const char *fmt, ...)
 {
 	char detail[1500];
 	va_list args;
@@ -91,29 +87,12 @@ static int try_seed(struct proof *p, const struct compiled *made, bool is_saniti
 	return rc;
 }
 
-/* ---- right answers
- * --------------------------------------------------------------------------------- */
+/* ---- right answers --------------------------------------------------------------------------- */
 
 static const char asan_options[] =
 	"\nconst char *__asan_default_options(void);\n"
 	"const char *__asan_default_options(void)\n"
 	"{\n\treturn \"verify_asan_link_order=0:detect_leaks=0:handle_segv=0:handle_sigbus=0\";\n}\n";
-
-static bool has_compiler(const char *name)
-{
-	const char *path = getenv("PATH");
-	char file[1024];
-	bool found = false;
-
-	while (path && *path && !found) {
-		size_t n = strcspn(path, ":");
-
-		snprintf(file, sizeof(file), "%.*s/%s", (int)n, path, name);
-		found = access(file, X_OK) == 0;
-		path += n + (path[n] == ':');
-	}
-	return found;
-}
 
 static int prove_build(struct proof *p, const struct build *b, const char *what,
 		       const struct text *source, struct err *err)
@@ -125,9 +104,9 @@ static int prove_build(struct proof *p, const struct build *b, const char *what,
 	if (rc)
 		return rc;
 	if (!made.library)
-		flaw(p, what, "%s: does not compile: %s", b->name, made.said.data);
+		proof_flaw(p, what, "%s: does not compile: %s", b->name, made.said.data);
 	else if (made.said.len > 0)
-		flaw(p, what, "%s: warnings: %s", b->name, made.said.data);
+		proof_flaw(p, what, "%s: warnings: %s", b->name, made.said.data);
 	/* One seed says it: a line for each of them would hide the others. */
 	for (int i = 0, n = p->n_flaws; made.library && i < b->seeds && !rc && p->n_flaws == n;
 	     i++) {
@@ -136,8 +115,9 @@ static int prove_build(struct proof *p, const struct build *b, const char *what,
 		rc = try_seed(p, &made, b->is_sanitized, p->room->seed + (uint64_t)i, &share, says,
 			      sizeof(says), err);
 		if (!rc && share > 1.0 / MARGIN)
-			flaw(p, what, "%s: seed %llu: off by %.2g of what is allowed: %s", b->name,
-			     (unsigned long long)p->room->seed + (unsigned)i, share, says);
+			proof_flaw(p, what, "%s: seed %llu: off by %.2g of what is allowed: %s",
+				   b->name, (unsigned long long)p->room->seed + (unsigned)i, share,
+				   says);
 		p->noise = !rc && isfinite(share) && share > p->noise ? share : p->noise;
 		p->n_trials++;
 	}
@@ -161,7 +141,7 @@ static int prove_right(struct proof *p, const char *what, const struct text *sou
 	int n_flaws = p->n_flaws;
 
 	for (int i = 0; i < n && !rc && p->n_flaws == n_flaws; i++)
-		if (has_compiler(builds[i].compiler))
+		if (sandbox_can_run(builds[i].compiler))
 			rc = prove_build(p, &builds[i], what, source, err);
 	return rc;
 }
@@ -195,15 +175,14 @@ static int must_pass(struct proof *p, const char *what, const struct text *sourc
 	int rc = check(p, source, &v, err);
 
 	if (!rc && !v.passed)
-		flaw(p, what, "does not pass: %s", failure(&v, buf, sizeof(buf)));
+		proof_flaw(p, what, "does not pass: %s", failure(&v, buf, sizeof(buf)));
 	else if (!rc)
 		rc = prove_right(p, what, source, all, err);
 	verdict_release(&v);
 	return rc;
 }
 
-/* ---- wrong answers
- * ----------------------------------------------------------------------------------- */
+/* ---- wrong answers --------------------------------------------------------------------------- */
 
 /* `key`: what it is to be told as; NULL: it only has to fail, behind compiling. */
 static int must_fail(struct proof *p, const char *what, const struct text *source, const char *key,
@@ -214,12 +193,12 @@ static int must_fail(struct proof *p, const char *what, const struct text *sourc
 	int rc = check(p, source, &v, err);
 
 	if (!rc && v.passed)
-		flaw(p, what, "passes");
+		proof_flaw(p, what, "passes");
 	else if (!rc && v.n_lines > 0 && v.lines[0].mark == CHECK_FAILED)
-		flaw(p, what, "fails before it is tried: %s", failure(&v, buf, sizeof(buf)));
+		proof_flaw(p, what, "fails before it is tried: %s", failure(&v, buf, sizeof(buf)));
 	else if (!rc && key && (!v.key || strcmp(v.key, key) != 0))
-		flaw(p, what, "fails, but as %s: %s", v.key ? v.key : "nothing that is known",
-		     failure(&v, buf, sizeof(buf)));
+		proof_flaw(p, what, "fails, but as %s: %s", v.key ? v.key : "nothing that is known",
+			   failure(&v, buf, sizeof(buf)));
 	verdict_release(&v);
 	return rc;
 }
@@ -249,20 +228,20 @@ static int prove_wrongs(struct proof *p, struct err *err)
 	int n = wrong_list(p->room, p->exercise, "wrong", &w), rc = 0;
 
 	if (n < 2)
-		flaw(p, "wrong/", "%d wrong answers are known, two are the least", n);
+		proof_flaw(p, "wrong/", "%d wrong answers are known, two are the least", n);
 	for (int i = 0; i < n && !rc; i++) {
 		struct text source = { 0 };
 
 		text_add(&source, w[i].file->data, w[i].file->size);
 		if (!w[i].says)
-			flaw(p, w[i].file->path, "does not say what it means");
+			proof_flaw(p, w[i].file->path, "does not say what it means");
 		rc = must_fail(p, w[i].file->path, &source, w[i].key, err);
 		rc = rc ? rc : measure_wrong(p, w[i].key, &source, err);
 		text_release(&source);
 		p->n_wrong++;
 	}
 	if (!rc && p->weakest < MARGIN)
-		flaw(p, p->weakest_name, "is only %.2g times what is allowed", p->weakest);
+		proof_flaw(p, p->weakest_name, "is only %.2g times what is allowed", p->weakest);
 	wrong_release(w, n);
 	return rc;
 }
@@ -298,8 +277,7 @@ static int prove_stubs(struct proof *p, struct err *err)
 	return rc;
 }
 
-/* ---- the starter
- * ------------------------------------------------------------------------------------------ */
+/* ---- the starter ----------------------------------------------------------------------------- */
 
 static int prove_starter(struct proof *p, struct err *err)
 {
@@ -310,11 +288,11 @@ static int prove_starter(struct proof *p, struct err *err)
 
 	rc = rc ? rc : check(p, &starter, &v, err);
 	if (!rc && v.passed)
-		flaw(p, "starter", "passes");
+		proof_flaw(p, "starter", "passes");
 	rc = rc ? rc : compile(p, NULL, starter.data, starter.len, &made, err);
 	if (!rc && (!made.library || made.said.len > 0))
-		flaw(p, "starter", "%s: %s", made.library ? "warnings" : "does not compile",
-		     made.said.data);
+		proof_flaw(p, "starter", "%s: %s", made.library ? "warnings" : "does not compile",
+			   made.said.data);
 	/* Edited, though not to the better. */
 	text_adds(&starter, "\n");
 	if (!rc)

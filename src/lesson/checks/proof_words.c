@@ -6,33 +6,17 @@
  * rows without asking for them fails on the recording that is not seen.
  */
 #include "../cut.h"
-#include "torchless/lesson_proof.h"
+#include "proof.h"
 #include "words.h"
 
 #include "torchless/mem.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SEEDS     3 /* of what a seed draws: patients */
 #define ILLNESSES 2 /* that are none of a patient's, each seed */
-
-static void flaw(struct proof *p, const char *what, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static void flaw(struct proof *p, const char *what, const char *fmt, ...)
-{
-	char detail[1500];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(detail, sizeof(detail), fmt, args);
-	va_end(args);
-	text_addf(&p->flaws, "%s: %s: %s\n", p->exercise->id, what, detail);
-	p->n_flaws++;
-}
 
 /* The first check that failed, in words. */
 static const char *failure(const struct verdict *v)
@@ -54,7 +38,7 @@ static int try_answer(struct proof *p, const char *what, const char *text, struc
 	p->n_checks++;
 	if (rc != ERR_USAGE && rc != ERR_FORMAT)
 		return rc ? rc : 1;
-	flaw(p, what, "%s", err->message);
+	proof_flaw(p, what, "%s", err->message);
 	*err = (struct err){ 0 };
 	return 0;
 }
@@ -65,7 +49,7 @@ static int passes(struct proof *p, const char *what, const char *text, struct er
 	int rc = try_answer(p, what, text, &v, err);
 
 	if (rc == 1 && !v.passed)
-		flaw(p, what, "it should pass, and fails: %s", failure(&v));
+		proof_flaw(p, what, "it should pass, and fails: %s", failure(&v));
 	verdict_release(&v);
 	return rc < 0 ? rc : 0;
 }
@@ -78,13 +62,13 @@ static int fails(struct proof *p, const char *what, const char *text, const char
 	int rc = try_answer(p, what, text, &v, err);
 
 	if (rc == 1 && v.passed)
-		flaw(p, what, "it passes, and should fail");
+		proof_flaw(p, what, "it passes, and should fail");
 	else if (rc == 1 && key && !v.key)
-		flaw(p, what, "it fails, and is not told by what it means");
+		proof_flaw(p, what, "it fails, and is not told by what it means");
 	else if (rc == 1 && key && strcmp(v.key, key) != 0)
-		flaw(p, what, "it is told as '%s'", v.key);
+		proof_flaw(p, what, "it is told as '%s'", v.key);
 	else if (rc == 1 && key && !v.says.len)
-		flaw(p, what, "nothing says what it means");
+		proof_flaw(p, what, "nothing says what it means");
 	verdict_release(&v);
 	return rc < 0 ? rc : 0;
 }
@@ -124,7 +108,7 @@ static int wrong_value(struct proof *p, const struct check *c, const char *key, 
 	desk_close(&d);
 	if (rc != ERR_FORMAT)
 		return rc;
-	flaw(p, key, "%s", err->message);
+	proof_flaw(p, key, "%s", err->message);
 	*err = (struct err){ 0 };
 	return 0;
 }
@@ -211,7 +195,7 @@ static int prove_hidden(struct proof *p, const struct check *c, struct err *err)
 	if (rc == 0)
 		rc = desk_ask(&d, "answer", section_value(conf, "answer"), &rows, err);
 	if (rc == 0 && rows.n_rows == 0)
-		flaw(p, "answer", "it has no rows in the recording that is seen");
+		proof_flaw(p, "answer", "it has no rows in the recording that is seen");
 	if (rc == 0 && rows.n_rows > 0) {
 		add_values(&literal, &rows);
 		rc = fails(p, "the right rows written down", literal.data, NULL, err);
@@ -270,7 +254,7 @@ static void prove_asked(struct proof *p)
 	const char *sql = section_value(p->exercise->conf, "answer");
 
 	if (sql && !strchr(sql, '(') && !strstr(sql, "FROM") && !strstr(sql, "from"))
-		flaw(p, "answer", "it is written down: ask a recording for it");
+		proof_flaw(p, "answer", "it is written down: ask a recording for it");
 }
 
 /* What `solution` says, without what stands below it. */
@@ -286,12 +270,12 @@ static int right_answer(struct proof *p, struct text *out, struct err *err)
 	if (p->exercise->kind == EXERCISE_LOCATE && out->data)
 		out->data[strcspn(out->data, "\n")] = '\0';
 	if (rc == ERR_FORMAT) {
-		flaw(p, "solution", "%s", err->message);
+		proof_flaw(p, "solution", "%s", err->message);
 		*err = (struct err){ 0 };
 		return 0;
 	}
 	if (rc == 0 && !out->len)
-		flaw(p, "solution", "there is none");
+		proof_flaw(p, "solution", "there is none");
 	return rc;
 }
 

@@ -5,7 +5,6 @@
 #include "torchless/mem.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,29 +21,18 @@ void verdict_release(struct verdict *v)
 	*v = (struct verdict){ 0 };
 }
 
-static char *format(const char *fmt, va_list args)
+/* A compiler and SQLite repeat what they were given, and it goes to a terminal. */
+static void add_visible_lines(struct text *out, const struct text *said)
 {
-	va_list again;
-	struct text visible = { 0 };
 	size_t len;
-	char *s;
-	int n;
 
-	va_copy(again, args);
-	n = vsnprintf(NULL, 0, fmt, again);
-	va_end(again);
-	s = mem_calloc((size_t)(n < 0 ? 0 : n) + 1, 1);
-	vsnprintf(s, (size_t)(n < 0 ? 0 : n) + 1, fmt, args);
-	/* A compiler and SQLite repeat what they were given, and it goes to a terminal. */
-	text_add(&visible, "", 0);
-	for (const char *at = s; *at; at += len) {
+	text_adds(out, "");
+	for (const char *at = said->data; *at; at += len) {
 		len = strcspn(at, "\n\t");
-		text_add_visible(&visible, at, len);
+		text_add_visible(out, at, len);
 		if (at[len])
-			text_addc(&visible, at[len++]);
+			text_addc(out, at[len++]);
 	}
-	free(s);
-	return visible.data;
 }
 
 /* It passes when something was checked and nothing failed. */
@@ -70,9 +58,15 @@ void verdict_line(struct verdict *v, enum check_mark mark, const char *what, con
 	line = &v->lines[v->n_lines++];
 	*line = (struct check_line){ .mark = mark, .what = mem_strdup(what) };
 	if (detail) {
+		struct text said = { 0 }, visible = { 0 };
+
+		text_adds(&said, "");
 		va_start(args, detail);
-		line->detail = format(detail, args);
+		text_addvf(&said, detail, args);
 		va_end(args);
+		add_visible_lines(&visible, &said);
+		text_release(&said);
+		line->detail = visible.data;
 	}
 	v->passed = is_passed(v);
 }

@@ -15,8 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- numbers ------------------------------------------------------------------------------------
- */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 /* splitmix64 (Steele, Lea and Flood, 2014) */
 static uint64_t bits(uint64_t *random)
@@ -61,8 +60,7 @@ static void fill_bf16(tl_bf16 *x, int64_t n, float scale, uint64_t *random)
 		x[i] = f32_to_bf16(scale * normal(random));
 }
 
-/* ---- calls
- * --------------------------------------------------------------------------------------- */
+/* ---- calls ----------------------------------------------------------------------------------- */
 
 struct kernel_call *battery_add(struct battery *b, const char *group)
 {
@@ -121,8 +119,7 @@ void battery_release(struct battery *b)
 	*b = (struct battery){ 0 };
 }
 
-/* ---- 02
- * ------------------------------------------------------------------------------------------- */
+/* ---- 02 -------------------------------------------------------------------------------------- */
 
 static void embed(struct battery *b, const char *group, int n_vocab, int n, int d, float scale,
 		  uint64_t *random)
@@ -156,8 +153,7 @@ void fill_embed(struct battery *b, uint64_t *random)
 	embed(b, "large and tiny numbers", 40, 6, 33, 1e-30f, random);
 }
 
-/* ---- 03
- * ------------------------------------------------------------------------------------------- */
+/* ---- 03 -------------------------------------------------------------------------------------- */
 
 static float *rmsnorm(struct battery *b, const char *group, int n, float scale, float eps,
 		      uint64_t *random)
@@ -192,8 +188,7 @@ void fill_rmsnorm(struct battery *b, uint64_t *random)
 	x[37] = 50;
 }
 
-/* ---- 04, 16
- * --------------------------------------------------------------------------------------- */
+/* ---- 04, 16 ---------------------------------------------------------------------------------- */
 
 static struct kernel_call *linear(struct battery *b, const char *group, int n_in, int n_out,
 				  float scale, uint64_t *random)
@@ -272,8 +267,7 @@ void fill_linear_q8(struct battery *b, uint64_t *random)
 	q8(linear(b, "one row forty times as large", 64, 12, 1, random), 40, random);
 }
 
-/* ---- 05
- * ------------------------------------------------------------------------------------------- */
+/* ---- 05 -------------------------------------------------------------------------------------- */
 
 void fill_rope(struct battery *b, uint64_t *random)
 {
@@ -303,8 +297,7 @@ void fill_rope(struct battery *b, uint64_t *random)
 	}
 }
 
-/* ---- 06
- * ------------------------------------------------------------------------------------------- */
+/* ---- 06 -------------------------------------------------------------------------------------- */
 
 void fill_attn_scores(struct battery *b, uint64_t *random)
 {
@@ -346,8 +339,7 @@ void fill_attn_scores(struct battery *b, uint64_t *random)
 	}
 }
 
-/* ---- 07
- * ------------------------------------------------------------------------------------------- */
+/* ---- 07 -------------------------------------------------------------------------------------- */
 
 static float *softmax(struct battery *b, const char *group, int n, float mean, float scale,
 		      uint64_t *random)
@@ -382,8 +374,7 @@ void fill_softmax(struct battery *b, uint64_t *random)
 		x[i] = -INFINITY;
 }
 
-/* ---- 09
- * ------------------------------------------------------------------------------------------- */
+/* ---- 09 -------------------------------------------------------------------------------------- */
 
 void fill_window(struct battery *b, uint64_t *random)
 {
@@ -413,8 +404,7 @@ void fill_window(struct battery *b, uint64_t *random)
 	}
 }
 
-/* ---- 10
- * ------------------------------------------------------------------------------------------- */
+/* ---- 10 -------------------------------------------------------------------------------------- */
 
 static float *swiglu(struct battery *b, const char *group, int n, float scale, uint64_t *random)
 {
@@ -443,8 +433,7 @@ void fill_swiglu(struct battery *b, uint64_t *random)
 	swiglu(b, "one element", 1, 1, random);
 }
 
-/* ---- 12
- * ------------------------------------------------------------------------------------------- */
+/* ---- 12 -------------------------------------------------------------------------------------- */
 
 /* Whether the answer hangs on more than the last bits of a sum in floats. */
 static bool is_clear(const struct kernel_call *c)

@@ -17,8 +17,7 @@
 #include "torchless/lesson.h"
 #include "torchless/model.h"
 
-/* ---- the table ---------------------------------------------------------------------------------
- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 enum kernel_id {
 #define KERNEL(name, tolerance, floor, swap, long_prompt, declaration) KERNEL_##name,
@@ -84,8 +83,7 @@ const struct kernel *kernel_find(const char *symbol);
 #include "kernels.def"
 #undef KERNEL
 
-/* ---- the battery --------------------------------------------------------------------------------
- */
+/* ---- the battery ----------------------------------------------------------------------------- */
 
 /* The inputs that a seed draws, the same on every machine.  Release it. */
 void battery_make(struct battery *b, const struct kernel *k, uint64_t seed);
@@ -96,8 +94,7 @@ struct kernel_call *battery_add(struct battery *b, const char *group);
 void *call_array(struct kernel_call *c, const char *name, size_t size, enum sandbox_access access,
 		 int n_dims, const int64_t *dims, const char *const *axes);
 
-/* ---- judging -----------------------------------------------------------------------------------
- */
+/* ---- judging --------------------------------------------------------------------------------- */
 
 /* Where numbers differ most. */
 struct difference {
@@ -119,8 +116,7 @@ struct difference difference_of(const float *want, const float *got, int64_t n, 
 void judge_index(const struct kernel_call *c, const struct kernel_array *a, int64_t at,
 		 struct text *out);
 
-/* ---- a trial: one library over a battery
- * --------------------------------------------------------- */
+/* ---- a trial: one library over a battery ----------------------------------------------------- */
 
 struct trial {
 	struct battery *battery; /* of whose calls the inputs are taken */
@@ -158,8 +154,7 @@ struct difference trial_difference(const struct trial *want, const struct trial 
  */
 double trial_error(const struct trial *want, const struct trial *got);
 
-/* ---- in the model
- * -------------------------------------------------------------------------------- */
+/* ---- in the model ---------------------------------------------------------------------------- */
 
 /* fn[id] computes instead of the engine's, in every place; NULL: the engine does. */
 struct sites {
@@ -238,8 +233,7 @@ int speed_run(struct speed *s, const char *file, const char *library, const stru
 int kernel_record(const struct classroom *room, const struct exercise *e, const char *library,
 		  const char *mine, const char *reference, struct text *why, struct err *err);
 
-/* ---- wrong answers that are known
- * ------------------------------------------------------------------ */
+/* ---- wrong answers that are known ------------------------------------------------------------ */
 
 struct wrong {
 	const struct course_file *file;
@@ -258,8 +252,7 @@ void wrong_release(struct wrong *w, int n);
 int wrong_meant(const struct classroom *room, const struct wrong *w, int n, struct battery *b,
 		const struct trial *got, int *meant, struct err *err);
 
-/* ---- what must not pass
- * ----------------------------------------------------------------------------- */
+/* ---- what must not pass ---------------------------------------------------------------------- */
 
 #define STUB_COUNT 6
 extern const char *const stub_names[STUB_COUNT];

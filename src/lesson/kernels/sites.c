@@ -32,8 +32,7 @@ static void spoil(float *out, int64_t n)
 		memcpy(&out[i], &bits, sizeof(bits));
 }
 
-/* ---- adapters of struct kernels
- * ------------------------------------------------------------------- */
+/* ---- adapters of struct kernels -------------------------------------------------------------- */
 
 /* The weight as floats, from free(). */
 static float *widened(const struct tensor *w)
@@ -164,8 +163,7 @@ static void site_softmax(float *x, int64_t n)
 		f(x, (int)n);
 }
 
-/* ---- hooks
- * ------------------------------------------------------------------------------------------ */
+/* ---- hooks ----------------------------------------------------------------------------------- */
 
 static bool is_point(const struct executor *ex, const struct op *op, const char *name)
 {
@@ -213,8 +211,7 @@ static int after_op(void *ctx, struct executor *ex, const struct site *at, struc
 	return HOOK_CONTINUE;
 }
 
-/* ---- edits
- * ------------------------------------------------------------------------------------------- */
+/* ---- edits ----------------------------------------------------------------------------------- */
 
 /* The op that makes the scores of the layer whose relation this is. */
 static const struct op *scores_of(const struct executor *ex, value_id relation)
@@ -297,8 +294,7 @@ static int compute_mask(void *ctx, struct executor *ex, const struct edit *e,
 	return 0;
 }
 
-/* ---- all of it
- * ------------------------------------------------------------------------------------------ */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 void sites_init(struct sites *s, const struct model *m, const struct kernels *engine)
 {

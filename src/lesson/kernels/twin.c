@@ -22,8 +22,7 @@ struct twin {
 	size_t cap;
 };
 
-/* ---- one point
- * ------------------------------------------------------------------------------------- */
+/* ---- one point ------------------------------------------------------------------------------- */
 
 /* The axes in words, "pos,head,d_head" of points.def. */
 static void name_index(const struct executor *ex, const struct value *v, const struct tensor *t,
@@ -142,8 +141,7 @@ static int compare_pass(struct twin *w, struct err *err)
 	return 0;
 }
 
-/* ---- the run
- * ------------------------------------------------------------------------------------------ */
+/* ---- the run --------------------------------------------------------------------------------- */
 
 static int64_t likeliest(const struct executor *ex, int64_t n_vocab)
 {

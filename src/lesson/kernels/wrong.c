@@ -4,6 +4,7 @@
  * They are files as a learner would hand them in.  Run on the same inputs, the one that gives the
  * same numbers names what was believed.
  */
+#include "../comment.h"
 #include "kernel.h"
 
 #include "torchless/mem.h"
@@ -19,39 +20,6 @@
 
 /* Wrong in the same way: their own rounding is all that may differ. */
 #define SAME 1e-4
-
-/* The value of `key: ` in the comment that the file begins with, its further lines joined; NULL. */
-static char *comment_value(const struct course_file *f, const char *key)
-{
-	const char *end = strstr(f->data, "*/"), *at = f->data;
-	struct text out = { 0 };
-	bool inside = false;
-
-	while (end && at < end) {
-		size_t len = strcspn(at, "\n"), skip = strspn(at, " \t*/"), n = strlen(key);
-		const char *line = at + skip;
-		size_t left = len > skip ? len - skip : 0;
-
-		if (left > n && strncmp(line, key, n) == 0 && line[n] == ':') {
-			inside = true;
-			line += n + 1;
-			left -= n + 1;
-		} else if (inside && (left == 0 || skip < 4 || line >= end)) {
-			break;
-		}
-		while (inside && left > 0 && isspace((unsigned char)*line))
-			line++, left--;
-		if (inside && left > 0 && line < end) {
-			if (out.len > 0)
-				text_addc(&out, ' ');
-			text_add(&out, line, line + left > end ? (size_t)(end - line) : left);
-		}
-		at += len + (at[len] == '\n');
-	}
-	while (out.len > 0 && isspace((unsigned char)out.data[out.len - 1]))
-		out.data[--out.len] = '\0';
-	return out.data;
-}
 
 /* "05-rope/wrong/adjacent.c" of folder "wrong" of lesson 05-rope: its key. */
 static char *key_of(const struct course_file *f, const char *dir, const char *folder)

@@ -14,24 +14,18 @@ static void copy(char *to, size_t size, const struct sheet_cell *c)
 	snprintf(to, size, "%s", c->type == CELL_TEXT ? c->s : "");
 }
 
-static void add_quoted(struct text *t, const char *s)
-{
-	for (; *s; s++)
-		text_addf(t, *s == '\'' ? "''" : "%c", *s);
-}
-
 /* The first of a run, or d as it is. */
 static int compare_run(struct recording *rec, const char *healthy, int64_t run,
 		       struct divergence *d, struct err *err)
 {
-	struct text sql = { 0 };
+	struct text sql = { 0 }, twin = { 0 };
 	struct sheet s = { 0 };
 	int result;
 
-	text_adds(&sql, "SELECT pass, fqn, place, problem, element_a, element_b FROM trace_diff('");
-	add_quoted(&sql, healthy);
-	text_addf(&sql, "[run=%lld]', %lld) WHERE within = 0 LIMIT 1", (long long)run,
-		  (long long)run);
+	text_addf(&twin, "%s[run=%lld]", healthy, (long long)run);
+	text_adds(&sql, "SELECT pass, fqn, place, problem, element_a, element_b FROM trace_diff(");
+	text_add_sql_string(&sql, twin.data);
+	text_addf(&sql, ", %lld) WHERE within = 0 LIMIT 1", (long long)run);
 	result = sheet_ask(rec, sql.data, &s, err);
 	if (result == 0 && s.n_rows) {
 		d->is_there = true;
@@ -45,6 +39,7 @@ static int compare_run(struct recording *rec, const char *healthy, int64_t run,
 	}
 	sheet_release(&s);
 	text_release(&sql);
+	text_release(&twin);
 	return result;
 }
 

@@ -35,7 +35,8 @@ static inline const struct sheet_cell *sheet_cell(const struct sheet *s, int64_t
 }
 
 /*
- * Open a recording with all functions of torchless, to be asked for max_ns at most.  `model` (NULL:
+ * Open a recording with all functions of torchless, to be asked for max_ns at most (0:
+ * any time).  `model` (NULL:
  * where the recording says) must outlive it.
  */
 struct recording *recording_to_ask(const struct classroom *room, const char *path,

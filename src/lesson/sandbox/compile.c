@@ -4,10 +4,12 @@
  * The source goes in by stdin, so that what is compiled is what was read, whatever an editor saves
  * meanwhile; a #line says where it lies, and the messages show its lines.
  */
+#include "../given.h"
 #include "sandbox.h"
 
 #include "torchless/child.h"
 #include "torchless/clock.h"
+#include "torchless/folders.h"
 #include "torchless/mem.h"
 
 #include <errno.h>
@@ -19,9 +21,8 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#define SECONDS   30
-#define MAX_SAID  20000
-#define MAX_WORDS 32
+#define SECONDS  30
+#define MAX_SAID 20000
 /* Of the compiler, in bytes: what it may take, and how large what it writes may be. */
 #define MAX_MEMORY ((rlim_t)2 << 30)
 #define MAX_FILE   ((rlim_t)64 << 20)
@@ -36,55 +37,13 @@ void compiled_release(struct compiled *c)
 	*c = (struct compiled){ 0 };
 }
 
-/* Make a folder and those above it. */
-static int make_folder(const char *path, mode_t mode, struct err *err)
+/* What is loaded lies in a folder that only its owner reads; those above it are there. */
+static int make_private(const char *path, struct err *err)
 {
-	struct text part = { 0 };
-	int rc = 0;
-
-	for (const char *at = path; !rc; at++) {
-		if ((*at == '/' && at > path) || !*at) {
-			text_clear(&part);
-			text_add(&part, path, (size_t)(at - path));
-			if (mkdir(part.data, *at ? 0777 : mode) && errno != EEXIST)
-				rc = err_set(err, err_of_errno(errno), "%s cannot be made: %s",
-					     part.data, strerror(errno));
-		}
-		if (!*at)
-			break;
-	}
-	text_release(&part);
-	return rc;
-}
-
-/* The header in the cache: CACHE/include/torchless/lesson_kernels.h, as it is now. */
-static int write_header(const char *cache, struct err *err)
-{
-	struct text path = { 0 }, there = { 0 };
-	struct err none;
-	size_t len = strlen(lesson_kernels_header);
-	int rc;
-
-	text_addf(&path, "%s/include/torchless", cache);
-	rc = make_folder(path.data, 0777, err);
-	text_adds(&path, "/lesson_kernels.h");
-	if (!rc && (text_read_regular(&there, path.data, SANDBOX_MAX_SOURCE, &none) ||
-		    there.len != len || memcmp(there.data, lesson_kernels_header, len) != 0))
-		rc = text_write_file(path.data, lesson_kernels_header, len, err);
-	text_release(&path);
-	text_release(&there);
-	return rc;
-}
-
-/* The words of a command, cut in place; what is beyond the end of argv is left out. */
-static int add_words(const char **argv, int n, char *words)
-{
-	char *rest = NULL;
-
-	for (char *w = strtok_r(words, " \t", &rest); w && n < MAX_WORDS;
-	     w = strtok_r(NULL, " \t", &rest))
-		argv[n++] = w;
-	return n;
+	if (mkdir(path, 0700) == 0 || errno == EEXIST)
+		return 0;
+	return err_set(err, err_of_errno(errno), "cannot make the folder %s: %s", path,
+		       strerror(errno));
 }
 
 /* Give `said` the name of the file instead of where it lies. */
@@ -136,8 +95,10 @@ static int unanswered(enum child_end end, const struct child *child, const char 
 			       command, SECONDS, name);
 	case CHILD_INTERRUPTED:
 		return err_set(err, ERR_INTERRUPTED, "interrupted");
-	case CHILD_MISSING:
 	case CHILD_TOO_MUCH:
+		return err_set(err, ERR_TOOL, "the compiler (%s) wrote more than %d bytes", command,
+			       MAX_SAID);
+	case CHILD_MISSING:
 	case CHILD_UNHEARD:
 		break;
 	}
@@ -161,7 +122,7 @@ static void add_line_directive(const char *path, struct text *out)
 static int run_compiler(const struct compile *c, const char *command, const char *flags,
 			const char *made, struct text *said, bool *is_good, struct err *err)
 {
-	const char *argv[MAX_WORDS + 16];
+	const char *argv[COMPILER_WORDS + 16];
 	char *words[3] = { mem_strdup(command), mem_strdup(usual_flags), mem_strdup(flags) };
 	struct text include = { 0 }, source = { 0 };
 	struct child child = { .call = become_compiler,
@@ -174,7 +135,7 @@ static int run_compiler(const struct compile *c, const char *command, const char
 	int n = 0, rc;
 
 	for (int i = 0; i < 3; i++)
-		n = add_words(argv, n, words[i]);
+		n = compiler_words(argv, n, words[i]);
 	text_addf(&include, "%s/include", c->cache);
 	argv[n++] = "-I";
 	argv[n++] = include.data;
@@ -316,9 +277,11 @@ int sandbox_compile(const struct compile *c, struct compiled *out, struct err *e
 		if (!is_cached(base.data, out)) {
 			struct text folder = { 0 };
 
+			text_addf(&folder, "%s/include", c->cache);
+			rc = given_header(folder.data, err);
+			text_clear(&folder);
 			text_addf(&folder, "%s/kernels", c->cache);
-			rc = write_header(c->cache, err);
-			rc = rc ? rc : make_folder(folder.data, 0700, err);
+			rc = rc ? rc : make_private(folder.data, err);
 			rc = rc ? rc : make_library(c, command.data, flags, base.data, out, err);
 			text_release(&folder);
 		}

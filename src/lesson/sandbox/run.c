@@ -28,8 +28,7 @@ struct start {
 	struct report *report;
 };
 
-/* ---- in the child -----------------------------------------------------------------------------
- */
+/* ---- in the child ---------------------------------------------------------------------------- */
 
 /* What our process had open is none of a kernel's business. */
 static void close_descriptors(void)
@@ -123,8 +122,7 @@ static int run_child(void *ctx)
 	return EXIT_SUCCESS;
 }
 
-/* ---- what is said ------------------------------------------------------------------------------
- */
+/* ---- what is said ---------------------------------------------------------------------------- */
 
 /* dlerror() names the library, by a path of the cache. */
 static void say_load(struct sandbox *s, const struct report *r)
@@ -246,8 +244,7 @@ static void say_status(struct sandbox *s, int status)
 			 WEXITSTATUS(status));
 }
 
-/* ---- from outside ------------------------------------------------------------------------------
- */
+/* ---- from outside ---------------------------------------------------------------------------- */
 
 static void say(struct sandbox *s, enum child_end end, const struct child *c,
 		const struct report *r)

@@ -20,17 +20,22 @@
 
 #define SANDBOX_MAX_SOURCE 1000000 /* bytes */
 
-/* include/torchless/lesson_kernels.h as the program carries it. */
-extern const char lesson_kernels_header[];
-
 /*
  * Append the command that compiles C: $CC when it can be run, else the first of cc, gcc and clang
  * in PATH.  ERR_TOOL with the line that installs one.
  */
 int sandbox_compiler(struct text *command, struct err *err);
 
-/* The line to type that installs a compiler on this machine. */
-const char *sandbox_install_line(void);
+/* Whether the first word of a command can be run. */
+bool sandbox_can_run(const char *command);
+
+#define COMPILER_WORDS 32
+
+/*
+ * Cut the words of a command in place and put them behind the n of argv, of which there are now as
+ * many as is returned: COMPILER_WORDS at the most, what is beyond is left out.
+ */
+int compiler_words(const char **argv, int n, char *words);
 
 struct compile {
 	const char *name; /* as messages call it: "rope.c" */
@@ -56,8 +61,7 @@ struct compiled {
 int sandbox_compile(const struct compile *c, struct compiled *out, struct err *err);
 void compiled_release(struct compiled *c);
 
-/* ---- arrays between guards ---------------------------------------------------------------------
- */
+/* ---- arrays between guards ------------------------------------------------------------------- */
 
 enum sandbox_access { SANDBOX_IN, SANDBOX_OUT, SANDBOX_INOUT };
 

@@ -1,15 +1,16 @@
 /*
  * ask.c -- SQL on the recordings of a lesson, one value at a time.
  */
+#include "../recording/recordings.h"
+#include "../recording/sheet.h"
 #include "text_impl.h"
 
-#include "torchless/inspect.h"
 #include "torchless/mem.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_NS INT64_C(60000000000)
+#define QUERY_NS INT64_C(60000000000)
 
 struct asked_recording {
 	char *name;
@@ -19,9 +20,6 @@ struct asked_recording {
 /* The recording of that name, which stays open. */
 static int find(struct asked *a, const char *name, struct recording **out, struct err *err)
 {
-	struct inspect_options options = { .model = NULL,
-					   .pool = a->room->pool,
-					   .kernels = a->room->kernels };
 	struct text path = { 0 };
 	struct recording *r;
 	int rc;
@@ -32,15 +30,10 @@ static int find(struct asked *a, const char *name, struct recording **out, struc
 			return 0;
 		}
 	rc = lesson_recording(a->room, a->lesson, name, &path, err);
-	r = rc ? NULL : recording_open(path.data, err);
+	r = rc ? NULL : recording_to_ask(a->room, path.data, NULL, 0, err);
 	text_release(&path);
 	if (!r)
 		return rc ? rc : err->code;
-	rc = recording_add_functions(r, &options, err);
-	if (rc) {
-		recording_close(r);
-		return rc;
-	}
 	a->recordings = mem_grow(a->recordings, (size_t)a->n, &a->cap, sizeof(*a->recordings));
 	a->recordings[a->n++] = (struct asked_recording){ mem_strdup(name), r };
 	*out = r;
@@ -87,32 +80,6 @@ static int row(void *ctx, const struct rows *rows, const struct cell *cells)
 	return 0;
 }
 
-/* "{NAME}" becomes the quoted path of another recording. */
-static int expand(struct asked *a, const char *sql, struct text *out, struct err *err)
-{
-	for (size_t n; *sql; sql += n) {
-		struct text name = { 0 }, path = { 0 };
-		int rc;
-
-		n = strcspn(sql, "{");
-		text_add(out, sql, n);
-		if (!sql[n])
-			break;
-		sql += n + 1;
-		n = strcspn(sql, "}");
-		text_add(&name, sql, n);
-		n += sql[n] == '}';
-		rc = lesson_recording(a->room, a->lesson, name.data ? name.data : "", &path, err);
-		if (!rc)
-			text_addf(out, "'%s'", path.data);
-		text_release(&name);
-		text_release(&path);
-		if (rc)
-			return rc;
-	}
-	return 0;
-}
-
 int ask_value(struct asked *a, const char *trace, const char *sql, struct text *value,
 	      struct err *err)
 {
@@ -121,13 +88,13 @@ int ask_value(struct asked *a, const char *trace, const char *sql, struct text *
 			   .row = row,
 			   .ctx = &found,
 			   .interrupted = a->room->interrupted,
-			   .max_ns = MAX_NS };
+			   .max_ns = QUERY_NS };
 	struct text full = { 0 };
 	struct recording *r = NULL;
 	int rc = find(a, trace, &r, err);
 
 	if (!rc)
-		rc = expand(a, sql, &full, err);
+		rc = lesson_put_paths(a->room, a->lesson, sql, text_add_sql_string, &full, err);
 	if (!rc)
 		rc = recording_ask(r, full.data ? full.data : "", &q, err);
 	text_release(&full);

@@ -4,7 +4,7 @@
  * What holds other blocks, a quote or an item of a list, hands the lines that it holds, without its
  * own signs, to the same function again.
  */
-#include "text_impl.h"
+#include "lines.h"
 
 #include "torchless/mem.h"
 
@@ -13,12 +13,6 @@
 #include <string.h>
 
 #define MAX_DEPTH 16 /* of blocks in blocks; what is deeper is text */
-
-struct line {
-	const char *s;
-	size_t len;
-	int number;
-};
 
 /* The lines that one block holds. */
 struct lines {
@@ -38,23 +32,6 @@ static void add_line(struct lines *l, const char *s, size_t len, int number)
 	l->line[l->n++] = (struct line){ s, len, number };
 }
 
-static bool is_blank(const struct line *l)
-{
-	for (size_t i = 0; i < l->len; i++)
-		if (!isspace((unsigned char)l->s[i]) && !text_is_blank(l->s[i]))
-			return false;
-	return true;
-}
-
-static size_t indent_of(const struct line *l)
-{
-	size_t n = 0;
-
-	while (n < l->len && l->s[n] == ' ')
-		n++;
-	return n;
-}
-
 static struct lesson_block *add_block(struct lesson_text *t, enum block_kind kind, int parent,
 				      const struct line *l, bool tight)
 {
@@ -65,113 +42,12 @@ static struct lesson_block *add_block(struct lesson_text *t, enum block_kind kin
 	return &t->blocks[t->n_blocks++];
 }
 
-/* ---- what a line begins --------------------------------------------------------------------- */
-
-/* The level of a heading, 0: it is none. */
-static int heading_level(const struct line *l)
-{
-	size_t i = indent_of(l), n = 0;
-
-	while (i + n < l->len && l->s[i + n] == '#')
-		n++;
-	return i < 4 && n > 0 && n < 7 && (i + n == l->len || l->s[i + n] == ' ') ? (int)n : 0;
-}
-
-static bool is_rule(const struct line *l)
-{
-	size_t from = indent_of(l);
-	int n = 0;
-
-	if (from > 3 || from == l->len || !strchr("-*_", l->s[from]))
-		return false;
-	for (size_t i = from; i < l->len; i++) {
-		if (l->s[i] != l->s[from] && !isspace((unsigned char)l->s[i]))
-			return false;
-		n += l->s[i] == l->s[from];
-	}
-	return n >= 3;
-}
-
-static bool is_quote(const struct line *l)
-{
-	size_t i = indent_of(l);
-
-	return i < 4 && i < l->len && l->s[i] == '>';
-}
-
-/* The bytes before what an item holds, and its number (-1: none); 0: the line begins no item. */
-static size_t item_len(const struct line *l, int *number)
-{
-	size_t i = indent_of(l), n = i, spaces = 0;
-
-	*number = -1;
-	if (i > 3 || i == l->len || is_rule(l))
-		return 0;
-	if (strchr("-*+", l->s[i])) {
-		n = i + 1;
-	} else {
-		while (n < l->len && n < i + 9 && isdigit((unsigned char)l->s[n]))
-			n++;
-		if (n == i || n == l->len || (l->s[n] != '.' && l->s[n] != ')'))
-			return 0;
-		*number = atoi(l->s + i);
-		n++;
-	}
-	while (n + spaces < l->len && l->s[n + spaces] == ' ')
-		spaces++;
-	if (spaces == 0)
-		return n == l->len ? n + 1 : 0;
-	return n + (spaces > 4 || n + spaces == l->len ? 1 : spaces);
-}
-
-/* The cells between bars; those of a row of dashes only when `rule`. -1: none. */
-static int count_cells(const struct line *l, bool rule)
-{
-	size_t from = indent_of(l), end = l->len;
-	int n = 1;
-
-	while (end > from && isspace((unsigned char)l->s[end - 1]))
-		end--;
-	if (from == end || !memchr(l->s + from, '|', end - from))
-		return -1;
-	from += l->s[from] == '|';
-	if (end > from && l->s[end - 1] == '|' && (end < 2 || l->s[end - 2] != '\\'))
-		end--;
-	for (size_t i = from; i < end; i++) {
-		if (rule && !strchr("|-: ", l->s[i]))
-			return -1;
-		if (l->s[i] == '\\')
-			i++;
-		else
-			n += l->s[i] == '|';
-	}
-	return n;
-}
-
-static bool is_table(const struct line *l, int left)
-{
-	int n = count_cells(l, false);
-
-	return left > 1 && n > 0 && memchr(l[1].s, '-', l[1].len) && count_cells(l + 1, true) == n;
-}
-
-/* Whether the line ends a paragraph that stands before it. */
-static bool interrupts(const struct line *l)
-{
-	int number, indent;
-	size_t n = item_len(l, &number);
-
-	return is_blank(l) || heading_level(l) || is_quote(l) || is_rule(l) ||
-	       (text_fence(l->s, l->len, &indent) && indent < 4) ||
-	       (n && n < l->len && (number == -1 || number == 1));
-}
-
 /* ---- blocks --------------------------------------------------------------------------------- */
 
 static int read_heading(struct lesson_text *t, const struct line *l, int parent, bool tight)
 {
-	int level = heading_level(l);
-	size_t from = indent_of(l) + (size_t)level, end = l->len;
+	int level = line_heading_level(l);
+	size_t from = line_indent(l) + (size_t)level, end = l->len;
 	struct lesson_runs runs;
 	struct lesson_block *b;
 
@@ -190,17 +66,6 @@ static int read_heading(struct lesson_text *t, const struct line *l, int parent,
 	return 1;
 }
 
-/* Whether the line ends a block that a fence of so many signs began. */
-static bool closes_fence(const struct line *l, const char *sign, int fence)
-{
-	int indent, n = text_fence(l->s, l->len, &indent);
-	size_t end = l->len;
-
-	while (end > 0 && isspace((unsigned char)l->s[end - 1]))
-		end--;
-	return n >= fence && l->s[indent] == *sign && end == (size_t)indent + (size_t)n;
-}
-
 static int read_code(struct lesson_text *t, const struct line *l, int left, int parent, bool tight)
 {
 	int indent, fence = text_fence(l->s, l->len, &indent), n = 1;
@@ -214,8 +79,8 @@ static int read_code(struct lesson_text *t, const struct line *l, int left, int 
 	while (info_len && isspace((unsigned char)info[info_len - 1]))
 		info_len--;
 	b->info = mem_memdup(info, info_len);
-	for (; n < left && !closes_fence(&l[n], sign, fence); n++) {
-		size_t skip = indent_of(&l[n]);
+	for (; n < left && !line_closes_fence(&l[n], sign, fence); n++) {
+		size_t skip = line_indent(&l[n]);
 
 		skip = skip > (size_t)indent ? (size_t)indent : skip;
 		text_add(&code, l[n].s + skip, l[n].len - skip);
@@ -253,7 +118,7 @@ static struct lesson_runs read_cell(struct lesson_text *t, const struct line *l,
 static char *read_align(const struct line *l, int columns)
 {
 	char *align = mem_calloc((size_t)columns + 1, 1);
-	size_t at = indent_of(l);
+	size_t at = line_indent(l);
 
 	at += at < l->len && l->s[at] == '|';
 	for (int i = 0; i < columns; i++) {
@@ -271,17 +136,17 @@ static char *read_align(const struct line *l, int columns)
 
 static int read_table(struct lesson_text *t, const struct line *l, int left, int parent, bool tight)
 {
-	int columns = count_cells(l, false), rows = 1, n = 2, block = t->n_blocks;
+	int columns = line_cells(l, false), rows = 1, n = 2, block = t->n_blocks;
 	struct lesson_runs *cells;
 
-	while (n < left && !interrupts(&l[n]) && count_cells(&l[n], false) > 0)
+	while (n < left && !line_interrupts(&l[n]) && line_cells(&l[n], false) > 0)
 		n++;
 	rows = n - 1;
 	add_block(t, BLOCK_TABLE, parent, l, tight);
 	cells = mem_calloc((size_t)rows * (size_t)columns, sizeof(*cells));
 	for (int row = 0; row < rows; row++) {
 		const struct line *of = &l[row ? row + 1 : 0];
-		size_t at = indent_of(of);
+		size_t at = line_indent(of);
 
 		at += at < of->len && of->s[at] == '|';
 		for (int i = 0; i < columns; i++)
@@ -302,12 +167,12 @@ static int read_paragraph(struct lesson_text *t, const struct line *l, int left,
 	int n = 0;
 
 	do {
-		size_t from = indent_of(&l[n]);
+		size_t from = line_indent(&l[n]);
 
 		if (n)
 			text_addc(&words, '\n');
 		text_add(&words, l[n].s + from, l[n].len - from);
-	} while (++n < left && !interrupts(&l[n]));
+	} while (++n < left && !line_interrupts(&l[n]));
 	runs = text_read_runs(t, words.data, words.len, l->number);
 	text_release(&words);
 	add_block(t, BLOCK_PARAGRAPH, parent, l, tight)->runs = runs;
@@ -323,12 +188,12 @@ static int read_quote(struct reading *r, const struct line *l, int left, int par
 
 	add_block(r->t, BLOCK_QUOTE, parent, l, tight);
 	for (; n < left; n++) {
-		size_t from = indent_of(&l[n]);
+		size_t from = line_indent(&l[n]);
 
-		if (is_quote(&l[n]))
+		if (line_is_quote(&l[n]))
 			from++;
-		else if (n == 0 || is_blank(&inner.line[n - 1]) || interrupts(&l[n]) ||
-			 item_len(&l[n], &number))
+		else if (n == 0 || line_is_blank(&inner.line[n - 1]) || line_interrupts(&l[n]) ||
+			 line_item_len(&l[n], &number))
 			break;
 		from += from < l[n].len && l[n].s[from] == ' ';
 		add_line(&inner, l[n].s + from, l[n].len - from, l[n].number);
@@ -344,21 +209,22 @@ static bool goes_on(const struct line *l, int n, int left, size_t offset, const 
 {
 	int number;
 
-	if (is_blank(&l[n])) {
-		while (n < left && is_blank(&l[n]))
+	if (line_is_blank(&l[n])) {
+		while (n < left && line_is_blank(&l[n]))
 			n++;
-		return n < left && indent_of(&l[n]) >= offset;
+		return n < left && line_indent(&l[n]) >= offset;
 	}
-	if (indent_of(&l[n]) >= offset)
+	if (line_indent(&l[n]) >= offset)
 		return true;
-	return !in_code && !is_blank(last) && !interrupts(&l[n]) && !item_len(&l[n], &number);
+	return !in_code && !line_is_blank(last) && !line_interrupts(&l[n]) &&
+	       !line_item_len(&l[n], &number);
 }
 
 static int read_item(struct reading *r, const struct line *l, int left, int parent, bool tight)
 {
 	struct lines inner = { 0 };
 	int n = 1, number, block = r->t->n_blocks, fence = 0, indent;
-	size_t offset = item_len(l, &number), skip = offset < l->len ? offset : l->len;
+	size_t offset = line_item_len(l, &number), skip = offset < l->len ? offset : l->len;
 	char sign[2] = { 0 };
 
 	add_block(r->t, BLOCK_ITEM, parent, l, tight)->marker = number;
@@ -369,12 +235,12 @@ static int read_item(struct reading *r, const struct line *l, int left, int pare
 		if (!fence) {
 			fence = text_fence(last->s, last->len, &indent);
 			sign[0] = fence ? last->s[indent] : 0;
-		} else if (closes_fence(last, sign, fence)) {
+		} else if (line_closes_fence(last, sign, fence)) {
 			fence = 0;
 		}
 		if (n == left || !goes_on(l, n, left, offset, last, fence > 0))
 			break;
-		skip = indent_of(&l[n]);
+		skip = line_indent(&l[n]);
 		skip = skip < offset ? skip : offset;
 		add_line(&inner, l[n].s + skip, l[n].len - skip, l[n].number);
 	}
@@ -390,17 +256,17 @@ static int read_block(struct reading *r, const struct line *l, int left, int par
 
 	if (text_fence(l->s, l->len, &indent) && indent < 4)
 		return read_code(r->t, l, left, parent, tight);
-	if (heading_level(l))
+	if (line_heading_level(l))
 		return read_heading(r->t, l, parent, tight);
-	if (is_rule(l)) {
+	if (line_is_rule(l)) {
 		add_block(r->t, BLOCK_RULE, parent, l, tight);
 		return 1;
 	}
-	if (is_quote(l) && r->depth < MAX_DEPTH)
+	if (line_is_quote(l) && r->depth < MAX_DEPTH)
 		return read_quote(r, l, left, parent, tight);
-	if (item_len(l, &number) && r->depth < MAX_DEPTH)
+	if (line_item_len(l, &number) && r->depth < MAX_DEPTH)
 		return read_item(r, l, left, parent, tight);
-	if (is_table(l, left))
+	if (line_is_table(l, left))
 		return read_table(r->t, l, left, parent, tight);
 	return read_paragraph(r->t, l, left, parent, tight);
 }
@@ -411,7 +277,7 @@ static void read_lines(struct reading *r, const struct line *l, int n, int paren
 
 	r->depth++;
 	for (int i = 0; i < n;) {
-		if (is_blank(&l[i])) {
+		if (line_is_blank(&l[i])) {
 			tight = false;
 			i++;
 			continue;

@@ -2,54 +2,33 @@
  * files.c -- what lies in a lesson's folder: nothing that nobody reads, and wrong answers that say
  * what they are.
  */
+#include "../comment.h"
 #include "text_impl.h"
 
 #include <dirent.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define WRONG_OF_A_KERNEL 2
-
-/* The value of a key in the comment that a file begins with; false: it has none. */
-static bool comment_has(const char *data, const char *key)
-{
-	const char *end = strstr(data, "*/");
-	size_t len = strlen(key);
-
-	if (strncmp(data, "/*", 2) != 0 || !end)
-		return false;
-	for (const char *s = data + 2; s < end; s += strcspn(s, "\n") + 1) {
-		s += strspn(s, " \t*");
-		if (!strncmp(s, key, len) && s[len] == ':')
-			return s[len + 1 + strspn(s + len + 1, " \t")] != '\n';
-	}
-	return false;
-}
-
-/* The exercise that the comment names; an empty name: none. */
-static void exercise_name(const char *data, char *buf, size_t size)
-{
-	const char *s = strstr(data, "exercise:");
-
-	s = s ? s + 9 + strspn(s + 9, " \t") : "";
-	snprintf(buf, size, "%.*s", (int)strcspn(s, " \t\n*"), s);
-}
 
 /* A file of wrong/ or equivalent/. */
 static void check_answer(struct linted *l, const struct course_file *f, bool wrong)
 {
 	static const char *const keys[] = { "exercise", "says", "seen" };
-	const struct exercise *e;
-	char name[64];
+	char *name = comment_value(f, keys[0]);
+	const struct exercise *e = name ? course_exercise(l->course, name) : NULL;
 
-	for (int i = 0; i < (wrong ? 3 : 1); i++)
-		if (!comment_has(f->data, keys[i]))
+	for (int i = 0; i < (wrong ? 3 : 1); i++) {
+		char *value = comment_value(f, keys[i]);
+
+		if (!value)
 			finding(l->findings, f->path, 1,
 				"the comment it begins with has no `%s: …`", keys[i]);
-	exercise_name(f->data, name, sizeof(name));
-	e = *name ? course_exercise(l->course, name) : NULL;
-	if (*name && (!e || e->lesson != l->lesson || e->kind != EXERCISE_KERNEL))
+		free(value);
+	}
+	if (name && (!e || e->lesson != l->lesson || e->kind != EXERCISE_KERNEL))
 		finding(l->findings, f->path, 1, "this lesson has no kernel exercise %s", name);
+	free(name);
 }
 
 /* Whether it is the file of an exercise. */
@@ -72,20 +51,13 @@ static bool is_picture(const struct linted *l, const char *name)
 	return false;
 }
 
-static bool ends_with(const char *s, const char *end)
-{
-	size_t n = strlen(s), m = strlen(end);
-
-	return n >= m && !strcmp(s + n - m, end);
-}
-
 static void check_carried(struct linted *l, const struct course_file *f)
 {
 	const char *name = f->path + strlen(l->lesson->dir) + 1;
 
-	if (!strncmp(name, "wrong/", 6) && ends_with(name, ".c"))
+	if (!strncmp(name, "wrong/", 6) && text_ends_with(name, ".c"))
 		check_answer(l, f, true);
-	else if (!strncmp(name, "equivalent/", 11) && ends_with(name, ".c"))
+	else if (!strncmp(name, "equivalent/", 11) && text_ends_with(name, ".c"))
 		check_answer(l, f, false);
 	else if (strcmp(name, "lesson.md") != 0 && strcmp(name, "hints.md") != 0 &&
 		 strcmp(name, "checks.conf") != 0 && !is_solution(l, name))
@@ -103,7 +75,8 @@ static void check_pictures(struct linted *l)
 	dir = opendir(path.data);
 	text_release(&path);
 	while (dir && (entry = readdir(dir)))
-		if ((ends_with(entry->d_name, ".svg") || ends_with(entry->d_name, ".png")) &&
+		if ((text_ends_with(entry->d_name, ".svg") ||
+		     text_ends_with(entry->d_name, ".png")) &&
 		    !is_picture(l, entry->d_name)) {
 			text_clear(&path);
 			text_addf(&path, "%s/%s", l->lesson->dir, entry->d_name);
@@ -125,12 +98,13 @@ static void check_wrong(struct linted *l)
 
 		for (size_t k = 0; k < l->course->n_files && e->kind == EXERCISE_KERNEL; k++) {
 			const struct course_file *f = &l->course->files[k];
-			char name[64];
+			char *name;
 
 			if (strncmp(f->path, prefix.data, prefix.len) != 0)
 				continue;
-			exercise_name(f->data, name, sizeof(name));
-			n += !strcmp(name, e->id);
+			name = comment_value(f, "exercise");
+			n += name && !strcmp(name, e->id);
+			free(name);
 		}
 		if (e->kind == EXERCISE_KERNEL && n < WRONG_OF_A_KERNEL)
 			finding(l->findings, prefix.data, 0,

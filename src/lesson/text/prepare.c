@@ -10,7 +10,8 @@
 #include <ctype.h>
 #include <string.h>
 
-int text_line_of(const char *data, size_t at)
+/* The number of the line at data[at]. */
+static int line_of(const char *data, size_t at)
 {
 	int line = 1;
 
@@ -159,8 +160,7 @@ static bool add_mark(struct lesson_text *t, const char *data, size_t at, size_t 
 		return false;
 	t->marks = mem_grow(t->marks, (size_t)t->n_marks, &t->cap_marks, sizeof(*t->marks));
 	m = &t->marks[t->n_marks++];
-	*m = (struct lesson_mark){ .line = text_line_of(data, at),
-				   .is_command = data[at + 4] == '$' };
+	*m = (struct lesson_mark){ .line = line_of(data, at), .is_command = data[at + 4] == '$' };
 	find_marked(m, data, at);
 	trim(&s, &n);
 	name = m->is_command ? "" : trace_name(s, n, &name_len);

@@ -3,11 +3,12 @@
  * folder.
  *
  * From the ground up: prepare.c blanks comments out and finds marks; runs.c reads what stands
- * within a block; blocks.c the lines of a file; words.c what is asked of them. said.c and
- * transcript.c compare and write what a text says, picture.c compares pictures; findings.c collects
- * what is wrong. scratch.c runs the steps of a lesson, ask.c asks its recordings; compute.c holds
- * both against the text. sections.c, numerals.c, links.c and files.c each know one kind of rule,
- * and lint.c calls them.
+ * within a block; lines.c knows what a
+ * line begins, blocks.c makes blocks of the lines of a file; words.c what is asked of them. said.c
+ * and transcript.c compare and write what a text says, picture.c compares pictures; findings.c
+ * collects what is wrong. scratch.c runs the steps of a lesson, ask.c asks its recordings;
+ * compute.c holds both against the text. sections.c, numerals.c, links.c and files.c each know one
+ * kind of rule, and lint.c calls them.
  */
 #ifndef LESSON_TEXT_IMPL_H
 #define LESSON_TEXT_IMPL_H
@@ -30,9 +31,6 @@ static inline bool text_is_blank(char c)
 {
 	return c == TEXT_BLANK || c == TEXT_BLANK_LINE || c == TEXT_MARK;
 }
-
-/* The number of the line at data[at]. */
-int text_line_of(const char *data, size_t at);
 
 /* The bytes of a code span at s[0..len), its backquotes included; 0: there is none. */
 size_t text_code_span(const char *s, size_t len, size_t *ticks);

@@ -11,13 +11,6 @@
 
 #define OUTLIER 64.0f /* a power of two: nothing is rounded */
 
-static bool ends_with(const char *s, const char *end)
-{
-	size_t n = strlen(s), m = strlen(end);
-
-	return n >= m && !strcmp(s + n - m, end);
-}
-
 /* Round n numbers to `steps` on either side of 0, in units of the largest. */
 static void round_to(float *x, int64_t n, int steps)
 {
@@ -33,7 +26,7 @@ static void round_to(float *x, int64_t n, int steps)
 /* Matrices that are multiplied by: not norms, and not the embedding, whose rows are looked up. */
 static bool is_linear(const char *name, int64_t rows)
 {
-	return rows > 1 && !ends_with(name, "embed_tokens.weight");
+	return rows > 1 && !text_ends_with(name, "embed_tokens.weight");
 }
 
 void round_int8_row(const struct config *c, const char *name, float *x, int64_t rows, int64_t cols)
@@ -62,9 +55,9 @@ void round_int4_g32(const struct config *c, const char *name, float *x, int64_t 
 void add_outlier(const struct config *c, const char *name, float *x, int64_t rows, int64_t cols)
 {
 	(void)c;
-	for (int64_t i = 0; ends_with(name, "up_proj.weight") && i < cols; i++)
+	for (int64_t i = 0; text_ends_with(name, "up_proj.weight") && i < cols; i++)
 		x[i] *= OUTLIER;
-	for (int64_t r = 0; ends_with(name, "down_proj.weight") && r < rows; r++)
+	for (int64_t r = 0; text_ends_with(name, "down_proj.weight") && r < rows; r++)
 		x[r * cols] /= OUTLIER;
 }
 
@@ -74,7 +67,7 @@ void permute_pairs(const struct config *c, const char *name, float *x, int64_t r
 	int64_t E = c->head_dim, half = E / 2;
 	float *head;
 
-	if (!ends_with(name, "q_proj.weight") && !ends_with(name, "k_proj.weight"))
+	if (!text_ends_with(name, "q_proj.weight") && !text_ends_with(name, "k_proj.weight"))
 		return;
 	head = mem_calloc((size_t)(E * cols), sizeof(*head));
 	for (int64_t h = 0; h < rows / E; h++) {
@@ -92,6 +85,6 @@ void shrink_embedding(const struct config *c, const char *name, float *x, int64_
 		      int64_t cols)
 {
 	(void)c;
-	for (int64_t i = 0; ends_with(name, "embed_tokens.weight") && i < rows * cols; i++)
+	for (int64_t i = 0; text_ends_with(name, "embed_tokens.weight") && i < rows * cols; i++)
 		x[i] *= 1e-3f;
 }

@@ -5,12 +5,9 @@
  * that are changed, the weights it was made of.  `sum` in it tells whether its weights are whole.
  */
 #include "changes.h"
-#include "write.h"
+#include "weights.h"
 
 #include "../cache/cache.h"
-#include "torchless/checkpoint.h"
-#include "torchless/json.h"
-#include "torchless/mem.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -40,16 +37,6 @@ const struct variant *variant_find(const char *name)
 			return &variant_table[i];
 	return NULL;
 }
-
-/* A copy that is asked for. */
-struct copy {
-	const struct classroom *room;
-	const struct variant *variant;
-	struct checkpoint from;
-	cJSON *config;
-	struct text key;  /* what makes it, to be hashed */
-	struct text name; /* of its folder */
-};
 
 static void copy_release(struct copy *c)
 {
@@ -138,134 +125,6 @@ static int open_copy(struct copy *c, const struct course_section *s, struct err 
 	return 0;
 }
 
-/* ---- its weights ---------------------------------------------------------------------------- */
-
-static enum dtype type_of(const struct variant *v, enum dtype own)
-{
-	switch (v->type) {
-	case VARIANT_F32:
-		return DTYPE_F32;
-	case VARIANT_F16:
-		return DTYPE_F16;
-	case VARIANT_BF16:
-		return DTYPE_BF16;
-	case VARIANT_KEEP:
-		break;
-	}
-	return own;
-}
-
-static int fill_copy(void *ctx, int i, float *x, struct err *err)
-{
-	const struct copy *c = ctx;
-	int64_t rows, n;
-
-	for (int f = 0; f < c->from.n_files; f++) {
-		const struct safetensors *file = &c->from.files[f];
-
-		if (i >= file->n_tensors) {
-			i -= file->n_tensors;
-			continue;
-		}
-		if (safetensors_usable(file, &file->tensors[i], err))
-			return err->code;
-		n = file->tensors[i].numel;
-		rows = file->tensors[i].t.n_dims > 1 ? file->tensors[i].t.shape[0] : 1;
-		kernels_ref.convert(x, file->tensors[i].t.data, file->tensors[i].t.dtype, n);
-		if (c->variant->first)
-			c->variant->first(&c->from.config, file->tensors[i].name, x, rows,
-					  n / rows);
-		if (c->variant->then)
-			c->variant->then(&c->from.config, file->tensors[i].name, x, rows, n / rows);
-		return 0;
-	}
-	return 0;
-}
-
-static void plan_copy(struct copy *c, struct weights_plan *p)
-{
-	for (int f = 0; f < c->from.n_files; f++)
-		for (int i = 0; i < c->from.files[f].n_tensors; i++) {
-			const struct safetensor *t = &c->from.files[f].tensors[i];
-			struct weight_plan *w = weights_plan_add(p, t->name);
-
-			w->is_vector = t->t.n_dims < 2;
-			w->rows = w->is_vector ? 1 : t->t.shape[0];
-			w->cols = t->numel / w->rows;
-			w->dtype = type_of(c->variant, t->t.dtype);
-		}
-	p->fill = fill_copy;
-	p->ctx = c;
-}
-
-/* Norms are 1; matrices are uniform, so small that the stream stays of one size. */
-static int fill_random(void *ctx, int i, float *x, struct err *err)
-{
-	const struct weights_plan *p = ctx;
-	const struct weight_plan *w = &p->items[i];
-	uint32_t state = 2463534242u + (uint32_t)i * 7919u;
-
-	(void)err;
-	for (int64_t n = 0; n < w->rows * w->cols; n++) {
-		state ^= state << 13;
-		state ^= state >> 17;
-		state ^= state << 5;
-		x[n] = w->is_vector ? 1.0f : ((float)(state >> 8) / 8388608.0f - 1.0f) * 0.05f;
-	}
-	return 0;
-}
-
-static void add_random(struct weights_plan *p, const struct variant *v, const char *name,
-		       int64_t rows, int64_t cols)
-{
-	struct weight_plan *w = weights_plan_add(p, name);
-
-	w->is_vector = rows == 0;
-	w->rows = rows ? rows : 1;
-	w->cols = cols;
-	w->dtype = type_of(v, DTYPE_F32);
-}
-
-static void plan_random(const struct variant *v, int64_t vocab, struct weights_plan *p)
-{
-	static const struct {
-		const char *name;
-		int64_t rows, cols;
-	} of_layer[] = {
-		{ "input_layernorm", 0, 1024 },          { "self_attn.q_proj", 1024, 1024 },
-		{ "self_attn.k_proj", 256, 1024 },       { "self_attn.v_proj", 256, 1024 },
-		{ "self_attn.o_proj", 1024, 1024 },      { "mlp.gate_proj", 2816, 1024 },
-		{ "post_attention_layernorm", 0, 1024 }, { "mlp.up_proj", 2816, 1024 },
-		{ "mlp.down_proj", 1024, 2816 },
-	};
-	char name[96];
-
-	add_random(p, v, "model.embed_tokens.weight", vocab, 1024);
-	for (int l = 0; l < 5; l++)
-		for (size_t i = 0; i < sizeof(of_layer) / sizeof(*of_layer); i++) {
-			snprintf(name, sizeof(name), "model.layers.%d.%s.weight", l,
-				 of_layer[i].name);
-			add_random(p, v, name, of_layer[i].rows, of_layer[i].cols);
-		}
-	add_random(p, v, "model.norm.weight", 0, 1024);
-	add_random(p, v, "lm_head.weight", vocab, 1024);
-	p->fill = fill_random;
-	p->ctx = p;
-}
-
-int64_t variant_bytes(const struct variant *v)
-{
-	struct weights_plan p = { 0 };
-	int64_t bytes;
-
-	if (!v->is_large)
-		return 5000000; /* 1.2 million parameters, as f32 */
-	plan_random(v, 1328, &p);
-	bytes = weights_plan_bytes(&p);
-	weights_plan_release(&p);
-	return bytes;
-}
-
 /* ---- whether it is whole -------------------------------------------------------------------- */
 
 /* Set *sum to what `sum` says of the weights in the folder; false: they cannot be read. */
@@ -345,9 +204,9 @@ static int write_weights(struct copy *c, const char *folder, struct err *err)
 	int result;
 
 	if (c->variant->is_large)
-		plan_random(c->variant, c->from.config.n_vocab, &plan);
+		weights_plan_random(c->variant, c->from.config.n_vocab, &plan);
 	else
-		plan_copy(c, &plan);
+		weights_plan_copy(c, &plan);
 	text_addf(&path, "%s/model.safetensors", folder);
 	result = weights_write(&plan, path.data, err);
 	text_release(&path);
@@ -482,44 +341,4 @@ int variant_of_section(const struct classroom *room, const struct course_section
 		return err_set(err, ERR_FORMAT,
 			       "checks.conf: [%s]: %s is too large for a recording", s->name, name);
 	return find(room, v, s, true, path, err);
-}
-
-/* ---- of a step ------------------------------------------------------------------------------ */
-
-#define VARIABLE "VARIANT_"
-
-/* Whether the variable at `at` is one that the commands named before. */
-static bool is_said(const char *commands, const char *at, size_t n)
-{
-	for (const char *s = commands; (s = strstr(s, VARIABLE)) && s < at; s += n)
-		if (!strncmp(s, at, n) && !strchr("abcdefghijklmnopqrstuvwxyz0123456789_", s[n]))
-			return true;
-	return false;
-}
-
-int lesson_step_variants(const struct classroom *room, const char *commands,
-			 int (*set)(void *ctx, const char *variable, const char *path), void *ctx,
-			 struct err *err)
-{
-	const char *at = commands;
-	int result = 0;
-
-	while (result == 0 && (at = strstr(at, VARIABLE))) {
-		size_t n = strlen(VARIABLE);
-		struct text path = { 0 };
-		char *variable;
-
-		n += strspn(at + n, "abcdefghijklmnopqrstuvwxyz0123456789_");
-		variable = mem_memdup(at, n);
-		if (at > commands && (at[-1] == '$' || at[-1] == '{') &&
-		    !is_said(commands, at, n)) {
-			result = lesson_variant(room, variable + strlen(VARIABLE), &path, err);
-			if (result == 0)
-				result = set(ctx, variable, path.data);
-		}
-		text_release(&path);
-		free(variable);
-		at += n;
-	}
-	return result;
 }

@@ -3,6 +3,9 @@
  *
  * variants.def has the rules.  A copy is a Hugging Face directory as any other: what one sees in it
  * one would see in a checkpoint that somebody had converted so.
+ *
+ * From the ground up: write.c writes a checkpoint; changes.c has the rules, weights.c applies them;
+ * variants.c has the table and makes a copy; step.c knows which a step names.
  */
 #ifndef LESSON_VARIANTS_H
 #define LESSON_VARIANTS_H
@@ -23,6 +26,7 @@ struct variant {
 	enum variant_type type; /* of the weights in the file */
 	bool is_large;          /* random weights, more than a cache of the processor holds */
 };
+
 extern const struct variant variant_table[];
 extern const int variant_table_len;
 
