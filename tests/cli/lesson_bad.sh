@@ -99,6 +99,14 @@ line' 'ümläut'; do
 		done
 	done
 	[ ! -e "$work/pwned" ] || fail "a home's name was run"
+
+	# A hundred complaints: what the first ones say is what one reads.
+	file=$(echo "$work/with space"/torchless-lessons/01-*/*.c)
+	seq 100 | sed 's/.*/#error "number &"/' > "$file"
+	HOME="$work/with space" quick "$T" lesson check "$(basename "$file" .c)"
+	has "many errors: the first" "number 1\"" "$out"
+	has "many errors: how many more" "more lines" "$out"
+	[ "$(wc -l < "$out")" -le 40 ] || fail "many errors are told in $(wc -l < "$out") lines"
 fi
 
 finish

@@ -31,8 +31,8 @@ static void say_result(struct school *d, const struct exercise *e, const struct 
 		school_styled(d, UI_GOOD, "%s passed", ui_sign(ui, "✓", "+"));
 		school_say(d, 0, ": %d %s", all, plural(all, "check", "checks"));
 	} else if (e->kind == EXERCISE_PREDICT && all > 0) {
-		school_styled(d, UI_WARN, "%s otherwise", ui_sign(ui, "✗", "x"));
-		school_say(d, 0, ": it is not what you predicted");
+		school_styled(d, UI_WARN, "%s surprise", ui_sign(ui, "✗", "x"));
+		school_say(d, 0, ": something else happens than you predicted");
 	} else if (all == 0) {
 		school_styled(d, UI_WARN, "%s not yet", ui_sign(ui, "✗", "x"));
 		school_say(d, 0, ": nothing was checked");

@@ -21,8 +21,9 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#define SECONDS  30
-#define MAX_SAID 20000
+#define SECONDS    30
+#define MAX_SAID   20000
+#define SAID_LINES 16 /* of that are shown */
 /* Of the compiler, in bytes: what it may take, and how large what it writes may be. */
 #define MAX_MEMORY ((rlim_t)2 << 30)
 #define MAX_FILE   ((rlim_t)64 << 20)
@@ -63,6 +64,21 @@ static void shorten(const struct compile *c, struct text *said)
 	text_adds(&out, at);
 	text_release(said);
 	*said = out;
+}
+
+/* A bracket that is missing before an #include makes pages of complaints; the first ones tell. */
+static void abridge(struct text *said)
+{
+	size_t kept = 0;
+	int n = 0;
+
+	for (size_t at = 0; at < said->len; at += strcspn(said->data + at, "\n") + 1)
+		if (++n == SAID_LINES + 1)
+			kept = at;
+	if (n <= SAID_LINES + 1)
+		return;
+	said->len = kept;
+	text_addf(said, "(%d more lines)\n", n - SAID_LINES);
 }
 
 /*
@@ -157,6 +173,7 @@ static int run_compiler(const struct compile *c, const char *command, const char
 	if (child.said.len > 0)
 		text_add(said, child.said.data, child.said.len);
 	shorten(c, said);
+	abridge(said);
 	child_release(&child);
 	text_release(&include);
 	text_release(&source);
