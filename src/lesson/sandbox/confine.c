@@ -78,9 +78,6 @@ static const struct forbidden forbidden[] = {
 	{ SYS_openat2, files, true },
 #endif
 	{ SYS_unlinkat, files, true },
-#ifdef SYS_renameat
-	{ SYS_renameat, files, true },
-#endif
 	{ SYS_renameat2, files, true },
 	{ SYS_mkdirat, files, true },
 	{ SYS_linkat, files, true },
