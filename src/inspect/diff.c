@@ -60,18 +60,23 @@ static void diff_reset(struct table_cursor *c)
 	d->sorted = NULL;
 }
 
-/* Stand on row `at`, or go on to what only b has. */
-static int stand(struct diff *d, struct err *err)
+/*
+ * Stand on row `at`, or go on to what only b has.  The numbers of the two are read by the first
+ * column that tells of them: who asks for one point of a recording reads no other.
+ */
+static void stand(struct diff *d)
 {
 	while (d->at >= d->a.n_values && d->at - d->a.n_values < d->b.n_values &&
 	       d->b.values[d->at - d->a.n_values].is_met)
 		d->at++;
 	d->base.eof = d->at >= d->a.n_values + d->b.n_values;
 	if (d->base.eof)
-		return 0;
+		return;
 	d->row.x = d->at < d->a.n_values ? &d->a.values[d->at] : NULL;
 	d->row.y = d->row.x ? diff_partner(d, d->row.x) : &d->b.values[d->at - d->a.n_values];
-	return diff_judge(d, err);
+	d->row.is_judged = false;
+	if (d->row.x && d->row.y)
+		d->row.y->is_met = true;
 }
 
 static int diff_filter(struct table_cursor *c, sqlite3_value **args, struct err *err)
@@ -92,15 +97,18 @@ static int diff_filter(struct table_cursor *c, sqlite3_value **args, struct err 
 		return err->code;
 	diff_compare_tokens(d);
 	diff_match(d);
-	return stand(d, err);
+	stand(d);
+	return 0;
 }
 
 static int diff_next(struct table_cursor *c, struct err *err)
 {
 	struct diff *d = (struct diff *)c;
 
+	(void)err;
 	d->at++;
-	return stand(d, err);
+	stand(d);
+	return 0;
 }
 
 static void result_name(const struct diff *d, sqlite3_context *ctx, int column)
@@ -179,11 +187,18 @@ static void result_judged(const struct diff *d, sqlite3_context *ctx, int column
 		sqlite3_result_text(ctx, text, -1, SQLITE_TRANSIENT);
 }
 
+static bool needs_numbers(int column)
+{
+	return (column >= DIFF_VERDICT && column <= DIFF_MAX_AT) ||
+	       (column >= DIFF_WITHIN && column <= DIFF_ELEMENT_B);
+}
+
 static int diff_column(struct table_cursor *c, sqlite3_context *ctx, int column, struct err *err)
 {
-	const struct diff *d = (const struct diff *)c;
+	struct diff *d = (struct diff *)c;
 
-	(void)err;
+	if (needs_numbers(column) && diff_judge(d, err))
+		return err->code;
 	if (column == DIFF_ORD)
 		sqlite3_result_int64(ctx, c->rowid);
 	else if (column <= DIFF_ROLE)

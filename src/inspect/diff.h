@@ -75,6 +75,7 @@ void diff_side_release(struct diff_side *s);
 /* The row that the cursor stands on. */
 struct diff_row {
 	struct diff_value *x, *y; /* of a and of b; NULL: it has none */
+	bool is_judged;           /* all that follows is known */
 	const char *verdict;      /* equal, differs, shape, missing; NULL: nothing tells */
 	bool has_sums;            /* numbers of both were there to compare */
 	struct pair_sums sums;
@@ -109,7 +110,8 @@ void diff_compare_tokens(struct diff *d);
 /* Why the row says nothing of the engines, in `buf`; NULL: it does. */
 const char *diff_gate(const struct diff *d, char *buf, size_t size);
 
-/* Have everything said of d->row.x and y in the rest of d->row; reads what is stored of them. */
+/* Have everything said of d->row.x and y in the rest of d->row, once; reads what is stored of them.
+ */
 int diff_judge(struct diff *d, struct err *err);
 
 /* 1 within the tolerance, 0 beyond it, -1: nothing tells. */

@@ -115,13 +115,15 @@ int diff_judge(struct diff *d, struct err *err)
 	struct diff_row *row = &d->row;
 	int ret = 0;
 
+	if (row->is_judged)
+		return 0;
+	row->is_judged = true;
 	row->has_sums = false;
 	row->judged = (struct judgement){ 0 };
 	row->place[0] = '\0';
 	row->verdict = "missing";
 	if (!row->x || !row->y)
 		return 0;
-	row->y->is_met = true;
 	row->verdict = "shape";
 	if (memcmp(row->x->dims, row->y->dims, sizeof(row->x->dims)) != 0)
 		return 0;
