@@ -38,7 +38,8 @@ static void write_proof(const struct proof *p, FILE *out)
 		fprintf(out, ", the nearest wrong answer by %.3g x (%s)", p->weakest,
 			p->weakest_name);
 	fputc('\n', out);
-	fwrite(p->flaws.data, 1, p->flaws.len, out);
+	if (p->flaws.len)
+		fwrite(p->flaws.data, 1, p->flaws.len, out);
 }
 
 /* In the worker: how many flaws it has, or that something is BROKEN. */

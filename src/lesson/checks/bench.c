@@ -199,7 +199,8 @@ int solution_bench(const struct check *c, struct text *out, struct err *err)
 	if (result == 1)
 		text_addf(out, "%.4g tokens a second, measured now", measured);
 	else if (result == 0)
-		err_set(err, ERR_NO, "%s", v.lines[0].detail);
+		err_set(err, ERR_NO, "%s",
+			v.n_lines ? v.lines[0].detail : "the speed was not measured");
 	verdict_release(&v);
 	return result == 1 ? 0 : err->code;
 }

@@ -70,16 +70,17 @@ static void tell_array(struct report *r, const struct sandbox_buffer *b, const c
  */
 static bool is_stack_spent(const ucontext_t *context)
 {
+	const uintptr_t top = (uintptr_t)stack_top;
 #if defined(__x86_64__)
-	const char *sp = (const char *)context->uc_mcontext.gregs[REG_RSP];
+	const uintptr_t sp = (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
 #elif defined(__aarch64__)
-	const char *sp = (const char *)context->uc_mcontext.sp;
+	const uintptr_t sp = (uintptr_t)context->uc_mcontext.sp;
 #else
-	const char *sp = stack_top;
+	const uintptr_t sp = top;
 
 	(void)context;
 #endif
-	return sp < stack_top - STACK_LIMIT && sp > stack_top - STACK_FAR;
+	return sp < top - STACK_LIMIT && sp > top - STACK_FAR;
 }
 
 static void on_fault(int sig, siginfo_t *info, void *context)

@@ -266,7 +266,8 @@ static void write_edits(struct computing *c)
 	struct err wrong = { 0 };
 	size_t at = 0;
 
-	qsort(c->edits, (size_t)c->n_edits, sizeof(*c->edits), by_place);
+	if (c->n_edits)
+		qsort(c->edits, (size_t)c->n_edits, sizeof(*c->edits), by_place);
 	for (int i = 0; i < c->n_edits; i++) {
 		text_add(&all, file->data + at, c->edits[i].at - at);
 		text_adds(&all, c->edits[i].with);

@@ -70,7 +70,7 @@ static void add_words(struct text *out, const struct text *svg)
 bool pictures_alike(const struct text *a, const struct text *b)
 {
 	struct text of_a = { 0 }, of_b = { 0 };
-	bool alike = a->len == b->len && !memcmp(a->data, b->data, a->len);
+	bool alike = a->len == b->len && (!a->len || !memcmp(a->data, b->data, a->len));
 
 	if (alike || a->len < 5 || memcmp(a->data, "<?xml", 5) != 0)
 		return alike;
