@@ -17,6 +17,10 @@
  */
 extern void (*mem_out_of_memory)(size_t bytes);
 
+/* What a library allocated; NULL is a small allocation of about so many bytes that failed. */
+__attribute__((returns_nonnull)) void *mem_or_die(void *p, size_t bytes);
+#define MEM_XXH_STATE 576 /* of xxHash, whose states allocate themselves */
+
 /* Zeroed memory of n * size bytes; free() it.  Never NULL. */
 __attribute__((returns_nonnull)) void *mem_calloc(size_t n, size_t size);
 

@@ -21,7 +21,7 @@ static void report_and_exit(size_t bytes)
 
 void (*mem_out_of_memory)(size_t bytes) = report_and_exit;
 
-static void *or_die(void *p, size_t bytes)
+void *mem_or_die(void *p, size_t bytes)
 {
 	if (!p) {
 		mem_out_of_memory(bytes);
@@ -44,14 +44,14 @@ void *mem_calloc(size_t n, size_t size)
 {
 	size_t bytes = array_bytes(n, size);
 
-	return or_die(bytes == SIZE_MAX ? NULL : calloc(1, bytes), bytes);
+	return mem_or_die(bytes == SIZE_MAX ? NULL : calloc(1, bytes), bytes);
 }
 
 void *mem_realloc(void *p, size_t n, size_t size)
 {
 	size_t bytes = array_bytes(n, size);
 
-	return or_die(bytes == SIZE_MAX ? NULL : realloc(p, bytes), bytes);
+	return mem_or_die(bytes == SIZE_MAX ? NULL : realloc(p, bytes), bytes);
 }
 
 void *mem_grow(void *array, size_t n, size_t *cap, size_t size)

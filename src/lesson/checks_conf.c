@@ -216,7 +216,7 @@ static bool names_trace(const struct course_section *s, const char *name)
 
 uint64_t reader_hash(const struct reader *r, const struct exercise *e)
 {
-	XXH3_state_t *h = XXH3_createState();
+	XXH3_state_t *h = mem_or_die(XXH3_createState(), MEM_XXH_STATE);
 	const struct course_file *solution = e->file ? reader_file(r, e->file) : NULL;
 	uint64_t hash;
 

@@ -55,7 +55,7 @@ static int add_file(struct source *s, const char *path, const char *name, struct
 /* Where there is none, that is who called it so; else the system. */
 static int no_folder(const char *path, int depth, struct err *err)
 {
-	bool is_usage = depth == 0 && (errno == ENOENT || errno == ENOTDIR || errno == EACCES);
+	bool is_usage = depth == 0 && (errno == ENOENT || errno == ENOTDIR);
 
 	return err_set(err, is_usage ? ERR_USAGE : err_of_errno(errno), "cannot read %s: %s", path,
 		       strerror(errno));

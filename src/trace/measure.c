@@ -255,7 +255,7 @@ static void begin_reading(struct trace_writer *w, const struct layout *l, struct
 	int64_t i;
 
 	if (!w->hash)
-		w->hash = XXH3_createState();
+		w->hash = mem_or_die(XXH3_createState(), MEM_XXH_STATE);
 	XXH3_64bits_reset(w->hash);
 	stats_sum_init(total);
 	room_for(&w->pos_sums, &w->cap_pos_sums, l->n_pos);

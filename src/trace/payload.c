@@ -52,7 +52,7 @@ int payload_begin(struct trace_writer *w, enum dtype dtype, const int64_t *shape
 	p->n_chunks = p->total_bytes = p->used = 0;
 	format_shape(p->shape, sizeof(p->shape), shape, n_dims);
 	if (!p->hash)
-		p->hash = XXH3_createState();
+		p->hash = mem_or_die(XXH3_createState(), MEM_XXH_STATE);
 	XXH3_64bits_reset(p->hash);
 	return writer_begin(w, err);
 }

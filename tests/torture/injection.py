@@ -123,12 +123,12 @@ def surfaces():
         Surface("export", ["export", "-q", "-t", "q.db", "--perfetto", "a.pftrace", "--chrome", "a.json"], {**q, "a.json": "sql"},
                 writes=["a.pftrace", "a.json"], kills=True),
         Surface("help", ["help", "trace"]),
-        *lessons(),
+        *(lessons() if os.environ.get("TORTURE_LESSONS") else []),
     ]
 
 
 def lessons():
-    """What a learner does.  Not of kernels: a compiler has no handler for what the filter of faults.so catches, and the child
+    """What a learner does, with TORTURE_LESSONS=1.  Not of kernels: a compiler has no handler for what the filter of faults.so catches, and the child
     that runs a learner's code takes it for what that code did."""
     def lesson(*args, files=()):
         return Surface(f"lesson {' '.join(args)}", ["lesson", *args, *learner.HOME], files, kills=True, learns=True)

@@ -80,8 +80,7 @@ static bool is_readable(const struct check *c, struct verdict *v)
 /* Whether an error is the query's and not the system's. */
 static bool is_of_query(int code)
 {
-	return code == ERR_USAGE || code == ERR_FORMAT || code == ERR_MEMORY || code == ERR_SHAPE ||
-	       code == ERR_NO;
+	return code == ERR_USAGE || code == ERR_FORMAT || code == ERR_SHAPE || code == ERR_NO;
 }
 
 /* 1 when there are rows to compare, 0 when the verdict says why not. */
