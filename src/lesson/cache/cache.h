@@ -20,10 +20,18 @@ void cache_aside(const char *folder, const char *name, struct text *path);
 void cache_remove(const char *path);
 
 /*
- * Remove what is of no use any more: what was left half made a day ago, and what nobody has asked
- * for in a month.  cache_use() says that it was asked for.
+ * Remove what is of no use any more: what was left half made a day ago, what nobody has asked for
+ * in a month, and of what is left the files and folders that were asked for longest ago, until the
+ * rest takes `most` bytes.  What was asked for in the last hour stays: somebody may be reading it.
+ * cache_use() says that it was asked for.
  */
-void cache_sweep(const char *folder);
+void cache_sweep(const char *folder, int64_t most);
 void cache_use(const char *path);
+
+#define CACHE_LARGE ((int64_t)1 << 30)  /* of recordings, and of models: several courses */
+#define CACHE_SMALL ((int64_t)64 << 20) /* of compiled functions, and of answers: thousands */
+
+/* Put a whole file at `path`, or nothing; whether it is there is nobody's concern. */
+void cache_put(const char *folder, const char *name, const void *data, size_t len);
 
 #endif

@@ -102,7 +102,7 @@ static int make(const struct wanted *w, const char *folder, struct text *path, s
 	struct text aside = { 0 };
 	int result;
 
-	cache_sweep(folder);
+	cache_sweep(folder, CACHE_LARGE);
 	cache_aside(folder, w->name, &aside);
 	remove_aside(aside.data);
 	result = wanted_record(w, aside.data, err);

@@ -4,6 +4,7 @@
  * The source goes in by stdin, so that what is compiled is what was read, whatever an editor saves
  * meanwhile; a #line says where it lies, and the messages show its lines.
  */
+#include "../cache/cache.h"
 #include "../given.h"
 #include "sandbox.h"
 
@@ -246,12 +247,21 @@ static bool is_cached(const char *base, struct compiled *out)
 
 	text_addf(&path, "%s.so", base);
 	found = is_ours(path.data) && access(path.data, R_OK) == 0;
-	if (found)
+	if (found) {
+		cache_use(path.data);
 		out->library = mem_strdup(path.data);
+	}
 	text_clear(&path);
 	text_addf(&path, "%s.txt", base);
-	if (found && text_read_regular(&out->said, path.data, MAX_SAID, &none))
+	if (found && text_read_regular(&out->said, path.data, MAX_SAID, &none) == 0) {
+		cache_use(path.data);
+	} else if (found) {
+		/* Without its warnings it would be told otherwise than the first time. */
 		text_clear(&out->said);
+		free(out->library);
+		out->library = NULL;
+		found = false;
+	}
 	text_release(&path);
 	return found;
 }
@@ -299,6 +309,7 @@ int sandbox_compile(const struct compile *c, struct compiled *out, struct err *e
 			text_clear(&folder);
 			text_addf(&folder, "%s/kernels", c->cache);
 			rc = rc ? rc : make_private(folder.data, err);
+			cache_sweep(folder.data, CACHE_SMALL);
 			rc = rc ? rc : make_library(c, command.data, flags, base.data, out, err);
 			text_release(&folder);
 		}

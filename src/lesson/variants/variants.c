@@ -284,7 +284,7 @@ static int find(const struct classroom *room, const struct variant *v,
 		if (is_whole(path->data)) {
 			cache_use(path->data);
 		} else {
-			cache_sweep(folder.data);
+			cache_sweep(folder.data, CACHE_LARGE);
 			result = makes ? make(&c, folder.data, path->data, err)
 				       : err_set(err, ERR_NO, "%s is not there", path->data);
 		}
