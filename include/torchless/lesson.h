@@ -78,6 +78,13 @@ int exercise_solution(const struct classroom *room, const struct exercise *e, st
 		      struct err *err);
 
 /*
+ * Have what a check of it will ask of recordings in the cache, the recordings among it: what is
+ * right, and what is known to be wrong.  Who answers then does not wait for it.  Errors as of
+ * exercise_check().
+ */
+int exercise_prepare(const struct classroom *room, const struct exercise *e, struct err *err);
+
+/*
  * Append what the compiler of kernels says of its version.  ERR_TOOL: there is none, or it makes
  * nothing of a kernel, as where the headers of C are missing.
  */

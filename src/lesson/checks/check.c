@@ -13,14 +13,15 @@
 static const struct {
 	int (*check)(const struct check *c, struct verdict *v, struct err *err);
 	int (*solution)(const struct check *c, struct text *out, struct err *err);
+	int (*prepare)(const struct check *c, struct err *err); /* NULL: it asks no recording */
 } kinds[EXERCISE_KINDS] = {
-	[EXERCISE_PREDICT] = { check_predict, solution_words },
-	[EXERCISE_VALUE] = { check_value, solution_words },
-	[EXERCISE_SQL] = { check_sql, solution_sql },
-	[EXERCISE_KERNEL] = { check_kernel, NULL },
-	[EXERCISE_LOCATE] = { check_locate, solution_locate },
-	[EXERCISE_BENCH] = { check_bench, solution_bench },
-	[EXERCISE_MILESTONE] = { check_milestone, solution_milestone },
+	[EXERCISE_PREDICT] = { check_predict, solution_words, prepare_words },
+	[EXERCISE_VALUE] = { check_value, solution_words, prepare_words },
+	[EXERCISE_SQL] = { check_sql, solution_sql, prepare_sql },
+	[EXERCISE_KERNEL] = { check_kernel, NULL, NULL },
+	[EXERCISE_LOCATE] = { check_locate, solution_locate, prepare_locate },
+	[EXERCISE_BENCH] = { check_bench, solution_bench, NULL },
+	[EXERCISE_MILESTONE] = { check_milestone, solution_milestone, NULL },
 };
 
 /* What was checked, so that nobody wonders whether the right file was read. */
@@ -56,4 +57,11 @@ int exercise_solution(const struct classroom *room, const struct exercise *e, st
 	if (!kinds[e->kind].solution)
 		return err_set(err, ERR_USAGE, "%s has no solution that could be shown", e->id);
 	return kinds[e->kind].solution(&c, out, err);
+}
+
+int exercise_prepare(const struct classroom *room, const struct exercise *e, struct err *err)
+{
+	struct check c = { room, e, NULL };
+
+	return kinds[e->kind].prepare ? kinds[e->kind].prepare(&c, err) : 0;
 }

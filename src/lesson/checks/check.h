@@ -33,4 +33,9 @@ int solution_locate(const struct check *c, struct text *out, struct err *err);
 int solution_bench(const struct check *c, struct text *out, struct err *err);
 int solution_milestone(const struct check *c, struct text *out, struct err *err);
 
+/* One a kind that asks recordings: as exercise_prepare(). */
+int prepare_words(const struct check *c, struct err *err);
+int prepare_sql(const struct check *c, struct err *err);
+int prepare_locate(const struct check *c, struct err *err);
+
 #endif

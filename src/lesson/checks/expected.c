@@ -3,6 +3,7 @@
  */
 #include "expected.h"
 
+#include "../recording/kept.h"
 #include "../recording/recordings.h"
 #include "torchless/child.h"
 #include "torchless/mem.h"
@@ -51,7 +52,8 @@ int desk_ask(struct desk *d, const char *key, const char *sql, struct sheet *s, 
 	int result = lesson_put_paths(d->check->room, d->check->exercise->lesson, sql,
 				      text_add_sql_string, &whole, err);
 
-	if (result == 0 && sheet_ask(d->rec, whole.data, s, err)) {
+	if (result == 0 &&
+	    sheet_ask_kept(d->check->room, d->rec, d->path.data, whole.data, s, err)) {
 		struct err why = *err;
 
 		result = why.code == ERR_USAGE

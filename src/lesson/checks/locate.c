@@ -458,3 +458,14 @@ int solution_locate(const struct check *c, struct text *out, struct err *err)
 	lab_close(&lab);
 	return result;
 }
+
+int prepare_locate(const struct check *c, struct err *err)
+{
+	struct lab lab;
+	int result = lab_open(&lab, c, err);
+
+	for (int i = 0; i < lab.n && result == 0; i++)
+		result = examine_any(&lab, &lab.patients[i], err);
+	lab_close(&lab);
+	return result;
+}

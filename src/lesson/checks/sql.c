@@ -260,3 +260,24 @@ int solution_sql(const struct check *c, struct text *out, struct err *err)
 	text_adds(out, *sql && sql[strlen(sql) - 1] == ';' ? "\n" : ";\n");
 	return 0;
 }
+
+static int prepare_side(const struct check *c, const char *trace, struct err *err)
+{
+	const struct course_entry *e;
+	struct sides s = { 0 };
+	int at = 0, result = open_sides(c, trace, &s, err);
+
+	while (result == 0 && (e = words_next_wrong(c->exercise->conf, &at)))
+		result = desk_ask(&s.desk, e->key, e->value, &s.got, err);
+	sides_close(&s);
+	return result;
+}
+
+int prepare_sql(const struct check *c, struct err *err)
+{
+	const struct course_section *conf = c->exercise->conf;
+	const char *trace = section_value(conf, "trace"), *other = section_value(conf, "hidden");
+	int result = prepare_side(c, trace ? trace : "main", err);
+
+	return result ? result : prepare_side(c, other ? other : "hidden", err);
+}

@@ -199,3 +199,31 @@ int solution_words(const struct check *c, struct text *out, struct err *err)
 	desk_close(&d);
 	return result;
 }
+
+/* Where there are choices, what is wrong is told without asking. */
+int prepare_words(const struct check *c, struct err *err)
+{
+	const struct course_section *s = c->exercise->conf;
+	bool has_choices = section_value(s, "choices") != NULL;
+	const struct course_entry *e;
+	struct desk d = { 0 };
+	struct form_of f;
+	struct said said = { 0 };
+	struct text table = { 0 };
+	int at = 0, result = expected_form(c, &f, err);
+
+	if (has_choices)
+		f.form = FORM_TEXT;
+	if (result == 0)
+		result = expected_read(c, &d, "answer", &f, &said, err);
+	said_release(&said);
+	while (result == 0 && !has_choices && (e = words_next_wrong(s, &at))) {
+		result = expected_read(c, &d, e->key, &f, &said, err);
+		said_release(&said);
+	}
+	if (result == 0)
+		result = expected_table(c, &d, "reveal", &table, err);
+	text_release(&table);
+	desk_close(&d);
+	return result;
+}

@@ -3,7 +3,7 @@
  */
 #include "diverge.h"
 
-#include "sheet.h"
+#include "kept.h"
 
 #include <stdio.h>
 
@@ -15,8 +15,8 @@ static void copy(char *to, size_t size, const struct sheet_cell *c)
 }
 
 /* The first of a run, or d as it is. */
-static int compare_run(struct recording *rec, const char *healthy, int64_t run,
-		       struct divergence *d, struct err *err)
+static int compare_run(const struct classroom *room, struct recording *rec, const char *patient,
+		       const char *healthy, int64_t run, struct divergence *d, struct err *err)
 {
 	struct text sql = { 0 }, twin = { 0 };
 	struct sheet s = { 0 };
@@ -26,7 +26,7 @@ static int compare_run(struct recording *rec, const char *healthy, int64_t run,
 	text_adds(&sql, "SELECT pass, fqn, place, problem, element_a, element_b FROM trace_diff(");
 	text_add_sql_string(&sql, twin.data);
 	text_addf(&sql, ", %lld) WHERE within = 0 LIMIT 1", (long long)run);
-	result = sheet_ask(rec, sql.data, &s, err);
+	result = sheet_ask_kept(room, rec, patient, sql.data, &s, err);
 	if (result == 0 && s.n_rows) {
 		d->is_there = true;
 		d->run = run;
@@ -55,7 +55,8 @@ int recordings_diverge(const struct classroom *room, const char *healthy, const 
 		return err->code;
 	result = sheet_ask(rec, "SELECT id FROM run ORDER BY id", &runs, err);
 	for (int64_t i = 0; i < runs.n_rows && result == 0 && !d->is_there; i++)
-		result = compare_run(rec, healthy, sheet_cell(&runs, i, 0)->i, d, err);
+		result = compare_run(room, rec, patient, healthy, sheet_cell(&runs, i, 0)->i, d,
+				     err);
 	sheet_release(&runs);
 	recording_close(rec);
 	return result;

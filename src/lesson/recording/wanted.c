@@ -62,12 +62,12 @@ static const char *const deciding[] = { "prompt",  "prompts", "ids",  "n",     "
 					"chunk",   "seed",    "temp", "top_p", "logits",
 					"kernels", "lens",    "ring" };
 
-static void add_program(struct wanted *w)
+void wanted_add_program(const struct classroom *room, struct text *key)
 {
 	struct stat st;
 
-	if (w->room->program && stat(w->room->program, &st) == 0)
-		text_addf(&w->key, "program=%lld %lld.%09ld\n", (long long)st.st_size,
+	if (room->program && stat(room->program, &st) == 0)
+		text_addf(key, "program=%lld %lld.%09ld\n", (long long)st.st_size,
 			  (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
 }
 
@@ -108,7 +108,7 @@ static int find_key(struct wanted *w, struct err *err)
 		  w->room->kernels->isa, wanted_capture(w));
 	for (size_t i = 0; i < sizeof(deciding) / sizeof(*deciding); i++)
 		text_addf(&w->key, "%s=%s\n", deciding[i], wanted_value(w, deciding[i], ""));
-	add_program(w);
+	wanted_add_program(w->room, &w->key);
 	if (add_model(w, err))
 		return err->code;
 	snprintf(w->name, sizeof(w->name), "%016llx",

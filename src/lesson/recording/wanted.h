@@ -27,6 +27,9 @@ bool wanted_says_yes(const struct wanted *w, const char *key);
 /* The patterns to capture: what is held against another recording keeps everything. */
 const char *wanted_capture(const struct wanted *w);
 
+/* Append what tells this very program from another to a key. */
+void wanted_add_program(const struct classroom *room, struct text *key);
+
 /* making.c: record it into the file `path`, which is not there. */
 int wanted_record(const struct wanted *w, const char *path, struct err *err);
 
