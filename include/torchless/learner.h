@@ -130,6 +130,13 @@ int folder_make(const struct classroom *room, const struct lesson *l, bool again
 		struct folder_report *report, struct err *err);
 void folder_report_release(struct folder_report *report);
 
+/* The same without the recordings, which take a while. */
+int folder_make_starters(const struct classroom *room, const struct lesson *l, bool again,
+			 struct folder_report *report, struct err *err);
+
+/* Append the names of the recordings that are given and not there, a line each. */
+void folder_add_missing(const struct classroom *room, const struct lesson *l, struct text *names);
+
 /* Put the file of an exercise aside as NAME.~N~, whose name is appended, and cut it again. */
 int folder_reset(const struct classroom *room, const struct exercise *e, struct text *kept,
 		 struct err *err);

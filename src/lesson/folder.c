@@ -133,6 +133,17 @@ static bool is_for_here(const struct classroom *room, const struct course_trace 
 	return t->is_given && (room->smollm2 || !section_value(t->conf, "on"));
 }
 
+/* Whether a recording is to be in the folder and is not: its name and its path. */
+static bool is_missing(const struct classroom *room, const struct lesson *l,
+		       const struct course_trace *t, struct text *name, struct text *path)
+{
+	text_clear(name);
+	text_clear(path);
+	text_addf(name, "%s.db", t->name);
+	folder_path(room, l, name->data, path);
+	return is_for_here(room, t) && !is_there(path->data);
+}
+
 static int make_recordings(const struct classroom *room, const struct lesson *l, bool again,
 			   struct folder_report *report, struct err *err)
 {
@@ -140,23 +151,26 @@ static int make_recordings(const struct classroom *room, const struct lesson *l,
 	int r = 0;
 
 	for (int i = 0; i < l->n_traces && r == 0; i++) {
-		const struct course_trace *t = &l->traces[i];
-
-		if (!is_for_here(room, t))
+		if (!is_missing(room, l, &l->traces[i], &name, &path))
 			continue;
-		text_clear(&path);
-		text_clear(&name);
-		text_addf(&name, "%s.db", t->name);
-		folder_path(room, l, name.data, &path);
-		if (is_there(path.data))
-			continue;
-		r = make_given(room, l, t, path.data, err);
+		r = make_given(room, l, &l->traces[i], path.data, err);
 		if (r == 0)
 			tell(report, again, l, name.data);
 	}
 	text_release(&path);
 	text_release(&name);
 	return r;
+}
+
+void folder_add_missing(const struct classroom *room, const struct lesson *l, struct text *names)
+{
+	struct text path = { 0 }, name = { 0 };
+
+	for (int i = 0; i < l->n_traces; i++)
+		if (is_missing(room, l, &l->traces[i], &name, &path))
+			text_addf(names, "%s/%s\n", l->dir, name.data);
+	text_release(&path);
+	text_release(&name);
 }
 
 /* ---- what lies above the lessons ----------------------------------------------------------- */
@@ -190,8 +204,8 @@ static int make_missing(const char *home, const char *name, const char *data, st
 
 /* ---- a lesson ------------------------------------------------------------------------------ */
 
-int folder_make(const struct classroom *room, const struct lesson *l, bool again,
-		struct folder_report *report, struct err *err)
+int folder_make_starters(const struct classroom *room, const struct lesson *l, bool again,
+			 struct folder_report *report, struct err *err)
 {
 	struct text folder = { 0 };
 	int r;
@@ -201,10 +215,17 @@ int folder_make(const struct classroom *room, const struct lesson *l, bool again
 	text_release(&folder);
 	if (r || make_missing(room->home, "AGENTS.md", agents, err) ||
 	    make_missing(room->home, "compile_flags.txt", compile_flags, err) ||
-	    given_header(room->home, err) || make_starters(room, l, again, report, err) ||
-	    make_recordings(room, l, again, report, err))
+	    given_header(room->home, err) || make_starters(room, l, again, report, err))
 		return err->code;
 	return 0;
+}
+
+int folder_make(const struct classroom *room, const struct lesson *l, bool again,
+		struct folder_report *report, struct err *err)
+{
+	if (folder_make_starters(room, l, again, report, err))
+		return err->code;
+	return make_recordings(room, l, again, report, err);
 }
 
 void folder_report_release(struct folder_report *report)

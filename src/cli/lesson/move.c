@@ -48,12 +48,12 @@ static int begin(struct school *d, const struct lesson *l, const struct exercise
 	if (is_new)
 		school_say(d, 0, "\nYour files of this lesson lie in %s/%s.", d->places.home,
 			   l->dir);
-	r = school_make_files(d, l, is_new, err);
+	r = school_begin_files(d, l, is_new, err);
 	if (r == 0 && is_new)
 		r = school_note(d, EVENT_START, l, NULL, false, NULL, err);
 	if (r == 0 && e && e != d->learner.at)
 		r = school_note(d, EVENT_AT, NULL, e, false, NULL, err);
-	return r;
+	return r ? r : school_look_ahead(d, l, err);
 }
 
 int lesson_start(struct school *d, int n, const char *const *args, struct err *err)

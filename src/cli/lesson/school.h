@@ -49,6 +49,20 @@ int school_make_files(struct school *d, const struct lesson *l, bool is_new, str
 int school_note(struct school *d, enum learner_event event, const struct lesson *l,
 		const struct exercise *e, bool passed, const char *text, struct err *err);
 
+/* ---- ahead.c -------------------------------------------------------------------------------- */
+
+/*
+ * The files of a lesson that is begun.  At a terminal its recordings are left to a process of their
+ * own, which school_look_ahead() starts: who reads does not wait for them.
+ */
+int school_begin_files(struct school *d, const struct lesson *l, bool is_new, struct err *err);
+
+/*
+ * At a terminal: have a process make the recordings of the lesson and what its checks ask of them,
+ * unless one does or has.  Where none can be started, what the folder lacks is made here.
+ */
+int school_look_ahead(struct school *d, const struct lesson *l, struct err *err);
+
 /* ---- say.c ---------------------------------------------------------------------------------- */
 
 /* Append to d->out: a sentence with its commands in backquotes, `indent` columns in, wrapped. */
@@ -148,6 +162,7 @@ SUBCOMMAND(lesson_grade);
 SUBCOMMAND(lesson_dev);
 SUBCOMMAND(lesson_dev_new);
 SUBCOMMAND(lesson_dev_render);
+SUBCOMMAND(lesson_dev_prepare);
 SUBCOMMAND(lesson_dev_check);
 
 #endif
