@@ -2,6 +2,7 @@
  * out_file.c -- see out_file.h.
  */
 #include "torchless/out_file.h"
+#include "torchless/beside.h"
 #include "torchless/mem.h"
 
 #include <errno.h>
@@ -60,25 +61,13 @@ static mode_t mode_of(const char *target)
 	return 0666 & ~mask;
 }
 
-static char *name_beside(const char *target)
-{
-	static const char suffix[] = ".XXXXXX";
-	size_t len = strlen(target);
-	char *name = mem_calloc(len + sizeof(suffix), 1);
-
-	memcpy(name, target, len);
-	memcpy(name + len, suffix, sizeof(suffix));
-	return name;
-}
-
 int out_file_open(struct out_file *f, const char *path, struct err *err)
 {
 	int failed;
 
 	*f = (struct out_file){ .path = mem_strdup(path), .target = target_of(path) };
 	if (is_replaced(f->target)) {
-		f->beside = name_beside(f->target);
-		f->fd = mkstemp(f->beside);
+		f->fd = beside_make(f->target, &f->beside);
 	} else {
 		f->fd = open(f->target, O_WRONLY | O_CLOEXEC);
 	}
@@ -128,6 +117,27 @@ int out_file_write(struct out_file *f, const void *data, size_t len, struct err 
 	return 0;
 }
 
+/* 0, or errno.  With its descriptor goes its lock: until then it has the name that it is to have.
+ */
+static int keep_beside(struct out_file *f)
+{
+	if (fchmod(f->fd, mode_of(f->target)) || fsync(f->fd) || rename(f->beside, f->target))
+		return errno;
+	/* All of it is on the disk. */
+	close(f->fd);
+	f->fd = -1;
+	return 0;
+}
+
+/* 0, or errno. */
+static int end_stream(struct out_file *f)
+{
+	int failed = close(f->fd) ? errno : 0;
+
+	f->fd = -1;
+	return failed;
+}
+
 int out_file_keep(struct out_file *f, struct err *err)
 {
 	int failed;
@@ -136,12 +146,7 @@ int out_file_keep(struct out_file *f, struct err *err)
 		out_file_drop(f);
 		return err->code;
 	}
-	failed = f->beside && (fchmod(f->fd, mode_of(f->target)) || fsync(f->fd)) ? errno : 0;
-	if (close(f->fd) && !failed)
-		failed = errno;
-	f->fd = -1;
-	if (!failed && f->beside && rename(f->beside, f->target))
-		failed = errno;
+	failed = f->beside ? keep_beside(f) : end_stream(f);
 	if (failed) {
 		fail(f, failed, err);
 		out_file_drop(f);

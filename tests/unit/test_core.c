@@ -1,4 +1,5 @@
 /* Unit tests of the core layer: errors, memory, text, JSON, tensors, statistics. */
+#include "torchless/beside.h"
 #include "torchless/called.h"
 #include "torchless/err.h"
 #include "torchless/json.h"
@@ -1057,6 +1058,108 @@ Test(text, a_file_is_whole_or_what_it_was)
 	cr_assert(out_file_keep(&f, &err) == ERR_IO);
 	text_release(&t);
 	unlink(link);
+	unlink(path);
+	cr_assert(rmdir(folder) == 0, "nothing lies beside it");
+}
+
+/* ---- what lies beside --------------------------------------------------------------------- */
+
+static void touch(const char *folder, const char *name)
+{
+	char path[400];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	f = fopen(path, "w");
+	cr_assert(f && fclose(f) == 0, "%s", path);
+}
+
+static bool is_there(const char *folder, const char *name)
+{
+	char path[400];
+	struct stat sb;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	return lstat(path, &sb) == 0;
+}
+
+Test(beside, what_a_killed_process_left_goes_and_nothing_else)
+{
+	static const char *const left[] = { "a.c.new-12-AbC012", "a.c.new-4194304-zzzzzz" };
+	static const char *const stays[] = {
+		"a.c",
+		"a.c.AbC012",
+		"a.c.new",
+		"a.c.new-12",
+		"a.c.new-backup",
+		"a.c.new--AbC012",
+		"a.c.new-12-AbC01",
+		"a.c.new-12-AbC0123",
+		"a.c.new-1x-AbC012",
+		"a.c.new-12-AbC01-",
+		"b.c.new-12-AbC012",
+		".new-12-AbC012",
+		"xa.c.new-12-AbC01",
+		"12-AbC012",
+		"-AbC012",
+	};
+	char folder[] = "/tmp/torchless-beside-XXXXXX", target[64], second[96], third[96];
+	char *name;
+	int fd;
+
+	cr_assert(mkdtemp(folder));
+	snprintf(target, sizeof(target), "%s/a.c", folder);
+	for (size_t i = 0; i < sizeof(left) / sizeof(left[0]); i++)
+		touch(folder, left[i]);
+	for (size_t i = 0; i < sizeof(stays) / sizeof(stays[0]); i++)
+		touch(folder, stays[i]);
+	/* Neither what has a second name, nor a link, a folder or a pipe. */
+	snprintf(second, sizeof(second), "%s/a.c.new-13-AbC012", folder);
+	cr_assert(link(target, second) == 0);
+	snprintf(third, sizeof(third), "%s/a.c.new-14-AbC012", folder);
+	cr_assert(symlink("a.c", third) == 0);
+	snprintf(third, sizeof(third), "%s/a.c.new-15-AbC012", folder);
+	cr_assert(mkdir(third, 0700) == 0);
+	snprintf(third, sizeof(third), "%s/a.c.new-16-AbC012", folder);
+	cr_assert(mkfifo(third, 0600) == 0);
+
+	fd = beside_make(target, &name);
+	cr_assert(fd >= 0 && !strncmp(name, target, strlen(target)));
+	for (size_t i = 0; i < sizeof(left) / sizeof(left[0]); i++)
+		cr_assert(!is_there(folder, left[i]), "%s is left", left[i]);
+	for (size_t i = 0; i < sizeof(stays) / sizeof(stays[0]); i++)
+		cr_assert(is_there(folder, stays[i]), "%s is gone", stays[i]);
+	cr_assert(is_there(folder, "a.c.new-13-AbC012") && is_there(folder, "a.c.new-14-AbC012") &&
+		  is_there(folder, "a.c.new-15-AbC012") && is_there(folder, "a.c.new-16-AbC012"));
+
+	/* What somebody is making is theirs, until they end. */
+	beside_sweep(folder, "a.c");
+	cr_assert(access(name, F_OK) == 0, "it is swept while it is made");
+	close(fd);
+	beside_sweep(folder, "b.c");
+	cr_assert(!is_there(folder, "b.c.new-12-AbC012"));
+	touch(folder, "b.c.new-12-AbC012");
+	beside_sweep(folder, NULL);
+	cr_assert(!is_there(folder, "b.c.new-12-AbC012") && is_there(folder, "a.c.new-backup"));
+	cr_assert(access(name, F_OK) != 0);
+	free(name);
+	snprintf(second, sizeof(second), "rm -r %s", folder);
+	cr_assert(system(second) == 0);
+}
+
+Test(beside, a_long_name_has_one_too)
+{
+	char folder[] = "/tmp/torchless-beside-XXXXXX", path[400], base[256];
+	struct text t = { 0 };
+	struct err err = { 0 };
+
+	cr_assert(mkdtemp(folder));
+	memset(base, 'n', 255);
+	base[255] = '\0';
+	snprintf(path, sizeof(path), "%s/%s", folder, base);
+	cr_assert(text_write_file(path, "x", 1, &err) == 0, "%s", err.message);
+	cr_assert(text_read_file(&t, path, 100, &err) == 0);
+	text_release(&t);
 	unlink(path);
 	cr_assert(rmdir(folder) == 0, "nothing lies beside it");
 }
