@@ -137,6 +137,9 @@ int folder_make_starters(const struct classroom *room, const struct lesson *l, b
 /* Append the names of the recordings that are given and not there, a line each. */
 void folder_add_missing(const struct classroom *room, const struct lesson *l, struct text *names);
 
+/* Remove what a command that was killed has left of a file that it was making. */
+void folder_sweep(const struct classroom *room);
+
 /* Put the file of an exercise aside as NAME.~N~, whose name is appended, and cut it again. */
 int folder_reset(const struct classroom *room, const struct exercise *e, struct text *kept,
 		 struct err *err);

@@ -6,6 +6,7 @@
  */
 #include "cut.h"
 #include "given.h"
+#include "torchless/beside.h"
 #include "torchless/folders.h"
 #include "torchless/learner.h"
 #include "torchless/mem.h"
@@ -40,11 +41,18 @@ int folder_is_untouched(const struct classroom *room, const struct exercise *e, 
 
 /* ---- files --------------------------------------------------------------------------------- */
 
-static bool is_there(const char *path)
+/*
+ * Whether something has this name.  What cannot be looked at is not taken for what is not there: a
+ * learner's file would be written over.
+ */
+static int look(const char *path, bool *is_there, struct err *err)
 {
 	struct stat sb;
 
-	return lstat(path, &sb) == 0;
+	*is_there = lstat(path, &sb) == 0;
+	return *is_there || errno == ENOENT
+		       ? 0
+		       : err_set(err, err_of_errno(errno), "%s: %s", path, strerror(errno));
 }
 
 static void tell(struct folder_report *report, bool again, const struct lesson *l, const char *name)
@@ -113,12 +121,14 @@ static int make_starters(const struct classroom *room, const struct lesson *l, b
 
 	for (int i = 0; i < l->n_exercises && r == 0; i++) {
 		const struct exercise *e = &l->exercises[i];
+		bool is_there;
 
 		if (!e->file)
 			continue;
 		text_clear(&path);
 		folder_path(room, l, e->file, &path);
-		if (is_there(path.data))
+		r = look(path.data, &is_there, err);
+		if (r || is_there)
 			continue;
 		r = make_starter(room, e, path.data, err);
 		if (r == 0)
@@ -134,14 +144,20 @@ static bool is_for_here(const struct classroom *room, const struct course_trace 
 }
 
 /* Whether a recording is to be in the folder and is not: its name and its path. */
-static bool is_missing(const struct classroom *room, const struct lesson *l,
-		       const struct course_trace *t, struct text *name, struct text *path)
+static int find_missing(const struct classroom *room, const struct lesson *l,
+			const struct course_trace *t, struct text *name, struct text *path,
+			bool *is_missing, struct err *err)
 {
+	bool is_there;
+	int r;
+
 	text_clear(name);
 	text_clear(path);
 	text_addf(name, "%s.db", t->name);
 	folder_path(room, l, name->data, path);
-	return is_for_here(room, t) && !is_there(path->data);
+	r = look(path->data, &is_there, err);
+	*is_missing = r == 0 && !is_there && is_for_here(room, t);
+	return r;
 }
 
 static int make_recordings(const struct classroom *room, const struct lesson *l, bool again,
@@ -151,7 +167,10 @@ static int make_recordings(const struct classroom *room, const struct lesson *l,
 	int r = 0;
 
 	for (int i = 0; i < l->n_traces && r == 0; i++) {
-		if (!is_missing(room, l, &l->traces[i], &name, &path))
+		bool is_missing;
+
+		r = find_missing(room, l, &l->traces[i], &name, &path, &is_missing, err);
+		if (r || !is_missing)
 			continue;
 		r = make_given(room, l, &l->traces[i], path.data, err);
 		if (r == 0)
@@ -166,9 +185,14 @@ void folder_add_missing(const struct classroom *room, const struct lesson *l, st
 {
 	struct text path = { 0 }, name = { 0 };
 
-	for (int i = 0; i < l->n_traces; i++)
-		if (is_missing(room, l, &l->traces[i], &name, &path))
+	for (int i = 0; i < l->n_traces; i++) {
+		struct err ignored;
+		bool is_missing;
+
+		find_missing(room, l, &l->traces[i], &name, &path, &is_missing, &ignored);
+		if (is_missing)
 			text_addf(names, "%s/%s\n", l->dir, name.data);
+	}
 	text_release(&path);
 	text_release(&name);
 }
@@ -193,10 +217,12 @@ static const char compile_flags[] = "-std=c11\n-Wall\n-Wextra\n-I.\n";
 static int make_missing(const char *home, const char *name, const char *data, struct err *err)
 {
 	struct text path = { 0 };
-	int r = 0;
+	bool is_there;
+	int r;
 
 	text_addf(&path, "%s/%s", home, name);
-	if (!is_there(path.data))
+	r = look(path.data, &is_there, err);
+	if (r == 0 && !is_there)
 		r = text_write_file(path.data, data, strlen(data), err);
 	text_release(&path);
 	return r;
@@ -204,8 +230,7 @@ static int make_missing(const char *home, const char *name, const char *data, st
 
 /* ---- a lesson ------------------------------------------------------------------------------ */
 
-int folder_make_starters(const struct classroom *room, const struct lesson *l, bool again,
-			 struct folder_report *report, struct err *err)
+static int make_folder(const struct classroom *room, const struct lesson *l, struct err *err)
 {
 	struct text folder = { 0 };
 	int r;
@@ -213,7 +238,13 @@ int folder_make_starters(const struct classroom *room, const struct lesson *l, b
 	folder_path(room, l, "", &folder);
 	r = folders_make(folder.data, err);
 	text_release(&folder);
-	if (r || make_missing(room->home, "AGENTS.md", agents, err) ||
+	return r;
+}
+
+int folder_make_starters(const struct classroom *room, const struct lesson *l, bool again,
+			 struct folder_report *report, struct err *err)
+{
+	if (make_folder(room, l, err) || make_missing(room->home, "AGENTS.md", agents, err) ||
 	    make_missing(room->home, "compile_flags.txt", compile_flags, err) ||
 	    given_header(room->home, err) || make_starters(room, l, again, report, err))
 		return err->code;
@@ -228,38 +259,61 @@ int folder_make(const struct classroom *room, const struct lesson *l, bool again
 	return make_recordings(room, l, again, report, err);
 }
 
+void folder_sweep(const struct classroom *room)
+{
+	struct text folder = { 0 };
+
+	beside_sweep(room->home, NULL);
+	text_addf(&folder, "%s/torchless", room->home);
+	beside_sweep(folder.data, NULL);
+	for (int i = 0; i < room->course->n_lessons; i++) {
+		text_clear(&folder);
+		folder_path(room, &room->course->lessons[i], "", &folder);
+		beside_sweep(folder.data, NULL);
+	}
+	text_release(&folder);
+}
+
 void folder_report_release(struct folder_report *report)
 {
 	text_release(&report->cut);
 	text_release(&report->again);
 }
 
-/* Whether `path` is called `name` now, which nothing else was. */
-static bool move_to(const char *path, const char *name)
+/* 0: `path` is called `name` now, which nothing else was; else errno. */
+static int move_to(const char *path, const char *name)
 {
+	struct stat sb;
+
 	if (link(path, name) == 0)
-		return unlink(path) == 0;
+		return unlink(path) == 0 ? 0 : errno;
+	if (errno == EEXIST || lstat(name, &sb) == 0)
+		return EEXIST;
 	/* A file system without second names, or a folder. */
-	return errno != EEXIST && !is_there(name) && rename(path, name) == 0;
+	return errno == ENOENT && rename(path, name) == 0 ? 0 : errno;
 }
 
 static int put_aside(const char *path, struct text *kept, struct err *err)
 {
 	size_t begun = kept->len;
+	int failed = EEXIST;
 
-	for (int n = 1; n <= MAX_KEPT; n++) {
+	for (int n = 1; n <= MAX_KEPT && failed == EEXIST; n++) {
 		kept->len = begun;
 		text_addf(kept, "%s.~%d~", path, n);
-		if (is_there(kept->data + begun))
-			continue;
-		if (move_to(path, kept->data + begun))
-			return 0;
-		if (errno != EEXIST)
-			return err_set(err, err_of_errno(errno), "cannot put %s aside: %s", path,
-				       strerror(errno));
+		failed = move_to(path, kept->data + begun);
 	}
-	return err_set(err, ERR_IO, "there are %d copies of %s already: move some away", MAX_KEPT,
-		       path);
+	/* Another terminal was first. */
+	if (failed == ENOENT) {
+		kept->data[kept->len = begun] = '\0';
+		return 0;
+	}
+	if (failed == EEXIST)
+		return err_set(err, ERR_IO, "there are %d copies of %s already: move some away",
+			       MAX_KEPT, path);
+	return failed ? err_set(err, err_of_errno(failed), "cannot put %s aside: %s", path,
+				strerror(failed))
+		      : 0;
 }
 
 int folder_reset(const struct classroom *room, const struct exercise *e, struct text *kept,
@@ -267,10 +321,14 @@ int folder_reset(const struct classroom *room, const struct exercise *e, struct 
 {
 	struct text path = { 0 };
 	size_t begun = kept->len;
-	int r = 0;
+	bool is_there;
+	int r;
 
 	folder_path(room, e->lesson, e->file, &path);
-	if (is_there(path.data))
+	r = make_folder(room, e->lesson, err);
+	if (r == 0)
+		r = look(path.data, &is_there, err);
+	if (r == 0 && is_there)
 		r = put_aside(path.data, kept, err);
 	if (r == 0) {
 		struct folder_report report = { 0 };
@@ -278,7 +336,7 @@ int folder_reset(const struct classroom *room, const struct exercise *e, struct 
 		r = make_starters(room, e->lesson, true, &report, err);
 		folder_report_release(&report);
 		/* Without a new one it is better off where it was. */
-		if (r && kept->len > begun && move_to(kept->data + begun, path.data))
+		if (r && kept->len > begun && move_to(kept->data + begun, path.data) == 0)
 			kept->data[kept->len = begun] = '\0';
 	}
 	text_release(&path);

@@ -47,6 +47,30 @@ quick "$T" lesson start 00
 quick "$T" lesson reset positions
 is "what a link points to is as it was" precious "$(cat "$work/precious")"
 
+# What a command that was killed has left goes with the next; what only looks like it stays.
+for name in positions.sql.new-12-AbC012 main.db.new-345-zzzzzz positions.sql.AbC012 positions.sql.new-backup; do
+	echo half > "$home/00-first/$name"
+done
+quick "$T" lesson list
+[ -e "$home/00-first/positions.sql.new-12-AbC012" ] && fail "what a kill left of a starter"
+[ -e "$home/00-first/main.db.new-345-zzzzzz" ] && fail "what a kill left of a recording"
+[ -e "$home/00-first/positions.sql.AbC012" ] || fail "a file of the learner's is gone"
+[ -e "$home/00-first/positions.sql.new-backup" ] || fail "a file of the learner's is gone"
+rm "$home/00-first/positions.sql.AbC012" "$home/00-first/positions.sql.new-backup"
+
+# A lesson's folder that is gone is made again; where something else is, that stays.
+mv "$home/00-first" "$work/kept"
+quick "$T" lesson reset positions
+is "a folder that is gone: status" 0 "$status"
+[ -s "$home/00-first/positions.sql" ] || fail "reset makes a folder that is gone"
+rm -r "$home/00-first"
+echo precious > "$home/00-first"
+refuses "a file for a folder" 3 "00-first.*: Not a directory" "$T" lesson reset positions
+refuses "a file for a folder" 3 "00-first.*: Not a directory" "$T" lesson start 00
+is "a file for a folder is as it was" precious "$(cat "$home/00-first")"
+rm "$home/00-first"
+mv "$work/kept" "$home/00-first"
+
 # What a terminal would obey is shown and not sent.
 esc=$(printf '\033')
 echo "SELECT '${esc}[2J', no_such${esc}[2J" > "$sql"

@@ -255,12 +255,14 @@ int lesson_reset(struct school *d, int n, const char *const *args, struct err *e
 	if (!e->file)
 		return err_set(err, ERR_USAGE, "%s has no file that could be reset", e->id);
 	r = folder_reset(&d->room, e, &kept, err);
-	if (r == 0)
-		r = school_note(d, EVENT_RESET, NULL, e, false, NULL, err);
 	if (r == 0) {
 		school_place(d, e);
+		/* Said whatever follows: nobody else knows where it is. */
 		if (kept.len)
 			school_say(d, 0, "Your file is kept as %s.", kept.data);
+		r = school_note(d, EVENT_RESET, NULL, e, false, NULL, err);
+	}
+	if (r == 0) {
 		school_next(d, "show %s", e->id);
 		r = school_flush(d, err);
 	}

@@ -113,6 +113,7 @@ int school_open(struct school *d, struct invocation *in, struct err *err)
 				      .interrupted = &interrupted };
 	if (invocation_own_model(in, &d->model, err) == 0)
 		d->room.model = d->model.data;
+	folder_sweep(&d->room);
 	return 0;
 }
 

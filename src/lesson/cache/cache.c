@@ -45,7 +45,7 @@ void cache_remove(const char *path)
 			continue;
 		text_clear(&file);
 		text_addf(&file, "%s/%s", path, e->d_name);
-		unlink(file.data);
+		cache_remove(file.data);
 	}
 	if (dir)
 		closedir(dir);

@@ -16,7 +16,7 @@ int cache_folder(const struct classroom *room, const char *kind, struct text *pa
 /* Set *path to folder/.new-PID-name, where something is made. */
 void cache_aside(const char *folder, const char *name, struct text *path);
 
-/* Remove a file, or a folder of files; nothing there is fine. */
+/* Remove a file, or a folder and what is in it; nothing there is fine. */
 void cache_remove(const char *path);
 
 /*

@@ -248,7 +248,8 @@ static int name_copy(const char *aside, const char *path, struct err *err)
 	cache_remove(path);
 	if (rename(aside, path) == 0)
 		return 0;
-	return err_set(err, err_of_errno(errno), "cannot name %s: %s", path, strerror(errno));
+	return err_set(err, err_of_errno(errno), "cannot put a copy of the model at %s: %s", path,
+		       strerror(errno));
 }
 
 static int make(struct copy *c, const char *folder, const char *path, struct err *err)
