@@ -123,12 +123,12 @@ def surfaces():
         Surface("export", ["export", "-q", "-t", "q.db", "--perfetto", "a.pftrace", "--chrome", "a.json"], {**q, "a.json": "sql"},
                 writes=["a.pftrace", "a.json"], kills=True),
         Surface("help", ["help", "trace"]),
-        *(lessons() if os.environ.get("TORTURE_LESSONS") else []),
+        *lessons(),
     ]
 
 
 def lessons():
-    """What a learner does, with TORTURE_LESSONS=1.  Not of kernels: a compiler has no handler for what the filter of faults.so catches, and the child
+    """What a learner does.  Not of kernels: a compiler has no handler for what the filter of faults.so catches, and the child
     that runs a learner's code takes it for what that code did."""
     def lesson(*args, files=()):
         return Surface(f"lesson {' '.join(args)}", ["lesson", *args, *learner.HOME], files, kills=True, learns=True)
@@ -157,7 +157,7 @@ def make_seeds(folder):
     program.good(TRACE[:-1] + ["1", "-o", "old.db", "Another text"], folder)
     program.good(TRACE + ["--zero", "L0.attn.z[head=1]", "-o", "zero.db", "The model"], folder)
     program.good(["show", "-q", "-m", "MODEL", "-t", "one.db", "L0.attn.z", "--npy", "x.npy"], folder)
-    learner.make_seeds(folder)
+    learner.make_seeds(folder, ASAN)
     many = TRACE + PROMPTS + ["-o", "half.db"]
     n = count(many, folder)["write"]
     for part in range(60, 100):
@@ -375,6 +375,8 @@ def check_case(case, surface, base, folder, file):
         outcome = "sentence"
     if surface.learns:
         learner.Learner(folder).check(learner.Learner(state["seeds"]), base.learned, ended, killed or case.kind in ("unlink", "alloc"))
+        if killed or case.kind in ("unlink", "alloc") and case.at % 2:
+            learner.check_again(folder)
     if surface.writes:
         check_written(case, surface, base, folder, ended)
     if surface.o:

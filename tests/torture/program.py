@@ -28,7 +28,7 @@ class Ended:
 def environment(folder, extra=()):
     home = os.path.join(folder, "home")
     kept = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "TMPDIR", "ASAN_OPTIONS")}
-    return {**kept, "HOME": home, "XDG_CACHE_HOME": home + "/cache", "XDG_STATE_HOME": home + "/state", 
+    return {**kept, "HOME": home, "XDG_CACHE_HOME": home + "/cache", "XDG_STATE_HOME": home + "/state",
             # Whatever a filter of faults.so catches ends another program, which has no handler for it.
             "TORCHLESS_DOT": "/nowhere/dot", **dict(extra)}
 
@@ -41,7 +41,8 @@ def run(args, folder, extra=(), program=None, stdin=None):
     """Run torchless in a folder; Broken when it hangs."""
     try:
         with open(os.path.join(folder, stdin) if stdin else os.devnull, "rb") as f:
-            p = subprocess.run(command(args, program), cwd=folder, env=environment(folder, extra), stdin=f,
+            # Under one name, which it says in what it prints, and which lines are broken by.
+            p = subprocess.run(command(args), executable=program or TORCHLESS, cwd=folder, env=environment(folder, extra), stdin=f,
                                capture_output=True, timeout=SECONDS)
     except subprocess.TimeoutExpired:
         raise Broken(f"does not end within {SECONDS} s") from None

@@ -20,7 +20,7 @@ import disks
 import injection
 import kills
 
-FAULTS = 3000  # what two cores that do nothing else can do in the time that there is
+FAULTS = 3500  # what two cores that do nothing else can do in the time that there is
 BEGIN, END = "<!-- torture:begin -->\n", "<!-- torture:end -->\n"
 COLUMNS = {"sentence": "a sentence", "same": "no difference", "fewer": "names missing", "killed": "killed", "not reached": "not reached", "BROKEN": "broken"}
 
