@@ -96,7 +96,6 @@ static int read_lesson(struct course *c, const struct reading *from, const char 
 		       struct err *err)
 {
 	const struct course_section *head = &c->sections[0];
-	const char *unwritten = section_value(head, "unwritten");
 	int line = conf_line(head, "order");
 
 	if (!is_lesson_name(dir))
@@ -105,9 +104,7 @@ static int read_lesson(struct course *c, const struct reading *from, const char 
 		if (!strncmp(c->lessons[i].dir, dir, 2))
 			return fail(from, line, "two lessons have the number of", dir, err);
 	if (!has_folder(c, dir))
-		return unwritten && !strcmp(unwritten, "left out")
-			       ? 0
-			       : fail(from, line, "there is no folder", dir, err);
+		return fail(from, line, "there is no folder", dir, err);
 	if (lesson_read(from, dir, &c->lessons[c->n_lessons++], err))
 		return err->code;
 	return check_ids(c, from, err);

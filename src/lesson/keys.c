@@ -5,8 +5,7 @@
 
 #include <string.h>
 
-const char *const keys_of_course[] = { "format", "title",     "model", "order",
-				       "short",  "unwritten", NULL };
+const char *const keys_of_course[] = { "format", "title", "model", "order", "short", NULL };
 
 const char *const keys_of_lesson[] = { "title", "minutes", "needs", NULL };
 
