@@ -167,6 +167,13 @@ static const struct {
 	  "ended the program by exit(0), before any function of it was called" },
 	{ "__attribute__((constructor)) static void before(void) { fork(); }\n" F(""),
 	  "tried to start a process or a thread, before any function of it was called" },
+	{ "__attribute__((constructor)) static void before(void) { for (volatile int i = 0;; i++) "
+	  "; }\n" F(""),
+	  "still ran after 1 s of computing, before any function of it was called: a loop without "
+	  "an end?" },
+	{ "__attribute__((constructor)) static void before(void) { abort(); }\n" F(""),
+	  "gave up by abort(), before any function of it was called: a failed assert(), or memory "
+	  "that was freed twice or written beyond its end" },
 	{ "void other(void);\n" F("other();"),
 	  "calls `other`, which is in no library that it is linked with" },
 };

@@ -167,9 +167,26 @@ static void say_plain(struct sandbox *s, const char *what)
 	snprintf(s->says, sizeof(s->says), "%s", what);
 }
 
+/* Endings of which there is nothing to say but what they are. */
+static const char *const plain[] = {
+	[END_NULL] = "used a null pointer, or one that was never set",
+	[END_STACK] = "ran out of stack: a function that calls itself without end, or arrays of "
+		      "megabytes on it",
+	[END_CROOKED] = "used an address that is none: one that was never set, or that is not a "
+			"multiple of what is read or written there",
+	[END_FLOATING] = "asked for a signal at a floating-point exception (feenableexcept), and "
+			 "met one",
+};
+enum { N_PLAIN = sizeof(plain) / sizeof(plain[0]) };
+
 /* What the child reported itself. */
 static void say_reported(struct sandbox *s, const struct report *r)
 {
+	/* A child may have written anything there. */
+	if ((unsigned)r->end < N_PLAIN && plain[r->end]) {
+		say_plain(s, plain[r->end]);
+		return;
+	}
 	switch (r->end) {
 	case END_TOUCHED:
 		snprintf(s->says, sizeof(s->says), "touched %s[%lld]; %s has %lld element%s",
@@ -179,44 +196,14 @@ static void say_reported(struct sandbox *s, const struct report *r)
 		snprintf(s->says, sizeof(s->says), "wrote %s[%lld], but %s is an input", r->name,
 			 r->index, r->name);
 		return;
-	case END_NULL:
-		say_plain(s, "used a null pointer, or one that was never set");
-		return;
-	case END_STACK:
-		say_plain(s, "ran out of stack: a function that calls itself without end, or "
-			     "arrays of megabytes on it");
-		return;
-	case END_ELSEWHERE:
-		say_signal(s, SIGSEGV);
-		return;
-	case END_CROOKED:
-		say_plain(s, "used an address that is none: one that was never set, or that is not "
-			     "a multiple of what is read or written there");
-		return;
-	case END_FLOATING:
-		say_plain(s, "asked for a signal at a floating-point exception "
-			     "(feenableexcept), and met one");
-		return;
-	case END_SIGNAL:
-		say_signal(s, (int)r->number);
-		return;
 	case END_CPU:
 		snprintf(s->says, sizeof(s->says),
 			 "still ran after %g s of computing: a loop without an end?",
 			 s->cpu_seconds);
 		return;
-	case END_FILE_SIZE:
-		say_plain(s, confine_what(-1));
-		return;
 	case END_EXIT:
 		snprintf(s->says, sizeof(s->says), "ended the program by %s(%ld)", "exit",
 			 r->number);
-		return;
-	case END_FORBIDDEN:
-		say_plain(s, confine_what(r->number));
-		return;
-	case END_LOAD:
-		say_load(s, r);
 		return;
 	case END_SYMBOL:
 		snprintf(s->says, sizeof(s->says), "has no function `%s`", r->text);
@@ -224,8 +211,16 @@ static void say_reported(struct sandbox *s, const struct report *r)
 	case END_OBJECT:
 		snprintf(s->says, sizeof(s->says), "has a `%s` that is no function", r->text);
 		return;
-	case END_NONE:
-		break;
+	case END_LOAD:
+		say_load(s, r);
+		return;
+	case END_FILE_SIZE:
+	case END_FORBIDDEN:
+		say_plain(s, confine_what(r->end == END_FORBIDDEN ? r->number : -1));
+		return;
+	default:
+		say_signal(s, r->end == END_SIGNAL ? (int)r->number : SIGSEGV);
+		return;
 	}
 }
 
@@ -246,6 +241,20 @@ static void say_status(struct sandbox *s, int status)
 
 /* ---- from outside ---------------------------------------------------------------------------- */
 
+/* That it was no function which did it, behind what happened and before what that may mean. */
+static void say_early(struct sandbox *s)
+{
+	size_t n = strlen(s->says);
+	const char *means = strstr(s->says, ": ");
+	struct text t = { 0 };
+
+	n = means ? (size_t)(means - s->says) : n;
+	text_addf(&t, "%.*s, before any function of it was called%s", (int)n, s->says,
+		  s->says + n);
+	say_plain(s, t.data);
+	text_release(&t);
+}
+
 static void say(struct sandbox *s, enum child_end end, const struct child *c,
 		const struct report *r)
 {
@@ -262,12 +271,8 @@ static void say(struct sandbox *s, enum child_end end, const struct child *c,
 	else
 		say_status(s, c->status);
 	if (!s->is_done && r->phase <= REPORT_LOADING && r->end != END_LOAD &&
-	    r->end != END_SYMBOL && r->end != END_OBJECT) {
-		size_t len = strlen(s->says);
-
-		snprintf(s->says + len, sizeof(s->says) - len,
-			 ", before any function of it was called");
-	}
+	    r->end != END_SYMBOL && r->end != END_OBJECT)
+		say_early(s);
 }
 
 /* What was said on both streams, without the words of a sanitizer's runtime of ours. */
