@@ -69,6 +69,42 @@ int lesson_answer(struct school *d, int n, const char *const *args, struct err *
 	return r ? r : end_try(d, passed);
 }
 
+static void say_one(struct school *d, const struct exercise *e, const struct verdict *v,
+		    bool is_missing)
+{
+	if (option_on(d->in, OPT_JSON)) {
+		school_add_json(d, e, v, &d->out);
+		text_addc(&d->out, '\n');
+		return;
+	}
+	school_say(d, 0, "%s %s %s%s%s%s%s",
+		   ui_sign(&d->in->out, v->passed ? "✓" : "✗", v->passed ? "+" : "x"),
+		   e->lesson->number, e->id,
+		   v->passed    ? ""
+		   : is_missing ? ": not answered yet"
+				: ": not yet",
+		   v->key ? " (" : "", v->key ? v->key : "", v->key ? ")" : "");
+}
+
+/* One of many: what is passed now is noted. */
+static int check_one(struct school *d, const struct exercise *e, bool *passed, struct err *err)
+{
+	struct verdict v = { 0 };
+	struct attempt a;
+	int r = attempt_read(d, e, NULL, &a, err);
+
+	if (r == 0 && !a.is_missing)
+		r = school_check(d, e, &a, false, &v, err);
+	if (r == 0 && v.passed && !learner_exercise(&d->learner, e)->passed)
+		r = school_note(d, EVENT_CHECK, NULL, e, true, e->file ? NULL : a.text.data, err);
+	if (r == 0)
+		say_one(d, e, &v, a.is_missing);
+	*passed = v.passed;
+	attempt_release(&a);
+	verdict_release(&v);
+	return r ? r : school_flush(d, err);
+}
+
 /* Those of a lesson, or with NULL of all lessons that were begun; one line each. */
 static int check_many(struct school *d, const struct lesson *only, struct err *err)
 {
@@ -76,36 +112,14 @@ static int check_many(struct school *d, const struct lesson *only, struct err *e
 
 	for (int i = 0; i < n && !interrupted; i++) {
 		const struct exercise *e = course_exercise_at(&d->course, i);
-		struct verdict v = { 0 };
-		struct attempt a;
-		int r;
+		bool passed;
 
 		if (only ? e->lesson != only : !learner_lesson(&d->learner, e->lesson)->started)
 			continue;
-		r = attempt_read(d, e, NULL, &a, err);
-		if (r == 0 && !a.is_missing)
-			r = school_check(d, e, &a, false, &v, err);
-		if (r == 0 && v.passed && !learner_exercise(&d->learner, e)->passed)
-			r = school_note(d, EVENT_CHECK, NULL, e, true, e->file ? NULL : a.text.data,
-					err);
-		if (r == 0 && option_on(d->in, OPT_JSON)) {
-			school_add_json(d, e, &v, &d->out);
-			text_addc(&d->out, '\n');
-		} else if (r == 0) {
-			school_say(d, 0, "%s %s %s%s%s",
-				   ui_sign(&d->in->out, v.passed ? "✓" : "✗", v.passed ? "+" : "x"),
-				   e->lesson->number, e->id,
-				   v.passed       ? ""
-				   : a.is_missing ? ": not answered yet"
-						  : ": not yet",
-				   v.key ? v.key : "");
-		}
-		n_checked++;
-		n_passed += v.passed;
-		attempt_release(&a);
-		verdict_release(&v);
-		if (r || school_flush(d, err))
+		if (check_one(d, e, &passed, err))
 			return err->code;
+		n_checked++;
+		n_passed += passed;
 	}
 	if (interrupted)
 		return err_set(err, ERR_INTERRUPTED, "interrupted");
