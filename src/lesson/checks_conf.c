@@ -91,6 +91,25 @@ static int read_file_name(const struct reader *r, struct exercise *e)
 	return 0;
 }
 
+/* What a prediction locks in must be an answer that could be right: any word is a text. */
+static int check_form(const struct reader *r, const struct exercise *e)
+{
+	const char *form = section_value(e->conf, "form");
+
+	if (!form)
+		return 0;
+	if (!strcmp(form, "text") && e->kind == EXERCISE_PREDICT &&
+	    !section_value(e->conf, "choices"))
+		return reader_fail(r, conf_line(e->conf, "form"),
+				   "[%s] would lock in any text: give it choices, or form = "
+				   "\"order\" with items",
+				   e->id);
+	if (!strcmp(form, "order") && !section_value(e->conf, "items"))
+		return reader_fail(r, conf_line(e->conf, "form"),
+				   "[%s] asks for an order, and has no items", e->id);
+	return 0;
+}
+
 static int read_exercise(const struct reader *r, const struct course_section *s, struct exercise *e)
 {
 	const char *hardest = section_value(s, "hardest");
@@ -99,7 +118,8 @@ static int read_exercise(const struct reader *r, const struct course_section *s,
 	if (!reader_is_id(s->name))
 		return reader_fail(r, s->line,
 				   "the id \"%s\" is not of small letters, digits and -", s->name);
-	if (read_kind(r, s, &e->kind) || check_keys(r, s, keys_of_exercise(e->kind)))
+	if (read_kind(r, s, &e->kind) || check_keys(r, s, keys_of_exercise(e->kind)) ||
+	    check_form(r, e))
 		return r->err->code;
 	if (hardest && strcmp(hardest, "yes") != 0)
 		return reader_fail(r, conf_line(s, "hardest"), "hardest is \"yes\", not \"%s\"",

@@ -17,7 +17,7 @@ const char *const keys_of_trace[] = { "prompt",   "ids",     "prompts", "n",    
 
 #define OF_ALL    "kind", "title", "trace", "why", "hardest"
 #define OF_ANSWER "answer", "answer.run", "tolerance", "wrong."
-#define OF_WORDS  "form", "unit", "choices", "reveal", "reveal.run"
+#define OF_WORDS  "form", "unit", "items", "choices", "reveal", "reveal.run"
 
 static const char *const of_predict[] = { OF_ALL, OF_ANSWER, OF_WORDS, NULL };
 static const char *const of_value[] = { OF_ALL, OF_ANSWER, OF_WORDS, NULL };

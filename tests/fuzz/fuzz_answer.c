@@ -45,7 +45,7 @@ static void check_written(const struct form_of *f, const struct said *s)
 static void check_form(unsigned which, const char *text)
 {
 	static const char *const units[] = { NULL, "bytes", "tokens", "%" };
-	const struct form_of f = { (enum form)(which % 4), units[which / 4 % 4], -1 };
+	const struct form_of f = { (enum form)(which % 5), units[which / 5 % 4], -1, "a b c" };
 	struct said s;
 	struct err err = { 0 };
 

@@ -129,6 +129,8 @@ class Robot:
                 "L0.attn.q_proj " + section.get("choices", "rope_pairs").split()[0]
         if "choices" in section:
             return next(c for c in section["choices"].split() if c != right.split()[0])
+        if section.get("form") == "order":
+            return " ".join(reversed(right.split()))
         return {"ids": "1 2 3", "set": "977 978", "text": "no-such-thing"}.get(section.get("form", "number"), "-12345.5")
 
     # ---- exercises ------------------------------------------------------------------------------

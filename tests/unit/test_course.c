@@ -169,6 +169,11 @@ static const struct broken broken[] = {
 	  "course.conf:5: there is no folder \"02-third\"" },
 	{ "course.conf", "01-second\"", "01-second 02-third\"\nunwritten = \"left out\"",
 	  "course.conf:6: nothing here is called \"unwritten\"" },
+	/* A prediction is locked before anything is computed. */
+	{ "00-first/checks.conf", "choices = \"a b c\"", "form = \"text\"",
+	  "would lock in any text" },
+	{ "00-first/checks.conf", "choices = \"a b c\"", "form = \"order\"",
+	  "asks for an order, and has no items" },
 	{ "course.conf", "format = \"1\"", "format = \"2\"",
 	  "course.conf:2: this torchless reads courses" },
 	{ "course.conf", "title =", "titel =", "course.conf:3: nothing here is called \"titel\"" },

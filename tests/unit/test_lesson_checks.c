@@ -127,7 +127,6 @@ Test(lesson_checks, a_number_is_what_the_recording_says)
 	cr_expect_str_eq(verdict.says.data, "This is how many heads a layer has.");
 	fails("layers", "7", "too large");
 	cr_expect_not(verdict.key);
-	fails("layers", "nan", "nan is no number");
 	fails("layers", "inf", "");
 	fails("layers", "-5", "");
 	fails("layers", "1/0", "");
@@ -136,6 +135,8 @@ Test(lesson_checks, a_number_is_what_the_recording_says)
 	is_no_answer("layers", "5 apples", "the answer is a number");
 	is_no_answer("layers", "1,5", "the answer is a number");
 	is_no_answer("layers", "0x5", "the answer is a number");
+	is_no_answer("layers", "nan", "the answer is a number");
+	is_no_answer("layers", "0/0", "the answer is a number");
 }
 
 Test(lesson_checks, bytes_are_written_in_many_ways)
@@ -178,6 +179,24 @@ Test(lesson_checks, texts_ids_and_sets)
 	passes("positions-of", "2, 1 0");
 	fails("positions-of", "1 2", "there are more");
 	is_no_answer("positions-of", "xyzzy", "a set of numbers");
+}
+
+Test(lesson_checks, an_order_has_everything_once)
+{
+	passes("smallest-first", "heads layers width");
+	passes("smallest-first", "Heads, layers, width");
+	fails("smallest-first", "layers heads width", "you said layers heads width");
+	cr_expect_str_eq(verdict.key, "layers-first");
+	is_no_answer("smallest-first", "hello", "each of layers heads width once");
+	is_no_answer("smallest-first", "heads layers", "each of layers heads width once");
+	is_no_answer("smallest-first", "heads layers width heads", "each of layers heads width");
+	is_no_answer("smallest-first", "heads heads width", "each of layers heads width once");
+	is_no_answer("smallest-first", "", "each of layers heads width once");
+	passes("as-letters", "cab");
+	passes("as-letters", "C A B");
+	fails("as-letters", "abc", "another order");
+	is_no_answer("as-letters", "caab", "each of b c a once");
+	is_no_answer("as-letters", "hello", "each of b c a once");
 }
 
 Test(lesson_checks, another_recording_is_named_in_braces)

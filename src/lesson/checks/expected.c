@@ -241,6 +241,7 @@ int expected_form(const struct check *c, struct form_of *f, struct err *err)
 	const char *tolerance = section_value(s, "tolerance");
 
 	f->unit = section_value(s, "unit");
+	f->items = section_value(s, "items");
 	f->tolerance = tolerance ? atof(tolerance) : -1;
 	return form_find(section_value(s, "form"), &f->form, err);
 }

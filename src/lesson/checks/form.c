@@ -16,10 +16,10 @@
 
 int form_find(const char *name, enum form *form, struct err *err)
 {
-	static const char *const names[] = { "number", "text", "ids", "set" };
+	static const char *const names[] = { "number", "text", "ids", "set", "order" };
 
 	*form = FORM_NUMBER;
-	for (int i = 0; name && i < 4; i++)
+	for (size_t i = 0; name && i < sizeof(names) / sizeof(*names); i++)
 		if (!strcmp(name, names[i])) {
 			*form = (enum form)i;
 			return 0;
@@ -132,7 +132,7 @@ static int read_number(const struct form_of *f, const char *text, struct said *s
 		end++;
 	for (size_t n = strlen(end); n && isspace((unsigned char)end[n - 1]); n--)
 		end[n - 1] = '\0';
-	if (!read_unit(f, end, &factor, &other))
+	if (isnan(s->value) || !read_unit(f, end, &factor, &other))
 		return no_number(f, text, err);
 	s->other = s->value * other;
 	s->value *= factor;
@@ -217,6 +217,57 @@ static bool are_ids(const struct text *words)
 	return words->len > 0;
 }
 
+/* ---- orders --------------------------------------------------------------------------------- */
+
+/* "bdeac" as "b d e a c": letters may be written as one word. */
+static void spell_out(struct text *words)
+{
+	struct text letters = { 0 };
+
+	if (memchr(words->data, '\n', words->len) != words->data + words->len - 1)
+		return;
+	for (size_t i = 0; i + 1 < words->len; i++)
+		text_addf(&letters, "%c\n", words->data[i]);
+	text_release(words);
+	*words = letters;
+}
+
+/* Whether two lists have the same words. */
+static bool are_alike(const struct text *a, const struct text *b)
+{
+	struct text x = { 0 }, y = { 0 };
+	bool alike;
+
+	text_adds(&x, a->data);
+	text_adds(&y, b->data);
+	make_set(&x);
+	make_set(&y);
+	alike = a->len == b->len && x.len == y.len && !memcmp(x.data, y.data, x.len);
+	text_release(&x);
+	text_release(&y);
+	return alike;
+}
+
+static int read_order(const struct form_of *f, const char *text, struct said *s, struct err *err)
+{
+	struct text items = { 0 };
+	bool has_all;
+
+	add_words(f->items ? f->items : "", &items);
+	add_words(text, &s->words);
+	has_all = items.len && s->words.len && are_alike(&s->words, &items);
+	if (!has_all && items.len && s->words.len) {
+		spell_out(&s->words);
+		has_all = are_alike(&s->words, &items);
+	}
+	text_release(&items);
+	if (has_all)
+		return 0;
+	return err_set(err, ERR_USAGE,
+		       "the answer is each of %s once, in an order of your own, not '%.60s'",
+		       f->items ? f->items : "nothing", text);
+}
+
 int form_read(const struct form_of *f, const char *text, struct said *s, struct err *err)
 {
 	*s = (struct said){ .value = NAN, .other = NAN };
@@ -239,9 +290,9 @@ int form_read(const struct form_of *f, const char *text, struct said *s, struct 
 	case FORM_SET:
 		add_words(text, &s->words);
 		make_set(&s->words);
-		if (!s->words.len && *text && !is_between(*text))
-			return err_set(err, ERR_USAGE, "the answer is a set of words");
 		return 0;
+	case FORM_ORDER:
+		return read_order(f, text, s, err);
 	}
 	return 0;
 }

@@ -8,13 +8,14 @@
 #include "torchless/err.h"
 #include "torchless/text.h"
 
-enum form { FORM_NUMBER, FORM_TEXT, FORM_IDS, FORM_SET };
+enum form { FORM_NUMBER, FORM_TEXT, FORM_IDS, FORM_SET, FORM_ORDER };
 
 /* What an answer has to look like. */
 struct form_of {
 	enum form form;
 	const char *unit; /* "bytes"; NULL: none */
 	double tolerance; /* relative, of numbers with a fraction; negative: the usual one */
+	const char *items; /* of an order: what is ordered, words with spaces between */
 };
 
 /* The form called so, NULL: number.  ERR_FORMAT. */

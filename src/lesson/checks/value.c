@@ -97,9 +97,7 @@ static void add_far(const struct said *want, const struct said *got, struct text
 {
 	double ratio = got->value / want->value;
 
-	if (isnan(got->value))
-		text_adds(t, "nan is no number");
-	else if (isnan(want->value) || want->value == 0 || ratio <= 0 || !isfinite(ratio))
+	if (isnan(want->value) || want->value == 0 || ratio <= 0 || !isfinite(ratio))
 		text_adds(t, "another number");
 	else if (ratio > 0.95 && ratio < 1.05)
 		text_adds(t, "near, and not near enough");
@@ -125,7 +123,7 @@ static void add_distance(const struct form_of *f, const struct said *want, const
 			  : count_lines(&want->words) > n ? "more of them"
 							  : "fewer of them");
 	else
-		text_adds(t, "another text");
+		text_adds(t, f->form == FORM_ORDER ? "another order" : "another text");
 }
 
 /* A prediction is over when it is judged, so what is right may be said; a value is tried again. */
