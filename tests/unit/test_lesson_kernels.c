@@ -8,6 +8,7 @@
 
 #include "lesson/cut.h"
 #include "lesson/kernels/kernel.h"
+#include "lesson/kernels/reference.h"
 #include "torchless/lesson_proof.h"
 #include "torchless/mem.h"
 
@@ -352,21 +353,59 @@ Test(lesson_kernels, recordings_with_and_without_are_made)
 	text_release(&reference);
 }
 
-Test(lesson_kernels, what_is_right_is_fast_enough_to_wait_for)
+/* How fast a function is. */
+static struct speed race(const struct text *text)
 {
 	struct speed s = { 0 };
-	const struct exercise *e = course_exercise(&course, "linear-fast");
-	struct text text = { 0 };
-	struct compile c = { .name = e->file, .cache = cache };
+	struct compile c = {
+		.name = "linear_fast.c", .cache = cache, .source = text->data, .len = text->len
+	};
 	struct compiled made;
 
-	solution(e, &text);
-	c.source = text.data;
-	c.len = text.len;
 	cr_assert(sandbox_compile(&c, &made, &err) == 0 && made.library);
-	cr_assert(speed_run(&s, e->file, made.library, &room, &err) == 0);
+	cr_assert(speed_run(&s, c.name, made.library, &room, &err) == 0);
 	cr_assert(s.is_done && s.is_right, "%s", s.says);
-	cr_assert(s.times > 0);
 	compiled_release(&made);
+	return s;
+}
+
+Test(lesson_kernels, what_is_right_is_fast_enough_to_wait_for)
+{
+	struct text text = { 0 };
+
+	solution(course_exercise(&course, "linear-fast"), &text);
+	cr_assert(race(&text).times > 0);
 	text_release(&text);
+}
+
+Test(lesson_kernels, an_answer_that_is_kept_is_not_fast)
+{
+	struct text text = { 0 };
+
+	text_adds(&text, "#include \"torchless/lesson_kernels.h\"\n#include <string.h>\n"
+			 "void tl_linear_fast(float *y, const float *x, const float *w, int n_in, "
+			 "int n_out)\n{\n"
+			 "\tstatic float seen[1000], kept[700];\n"
+			 "\tif (memcmp(seen, x, n_in * sizeof(*x)) != 0)\n"
+			 "\t\tfor (int o = 0; o < n_out; o++) {\n"
+			 "\t\t\tkept[o] = 0;\n"
+			 "\t\t\tfor (int i = 0; i < n_in; i++)\n"
+			 "\t\t\t\tkept[o] += w[o * n_in + i] * x[i];\n"
+			 "\t\t}\n"
+			 "\tmemcpy(seen, x, n_in * sizeof(*x));\n"
+			 "\tmemcpy(y, kept, n_out * sizeof(*y));\n}\n");
+	cr_expect_lt(race(&text).times, 20);
+	text_release(&text);
+}
+
+/* Floats and doubles may not agree where a sum is just what it is held against. */
+Test(lesson_kernels, a_draw_at_an_edge_is_not_clear)
+{
+	static const float even[4] = { 1, 1, 1, 1 };
+
+	cr_expect(reference_top_p_is_clear(even, 4, 1, 1, 0.6f));
+	cr_expect_not(reference_top_p_is_clear(even, 4, 1, 1, 0.5f));
+	cr_expect(reference_top_p_is_clear(even, 4, 1, 0.5f, 0.1f));
+	cr_expect_not(reference_top_p_is_clear(even, 4, 1, 0.5f, 0.9f));
+	cr_expect(reference_top_p_is_clear(even, 4, 1, 0.6f, 0.9f));
 }

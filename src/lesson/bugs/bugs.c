@@ -3,6 +3,7 @@
  */
 #include "bugs_impl.h"
 
+#include "../draw.h"
 #include "torchless/mem.h"
 
 #include <stdlib.h>
@@ -139,16 +140,6 @@ void planted_release(struct planted *p)
 
 /* ---- which one ------------------------------------------------------------------------------ */
 
-/* splitmix64. */
-static uint64_t next_random(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return z ^ (z >> 31);
-}
-
 static int unknown_bug(const struct course_section *s, const char *name, struct err *err)
 {
 	struct text_near near = { .name = name };
@@ -184,7 +175,7 @@ static int draw(const struct course_section *s, const char *list, uint64_t seed,
 		return err_set(err, ERR_FORMAT, "checks.conf: [%s] has %d bugs, and draw = \"%s\"",
 			       s->name, n, at ? at : "");
 	for (int k = n - 1; k > 0; k--) {
-		int j = (int)(next_random(&seed) % (uint64_t)(k + 1));
+		int j = draw_below(&seed, k + 1);
 		const struct bug *b = drawn[k];
 
 		drawn[k] = drawn[j];

@@ -13,8 +13,8 @@ enum form { FORM_NUMBER, FORM_TEXT, FORM_IDS, FORM_SET, FORM_ORDER };
 /* What an answer has to look like. */
 struct form_of {
 	enum form form;
-	const char *unit; /* "bytes"; NULL: none */
-	double tolerance; /* relative, of numbers with a fraction; negative: the usual one */
+	const char *unit;  /* "bytes"; NULL: none */
+	double tolerance;  /* relative, of numbers with a fraction; negative: the usual one */
 	const char *items; /* of an order: what is ordered, words with spaces between */
 };
 

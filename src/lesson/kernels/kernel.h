@@ -5,8 +5,8 @@
  * A kernel is a line of kernels.def.  Its battery is a list of calls with inputs that are drawn by
  * a seed; a trial runs one library over it in the sandbox; the swap puts it into the model.
  *
- * From the ground up: table.c, call.c, reference.c, battery.c; judge.c; trial.c; sites.c, twin.c,
- * swap.c, mine.c, speed.c; wrong.c, stub.c.
+ * From the ground up: battery.c; call.c, reference.c, fills.c; table.c; judge.c; trial.c; sites.c,
+ * twin.c, swap.c, mine.c, speed.c; wrong.c, stub.c.
  */
 #ifndef LESSON_KERNEL_H
 #define LESSON_KERNEL_H
@@ -76,7 +76,7 @@ extern const struct kernel kernel_table[KERNEL_COUNT];
 /* By its symbol, "tl_rope"; NULL: there is none. */
 const struct kernel *kernel_find(const char *symbol);
 
-/* call.c: call_rope() and so on. */
+/* call.c: call_rope() and so on; fills.c: fill_rope(). */
 #define KERNEL(name, tolerance, floor, swap, long_prompt, declaration)                             \
 	void call_##name(sandbox_fn *fn, struct kernel_call *c);                                   \
 	void fill_##name(struct battery *b, uint64_t *random);
@@ -107,7 +107,7 @@ struct difference {
 
 /*
  * got[n] against want[n], rows of `row` elements: an error is relative to the element or to `floor`
- * of the largest finite one of its row.  skip(ctx, i): element i does not count; NULL: all do.
+ * of the largest finite one of its row.
  */
 struct difference difference_of(const float *want, const float *got, int64_t n, int64_t row,
 				double floor);

@@ -150,6 +150,23 @@ int reference_top_p(const float *logits, int n, float temperature, float p, floa
 	return i;
 }
 
+bool reference_top_p_is_clear(const float *logits, int n, float temperature, float p, float u)
+{
+	const float shift = 2e-5f;
+	int picked = reference_top_p(logits, n, temperature, p, u);
+
+	for (int i = -1; i <= 1; i++)
+		for (int j = -1; j <= 1; j++) {
+			float p1 = p < 1 ? p + (float)i * shift : p, u1 = u + (float)j * shift;
+
+			if (u1 < 0 || u1 >= 1)
+				u1 = u;
+			if (reference_top_p(logits, n, temperature, p1, u1) != picked)
+				return false;
+		}
+	return true;
+}
+
 void reference_linear_fast(float *y, const float *x, const float *w, int n_in, int n_out)
 {
 	for (int o = 0; o < n_out; o++) {

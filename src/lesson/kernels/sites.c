@@ -274,17 +274,12 @@ static int compute_mask(void *ctx, struct executor *ex, const struct edit *e,
 
 	(void)part;
 	(void)err;
-	for (int64_t h = 0; h < H; h++) {
-		float *rows = x + h * T * S;
-
-		current = s;
-		/* Where the learner's scores are there, they are what is masked. */
-		if (s->fn[KERNEL_attn_scores])
-			continue;
-		unmasked(s, ex, scores_of(ex, e->value), h, rows);
-	}
+	current = s;
+	/* Where the learner's scores are there, they are what is masked. */
 	if (s->fn[KERNEL_attn_scores] && compute_scores(ctx, ex, e, part, x, n, err))
 		return err->code;
+	for (int64_t h = 0; h < H && !s->fn[KERNEL_attn_scores]; h++)
+		unmasked(s, ex, scores_of(ex, e->value), h, x + h * T * S);
 	for (int64_t i = 0; i < H * T; i++) {
 		LEARNERS(window);
 

@@ -5,6 +5,7 @@
  * The first point that differs names the faulty function: what comes later is off because of it.
  */
 #include "kernel.h"
+#include "reference.h"
 
 #include "torchless/mem.h"
 
@@ -154,21 +155,43 @@ static int64_t likeliest(const struct executor *ex, int64_t n_vocab)
 	return best;
 }
 
+static uint64_t advance(uint64_t *random)
+{
+	return *random = *random * 6364136223846793005U + 1442695040888963407U;
+}
+
+#define TEMPERATURE 0.8f
+#define TOP_P       0.9f
+
+/* A draw whose answer is the same whatever the last bits of a sum are; false: none was found. */
+static bool draw_clear(const float *logits, int64_t n, uint64_t *random, float *u)
+{
+	for (int i = 0; i < 16; i++) {
+		*u = (float)(advance(random) >> 40) * 0x1p-24f;
+		if (reference_top_p_is_clear(logits, (int)n, TEMPERATURE, TOP_P, *u))
+			return true;
+	}
+	return false;
+}
+
 /* The learner's pick of the next token beside ours; 1 when it is another. */
 static int compare_pick(struct twin *w, uint64_t *random)
 {
 	const struct kernel *k = &kernel_table[KERNEL_top_p];
 	struct battery b = { .kernel = k };
-	struct kernel_call *c = battery_add(&b, "");
+	struct kernel_call *c;
 	int64_t V = w->engine.program->values[w->engine.program->logits].t.shape[1];
 	const float *logits = executor_logits(&w->engine, w->engine.R - 1);
+	float u;
 	int want;
 
-	*random = *random * 6364136223846793005U + 1442695040888963407U;
+	if (!draw_clear(logits, V, random, &u))
+		return 0;
+	c = battery_add(&b, "");
 	c->i[0] = (int)V;
-	c->f[0] = 0.8f;
-	c->f[1] = 0.9f;
-	c->f[2] = (float)(*random >> 40) * 0x1p-24f;
+	c->f[0] = TEMPERATURE;
+	c->f[1] = TOP_P;
+	c->f[2] = u;
 	memcpy(call_array(c, "logits", 4, SANDBOX_IN, 1, &V, (const char *const[]){ "token" }),
 	       logits, (size_t)V * sizeof(*logits));
 	k->call(k->reference, c);
@@ -207,8 +230,7 @@ static int run_passes(struct twin *w, struct err *err)
 	int r;
 
 	for (int i = 0; i < s->n_prompt; i++) {
-		random = random * 6364136223846793005U + 1442695040888963407U;
-		ids[i] = (int32_t)((random >> 33) % (uint64_t)V);
+		ids[i] = (int32_t)((advance(&random) >> 33) % (uint64_t)V);
 	}
 	if (s->opened->config->bos_id >= 0)
 		ids[0] = (int32_t)s->opened->config->bos_id;

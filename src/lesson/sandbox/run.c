@@ -249,8 +249,7 @@ static void say_early(struct sandbox *s)
 	struct text t = { 0 };
 
 	n = means ? (size_t)(means - s->says) : n;
-	text_addf(&t, "%.*s, before any function of it was called%s", (int)n, s->says,
-		  s->says + n);
+	text_addf(&t, "%.*s, before any function of it was called%s", (int)n, s->says, s->says + n);
 	say_plain(s, t.data);
 	text_release(&t);
 }
