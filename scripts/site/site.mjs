@@ -8,7 +8,7 @@
 // Markdown; none of its code is on the pages. What is wrong with a lesson `torchless lesson dev
 // check` says; here only what would leave a hole in a page is an error.
 // Exit status: 0 done, 1 a page would have a hole, 2 usage.
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import MarkdownIt from 'markdown-it';
@@ -70,7 +70,9 @@ function readLesson(course, dir) {
 function readCourse(folder) {
 	const head = parseConf(readFileSync(join(folder, 'course.conf'), 'utf8')).get('');
 	const words = (key) => (head.get(key) ?? '').split(/\s+/).filter(Boolean);
-	const lessons = words('order').filter((dir) => existsSync(join(folder, dir, 'lesson.md'))).map((dir) => readLesson(folder, dir));
+	const isWritten = (dir) => existsSync(join(folder, dir, 'lesson.md'));
+	problems.push(...words('order').filter((dir) => !isWritten(dir)).map((dir) => `course.conf has ${dir} in its order, and there is no ${dir}/lesson.md`));
+	const lessons = words('order').filter(isWritten).map((dir) => readLesson(folder, dir));
 	return { folder, title: head.get('title') ?? 'A course', short: words('short'), lessons };
 }
 
@@ -146,12 +148,19 @@ function renderer(course, lesson) {
 
 const kinds = { predict: 'predict', value: 'compute', sql: 'ask in SQL', kernel: 'write it', locate: 'find the bug', bench: 'measure', milestone: 'milestone' };
 
+/* What is said of patients: of several each has a word, of one also where it is ill. */
+function diagnosis(conf) {
+	const patients = (conf.get('patients') ?? '').split(/\s+/).filter(Boolean);
+	if (patients.length > 1) return patients.map((p) => `${p}=KEY`).join(' ');
+	return conf.get('place') === 'no' ? 'KEY' : "'PLACE KEY'";
+}
+
 function howTo(lesson, id, conf) {
 	const choices = conf.get('choices')?.split(/\s+/), code = (words) => `<code>torchless lesson ${words}</code>`;
 	const file = conf.get('kind') === 'sql' ? `${id}.sql` : conf.get('file');
 	if (file) return `Edit <code>${lesson.dir}/${escape(file)}</code>, then ${code(`check ${id}`)}.`;
-	if (['bench', 'milestone'].includes(conf.get('kind'))) return `Check it: ${code(`check ${id}`)}.`;
-	if (conf.get('kind') === 'locate') return `Answer it: ${code(`answer ${id} 'PLACE KEY'`)}${choices ? `, KEY one of ${choices.map((c) => `<code>${escape(c)}</code>`).join(' ')}` : ''}.`;
+	if (conf.get('kind') === 'milestone') return `Check it: ${code(`check ${id}`)}.`;
+	if (conf.get('kind') === 'locate') return `Answer it: ${code(`answer ${id} ${diagnosis(conf)}`)}${choices ? `, KEY one of ${choices.map((c) => `<code>${escape(c)}</code>`).join(' ')}` : ''}.`;
 	return `Answer it: ${code(`answer ${id} ${choices ? 'CHOICE' : 'VALUE'}`)}${choices ? `, CHOICE one of ${choices.map((c) => `<code>${escape(c)}</code>`).join(' ')}` : ''}.`;
 }
 
@@ -251,12 +260,23 @@ ${course.short.length ? '<p class="legend"><span class="dot"></span> The short p
 	return page(course, course.title, main);
 }
 
+/* What is made again is a site: a folder of anything else stays as it is. */
+function makeRoom(out, name) {
+	const style = join(out, 'style.css'), firstLine = (file) => readFileSync(file, 'utf8').split('\n')[0];
+	if (!existsSync(out) || existsSync(style) && firstLine(style) === firstLine(join(here, 'style.css'))) return;
+	if (statSync(out).isDirectory() && !readdirSync(out).length) return;
+	console.error(`site: ${name} is no site that could be made again, and not empty: name another folder`);
+	process.exit(2);
+}
+
 function main() {
 	const options = optionsOf(process.argv.slice(2));
 	const course = readCourse(resolve(options.course));
 	const out = resolve(options.out);
+	makeRoom(out, options.out);
 	rmSync(out, { recursive: true, force: true });
 	mkdirSync(out, { recursive: true });
+	copyFileSync(join(here, 'style.css'), join(out, 'style.css'));
 	course.lessons.forEach((lesson, i) => {
 		writeFileSync(join(out, `${lesson.dir}.html`), lessonPage(course, lesson, i));
 		for (const picture of lesson.pictures) {
@@ -265,7 +285,6 @@ function main() {
 		}
 	});
 	writeFileSync(join(out, 'index.html'), indexPage(course));
-	copyFileSync(join(here, 'style.css'), join(out, 'style.css'));
 	for (const problem of problems) console.error(`site: ${problem}`);
 	console.log(`${course.lessons.length} lessons in ${relative(process.cwd(), out) || '.'}`);
 	process.exitCode = problems.length ? 1 : 0;

@@ -4,8 +4,10 @@
 // leads somewhere, every picture is there, no page says or asks anything, and what stands in lesson.md
 // stands on the page. $SITE is the folder of pages, $COURSE that of the lessons.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -126,4 +128,42 @@ test('it can be printed', { timeout: 300000 }, async () => {
 		assert.equal(await page.evaluate(() => getComputedStyle(document.body).backgroundColor), 'rgb(255, 255, 255)');
 		assert.equal(await page.locator('#contents').isVisible(), false);
 	});
+});
+
+/* ---- making it -------------------------------------------------------------------------------- */
+
+test('an exercise is answered as the terminal has it', () => {
+	const how = (lesson) => readFileSync(join(site, `${lesson}.html`), 'utf8').match(/<p class="how">.*?<\/p>/g).join('\n');
+	assert.match(how('16-roofline'), /answer predict-decode VALUE</, 'a measurement is predicted, not checked');
+	assert.match(how('01-tokens'), /answer [\w-]+ broken-a=KEY broken-b=KEY broken-c=KEY</);
+	assert.match(how('05-rope'), /answer [\w-]+ 'PLACE KEY'</);
+});
+
+const make = (...words) => spawnSync(process.execPath, [join(root, 'scripts/site/site.mjs'), ...words], { encoding: 'utf8' });
+
+test('a folder that is no site is left alone', () => {
+	const folder = mkdtempSync(join(tmpdir(), 'torchless-site-'));
+	try {
+		writeFileSync(join(folder, 'mine'), 'mine');
+		const refused = make('--course', course, '--out', folder);
+		assert.equal(refused.status, 2, refused.stderr);
+		assert.match(refused.stderr, /is no site that could be made again/);
+		assert.ok(existsSync(join(folder, 'mine')));
+		for (let i = 0; i < 2; i++) assert.equal(make('--course', course, '--out', join(folder, 'site')).status, 0);
+	} finally {
+		rmSync(folder, { recursive: true });
+	}
+});
+
+test('a lesson of the order that is not there is told', () => {
+	const folder = mkdtempSync(join(tmpdir(), 'torchless-site-'));
+	try {
+		cpSync(join(root, 'tests/support/course'), join(folder, 'course'), { recursive: true });
+		rmSync(join(folder, 'course', '01-second', 'lesson.md'));
+		const made = make('--course', join(folder, 'course'), '--out', join(folder, 'site'));
+		assert.equal(made.status, 1);
+		assert.match(made.stderr, /course.conf has 01-second in its order/);
+	} finally {
+		rmSync(folder, { recursive: true });
+	}
 });

@@ -278,6 +278,13 @@ bool show_add_patients(const struct exercise *e, struct text *out)
 	return true;
 }
 
+bool show_has_place(const struct exercise *e)
+{
+	const char *place = section_value(e->conf, "place");
+
+	return !place || strcmp(place, "no") != 0;
+}
+
 /* How an exercise is answered: what stands behind `torchless lesson`, and what it is for. */
 static void add_how(const struct exercise *e, struct text *out)
 {
@@ -293,7 +300,7 @@ static void add_how(const struct exercise *e, struct text *out)
 	} else {
 		text_addf(out, "Answer it: `torchless lesson answer %s %s`%s%s.", e->id,
 			  show_add_patients(e, &patients) ? patients.data
-			  : locate                        ? "'PLACE KEY'"
+			  : locate                        ? show_has_place(e) ? "'PLACE KEY'" : "KEY"
 			  : choices                       ? "CHOICE"
 							  : "VALUE",
 			  choices ? locate ? ", KEY one of: " : ", CHOICE one of: " : "",

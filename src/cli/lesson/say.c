@@ -89,13 +89,6 @@ void school_next(struct school *d, const char *fmt, ...)
 	text_release(&command);
 }
 
-static bool has_place(const struct exercise *e)
-{
-	const char *place = section_value(e->conf, "place");
-
-	return !place || strcmp(place, "no") != 0;
-}
-
 static const char *choice_word(const struct exercise *e)
 {
 	return e->kind == EXERCISE_LOCATE ? "KEY" : "CHOICE";
@@ -108,7 +101,7 @@ void school_add_form(const struct exercise *e, struct text *out)
 
 	if (show_add_patients(e, out))
 		return;
-	if (e->kind == EXERCISE_LOCATE && has_place(e))
+	if (e->kind == EXERCISE_LOCATE && show_has_place(e))
 		text_adds(out, "PLACE ");
 	if (!choices) {
 		form = form ? form : "number";

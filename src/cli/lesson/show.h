@@ -72,6 +72,9 @@ void show_release(struct show *s);
  */
 bool show_add_patients(const struct exercise *e, struct text *out);
 
+/* Whether an answer says in which place a patient is ill. */
+bool show_has_place(const struct exercise *e);
+
 /* ---- show.c --------------------------------------------------------------------------------- */
 
 /*
