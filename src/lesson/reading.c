@@ -6,6 +6,7 @@
  */
 #include "reading.h"
 #include "conf.h"
+#include "fence.h"
 #include "torchless/mem.h"
 
 #include <stdlib.h>
@@ -18,7 +19,9 @@ struct lines {
 	const char *at, *end;        /* what is left */
 	const char *line, *line_end; /* the line that was read, without its end */
 	int number;
-	size_t fence; /* backticks of the open fence; 0: none */
+	int fence; /* signs of the open fence; 0: none */
+	char sign;
+	const char *info; /* behind the signs, where it began */
 	bool is_fence_line;
 	int fence_line; /* where it began */
 };
@@ -35,7 +38,8 @@ static size_t count_of(const char *s, const char *end, char c)
 static bool next_line(struct lines *w)
 {
 	const char *newline;
-	size_t ticks;
+	size_t len;
+	int indent, n;
 
 	if (w->at >= w->end)
 		return false;
@@ -44,16 +48,17 @@ static bool next_line(struct lines *w)
 	w->line_end = newline ? newline : w->end;
 	w->at = newline ? newline + 1 : w->end;
 	w->number++;
-	ticks = count_of(w->line, w->line_end, '`');
-	w->is_fence_line = false;
-	if (!w->fence && ticks >= 3) {
-		w->fence = ticks;
+	len = (size_t)(w->line_end - w->line);
+	n = fence_begins(w->line, len, &indent);
+	w->is_fence_line =
+		w->fence ? fence_ends(w->line, len, w->sign, w->fence) : n > 0 && indent < 4;
+	if (w->is_fence_line && !w->fence) {
+		w->sign = w->line[indent];
+		w->info = w->line + indent + n;
 		w->fence_line = w->number;
-		w->is_fence_line = true;
-	} else if (w->fence && ticks >= w->fence && w->line + ticks == w->line_end) {
-		w->fence = 0;
-		w->is_fence_line = true;
 	}
+	if (w->is_fence_line)
+		w->fence = w->fence ? 0 : n;
 	return true;
 }
 
@@ -132,7 +137,7 @@ static int begin_step(struct reader *r, const struct lines *w, size_t *cap, stru
 {
 	static const char is_step[] = "step=";
 	struct lesson *l = r->l;
-	char *info = mem_memdup(w->line + w->fence, (size_t)(w->line_end - w->line) - w->fence);
+	char *info = mem_memdup(w->info, (size_t)(w->line_end - w->info));
 	char *name = NULL, *word;
 	bool needs_smollm2 = false;
 	size_t at = 0;
@@ -161,51 +166,67 @@ static int begin_step(struct reader *r, const struct lines *w, size_t *cap, stru
 	return code;
 }
 
-static void end_question(struct exercise *e, const char *from, const char *to)
+/* What stands open while lesson.md is read. */
+struct open_parts {
+	struct exercise *exercise;
+	struct lesson_step *step;
+	const char *question, *commands; /* where those begin */
+	int n_exercises;
+	size_t cap_steps;
+};
+
+static void end_question(struct open_parts *o, const char *to)
 {
-	if (e)
-		e->question = trimmed(from, to);
+	if (o->exercise)
+		o->exercise->question = trimmed(o->question, to);
+	o->exercise = NULL;
+}
+
+static int read_heading(const struct reader *r, const struct lines *w, struct open_parts *o)
+{
+	char *title = NULL;
+
+	end_question(o, w->line);
+	if (strncmp(w->line, EXERCISE_HEADING, sizeof(EXERCISE_HEADING) - 1) != 0)
+		return 0;
+	if (place_exercise(r, w, &o->n_exercises, &title))
+		return r->err->code;
+	o->exercise = &r->l->exercises[o->n_exercises - 1];
+	o->exercise->heading = title;
+	o->exercise->title = o->exercise->title ? o->exercise->title : title;
+	o->question = w->at;
+	return 0;
+}
+
+static int read_fence(struct reader *r, const struct lines *w, struct open_parts *o)
+{
+	if (w->fence) {
+		o->commands = w->at;
+		return begin_step(r, w, &o->cap_steps, &o->step);
+	}
+	if (o->step)
+		o->step->commands = trimmed(o->commands, w->line);
+	o->step = NULL;
+	return 0;
 }
 
 static int read_text(struct reader *r)
 {
 	struct lesson *l = r->l;
-	struct lesson_step *step = NULL;
-	struct exercise *open = NULL;
-	const char *question = NULL, *commands = NULL;
-	size_t cap = 0;
+	struct open_parts o = { 0 };
 	struct lines w;
-	int n = 0;
+	int n;
 
 	r->file = reader_file(r, "lesson.md");
 	if (!r->file)
 		return err_set(r->err, ERR_FORMAT, "%s%s has no lesson.md", r->from->where, l->dir);
 	l->text = r->file;
-	for (w = lines_of(r->file); next_line(&w);) {
-		if (heading_level(&w)) {
-			end_question(open, question, w.line);
-			open = NULL;
-		}
-		if (heading_level(&w) &&
-		    !strncmp(w.line, EXERCISE_HEADING, sizeof(EXERCISE_HEADING) - 1)) {
-			char *title = NULL;
-
-			if (place_exercise(r, &w, &n, &title))
-				return r->err->code;
-			open = &l->exercises[n - 1];
-			open->heading = title;
-			open->title = open->title ? open->title : title;
-			question = w.at;
-		} else if (w.is_fence_line && w.fence) {
-			if (begin_step(r, &w, &cap, &step))
-				return r->err->code;
-			commands = w.at;
-		} else if (w.is_fence_line && step) {
-			step->commands = trimmed(commands, w.line);
-			step = NULL;
-		}
-	}
-	end_question(open, question, r->file->data + r->file->size);
+	for (w = lines_of(r->file); next_line(&w);)
+		if (heading_level(&w) ? read_heading(r, &w, &o)
+				      : w.is_fence_line && read_fence(r, &w, &o))
+			return r->err->code;
+	end_question(&o, r->file->data + r->file->size);
+	n = o.n_exercises;
 	if (w.fence)
 		return reader_fail(r, w.fence_line, "%s", "the fenced block is not closed");
 	if (n < l->n_exercises)

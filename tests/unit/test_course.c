@@ -252,6 +252,21 @@ Test(course, a_folder_that_is_none)
 	course_close(&course);
 }
 
+/* As `show` and Git hosts read them. */
+Test(course, a_fence_is_of_either_sign_indented_and_closed_before_spaces)
+{
+	copy_small();
+	change("00-first/lesson.md", "### Exercise calls:",
+	       "~~~\n### Exercise none: code\n```\n~~~ \n\n### Exercise calls:");
+	change("00-first/lesson.md", "```sh step=info", "   ```sh step=info");
+	change("01-second/lesson.md", "\"Once\"\n```", "\"Once\"\n```` \t");
+	cr_expect_eq(course_open(&course, copy, &err), 0, "%s", err.message);
+	cr_expect_not_null(lesson_step(&course.lessons[0], "info"));
+	cr_expect_not_null(lesson_step(&course.lessons[1], "big"));
+	course_close(&course);
+	remove_copy();
+}
+
 Test(course, a_file_of_bytes_is_no_text)
 {
 	char path[256];

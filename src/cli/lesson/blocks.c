@@ -300,9 +300,9 @@ static void add_how(const struct exercise *e, struct text *out)
 	} else {
 		text_addf(out, "Answer it: `torchless lesson answer %s %s`%s%s.", e->id,
 			  show_add_patients(e, &patients) ? patients.data
-			  : locate                        ? show_has_place(e) ? "'PLACE KEY'" : "KEY"
-			  : choices                       ? "CHOICE"
-							  : "VALUE",
+			  : locate  ? show_has_place(e) ? "'PLACE KEY'" : "KEY"
+			  : choices ? "CHOICE"
+				    : "VALUE",
 			  choices ? locate ? ", KEY one of: " : ", CHOICE one of: " : "",
 			  choices ? choices : "");
 	}

@@ -6,6 +6,7 @@
  */
 #include "lines.h"
 
+#include "../fence.h"
 #include "torchless/mem.h"
 
 #include <ctype.h>
@@ -68,7 +69,7 @@ static int read_heading(struct lesson_text *t, const struct line *l, int parent,
 
 static int read_code(struct lesson_text *t, const struct line *l, int left, int parent, bool tight)
 {
-	int indent, fence = text_fence(l->s, l->len, &indent), n = 1;
+	int indent, fence = fence_begins(l->s, l->len, &indent), n = 1;
 	const char *sign = l->s + indent, *info = sign + fence;
 	size_t info_len = l->len - (size_t)indent - (size_t)fence;
 	struct lesson_block *b = add_block(t, BLOCK_CODE, parent, l, tight);
@@ -79,7 +80,7 @@ static int read_code(struct lesson_text *t, const struct line *l, int left, int 
 	while (info_len && isspace((unsigned char)info[info_len - 1]))
 		info_len--;
 	b->info = mem_memdup(info, info_len);
-	for (; n < left && !line_closes_fence(&l[n], sign, fence); n++) {
+	for (; n < left && !fence_ends(l[n].s, l[n].len, *sign, fence); n++) {
 		size_t skip = line_indent(&l[n]);
 
 		skip = skip > (size_t)indent ? (size_t)indent : skip;
@@ -225,7 +226,7 @@ static int read_item(struct reading *r, const struct line *l, int left, int pare
 	struct lines inner = { 0 };
 	int n = 1, number, block = r->t->n_blocks, fence = 0, indent;
 	size_t offset = line_item_len(l, &number), skip = offset < l->len ? offset : l->len;
-	char sign[2] = { 0 };
+	char sign = 0;
 
 	add_block(r->t, BLOCK_ITEM, parent, l, tight)->marker = number;
 	add_line(&inner, l->s + skip, l->len - skip, l->number);
@@ -233,9 +234,9 @@ static int read_item(struct reading *r, const struct line *l, int left, int pare
 		const struct line *last = &inner.line[inner.n - 1];
 
 		if (!fence) {
-			fence = text_fence(last->s, last->len, &indent);
-			sign[0] = fence ? last->s[indent] : 0;
-		} else if (line_closes_fence(last, sign, fence)) {
+			fence = fence_begins(last->s, last->len, &indent);
+			sign = fence ? last->s[indent] : 0;
+		} else if (fence_ends(last->s, last->len, sign, fence)) {
 			fence = 0;
 		}
 		if (n == left || !goes_on(l, n, left, offset, last, fence > 0))
@@ -254,7 +255,7 @@ static int read_block(struct reading *r, const struct line *l, int left, int par
 {
 	int number, indent;
 
-	if (text_fence(l->s, l->len, &indent) && indent < 4)
+	if (fence_begins(l->s, l->len, &indent) && indent < 4)
 		return read_code(r->t, l, left, parent, tight);
 	if (line_heading_level(l))
 		return read_heading(r->t, l, parent, tight);

@@ -3,6 +3,8 @@
  */
 #include "lines.h"
 
+#include "../fence.h"
+
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,16 +117,6 @@ bool line_interrupts(const struct line *l)
 	size_t n = line_item_len(l, &number);
 
 	return line_is_blank(l) || line_heading_level(l) || line_is_quote(l) || line_is_rule(l) ||
-	       (text_fence(l->s, l->len, &indent) && indent < 4) ||
+	       (fence_begins(l->s, l->len, &indent) && indent < 4) ||
 	       (n && n < l->len && (number == -1 || number == 1));
-}
-
-bool line_closes_fence(const struct line *l, const char *sign, int fence)
-{
-	int indent, n = text_fence(l->s, l->len, &indent);
-	size_t end = l->len;
-
-	while (end > 0 && isspace((unsigned char)l->s[end - 1]))
-		end--;
-	return n >= fence && l->s[indent] == *sign && end == (size_t)indent + (size_t)n;
 }

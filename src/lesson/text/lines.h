@@ -36,7 +36,4 @@ bool line_is_table(const struct line *l, int left);
 /* Whether the line ends a paragraph that stands before it. */
 bool line_interrupts(const struct line *l);
 
-/* Whether the line ends a block that a fence of so many signs began. */
-bool line_closes_fence(const struct line *l, const char *sign, int fence);
-
 #endif

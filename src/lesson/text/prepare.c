@@ -5,6 +5,7 @@
  */
 #include "text_impl.h"
 
+#include "../fence.h"
 #include "torchless/mem.h"
 
 #include <ctype.h>
@@ -40,20 +41,6 @@ size_t text_code_span(const char *s, size_t len, size_t *ticks)
 	return 0;
 }
 
-int text_fence(const char *s, size_t len, int *indent)
-{
-	size_t i = 0, n = 0;
-
-	while (i < len && s[i] == ' ')
-		i++;
-	*indent = (int)i;
-	while (i + n < len && s[i + n] == s[i] && (s[i] == '`' || s[i] == '~'))
-		n++;
-	if (n < 3 || (s[i] == '`' && memchr(s + i + n, '`', len - i - n)))
-		return 0;
-	return (int)n;
-}
-
 /* The bytes of what has a line of its own and stands behind signs of quotes and items. */
 static size_t prefix_len(const char *s, size_t len)
 {
@@ -76,22 +63,17 @@ static size_t line_len(const char *s, size_t len)
 static size_t fenced_len(const char *s, size_t len)
 {
 	size_t n = line_len(s, len), prefix = prefix_len(s, n);
-	int indent, fence = text_fence(s + prefix, n - prefix, &indent);
+	int indent, fence = fence_begins(s + prefix, n - prefix, &indent);
 	char sign = fence ? s[prefix + (size_t)indent] : 0;
 
 	if (!fence)
 		return 0;
 	for (n += n < len; n < len;) {
 		size_t m = line_len(s + n, len - n), p = prefix_len(s + n, m);
-		size_t k = p;
+		bool ends = fence_ends(s + n + p, m - p, sign, fence);
 
-		while (k < m && s[n + k] == sign)
-			k++;
-		while (m > k && isspace((unsigned char)s[n + m - 1]))
-			m--;
-		n += line_len(s + n, len - n);
-		n += n < len;
-		if (k == m && k - p >= (size_t)fence)
+		n += m + (n + m < len);
+		if (ends)
 			break;
 	}
 	return n;

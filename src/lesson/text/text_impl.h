@@ -35,9 +35,6 @@ static inline bool text_is_blank(char c)
 /* The bytes of a code span at s[0..len), its backquotes included; 0: there is none. */
 size_t text_code_span(const char *s, size_t len, size_t *ticks);
 
-/* The length of a fence that begins a line, and the columns before it; 0: there is none. */
-int text_fence(const char *s, size_t len, int *indent);
-
 /* Read s[0..len), what stands in a block, into runs. */
 struct lesson_runs text_read_runs(struct lesson_text *t, const char *s, size_t len, int line);
 
