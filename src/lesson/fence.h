@@ -1,7 +1,8 @@
 /*
  * fence.h -- the lines that begin and end a fenced block of Markdown.
  *
- * Who looks for exercises and steps in a lesson and who shows its text have to agree on what is code.
+ * Who looks for exercises and steps in a lesson and who shows its text have to agree on what is
+ * code.
  */
 #ifndef LESSON_FENCE_H
 #define LESSON_FENCE_H

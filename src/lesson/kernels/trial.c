@@ -105,17 +105,48 @@ static void take_outputs(const struct round *r, int i, float *out)
 		}
 }
 
-/* Whether call i gave something else in this round than before. */
+/* The outputs of a call against what they are to be: the worst of all arrays, `array` is which. */
+static struct difference compare(const struct kernel *k, const struct kernel_call *c,
+				 const float *want, const float *got, int *array)
+{
+	struct difference worst = { .at = -1 };
+
+	*array = 0;
+	for (int a = 0; a < c->n_arrays; a++) {
+		const struct kernel_array *of = &c->arrays[a];
+		int64_t row = of->dims[of->n_dims - 1];
+		struct difference d;
+
+		if (!is_output(of))
+			continue;
+		/* A row of sums may be a single one that cancels. */
+		d = difference_of(want, got, of->n, k->floor < 1 ? row : of->n, k->floor);
+		if (d.error > worst.error || d.n_unwritten) {
+			worst = d;
+			*array = a;
+		}
+		want += of->n;
+		got += of->n;
+	}
+	worst.allowed = k->tolerance * c->loose;
+	return worst;
+}
+
+/*
+ * Whether call i gave something else in this round than before.  Its arrays lie otherwise, so that
+ * a sum may have another order, as it may against ours.
+ */
 static bool is_other(const struct trial *t, const struct round *r, int i)
 {
-	int64_t n = n_outputs(&t->battery->calls[i]);
-	float *out = mem_calloc((size_t)n + 1, sizeof(*out));
+	const struct kernel_call *c = &t->battery->calls[i];
+	float *out = mem_calloc((size_t)n_outputs(c) + 1, sizeof(*out));
 	struct difference d;
+	int array;
 
 	take_outputs(r, i, out);
-	d = difference_of(t->outputs[i], out, n, n ? n : 1, 1e-3);
+	d = compare(t->battery->kernel, c, t->outputs[i], out, &array);
 	free(out);
-	return d.error > 1e-6 || t->picked[i] != ((const int *)(void *)r->picked.data)[i];
+	return d.error > d.allowed || t->picked[i] != ((const int *)(void *)r->picked.data)[i];
 }
 
 static void keep(struct trial *t, const struct round *r, int n_done)
@@ -213,34 +244,15 @@ void trial_reference(struct trial *t, struct battery *b)
 struct difference trial_difference(const struct trial *want, const struct trial *got, int i,
 				   int *array)
 {
-	const struct kernel *k = want->battery->kernel;
-	const struct kernel_call *c = &want->battery->calls[i];
-	struct difference worst = { .at = -1 };
-	const float *w = want->outputs[i], *g = got->outputs[i];
+	struct difference worst = compare(want->battery->kernel, &want->battery->calls[i],
+					  want->outputs[i], got->outputs[i], array);
 
-	*array = 0;
-	for (int a = 0; a < c->n_arrays; a++) {
-		const struct kernel_array *array_of = &c->arrays[a];
-		int64_t row = array_of->dims[array_of->n_dims - 1];
-		struct difference d;
-
-		if (!is_output(array_of))
-			continue;
-		/* A row of sums may be a single one that cancels. */
-		d = difference_of(w, g, array_of->n, k->floor < 1 ? row : array_of->n, k->floor);
-		if (d.error > worst.error || d.n_unwritten) {
-			worst = d;
-			*array = a;
-		}
-		w += array_of->n;
-		g += array_of->n;
-	}
 	if (want->picked[i] != got->picked[i])
 		worst = (struct difference){ .error = INFINITY,
+					     .allowed = worst.allowed,
 					     .at = -1,
 					     .want = (float)want->picked[i],
 					     .got = (float)got->picked[i] };
-	worst.allowed = k->tolerance * c->loose;
 	return worst;
 }
 
