@@ -17,7 +17,7 @@ cd "$work" || exit 2
 "$T" lesson answer heads-guess a > /dev/null
 sql=$home/00-first/positions.sql
 quick "$T" lesson check 00
-has "check of a lesson: what was meant" '00 heads-guess: not yet (a)$' "$out"
+has "check of a lesson: what was meant" '00 heads-guess: not yet \(a\)$' "$out"
 
 # Pipes, devices and folders where files should be.
 rm "$sql"
