@@ -139,8 +139,7 @@ static void check(const char *id, const char *words, struct text *said)
 	cr_assert(e, "%s", id);
 	text_clear(said);
 	cr_assert_eq(exercise_check(&room, e, &a, &v, &err), 0, "%s: %s", id, err.message);
-	text_addf(said, "%d %s %s\n", v.passed, v.key ? v.key : "",
-		  v.says.data ? v.says.data : "");
+	text_addf(said, "%d %s %s\n", v.passed, v.key ? v.key : "", v.says.data ? v.says.data : "");
 	for (int i = 0; i < v.n_lines; i++)
 		text_addf(said, "%d %s: %s\n", v.lines[i].mark, v.lines[i].what,
 			  v.lines[i].detail ? v.lines[i].detail : "");
@@ -230,8 +229,10 @@ static void harm_all(harm *how)
 }
 
 static const char *const asked[][2] = {
-	{ "layers", "5" },     { "layers", "6" },
-	{ "layers", "-3" },    { "decoded", "pass=0 model.rotary_emb cache_restart" },
+	{ "layers", "5" },
+	{ "layers", "6" },
+	{ "layers", "-3" },
+	{ "decoded", "pass=0 model.rotary_emb cache_restart" },
 	{ "decoded", "pass=1 model.rotary_emb cache_restart" },
 };
 #define N_ASKED (sizeof(asked) / sizeof(asked[0]))

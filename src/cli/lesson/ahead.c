@@ -2,11 +2,11 @@
  * ahead.c -- what a lesson will need is made while its text is read.
  *
  * Who begins a lesson at a terminal reads first, for minutes.  A process that nobody waits for
- * makes the recordings meanwhile, and asks them what the checks will ask: `dev prepare`, nice, apart
- * from the terminal.  It holds a lock on a file of the cache as long as it lives, so that there is
- * one for a lesson, and writes into it when all is done.  Nothing depends on it: what it has not
- * made is made where it is needed, and whatever it makes appears whole.  A script does not read,
- * and finds all files when `start` ends.
+ * makes the recordings meanwhile, and asks them what the checks will ask: `dev prepare`, nice,
+ * apart from the terminal.  It holds a lock on a file of the cache as long as it lives, so that
+ * there is one for a lesson, and writes into it when all is done.  Nothing depends on it: what it
+ * has not made is made where it is needed, and whatever it makes appears whole.  A script does not
+ * read, and finds all files when `start` ends.
  */
 #include "school.h"
 
@@ -26,7 +26,7 @@
 #include <xxhash.h>
 
 #define MAX_SECONDS 120 /* of a processor, for a lesson */
-#define NICE	    10
+#define NICE        10
 
 static const char done[] = "done\n";
 
@@ -121,8 +121,8 @@ static bool start_process(char *const *argv, int lock)
 static bool start_preparing(const struct school *d, const struct lesson *l, int lock)
 {
 	char seed[24], course[PATH_MAX];
-	char *argv[12] = { d->program.data, (char *)"lesson",      (char *)"dev",
-			   (char *)"prepare", l->dir, (char *)"--seed", seed };
+	char *argv[12] = { d->program.data, (char *)"lesson", (char *)"dev", (char *)"prepare",
+			   l->dir,          (char *)"--seed", seed };
 	int n = 7;
 
 	snprintf(seed, sizeof(seed), "%" PRIu64, d->room.seed);

@@ -4,7 +4,8 @@
  * A recording of the cache is called by a hash of what made it, the model among it, and a hash of
  * its bytes, which whoever found it has just compared.  So the names of the recordings, the query
  * and the program are all that an answer depends on.  A file of answers holds the hash of these,
- * the rows, and a sum of all that; numbers are as they lie in memory, for no other machine reads it.
+ * the rows, and a sum of all that; numbers are as they lie in memory, for no other machine reads
+ * it.
  */
 #include "kept.h"
 
@@ -17,9 +18,9 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#define RULES	    "answers 1" /* another when the file is written otherwise */
+#define RULES       "answers 1"       /* another when the file is written otherwise */
 #define MAX_BYTES   ((size_t)1 << 20) /* of an answer that is kept */
-#define MAX_COLUMNS 2000	      /* more than SQLite gives */
+#define MAX_COLUMNS 2000              /* more than SQLite gives */
 
 /* ---- its name ------------------------------------------------------------------------------- */
 

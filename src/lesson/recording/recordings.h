@@ -2,8 +2,8 @@
  * recordings.h -- recordings that lessons speak of, and their healthy twins.
  *
  * From the ground up: sheet.c asks a recording; wanted.c reads what a section of checks.conf asks
- * for, kept.c keeps what recordings answered, making.c makes them, recordings.c finds and keeps them
- * in the cache; named.c knows recordings by their names in a lesson; diverge.c compares two;
+ * for, kept.c keeps what recordings answered, making.c makes them, recordings.c finds and keeps
+ * them in the cache; named.c knows recordings by their names in a lesson; diverge.c compares two;
  * matrix.c compares what all bugs do.
  */
 #ifndef LESSON_RECORDINGS_H
