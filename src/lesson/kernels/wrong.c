@@ -121,19 +121,24 @@ static bool begins(const char *line, const char *word)
 	return strncmp(line, word, strlen(word)) == 0;
 }
 
-/* What a line at the left edge of a file defines: a static, or a type with a name. */
+/* Whether a line at the left edge begins a function, declared or defined: "int compare(". */
+static bool is_function(const char *line, size_t len)
+{
+	return (isalpha((unsigned char)*line) || *line == '_') && !begins(line, "typedef ") &&
+	       memchr(line, '(', len);
+}
+
+/* What a line at the left edge of a file defines: a function, a static, or a type with a name. */
 static void rename_defined(struct text *out, const char *line, size_t len, int i)
 {
 	const char *end = line, *stop = line + len, *at;
 
-	if (begins(line, "static ")) {
+	if (begins(line, "static ") || is_function(line, len)) {
 		while (end < stop && !strchr("([=;", *end))
 			end++;
 	} else if (begins(line, "struct ") || begins(line, "enum ") || begins(line, "union ")) {
 		while (end < stop && *end != '{')
 			end++;
-		if (memchr(line, '(', (size_t)(end - line)))
-			return;
 	}
 	if (end == stop)
 		return;
