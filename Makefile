@@ -341,12 +341,12 @@ browser: all
 lesson-pictures: all
 	$(Q)./torchless lesson --course lessons dev render --write
 
-## lesson-check: all that the lessons have to be: torchless lesson dev check
+## lesson-check: all that the lessons have to be: torchless lesson dev check, with the large models of lesson 16 (340 MB in the cache)
 ## lesson-robot: the whole course at a terminal, from an installed tree, by root and by another user: wrong, hinted, right, killed
 # The other user has to be able to read the tree, wherever the project lies.
 .PHONY: lesson-check lesson-robot
 lesson-check: all
-	$(RUN_LONG) ./torchless lesson --course lessons dev check
+	$(RUN_LONG) ./torchless lesson --course lessons dev check --all
 lesson-robot: all extension man
 	@tree=$$(mktemp -d) && chmod 755 $$tree && trap 'rm -rf '$$tree EXIT && \
 	$(MAKE) -s PREFIX=$$tree install >/dev/null && mkdir -p build/robot && \
@@ -479,6 +479,11 @@ bench-long: all
 .PHONY: bench-many
 bench-many: all
 	$(Q)$(PYTHON) tests/bench/many_prompts.py
+
+## bench-lessons: how long one waits in the course, command by command, against what is promised (minutes)
+.PHONY: bench-lessons
+bench-lessons: all
+	$(Q)$(PYTHON) tests/bench/lessons.py $(BENCHFLAGS)
 
 ## clang: build everything with clang, warnings are errors
 .PHONY: clang
