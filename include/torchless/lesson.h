@@ -25,6 +25,7 @@ struct classroom {
 	const struct kernels *kernels;
 	struct threads *pool;
 	uint64_t seed; /* of the inputs that are drawn; printed, so that a check can be repeated */
+	bool makes_large; /* models of some hundred MB too, for steps that are checked */
 	const volatile sig_atomic_t *interrupted;
 	/* How far something is that may take long, a share of 1; NULL: nobody listens. */
 	void (*progress)(void *ctx, const char *what, double share);

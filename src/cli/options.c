@@ -208,7 +208,8 @@ const struct option option_table[OPT_COUNT] = {
 			  .help = "of solution: show it although it is not passed" },
 	[OPT_MANUAL] = { .name = "manual", .help = "of watch: check when r is pressed" },
 	[OPT_ALL] = { .name = "all",
-		      .help = "of check: all exercises of the lessons that you began" },
+		      .help = "of check: all exercises of the lessons that you began; of dev "
+			      "check: steps on large models too, which are made (340 MB)" },
 	[OPT_WRITE] = { .name = "write",
 			.help = "of dev render: write what differs into the course's folder" },
 	[OPT_EXPORT] = { "export", "FILE", 0, OPTION_TEXT, .complete = COMPLETE_FILE,

@@ -29,7 +29,7 @@ static int print_findings(const struct lesson *l, const struct lesson_findings *
 }
 
 int dev_check_text(const struct classroom *room, const char *dir, const struct lesson *only,
-		   struct err *err)
+		   int *n_left_out, struct err *err)
 {
 	int n = 0, rc = 0;
 
@@ -44,6 +44,7 @@ int dev_check_text(const struct classroom *room, const char *dir, const struct l
 		if (!rc)
 			rc = print_findings(l, &f, err);
 		n += f.n;
+		*n_left_out += f.n_left_out;
 		lesson_findings_release(&f);
 	}
 	return rc ? rc : n;

@@ -10,10 +10,11 @@
 /*
  * Print what the rules find in the text and the files of a lesson (NULL: of all), and where marks,
  * transcripts, steps and pictures are not as they are computed now: a line each, on stdout.
- * Returns how many there are, or ERR_*.  `dir` is the folder of the course; NULL: it is carried.
+ * Returns how many there are, or ERR_*; *n_left_out grows by what was not looked at because its
+ * model is not here.  `dir` is the folder of the course; NULL: it is carried.
  */
 int dev_check_text(const struct classroom *room, const char *dir, const struct lesson *only,
-		   struct err *err);
+		   int *n_left_out, struct err *err);
 
 /*
  * Compute a lesson (NULL: all) and print the differences; with `write` lesson.md and the pictures

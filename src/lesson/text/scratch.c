@@ -92,7 +92,8 @@ bool scratch_can_run(const struct classroom *room, const char *commands)
 			n++;
 		text_add(&name, s + sizeof(variable) - 1, n - sizeof(variable) + 1);
 		v = name.len ? variant_find(name.data) : NULL;
-		n = v && v->is_large && !lesson_variant_is_there(room, name.data, &path);
+		n = v && v->is_large && !room->makes_large &&
+		    !lesson_variant_is_there(room, name.data, &path);
 		text_release(&name);
 		text_release(&path);
 		if (n)
