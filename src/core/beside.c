@@ -17,10 +17,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MARK	 ".new-"
+#define MARK     ".new-"
 #define N_RANDOM 6
 #define MAX_OURS 32 /* bytes of MARK, a number, and what mkstemp() draws */
-#define TRIES	 16
+#define TRIES    16
 
 static const char *base_of(const char *path)
 {
