@@ -1,11 +1,12 @@
-"""debug_at_terminal.py -- `torchless debug` in a tmux, as a person types: debug_at_terminal.py TORCHLESS DIRECTORY."""
+"""debug_at_terminal.py -- `torchless debug` in a tmux, as a person types: debug_at_terminal.py TORCHLESS DIRECTORY ENDLESS-MODEL."""
 import os
+import re
 import shlex
 import subprocess
 import sys
 import time
 
-torchless, directory = sys.argv[1], sys.argv[2]
+torchless, directory, endless = sys.argv[1:]
 failures = 0
 history = os.path.join(os.environ["XDG_STATE_HOME"], "torchless/debug_history")
 
@@ -27,7 +28,7 @@ class Terminal:
     def screen(self):
         return subprocess.run([*self.tmux, "capture-pane", "-p"], check=True, capture_output=True, text=True).stdout.rstrip()
 
-    def expect(self, what, holds, seconds=60):
+    def expect(self, what, holds, seconds=float(os.environ.get("SCREEN_SECONDS", "60"))):
         global failures
         end = time.monotonic() + seconds
         while not holds(self.screen()):
@@ -124,13 +125,14 @@ def pages():
 
 def interrupted():
     """Ctrl-C stops what runs, the session stands, and again at the next command."""
-    t = Terminal("interrupted", f"{torchless} debug -n 100000 --temp 1 'Once upon a'")
+    t = Terminal("interrupted", f"{torchless} debug -m {shlex.quote(endless)} -n 1000000 'Once upon a'")
     t.ends("(tl)")
+    t.type("set confirm off", "Enter")
     for _ in range(2):
-        t.type("set confirm off", "Enter", "run", "Enter")
+        t.type("run", "Enter"), t.ends(" run")  # it runs: no prompt follows
         time.sleep(0.3)
-        t.type("C-c"), t.expect("it does not stop", lambda screen: screen.split("\n")[-1].startswith("(tl ") and not screen.endswith("(tl)"))
-        t.type("stepi", "Enter", "C-l")
+        t.type("C-c"), t.shows("Interrupted."), t.expect("it does not stop", lambda screen: screen.split("\n")[-1].startswith("(tl "))
+        t.type("C-l", "stepi", "Enter"), t.expect("it does not go on", lambda screen: re.search(r"stepi\n\d+\.\d+ ", screen))
     t.type("q", "Enter"), t.status(0)
     t.close()
 
