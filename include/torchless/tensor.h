@@ -18,7 +18,11 @@
 
 #define TENSOR_MAX_DIMS 4
 
-/* The first seven have the ids of the recording's table `dtype`. */
+/*
+ * The ids of the recording's table `dtype`: a new one goes to the end.  From Q8_0 on they are
+ * GGUF's types of blocks, which only weights have: 32 or 256 elements of a row share scales
+ * (kernels.h says what is in them).
+ */
 enum dtype {
 	DTYPE_F32,
 	DTYPE_F16,
@@ -27,17 +31,54 @@ enum dtype {
 	DTYPE_I32,
 	DTYPE_U8,
 	DTYPE_I64,
+	DTYPE_Q8_0,
+	DTYPE_Q4_0,
+	DTYPE_Q4_1,
+	DTYPE_Q5_0,
+	DTYPE_Q5_1,
+	DTYPE_Q2_K,
+	DTYPE_Q3_K,
+	DTYPE_Q4_K,
+	DTYPE_Q5_K,
+	DTYPE_Q6_K,
+	DTYPE_IQ4_NL,
 	DTYPE_COUNT
 };
+
+/* For a switch over types in which those of blocks are one case. */
+#define DTYPE_BLOCK_CASES                                                                          \
+	case DTYPE_Q8_0:                                                                           \
+	case DTYPE_Q4_0:                                                                           \
+	case DTYPE_Q4_1:                                                                           \
+	case DTYPE_Q5_0:                                                                           \
+	case DTYPE_Q5_1:                                                                           \
+	case DTYPE_Q2_K:                                                                           \
+	case DTYPE_Q3_K:                                                                           \
+	case DTYPE_Q4_K:                                                                           \
+	case DTYPE_Q5_K:                                                                           \
+	case DTYPE_Q6_K:                                                                           \
+	case DTYPE_IQ4_NL
 
 /* Plain types are blocks of one element; packed formats have more. */
 struct dtype_info {
 	const char *name;        /* "bf16" */
-	const char *safetensors; /* "BF16" */
+	const char *safetensors; /* "BF16"; NULL for types that only GGUF has */
 	int block_elements;
 	int block_bytes;
 };
 extern const struct dtype_info dtype_table[DTYPE_COUNT];
+
+/* Whether elements of the type have no address of their own: GGUF's blocks. */
+static inline bool dtype_is_block(enum dtype dtype)
+{
+	return dtype_table[dtype].block_elements > 1;
+}
+
+/* Bytes of n elements of a row, n a multiple of the type's block. */
+static inline int64_t dtype_row_bytes(enum dtype dtype, int64_t n)
+{
+	return n / dtype_table[dtype].block_elements * dtype_table[dtype].block_bytes;
+}
 
 struct tensor {
 	enum dtype dtype;
@@ -60,7 +101,7 @@ bool tensor_is_contiguous(const struct tensor *t);
 /* Address of row i of axis 0. */
 void *tensor_row(const struct tensor *t, int64_t i);
 
-/* Element i (C order) of a contiguous f32, f16, bf16 or f64 tensor; loads go through memcpy. */
+/* Element i (C order) of a contiguous tensor of a plain type; loads go through memcpy. */
 double tensor_get(const struct tensor *t, int64_t i);
 
 /*

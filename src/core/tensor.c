@@ -14,10 +14,15 @@
 #include <string.h>
 
 const struct dtype_info dtype_table[DTYPE_COUNT] = {
-	[DTYPE_F32] = { "f32", "F32", 1, 4 },    [DTYPE_F16] = { "f16", "F16", 1, 2 },
-	[DTYPE_BF16] = { "bf16", "BF16", 1, 2 }, [DTYPE_F64] = { "f64", "F64", 1, 8 },
-	[DTYPE_I32] = { "i32", "I32", 1, 4 },    [DTYPE_U8] = { "u8", "U8", 1, 1 },
-	[DTYPE_I64] = { "i64", "I64", 1, 8 },
+	[DTYPE_F32] = { "f32", "F32", 1, 4 },      [DTYPE_F16] = { "f16", "F16", 1, 2 },
+	[DTYPE_BF16] = { "bf16", "BF16", 1, 2 },   [DTYPE_F64] = { "f64", "F64", 1, 8 },
+	[DTYPE_I32] = { "i32", "I32", 1, 4 },      [DTYPE_U8] = { "u8", "U8", 1, 1 },
+	[DTYPE_I64] = { "i64", "I64", 1, 8 },      [DTYPE_Q8_0] = { "q8_0", NULL, 32, 34 },
+	[DTYPE_Q4_0] = { "q4_0", NULL, 32, 18 },   [DTYPE_Q4_1] = { "q4_1", NULL, 32, 20 },
+	[DTYPE_Q5_0] = { "q5_0", NULL, 32, 22 },   [DTYPE_Q5_1] = { "q5_1", NULL, 32, 24 },
+	[DTYPE_Q2_K] = { "q2_k", NULL, 256, 84 },  [DTYPE_Q3_K] = { "q3_k", NULL, 256, 110 },
+	[DTYPE_Q4_K] = { "q4_k", NULL, 256, 144 }, [DTYPE_Q5_K] = { "q5_k", NULL, 256, 176 },
+	[DTYPE_Q6_K] = { "q6_k", NULL, 256, 210 }, [DTYPE_IQ4_NL] = { "iq4_nl", NULL, 32, 18 },
 };
 
 struct tensor tensor_make(enum dtype dtype, int n_dims, const int64_t *shape, void *data)
@@ -98,7 +103,8 @@ double tensor_get(const struct tensor *t, int64_t i)
 		uint8_t u8;
 	} x;
 
-	memcpy(&x, at, (size_t)dtype_table[t->dtype].block_bytes);
+	if (!dtype_is_block(t->dtype))
+		memcpy(&x, at, (size_t)dtype_table[t->dtype].block_bytes);
 	switch (t->dtype) {
 	case DTYPE_F32:
 		return (double)x.f32;
@@ -114,6 +120,7 @@ double tensor_get(const struct tensor *t, int64_t i)
 		return (double)x.u8;
 	case DTYPE_I64:
 		return (double)x.i64;
+	DTYPE_BLOCK_CASES: /* kernels decode them */
 	case DTYPE_COUNT:
 		break;
 	}

@@ -65,6 +65,7 @@ ALWAYS_INLINE __m256 load8(const unsigned char *src, enum dtype dtype)
 	case DTYPE_I32:
 	case DTYPE_U8:
 	case DTYPE_I64:
+	DTYPE_BLOCK_CASES:
 	case DTYPE_COUNT:
 		break;
 	}

@@ -137,6 +137,7 @@ static void few_piece(void *ctx, int64_t i, int worker)
 	case DTYPE_I32:
 	case DTYPE_U8:
 	case DTYPE_I64:
+	DTYPE_BLOCK_CASES:
 	case DTYPE_COUNT:
 		kernels_refuse();
 	}
@@ -285,6 +286,7 @@ static void pack(float *panel, const struct tensor *w, int64_t n0, int64_t k0, i
 	case DTYPE_I32:
 	case DTYPE_U8:
 	case DTYPE_I64:
+	DTYPE_BLOCK_CASES:
 	case DTYPE_COUNT:
 		kernels_refuse();
 	}

@@ -41,6 +41,7 @@ static void ref_convert(float *dst, const void *src, enum dtype dtype, int64_t n
 	case DTYPE_I32:
 	case DTYPE_U8:
 	case DTYPE_I64:
+	DTYPE_BLOCK_CASES:
 	case DTYPE_COUNT:
 		kernels_refuse();
 	}

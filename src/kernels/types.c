@@ -15,6 +15,7 @@ bool kernels_read(enum dtype dtype)
 	case DTYPE_I32:
 	case DTYPE_U8:
 	case DTYPE_I64:
+	DTYPE_BLOCK_CASES:
 	case DTYPE_COUNT:
 		return false;
 	}

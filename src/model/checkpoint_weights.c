@@ -330,6 +330,7 @@ static bool is_bad_slice(const struct slice *s)
 	case DTYPE_I32:
 	case DTYPE_U8:
 	case DTYPE_I64:
+	DTYPE_BLOCK_CASES:
 	case DTYPE_COUNT:
 		break;
 	}
