@@ -44,7 +44,7 @@ struct checkpoint {
 	char *tokenizer_config_json; /* NULL when absent; so are the next two */
 	char *special_tokens_map_json, *added_tokens_json;
 	struct chat_file chat; /* read with the tokenizer */
-	struct safetensors *files;
+	struct tensor_file *files;
 	int n_files;
 	int64_t n_params;        /* elements of all weights, tied ones once */
 	int64_t weight_bytes;    /* of all weights */
@@ -63,14 +63,14 @@ int checkpoint_open(struct checkpoint *ck, const char *path, unsigned parts, str
 void checkpoint_close(struct checkpoint *ck);
 
 /* The tensor called `name` and the file it is in (may be NULL); NULL when absent. */
-const struct safetensor *checkpoint_find(const struct checkpoint *ck, const char *name,
-					 const struct safetensors **file);
+const struct file_tensor *checkpoint_find(const struct checkpoint *ck, const char *name,
+					  const struct tensor_file **file);
 
 /*
  * Whether the tensor takes part in the model: not a head that is tied to the embeddings, and not
  * the inverse frequencies that old checkpoints store beside the config they follow from.
  */
-bool checkpoint_is_weight(const struct checkpoint *ck, const struct safetensor *t);
+bool checkpoint_is_weight(const struct checkpoint *ck, const struct file_tensor *t);
 
 /*
  * The first weight (in name order) that holds NaN or infinity: its name, or NULL.  Reads every

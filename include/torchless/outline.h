@@ -48,10 +48,10 @@ struct array_source recording_pass_source(struct recording_pass *p);
 
 /*
  * The tensor of a checkpoint by its name, with or without ".weight".  ERR_USAGE naming the nearest,
- * or what a head reads that has none of its own; ERR_FORMAT as safetensors_usable().
+ * or what a head reads that has none of its own; ERR_FORMAT as tensor_file_usable().
  */
-const struct safetensor *inspect_find_weight(const struct checkpoint *ck, const char *name,
-					     struct err *err);
+const struct file_tensor *inspect_find_weight(const struct checkpoint *ck, const char *name,
+					      struct err *err);
 
 /* Append how recording_tensors_source() calls a value of a pass; `sel` is "[...]" or "". */
 void recording_pass_name(struct text *out, const struct value *v, int64_t run, int64_t pass,

@@ -113,13 +113,13 @@ static struct stats tensor_statistics(const struct invocation *in, const struct 
 	return stats_finish(&all);
 }
 
-static bool has_statistics(const struct safetensor *s)
+static bool has_statistics(const struct file_tensor *s)
 {
 	return !s->unsupported &&
 	       (s->t.dtype == DTYPE_F32 || s->t.dtype == DTYPE_F16 || s->t.dtype == DTYPE_BF16);
 }
 
-static void statistics_cells(struct listing *l, const struct safetensor *s)
+static void statistics_cells(struct listing *l, const struct file_tensor *s)
 {
 	struct stats st = { NAN, NAN, NAN, NAN, NAN, NAN, -1, 0, 0, 0, 0, 0, 0 };
 
@@ -157,7 +157,7 @@ static int info_tensors(struct invocation *in, struct err *err)
 	listing_drops(&l, with_stats ? "bytes,inf,nan,zero,l2,mean,min,max" : "file,offset");
 	for (int f = 0; f < ck->n_files; f++)
 		for (int i = 0; i < ck->files[f].n_tensors; i++) {
-			const struct safetensor *s = &ck->files[f].tensors[i];
+			const struct file_tensor *s = &ck->files[f].tensors[i];
 
 			if (interrupted) {
 				listing_print(&l, err);

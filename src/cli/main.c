@@ -26,7 +26,7 @@ static void install_signals(void)
 	/* A limit on the size of files is a full disk: a sentence, not a signal. */
 	quiet.sa_handler = SIG_IGN;
 	sigaction(SIGXFSZ, &quiet, NULL);
-	safetensors_report_truncation();
+	tensor_file_report_truncation();
 }
 
 static int (*const command_run[])(struct invocation *in, struct err *err) = {

@@ -15,7 +15,7 @@
 /* A head that is tied to the embeddings has no tensor of its own. */
 static bool is_tied_head(const struct checkpoint *ck, const char *name)
 {
-	const struct safetensors *file;
+	const struct tensor_file *file;
 
 	return !strncmp(name, "lm_head", strlen("lm_head")) &&
 	       !checkpoint_find(ck, "lm_head.weight", &file) &&
@@ -38,11 +38,11 @@ static int no_weight(const struct checkpoint *ck, const char *name, struct err *
 		       name, near.best);
 }
 
-const struct safetensor *inspect_find_weight(const struct checkpoint *ck, const char *name,
-					     struct err *err)
+const struct file_tensor *inspect_find_weight(const struct checkpoint *ck, const char *name,
+					      struct err *err)
 {
-	const struct safetensors *file;
-	const struct safetensor *w = checkpoint_find(ck, name, &file);
+	const struct tensor_file *file;
+	const struct file_tensor *w = checkpoint_find(ck, name, &file);
 	struct text full = { 0 };
 
 	text_addf(&full, "%s.weight", name);
@@ -51,12 +51,12 @@ const struct safetensor *inspect_find_weight(const struct checkpoint *ck, const 
 	text_release(&full);
 	if (!w)
 		no_weight(ck, name, err);
-	else if (safetensors_usable(file, w, err))
+	else if (tensor_file_usable(file, w, err))
 		w = NULL;
 	return w;
 }
 
-static const struct safetensor *find_weight(struct inspect *in, const char *name, struct err *err)
+static const struct file_tensor *find_weight(struct inspect *in, const char *name, struct err *err)
 {
 	struct model *m;
 
@@ -68,7 +68,7 @@ static const struct safetensor *find_weight(struct inspect *in, const char *name
 
 int inspect_weight_head(struct inspect *in, const char *name, struct array *head, struct err *err)
 {
-	const struct safetensor *w = find_weight(in, name, err);
+	const struct file_tensor *w = find_weight(in, name, err);
 
 	if (!w)
 		return err->code;
@@ -80,7 +80,7 @@ int inspect_weight_head(struct inspect *in, const char *name, struct array *head
 
 static struct array *read_weight(struct inspect *in, const char *name, struct err *err)
 {
-	const struct safetensor *w = find_weight(in, name, err);
+	const struct file_tensor *w = find_weight(in, name, err);
 	struct array *t = w ? array_new(w->t.n_dims, w->t.shape, err) : NULL;
 
 	if (!t)
@@ -123,7 +123,7 @@ static int is_live(struct inspect *in, const char *name, struct text *found, str
 /* The weight of the checkpoint that the recording was made with. */
 static int name_recorded(struct inspect *in, const char *name, struct text *found, struct err *err)
 {
-	const struct safetensor *w = find_weight(in, name, err);
+	const struct file_tensor *w = find_weight(in, name, err);
 
 	if (!w)
 		return err->code;

@@ -153,7 +153,7 @@ static int has_no_config(const char *path, struct err *err)
 	return err->code;
 }
 
-static int read_texts_of_file(struct texts *t, const struct safetensors *st, unsigned parts,
+static int read_texts_of_file(struct texts *t, const struct tensor_file *st, unsigned parts,
 			      struct err *err)
 {
 	const char *format = cJSON_GetStringValue(json_get(st->metadata, "torchless.format"));
@@ -332,8 +332,8 @@ static int open_shards(struct checkpoint *ck, const struct weight_entry *entries
 			if (add_file(ck, entries[i].file, err))
 				return err->code;
 		}
-		const struct safetensors *shard = &ck->files[ck->n_files - 1];
-		if (!safetensors_find(shard, entries[i].tensor))
+		const struct tensor_file *shard = &ck->files[ck->n_files - 1];
+		if (!tensor_file_find(shard, entries[i].tensor))
 			return err_set(err, ERR_FORMAT, "%s has no %.200s, which %s puts there",
 				       shard->path, entries[i].tensor, index_path);
 	}
@@ -413,7 +413,7 @@ static int open_weights_of_directory(struct checkpoint *ck, struct err *err)
 
 /* ---- opening ------------------------------------------------------------------------------- */
 
-bool checkpoint_is_weight(const struct checkpoint *ck, const struct safetensor *t)
+bool checkpoint_is_weight(const struct checkpoint *ck, const struct file_tensor *t)
 {
 	static const char derived[] = ".rotary_emb.inv_freq";
 	size_t len = strlen(t->name), end = sizeof(derived) - 1;
@@ -436,7 +436,7 @@ static void count_weights(struct checkpoint *ck)
 	/* Tensors may share their data, so the sum has no bound. */
 	for (int f = 0; f < ck->n_files; f++) {
 		for (int i = 0; i < ck->files[f].n_tensors; i++) {
-			const struct safetensor *t = &ck->files[f].tensors[i];
+			const struct file_tensor *t = &ck->files[f].tensors[i];
 			if (!checkpoint_is_weight(ck, t))
 				continue;
 			add_size(&ck->n_params, t->numel);
@@ -508,7 +508,7 @@ int checkpoint_open(struct checkpoint *ck, const char *path, unsigned parts, str
 void checkpoint_close(struct checkpoint *ck)
 {
 	for (int i = 0; i < ck->n_files; i++)
-		safetensors_close(&ck->files[i]);
+		tensor_file_close(&ck->files[i]);
 	free(ck->files);
 	free(ck->path);
 	free(ck->config_json);

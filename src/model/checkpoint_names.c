@@ -16,11 +16,11 @@
 
 /* ---- by name ------------------------------------------------------------------------------ */
 
-const struct safetensor *checkpoint_find(const struct checkpoint *ck, const char *name,
-					 const struct safetensors **file)
+const struct file_tensor *checkpoint_find(const struct checkpoint *ck, const char *name,
+					  const struct tensor_file **file)
 {
 	for (int i = 0; i < ck->n_files; i++) {
-		const struct safetensor *t = safetensors_find(&ck->files[i], name);
+		const struct file_tensor *t = tensor_file_find(&ck->files[i], name);
 		if (t && file)
 			*file = &ck->files[i];
 		if (t)
@@ -98,7 +98,7 @@ static int mixed(const struct precedent *p, const char *path, const char *name, 
 }
 
 /* In the order of names, so that the sentence does not depend on the order of data. */
-static const char *nth_name(const struct safetensors *st, int i)
+static const char *nth_name(const struct tensor_file *st, int i)
 {
 	return st->tensors[st->by_name[i]].name;
 }
@@ -106,7 +106,7 @@ static const char *nth_name(const struct safetensors *st, int i)
 static int find_naming(const struct checkpoint *ck, struct precedent *p, struct err *err)
 {
 	for (int f = 0; f < ck->n_files; f++) {
-		const struct safetensors *st = &ck->files[f];
+		const struct tensor_file *st = &ck->files[f];
 		for (int i = 0; i < st->n_tensors; i++) {
 			const char *name = nth_name(st, i);
 			const struct naming *n = naming_of(name);
@@ -120,7 +120,7 @@ static int find_naming(const struct checkpoint *ck, struct precedent *p, struct 
 }
 
 /* A name of a decoder behind something that no line knows; NULL when there is none. */
-static const char *find_wrapped(const struct checkpoint *ck, const struct safetensors **st)
+static const char *find_wrapped(const struct checkpoint *ck, const struct tensor_file **st)
 {
 	for (int f = 0; f < ck->n_files; f++) {
 		for (int i = 0; i < ck->files[f].n_tensors; i++) {
@@ -137,7 +137,7 @@ static const char *find_wrapped(const struct checkpoint *ck, const struct safete
 /* Of weights that have other names throughout it is said which, not that one is missing. */
 static int refuse_unknown_naming(const struct checkpoint *ck, struct err *err)
 {
-	const struct safetensors *st = NULL;
+	const struct tensor_file *st = NULL;
 	const char *name = find_wrapped(ck, &st);
 
 	if (!name)
@@ -153,7 +153,7 @@ static int refuse_unknown_naming(const struct checkpoint *ck, struct err *err)
 static int check_heads(const struct checkpoint *ck, const struct precedent *p, struct err *err)
 {
 	for (int f = 0; f < ck->n_files; f++) {
-		const struct safetensors *st = &ck->files[f];
+		const struct tensor_file *st = &ck->files[f];
 		for (int i = 0; i < st->n_tensors; i++)
 			if (is_any_head(nth_name(st, i)) && !is_head(nth_name(st, i), p->naming))
 				return mixed(p, st->path, nth_name(st, i), err);
@@ -182,9 +182,9 @@ static void rename_all(struct checkpoint *ck, const struct naming *n)
 		for (int i = 0; i < ck->files[f].n_tensors; i++) {
 			text_clear(&name);
 			add_canonical(&name, ck->files[f].tensors[i].name, n);
-			safetensors_rename(&ck->files[f], i, name.data);
+			tensor_file_rename(&ck->files[f], i, name.data);
 		}
-		safetensors_index(&ck->files[f]);
+		tensor_file_index(&ck->files[f]);
 	}
 	text_release(&name);
 }
@@ -205,8 +205,8 @@ struct aliases {
 static void add_alias(struct aliases *all, const struct checkpoint *ck, const char *name,
 		      const char *target)
 {
-	const struct safetensors *file = NULL;
-	const struct safetensor *t = checkpoint_find(ck, target, &file);
+	const struct tensor_file *file = NULL;
+	const struct file_tensor *t = checkpoint_find(ck, target, &file);
 
 	if (!t || checkpoint_find(ck, name, NULL))
 		return;
@@ -251,10 +251,10 @@ static void put_aliases(struct checkpoint *ck, struct aliases *all)
 	for (size_t i = 0; i < all->n; i++) {
 		const struct alias *a = &all->a[i];
 		if (i == 0 || strcmp(a->name, all->a[i - 1].name) != 0)
-			safetensors_add_alias(&ck->files[a->file], a->name, a->tensor);
+			tensor_file_add_alias(&ck->files[a->file], a->name, a->tensor);
 	}
 	for (int f = 0; f < ck->n_files; f++)
-		safetensors_index(&ck->files[f]);
+		tensor_file_index(&ck->files[f]);
 }
 
 static int resolve_aliases(struct checkpoint *ck, const struct naming *n, struct err *err)

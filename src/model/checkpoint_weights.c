@@ -130,7 +130,7 @@ static int check_unchanged(const struct checkpoint *ck, struct err *err)
 
 /* A part of one tensor. */
 struct slice {
-	const struct safetensor *t;
+	const struct file_tensor *t;
 	const char *data;
 	int64_t bytes;
 };
@@ -140,12 +140,12 @@ struct slices {
 	int64_t n;
 };
 
-static int64_t n_slices_of(const struct safetensor *t)
+static int64_t n_slices_of(const struct file_tensor *t)
 {
 	return (t->bytes + SLICE_BYTES - 1) / SLICE_BYTES;
 }
 
-static void add_slices(struct slices *s, const struct safetensor *t)
+static void add_slices(struct slices *s, const struct file_tensor *t)
 {
 	for (int64_t at = 0; at < t->bytes; at += SLICE_BYTES) {
 		int64_t rest = t->bytes - at;
@@ -157,32 +157,32 @@ static void add_slices(struct slices *s, const struct safetensor *t)
 /* All weights in name order, *n of them; free() the array. */
 static int by_name(const void *a, const void *b)
 {
-	const struct safetensor *const *x = a, *const *y = b;
+	const struct file_tensor *const *x = a, *const *y = b;
 
 	return strcmp((*x)->name, (*y)->name);
 }
 
-static const struct safetensor **sorted_weights(const struct checkpoint *ck, int64_t *n)
+static const struct file_tensor **sorted_weights(const struct checkpoint *ck, int64_t *n)
 {
-	const struct safetensor **all = NULL;
+	const struct file_tensor **all = NULL;
 	size_t cap = 0;
 
 	*n = 0;
 	for (int f = 0; f < ck->n_files; f++) {
 		for (int i = 0; i < ck->files[f].n_tensors; i++) {
-			const struct safetensor *t = &ck->files[f].tensors[i];
+			const struct file_tensor *t = &ck->files[f].tensors[i];
 			if (!checkpoint_is_weight(ck, t))
 				continue;
-			all = mem_grow(all, (size_t)*n, &cap, sizeof(struct safetensor *));
+			all = mem_grow(all, (size_t)*n, &cap, sizeof(struct file_tensor *));
 			all[(*n)++] = t;
 		}
 	}
 	if (*n > 1)
-		qsort(all, (size_t)*n, sizeof(struct safetensor *), by_name);
+		qsort(all, (size_t)*n, sizeof(struct file_tensor *), by_name);
 	return all;
 }
 
-static struct slices slice_all(const struct safetensor **weights, int64_t n)
+static struct slices slice_all(const struct file_tensor **weights, int64_t n)
 {
 	struct slices s = { 0 };
 	int64_t total = 0;
@@ -212,7 +212,7 @@ static void hash_slice(void *ctx, int64_t i, int worker)
 }
 
 /* Name, dtype and shape as bytes that no other tensor has: lengths are part of them. */
-static void describe(struct text *out, const struct safetensor *t)
+static void describe(struct text *out, const struct file_tensor *t)
 {
 	text_addf(out, "%zu %s %s %d", strlen(t->name), t->name, t->dtype, t->rank);
 	for (int d = 0; d < t->t.n_dims; d++)
@@ -224,7 +224,7 @@ static void describe(struct text *out, const struct safetensor *t)
 static void hash_weights(const struct checkpoint *ck, struct threads *pool, uint8_t hash[16])
 {
 	int64_t n, at = 0;
-	const struct safetensor **weights = sorted_weights(ck, &n);
+	const struct file_tensor **weights = sorted_weights(ck, &n);
 	struct slices s = slice_all(weights, n);
 	struct hash_job job = { s.a, mem_calloc((size_t)s.n, sizeof(*job.digests)) };
 	struct text all = { 0 };
@@ -353,7 +353,7 @@ static void check_slice(void *ctx, int64_t i, int worker)
 static const char *find_bad_weight(const struct checkpoint *ck, struct threads *pool)
 {
 	int64_t n;
-	const struct safetensor **weights = sorted_weights(ck, &n);
+	const struct file_tensor **weights = sorted_weights(ck, &n);
 	struct slices s = slice_all(weights, n);
 	struct finite_job job = { s.a, mem_calloc((size_t)s.n, sizeof(*job.bad)) };
 	const char *name = NULL;
@@ -370,7 +370,7 @@ static const char *find_bad_weight(const struct checkpoint *ck, struct threads *
 const char *checkpoint_first_bad_weight(const struct checkpoint *ck, struct threads *pool)
 {
 	struct text known = { 0 };
-	const struct safetensor *t = NULL;
+	const struct file_tensor *t = NULL;
 	bool is_known = cache_get(ck, "finite", &known);
 	const char *name;
 	struct err ignored;

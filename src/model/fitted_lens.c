@@ -10,13 +10,13 @@
 #include <string.h>
 
 struct readout_lens {
-	struct safetensors file;
+	struct tensor_file file;
 	int64_t D;
 	int n;
 	struct fitted {
 		value_id stream;
 		bool residual; /* x + M x + b */
-		const struct safetensor *matrix, *bias;
+		const struct file_tensor *matrix, *bias;
 	} * maps;
 	size_t cap;
 };
@@ -73,7 +73,7 @@ static value_id stream_of_name(const struct program *p, const value_id *streams,
 }
 
 static int add_tensor(struct readout_lens *l, const struct program *p, const value_id *streams,
-		      int n_streams, const struct safetensor *t, struct err *err)
+		      int n_streams, const struct file_tensor *t, struct err *err)
 {
 	size_t len = strlen(t->name);
 	bool is_bias = len > 5 && !strcmp(t->name + len - 5, ".bias");
@@ -89,7 +89,7 @@ static int add_tensor(struct readout_lens *l, const struct program *p, const val
 			       "%s: '%.80s' names no state of the residual stream: "
 			       "L3.resid_post.weight or 3.weight would",
 			       l->file.path, t->name);
-	if (safetensors_usable(&l->file, t, err))
+	if (tensor_file_usable(&l->file, t, err))
 		return err->code;
 	fits = is_bias ? t->rank == 1 && t->t.shape[0] == l->D
 		       : t->rank == 2 && t->t.shape[0] == l->D && t->t.shape[1] == l->D;
@@ -136,7 +136,7 @@ void readout_lens_close(struct readout_lens *l)
 {
 	if (!l)
 		return;
-	safetensors_close(&l->file);
+	tensor_file_close(&l->file);
 	free(l->maps);
 	free(l);
 }

@@ -29,7 +29,7 @@ static struct {
 } watched[N_WATCHED];
 static pthread_mutex_t watched_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static void watch(const struct safetensors *st)
+static void watch(const struct tensor_file *st)
 {
 	pthread_mutex_lock(&watched_lock);
 	for (int i = 0; i < N_WATCHED; i++) {
@@ -43,7 +43,7 @@ static void watch(const struct safetensors *st)
 	pthread_mutex_unlock(&watched_lock);
 }
 
-static void unwatch(const struct safetensors *st)
+static void unwatch(const struct tensor_file *st)
 {
 	pthread_mutex_lock(&watched_lock);
 	for (int i = 0; i < N_WATCHED; i++) {
@@ -94,7 +94,7 @@ static void on_sigbus(int signo, siginfo_t *info, void *context)
 	signal(signo, SIG_DFL);
 }
 
-void safetensors_report_truncation(void)
+void tensor_file_report_truncation(void)
 {
 	struct sigaction action = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO };
 
@@ -102,24 +102,24 @@ void safetensors_report_truncation(void)
 	sigaction(SIGBUS, &action, NULL);
 }
 
-static int not_a_file(const char *path, mode_t mode, struct err *err)
+static int not_a_file(const char *path, const char *what, mode_t mode, struct err *err)
 {
-	return err_set(err, ERR_USAGE, "%s is %s where a safetensors file is expected", path,
-		       S_ISDIR(mode) ? "a directory" : "no regular file");
+	return err_set(err, ERR_USAGE, "%s is %s where a %s is expected", path,
+		       S_ISDIR(mode) ? "a directory" : "no regular file", what);
 }
 
-static int map_descriptor(struct safetensors *st, int fd, const char *path, struct err *err)
+static int map_descriptor(struct tensor_file *st, int fd, const char *path, const char *what,
+			  struct err *err)
 {
 	struct stat sb;
 
 	if (fstat(fd, &sb))
 		return err_set(err, ERR_IO, "cannot examine %s: %s", path, strerror(errno));
 	if (!S_ISREG(sb.st_mode))
-		return not_a_file(path, sb.st_mode, err);
+		return not_a_file(path, what, sb.st_mode, err);
 	if (sb.st_size < 8)
-		return err_set(err, ERR_FORMAT,
-			       "%s is %lld bytes long, too short for a safetensors file", path,
-			       (long long)sb.st_size);
+		return err_set(err, ERR_FORMAT, "%s is %lld bytes long, too short for a %s", path,
+			       (long long)sb.st_size, what);
 	st->map_bytes = (size_t)sb.st_size;
 	st->map = mmap(NULL, st->map_bytes, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (st->map == MAP_FAILED) {
@@ -135,7 +135,7 @@ static int map_descriptor(struct safetensors *st, int fd, const char *path, stru
 	return 0;
 }
 
-int mapping_open(struct safetensors *st, const char *path, struct err *err)
+int mapping_open(struct tensor_file *st, const char *path, const char *what, struct err *err)
 {
 	/* O_NONBLOCK: a FIFO is refused, not waited for. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -143,7 +143,7 @@ int mapping_open(struct safetensors *st, const char *path, struct err *err)
 	if (fd < 0)
 		return err_set(err, errno == ENOENT ? ERR_USAGE : err_of_errno(errno),
 			       "cannot open %s: %s", path, strerror(errno));
-	int rc = map_descriptor(st, fd, path, err);
+	int rc = map_descriptor(st, fd, path, what, err);
 	close(fd);
 	if (rc)
 		return rc;
@@ -152,7 +152,7 @@ int mapping_open(struct safetensors *st, const char *path, struct err *err)
 	return 0;
 }
 
-void mapping_close(struct safetensors *st)
+void mapping_close(struct tensor_file *st)
 {
 	if (st->map) {
 		unwatch(st);

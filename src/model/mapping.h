@@ -4,10 +4,13 @@
 #ifndef MODEL_MAPPING_H
 #define MODEL_MAPPING_H
 
-#include "torchless/safetensors.h"
+#include "torchless/tensor_file.h"
 
-/* Map the regular file at `path`: st->path, id, map and map_bytes.  See safetensors_open(). */
-int mapping_open(struct safetensors *st, const char *path, struct err *err);
-void mapping_close(struct safetensors *st);
+/*
+ * Map the regular file at `path`, which is to be a `what` ("safetensors file"): st->path, id, map
+ * and map_bytes, of at least 8 bytes.  See safetensors_open().
+ */
+int mapping_open(struct tensor_file *st, const char *path, const char *what, struct err *err);
+void mapping_close(struct tensor_file *st);
 
 #endif

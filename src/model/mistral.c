@@ -34,8 +34,8 @@ static value_id check(struct build *b, value_id id)
 /* Declare weight `name`, whose first dimension the configuration's `key` fixes to `rows`. */
 static value_id declare(struct build *b, const char *name, int64_t rows, int64_t k, const char *key)
 {
-	const struct safetensors *file = NULL;
-	const struct safetensor *t = checkpoint_find(b->ck, name, &file);
+	const struct tensor_file *file = NULL;
+	const struct file_tensor *t = checkpoint_find(b->ck, name, &file);
 	char shape[96];
 
 	if (b->failed)
@@ -52,7 +52,7 @@ static value_id declare(struct build *b, const char *name, int64_t rows, int64_t
 	if (!t)
 		return err_set(b->err, ERR_FORMAT, "%s has no tensor %s", b->ck->path, name);
 	b->file = file->path;
-	if (safetensors_usable(file, t, b->err))
+	if (tensor_file_usable(file, t, b->err))
 		return b->err->code;
 	if (t->t.n_dims < 1 || t->t.shape[0] != rows)
 		return err_set(b->err, ERR_SHAPE,

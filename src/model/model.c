@@ -103,9 +103,9 @@ int64_t model_unused_tensors(const struct model *m, const char **first)
 
 	*first = NULL;
 	for (int f = 0; f < ck->n_files && n; f++) {
-		const struct safetensors *st = &ck->files[f];
+		const struct tensor_file *st = &ck->files[f];
 		for (int i = 0; i < st->n_tensors; i++) {
-			const struct safetensor *t = &st->tensors[st->by_name[i]];
+			const struct file_tensor *t = &st->tensors[st->by_name[i]];
 			if (!checkpoint_is_weight(ck, t) ||
 			    bsearch(&t->t.data, data, n, sizeof(*data), by_address))
 				continue;

@@ -117,21 +117,21 @@ static int check_layout(struct header *h, uint64_t data_bytes, const char *path,
 }
 
 /* Move one checked tensor into its final form; the name changes owner. */
-static void bind_tensor(struct safetensor *to, struct header_tensor *from, char *map,
+static void bind_tensor(struct file_tensor *to, struct header_tensor *from, char *map,
 			uint64_t data_offset)
 {
 	int n_dims = from->rank < TENSOR_MAX_DIMS ? from->rank : TENSOR_MAX_DIMS;
 	enum dtype dtype = from->dtype->dtype == DTYPE_COUNT ? DTYPE_U8 : from->dtype->dtype;
 	int64_t shape[TENSOR_MAX_DIMS] = { 0 };
 
-	*to = (struct safetensor){ .name = from->name,
-				   .offset = (int64_t)(data_offset + from->begin),
-				   .bytes = (int64_t)(from->end - from->begin),
-				   .numel = (int64_t)from->numel,
-				   .dtype = from->dtype->name,
-				   .rank = from->rank,
-				   .unsupported = !from->dtype->is_weight_type ||
-						  from->rank > TENSOR_MAX_DIMS };
+	*to = (struct file_tensor){ .name = from->name,
+				    .offset = (int64_t)(data_offset + from->begin),
+				    .bytes = (int64_t)(from->end - from->begin),
+				    .numel = (int64_t)from->numel,
+				    .dtype = from->dtype->name,
+				    .rank = from->rank,
+				    .unsupported = !from->dtype->is_weight_type ||
+						   from->rank > TENSOR_MAX_DIMS };
 	for (int i = 0; i < n_dims; i++) {
 		/* Possible only beside a dimension of 0. */
 		if (from->shape[i] > INT64_MAX)
@@ -140,30 +140,6 @@ static void bind_tensor(struct safetensor *to, struct header_tensor *from, char 
 	}
 	to->t = tensor_make(dtype, n_dims, shape, map + to->offset);
 	from->name = NULL;
-}
-
-struct name_index {
-	const char *name;
-	int index;
-};
-
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(((const struct name_index *)a)->name, ((const struct name_index *)b)->name);
-}
-
-void safetensors_index(struct safetensors *st)
-{
-	struct name_index *names = mem_calloc((size_t)st->n_tensors, sizeof(*names));
-
-	for (int i = 0; i < st->n_tensors; i++)
-		names[i] = (struct name_index){ st->tensors[i].name, i };
-	qsort(names, (size_t)st->n_tensors, sizeof(*names), by_name);
-	free(st->by_name);
-	st->by_name = mem_calloc((size_t)st->n_tensors, sizeof(*st->by_name));
-	for (int i = 0; i < st->n_tensors; i++)
-		st->by_name[i] = names[i].index;
-	free(names);
 }
 
 static uint64_t load_u64_le(const unsigned char *p)
@@ -175,7 +151,7 @@ static uint64_t load_u64_le(const unsigned char *p)
 	return x;
 }
 
-static int read_tensors(struct safetensors *st, struct err *err)
+static int read_tensors(struct tensor_file *st, struct err *err)
 {
 	uint64_t rest = st->map_bytes - 8, header_bytes = load_u64_le(st->map);
 	struct header h;
@@ -204,76 +180,18 @@ static int read_tensors(struct safetensors *st, struct err *err)
 	st->metadata = h.metadata;
 	h.metadata = NULL;
 	header_release(&h);
-	safetensors_index(st);
+	tensor_file_index(st);
 	return 0;
 }
 
-int safetensors_open(struct safetensors *st, const char *path, struct err *err)
+int safetensors_open(struct tensor_file *st, const char *path, struct err *err)
 {
-	*st = (struct safetensors){ 0 };
-	if (mapping_open(st, path, err))
+	*st = (struct tensor_file){ 0 };
+	if (mapping_open(st, path, "safetensors file", err))
 		return err->code;
 	if (read_tensors(st, err)) {
-		safetensors_close(st);
+		tensor_file_close(st);
 		return err->code;
 	}
 	return 0;
-}
-
-void safetensors_close(struct safetensors *st)
-{
-	for (int i = 0; i < st->n_tensors; i++)
-		free(st->tensors[i].name);
-	free(st->tensors);
-	free(st->by_name);
-	cJSON_Delete(st->metadata);
-	mapping_close(st);
-	*st = (struct safetensors){ 0 };
-}
-
-void safetensors_rename(struct safetensors *st, int i, const char *name)
-{
-	char *copy = mem_strdup(name);
-
-	free(st->tensors[i].name);
-	st->tensors[i].name = copy;
-}
-
-void safetensors_add_alias(struct safetensors *st, const char *name, int of)
-{
-	st->tensors = mem_realloc(st->tensors, (size_t)st->n_tensors + 1, sizeof(*st->tensors));
-	st->tensors[st->n_tensors] = st->tensors[of];
-	st->tensors[st->n_tensors++].name = mem_strdup(name);
-}
-
-const struct safetensor *safetensors_find(const struct safetensors *st, const char *name)
-{
-	int lo = 0, hi = st->n_tensors;
-
-	while (lo < hi) {
-		int mid = lo + (hi - lo) / 2;
-		const struct safetensor *t = &st->tensors[st->by_name[mid]];
-		int order = strcmp(name, t->name);
-
-		if (order == 0)
-			return t;
-		if (order < 0)
-			hi = mid;
-		else
-			lo = mid + 1;
-	}
-	return NULL;
-}
-
-int safetensors_usable(const struct safetensors *st, const struct safetensor *t, struct err *err)
-{
-	if (!t->unsupported)
-		return 0;
-	if (t->rank > TENSOR_MAX_DIMS)
-		return err_set(err, ERR_FORMAT,
-			       "%s: %.200s has %d dimensions but at most %d are supported",
-			       st->path, t->name, t->rank, TENSOR_MAX_DIMS);
-	return err_set(err, ERR_FORMAT,
-		       "%s: %.200s has dtype %s but a weight must be F32, F16 or BF16", st->path,
-		       t->name, t->dtype);
 }

@@ -30,13 +30,13 @@ static void check_files(const struct checkpoint *ck)
 
 	require(ck->n_files == 1 || ck->n_files == 2, "the shards that there are");
 	for (int f = 0; f < ck->n_files; f++) {
-		const struct safetensors *st = &ck->files[f], *found;
+		const struct tensor_file *st = &ck->files[f], *found;
 
 		require(!strncmp(st->path, fuzz_folder, folder) && st->path[folder] == '/' &&
 				!strchr(st->path + folder + 1, '/'),
 			"a shard lies in the folder");
 		for (int i = 0; i < st->n_tensors; i++) {
-			const struct safetensor *t = &st->tensors[i];
+			const struct file_tensor *t = &st->tensors[i];
 
 			require(checkpoint_find(ck, t->name, &found) == t && found == st,
 				"a name finds its tensor and its file");

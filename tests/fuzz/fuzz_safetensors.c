@@ -25,15 +25,15 @@ static void make_file(struct text *file, const uint8_t *data, size_t size)
 		text_addc(file, (char)i);
 }
 
-static void check_tensor(const struct safetensors *st, const struct safetensor *t)
+static void check_tensor(const struct tensor_file *st, const struct file_tensor *t)
 {
 	const char *begin = st->map, *at = t->t.data;
 	struct err err = { 0 };
 
 	require(at >= begin && t->bytes >= 0, "data begins in the mapping");
 	require((size_t)(at - begin) + (size_t)t->bytes <= st->map_bytes, "data ends in it");
-	require(!strcmp(safetensors_find(st, t->name)->name, t->name), "a name finds its tensor");
-	if (succeeded(safetensors_usable(st, t, &err), &err))
+	require(!strcmp(tensor_file_find(st, t->name)->name, t->name), "a name finds its tensor");
+	if (succeeded(tensor_file_usable(st, t, &err), &err))
 		require(tensor_bytes(&t->t) == t->bytes && tensor_numel(&t->t) == t->numel,
 			"sizes agree");
 	if (!t->unsupported && t->numel)
@@ -42,14 +42,14 @@ static void check_tensor(const struct safetensors *st, const struct safetensor *
 
 static void check_file(const char *path)
 {
-	struct safetensors st;
+	struct tensor_file st;
 	struct err err = { 0 };
 
 	if (!succeeded(safetensors_open(&st, path, &err), &err))
 		return;
 	for (int i = 0; i < st.n_tensors; i++)
 		check_tensor(&st, &st.tensors[i]);
-	safetensors_close(&st);
+	tensor_file_close(&st);
 }
 
 static void check_checkpoint(const char *path)

@@ -157,7 +157,7 @@ static void open_model(struct checkpoint *ck, const char *path)
 Test(checkpoint, one_file, .init = make_dir, .fini = drop_dir)
 {
 	struct checkpoint ck;
-	const struct safetensors *file = NULL;
+	const struct tensor_file *file = NULL;
 
 	put_plain_model();
 	open_model(&ck, model);
@@ -214,7 +214,7 @@ Test(checkpoint, generation_config_adds_end_tokens, .init = make_dir, .fini = dr
 Test(checkpoint, shards, .init = make_dir, .fini = drop_dir)
 {
 	struct checkpoint ck;
-	const struct safetensors *file = NULL;
+	const struct tensor_file *file = NULL;
 
 	put_sharded_model(GOOD_MAP);
 	open_model(&ck, model);
@@ -680,7 +680,7 @@ Test(checkpoint, one_tensor_of_two_names, .init = make_dir, .fini = drop_dir)
 		put("config.json", cases[i].config);
 		put_named("model.safetensors", cases[i].metadata, cases[i].names);
 		open_model(&ck, model);
-		const struct safetensor *t =
+		const struct file_tensor *t =
 			cases[i].name ? checkpoint_find(&ck, cases[i].name, NULL) : NULL;
 		if (cases[i].target)
 			cr_assert_eq(t->t.data,

@@ -52,7 +52,7 @@ static void write_file(const char *header, size_t header_len, uint64_t n, size_t
 	text_release(&file);
 }
 
-static int open_header(struct safetensors *st, const char *header, size_t n_data, struct err *err)
+static int open_header(struct tensor_file *st, const char *header, size_t n_data, struct err *err)
 {
 	write_file(header, strlen(header), strlen(header), n_data);
 	return safetensors_open(st, path, err);
@@ -177,7 +177,7 @@ static const struct {
 Test(safetensors, accepts_what_the_library_accepts, .init = make_path, .fini = drop_path)
 {
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct safetensors st;
+		struct tensor_file st;
 		struct err err = { 0 };
 		int rc = open_header(&st, cases[i].header, cases[i].n_data, &err);
 
@@ -190,7 +190,7 @@ Test(safetensors, accepts_what_the_library_accepts, .init = make_path, .fini = d
 			cr_expect_not_null(strstr(err.message, path), "%s", err.message);
 		}
 		if (!rc)
-			safetensors_close(&st);
+			tensor_file_close(&st);
 	}
 }
 
@@ -198,7 +198,7 @@ Test(safetensors, nesting_is_bounded_as_in_the_library, .init = make_path, .fini
 {
 	for (int depth = 1; depth < 100000; depth = depth < 124 ? 124 : depth * 3 / 2 + 1) {
 		struct text value = { 0 };
-		struct safetensors st;
+		struct tensor_file st;
 		struct err err = { 0 };
 
 		text_adds(&value,
@@ -211,7 +211,7 @@ Test(safetensors, nesting_is_bounded_as_in_the_library, .init = make_path, .fini
 		cr_assert_eq(open_header(&st, value.data, 4, &err), depth <= 125 ? 0 : ERR_FORMAT,
 			     "%d", depth);
 		if (depth <= 125)
-			safetensors_close(&st);
+			tensor_file_close(&st);
 		text_release(&value);
 	}
 }
@@ -222,13 +222,13 @@ Test(safetensors, tensors_are_views_of_the_mapping, .init = make_path, .fini = d
 		"{\"w\":{\"dtype\":\"BF16\",\"shape\":[2,3],\"data_offsets\":[1,13]},"
 		"\"b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},"
 		"\"six\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1],\"data_offsets\":[13,17]}}";
-	struct safetensors st;
+	struct tensor_file st;
 	struct err err = { 0 };
 
 	cr_assert_eq(open_header(&st, header, 17, &err), 0, "%s", err.message);
 	cr_assert_eq(st.n_tensors, 3);
 	cr_assert_str_eq(st.tensors[0].name, "b"); /* in the order of the data */
-	const struct safetensor *w = safetensors_find(&st, "w");
+	const struct file_tensor *w = tensor_file_find(&st, "w");
 	cr_assert_eq(w, &st.tensors[1]);
 	cr_assert_eq(w->t.dtype, DTYPE_BF16);
 	cr_assert_eq(w->t.n_dims, 2);
@@ -237,33 +237,33 @@ Test(safetensors, tensors_are_views_of_the_mapping, .init = make_path, .fini = d
 	cr_assert_eq(w->bytes, 12);
 	cr_assert_eq(w->offset, (int64_t)(8 + strlen(header) + 1));
 	cr_assert_arr_eq(w->t.data, "\2\3\4\5", 4);
-	cr_assert_eq(safetensors_usable(&st, w, &err), 0);
-	const struct safetensor *six = safetensors_find(&st, "six");
+	cr_assert_eq(tensor_file_usable(&st, w, &err), 0);
+	const struct file_tensor *six = tensor_file_find(&st, "six");
 	cr_assert_eq(six->rank, 6);
-	cr_assert_eq(safetensors_usable(&st, six, &err), ERR_FORMAT);
+	cr_assert_eq(tensor_file_usable(&st, six, &err), ERR_FORMAT);
 	cr_assert_not_null(strstr(err.message, "six has 6 dimensions"));
-	cr_assert_eq(safetensors_usable(&st, &st.tensors[0], &err), ERR_FORMAT);
+	cr_assert_eq(tensor_file_usable(&st, &st.tensors[0], &err), ERR_FORMAT);
 	cr_assert_not_null(strstr(err.message, "b has dtype U8"));
-	cr_assert_null(safetensors_find(&st, "x"));
-	cr_assert_null(safetensors_find(&st, ""));
-	safetensors_close(&st);
+	cr_assert_null(tensor_file_find(&st, "x"));
+	cr_assert_null(tensor_file_find(&st, ""));
+	tensor_file_close(&st);
 }
 
 Test(safetensors, a_nul_in_a_name_hides_nothing, .init = make_path, .fini = drop_path)
 {
-	struct safetensors st;
+	struct tensor_file st;
 	struct err err = { 0 };
 
 	cr_assert_eq(open_header(&st, "{\"a\\u0000b\":" BASIC "}", 4, &err), 0);
-	cr_assert_null(safetensors_find(&st, "a"));
+	cr_assert_null(tensor_file_find(&st, "a"));
 	cr_assert_str_eq(st.tensors[0].name, "a\xef\xbf\xbd"
 					     "b");
-	safetensors_close(&st);
+	tensor_file_close(&st);
 }
 
 Test(safetensors, metadata_is_kept, .init = make_path, .fini = drop_path)
 {
-	struct safetensors st;
+	struct tensor_file st;
 	struct err err = { 0 };
 	const char *text = NULL;
 
@@ -272,7 +272,7 @@ Test(safetensors, metadata_is_kept, .init = make_path, .fini = drop_path)
 		0);
 	cr_assert_eq(json_get_string(st.metadata, "k", &text, "", &err), 1);
 	cr_assert_str_eq(text, "v\né");
-	safetensors_close(&st);
+	tensor_file_close(&st);
 }
 
 Test(safetensors, header_lengths, .init = make_path, .fini = drop_path)
@@ -285,7 +285,7 @@ Test(safetensors, header_lengths, .init = make_path, .fini = drop_path)
 			{ 100000001, "at most 100000000" },
 			{ UINT64_MAX, "18446744073709551615 bytes" },
 			{ UINT64_MAX - 7, "at most" } };
-	struct safetensors st;
+	struct tensor_file st;
 	struct err err = { 0 };
 
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
@@ -298,7 +298,7 @@ Test(safetensors, header_lengths, .init = make_path, .fini = drop_path)
 Test(safetensors, no_prefix_of_a_file_is_a_file, .init = make_path, .fini = drop_path)
 {
 	const char *header = "{\"__metadata__\":{\"k\":\"v\"},\"a\":" BASIC "}";
-	struct safetensors st;
+	struct tensor_file st;
 	struct err err = { 0 };
 	struct text whole = { 0 };
 
@@ -321,7 +321,7 @@ Test(safetensors, changed_bytes_never_lead_outside, .init = make_path, .fini = d
 
 	for (size_t i = 0; i < len; i++) {
 		for (size_t k = 0; k < sizeof(others); k++) {
-			struct safetensors st;
+			struct tensor_file st;
 			struct err err = { 0 };
 
 			changed[i] = others[k];
@@ -331,7 +331,7 @@ Test(safetensors, changed_bytes_never_lead_outside, .init = make_path, .fini = d
 					cr_assert_leq((size_t)(st.tensors[t].offset +
 							       st.tensors[t].bytes),
 						      st.map_bytes);
-				safetensors_close(&st);
+				tensor_file_close(&st);
 			} else {
 				cr_assert_eq(err.code, ERR_FORMAT);
 				cr_assert_gt(strlen(err.message), strlen(path));
@@ -344,7 +344,7 @@ Test(safetensors, changed_bytes_never_lead_outside, .init = make_path, .fini = d
 
 Test(safetensors, things_that_are_no_files, .init = make_path, .fini = drop_path, .timeout = 10)
 {
-	struct safetensors st;
+	struct tensor_file st;
 	struct err err = { 0 };
 
 	cr_assert_eq(safetensors_open(&st, "/tmp", &err), ERR_USAGE);
@@ -362,15 +362,15 @@ Test(safetensors, things_that_are_no_files, .init = make_path, .fini = drop_path
 
 Test(safetensors, a_file_that_shrinks_ends_the_program_with_3, .init = make_path, .exit_code = 3)
 {
-	struct safetensors st;
+	struct tensor_file st;
 	struct err err = { 0 };
 	volatile char sum = 0;
 
-	safetensors_report_truncation();
+	tensor_file_report_truncation();
 	cr_assert_eq(open_header(&st, ONE("U8", "[100000]", "[0,100000]"), 100000, &err), 0);
 	cr_assert_eq(truncate(path, 10), 0);
 	unlink(path);
 	for (int i = 0; i < 100000; i++)
 		sum += ((const char *)st.tensors[0].t.data)[i];
-	safetensors_close(&st);
+	tensor_file_close(&st);
 }

@@ -28,13 +28,13 @@ static int fill_copy(void *ctx, int i, float *x, struct err *err)
 	int64_t rows, n;
 
 	for (int f = 0; f < c->from.n_files; f++) {
-		const struct safetensors *file = &c->from.files[f];
+		const struct tensor_file *file = &c->from.files[f];
 
 		if (i >= file->n_tensors) {
 			i -= file->n_tensors;
 			continue;
 		}
-		if (safetensors_usable(file, &file->tensors[i], err))
+		if (tensor_file_usable(file, &file->tensors[i], err))
 			return err->code;
 		n = file->tensors[i].numel;
 		rows = file->tensors[i].t.n_dims > 1 ? file->tensors[i].t.shape[0] : 1;
@@ -53,7 +53,7 @@ void weights_plan_copy(struct copy *c, struct weights_plan *p)
 {
 	for (int f = 0; f < c->from.n_files; f++)
 		for (int i = 0; i < c->from.files[f].n_tensors; i++) {
-			const struct safetensor *t = &c->from.files[f].tensors[i];
+			const struct file_tensor *t = &c->from.files[f].tensors[i];
 			struct weight_plan *w = weights_plan_add(p, t->name);
 
 			w->is_vector = t->t.n_dims < 2;

@@ -22,7 +22,7 @@ static struct array *model_weight(const struct show_source *s, const char *name,
 				  struct err *err)
 {
 	const struct kernels *k = s->opt.kernels ? s->opt.kernels : kernels_select(NULL);
-	const struct safetensor *w = inspect_find_weight(&s->opt.weights->checkpoint, name, err);
+	const struct file_tensor *w = inspect_find_weight(&s->opt.weights->checkpoint, name, err);
 	struct array head = { 0 }, *a;
 
 	if (!w)
