@@ -372,6 +372,10 @@ site-check: site
 .PHONY: parity parity-quick
 parity: all
 	$(Q)$(PYTHON) scripts/parity_suite.py --write docs/parity.md
+## traces: make the recordings of Hugging Face that ship in traces/ anew (needs scripts/setup --tests)
+.PHONY: traces
+traces:
+	$(Q)$(PYTHON) scripts/make_traces.py
 parity-quick: all
 	$(RUN_LONG) $(PYTHON) scripts/parity_suite.py --quick
 
