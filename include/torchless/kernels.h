@@ -9,8 +9,9 @@
  * the -m flags its name says (see the Makefile), so code for a newer CPU cannot leak into a file
  * that runs everywhere.
  *
- * Bits: within one tier a result depends on the operands and T only, never on the number of
- * threads: every output element is computed by one thread in one fixed order.
+ * Bits: a result depends on the operands and T only, never on the number of threads: every output
+ * element is computed by one thread in one fixed order.  All sets but ref give the same bits, so
+ * that which of them a CPU has cannot be seen in a recording.
  *
  * Activations are contiguous f32.  Weights are f32, f16 or bf16 views into a checkpoint whose
  * data may be unaligned; nothing is converted up front.
@@ -55,7 +56,9 @@ struct attention_tile {
 };
 
 struct kernels {
-	const char *isa; /* "ref", "avx2" */
+	const char *isa; /* "ref", "avx2", "avx512" */
+	const char
+		*bits; /* the set that all those of the same bits are named by: "ref" or "avx2" */
 	bool (*supported)(void);
 
 	/* dst[n] = src[n] converted to f32; src is f32, f16 or bf16, maybe unaligned. */
@@ -114,6 +117,7 @@ struct kernels {
 
 extern const struct kernels kernels_ref;
 extern const struct kernels kernels_avx2;
+extern const struct kernels kernels_avx512;
 
 /* Every set compiled into this binary, fastest first, NULL-terminated. */
 extern const struct kernels *const kernels_all[];

@@ -29,7 +29,7 @@ static bool avx2_supported(void)
 	       __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_F16C);
 }
 
-static void avx2_convert(float *dst, const void *src, enum dtype dtype, int64_t n)
+void avx2_convert(float *dst, const void *src, enum dtype dtype, int64_t n)
 {
 	const unsigned char *bytes = src;
 	int64_t size = dtype_table[dtype].block_bytes;
@@ -96,8 +96,8 @@ static void norm_rows(void *ctx, int64_t i, int worker)
 		norm_row(a, t);
 }
 
-static void avx2_rmsnorm(struct threads *pool, float *rms, float *normed, float *out,
-			 const float *x, const struct tensor *w, float eps, int64_t T)
+void avx2_rmsnorm(struct threads *pool, float *rms, float *normed, float *out, const float *x,
+		  const struct tensor *w, float eps, int64_t T)
 {
 	struct norm_args args = { rms, normed, out, x, w, eps, T, w->shape[0] };
 
@@ -137,8 +137,8 @@ static void rope_rows(void *ctx, int64_t i, int worker)
 				  a->cos + t * a->E, a->sin + t * a->E, a->E / 2);
 }
 
-static void avx2_rope(struct threads *pool, float *y, const float *x, const float *cos,
-		      const float *sin, int64_t T, int64_t H, int64_t E)
+void avx2_rope(struct threads *pool, float *y, const float *x, const float *cos, const float *sin,
+	       int64_t T, int64_t H, int64_t E)
 {
 	struct rope_args args = { y, x, cos, sin, T, H, E };
 
@@ -198,17 +198,17 @@ static void map(struct threads *pool, void (*block)(void *, int64_t, int), float
 	threads_for(pool, (n + BLOCK - 1) / BLOCK, block, &args);
 }
 
-static void avx2_silu(struct threads *pool, float *y, const float *x, int64_t n)
+void avx2_silu(struct threads *pool, float *y, const float *x, int64_t n)
 {
 	map(pool, silu_block, y, x, x, n);
 }
 
-static void avx2_mul(struct threads *pool, float *y, const float *a, const float *b, int64_t n)
+void avx2_mul(struct threads *pool, float *y, const float *a, const float *b, int64_t n)
 {
 	map(pool, mul_block, y, a, b, n);
 }
 
-static void avx2_add(struct threads *pool, float *y, const float *a, const float *b, int64_t n)
+void avx2_add(struct threads *pool, float *y, const float *a, const float *b, int64_t n)
 {
 	map(pool, add_block, y, a, b, n);
 }
@@ -248,7 +248,7 @@ static float row_exp(float *x, int64_t n, float max)
  * Lanes are counted from the first key that is not hidden: a row that begins later in the buffer,
  * as that of a narrower tile does, is summed in the same order.
  */
-static void avx2_softmax(float *x, int64_t n)
+void avx2_softmax(float *x, int64_t n)
 {
 	int64_t begin = 0, end = n;
 	float sum = NAN;
@@ -270,6 +270,7 @@ static void avx2_softmax(float *x, int64_t n)
 
 const struct kernels kernels_avx2 = {
 	.isa = "avx2",
+	.bits = "avx2",
 	.supported = avx2_supported,
 	.convert = avx2_convert,
 	.linear = avx2_linear,

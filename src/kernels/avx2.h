@@ -1,7 +1,8 @@
 /*
  * avx2.h -- what the AVX2 files share: loads of any weight type, tails, sums, exp.
  *
- * Included by avx2*.c only, which are compiled with -mavx2 -mfma -mf16c.
+ * Included by avx2*.c, which are compiled with -mavx2 -mfma -mf16c, and through avx512.h by
+ * avx512*.c.
  */
 #ifndef TORCHLESS_KERNELS_AVX2_H
 #define TORCHLESS_KERNELS_AVX2_H
@@ -13,8 +14,17 @@
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-/* The functions of the tier that live in files of their own. */
+/* The functions of the tier; those of AVX-512 are the same ones where width does not help. */
+void avx2_convert(float *dst, const void *src, enum dtype dtype, int64_t n);
 void avx2_linear(struct threads *pool, float *y, const float *x, const struct tensor *w, int64_t T);
+void avx2_rmsnorm(struct threads *pool, float *rms, float *normed, float *out, const float *x,
+		  const struct tensor *w, float eps, int64_t T);
+void avx2_rope(struct threads *pool, float *y, const float *x, const float *cos, const float *sin,
+	       int64_t T, int64_t H, int64_t E);
+void avx2_silu(struct threads *pool, float *y, const float *x, int64_t n);
+void avx2_mul(struct threads *pool, float *y, const float *a, const float *b, int64_t n);
+void avx2_add(struct threads *pool, float *y, const float *a, const float *b, int64_t n);
+void avx2_softmax(float *x, int64_t n);
 void avx2_scores(float *scores, int64_t stride, const struct attention *a,
 		 struct attention_tile tile);
 void avx2_mix(float *z, int64_t z_stride, const float *p, int64_t stride, const struct attention *a,

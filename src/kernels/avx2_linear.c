@@ -1,162 +1,56 @@
 /*
- * avx2_linear.c -- y = x W^T, for one token and for many.
- *
- * One token (decode) reads every weight once and does two operations with it: memory is the
- * limit.  Rows of W are read in place, converted in registers and multiplied into a few
- * accumulators.
- *
- * Many tokens (prefill) use every weight many times: arithmetic is the limit.  Sixteen rows of W
- * at a time are converted and transposed once into a PANEL, K_BLOCK weights of a row at most, and
- * a tile of 6 tokens x 16 outputs stays in twelve registers while k runs over the panel:
- *
- *	            panel [k][16]           x [6][k], rows copied side by side because the rows
- *	            |----16----|            of x may lie a power of two apart and would evict
- *	   x  k --> [ ........ ]            each other from the cache
- *	 6 [.....]  y tile 6x16
- *
- * Bits: an output is one chain of fused multiply-adds over a block of k, the blocks added in
- * order.  Neither the threads nor the way the outputs are dealt out can be seen in it.
+ * avx2_linear.c -- y = x W^T in registers of eight lanes; linear_body.h says how.
  */
 #include "avx2.h"
 
-#include "torchless/mem.h"
-#include "torchless/numbers.h"
+typedef __m256 vec;
 
-#include <stdlib.h>
+#define LANES  8
+#define TILE_T 6 /* x 16 outputs: twelve of sixteen registers */
+#define LINEAR avx2_linear
 
-/* Up to here tokens are multiplied with a row of W one by one: a panel would not pay. */
-#define FEW_TOKENS 4
-
-#define TILE_T     6
-#define TILE_N     16
-#define K_BLOCK    128 /* a chain of additions: twice as long rounds an order of magnitude worse */
-#define MIN_TOKENS ((int64_t)16 * TILE_T) /* of one piece of work */
-#define MAX_PANELS 16                     /* of one piece of work: 128 kB of packed weights */
-
-/* Weight bytes of a piece of work of the one-token path; many, so that threads come out even. */
-#define MIN_PIECE_BYTES 32768
-#define PIECES_A_THREAD 16
-
-struct linear_args {
-	float *y;
-	const float *x;
-	const struct tensor *w;
-	int64_t T, N, K;
-	int64_t rows;             /* few: rows of W in a piece */
-	int64_t n_panels, tokens; /* many: panels and tokens in a piece ... */
-	int64_t t_pieces;         /* ... and pieces along T */
-	struct packed *packed;    /* [threads] */
-};
-
-/* What a thread packs; too much for a stack, whose size others choose. */
-struct packed {
-	_Alignas(64) float panels[MAX_PANELS * TILE_N * K_BLOCK];
-};
-
-static int64_t ceil_div(int64_t a, int64_t b)
+ALWAYS_INLINE vec vec_zero(void)
 {
-	return (a + b - 1) / b;
+	return _mm256_setzero_ps();
 }
 
-/*
- * y[j] = x[j] . w for n_x <= FEW_TOKENS rows of x, K apart; chains accumulators a row, so that
- * the latency of an add is hidden.
- */
-ALWAYS_INLINE void dot_rows(float *y, int64_t y_stride, const float *x, const unsigned char *w,
-			    int64_t K, enum dtype dtype, int64_t n_x, int64_t chains)
+ALWAYS_INLINE vec vec_set1(float x)
 {
-	int64_t size = dtype == DTYPE_F32 ? 4 : 2, k = 0;
-	__m256 sum[FEW_TOKENS * 4] = { 0 };
-
-	for (; k + 8 * chains <= K; k += 8 * chains)
-		for (int64_t c = 0; c < chains; c++) {
-			__m256 v = load8(w + (k + 8 * c) * size, dtype);
-
-			for (int64_t j = 0; j < n_x; j++) {
-				__m256 xv = _mm256_loadu_ps(x + j * K + k + 8 * c);
-
-				sum[j * 4 + c] = _mm256_fmadd_ps(v, xv, sum[j * 4 + c]);
-			}
-		}
-	for (; k < K; k += 8) {
-		__m256 v = load_weights(w + k * size, dtype, K - k);
-
-		for (int64_t j = 0; j < n_x; j++) {
-			__m256 xv = load_lanes(x + j * K + k, K - k);
-
-			sum[j * 4] = _mm256_fmadd_ps(v, xv, sum[j * 4]);
-		}
-	}
-	for (int64_t j = 0; j < n_x; j++) {
-		__m256 *s = sum + j * 4;
-
-		s[0] = _mm256_add_ps(_mm256_add_ps(s[0], s[1]), _mm256_add_ps(s[2], s[3]));
-		y[j * y_stride] = sum_lanes(s[0]);
-	}
+	return _mm256_set1_ps(x);
 }
 
-/* Rows [n0, n1) of W times all of x, for one number of tokens and one type. */
-ALWAYS_INLINE void few_rows(const struct linear_args *a, int64_t n0, int64_t n1, enum dtype dtype)
+ALWAYS_INLINE vec vec_load(const float *src)
 {
-	for (int64_t n = n0; n < n1; n++) {
-		const unsigned char *w = (unsigned char *)a->w->data + n * a->w->stride[0];
-
-		switch (a->T) {
-		case 1:
-			dot_rows(a->y + n, a->N, a->x, w, a->K, dtype, 1, 4);
-			break;
-		case 2:
-			dot_rows(a->y + n, a->N, a->x, w, a->K, dtype, 2, 2);
-			break;
-		case 3:
-			dot_rows(a->y + n, a->N, a->x, w, a->K, dtype, 3, 2);
-			break;
-		default:
-			dot_rows(a->y + n, a->N, a->x, w, a->K, dtype, 4, 2);
-		}
-	}
+	return _mm256_loadu_ps(src);
 }
 
-static void few_piece(void *ctx, int64_t i, int worker)
+ALWAYS_INLINE void vec_store(float *dst, vec v)
 {
-	const struct linear_args *a = ctx;
-	int64_t n0 = i * a->rows, n1 = int64_min(n0 + a->rows, a->N);
-
-	(void)worker;
-	switch (a->w->dtype) {
-	case DTYPE_F32:
-		few_rows(a, n0, n1, DTYPE_F32);
-		break;
-	case DTYPE_F16:
-		few_rows(a, n0, n1, DTYPE_F16);
-		break;
-	case DTYPE_BF16:
-		few_rows(a, n0, n1, DTYPE_BF16);
-		break;
-	case DTYPE_F64:
-	case DTYPE_I32:
-	case DTYPE_U8:
-	case DTYPE_I64:
-	DTYPE_BLOCK_CASES:
-	case DTYPE_COUNT:
-		kernels_refuse();
-	}
+	_mm256_storeu_ps(dst, v);
 }
 
-static void linear_few(struct threads *pool, struct linear_args *a)
+ALWAYS_INLINE vec vec_add(vec a, vec b)
 {
-	int64_t row_bytes = a->K * dtype_table[a->w->dtype].block_bytes;
-	int64_t pieces = (int64_t)threads_count(pool) * PIECES_A_THREAD;
-	int64_t least = ceil_div(MIN_PIECE_BYTES, row_bytes > 0 ? row_bytes : 1);
+	return _mm256_add_ps(a, b);
+}
 
-	a->rows = ceil_div(a->N, pieces);
-	if (a->rows < least)
-		a->rows = least;
-	threads_for(pool, ceil_div(a->N, a->rows), few_piece, a);
+ALWAYS_INLINE vec vec_fma(vec a, vec b, vec c)
+{
+	return _mm256_fmadd_ps(a, b, c);
+}
+
+ALWAYS_INLINE vec vec_weights(const unsigned char *src, enum dtype dtype)
+{
+	return load8(src, dtype);
+}
+
+ALWAYS_INLINE void vec_split(vec v, __m256 part[])
+{
+	part[0] = v;
 }
 
 /* Transpose eight vectors of eight. */
-ALWAYS_INLINE void transpose8(__m256 v[8])
+ALWAYS_INLINE void vec_transpose(__m256 v[8])
 {
 	__m256 pair[8], quad[8];
 
@@ -175,179 +69,4 @@ ALWAYS_INLINE void transpose8(__m256 v[8])
 	}
 }
 
-/* panel[k][16] = W[n0 + column][k0 + k] for kc weights; columns beyond N are zeros. */
-ALWAYS_INLINE void pack_panel(float *panel, const struct tensor *w, int64_t n0, int64_t k0,
-			      int64_t kc, enum dtype dtype)
-{
-	int64_t size = dtype == DTYPE_F32 ? 4 : 2;
-	const unsigned char *base = (unsigned char *)w->data + k0 * size;
-
-	for (int64_t half = 0; half < TILE_N; half += 8) {
-		int64_t first = n0 + half, rows = int64_min(w->shape[0] - first, 8);
-
-		for (int64_t k = 0; k < kc; k += 8) {
-			int64_t n = kc - k;
-			__m256 v[8];
-
-			for (int64_t r = 0; r < 8; r++) {
-				const unsigned char *src =
-					base + (first + r) * w->stride[0] + k * size;
-
-				v[r] = r >= rows ? _mm256_setzero_ps()
-						 : load_weights(src, dtype, n);
-			}
-			transpose8(v);
-			for (int64_t j = 0; j < 8 && j < n; j++)
-				_mm256_store_ps(panel + (k + j) * TILE_N + half, v[j]);
-		}
-	}
-}
-
-/* y[6][16] = or += x[6][kc] panel[kc][16]; rows of x are K_BLOCK floats apart. */
-static void tile_6x16(float *y, int64_t y_stride, const float *x, const float *panel, int64_t kc,
-		      bool add)
-{
-	__m256 sum[TILE_T][2] = { 0 };
-
-	for (int64_t k = 0; k < kc; k++) {
-		__m256 b0 = _mm256_load_ps(panel + k * TILE_N);
-		__m256 b1 = _mm256_load_ps(panel + k * TILE_N + 8);
-
-		for (int64_t r = 0; r < TILE_T; r++) {
-			__m256 a = _mm256_broadcast_ss(x + r * K_BLOCK + k);
-
-			sum[r][0] = _mm256_fmadd_ps(a, b0, sum[r][0]);
-			sum[r][1] = _mm256_fmadd_ps(a, b1, sum[r][1]);
-		}
-	}
-	for (int64_t r = 0; r < TILE_T; r++) {
-		float *row = y + r * y_stride;
-
-		if (add) {
-			sum[r][0] = _mm256_add_ps(_mm256_loadu_ps(row), sum[r][0]);
-			sum[r][1] = _mm256_add_ps(_mm256_loadu_ps(row + 8), sum[r][1]);
-		}
-		_mm256_storeu_ps(row, sum[r][0]);
-		_mm256_storeu_ps(row + 8, sum[r][1]);
-	}
-}
-
-/* A tile that hangs over the end of y: computed beside it. */
-static void tile_edge(float *y, int64_t y_stride, const float *x, const float *panel, int64_t kc,
-		      bool add, int64_t rows, int64_t columns)
-{
-	float tile[TILE_T * TILE_N] = { 0 };
-
-	for (int64_t r = 0; add && r < rows; r++)
-		memcpy(tile + r * TILE_N, y + r * y_stride, (size_t)columns * sizeof(float));
-	tile_6x16(tile, TILE_N, x, panel, kc, add);
-	for (int64_t r = 0; r < rows; r++)
-		memcpy(y + r * y_stride, tile + r * TILE_N, (size_t)columns * sizeof(float));
-}
-
-/* One block of k of outputs [n0, n1) and tokens [t0, t1), its panels packed. */
-static void multiply_block(const struct linear_args *a, const float *panels, int64_t k0, int64_t kc,
-			   const int64_t n[2], const int64_t t[2])
-{
-	_Alignas(32) float x[TILE_T * K_BLOCK] = { 0 };
-
-	for (int64_t t0 = t[0]; t0 < t[1]; t0 += TILE_T) {
-		int64_t rows = int64_min(TILE_T, t[1] - t0);
-
-		for (int64_t r = 0; r < rows; r++)
-			memcpy(x + r * K_BLOCK, a->x + (t0 + r) * a->K + k0,
-			       (size_t)kc * sizeof(float));
-		for (int64_t n0 = n[0]; n0 < n[1]; n0 += TILE_N) {
-			const float *panel = panels + (n0 - n[0]) * kc;
-			int64_t columns = int64_min(TILE_N, n[1] - n0);
-			float *y = a->y + t0 * a->N + n0;
-
-			if (rows == TILE_T && columns == TILE_N)
-				tile_6x16(y, a->N, x, panel, kc, k0 > 0);
-			else
-				tile_edge(y, a->N, x, panel, kc, k0 > 0, rows, columns);
-		}
-	}
-}
-
-static void pack(float *panel, const struct tensor *w, int64_t n0, int64_t k0, int64_t kc)
-{
-	switch (w->dtype) {
-	case DTYPE_F32:
-		pack_panel(panel, w, n0, k0, kc, DTYPE_F32);
-		break;
-	case DTYPE_F16:
-		pack_panel(panel, w, n0, k0, kc, DTYPE_F16);
-		break;
-	case DTYPE_BF16:
-		pack_panel(panel, w, n0, k0, kc, DTYPE_BF16);
-		break;
-	case DTYPE_F64:
-	case DTYPE_I32:
-	case DTYPE_U8:
-	case DTYPE_I64:
-	DTYPE_BLOCK_CASES:
-	case DTYPE_COUNT:
-		kernels_refuse();
-	}
-}
-
-static void many_piece(void *ctx, int64_t i, int worker)
-{
-	const struct linear_args *a = ctx;
-	float *panels = a->packed[worker].panels;
-	int64_t n0 = i / a->t_pieces * a->n_panels * TILE_N;
-	int64_t t0 = i % a->t_pieces * a->tokens;
-	int64_t n[2] = { n0, int64_min(n0 + a->n_panels * TILE_N, a->N) };
-	int64_t t[2] = { t0, int64_min(t0 + a->tokens, a->T) };
-	int64_t blocks = ceil_div(a->K, K_BLOCK);
-	int64_t k_step = blocks ? ceil_div(ceil_div(a->K, blocks), 8) * 8 : 0; /* even blocks */
-
-	for (int64_t k0 = 0; k0 < a->K; k0 += k_step) {
-		int64_t kc = int64_min(k_step, a->K - k0);
-
-		for (int64_t p = n[0]; p < n[1]; p += TILE_N)
-			pack(panels + (p - n[0]) * kc, a->w, p, k0, kc);
-		multiply_block(a, panels, k0, kc, n, t);
-	}
-}
-
-/*
- * Pieces as large as they can be, for what is packed is used by all their tokens, but a few for
- * every thread: first fewer panels, then, for narrow layers, fewer tokens.
- */
-static void linear_many(struct threads *pool, struct linear_args *a)
-{
-	int64_t panels = ceil_div(a->N, TILE_N), wanted = 4 * (int64_t)threads_count(pool);
-	size_t bytes = (size_t)threads_count(pool) * sizeof(*a->packed);
-
-	a->packed = mem_try_aligned(bytes);
-	if (!a->packed) {
-		mem_out_of_memory(bytes);
-		abort();
-	}
-	a->n_panels = MAX_PANELS;
-	a->tokens = ceil_div(a->T, TILE_T) * TILE_T;
-	while (a->n_panels > 2 && ceil_div(panels, a->n_panels) < wanted)
-		a->n_panels /= 2;
-	while (a->tokens > MIN_TOKENS &&
-	       ceil_div(panels, a->n_panels) * ceil_div(a->T, a->tokens) < wanted)
-		a->tokens = ceil_div(a->tokens / TILE_T, 2) * TILE_T;
-	a->t_pieces = ceil_div(a->T, a->tokens);
-	threads_for(pool, ceil_div(panels, a->n_panels) * a->t_pieces, many_piece, a);
-	free(a->packed);
-}
-
-void avx2_linear(struct threads *pool, float *y, const float *x, const struct tensor *w, int64_t T)
-{
-	struct linear_args args = { .y = y, .x = x, .w = w, .T = T };
-
-	args.N = w->shape[0];
-	args.K = w->shape[1];
-	if (T <= 0)
-		return;
-	if (T <= FEW_TOKENS)
-		linear_few(pool, &args);
-	else
-		linear_many(pool, &args);
-}
+#include "linear_body.h"

@@ -7,6 +7,7 @@
 
 const struct kernels *const kernels_all[] = {
 #ifdef __x86_64__
+	&kernels_avx512,
 	&kernels_avx2,
 #endif
 	&kernels_ref,

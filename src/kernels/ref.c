@@ -213,6 +213,7 @@ static void ref_mix(float *z, int64_t z_stride, const float *p, int64_t stride,
 
 const struct kernels kernels_ref = {
 	.isa = "ref",
+	.bits = "ref",
 	.supported = always,
 	.convert = ref_convert,
 	.linear = ref_linear,

@@ -241,7 +241,7 @@ static void describe_settings(struct record_runs *runs)
 	add_edits(runs);
 	add_words(runs, "--capture", o->capture, o->n_capture);
 	add_number(runs, "--budget", (double)o->budget);
-	add_word(runs, "kernels", g->session.executor.opt.kernels->isa);
+	add_word(runs, "kernels", g->session.executor.opt.kernels->bits);
 	runs->recorder->settings = runs->settings;
 	runs->recorder->n_settings = runs->n_settings;
 }

@@ -4,7 +4,8 @@
  * The absolute speed of a shared machine changes by a factor of two from one second to the next.
  * So every sample stands between two probes, of the read bandwidth and of the rate of fused
  * multiply-adds with the same threads; a sample whose probes differ by more than a tenth is
- * dropped, and what is printed is the median ratio to the probes.
+ * dropped, and what is printed is the median ratio to the probes.  The multiply-adds of the probe
+ * are as wide as those of the kernels.
  *
  *	bench_kernels [--json] [--threads N] [--isa NAME] [SUBSTRING of the cases to run]
  */
@@ -98,13 +99,11 @@ static double probe_bandwidth(struct bench *b)
 
 #ifdef __x86_64__
 /* Twelve independent chains in registers: the kernel that nothing can beat. */
-__attribute__((target("avx2,fma"))) static void fma_piece(void *ctx, int64_t i, int worker)
+__attribute__((target("avx2,fma"))) static void fma_piece_avx2(struct bench *b, int64_t i)
 {
-	struct bench *b = ctx;
 	__m256 sum[12], a = _mm256_set1_ps(0.999f), c = _mm256_set1_ps(0.001f);
 	float lanes[8];
 
-	(void)worker;
 	for (int j = 0; j < 12; j++)
 		sum[j] = _mm256_set1_ps((float)(i + j));
 	for (int r = 0; r < FMA_ROUNDS; r++)
@@ -115,6 +114,35 @@ __attribute__((target("avx2,fma"))) static void fma_piece(void *ctx, int64_t i, 
 	_mm256_storeu_ps(lanes, sum[0]);
 	if (lanes[0] == 42)
 		b->sink++;
+}
+
+__attribute__((target("avx512f"))) static void fma_piece_avx512(struct bench *b, int64_t i)
+{
+	__m512 sum[12], a = _mm512_set1_ps(0.999f), c = _mm512_set1_ps(0.001f);
+	float lanes[16];
+
+	for (int j = 0; j < 12; j++)
+		sum[j] = _mm512_set1_ps((float)(i + j));
+	for (int r = 0; r < FMA_ROUNDS / 2; r++)
+		for (int j = 0; j < 12; j++)
+			sum[j] = _mm512_fmadd_ps(sum[j], a, c);
+	for (int j = 1; j < 12; j++)
+		sum[0] = _mm512_add_ps(sum[0], sum[j]);
+	_mm512_storeu_ps(lanes, sum[0]);
+	if (lanes[0] == 42)
+		b->sink++;
+}
+
+/* As wide as the kernels that are measured. */
+static void fma_piece(void *ctx, int64_t i, int worker)
+{
+	struct bench *b = ctx;
+
+	(void)worker;
+	if (b->k == &kernels_avx512)
+		fma_piece_avx512(b, i);
+	else
+		fma_piece_avx2(b, i);
 }
 #define FMA_OPERATIONS (FMA_ROUNDS * 12.0 * 16)
 #else

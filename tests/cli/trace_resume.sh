@@ -119,7 +119,7 @@ refused "--redact" 2 '--redact off, not on' copy.db -m "$m" --prompts prompts.js
 refused "other positions" 2 '--logits all, not last' copy.db -m "$m" --prompts prompts.jsonl "$@" --logits last
 refused "another chunk" 2 '--chunk 512, not 3' copy.db -m "$m" --prompts prompts.jsonl "$@" --chunk 3
 TORCHLESS_KERNELS=ref; export TORCHLESS_KERNELS
-[ "$("$T" info -m "$m" --json 2>/dev/null | grep -c avx2)" = 0 ] && [ "$(sql whole.db "SELECT build LIKE '%avx2' FROM run LIMIT 1")" = 1 ] &&
+[ "$("$T" info -m "$m" --json 2>/dev/null | grep -c avx)" = 0 ] && [ "$(sql whole.db "SELECT build LIKE '%avx%' FROM run LIMIT 1")" = 1 ] &&
 	refused "other kernels" 2 'kernels avx2, not ref' copy.db -m "$m" --prompts prompts.jsonl "$@"
 unset TORCHLESS_KERNELS
 sed 's/"p3"/"P3"/' prompts.jsonl >changed.jsonl

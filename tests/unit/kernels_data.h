@@ -19,7 +19,7 @@
 
 #define COUNT_OF(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
-/* `bytes` bytes up to a guard page, all 0xff: NaN in every floating type.  Never freed. */
+/* `bytes` bytes up to a guard page, all 0xff: NaN in every floating type.  */
 static inline void *data_bytes(size_t bytes)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), used = (bytes + page - 1) / page * page;
@@ -30,6 +30,14 @@ static inline void *data_bytes(size_t bytes)
 		abort();
 	memset(map, 0xff, used);
 	return map + used - bytes;
+}
+
+/* Not needed, but for tests that make many. */
+static inline void data_free(void *data, size_t bytes)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), used = (bytes + page - 1) / page * page;
+
+	munmap((unsigned char *)data + bytes - used, used + page);
 }
 
 static inline float *data_empty(int64_t n)

@@ -117,6 +117,61 @@ Test(kernels, linear)
 	each_tier(check_linear_shapes);
 }
 
+/* Run `check` with every tier but ref beside the first of them. */
+static void each_pair(void (*check)(const struct kernels *k, const struct kernels *other))
+{
+	const struct kernels *first = NULL;
+
+	for (int i = 0; kernels_all[i]; i++) {
+		const struct kernels *k = kernels_all[i];
+
+		if (k == &kernels_ref || !k->supported())
+			continue;
+		if (first)
+			check(first, k);
+		else
+			first = k;
+	}
+}
+
+static void pair_linear(const struct kernels *k, const struct kernels *other, int64_t T, int64_t N,
+			int64_t K, enum dtype dtype)
+{
+	double *values = calloc((size_t)(N * K), sizeof(*values));
+	struct tensor w = data_weights(dtype, N, K, (uint64_t)(T + K), values);
+	float *x = data_random(T * K, (uint64_t)N, 3), *y = data_empty(T * N);
+	float *z = data_empty(T * N);
+
+	k->linear(NULL, y, x, &w, T);
+	other->linear(NULL, z, x, &w, T);
+	cr_assert(data_same_bits(y, z, T * N), "%s and %s: linear %s T %ld N %ld K %ld", k->isa,
+		  other->isa, dtype_table[dtype].name, (long)T, (long)N, (long)K);
+	free(values);
+	data_free(x, (size_t)(T * K) * sizeof(float));
+	data_free(y, (size_t)(T * N) * sizeof(float));
+	data_free(z, (size_t)(T * N) * sizeof(float));
+	data_free(w.data, (size_t)((N - 1) * w.stride[0] + K * dtype_table[dtype].block_bytes));
+}
+
+static void pair_linears(const struct kernels *k, const struct kernels *other)
+{
+	static const int64_t outputs[] = { 1, 7, 16, 33, 64, 101 };
+	static const int64_t inputs[] = { 1, 8, 15, 31, 33, 48, 101, 128, 129, 257, 576 };
+
+	for (int64_t T = 1; T <= 101; T += T < 36 ? 1 : 13)
+		for (int n = 0; n < COUNT_OF(outputs); n++)
+			for (int i = 0; i < COUNT_OF(inputs); i++)
+				for (int t = 0; t < COUNT_OF(weight_types); t++)
+					pair_linear(k, other, T, outputs[n], inputs[i],
+						    weight_types[t]);
+}
+
+/* A recording does not show which of them a CPU has. */
+Test(kernels, linear_has_the_same_bits_in_every_tier_but_ref)
+{
+	each_pair(pair_linears);
+}
+
 static void check_linear_nan(const struct kernels *k)
 {
 	for (int64_t T = 1; T <= 7; T += 3) {

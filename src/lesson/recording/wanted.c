@@ -105,7 +105,7 @@ const char *wanted_capture(const struct wanted *w)
 static int find_key(struct wanted *w, struct err *err)
 {
 	text_addf(&w->key, RULES "\nbug=%s\nkernels=%s\ncapture=%s\n", w->bug ? w->bug->name : "",
-		  w->room->kernels->isa, wanted_capture(w));
+		  w->room->kernels->bits, wanted_capture(w));
 	for (size_t i = 0; i < sizeof(deciding) / sizeof(*deciding); i++)
 		text_addf(&w->key, "%s=%s\n", deciding[i], wanted_value(w, deciding[i], ""));
 	wanted_add_program(w->room, &w->key);

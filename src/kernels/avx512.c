@@ -1,0 +1,43 @@
+/*
+ * avx512.c -- the AVX-512 tier: the AVX2 tier's arithmetic in registers twice as wide.
+ *
+ * Its bits are those of AVX2: a register of sixteen lanes is two of AVX2's chains, and whatever is
+ * added across lanes is added in AVX2's order.  So nothing that was computed shows which of the
+ * two a CPU has.  Functions that a wider register does not make faster are the same functions.
+ */
+#include "avx512.h"
+
+#include <cpuid.h>
+
+/* The registers that the system saves when it changes threads: xmm, ymm, masks and both zmm. */
+#define SAVED 0xe6u
+
+/* A CPU may have the instructions while the system, or whoever plays the machine, hides them. */
+static bool avx512_supported(void)
+{
+	const unsigned wanted = bit_AVX512F | bit_AVX512DQ | bit_AVX512BW | bit_AVX512VL;
+	unsigned eax, ebx, ecx, edx, low, high;
+
+	if (!kernels_avx2.supported() || !__get_cpuid(1, &eax, &ebx, &ecx, &edx) ||
+	    !(ecx & bit_OSXSAVE))
+		return false;
+	__asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+	return (low & SAVED) == SAVED && __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) &&
+	       (ebx & wanted) == wanted;
+}
+
+const struct kernels kernels_avx512 = {
+	.isa = "avx512",
+	.bits = "avx2",
+	.supported = avx512_supported,
+	.convert = avx2_convert,
+	.linear = avx512_linear,
+	.rmsnorm = avx2_rmsnorm,
+	.rope = avx2_rope,
+	.silu = avx2_silu,
+	.mul = avx2_mul,
+	.add = avx2_add,
+	.scores = avx2_scores,
+	.softmax = avx2_softmax,
+	.mix = avx2_mix,
+};

@@ -1,0 +1,31 @@
+/*
+ * avx512.h -- what the AVX-512 files share: the AVX2 header, and loads twice as wide.
+ *
+ * Included by avx512*.c only, which are compiled with the flags of AVX2 and
+ * -mavx512f -mavx512bw -mavx512dq -mavx512vl.
+ */
+#ifndef TORCHLESS_KERNELS_AVX512_H
+#define TORCHLESS_KERNELS_AVX512_H
+
+#include "avx2.h"
+
+/* The functions of the tier that live in files of their own. */
+void avx512_linear(struct threads *pool, float *y, const float *x, const struct tensor *w,
+		   int64_t T);
+
+/* Sixteen consecutive weights as f32; `src` may have any alignment. */
+ALWAYS_INLINE __m512 load16(const unsigned char *src, enum dtype dtype)
+{
+	__m256i half;
+
+	if (dtype == DTYPE_F32)
+		return _mm512_loadu_ps(src);
+	half = _mm256_loadu_si256((const __m256i *)(const void *)src);
+	if (dtype == DTYPE_F16)
+		return _mm512_cvtph_ps(half);
+	if (dtype != DTYPE_BF16)
+		kernels_refuse();
+	return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
+}
+
+#endif
