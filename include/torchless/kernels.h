@@ -19,6 +19,7 @@
 #ifndef TORCHLESS_KERNELS_H
 #define TORCHLESS_KERNELS_H
 
+#include "torchless/stats.h"
 #include "torchless/tensor.h"
 #include "torchless/threads.h"
 
@@ -113,6 +114,9 @@ struct kernels {
 	 */
 	void (*mix)(float *z, int64_t z_stride, const float *p, int64_t stride,
 		    const struct attention *a, struct attention_tile tile);
+
+	/* stats_sum_add(), the same bits in every tier. */
+	void (*sum)(struct stats_sum *s, const float *x, int64_t n, int64_t at);
 };
 
 extern const struct kernels kernels_ref;

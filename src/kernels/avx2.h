@@ -29,6 +29,7 @@ void avx2_scores(float *scores, int64_t stride, const struct attention *a,
 		 struct attention_tile tile);
 void avx2_mix(float *z, int64_t z_stride, const float *p, int64_t stride, const struct attention *a,
 	      struct attention_tile tile);
+void avx2_sum(struct stats_sum *s, const float *x, int64_t n, int64_t at);
 
 /* The first n of eight lanes, 0 <= n <= 8. */
 ALWAYS_INLINE __m256i first_lanes(int64_t n)

@@ -225,4 +225,5 @@ const struct kernels kernels_ref = {
 	.scores = ref_scores,
 	.softmax = ref_softmax,
 	.mix = ref_mix,
+	.sum = stats_sum_add,
 };

@@ -47,6 +47,7 @@ static struct layout layout_of(const struct executor *ex, value_id v)
 /* ---- statistics ---------------------------------------------------------------------------- */
 
 struct summing {
+	const struct kernels *kernels;
 	const float *x;
 	int64_t rows, row, rows_per_item, at; /* `at`: flat index of x[0] */
 	struct stats_sum *sums;
@@ -66,7 +67,7 @@ static void sum_rows(void *ctx, int64_t item, int worker)
 	}
 	for (; r < end && r < s->rows; r++) {
 		stats_sum_init(&s->sums[r]);
-		stats_sum_add(&s->sums[r], s->x + r * s->row, s->row, s->at + r * s->row);
+		s->kernels->sum(&s->sums[r], s->x + r * s->row, s->row, s->at + r * s->row);
 	}
 }
 
@@ -80,15 +81,22 @@ static struct stats_sum *room_for(struct stats_sum **sums, size_t *cap, int64_t 
 }
 
 /* Hash a slab and sum its rows, and merge them into the total and into their positions. */
-static void sum_slab(struct trace_writer *w, const struct layout *l, struct threads *pool,
+static void sum_slab(struct trace_writer *w, const struct executor *ex, const struct layout *l,
 		     const float *x, int64_t slab, struct stats_sum *total)
 {
 	int64_t i, elements = l->n_pos * l->row, per_item = l->row ? ITEM_ELEMENTS / l->row : 1;
-	struct summing s = { x,    l->n_pos, l->row, per_item ? per_item : 1, slab * elements,
-			     NULL, w->hash };
+	struct summing s = {
+		.kernels = ex->opt.kernels,
+		.x = x,
+		.rows = l->n_pos,
+		.row = l->row,
+		.rows_per_item = per_item ? per_item : 1,
+		.at = slab * elements,
+		.hash = w->hash,
+	};
 
 	s.sums = room_for(&w->row_sums, &w->cap_row_sums, l->n_pos);
-	threads_for(elements < PARALLEL_MIN ? NULL : pool,
+	threads_for(elements < PARALLEL_MIN ? NULL : ex->opt.pool,
 		    1 + (s.rows + s.rows_per_item - 1) / s.rows_per_item, sum_rows, &s);
 	for (i = 0; i < l->n_pos; i++) {
 		stats_sum_merge(total, &s.sums[i]);
@@ -190,7 +198,7 @@ static int read_value(struct trace_writer *w, struct executor *ex, value_id v,
 
 		if (!x)
 			return err->code;
-		sum_slab(w, l, ex->opt.pool, x, i, total);
+		sum_slab(w, ex, l, x, i, total);
 		if (dump->any &&
 		    payload_add(w, x + dump->from * l->row, (dump->to - dump->from) * l->row, err))
 			return err->code;

@@ -7,6 +7,7 @@
 #include "torchless/mem.h"
 
 #include <criterion/criterion.h>
+#include <float.h>
 #include <signal.h>
 
 static const enum dtype weight_types[] = { DTYPE_F32, DTYPE_F16, DTYPE_BF16 };
@@ -444,6 +445,61 @@ static void multiply_other(const struct kernels *k, int64_t T)
 	struct tensor t = tensor_make(DTYPE_I64, 2, shape, w);
 
 	k->linear(NULL, y, x, &t, T);
+}
+
+/* ---- statistics ---------------------------------------------------------------------------- */
+
+static void check_sums(const struct kernels *k, const float *x, int64_t n, int64_t at)
+{
+	struct stats_sum a, b;
+
+	stats_sum_init(&a);
+	stats_sum_init(&b);
+	for (int twice = 0; twice < 2; twice++) { /* into an empty one, then on top of it */
+		stats_sum_add(&a, x, n, at + twice * n);
+		k->sum(&b, x, n, at + twice * n);
+		cr_assert(memcmp(&a, &b, sizeof(a)) == 0,
+			  "%s: %lld numbers: sum %a for %a, absmax %g at %lld for %g at %lld",
+			  k->isa, (long long)n, b.sum, a.sum, b.absmax, (long long)b.absmax_at,
+			  a.absmax, (long long)a.absmax_at);
+	}
+}
+
+static void check_sum(const struct kernels *k)
+{
+	static const float odd[] = { NAN,    -NAN,    INFINITY, -INFINITY, 0.0f,    -0.0f,
+				     1e-40f, -1e-45f, FLT_MIN,  FLT_MAX,   -FLT_MAX };
+	enum { N_ODD = COUNT_OF(odd), LONGEST = 9001 };
+	float *x = data_random(LONGEST + 1, 3, 5);
+
+	for (int64_t n = 0; n < 70; n++)
+		check_sums(k, x + n % 3, n, 7);
+	for (int64_t n = 4090; n < 4106; n++)
+		check_sums(k, x, n, 0);
+	check_sums(k, x, LONGEST, 1);
+	for (int i = 0; i < N_ODD; i++) {
+		float *y = memcpy(data_empty(LONGEST), x, LONGEST * sizeof(*x));
+
+		for (int64_t n = 1; n < 40; n++) { /* one, at every place; all */
+			y[n] = odd[i];
+			check_sums(k, y + 1, n, 0);
+			check_sums(k, y + n, 17, 0);
+			for (int64_t j = 0; j < n; j++)
+				y[j] = odd[(i + j) % N_ODD];
+			check_sums(k, y, n, 0);
+		}
+		for (int64_t j = 0; j < LONGEST; j += 1 + j % 97)
+			y[j] = odd[i];
+		check_sums(k, y, LONGEST, 0);
+		for (int64_t j = 0; j < LONGEST; j++)
+			y[j] = odd[i];
+		check_sums(k, y, LONGEST, 0);
+	}
+}
+
+Test(kernels, sums_are_those_of_stats)
+{
+	each_tier(check_sum);
 }
 
 Test(kernels, ref_stops_at_a_type_it_does_not_know, .signal = SIGABRT)
