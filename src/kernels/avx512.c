@@ -40,4 +40,5 @@ const struct kernels kernels_avx512 = {
 	.scores = avx2_scores,
 	.softmax = avx2_softmax,
 	.mix = avx2_mix,
+	.sum = avx2_sum,
 };
