@@ -129,6 +129,10 @@ extern const struct kernels *const kernels_all[];
 /* The fastest set this CPU can run, or the one called `isa`; NULL if there is none. */
 const struct kernels *kernels_select(const char *isa);
 
+/* Append the names of the sets that this CPU can run, fastest first: "avx512, avx2, ref". */
+struct text;
+void kernels_add_names(struct text *t, const char *between);
+
 /* Whether kernels read weights of this type: f32, f16, bf16.  executor_init() refuses others. */
 bool kernels_read(enum dtype dtype);
 

@@ -439,6 +439,16 @@ static void print_about(const struct invocation *in)
 	text_release(&shown);
 }
 
+/* What TORCHLESS_KERNELS may be here. */
+static void kernels_field(struct listing *l)
+{
+	struct text names = { 0 };
+
+	kernels_add_names(&names, " ");
+	listing_string(l, names.data);
+	text_release(&names);
+}
+
 static int info_overview(struct invocation *in, struct err *err)
 {
 	const struct checkpoint *ck = &in->model.checkpoint;
@@ -469,6 +479,8 @@ static int info_overview(struct invocation *in, struct err *err)
 	count_field(&l, "points", program_count_points(&in->model.program));
 	listing_key(&l, "kernels");
 	listing_string(&l, in->kernels->isa);
+	listing_key(&l, "kernels_available");
+	kernels_field(&l);
 	listing_key(&l, "threads");
 	listing_int(&l, threads_count(in->pool));
 	if (listing_print(&l, err))

@@ -36,9 +36,7 @@ static int unknown_kernels(const char *isa, struct err *err)
 	struct text names = { 0 };
 	int r;
 
-	for (int i = 0; kernels_all[i]; i++)
-		if (kernels_all[i]->supported())
-			text_addf(&names, "%s%s", names.len ? ", " : "", kernels_all[i]->isa);
+	kernels_add_names(&names, ", ");
 	r = err_set(err, ERR_USAGE, "TORCHLESS_KERNELS is '%s' but this CPU and program have %s",
 		    isa, names.data);
 	text_release(&names);

@@ -2,6 +2,7 @@
  * kernels.c -- the sets of kernels in this binary, and the choice among them.
  */
 #include "torchless/kernels.h"
+#include "torchless/text.h"
 
 #include <string.h>
 
@@ -23,4 +24,13 @@ const struct kernels *kernels_select(const char *isa)
 			return k;
 	}
 	return NULL;
+}
+
+void kernels_add_names(struct text *t, const char *between)
+{
+	size_t before = t->len;
+
+	for (int i = 0; kernels_all[i]; i++)
+		if (kernels_all[i]->supported())
+			text_addf(t, "%s%s", t->len > before ? between : "", kernels_all[i]->isa);
 }
