@@ -126,7 +126,10 @@ extern const struct kernels kernels_avx512;
 /* Every set compiled into this binary, fastest first, NULL-terminated. */
 extern const struct kernels *const kernels_all[];
 
-/* The fastest set this CPU can run, or the one called `isa`; NULL if there is none. */
+/*
+ * The set called `isa`, NULL if this CPU cannot run it; without a name the fastest one.  Of two
+ * widths the faster is found by measuring once, and remembered (remembered.h).
+ */
 const struct kernels *kernels_select(const char *isa);
 
 /* Append the names of the sets that this CPU can run, fastest first: "avx512, avx2, ref". */

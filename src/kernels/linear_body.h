@@ -49,6 +49,10 @@
 #define MIN_PIECE_BYTES 32768
 #define PIECES_A_THREAD 16
 
+/* How far ahead of the product weights are fetched: docs/decisions/0034-three-kilobytes-ahead.md */
+#define FETCH_AHEAD 3072
+#define LINE_BYTES  64
+
 struct linear_args {
 	float *y;
 	const float *x;
@@ -71,6 +75,13 @@ static int64_t ceil_div(int64_t a, int64_t b)
 	return (a + b - 1) / b;
 }
 
+/* Have the cache fetch what is FETCH_AHEAD of these weights, which may be nobody's: no fault. */
+ALWAYS_INLINE void fetch(const unsigned char *weights, int64_t bytes)
+{
+	for (int64_t at = 0; at < bytes; at += LINE_BYTES)
+		_mm_prefetch((const char *)weights + at + FETCH_AHEAD, _MM_HINT_T0);
+}
+
 /*
  * y[j] = x[j] . w for n_x <= FEW_TOKENS rows of x, K apart; chains accumulators of eight lanes a
  * row, so that the latency of an add is hidden.  What is left of K goes to the first of them.
@@ -82,7 +93,8 @@ ALWAYS_INLINE void dot_rows(float *y, int64_t y_stride, const float *x, const un
 	vec sum[FEW_TOKENS][32 / LANES] = { 0 };
 	__m256 chain[FEW_TOKENS][4] = { 0 };
 
-	for (; k + n * LANES <= K; k += n * LANES)
+	for (; k + n * LANES <= K; k += n * LANES) {
+		fetch(w + k * size, n * LANES * size);
 		for (int64_t c = 0; c < n; c++) {
 			vec v = vec_weights(w + (k + LANES * c) * size, dtype);
 
@@ -92,6 +104,7 @@ ALWAYS_INLINE void dot_rows(float *y, int64_t y_stride, const float *x, const un
 				sum[j][c] = vec_fma(v, xv, sum[j][c]);
 			}
 		}
+	}
 	for (int64_t j = 0; j < n_x; j++)
 		for (int64_t c = 0; c < n; c++)
 			vec_split(sum[j][c], &chain[j][c * LANES / 8]);

@@ -3,25 +3,23 @@
  * finite.
  *
  * Weights are read in slices of a fixed size, in parallel; a result never depends on who read
- * which.  Reading 14.5 GB takes seconds, so both answers are remembered under the user's cache
- * directory, by what identifies the state of every file.  The cache is a convenience: when it
- * cannot be read or written the answer is computed, and nobody is told.
+ * which.  Reading 14.5 GB takes seconds, so both answers are remembered by what identifies the
+ * state of every file.
  */
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include "torchless/checkpoint.h"
 #include "torchless/mem.h"
+#include "torchless/remembered.h"
 #include "torchless/threads.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #define SLICE_BYTES ((int64_t)4 << 20)
 
@@ -42,30 +40,12 @@ static bool is_settled(const struct checkpoint *ck)
 	return true;
 }
 
-/* The user's cache directory for this program in *dir, made if needed; false when there is none. */
-static bool cache_directory(struct text *dir)
-{
-	const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-
-	/* The XDG specification: a relative path is to be ignored. */
-	if (base && base[0] == '/')
-		text_adds(dir, base);
-	else if (home && home[0] == '/')
-		text_addf(dir, "%s/.cache", home);
-	else
-		return false;
-	if (mkdir(dir->data, 0700) && errno != EEXIST)
-		return false;
-	text_adds(dir, "/torchless");
-	return mkdir(dir->data, 0700) == 0 || errno == EEXIST;
-}
-
-/* Where the answer called `kind` is kept; false when it cannot be. */
-static bool cache_path(const struct checkpoint *ck, const char *kind, struct text *path)
+/* The name of the answer called `kind`; false when it may not be kept. */
+static bool name_answer(const struct checkpoint *ck, const char *kind, struct text *name)
 {
 	struct text key = { 0 };
 
-	if (!is_settled(ck) || !cache_directory(path))
+	if (!is_settled(ck))
 		return false;
 	text_addf(&key, "1 %d\n", ck->config.tied_embeddings);
 	for (int f = 0; f < ck->n_files; f++) {
@@ -74,7 +54,7 @@ static bool cache_path(const struct checkpoint *ck, const char *kind, struct tex
 			  id->device, id->inode, id->bytes, id->mtime_s, id->mtime_ns);
 	}
 	XXH128_hash_t h = XXH3_128bits(key.data, key.len);
-	text_addf(path, "/%016" PRIx64 "%016" PRIx64 ".%s", h.high64, h.low64, kind);
+	text_addf(name, "%016" PRIx64 "%016" PRIx64 ".%s", h.high64, h.low64, kind);
 	text_release(&key);
 	return true;
 }
@@ -82,29 +62,20 @@ static bool cache_path(const struct checkpoint *ck, const char *kind, struct tex
 /* Append the remembered answer to *answer; false when there is none. */
 static bool cache_get(const struct checkpoint *ck, const char *kind, struct text *answer)
 {
-	struct text path = { 0 };
-	struct err ignored;
-	bool found = cache_path(ck, kind, &path) && access(path.data, R_OK) == 0 &&
-		     text_read_file(answer, path.data, 65536, &ignored) == 0;
+	struct text name = { 0 };
+	bool found = name_answer(ck, kind, &name) && remembered_get(name.data, answer);
 
-	text_release(&path);
+	text_release(&name);
 	return found;
 }
 
 static void cache_put(const struct checkpoint *ck, const char *kind, const char *answer)
 {
-	struct text path = { 0 }, beside = { 0 };
+	struct text name = { 0 };
 
-	if (cache_path(ck, kind, &path)) {
-		text_addf(&beside, "%s.%ld", path.data, (long)getpid());
-		FILE *f = fopen(beside.data, "wxe");
-		bool written = f && fputs(answer, f) >= 0;
-
-		if (f && (fclose(f) || !written || rename(beside.data, path.data)))
-			unlink(beside.data);
-	}
-	text_release(&path);
-	text_release(&beside);
+	if (name_answer(ck, kind, &name))
+		remembered_put(name.data, answer);
+	text_release(&name);
 }
 
 /* What was read is what the files' ids stand for only if nobody wrote to them meanwhile. */

@@ -5,10 +5,14 @@
 #include "kernels_data.h"
 
 #include "torchless/mem.h"
+#include "torchless/remembered.h"
 
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <float.h>
 #include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
 
 static const enum dtype weight_types[] = { DTYPE_F32, DTYPE_F16, DTYPE_BF16 };
 
@@ -35,6 +39,74 @@ Test(kernels, select_finds_tiers_by_name)
 	cr_assert_null(kernels_select("mmx"));
 	cr_assert_not_null(kernels_select(NULL));
 	cr_assert(kernels_select(NULL)->supported());
+}
+
+/* What another process chooses: this one keeps what it chose. */
+static const struct kernels *chosen_anew(void)
+{
+	pid_t child = fork();
+	int status = 0, i = 0;
+
+	if (child == 0) {
+		while (kernels_all[i] != kernels_select(NULL))
+			i++;
+		_exit(i);
+	}
+	waitpid(child, &status, 0);
+	return kernels_all[WEXITSTATUS(status)];
+}
+
+/* The name of the one file in `folder`. */
+static void find_name(const char *folder, char *name, size_t size)
+{
+	DIR *d = opendir(folder);
+
+	cr_assert_not_null(d, "nothing was remembered");
+	for (struct dirent *e; (e = readdir(d));)
+		if (e->d_name[0] != '.')
+			snprintf(name, size, "%s", e->d_name);
+	closedir(d);
+}
+
+static void remove_file(const char *folder, const char *name)
+{
+	char path[400];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	unlink(path);
+	rmdir(folder);
+	*strrchr(path, '/') = '\0';
+	*strrchr(path, '/') = '\0';
+	rmdir(path);
+}
+
+Test(kernels, the_faster_width_is_measured_once)
+{
+	char folder[] = "/tmp/test_kernels.XXXXXX", below[64], name[256] = "";
+	struct text answer = { 0 };
+
+	if (kernels_all[0]->supported() && kernels_all[1]->supported() &&
+	    kernels_all[1] != &kernels_ref) {
+		cr_assert_not_null(mkdtemp(folder));
+		setenv("XDG_CACHE_HOME", folder, 1);
+		snprintf(below, sizeof(below), "%s/torchless", folder);
+		const struct kernels *first = chosen_anew();
+		find_name(below, name, sizeof(name));
+		cr_assert(remembered_get(name, &answer));
+		cr_assert_str_eq(answer.data, first->isa);
+		for (int i = 0; i < 2; i++) {
+			remembered_put(name, kernels_all[i]->isa);
+			cr_assert_eq(chosen_anew(), kernels_all[i], "not what is remembered");
+		}
+		remembered_put(name, "ref"); /* of other bits: nobody's answer */
+		cr_assert_neq(chosen_anew(), &kernels_ref);
+		remembered_put(name, "");
+		cr_assert_neq(chosen_anew(), &kernels_ref);
+		text_clear(&answer);
+		cr_assert(remembered_get(name, &answer) && answer.len, "not remembered again");
+		text_release(&answer);
+		remove_file(below, name);
+	}
 }
 
 static void check_convert(const struct kernels *k)
