@@ -76,7 +76,7 @@ LIBOBJS := $(filter-out $(MAIN),$(OBJS))
 TESTS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*.c))
 TSAN_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/tsan/*.c))
 FUZZERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
-BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
+BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/bench_*.c))
 
 ## all: build ./torchless (MODE=debug|asan|tsan|coverage build build/MODE/torchless)
 .PHONY: all
@@ -161,6 +161,11 @@ $(BUILD)/tests/unit/test_recording_file: LDFLAGS += -Wl,--wrap=link
 # What the command line and the shell of query suggest, and how lessons look: everything but main.c, which exits.
 $(BUILD)/tests/unit/test_suggest $(BUILD)/tests/unit/test_lesson_show: $(filter-out $(BUILD)/src/cli/main.o,$(MAIN))
 $(BUILD)/tests/unit/test_suggest $(BUILD)/tests/unit/test_lesson_show: LDFLAGS += $(filter-out $(BUILD)/src/cli/main.o,$(MAIN)) $(LIB)
+# Benchmarks stand beside what the machine can do.
+RACER   := $(BUILD)/tests/bench/race_torchless
+PROBING := $(BENCHES) $(RACER) $(BUILD)/tests/unit/test_probe
+$(PROBING): $(BUILD)/tests/bench/probe.o
+$(PROBING): LDFLAGS += $(BUILD)/tests/bench/probe.o $(LIB)
 
 ## extension: build torchless.so, the SQL functions for sqlite3's .load and Python's load_extension
 # src/inspect and what it stands on, compiled again: SQLite is called through the host's table.
@@ -469,11 +474,14 @@ uninstall:
 	$(Q)$(RM) $(INSTALLED:%=$(DESTDIR)$(PREFIX)/%)
 	$(Q)rmdir $(DESTDIR)$(PREFIX)/share/torchless/model $(DESTDIR)$(PREFIX)/share/torchless 2>/dev/null || true
 
-## bench: what share of the machine is used, what recording and the debugger cost, how long one waits (minutes; BENCHFLAGS=--json for JSON lines)
+## bench: what the machine can do and what share of it is used, what recording and the debugger cost, how long one waits (under 10 minutes; BENCHFLAGS=--json for JSON lines, BENCH_SECONDS=N for more time)
 .PHONY: bench benches
+BENCH_SECONDS ?= 600
 benches: $(BENCHES)
+# The machine first: a busy one is said before anything is measured.
 bench: all benches
-	$(Q)for t in $(BENCHES); do $$t $(BENCHFLAGS) || exit 1; done
+	$(Q)BENCHFLAGS='$(BENCHFLAGS)' tests/bench/run $(BENCH_SECONDS) $(BUILD)/tests/bench/bench_machine \
+		$(filter-out %/bench_machine,$(BENCHES))
 
 ## bench-long: what recording a prompt of 4,096 tokens costs (minutes; needs make smollm2)
 .PHONY: bench-long

