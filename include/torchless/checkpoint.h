@@ -1,18 +1,19 @@
 /*
- * checkpoint.h -- a model on disk: a Hugging Face directory, or one packed file.
+ * checkpoint.h -- a model on disk: a Hugging Face directory, one packed file, or GGUF.
  *
  * A directory holds config.json, tokenizer.json, tokenizer_config.json, generation_config.json and
  * model.safetensors, or shards named by model.safetensors.index.json, and may hold
  * chat_template.jinja.  A packed file (made by scripts/export_mistral.py) is a .safetensors whose
- * __metadata__ carries those texts under their names.  Either way weights are used where they lie
- * in the mapping.  Tensors have the names of the ...ForCausalLM class, whatever their files call
- * them: see weight_names.def.
+ * __metadata__ carries those texts under their names.  Of a GGUF file (or its parts, or a directory
+ * that holds one) the texts are made of its keys: see gguf.h.  Either way weights are used where
+ * they lie in the mapping, but q and k of GGUF, which are copied in another order.  Tensors have
+ * the names of the ...ForCausalLM class, whatever their files call them: see weight_names.def.
  */
 #ifndef TORCHLESS_CHECKPOINT_H
 #define TORCHLESS_CHECKPOINT_H
 
 #include "torchless/config.h"
-#include "torchless/safetensors.h"
+#include "torchless/tensor_file.h"
 
 /* What to open: `tokenize` needs no weights, `info --config` no tokenizer. */
 enum checkpoint_parts {
@@ -36,7 +37,8 @@ struct chat_file {
 
 struct checkpoint {
 	char *path;     /* as given, or the snapshot that was found there */
-	bool is_packed; /* one file */
+	bool is_packed; /* one file (or the parts of one), not a directory */
+	bool is_gguf;
 	struct config config;
 	char *config_json;    /* the text, for the recording */
 	char *tokenizer_json; /* the text (NUL-terminated); NULL when not asked for */

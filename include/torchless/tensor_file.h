@@ -31,6 +31,8 @@ struct file_id {
 	int64_t mtime_s, mtime_ns;
 };
 
+struct gguf_header;
+
 struct tensor_file {
 	char *path;
 	struct file_id id;
@@ -39,8 +41,9 @@ struct tensor_file {
 	struct file_tensor *tensors; /* in the order of their data */
 	int *by_name;                /* indices of tensors, in the order of their names */
 	int n_tensors;
-	cJSON *metadata; /* __metadata__ of a safetensors file (string values), or NULL */
-	char *rows;      /* rows that were put in another order (gguf.h), or NULL */
+	cJSON *metadata;          /* __metadata__ of a safetensors file (string values), or NULL */
+	struct gguf_header *gguf; /* the keys of a GGUF file, or NULL */
+	char *rows;               /* rows that were put in another order (gguf.h), or NULL */
 	int64_t rows_bytes;
 };
 

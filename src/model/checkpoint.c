@@ -1,13 +1,16 @@
 /*
- * checkpoint.c -- open a model on disk: a Hugging Face directory, or one packed file.
+ * checkpoint.c -- open a model on disk: a Hugging Face directory, one packed file, or GGUF.
  *
- * Both end as the same structure: texts, a config, mapped safetensors files.  What is not a
+ * All end as the same structure: texts, a config, mapped files of tensors.  What is not a
  * checkpoint is answered with what it seems to be and the script that makes one of it.
  */
 #include "torchless/checkpoint.h"
 #include "checkpoint_chat.h"
+#include "checkpoint_gguf.h"
 #include "checkpoint_names.h"
+#include "torchless/gguf.h"
 #include "torchless/mem.h"
+#include "torchless/safetensors.h"
 #include "torchless/utf8.h"
 #include "torchless/what_is.h"
 #include "what_path.h"
@@ -418,6 +421,8 @@ bool checkpoint_is_weight(const struct checkpoint *ck, const struct file_tensor 
 	static const char derived[] = ".rotary_emb.inv_freq";
 	size_t len = strlen(t->name), end = sizeof(derived) - 1;
 
+	if (t->derived)
+		return false;
 	if (ck->config.tied_embeddings && !strcmp(t->name, "lm_head.weight"))
 		return false;
 	return len < end || strcmp(t->name + len - end, derived) != 0;
@@ -462,11 +467,44 @@ static int open_directory(struct checkpoint *ck, struct texts *t, unsigned parts
 	return parts & CHECKPOINT_WEIGHTS ? open_weights_of_directory(ck, err) : 0;
 }
 
+/* What a directory has as files is made of the keys here. */
+static int read_texts_of_gguf(struct texts *t, const struct checkpoint *ck, unsigned parts,
+			      struct err *err)
+{
+	if (parts & (CHECKPOINT_CONFIG | CHECKPOINT_WEIGHTS) &&
+	    gguf_config(ck->files, ck->n_files, &t->config, &t->generation, err))
+		return err->code;
+	if (!(parts & CHECKPOINT_TOKENIZER))
+		return 0;
+	if (gguf_tokenizer(&ck->files[0], &t->tokenizer, &t->tokenizer_config, err))
+		return err->code;
+	if (parts & CHECKPOINT_RAW)
+		text_release(&t->tokenizer_config);
+	return 0;
+}
+
+static int open_gguf(struct checkpoint *ck, struct texts *t, unsigned parts, struct err *err)
+{
+	ck->is_packed = ck->is_gguf = true;
+	/* The order of rows follows from the config. */
+	if (parts & CHECKPOINT_WEIGHTS)
+		parts |= CHECKPOINT_CONFIG;
+	if (checkpoint_gguf_open(ck, err) || check_no_tensor_twice(ck, err) ||
+	    read_texts_of_gguf(t, ck, parts, err) || take_texts(ck, t, parts, err))
+		return err->code;
+	for (int f = 0; f < ck->n_files && parts & CHECKPOINT_WEIGHTS; f++)
+		if (gguf_order_rows(&ck->files[f], &ck->config, err))
+			return err->code;
+	return 0;
+}
+
 static int open_packed(struct checkpoint *ck, struct texts *t, unsigned parts, struct err *err)
 {
 	ck->is_packed = true;
 	if (what_is_refuse(ck->path, WHAT_MODEL, err))
 		return err->code;
+	if (gguf_is(ck->path))
+		return open_gguf(ck, t, parts, err);
 	ck->files = mem_calloc(1, sizeof(*ck->files));
 	if (safetensors_open(&ck->files[0], ck->path, err))
 		return err->code;
@@ -476,6 +514,21 @@ static int open_packed(struct checkpoint *ck, struct texts *t, unsigned parts, s
 	if (parts & CHECKPOINT_TOKENIZER)
 		chat_file_of_metadata(&ck->chat, ck->files[0].metadata);
 	return take_texts(ck, t, parts, err);
+}
+
+/* A directory whose weights are one GGUF model is that model. */
+static int open_folder(struct checkpoint *ck, struct texts *t, unsigned parts, struct err *err)
+{
+	struct text gguf = { 0 };
+	int found = checkpoint_gguf_in(ck->path, &gguf, err);
+
+	if (found != 1) {
+		text_release(&gguf);
+		return found ? found : open_directory(ck, t, parts, err);
+	}
+	free(ck->path);
+	ck->path = gguf.data;
+	return open_packed(ck, t, parts, err);
 }
 
 int checkpoint_open(struct checkpoint *ck, const char *path, unsigned parts, struct err *err)
@@ -493,7 +546,7 @@ int checkpoint_open(struct checkpoint *ck, const char *path, unsigned parts, str
 		return err->code;
 	}
 	ck->path = resolved.data;
-	rc = S_ISDIR(sb.st_mode) ? open_directory(ck, &texts, parts, err)
+	rc = S_ISDIR(sb.st_mode) ? open_folder(ck, &texts, parts, err)
 				 : open_packed(ck, &texts, parts, err);
 	texts_release(&texts);
 	if (!rc)

@@ -36,7 +36,11 @@ static int build_tokenizer(struct model *m, bool raw, struct err *err)
 	};
 	struct text what = { 0 };
 
-	text_addf(&what, ck->is_packed ? "%s: tokenizer.json" : "%s/tokenizer.json", ck->path);
+	text_addf(&what,
+		  ck->is_gguf     ? "%s: tokenizer.ggml"
+		  : ck->is_packed ? "%s: tokenizer.json"
+				  : "%s/tokenizer.json",
+		  ck->path);
 	m->tokenizer = tokenizer_open(&texts, what.data, err);
 	text_release(&what);
 	if (!m->tokenizer)

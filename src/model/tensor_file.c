@@ -2,6 +2,7 @@
  * tensor_file.c -- tensors of a mapped file by their names.
  */
 #include "torchless/tensor_file.h"
+#include "gguf_header.h"
 #include "mapping.h"
 #include "torchless/mem.h"
 
@@ -39,6 +40,9 @@ void tensor_file_close(struct tensor_file *st)
 	free(st->tensors);
 	free(st->by_name);
 	cJSON_Delete(st->metadata);
+	if (st->gguf)
+		gguf_header_release(st->gguf);
+	free(st->gguf);
 	free(st->rows);
 	mapping_close(st);
 	*st = (struct tensor_file){ 0 };

@@ -56,7 +56,6 @@ static const struct instead instead_of_config[] = {
 	{ "params.json", USE_HUGGING_FACE },
 	{ "consolidated*.safetensors", USE_HUGGING_FACE },
 	{ "consolidated*.pth", USE_HUGGING_FACE },
-	{ "*.gguf", "convert the .gguf with `scripts/import_gguf.py FILE -o OUTPUT`" },
 	{ "model_index.json", "a pipeline of diffusers is no language model" },
 	{ "mlc-chat-config.json", "what MLC compiled is not read, " USE_SAFETENSORS },
 	{ "*.onnx", USE_SAFETENSORS },
@@ -83,7 +82,6 @@ static const struct instead instead_of_config[] = {
 static const struct instead instead_of_weights[] = {
 	{ "pytorch_model*.bin",
 	  "convert them with `scripts/export_mistral.py FOLDER -o model.safetensors`" },
-	{ "*.gguf", "convert it with `scripts/import_gguf.py FILE -o OUTPUT`" },
 	{ "consolidated*.safetensors", "Mistral's own layout is not read, " USE_HUGGING_FACE },
 	{ "model-*-of-*.safetensors", "fetch the model.safetensors.index.json of these shards" },
 	{ "*.safetensors", "only this name is looked for, as transformers does: rename the file" },

@@ -11,7 +11,7 @@ cp "$T" "$tree/torchless"
 ln -s "$T" "$work/it's/torch less"
 ln -s "$root/lessons" "$tree/lessons"
 ln -s "$root/lessons" "$here/lessons"
-cp scripts/import_gguf.py "$tree/scripts"
+cp scripts/export_mistral.py "$tree/scripts"
 PATH=$work/bin:$PATH
 cd "$here" || exit 2
 
@@ -60,16 +60,16 @@ called "$work/a tree/torchless" "'$work/a tree/torchless'"
 called "../it's/torch less" "'../it'\\''s/torch less'"
 
 # A script of the source tree is named as it is found from here; without a tree it is said whose it is.
-printf 'GGUF' >x.gguf
-try ./torchless info -m x.gguf
-has "a script of the tree" "convert it with .$root/scripts/import_gguf\.py x\.gguf -o x.$" "$err"
-try "$tree/torchless" info -m x.gguf
-has "a script in a tree with a space" "convert it with .'$tree/scripts/import_gguf\.py' x\.gguf -o x.$" "$err"
+printf '\200\002}q.' >x.bin
+try ./torchless info -m x.bin
+has "a script of the tree" "to .$root/scripts/export_mistral\.py \. -o model\.safetensors.$" "$err"
+try "$tree/torchless" info -m x.bin
+has "a script in a tree with a space" "to .'$tree/scripts/export_mistral\.py' \. -o model\.safetensors.$" "$err"
 cp "$T" "$work/bin/alone"
-try alone info -m x.gguf
-has "no tree" "convert it with .scripts/import_gguf\.py x\.gguf -o x. of torchless's source tree$" "$err"
-(cd "$root" && "$T" info -m "$here/x.gguf") >"$out" 2>"$err"
-has "in the tree" "convert it with .scripts/import_gguf\.py $here/x\.gguf -o $here/x.$" "$err"
+try alone info -m x.bin
+has "no tree" "to .scripts/export_mistral\.py \. -o model\.safetensors. of torchless's source tree$" "$err"
+(cd "$root" && "$T" info -m "$here/x.bin") >"$out" 2>"$err"
+has "in the tree" "to .scripts/export_mistral\.py $here -o model\.safetensors.$" "$err"
 
 # What is kept, mailed or read by man(1) and the documents calls it torchless.
 ./torchless help --markdown >"$out"

@@ -283,16 +283,22 @@ Test(checkpoint, directories_that_are_something_else, .init = make_dir, .fini = 
 	/* As any file that is missing: exit status 3. */
 	assert_refused(path_of("absent"), MODEL, ERR_IO, "absent", "No such file");
 	assert_refused(model, MODEL, ERR_FORMAT, "config.json", "no Hugging Face");
+	/* A directory whose weights are GGUF is that file, whatever else it holds. */
 	put("model-q4.gguf", "GGUF");
-	assert_refused(model, MODEL, ERR_FORMAT, "gguf", "scripts/import_gguf.py");
+	assert_refused(model, MODEL, ERR_FORMAT, "model-q4.gguf", "too short for a GGUF file");
 	put("params.json", "{}");
+	put("config.json", CONFIG);
+	assert_refused(model, MODEL, ERR_FORMAT, "model-q4.gguf", "too short for a GGUF file");
+	put("model-q8.gguf", "GGUF");
+	assert_refused(model, MODEL, ERR_USAGE, "holds several GGUF files", "model-q4.gguf, ");
+	unlink(path_of("model-q8.gguf"));
+	unlink(path_of("model-q4.gguf"));
+	unlink(path_of("config.json"));
 	assert_refused(model, MODEL, ERR_FORMAT, "params.json", "Hugging Face");
 	put("config.json", CONFIG);
-	assert_refused(model, MODEL, ERR_FORMAT, "gguf", "scripts/import_gguf.py");
 	put("pytorch_model-00001-of-00002.bin", "x");
 	assert_refused(model, MODEL, ERR_FORMAT, "pytorch_model", "scripts/export_mistral.py");
 	unlink(path_of("pytorch_model-00001-of-00002.bin"));
-	unlink(path_of("model-q4.gguf"));
 	put("consolidated.safetensors", "x");
 	assert_refused(model, MODEL, ERR_FORMAT, "consolidated", "Hugging Face files");
 	unlink(path_of("consolidated.safetensors"));
@@ -351,7 +357,8 @@ Test(checkpoint, files_that_are_something_else, .init = make_dir, .fini = drop_d
 		assert_refused(path_of("p"), CHECKPOINT_ALL, ERR_FORMAT, cases[i].a, cases[i].b);
 	}
 	put_bytes("p", "GGUF\3\0\0\0\0\0\0\0", 12);
-	assert_refused(path_of("p"), CHECKPOINT_ALL, ERR_FORMAT, "GGUF", "scripts/import_gguf.py");
+	assert_refused(path_of("p"), CHECKPOINT_ALL, ERR_FORMAT, "a GGUF file of 12 bytes",
+		       "truncated");
 	put_bytes("p", "PK\3\4\0\0\0\0\0\0\0\0", 12);
 	assert_refused(path_of("p"), CHECKPOINT_ALL, ERR_FORMAT, "PyTorch", "export_mistral.py");
 	put("p", "");

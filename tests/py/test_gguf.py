@@ -1,0 +1,361 @@
+"""Tests of GGUF files opened as they are.
+
+Files are made by the `gguf` package, which is llama.cpp's, of checkpoints and tokenizers that torchless
+reads in Hugging Face's form too. What is asked for is then equality: every value of every pass to the
+bit, every token id.
+"""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "scripts"))
+sys.path.insert(0, os.path.join(ROOT, "tests", "py"))
+
+import gguf  # noqa: E402
+import numpy  # noqa: E402
+import torch  # noqa: E402
+
+import check_tokenizers  # noqa: E402
+import make_checkpoint  # noqa: E402
+from lib import tokenizer_json  # noqa: E402
+from lib.checkpoint import read_json  # noqa: E402
+from safetensors import safe_open  # noqa: E402
+
+TORCHLESS = os.environ.get("TORCHLESS", os.path.join(ROOT, "torchless"))
+TOKENIZERS = os.path.join(ROOT, "models", "tokenizers")
+SMOLLM2 = os.path.join(ROOT, "models", "smollm2-135m")
+Kind = gguf.GGMLQuantizationType
+UNKNOWN, CONTROL, USER_DEFINED, BYTE = 2, 3, 4, 6
+
+LAYER = {
+    "input_layernorm": "attn_norm", "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k",
+    "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output",
+    "post_attention_layernorm": "ffn_norm", "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down",
+}
+TOP = {"model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output"}
+
+
+def run(*arguments, status=0, stdin=None):
+    """The standard output of torchless; its standard error where it is to fail."""
+    done = subprocess.run([TORCHLESS, *arguments], input=stdin, capture_output=True, check=False)
+    if done.returncode != status:
+        raise AssertionError(f"{arguments}: status {done.returncode}: {done.stderr.decode(errors='replace')}")
+    return (done.stderr if status else done.stdout).decode()
+
+
+def gguf_name(name):
+    """Hugging Face's name -> GGUF's."""
+    stem = name.removesuffix(".weight")
+    if stem in TOP:
+        return TOP[stem] + ".weight"
+    _, _, number, rest = stem.split(".", 3)
+    return f"blk.{number}.{LAYER[rest]}.weight"
+
+
+def pairs(rows, n_heads):
+    """llama.cpp's order of the rows of q and k, as its converter makes it."""
+    return (rows.reshape(n_heads, 2, rows.shape[0] // n_heads // 2, *rows.shape[1:])
+            .swapaxes(1, 2).reshape(rows.shape))
+
+
+def tensors_of(directory):
+    """{name: numpy array}, bf16 as f32."""
+    with safe_open(os.path.join(directory, "model.safetensors"), "pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}
+    return {name: (t.to(torch.float32) if t.dtype == torch.bfloat16 else t).numpy()
+            for name, t in tensors.items()}
+
+
+def llama3_factors(config):
+    """What llama.cpp's converter stores of a llama3 scaling: rope_freqs.weight."""
+    scaling = config["rope_scaling"]
+    dim = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
+    frequencies = 1.0 / config["rope_theta"] ** (torch.arange(0, dim, 2, dtype=torch.float32) / dim)
+    factor, low, high = scaling["factor"], scaling["low_freq_factor"], scaling["high_freq_factor"]
+    original = scaling["original_max_position_embeddings"]
+    factors = []
+    for frequency in frequencies:
+        wavelength = 2 * numpy.pi / frequency
+        if wavelength < original / high:
+            factors.append(1)
+        elif wavelength > original / low:
+            factors.append(factor)
+        else:
+            smooth = (original / wavelength - low) / (high - low)
+            factors.append(1 / ((1 - smooth) / factor + smooth))
+    return numpy.array(factors, dtype=numpy.float32)
+
+
+def write_config(writer, config):
+    """The keys of the model."""
+    writer.add_block_count(config["num_hidden_layers"])
+    writer.add_context_length(config["max_position_embeddings"])
+    writer.add_embedding_length(config["hidden_size"])
+    writer.add_feed_forward_length(config["intermediate_size"])
+    writer.add_head_count(config["num_attention_heads"])
+    writer.add_head_count_kv(config["num_key_value_heads"])
+    writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
+    writer.add_rope_freq_base(config["rope_theta"])
+    if config.get("head_dim"):
+        writer.add_key_length(config["head_dim"])
+        writer.add_value_length(config["head_dim"])
+    if config.get("sliding_window"):
+        writer.add_sliding_window(config["sliding_window"])
+    scaling = config.get("rope_scaling") or {}
+    if scaling.get("rope_type") == "llama3":
+        writer.add_tensor("rope_freqs.weight", llama3_factors(config))
+    elif scaling:
+        writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
+        writer.add_rope_scaling_factor(scaling["factor"])
+
+
+def write_tokenizer(writer, document, pre=None, bos=True):
+    """The keys of a tokenizer.json: byte-level with PRE, else SentencePiece's with made-up scores."""
+    vocab = dict(document["model"]["vocab"])
+    added = {token["content"]: token for token in document["added_tokens"]}
+    vocab |= {content: token["id"] for content, token in added.items()}
+    pieces = sorted(vocab, key=vocab.get)
+    assert [vocab[piece] for piece in pieces] == list(range(len(pieces)))
+    kinds = [1 if piece not in added else CONTROL if added[piece]["special"] else USER_DEFINED for piece in pieces]
+    writer.add_tokenizer_model("gpt2" if pre else "llama")
+    writer.add_token_list(pieces)
+    merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in document["model"]["merges"]]
+    if pre:
+        writer.add_tokenizer_pre(pre)
+        writer.add_token_merges(merges)
+    else:
+        unknown = document["model"]["unk_token"]
+        kinds[vocab[unknown]] = UNKNOWN
+        writer.add_unk_token_id(vocab[unknown])
+        # SentencePiece scores a piece by when it was learnt: minus the rank of its first merge.
+        rank = {}
+        for merge in merges:
+            rank.setdefault(merge.replace(" ", "", 1), len(rank))
+        kinds = [BYTE if len(p) == 6 and p.startswith("<0x") else k for p, k in zip(pieces, kinds)]
+        writer.add_token_scores([-float(rank.get(piece, 0)) for piece in pieces])
+    writer.add_token_types(kinds)
+    writer.add_add_bos_token(bos)
+
+
+def write_gguf(path, source=None, document=None, pre=None, kind=None, n_split=0, bos=True, arch="llama", change=None):
+    """A checkpoint directory, a tokenizer or both as GGUF; matrices as KIND where there is one."""
+    writer = gguf.GGUFWriter(path, arch, split_max_tensors=n_split)
+    if source:
+        config = read_json(os.path.join(source, "config.json"))
+        write_config(writer, config)
+        heads = {"q_proj": config["num_attention_heads"], "k_proj": config["num_key_value_heads"]}
+        for name, values in tensors_of(source).items():
+            if name == "lm_head.weight" and config["tie_word_embeddings"]:
+                continue
+            if name.split(".")[-2] in heads:
+                values = pairs(values, heads[name.split(".")[-2]])
+            if values.ndim == 1:
+                writer.add_tensor(gguf_name(name), values.astype(numpy.float32))
+            elif kind:
+                writer.add_tensor(gguf_name(name), gguf.quantize(values.astype(numpy.float32), kind), raw_dtype=kind)
+            else:
+                writer.add_tensor(gguf_name(name), values)
+    if document:
+        write_tokenizer(writer, document, pre, bos)
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    if change:
+        change(writer)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+class TemporaryTest(unittest.TestCase):
+    """A test with a directory of its own, `self.top`."""
+
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.top = scratch.name
+
+    def path(self, *names):
+        return os.path.join(self.top, *names)
+
+    def make(self, preset, **options):
+        """A random checkpoint of make_checkpoint.py."""
+        base = make_checkpoint.PRESETS[preset][1]
+        make_checkpoint.make(self.path(preset), {**make_checkpoint.DEFAULTS, **base, **options}, True)
+        return self.path(preset)
+
+    def trace(self, model, name):
+        """(hash of the weights, config as it is understood, values of every pass) of a short run."""
+        recording = self.path(name + ".db")
+        run("trace", "-q", "-m", model, "-o", recording, "-n", "4", "--prompt-ids", "1 17 300 5 9 200 44 3")
+        with sqlite3.connect(f"file:{recording}?mode=ro", uri=True) as database:
+            weights = database.execute("SELECT hex(weights_xxh3) FROM model").fetchone()[0]
+            values = database.execute("SELECT pass, fqn, shape, hash FROM v_value ORDER BY id").fetchall()
+        self.assertTrue(len(values) > 100 and all(row[3] is not None for row in values))
+        return weights, run("info", "-m", model, "--config"), values
+
+
+# ---------------------------------------------------------------------------------------- weights
+
+class TestWeights(TemporaryTest):
+    """A GGUF file runs to the same bits as the checkpoint that it was made of."""
+
+    def same(self, preset, same_weights=True, **options):
+        directory = self.make(preset, **options)
+        write_gguf(self.path("m.gguf"), directory, **({"kind": Kind.BF16} if preset == "bf16" else {}))
+        weights, config, values = self.trace(directory, "directory")
+        found = self.trace(self.path("m.gguf"), "gguf")
+        self.assertEqual(found[2], values)
+        self.assertEqual(found[1].replace("Llama", "Mistral"), config.replace("Llama", "Mistral"))
+        # Norms are f32 in GGUF, whatever they were.
+        if same_weights:
+            self.assertEqual(found[0], weights)
+
+    def test_shapes(self):
+        for preset in ("plain", "gqa-odd", "mqa", "mha", "head-dim", "window", "tied", "untied"):
+            with self.subTest(preset):
+                self.same(preset)
+
+    def test_scalings(self):
+        for preset in ("llama3-rope", "linear-rope"):
+            with self.subTest(preset):
+                self.same(preset)
+
+    def test_types(self):
+        self.same("f16", same_weights=False)
+        self.same("bf16", same_weights=False)
+
+    def test_tensors_by_name(self):
+        directory = self.make("plain")
+        write_gguf(self.path("m.gguf"), directory)
+        recording = self.path("r.db")
+        run("trace", "-q", "-m", self.path("m.gguf"), "-o", recording, "-n", "1", "--prompt-ids", "1 17")
+        name = "model.layers.1.self_attn.k_proj.weight"
+        found = run("query", "-t", recording, "-m", self.path("m.gguf"), "--csv", f"SELECT t_sum(weight('{name}')) AS s")
+        expected = tensors_of(directory)[name].astype(numpy.float64).sum()
+        self.assertAlmostEqual(float(found.splitlines()[1]), expected, places=4)
+        listed = run("info", "-m", self.path("m.gguf"), "--tensors", "--tsv")
+        self.assertIn(f"{name}\tF32\t", listed)
+
+    def test_unsupported_types_are_named_when_needed(self):
+        directory = self.make("plain", hidden=256, ffn=256)
+        blocks = numpy.zeros((256, 66), dtype=numpy.uint8)
+
+        def change(writer):
+            writer.tensors[-1]["blk.1.ffn_up.weight"] = gguf.gguf_writer.TensorInfo(
+                shape=(256, 256), dtype=Kind.IQ2_XXS, nbytes=blocks.nbytes, tensor=blocks)
+
+        write_gguf(self.path("m.gguf"), directory, change=change)
+        said = run("trace", "-m", self.path("m.gguf"), "--prompt-ids", "1", status=2)
+        self.assertIn("model.layers.1.mlp.up_proj.weight has dtype IQ2_XXS", said)
+
+
+class TestParts(TemporaryTest):
+    """Split files, and directories that hold GGUF."""
+
+    def setUp(self):
+        super().setUp()
+        self.source = self.make("plain")
+        write_gguf(self.path("m.gguf"), self.source, n_split=9)
+        self.parts = sorted(name for name in os.listdir(self.top) if name.startswith("m-"))
+        self.assertGreater(len(self.parts), 2)
+
+    def test_any_part_opens_all(self):
+        expected = self.trace(self.source, "directory")
+        for part in self.parts:
+            self.assertEqual(self.trace(self.path(part), part)[::2], expected[::2])
+
+    def test_what_is_missing_is_named(self):
+        os.rename(self.path(self.parts[1]), self.path("elsewhere"))
+        said = run("info", "-m", self.path(self.parts[0]), status=2)
+        self.assertIn(f"is in {len(self.parts)} parts, of which {self.path(self.parts[1])}, part 2, is missing", said)
+
+    def test_another_name_is_refused(self):
+        os.rename(self.path(self.parts[1]), self.path("second.gguf"))
+        said = run("info", "-m", self.path("second.gguf"), status=2)
+        self.assertIn(f"its name has to end in -00002-of-{len(self.parts):05}.gguf", said)
+        os.rename(self.path("second.gguf"), self.path(self.parts[2]))
+        said = run("info", "-m", self.path(self.parts[0]), status=2)
+        self.assertIn("is missing", said)
+
+    def test_a_directory(self):
+        os.mkdir(self.path("folder"))
+        for part in self.parts:
+            os.rename(self.path(part), self.path("folder", part))
+        self.assertIn("LlamaForCausalLM", run("info", "-m", self.path("folder")))
+        write_gguf(self.path("folder", "b.gguf"), self.source)
+        said = run("info", "-m", self.path("folder"), status=2)
+        self.assertIn("holds several GGUF files: give one of them, ", said)
+        self.assertIn("b.gguf", said)
+
+
+# -------------------------------------------------------------------------------------- tokenizer
+
+class TestTokenizer(TemporaryTest):
+    """The ids are those of the tokenizer.json that the keys were made of, by the `tokenizers` library."""
+
+    @classmethod
+    def setUpClass(cls):
+        if not os.path.isdir(TOKENIZERS):
+            raise unittest.SkipTest("models/tokenizers is missing: scripts/setup")
+        lines = check_tokenizers.python_documentation()[::40]
+        cls.texts = {"Python's": lines, "generated": check_tokenizers.generated(),
+                     "every character": check_tokenizers.every_character()[::9]}
+
+    def same(self, name, document, pre=None):
+        bos = bool((document["post_processor"] or {}).get("single"))
+        path = write_gguf(self.path(name + ".gguf"), document=document, pre=pre, bos=bos)
+        library = check_tokenizers.library_tokenizer(document)
+        subject = check_tokenizers.Subject(name, document, True)
+        for text, strings in self.texts.items():
+            row = check_tokenizers.compare(TORCHLESS, path, subject, library, text, strings)
+            self.assertEqual((row.wrong, row.badly_decoded), (0, 0), f"{name}, {text}")
+
+    def test_sentencepiece(self):
+        for name in ("mistral-v1", "mistral-v3"):
+            with self.subTest(name):
+                self.same(name, read_json(os.path.join(TOKENIZERS, name, "tokenizer.json")))
+
+    def test_byte_level(self):
+        self.same("tekken", read_json(os.path.join(TOKENIZERS, "tekken", "tokenizer.json")), "tekken")
+
+    def test_smollm2(self):
+        if not os.path.isdir(SMOLLM2):
+            raise unittest.SkipTest("models/smollm2-135m is missing: make smollm2")
+        self.same("smollm2", read_json(os.path.join(SMOLLM2, "tokenizer.json")), "smollm")
+
+    def test_every_split(self):
+        """All names of tokenizer.ggml.pre of one kind, on one vocabulary, against what scripts/lib has for them."""
+        if not os.path.isdir(SMOLLM2):
+            raise unittest.SkipTest("models/smollm2-135m is missing: make smollm2")
+        document = read_json(os.path.join(SMOLLM2, "tokenizer.json"))
+        for pre, (split, ignore_merges, _) in tokenizer_json.BYTE_LEVEL_KINDS.items():
+            with self.subTest(pre):
+                changed = {**document, "pre_tokenizer": split,
+                           "model": {**document["model"], "ignore_merges": ignore_merges}}
+                self.same(pre, changed, pre)
+
+    def test_bos_and_eos(self):
+        document = read_json(os.path.join(TOKENIZERS, "mistral-v1", "tokenizer.json"))
+
+        def eos(writer):
+            writer.add_add_eos_token(True)
+
+        write_gguf(self.path("m.gguf"), document=document, change=eos)
+        ids = json.loads(run("tokenize", "-m", self.path("m.gguf"), "--jsonl", stdin=b'"a"\n'))
+        self.assertEqual((ids[0], ids[-1]), (1, 2))
+        write_gguf(self.path("m.gguf"), document=document, bos=False)
+        ids = json.loads(run("tokenize", "-m", self.path("m.gguf"), "--jsonl", stdin=b'"a"\n'))
+        self.assertNotIn(ids[0], (1, 2))
+
+
+if __name__ == "__main__":
+    unittest.main()
