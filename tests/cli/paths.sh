@@ -34,7 +34,7 @@ says "an HTML page in capitals" '\357\273\277<HTML><BODY>403</BODY></HTML>' 'an 
 says "an error page" '<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>' 'XML, as a server.*fetch the file again'
 says "an answer" 'Entry not found' 'what a server said.*Entry not found.*fetch the file again'
 says "an error in JSON" '{"error":"Repo model a/b is gated. You must be authenticated."}' 'what a server said.*fetch'
-says "a GGUF" 'GGUF\003\000\000\000\000\000\000\000' 'is a GGUF file'
+says "a GGUF" 'GGUF\003\000\000\000\000\000\000\000' 'a GGUF file'
 says "a GGUF for other machines" 'FUGG\003\000\000\000\000\000\000\000' 'a GGUF file for big-endian machines'
 says "a pickle" '\200\002}q\000X\001\000\000\000aq\001K\001s.' 'a Python pickle'
 says "old PyTorch" '\200\002\212\nl\374\234F\371 j\250P\031.' 'a PyTorch file from before torch 1\.6'
