@@ -330,6 +330,9 @@ test-steps:
 py-tests: $(PY_TESTS)
 $(PY_TESTS): py/%: all extension
 	$(RUN_TEST) $(PYTHON) tests/$@.py
+# It asks a program what kernels make of bytes.
+py/test_blocks: $(BUILD)/tests/support/decode_blocks
+py/test_blocks: export DECODE_BLOCKS := $(BUILD)/tests/support/decode_blocks
 
 ## viz: the graphs by a current Graphviz (npm's @viz-js/viz) and by the one installed: no warning, the same ids and links
 .PHONY: viz

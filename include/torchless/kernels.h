@@ -13,8 +13,10 @@
  * element is computed by one thread in one fixed order.  All sets but ref give the same bits, so
  * that which of them a CPU has cannot be seen in a recording.
  *
- * Activations are contiguous f32.  Weights are f32, f16 or bf16 views into a checkpoint whose
- * data may be unaligned; nothing is converted up front.
+ * Activations are contiguous f32.  Weights are views into a checkpoint whose data may be unaligned:
+ * f32, f16, bf16 or one of GGUF's types of blocks; nothing is converted up front.  A type of
+ * blocks is exact: a kernel computes with the f32 values that its blocks decode to, and gives the
+ * bits that it gives for a weight of these values in f32.
  */
 #ifndef TORCHLESS_KERNELS_H
 #define TORCHLESS_KERNELS_H
@@ -62,7 +64,10 @@ struct kernels {
 		*bits; /* the set that all those of the same bits are named by: "ref" or "avx2" */
 	bool (*supported)(void);
 
-	/* dst[n] = src[n] converted to f32; src is f32, f16 or bf16, maybe unaligned. */
+	/*
+	 * dst[n] = src[n] converted to f32; src is of a type that kernels_read(), maybe unaligned,
+	 * and begins with a block.
+	 */
 	void (*convert)(float *dst, const void *src, enum dtype dtype, int64_t n);
 
 	/*
@@ -74,7 +79,7 @@ struct kernels {
 
 	/*
 	 * rms[t] = sqrt(mean(x[t]^2) + eps), normed = x / rms, out = normed * w: MistralRMSNorm.
-	 * w is [D] of any weight type, x is [T,D].  rms and normed may be NULL.
+	 * w is [D] of f32, f16 or bf16, x is [T,D].  rms and normed may be NULL.
 	 */
 	void (*rmsnorm)(struct threads *pool, float *rms, float *normed, float *out, const float *x,
 			const struct tensor *w, float eps, int64_t T);
@@ -136,7 +141,10 @@ const struct kernels *kernels_select(const char *isa);
 struct text;
 void kernels_add_names(struct text *t, const char *between);
 
-/* Whether kernels read weights of this type: f32, f16, bf16.  executor_init() refuses others. */
+/*
+ * Whether kernels read matrices of this type: f32, f16, bf16, the types of blocks.
+ * executor_init() refuses others, and vectors of blocks.
+ */
 bool kernels_read(enum dtype dtype);
 
 /* For kernels that meet another type all the same: ends the program, which is a bug of ours. */

@@ -90,9 +90,8 @@ static void sum_block(void *ctx, int64_t i, int worker)
 	float *x = mem_calloc((size_t)n, sizeof(*x));
 
 	(void)worker;
-	job->kernels->convert(
-		x, (const char *)job->t->data + from * dtype_table[job->t->dtype].block_bytes,
-		job->t->dtype, n);
+	job->kernels->convert(x, (const char *)job->t->data + dtype_row_bytes(job->t->dtype, from),
+			      job->t->dtype, n);
 	stats_sum_init(&job->sums[i]);
 	stats_sum_add(&job->sums[i], x, n, from);
 	free(x);
@@ -115,8 +114,7 @@ static struct stats tensor_statistics(const struct invocation *in, const struct 
 
 static bool has_statistics(const struct file_tensor *s)
 {
-	return !s->unsupported &&
-	       (s->t.dtype == DTYPE_F32 || s->t.dtype == DTYPE_F16 || s->t.dtype == DTYPE_BF16);
+	return !s->unsupported && kernels_read(s->t.dtype);
 }
 
 static void statistics_cells(struct listing *l, const struct file_tensor *s)

@@ -87,9 +87,9 @@ static struct array *read_weight(struct inspect *in, const char *name, struct er
 		return NULL;
 	t->dtype = w->t.dtype;
 	snprintf(t->name, sizeof(t->name), "the weight %.120s", name);
-	for (int64_t i = 0; i < t->numel && w->t.dtype > DTYPE_BF16; i++)
+	for (int64_t i = 0; i < t->numel && !kernels_read(w->t.dtype); i++)
 		t->data[i] = (float)tensor_get(&w->t, i);
-	if (w->t.dtype <= DTYPE_BF16)
+	if (kernels_read(w->t.dtype))
 		in->opt.kernels->convert(t->data, w->t.data, w->t.dtype, t->numel);
 	return t;
 }

@@ -34,6 +34,10 @@ void avx2_convert(float *dst, const void *src, enum dtype dtype, int64_t n)
 	const unsigned char *bytes = src;
 	int64_t size = dtype_table[dtype].block_bytes;
 
+	if (dtype_is_block(dtype)) {
+		avx2_decode_blocks(dst, src, dtype, 0, n);
+		return;
+	}
 	for (int64_t i = 0; i < n; i += 8)
 		store_lanes(dst + i, n - i, load_weights(bytes + i * size, dtype, n - i));
 }

@@ -31,6 +31,12 @@ void avx2_mix(float *z, int64_t z_stride, const float *p, int64_t stride, const 
 	      struct attention_tile tile);
 void avx2_sum(struct stats_sum *s, const float *x, int64_t n, int64_t at);
 
+/* y[T, n0..n1) for T <= 4 tokens and a matrix of blocks: linear() of a few rows. */
+void avx2_few_blocks(float *y, const float *x, const struct tensor *w, int64_t T, int64_t n0,
+		     int64_t n1);
+/* As blocks_decode() of blocks.h. */
+void avx2_decode_blocks(float *dst, const void *row, enum dtype dtype, int64_t from, int64_t n);
+
 /* The first n of eight lanes, 0 <= n <= 8. */
 ALWAYS_INLINE __m256i first_lanes(int64_t n)
 {

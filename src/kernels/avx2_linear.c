@@ -9,6 +9,9 @@ typedef __m256 vec;
 #define TILE_T 6 /* x 16 outputs: twelve of sixteen registers */
 #define LINEAR avx2_linear
 
+#define FEW_BLOCKS    avx2_few_blocks
+#define DECODE_BLOCKS avx2_decode_blocks
+
 ALWAYS_INLINE vec vec_zero(void)
 {
 	return _mm256_setzero_ps();

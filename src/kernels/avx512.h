@@ -13,6 +13,11 @@
 void avx512_linear(struct threads *pool, float *y, const float *x, const struct tensor *w,
 		   int64_t T);
 
+/* As avx2_few_blocks() and avx2_decode_blocks(). */
+void avx512_few_blocks(float *y, const float *x, const struct tensor *w, int64_t T, int64_t n0,
+		       int64_t n1);
+void avx512_decode_blocks(float *dst, const void *row, enum dtype dtype, int64_t from, int64_t n);
+
 /* Sixteen consecutive weights as f32; `src` may have any alignment. */
 ALWAYS_INLINE __m512 load16(const unsigned char *src, enum dtype dtype)
 {

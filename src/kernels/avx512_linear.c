@@ -9,6 +9,9 @@ typedef __m512 vec;
 #define TILE_T 12 /* x 32 outputs: 24 of 32 registers */
 #define LINEAR avx512_linear
 
+#define FEW_BLOCKS    avx512_few_blocks
+#define DECODE_BLOCKS avx512_decode_blocks
+
 ALWAYS_INLINE vec vec_zero(void)
 {
 	return _mm512_setzero_ps();

@@ -2,7 +2,8 @@
  * linear_body.h -- y = x W^T, for one token and for many, whatever the width of the registers.
  *
  * Included by one file an instruction set, which gives it a vector of f32, `vec`, of LANES lanes
- * with the few functions below, the height of a tile TILE_T, and the name of the kernel LINEAR.
+ * with the few functions below, the height of a tile TILE_T, the name of the kernel LINEAR, and of
+ * those that know GGUF's blocks, FEW_BLOCKS and DECODE_BLOCKS (blocks_body.h).
  *
  * One token (decode) reads every weight once and does two operations with it: memory is the
  * limit.  Rows of W are read in place, converted in registers and multiplied into a few
@@ -44,6 +45,7 @@
 #define MIN_TOKENS ((int64_t)96)  /* of one piece of work */
 #define MAX_PANELS (256 / TILE_N) /* of one piece of work: 128 kB of packed weights */
 #define MIN_PANELS (MAX_PANELS / 8)
+#define DECODED    (K_BLOCK + 32) /* a row's weights that are decoded for a panel: groups of 32 */
 
 /* Weight bytes of a piece of work of the one-token path; many, so that threads come out even. */
 #define MIN_PIECE_BYTES 32768
@@ -67,7 +69,8 @@ struct linear_args {
 /* What a thread packs; too much for a stack, whose size others choose. */
 struct packed {
 	_Alignas(64) float panels[MAX_PANELS * TILE_N * K_BLOCK];
-	float x[TILE_T * K_BLOCK]; /* the rows of x of one tile */
+	float x[TILE_T * K_BLOCK];     /* the rows of x of one tile */
+	float decoded[LANES * DECODED]; /* rows of blocks on their way into a panel */
 };
 
 static int64_t ceil_div(int64_t a, int64_t b)
@@ -163,11 +166,13 @@ static void few_piece(void *ctx, int64_t i, int worker)
 	case DTYPE_BF16:
 		few_rows(a, n0, n1, DTYPE_BF16);
 		break;
+	DTYPE_BLOCK_CASES:
+		FEW_BLOCKS(a->y, a->x, a->w, a->T, n0, n1);
+		break;
 	case DTYPE_F64:
 	case DTYPE_I32:
 	case DTYPE_U8:
 	case DTYPE_I64:
-	DTYPE_BLOCK_CASES:
 	case DTYPE_COUNT:
 		kernels_refuse();
 	}
@@ -175,7 +180,7 @@ static void few_piece(void *ctx, int64_t i, int worker)
 
 static void linear_few(struct threads *pool, struct linear_args *a)
 {
-	int64_t row_bytes = a->K * dtype_table[a->w->dtype].block_bytes;
+	int64_t row_bytes = dtype_row_bytes(a->w->dtype, a->K);
 	int64_t pieces = (int64_t)threads_count(pool) * PIECES_A_THREAD;
 	int64_t least = ceil_div(MIN_PIECE_BYTES, row_bytes > 0 ? row_bytes : 1);
 
@@ -196,6 +201,25 @@ ALWAYS_INLINE vec vec_some_weights(const unsigned char *src, enum dtype dtype, i
 	return vec_weights(buf, dtype);
 }
 
+/* LANES columns of a panel: kc weights of `rows` rows that lie `stride` bytes apart, else zeros. */
+ALWAYS_INLINE void pack_columns(float *panel, const unsigned char *w, int64_t stride, int64_t rows,
+				int64_t kc, enum dtype dtype)
+{
+	int64_t size = dtype == DTYPE_F32 ? 4 : 2;
+
+	for (int64_t k = 0; k < kc; k += LANES) {
+		int64_t n = kc - k;
+		vec v[LANES];
+
+		for (int64_t r = 0; r < LANES; r++)
+			v[r] = r >= rows ? vec_zero()
+					 : vec_some_weights(w + r * stride + k * size, dtype, n);
+		vec_transpose(v);
+		for (int64_t j = 0; j < LANES && j < n; j++)
+			vec_store(panel + (k + j) * TILE_N, v[j]);
+	}
+}
+
 /* panel[k][TILE_N] = W[n0 + column][k0 + k] for kc weights; columns beyond N are zeros. */
 ALWAYS_INLINE void pack_panel(float *panel, const struct tensor *w, int64_t n0, int64_t k0,
 			      int64_t kc, enum dtype dtype)
@@ -206,20 +230,25 @@ ALWAYS_INLINE void pack_panel(float *panel, const struct tensor *w, int64_t n0, 
 	for (int64_t half = 0; half < TILE_N; half += LANES) {
 		int64_t first = n0 + half, rows = int64_min(w->shape[0] - first, LANES);
 
-		for (int64_t k = 0; k < kc; k += LANES) {
-			int64_t n = kc - k;
-			vec v[LANES];
+		pack_columns(panel + half, base + first * w->stride[0], w->stride[0], rows, kc,
+			     dtype);
+	}
+}
 
-			for (int64_t r = 0; r < LANES; r++) {
-				const unsigned char *src =
-					base + (first + r) * w->stride[0] + k * size;
+/* As pack_panel: the groups of 32 that [k0, k0 + kc) touches are decoded beside it. */
+static void pack_blocks(float *panel, float *decoded, const struct tensor *w, int64_t n0,
+			int64_t k0, int64_t kc)
+{
+	int64_t from = k0 / 32 * 32;
 
-				v[r] = r >= rows ? vec_zero() : vec_some_weights(src, dtype, n);
-			}
-			vec_transpose(v);
-			for (int64_t j = 0; j < LANES && j < n; j++)
-				vec_store(panel + (k + j) * TILE_N + half, v[j]);
-		}
+	for (int64_t half = 0; half < TILE_N; half += LANES) {
+		int64_t first = n0 + half, rows = int64_min(w->shape[0] - first, LANES);
+
+		for (int64_t r = 0; r < rows; r++)
+			DECODE_BLOCKS(decoded + r * DECODED, tensor_row(w, first + r), w->dtype,
+				      from, k0 - from + kc);
+		pack_columns(panel + half, (const unsigned char *)(decoded + k0 - from),
+			     DECODED * (int64_t)sizeof(float), rows, kc, DTYPE_F32);
 	}
 }
 
@@ -291,7 +320,8 @@ static void multiply_block(const struct linear_args *a, struct packed *packed, i
 	}
 }
 
-static void pack(float *panel, const struct tensor *w, int64_t n0, int64_t k0, int64_t kc)
+static void pack(float *panel, float *decoded, const struct tensor *w, int64_t n0, int64_t k0,
+		 int64_t kc)
 {
 	switch (w->dtype) {
 	case DTYPE_F32:
@@ -303,11 +333,13 @@ static void pack(float *panel, const struct tensor *w, int64_t n0, int64_t k0, i
 	case DTYPE_BF16:
 		pack_panel(panel, w, n0, k0, kc, DTYPE_BF16);
 		break;
+	DTYPE_BLOCK_CASES:
+		pack_blocks(panel, decoded, w, n0, k0, kc);
+		break;
 	case DTYPE_F64:
 	case DTYPE_I32:
 	case DTYPE_U8:
 	case DTYPE_I64:
-	DTYPE_BLOCK_CASES:
 	case DTYPE_COUNT:
 		kernels_refuse();
 	}
@@ -328,7 +360,7 @@ static void many_piece(void *ctx, int64_t i, int worker)
 		int64_t kc = int64_min(k_step, a->K - k0);
 
 		for (int64_t p = n[0]; p < n[1]; p += TILE_N)
-			pack(packed->panels + (p - n[0]) * kc, a->w, p, k0, kc);
+			pack(packed->panels + (p - n[0]) * kc, packed->decoded, a->w, p, k0, kc);
 		multiply_block(a, packed, k0, kc, n, t);
 	}
 }

@@ -7,13 +7,14 @@
  * than Hugging Face's.  Nothing is contracted or reordered, so the same bits come from every
  * compiler.  The other kernels may sum in another fixed order; tests hold them against this file.
  */
+#include "blocks.h"
 #include "kv.h"
 
 #include <assert.h>
 #include <math.h>
 #include <string.h>
 
-/* Weights are converted a piece of a row at a time. */
+/* Weights are converted a piece of a row at a time, whole blocks. */
 #define PIECE 256
 
 static bool always(void)
@@ -37,11 +38,13 @@ static void ref_convert(float *dst, const void *src, enum dtype dtype, int64_t n
 			dst[i] = dtype == DTYPE_F16 ? f16_to_f32(h) : bf16_to_f32(h);
 		}
 		return;
+	DTYPE_BLOCK_CASES:
+		blocks_decode(dst, src, dtype, 0, n);
+		return;
 	case DTYPE_F64:
 	case DTYPE_I32:
 	case DTYPE_U8:
 	case DTYPE_I64:
-	DTYPE_BLOCK_CASES:
 	case DTYPE_COUNT:
 		kernels_refuse();
 	}
@@ -59,7 +62,6 @@ static void linear_output(void *ctx, int64_t n, int worker)
 {
 	const struct linear_args *a = ctx;
 	const unsigned char *row = tensor_row(a->w, n);
-	int64_t element_bytes = dtype_table[a->w->dtype].block_bytes;
 	float w[PIECE];
 
 	(void)worker;
@@ -69,7 +71,7 @@ static void linear_output(void *ctx, int64_t n, int worker)
 		for (int64_t k0 = 0; k0 < a->K; k0 += PIECE) {
 			int64_t size = a->K - k0 < PIECE ? a->K - k0 : PIECE;
 
-			ref_convert(w, row + k0 * element_bytes, a->w->dtype, size);
+			ref_convert(w, row + dtype_row_bytes(a->w->dtype, k0), a->w->dtype, size);
 			for (int64_t k = 0; k < size; k++)
 				sum += (double)a->x[t * a->K + k0 + k] * w[k];
 		}

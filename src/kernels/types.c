@@ -10,12 +10,12 @@ bool kernels_read(enum dtype dtype)
 	case DTYPE_F32:
 	case DTYPE_F16:
 	case DTYPE_BF16:
+	DTYPE_BLOCK_CASES:
 		return true;
 	case DTYPE_F64:
 	case DTYPE_I32:
 	case DTYPE_U8:
 	case DTYPE_I64:
-	DTYPE_BLOCK_CASES:
 	case DTYPE_COUNT:
 		return false;
 	}
@@ -25,6 +25,6 @@ bool kernels_read(enum dtype dtype)
 /* Not only an assert: whatever else came out would look like numbers. */
 void kernels_refuse(void)
 {
-	assert(!"weights are f32, f16 or bf16");
+	assert(!"no kernel reads weights of this type");
 	abort();
 }

@@ -52,6 +52,27 @@ static bool is_edited(const struct executor *ex, value_id first)
 	return false;
 }
 
+/*
+ * Make *t a copy of the weight it is, from free(); NULL when memory is short.  One of blocks, whose
+ * elements cannot change alone, becomes f32: its kernels compute with these values anyway.
+ */
+static void *copy_weight(const struct executor *ex, struct tensor *t)
+{
+	struct tensor own = tensor_make(dtype_is_block(t->dtype) ? DTYPE_F32 : t->dtype, t->n_dims,
+					t->shape, NULL);
+	int64_t row = t->n_dims > 1 ? tensor_numel(t) / t->shape[0] : 0, bytes = tensor_bytes(&own);
+
+	own.data = bytes < 0 ? NULL : mem_try_aligned((size_t)bytes);
+	if (own.data && own.dtype == t->dtype)
+		memcpy(own.data, t->data, (size_t)bytes);
+	else if (own.data)
+		for (int64_t i = 0; i < t->shape[0]; i++)
+			ex->opt.kernels->convert(tensor_row(&own, i), tensor_row(t, i), t->dtype,
+						 row);
+	*t = own;
+	return own.data;
+}
+
 /* Make the weight what the log says of it, under each of its names.  ERR_MEMORY changes nothing. */
 static int remake_weight(struct executor *ex, value_id v, struct err *err)
 {
@@ -61,13 +82,11 @@ static int remake_weight(struct executor *ex, value_id v, struct err *err)
 	void *copy = NULL;
 
 	if (is_edited(ex, first)) {
-		copy = mem_try_aligned((size_t)tensor_bytes(&t));
+		copy = copy_weight(ex, &t);
 		if (!copy)
 			return err_set(err, ERR_MEMORY,
 				       "out of memory: a copy of %s to edit takes more",
 				       p->values[first].name);
-		memcpy(copy, t.data, (size_t)tensor_bytes(&t));
-		t.data = copy;
 		if (apply_to_weight(ex, &t, first, err)) {
 			free(copy);
 			return err->code;
@@ -77,7 +96,7 @@ static int remake_weight(struct executor *ex, value_id v, struct err *err)
 	ex->edited_weights[first] = copy;
 	for (int i = 0; i < p->n_values; i++)
 		if (p->values[i].storage == STORAGE_WEIGHT && first_of(p, i) == first)
-			ex->tensors[i].data = t.data;
+			ex->tensors[i] = t;
 	return 0;
 }
 

@@ -36,9 +36,22 @@ static int check_weights(const struct program *p, struct err *err)
 	for (int v = 0; v < p->n_values; v++) {
 		const struct value *w = &p->values[v];
 
-		if (w->storage == STORAGE_WEIGHT && !kernels_read(w->t.dtype))
-			return err_set(err, ERR_FORMAT, "%s is %s: weights are f32, f16 or bf16",
+		if (w->storage != STORAGE_WEIGHT)
+			continue;
+		if (!kernels_read(w->t.dtype))
+			return err_set(err, ERR_FORMAT,
+				       "%s is %s: weights are f32, f16, bf16 or of GGUF's blocks",
 				       w->name, dtype_table[w->t.dtype].name);
+		if (w->t.n_dims < 2 && dtype_is_block(w->t.dtype))
+			return err_set(err, ERR_FORMAT,
+				       "%s is %s: a vector of weights is f32, f16 or bf16", w->name,
+				       dtype_table[w->t.dtype].name);
+		if (tensor_bytes(&w->t) < 0)
+			return err_set(err, ERR_FORMAT,
+				       "%s is %s: its rows of %lld are no whole blocks of %d",
+				       w->name, dtype_table[w->t.dtype].name,
+				       (long long)w->t.shape[w->t.n_dims - 1],
+				       dtype_table[w->t.dtype].block_elements);
 	}
 	return 0;
 }

@@ -123,8 +123,8 @@ struct cost cost_of(const struct executor *ex, const struct op *op)
 	switch (op->code) {
 	case OP_EMBEDDING:
 		/* One row of the table a token. */
-		c.bytes_w = bytes_of(ex, op->out[0]) / (int64_t)sizeof(float) *
-			    dtype_table[executor_tensor(ex, op->in[0]).dtype].block_bytes;
+		c.bytes_w = dtype_row_bytes(executor_tensor(ex, op->in[0]).dtype,
+					    bytes_of(ex, op->out[0]) / (int64_t)sizeof(float));
 		break;
 	case OP_LINEAR:
 		w = executor_tensor(ex, op->in[1]);

@@ -19,7 +19,8 @@ static enum dtype type_of(const struct variant *v, enum dtype own)
 	case VARIANT_KEEP:
 		break;
 	}
-	return own;
+	/* A copy is a safetensors file, which has no blocks. */
+	return dtype_is_block(own) ? DTYPE_F32 : own;
 }
 
 static int fill_copy(void *ctx, int i, float *x, struct err *err)

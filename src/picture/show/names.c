@@ -44,9 +44,9 @@ static struct array *model_weight(const struct show_source *s, const char *name,
 	head.refs = 1;
 	head.data = a->data;
 	*a = head;
-	if (w->t.dtype <= DTYPE_BF16)
+	if (kernels_read(w->t.dtype))
 		k->convert(a->data, w->t.data, w->t.dtype, a->numel);
-	for (int64_t i = 0; i < a->numel && w->t.dtype > DTYPE_BF16; i++)
+	for (int64_t i = 0; i < a->numel && !kernels_read(w->t.dtype); i++)
 		a->data[i] = (float)tensor_get(&w->t, i);
 	return a;
 }
