@@ -1,11 +1,10 @@
 /*
  * blocks_body.h -- rows of blocks times a few tokens, whatever the width of the registers.
  *
- * Included by one file an instruction set, which gives it `vec`, a vector of LANES f32, with
- * vec_load(), vec_fma(), vec_split(); a struct of what a block's scales come to; and
+ * Included by one file an instruction set, which gives it avx2_blocks.h; `vec`, a vector of LANES
+ * f32, with vec_load(), vec_store(), vec_fma(), vec_split(); and
  *
- *	scales_of(s, block, dtype)           prepare them, once a block
- *	load_group(v, block, group, s, dtype)  the 32 weights of a group as f32
+ *	load_group(vec v[], block, group, scales, dtype)   the 32 weights of a group as f32
  *
  * Weights are decoded in registers to the very f32 values that blocks.h defines and multiplied as
  * linear_body.h multiplies weights in f32: the same chains of the same eight lanes, so the same
@@ -81,7 +80,38 @@ ALWAYS_INLINE void few_blocks(float *y, const float *x, const struct tensor *w, 
 	}
 }
 
-/* Rows [n0, n1) of W times T <= 4 tokens, and elements of a row as f32: see avx2.h. */
+ALWAYS_INLINE void decode(float *dst, const unsigned char *row, enum dtype dtype, int64_t from,
+			  int64_t n)
+{
+	int64_t groups = dtype_table[dtype].block_elements / GROUP, end = from + n;
+	int64_t bytes = dtype_table[dtype].block_bytes;
+
+	for (int64_t block = from / GROUP / groups; block * groups * GROUP < end; block++) {
+		struct scales s;
+
+		scales_of(&s, row + block * bytes, dtype);
+		for (int64_t g = 0; g < groups; g++) {
+			int64_t at = (block * groups + g) * GROUP;
+			float part[GROUP], *to = end - at < GROUP ? part : dst + at - from;
+			vec v[GROUP / LANES];
+
+			if (at < from || at >= end)
+				continue;
+			load_group(v, row + block * bytes, g, &s, dtype);
+			for (int64_t i = 0; i < GROUP / LANES; i++)
+				vec_store(to + i * LANES, v[i]);
+			if (to == part)
+				memcpy(dst + at - from, part, (size_t)(end - at) * sizeof(float));
+		}
+	}
+}
+
+#define EACH_BLOCK_TYPE(call)                                                                      \
+	call(DTYPE_Q8_0) call(DTYPE_Q4_0) call(DTYPE_Q4_1) call(DTYPE_Q5_0) call(DTYPE_Q5_1)       \
+		call(DTYPE_Q2_K) call(DTYPE_Q3_K) call(DTYPE_Q4_K) call(DTYPE_Q5_K)                \
+			call(DTYPE_Q6_K) call(DTYPE_IQ4_NL)
+
+/* Rows [n0, n1) of W times T <= 4 tokens: see avx2.h. */
 void FEW_BLOCKS(float *y, const float *x, const struct tensor *w, int64_t T, int64_t n0, int64_t n1)
 {
 #define FEW_OF(type)                                                                               \
@@ -90,17 +120,7 @@ void FEW_BLOCKS(float *y, const float *x, const struct tensor *w, int64_t T, int
 		break;
 
 	switch (w->dtype) {
-		FEW_OF(DTYPE_Q8_0)
-		FEW_OF(DTYPE_Q4_0)
-		FEW_OF(DTYPE_Q4_1)
-		FEW_OF(DTYPE_Q5_0)
-		FEW_OF(DTYPE_Q5_1)
-		FEW_OF(DTYPE_Q2_K)
-		FEW_OF(DTYPE_Q3_K)
-		FEW_OF(DTYPE_Q4_K)
-		FEW_OF(DTYPE_Q5_K)
-		FEW_OF(DTYPE_Q6_K)
-		FEW_OF(DTYPE_IQ4_NL)
+		EACH_BLOCK_TYPE(FEW_OF)
 	case DTYPE_F32:
 	case DTYPE_F16:
 	case DTYPE_BF16:
@@ -111,12 +131,28 @@ void FEW_BLOCKS(float *y, const float *x, const struct tensor *w, int64_t T, int
 	case DTYPE_COUNT:
 		kernels_refuse();
 	}
-#undef FEW_OF
 }
 
+/* Elements of a row as f32: see avx2.h. */
 void DECODE_BLOCKS(float *dst, const void *row, enum dtype dtype, int64_t from, int64_t n)
 {
-	decode_range(dst, row, dtype, from, n);
+#define DECODE_OF(type)                                                                            \
+	case type:                                                                                 \
+		decode(dst, row, type, from, n);                                                   \
+		break;
+
+	switch (dtype) {
+		EACH_BLOCK_TYPE(DECODE_OF)
+	case DTYPE_F32:
+	case DTYPE_F16:
+	case DTYPE_BF16:
+	case DTYPE_F64:
+	case DTYPE_I32:
+	case DTYPE_U8:
+	case DTYPE_I64:
+	case DTYPE_COUNT:
+		kernels_refuse();
+	}
 }
 
 #endif
