@@ -194,6 +194,7 @@ ALWAYS_INLINE void scales_of_q3_k(struct scales *s, const unsigned char *b)
 
 ALWAYS_INLINE void scales_of(struct scales *s, const unsigned char *b, enum dtype t)
 {
+	s->d1 = s->m1 = _mm_setzero_ps();
 	if (t == DTYPE_Q2_K) {
 		scale16(s->d, load_f16(b + 80), load_nibbles(b, false));
 		scale16(s->m, negative(load_f16(b + 82)), load_nibbles(b, true));

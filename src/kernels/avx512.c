@@ -26,11 +26,19 @@ static bool avx512_supported(void)
 	       (ebx & wanted) == wanted;
 }
 
+static void avx512_convert(float *dst, const void *src, enum dtype dtype, int64_t n)
+{
+	if (dtype_is_block(dtype))
+		avx512_decode_blocks(dst, src, dtype, 0, n);
+	else
+		avx2_convert(dst, src, dtype, n);
+}
+
 const struct kernels kernels_avx512 = {
 	.isa = "avx512",
 	.bits = "avx2",
 	.supported = avx512_supported,
-	.convert = avx2_convert,
+	.convert = avx512_convert,
 	.linear = avx512_linear,
 	.rmsnorm = avx2_rmsnorm,
 	.rope = avx2_rope,

@@ -69,7 +69,7 @@ struct linear_args {
 /* What a thread packs; too much for a stack, whose size others choose. */
 struct packed {
 	_Alignas(64) float panels[MAX_PANELS * TILE_N * K_BLOCK];
-	float x[TILE_T * K_BLOCK];     /* the rows of x of one tile */
+	float x[TILE_T * K_BLOCK];      /* the rows of x of one tile */
 	float decoded[LANES * DECODED]; /* rows of blocks on their way into a panel */
 };
 

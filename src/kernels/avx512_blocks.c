@@ -1,0 +1,100 @@
+/*
+ * avx512_blocks.c -- rows of GGUF's blocks times a few tokens, in registers of sixteen lanes;
+ * blocks_body.h says how.
+ *
+ * Where an element is a nibble the sixteen values that it can have fit into one register: they are
+ * made once a group, and a weight is a look-up in it.
+ */
+#include "avx2_blocks.h"
+#include "avx512.h"
+
+typedef __m512 vec;
+
+#define LANES         16
+#define FEW_BLOCKS    avx512_few_blocks
+#define DECODE_BLOCKS avx512_decode_blocks
+
+ALWAYS_INLINE vec vec_load(const float *src)
+{
+	return _mm512_loadu_ps(src);
+}
+
+ALWAYS_INLINE void vec_store(float *dst, vec v)
+{
+	_mm512_storeu_ps(dst, v);
+}
+
+ALWAYS_INLINE vec vec_fma(vec a, vec b, vec c)
+{
+	return _mm512_fmadd_ps(a, b, c);
+}
+
+ALWAYS_INLINE void vec_split(vec v, __m256 part[])
+{
+	part[0] = _mm512_castps512_ps256(v);
+	part[1] = _mm512_extractf32x8_ps(v, 1);
+}
+
+/* d q + m, or d q. */
+ALWAYS_INLINE vec scaled(vec d, vec q, vec m, enum dtype t)
+{
+	return block_adds(t) ? _mm512_fmadd_ps(d, q, m) : _mm512_mul_ps(d, q);
+}
+
+/* What the nibbles 0 to 15 stand for. */
+ALWAYS_INLINE vec nibble_values(enum dtype t)
+{
+	__m128i i = _mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+
+	if (t == DTYPE_Q4_0)
+		i = _mm_sub_epi8(i, _mm_set1_epi8(8));
+	else if (t == DTYPE_IQ4_NL)
+		i = sixteen_of_iq4_nl(i);
+	return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(i));
+}
+
+/* The nibbles of sixteen bytes, in lanes whose upper bits a look-up does not read. */
+ALWAYS_INLINE __m512i wide_nibbles(const unsigned char *at, bool high)
+{
+	__m512i q = _mm512_cvtepu8_epi32(load_bytes16(at));
+
+	return high ? _mm512_srli_epi32(q, 4) : q;
+}
+
+ALWAYS_INLINE void look_up(vec v[2], const unsigned char *b, int64_t group, vec values,
+			   enum dtype t)
+{
+	const unsigned char *qs = b + (t == DTYPE_Q4_1 ? 4 : 2);
+
+	for (int h = 0; h < 2; h++) {
+		__m512i q = t == DTYPE_Q4_K
+				    ? wide_nibbles(b + 16 + group / 2 * 32 + 16 * h, group % 2)
+				    : wide_nibbles(qs, h);
+
+		v[h] = _mm512_permutexvar_ps(q, values);
+	}
+}
+
+ALWAYS_INLINE void load_group(vec v[2], const unsigned char *b, int64_t group,
+			      const struct scales *s, enum dtype t)
+{
+	bool whole = dtype_table[t].block_elements == GROUP, both = block_scales_sixteens(t);
+	const float *ds = s->d + (both ? 2 * group : group), *ms = s->m + (ds - s->d);
+	vec d = whole ? _mm512_broadcastss_ps(s->d1) : _mm512_set1_ps(ds[0]);
+	vec m = whole ? _mm512_broadcastss_ps(s->m1) : _mm512_set1_ps(ms[0]);
+
+	if (t == DTYPE_Q4_0 || t == DTYPE_Q4_1 || t == DTYPE_Q4_K || t == DTYPE_IQ4_NL) {
+		look_up(v, b, group, scaled(d, nibble_values(t), m, t), t);
+		return;
+	}
+	for (int h = 0; h < 2; h++) {
+		if (both) {
+			d = _mm512_set1_ps(ds[h]);
+			m = _mm512_set1_ps(ms[h]);
+		}
+		v[h] = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(sixteen_of(b, group, h, t)));
+		v[h] = scaled(d, v[h], m, t);
+	}
+}
+
+#include "blocks_body.h"
