@@ -486,6 +486,11 @@ bench: all benches
 	$(Q)BENCHFLAGS='$(BENCHFLAGS)' tests/bench/run $(BENCH_SECONDS) $(BUILD)/tests/bench/bench_machine \
 		$(filter-out %/bench_machine,$(BENCHES))
 
+## bench-tokenizer: text to ids against the tokenizers library (minutes; BENCHFLAGS="--write docs/tokenizers.md" puts the table there)
+.PHONY: bench-tokenizer
+bench-tokenizer: $(BUILD)/tests/bench/bench_tokenizer
+	$(Q)$(PYTHON) tests/bench/tokenizer.py --bench $< $(BENCHFLAGS)
+
 ## bench-long: what recording a prompt of 4,096 tokens costs (minutes; needs make smollm2)
 .PHONY: bench-long
 bench-long: all
