@@ -6,7 +6,8 @@
  *
  * Searching every pair after every merge would be quadratic.  The symbols form a doubly linked
  * list and the candidate pairs a binary heap; an entry whose pair is gone by the time it comes up
- * is skipped.  Each merge adds at most two entries, so n symbols cost n log n.
+ * is skipped.  Each merge adds at most two entries, so n symbols cost n log n.  Words are short:
+ * for those a search of every rank is the faster way to the same merges.
  */
 #include "impl.h"
 
@@ -107,11 +108,60 @@ static void join(struct bpe *b, int32_t at, int32_t id)
 	right->id = -1;
 }
 
-void bpe_merge(struct bpe *b, const struct merges *m, bpe_observer *observe, void *ctx)
+#define FEW_SYMBOLS 32
+#define NO_RANK     UINT32_MAX
+
+/* The merges of the symbols with their right neighbours. */
+struct few {
+	uint32_t rank[FEW_SYMBOLS]; /* NO_RANK: there is none */
+	int32_t id[FEW_SYMBOLS];
+};
+
+static void look_up(struct few *f, const struct bpe *b, const struct merges *m, int32_t at)
 {
-	if (!b->n)
-		return;
-	b->symbols[b->n - 1].next = -1;
+	const struct merge *merge = merge_at(b, m, at);
+
+	f->rank[at] = merge ? merge->rank : NO_RANK;
+	f->id[at] = merge ? merge->id : -1;
+}
+
+/* The leftmost of the lowest ranks; -1 when there is none. */
+static int32_t lowest(const struct few *f, const struct bpe *b)
+{
+	uint32_t rank = NO_RANK;
+	int32_t found = -1;
+
+	for (int32_t i = 0; i >= 0; i = b->symbols[i].next) {
+		if (f->rank[i] < rank) {
+			rank = f->rank[i];
+			found = i;
+		}
+	}
+	return found;
+}
+
+static void merge_few(struct bpe *b, const struct merges *m, bpe_observer *observe, void *ctx)
+{
+	struct few f;
+	int32_t at;
+
+	for (int32_t i = 0; i < (int32_t)b->n; i++)
+		look_up(&f, b, m, i);
+	while ((at = lowest(&f, b)) >= 0) {
+		struct symbol *left = &b->symbols[at];
+
+		if (observe)
+			observe(ctx, left, &b->symbols[left->next],
+				merges_find(m, left->id, b->symbols[left->next].id));
+		join(b, at, f.id[at]);
+		look_up(&f, b, m, at);
+		if (left->prev >= 0)
+			look_up(&f, b, m, left->prev);
+	}
+}
+
+static void merge_many(struct bpe *b, const struct merges *m, bpe_observer *observe, void *ctx)
+{
 	b->n_heap = 0;
 	for (int32_t i = 0; i + 1 < (int32_t)b->n; i++) {
 		const struct merge *merge = merge_at(b, m, i);
@@ -134,4 +184,15 @@ void bpe_merge(struct bpe *b, const struct merges *m, bpe_observer *observe, voi
 		consider(b, m, b->symbols[at].prev);
 		consider(b, m, at);
 	}
+}
+
+void bpe_merge(struct bpe *b, const struct merges *m, bpe_observer *observe, void *ctx)
+{
+	if (!b->n)
+		return;
+	b->symbols[b->n - 1].next = -1;
+	if (b->n <= FEW_SYMBOLS)
+		merge_few(b, m, observe, ctx);
+	else
+		merge_many(b, m, observe, ctx);
 }

@@ -17,7 +17,8 @@
  *	regex_jit.c   those, by PCRE2's JIT; regex_onig.c all others, by Oniguruma
  *	added.c     finding added tokens in text
  *	split.c     normalizing and splitting, with the origin of every byte
- *	encode.c    the pipeline, steps, what becomes of single characters
+ *	encode*.c   the pipeline, pieces to tokens, steps, words that are known (encoder.h)
+ *	metaspace.c the short way of models that put ▁ for a space
  *	bpe.c       merging with a heap
  *	decode.c    ids to bytes, as a stream
  *	chat_template.c the template, where it comes from, or why there is none
@@ -114,6 +115,8 @@ struct matcher {
 
 void matcher_init(struct matcher *m);
 void matcher_release(struct matcher *m);
+/* The bytes that it holds, if they are many. */
+size_t matcher_held(const struct matcher *m);
 
 /* `key` names the place in errors. */
 int pattern_regex(struct pattern *p, const char *regex, const char *what, const char *key,
@@ -165,6 +168,7 @@ int regex_jit_compile(struct pattern *p, const char *dialect, size_t len);
 int regex_jit_next(const struct pattern *p, struct matcher *m, const char *s, size_t len, size_t at,
 		   struct found *found);
 void regex_jit_release(struct matcher *m);
+size_t regex_jit_held(const struct matcher *m);
 
 /* 0, ERR_FORMAT with Oniguruma's reason, or ERR_MEMORY. */
 int regex_onig_compile(struct pattern *p, const char *regex, const char *what, const char *key,
@@ -346,6 +350,9 @@ struct tokenizer {
 	int32_t unit_ids[256]; /* byte-level: of a byte's symbol; else of an ASCII character; -1 */
 	int32_t byte_ids[256]; /* of "<0x0A>", -1 */
 
+	struct metaspace *metaspace; /* of metaspace.c; NULL: the long way */
+	struct encoder_pool *pool;   /* of encode.c */
+
 	struct id_list before, after; /* what the template puts around the text */
 	bool trim_offsets, trim_keeps_prefix;
 	char *chat_template;
@@ -365,6 +372,16 @@ int32_t tokenizer_model_find(const struct tokenizer *tok, const char *piece, siz
 /* Remember a sentence for tokenizer_note(). */
 void tokenizer_add_note(struct tokenizer *tok, bool is_warning, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* ---- metaspace.c ---- */
+
+/* Set tok->metaspace if the tokenizer, which is complete, allows it. */
+void metaspace_prepare(struct tokenizer *tok);
+
+/* ---- encode.c ---- */
+
+struct encoder_pool *encoder_pool_new(void);
+void encoder_pool_free(struct encoder_pool *pool);
 
 /* ---- add.c ---- */
 
@@ -461,7 +478,10 @@ struct splitter {
 /* The offset in the text of byte i of a view; i may be its length. */
 size_t view_origin(const struct view *v, size_t i);
 
-void splitter_init(struct splitter *sp, const struct tokenizer *tok, const char *text, size_t len);
+/* Zero-initialise *sp once; what it holds may serve one text after another. */
+void splitter_begin(struct splitter *sp, const struct tokenizer *tok, const char *text, size_t len);
+/* The bytes that it holds. */
+size_t splitter_held(const struct splitter *sp);
 void splitter_release(struct splitter *sp);
 /* Run the normalizers; *v becomes what they leave, valid until the next call. */
 int splitter_normalize(struct splitter *sp, struct view *v, struct err *err);

@@ -206,9 +206,12 @@ static int build(struct tokenizer *tok, const struct tokenizer_texts *texts, cJS
 	auto_free(additions);
 	if (!rc)
 		rc = compile_word(tok, what, err);
-	if (!rc)
-		cache_ids(tok);
-	return rc;
+	if (rc)
+		return rc;
+	cache_ids(tok);
+	metaspace_prepare(tok);
+	tok->pool = encoder_pool_new();
+	return 0;
 }
 
 struct tokenizer *tokenizer_open(const struct tokenizer_texts *texts, const char *what,
@@ -247,6 +250,8 @@ void tokenizer_free(struct tokenizer *tok)
 	trie_release(&tok->raw);
 	trie_release(&tok->normalized);
 	pattern_release(&tok->word);
+	free(tok->metaspace);
+	encoder_pool_free(tok->pool);
 	free(tok->added);
 	free(tok->added_by_id);
 	free(tok->before.ids);

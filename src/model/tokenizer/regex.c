@@ -101,6 +101,11 @@ void matcher_release(struct matcher *m)
 	regex_onig_release(m);
 }
 
+size_t matcher_held(const struct matcher *m)
+{
+	return regex_jit_held(m);
+}
+
 static int literal_next(const struct text *literal, const char *s, size_t len, size_t at,
 			size_t *from, size_t *to)
 {

@@ -43,6 +43,11 @@ void regex_jit_release(struct matcher *m)
 	pcre2_jit_stack_free(m->stack);
 }
 
+size_t regex_jit_held(const struct matcher *m)
+{
+	return m->stack ? JIT_STACK_BYTES : 0;
+}
+
 static void prepare(struct matcher *m, size_t len)
 {
 	uint64_t steps = MATCH_STEPS_BASE + (uint64_t)MATCH_STEPS_PER_BYTE * len;

@@ -347,15 +347,28 @@ int splitter_split(struct splitter *sp, struct view *v, size_t from, size_t to, 
 
 /* ---- */
 
-void splitter_init(struct splitter *sp, const struct tokenizer *tok, const char *text, size_t len)
+void splitter_begin(struct splitter *sp, const struct tokenizer *tok, const char *text, size_t len)
 {
-	memset(sp, 0, sizeof(*sp));
 	sp->tok = tok;
 	sp->max_bytes = len < (TOKENIZER_MAX_TEXT - MAX_GROWTH) / MAX_GROWTH
 				? (len + 1) * MAX_GROWTH
 				: TOKENIZER_MAX_TEXT;
 	sp->well_formed = run_end(text, len, 0, true) == len;
-	matcher_init(&sp->matcher);
+}
+
+static size_t buffer_held(const struct buffer *b)
+{
+	return b->bytes.cap + b->cap * sizeof(*b->origin);
+}
+
+size_t splitter_held(const struct splitter *sp)
+{
+	size_t n = (sp->pieces.cap + sp->spare.cap) * sizeof(*sp->pieces.at) +
+		   sp->matches.cap * sizeof(*sp->matches.at) + matcher_held(&sp->matcher);
+
+	for (int i = 0; i < 2; i++)
+		n += buffer_held(&sp->norm_buffers[i]) + buffer_held(&sp->split_buffers[i]);
+	return n;
 }
 
 void splitter_release(struct splitter *sp)
@@ -368,16 +381,17 @@ void splitter_release(struct splitter *sp)
 	free(sp->pieces.at);
 	free(sp->spare.at);
 	free(sp->matches.at);
+	memset(sp, 0, sizeof(*sp));
 }
 
 int tokenizer_normalize(const struct tokenizer *tok, const char *s, size_t len, struct text *out,
 			struct err *err)
 {
 	struct view v = { s, len, NULL, 0, len };
-	struct splitter sp;
+	struct splitter sp = { 0 };
 	int rc;
 
-	splitter_init(&sp, tok, s, len);
+	splitter_begin(&sp, tok, s, len);
 	rc = splitter_normalize(&sp, &v, err);
 	if (!rc)
 		text_add(out, v.s, v.len);
