@@ -6,7 +6,7 @@
     scripts/parity_suite.py --write docs/parity.md      (only when all are equal)
 
 Each case records Hugging Face in float32 and in float64 (scripts/record_hf.py), torchless
-(torchless trace --capture '*'), and compares every point of prefill and decode (scripts/parity.py).
+(torchless trace --capture '*') with each set of kernels that the machine has, and compares every point of prefill and decode (scripts/parity.py).
 The trained models, lessons/model and SmolLM2, also have to continue each prompt with the very text
 that Hugging Face generates. What a failed case recorded stays in build/parity. Then edits are held
 against PyTorch's hooks (scripts/parity_edits.py); `--only edits` runs them alone.
@@ -17,6 +17,7 @@ import argparse
 import collections
 import contextlib
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -40,8 +41,10 @@ N_GREEDY = 64
 # A random model may draw its end token, which ends both; before this many a case shows too little.
 N_LEAST = 3
 
-# name, preset or prompt, what torchless is told besides, what it shows
-Case = collections.namedtuple("Case", "name preset options about")
+# name, preset or prompt, what torchless is told besides, what it shows; of a random model also how
+# many tokens the prompt has and how many follow, and options of make_checkpoint.py.
+Case = collections.namedtuple("Case", "name preset options about length n make",
+                              defaults=(37, 9, ()))
 RANDOM = [
     Case("plain", "plain", (), "two key-value heads of four"),
     Case("gqa-odd", "gqa-odd", (), "odd sizes: vector tails; three groups of two heads"),
@@ -60,6 +63,25 @@ RANDOM = [
     Case("llama3-rope", "llama3-rope", (), "rope_scaling llama3"),
     Case("linear-rope", "linear-rope", (), "rope_scaling linear"),
     Case("nested-theta", "nested-theta", (), "rope_theta inside rope_parameters"),
+]
+# Lengths where a window, a ring or a pass of one token turns wrong; not in --quick.
+LENGTHS = [
+    Case("prompt-1", "window", (), "a prompt of one token", 1),
+    Case("prompt-2", "window", (), "of two", 2),
+    Case("prompt-W", "window", (), "as long as the window of 5", 5),
+    Case("prompt-W+1", "window", (), "one longer", 6),
+    Case("prompt-3W", "window", (), "three windows", 15),
+    Case("ring-far", "window", ("--chunk", "3"), "decode far past the window", 7, 60),
+    Case("window-64", "window", (), "a window of 64", 200, 9, ("--window", "64")),
+    Case("window-64-chunk", "window", ("--chunk", "48"), "that window, in passes of 48", 200, 9,
+         ("--window", "64")),
+]
+# Mistral 7B's width with two layers, 1.2 GB each; not in --quick.
+WIDE = [
+    Case("width-7b", "mistral-7b-4-layers", (), "Mistral 7B's width and window, two layers", 37, 5,
+         ("--layers", "2")),
+    Case("width-7b-64", "mistral-7b-4-layers", (), "that width, a window of 64", 200, 4,
+         ("--layers", "2", "--window", "64")),
 ]
 FIVE_PLACES = "".join(
     f"{who} put the {thing} {where}. " for who, thing, where in (
@@ -82,6 +104,16 @@ OF_SMOLLM2 = [
     Case("story", "Once upon a time, in a small village near the sea, there lived an old fisherman "
          "called José. Every morning he", (), "SmolLM2, prose"),
 ]
+# The rest of ten; not in --quick.
+MORE_OF_SMOLLM2 = [
+    Case("letter", "Dear Sir or Madam,\n\nI am writing to", (), "SmolLM2, a letter"),
+    Case("sum", "Q: What is 17 + 25?\nA:", (), "SmolLM2, digits"),
+    Case("list", "The planets of the solar system are:\n1. Mercury\n2.", (), "SmolLM2, a list"),
+    Case("french", "Il était une fois une petite fille qui s'appelait", (), "SmolLM2, French"),
+    Case("json", '{"name": "Ada Lovelace", "born": 1815, "field":', (), "SmolLM2, JSON"),
+    Case("emoji", "I love 🦙 and 🍕 because they are", (), "SmolLM2, bytes of several pieces"),
+    Case("repeat", "one two three one two three one two", (), "SmolLM2, a repetition"),
+]
 
 
 class Failed(Exception):
@@ -100,27 +132,35 @@ class Engine:
         if not os.access(path, os.X_OK):
             raise EnvironmentProblem(f"{path}: is not there: build it with make")
 
-    def run(self, *args):
+    def kernels(self):
+        """The sets of kernels of this machine, the one that is used by itself first."""
+        told = json.loads(self.run("info", "--json"))
+        return [told["kernels"], *(name for name in told["kernels_available"].split()
+                                   if name != told["kernels"])]
+
+    def run(self, *args, kernels=None):
         """stdout of one command, as bytes; a failure is a sentence."""
-        done = subprocess.run([self.path, *args], capture_output=True, check=False)
+        env = {**os.environ, **({"TORCHLESS_KERNELS": kernels} if kernels else {})}
+        done = subprocess.run([self.path, *args], capture_output=True, check=False, env=env)
         if done.returncode:
             said = done.stderr.decode(errors="replace").strip().splitlines()
             command = " ".join(args)
             raise Failed(f"torchless {command}: exit {done.returncode}: {' '.join(said[-1:])}")
         return done.stdout
 
-    def trace(self, directory, out, ids, n, options):
+    def trace(self, directory, out, ids, n, options, kernels=None):
         """Record IDS and N generated tokens with every value."""
         self.run("trace", "-m", directory, "-o", out, "-n", str(n), "--prompt-ids",
-                 "--capture", "*", *options, " ".join(map(str, ids)))
+                 "--capture", "*", *options, " ".join(map(str, ids)), kernels=kernels)
 
 
 def prompt_of(vocab, length, seed):
     """Token ids for a random checkpoint: no specials but BOS, the token of zeros, a repetition."""
     ids = np.random.default_rng(seed).integers(4, vocab, length).tolist()
     ids[0] = 1
-    ids[2] = 3
-    ids[-1] = ids[1]
+    if length > 3:
+        ids[2] = 3
+        ids[-1] = ids[1]
     return ids
 
 
@@ -129,6 +169,8 @@ class Suite:
 
     def __init__(self, engine, quick):
         self.engine, self.quick = engine, quick
+        # Which of them there are is the machine's; --quick leaves the others to tests/unit/test_traces.c.
+        self.kernels = engine.kernels()[: 1 if quick else None]
         self.results, self.failed = [], []
         self.total = self.done = 0
 
@@ -146,15 +188,19 @@ class Suite:
         if len(forced) < N_LEAST:
             raise Failed(f"Hugging Face ends the text after {len(forced)} tokens: too few passes")
         record_hf.record(models[1], directory, files[1], ids, n=n, forced=forced, **more)
-        self.engine.trace(directory, files[2], ids, n, case.options)
-        result = compare.compare(*files)
-        self.results.append(Result(case, len(ids), len(forced) - 1, result, *greedy))
-        if not result.ok:
-            raise Failed(f"\n{parity.report(result)}\nkept: {place}")
+        for kernels in self.kernels:
+            self.engine.trace(directory, files[2], ids, n, case.options, kernels)
+            result = compare.compare(*files)
+            if kernels == self.kernels[0]:
+                self.results.append(Result(case, len(ids), len(forced) - 1, result, *greedy))
+            if not result.ok:
+                raise Failed(f"with {kernels}:\n{parity.report(result)}\nkept: {place}")
+            os.remove(files[2])
         shutil.rmtree(place)
         if greedy[1]:
             raise Failed(greedy[1])
-        worst = max((kind.worst("nmse") for kind in result.kinds.values()), key=lambda m: m.nmse)
+        kinds = self.results[-1].comparison.kinds.values()
+        worst = max((kind.worst("nmse") for kind in kinds), key=lambda m: m.nmse)
         return f"worst NMSE {worst.nmse:.1e} at {worst.place.fqn}"
 
     def attempt(self, case, run, *args):
@@ -171,13 +217,17 @@ class Suite:
 
     def random_case(self, case):
         """One of the presets of make_checkpoint.py."""
-        directory = os.path.join(WORK, "checkpoints", case.preset)
+        directory = os.path.join(WORK, "checkpoints", case.name if case.make else case.preset)
         with contextlib.redirect_stderr(io.StringIO()):
-            make_checkpoint.main(["--preset", case.preset, "-q", "-o", directory])
+            make_checkpoint.main(["--preset", case.preset, "-q", "-o", directory, *case.make])
         model = record_hf.load(directory)
-        ids = prompt_of(model.config.vocab_size, 13 if self.quick else 37, len(case.name))
+        ids = prompt_of(model.config.vocab_size, 13 if self.quick else case.length, len(case.name))
         models = (model, record_hf.widened(model))
-        return self.compare(case, directory, models, ids, 4 if self.quick else 9)
+        try:
+            return self.compare(case, directory, models, ids, 4 if self.quick else case.n)
+        finally:
+            if case.preset in make_checkpoint.LARGE:
+                shutil.rmtree(directory, ignore_errors=True)
 
     def real_case(self, case, directory, models, tokenizer):
         """A trained model on a real prompt: the points, and the text it goes on with."""
@@ -264,6 +314,8 @@ def document(suite, edits, command):
         "Written by", "", f"    {command}", "",
         f"with {version}, transformers {transformers.__version__} and torch {torch.__version__} "
         "(float32, eager attention).", "",
+        "Every case is run with each set of kernels of that machine, "
+        f"{', '.join(suite.kernels)}; the tables are the first's.", "",
         "Every output of every operation of the forward pass is compared, in prefill and in",
         "decode, aligned by absolute position. NMSE is Σ(a−b)²/Σa², a being Hugging Face, of the",
         "worst position. The floor is Hugging Face's own float32 against the same formulas in",
@@ -298,20 +350,22 @@ def parse(argv):
 def main(argv):
     """Run the cases."""
     args = parse(argv)
-    trained = ((TEACHING, OF_TEACHING), (args.model, OF_SMOLLM2))
-    names = [*(case.name for case in RANDOM + OF_TEACHING + OF_SMOLLM2), "edits"]
+    random = RANDOM if args.quick else RANDOM + LENGTHS + WIDE
+    of_smollm2 = OF_SMOLLM2 if args.quick else OF_SMOLLM2 + MORE_OF_SMOLLM2
+    trained = ((TEACHING, OF_TEACHING), (args.model, of_smollm2))
+    names = [*(case.name for case in random + OF_TEACHING + of_smollm2), "edits"]
     for name in args.only or ():
         if name not in names:
             raise BadInput(f"there is no case {name}: one of {' '.join(names)}")
     wanted = lambda cases: [case for case in cases if not args.only or case.name in args.only]
     suite = Suite(Engine(args.torchless), args.quick)
-    suite.total = len(wanted(RANDOM + OF_TEACHING + OF_SMOLLM2))
+    suite.total = len(wanted(random + OF_TEACHING + of_smollm2))
     edits = parity_edits.Edits(suite.engine, suite.say)
     with_edits = not args.only or "edits" in args.only
-    if (wanted(OF_SMOLLM2) or (with_edits and not args.quick)) and not os.path.isdir(args.model):
+    if (wanted(of_smollm2) or (with_edits and not args.quick)) and not os.path.isdir(args.model):
         raise EnvironmentProblem(f"{args.model}: is not there: run scripts/fetch-smollm2")
     begin = time.monotonic()
-    for case in wanted(RANDOM):
+    for case in wanted(random):
         suite.attempt(case, suite.random_case)
     for directory, cases in trained:
         if not wanted(cases):
