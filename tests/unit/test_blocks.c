@@ -23,9 +23,12 @@ static const struct {
 	enum dtype dtype;
 	uint64_t hash;
 } decoded[] = {
-	{ DTYPE_Q8_0, 0x3509779697af6134 }, { DTYPE_Q4_0, 0x9c8d08e8a1f91c49 }, { DTYPE_Q4_1, 0xb0a156f9092f4355 },   { DTYPE_Q5_0, 0xdff4c619569db12a },
-	{ DTYPE_Q5_1, 0xcc8ae42166e806d }, { DTYPE_Q2_K, 0xad359dcfcc033b6b }, { DTYPE_Q3_K, 0x1f887e933d9e4dac },   { DTYPE_Q4_K, 0x2ee51ce34ce1a2a5 },
-	{ DTYPE_Q5_K, 0x47147ca9c4d345f2 }, { DTYPE_Q6_K, 0x468ce0217617ebeb }, { DTYPE_IQ4_NL, 0x48a0591fa0e17032 },
+	{ DTYPE_Q8_0, 0x3509779697af6134 },   { DTYPE_Q4_0, 0x9c8d08e8a1f91c49 },
+	{ DTYPE_Q4_1, 0xb0a156f9092f4355 },   { DTYPE_Q5_0, 0xdff4c619569db12a },
+	{ DTYPE_Q5_1, 0xcc8ae42166e806d },    { DTYPE_Q2_K, 0xad359dcfcc033b6b },
+	{ DTYPE_Q3_K, 0x1f887e933d9e4dac },   { DTYPE_Q4_K, 0x2ee51ce34ce1a2a5 },
+	{ DTYPE_Q5_K, 0x47147ca9c4d345f2 },   { DTYPE_Q6_K, 0x468ce0217617ebeb },
+	{ DTYPE_IQ4_NL, 0x48a0591fa0e17032 },
 };
 
 static uint64_t hash_of(const float *x, int64_t n)

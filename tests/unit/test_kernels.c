@@ -600,6 +600,5 @@ Test(kernels, say_which_types_they_read)
 		cr_expect_eq(kernels_read((enum dtype)i),
 			     i == DTYPE_F32 || i == DTYPE_F16 || i == DTYPE_BF16 ||
 				     dtype_is_block((enum dtype)i),
-			     "%s",
-			     dtype_table[i].name);
+			     "%s", dtype_table[i].name);
 }
