@@ -21,6 +21,7 @@
 #ifndef TORCHLESS_EXECUTOR_H
 #define TORCHLESS_EXECUTOR_H
 
+#include "torchless/attention_watch.h"
 #include "torchless/hook.h"
 #include "torchless/kernels.h"
 #include "torchless/point.h"
@@ -142,9 +143,10 @@ struct executor {
 	struct edit *edits; /* in the order they were added */
 	int n_edits, last_edit_id;
 	size_t cap_edits;
-	void **edited_weights;   /* value -> the private copy of an edited weight, else NULL */
-	bool in_edits;           /* the op at pc has run, and its edits are being applied */
-	struct lazy_frame *lazy; /* relations whose edits are being applied */
+	void **edited_weights;    /* value -> the private copy of an edited weight, else NULL */
+	bool in_edits;            /* the op at pc has run, and its edits are being applied */
+	struct lazy_frame *lazy;  /* relations whose edits are being applied */
+	struct lazy_watch *watch; /* NULL until somebody watches a relation */
 };
 
 enum executor_status { EXECUTOR_DONE = 0, EXECUTOR_PAUSED = 1 };
@@ -228,6 +230,19 @@ struct tensor executor_tensor(const struct executor *ex, value_id v);
  */
 int executor_fetch(struct executor *ex, value_id v, int64_t i0, int64_t i1, float *dst,
 		   struct err *err);
+
+/*
+ * Have scores, masked scores or a pattern, whose op has just run, summed up while attention
+ * computes them.  False, and whoever wants to know them fetches them: the plan keeps all values
+ * (time may go back), an edit touches the relation, or attention ran already.
+ */
+bool executor_watch(struct executor *ex, value_id v);
+
+/*
+ * What was seen of it, once the op that consumes the relation has run and until another one is
+ * watched or the pass ends; NULL: nothing (a NaN, no memory), fetch it.
+ */
+const struct attention_seen *executor_watched(const struct executor *ex, value_id v);
 
 /*
  * Whether the value exists at this point of the pass and is still kept by the plan.  Weights always

@@ -27,7 +27,15 @@ struct stats_sum {
 
 void stats_sum_init(struct stats_sum *s);
 
-/* Add x[0..n), whose first element has flat index `at`. */
+/* Elements that are summed by themselves before they join the rest: i / STATS_BLOCK is its block.
+ */
+enum { STATS_BLOCK = 4096 };
+
+/*
+ * Add x[0..n), whose first element has flat index `at`; blocks begin at x[0].  Leaving out elements
+ * at either end of a block that are zero or not finite changes no bit of the sums: element i goes
+ * to lane i % 8, and the lanes are added in an order that is the same when all are moved on by one.
+ */
 void stats_sum_add(struct stats_sum *s, const float *x, int64_t n, int64_t at);
 
 /* Add the sums of a later part; absmax keeps the earlier position on ties. */

@@ -15,7 +15,7 @@
 #include <math.h>
 #include <string.h>
 
-#define BLOCK 4096
+#define BLOCK STATS_BLOCK
 #define PART  1024 /* of a block, copied to be summed; whole lanes */
 #define LANES 8
 
@@ -107,6 +107,7 @@ static void copy_finite(float *finite, const float *x, int64_t n)
 	}
 }
 
+/* Rotating the lanes rotates nothing but the operands of these sums: see stats_sum_add(). */
 static double add_lanes(const double *lane)
 {
 	return ((lane[0] + lane[4]) + (lane[2] + lane[6])) +

@@ -11,16 +11,12 @@
  * (-inf before softmax, 0 after) leave no mark on the rest.  So the size of a tile, the length of
  * a row, the ring and the number of threads cannot show.
  */
-#include "torchless/kernels.h"
+#include "attention_tiles.h"
+
 #include "torchless/mem.h"
-#include "torchless/numbers.h"
 
 #include <assert.h>
-#include <math.h>
 #include <stdlib.h>
-
-/* A multiple of the rows that the AVX2 kernels take at once, 3 and 6. */
-#define TILE 36
 
 int64_t attention_first(const struct attention *a, int64_t t)
 {
@@ -32,34 +28,6 @@ int64_t attention_first(const struct attention *a, int64_t t)
 int64_t attention_last(const struct attention *a, int64_t t)
 {
 	return int64_min(a->pos0 + t + 1 - a->k.first, a->k.n);
-}
-
-/* Queries [t0, t0 + TILE) of a head, with the keys that any of them sees. */
-static struct attention_tile tile_at(const struct attention *a, int64_t head, int64_t t0)
-{
-	int64_t n = int64_min(TILE, a->T - t0);
-	struct attention_tile tile = { head, t0, n, attention_first(a, t0),
-				       attention_last(a, t0 + n - 1) };
-
-	if (tile.s1 < tile.s0)
-		tile.s1 = tile.s0;
-	return tile;
-}
-
-static int64_t n_tiles(const struct attention *a)
-{
-	return (a->T + TILE - 1) / TILE;
-}
-
-/* Replace by -inf what query t does not see in its row of columns [0, n), column 0 = key s0. */
-static void mask_row(const struct attention *a, float *row, int64_t n, int64_t t, int64_t s0)
-{
-	int64_t first = attention_first(a, t) - s0, last = attention_last(a, t) - s0;
-
-	for (int64_t i = 0; i < int64_min(first, n); i++)
-		row[i] = -INFINITY;
-	for (int64_t i = last > 0 ? last : 0; i < n; i++)
-		row[i] = -INFINITY;
 }
 
 struct run {

@@ -14,8 +14,7 @@
 
 #include <math.h>
 
-/* Of stats.c. */
-#define BLOCK 4096
+#define BLOCK STATS_BLOCK
 
 enum { INF_BITS = 0x7f800000, MIN_NORMAL = 0x00800000 };
 

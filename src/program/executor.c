@@ -97,6 +97,7 @@ void executor_release(struct executor *ex)
 	free(ex->ids);
 	free(ex->positions);
 	edits_release(ex);
+	lazy_release_watch(ex);
 	*ex = (struct executor){ 0 };
 }
 
@@ -218,6 +219,7 @@ int executor_begin(struct executor *ex, const int32_t *ids, int64_t n, bool all_
 	ex->state = EX_IN_PASS;
 	ex->resumed = false;
 	edits_forget_made(ex);
+	lazy_forget_watch(ex);
 	values_bind(ex);
 	return hooks_around(ex, true, err);
 }

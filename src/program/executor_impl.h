@@ -16,6 +16,7 @@
 #ifndef TORCHLESS_EXECUTOR_IMPL_H
 #define TORCHLESS_EXECUTOR_IMPL_H
 
+#include "torchless/attention_watch.h"
 #include "torchless/executor.h"
 
 /* Keys or values of one layer; see struct kv_view. */
@@ -116,6 +117,17 @@ int edits_check(const struct executor *ex, int pass, int64_t pos0, int64_t T, in
 void edits_release(struct executor *ex);
 
 /* ---- lazy.c --------------------------------------------------------------------------------- */
+
+/* The relation that is watched in a pass, by the op that consumes it; see executor_watch(). */
+struct lazy_watch {
+	int mix; /* -1: none */
+	bool has_run;
+	struct attention_watch attention;
+};
+
+/* Forget what was asked for and seen; free what watching it took. */
+void lazy_forget_watch(struct executor *ex);
+void lazy_release_watch(struct executor *ex);
 
 /* Rows [i1 - i0, T, S] of heads [i0, i1) of a lazy value, edits included. */
 int lazy_fetch(struct executor *ex, value_id v, int64_t i0, int64_t i1, float *rows,

@@ -4,7 +4,8 @@
  * They are a pure function of q, the key cache and the edits, so they are computed when somebody
  * reads them, a head at a time; and attention itself consumes them tile by tile.  Both ways call
  * the same kernels on the same rows, hence the same bits.  When an edit touches one of them,
- * attention takes the first way too, so that the edit has its effect downstream.
+ * attention takes the first way too, so that the edit has its effect downstream.  Whoever wants to
+ * know only what statistics and a hash say of them has attention look at its tiles meanwhile.
  *
  * An edit that needs more than one head, a copy or a function, is made of all of them when the
  * value is first read in a pass, and then put into each head as numbers that replace others.  While
@@ -254,6 +255,94 @@ static int mix_edited(struct executor *ex, const struct chain *c, float *z, stru
 	return r;
 }
 
+/* ---- watching ------------------------------------------------------------------------------ */
+
+/* The op that consumes the relation that v belongs to; -1: none. */
+static int mix_of(const struct executor *ex, value_id v)
+{
+	const struct program *p = ex->program;
+	const struct op *scores = chain_to(ex, v).scores;
+	int i = p->values[v].op;
+
+	while (i < p->n_ops &&
+	       (p->ops[i].code != OP_MIX || chain_to(ex, p->ops[i].in[0]).scores != scores))
+		i++;
+	return i < p->n_ops ? i : -1;
+}
+
+static enum attention_part part_of(const struct executor *ex, value_id v)
+{
+	return producer(ex, v)->code == OP_SOFTMAX ? ATTENTION_PATTERN : ATTENTION_SCORES;
+}
+
+bool executor_watch(struct executor *ex, value_id v)
+{
+	struct chain c;
+	int mix;
+
+	assert(ex->program->values[v].storage == STORAGE_LAZY);
+	if (ex->opt.plan != PLAN_RUN || !executor_has(ex, v))
+		return false;
+	mix = mix_of(ex, v);
+	if (mix < ex->pc)
+		return false;
+	c = chain_to(ex, ex->program->ops[mix].in[0]);
+	if (chain_edited(ex, &c))
+		return false;
+	if (!ex->watch) {
+		ex->watch = mem_calloc(1, sizeof(*ex->watch));
+		ex->watch->mix = -1;
+	}
+	if (ex->watch->mix != mix)
+		lazy_forget_watch(ex);
+	ex->watch->mix = mix;
+	ex->watch->attention.seen[part_of(ex, v)].wanted = true;
+	return true;
+}
+
+const struct attention_seen *executor_watched(const struct executor *ex, value_id v)
+{
+	const struct attention_seen *seen;
+
+	if (!ex->watch || !ex->watch->has_run || mix_of(ex, v) != ex->watch->mix)
+		return NULL;
+	seen = &ex->watch->attention.seen[part_of(ex, v)];
+	return seen->wanted && seen->known ? seen : NULL;
+}
+
+void lazy_forget_watch(struct executor *ex)
+{
+	if (!ex->watch)
+		return;
+	ex->watch->mix = -1;
+	ex->watch->has_run = false;
+	for (int part = 0; part < N_ATTENTION_PARTS; part++)
+		ex->watch->attention.seen[part].wanted = false;
+}
+
+void lazy_release_watch(struct executor *ex)
+{
+	if (ex->watch)
+		attention_watch_release(&ex->watch->attention);
+	free(ex->watch);
+	ex->watch = NULL;
+}
+
+/* Whether attention ran with somebody watching; where there is no memory for that it runs without.
+ */
+static bool mix_watched(struct executor *ex, const struct op *op, const struct chain *c, float *z)
+{
+	struct lazy_watch *watch = ex->watch;
+
+	if (!watch || watch->mix != op - ex->program->ops)
+		return false;
+	watch->has_run = attention_run_watched(ex->opt.kernels, ex->opt.pool, z, &c->a, ex->S,
+					       &watch->attention) == 0;
+	return watch->has_run;
+}
+
+/* ---- mix ----------------------------------------------------------------------------------- */
+
 int lazy_mix(struct executor *ex, const struct op *op, struct err *err)
 {
 	struct chain c = chain_to(ex, op->in[0]);
@@ -263,7 +352,8 @@ int lazy_mix(struct executor *ex, const struct op *op, struct err *err)
 	c.a.v = kv_cache_view(cache_of(ex, op->in[1]), ex->pos0 + ex->T);
 	if (chain_edited(ex, &c))
 		return mix_edited(ex, &c, z, err);
-	if (attention_run(ex->opt.kernels, ex->opt.pool, z, &c.a) == 0)
+	if (mix_watched(ex, op, &c, z) ||
+	    attention_run(ex->opt.kernels, ex->opt.pool, z, &c.a) == 0)
 		return 0;
 	return err_set(err, ERR_MEMORY,
 		       "out of memory: attention over %lld keys takes more for its tiles",

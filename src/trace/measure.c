@@ -4,7 +4,9 @@
  * A value is read in slabs: one for what is kept whole, one a head for the O(T^2) values that are
  * recomputed for whoever reads them.  Within a slab every row is summed by itself, in parallel, and
  * the sums are merged in order, so the numbers do not depend on the number of threads.  The rows
- * are those of one position, so the same sums give the per-position statistics.
+ * are those of one position, so the same sums give the per-position statistics.  Scores and
+ * patterns that are not dumped either have attention see them while it computes them, where that
+ * can be.
  */
 #include "writer.h"
 
@@ -62,7 +64,7 @@ static void sum_rows(void *ctx, int64_t item, int worker)
 	(void)worker;
 	/* A hash has one order, so it is an item of its own beside the sums. */
 	if (item == 0) {
-		XXH3_64bits_update(s->hash, s->x, (size_t)(s->rows * s->row) * sizeof(*s->x));
+		hash_update(s->hash, s->x, (size_t)(s->rows * s->row) * sizeof(*s->x));
 		return;
 	}
 	for (; r < end && r < s->rows; r++) {
@@ -263,7 +265,7 @@ static void begin_reading(struct trace_writer *w, const struct layout *l, struct
 	int64_t i;
 
 	if (!w->hash)
-		w->hash = mem_or_die(XXH3_createState(), MEM_XXH_STATE);
+		w->hash = hash_new();
 	XXH3_64bits_reset(w->hash);
 	stats_sum_init(total);
 	room_for(&w->pos_sums, &w->cap_pos_sums, l->n_pos);
@@ -318,6 +320,81 @@ static int read_and_dump(struct trace_writer *w, struct executor *ex, value_id v
 	return err->code;
 }
 
+/* What the sums of a value say, as far as it is asked for. */
+static int finish_row(struct trace_writer *w, struct value_row *row, value_id v,
+		      const struct stats_sum *total, const struct stats_sum *positions, int64_t n,
+		      struct err *err)
+{
+	row->stats = stats_finish(total);
+	if (w->captures[v].stats)
+		set_positions(row, pack_positions(positions, n), n);
+	else
+		keep_counts_only(&row->stats);
+	return note_bad(w, &w->program->values[v], row, err);
+}
+
+/* ---- what attention sees ------------------------------------------------------------------- */
+
+static void watch_row(struct trace_writer *w, value_id v, const struct layout *l, int op,
+		      int64_t edit_id)
+{
+	append_row(w, v, l, op, edit_id);
+	w->watched = mem_grow(w->watched, w->n_watched, &w->cap_watched, sizeof(*w->watched));
+	w->watched[w->n_watched++] = (struct watched_row){ w->n_values - 1, v };
+}
+
+static int finish_watched(struct trace_writer *w, struct executor *ex, struct watched_row r,
+			  struct err *err)
+{
+	const struct attention_seen *seen = executor_watched(ex, r.value);
+	const struct rows_wanted nothing = { 0 };
+	struct value_row *row = &w->values[r.row];
+	struct layout l = layout_of(ex, r.value);
+	struct stats_sum total;
+
+	if (seen) {
+		row->hash = (int64_t)seen->hash;
+		return finish_row(w, row, r.value, &seen->total, seen->positions, l.n_pos, err);
+	}
+	begin_reading(w, &l, &total);
+	if (read_value(w, ex, r.value, &l, &nothing, &total, err))
+		return err->code;
+	row->hash = (int64_t)XXH3_64bits_digest(w->hash);
+	return finish_row(w, row, r.value, &total, w->pos_sums, l.n_pos, err);
+}
+
+int measure_watched(struct trace_writer *w, struct executor *ex, struct err *err)
+{
+	int64_t now = w->model_ns;
+	size_t i;
+	int ret = 0;
+
+	for (i = 0; i < w->n_watched && !ret; i++) {
+		struct watched_row r = w->watched[i];
+		int op = w->values[r.row].op;
+
+		w->model_ns = w->times[op].end; /* what there is to say happened then */
+		ret = finish_watched(w, ex, r, err);
+		if (ret) {
+			w->n_read = op;
+			rows_take_back(w, r.row);
+		}
+	}
+	w->n_watched = 0;
+	w->model_ns = now;
+	return ret;
+}
+
+/* ---- any value ------------------------------------------------------------------------------ */
+
+/* Leave the value to be watched, or make what was watched so far come before it. */
+static int begin_lazy(struct trace_writer *w, struct executor *ex, value_id v, bool is_dumped,
+		      bool *is_watched, struct err *err)
+{
+	*is_watched = !is_dumped && executor_watch(ex, v);
+	return *is_watched ? 0 : measure_watched(w, ex, err);
+}
+
 int writer_measure(struct trace_writer *w, struct executor *ex, value_id v, int op, int64_t edit_id,
 		   struct err *err)
 {
@@ -327,27 +404,29 @@ int writer_measure(struct trace_writer *w, struct executor *ex, value_id v, int 
 	struct stats_sum total;
 	struct value_row *row;
 	int64_t tensor_id = -1;
+	bool is_watched = false;
 
 	if (l.lazy && l.row > w->opt.pattern_keys && !c->named)
 		return 0;
+	dump = rows_to_dump(w, c, &l);
+	if (l.lazy && begin_lazy(w, ex, v, dump.any, &is_watched, err))
+		return err->code;
+	if (is_watched) {
+		watch_row(w, v, &l, op, edit_id);
+		return 0;
+	}
 	if (is_row_of_scores(w, ex, v)) {
 		copy_last_row(w, v, &l, op);
 		return note_bad(w, &ex->program->values[v], &w->values[w->n_values - 1], err);
 	}
-	dump = rows_to_dump(w, c, &l);
 	if (read_and_dump(w, ex, v, &l, &dump, &total, &tensor_id, err))
 		return err->code;
 	row = append_row(w, v, &l, op, edit_id);
 	row->hash = (int64_t)XXH3_64bits_digest(w->hash);
-	row->stats = stats_finish(&total);
 	row->tensor_id = tensor_id;
-	if (c->stats)
-		set_positions(row, pack_positions(w->pos_sums, l.n_pos), l.n_pos);
-	else
-		keep_counts_only(&row->stats);
 	if (dump.any && !c->whole)
 		row->dump_from = l.pos0 + dump.from;
-	return note_bad(w, &ex->program->values[v], row, err);
+	return finish_row(w, row, v, &total, w->pos_sums, l.n_pos, err);
 }
 
 void measure_release(struct trace_writer *w)

@@ -98,6 +98,17 @@ static int read_op(struct trace_writer *w, int index, struct err *err)
 	return 0;
 }
 
+/* Nothing is left to be seen later: what was watched has its numbers, or is not there any more. */
+static int end_watching(struct trace_writer *w, struct err *err)
+{
+	if (!w->n_watched)
+		return 0;
+	if (is_there(w))
+		return measure_watched(w, w->ex, err);
+	rows_take_back(w, w->watched[0].row);
+	return 0;
+}
+
 /* The values of ops [n_read, n_done): all of an op's, or none where one of them cannot be read. */
 static int read_values(struct trace_writer *w, struct err *err)
 {
@@ -106,16 +117,25 @@ static int read_values(struct trace_writer *w, struct err *err)
 	if (trace_writer_edits(w, w->ex, err))
 		return err->code;
 	for (; w->n_read < w->n_done; w->n_read++) {
-		size_t before = w->n_values;
+		size_t before;
 
+		/* What attention was watched for stands before what comes of it. */
+		if (w->program->ops[w->n_read].code == OP_MIX && end_watching(w, err))
+			return err->code;
+		before = w->n_values;
 		if (read_op(w, w->n_read, err)) {
-			w->next_value -= (int64_t)(w->n_values - before);
-			w->totals.n_values -= (int64_t)(w->n_values - before);
-			rows_drop_values(w, before);
+			if (w->n_values > before)
+				rows_take_back(w, before);
 			return err->code;
 		}
 	}
 	return 0;
+}
+
+/* The same, and nothing is left to be seen later. */
+static int read_all(struct trace_writer *w, struct err *err)
+{
+	return read_values(w, err) ? err->code : end_watching(w, err);
 }
 
 int pass_op(struct trace_writer *w, struct executor *ex, int op, struct err *err)
@@ -132,7 +152,9 @@ int pass_keep(struct trace_writer *w, bool may_read, struct err *err)
 	if (!w->in_pass)
 		return 0;
 	if (may_read)
-		read_values(w, &ignored);
+		read_all(w, &ignored);
+	if (w->n_watched)
+		rows_take_back(w, w->watched[0].row);
 	calls_make(w, w->ex);
 	return rows_store(w, err);
 }
@@ -141,7 +163,7 @@ int pass_store(struct trace_writer *w, struct err *err)
 {
 	if (!w->in_pass)
 		return 0;
-	if (read_values(w, err))
+	if (read_all(w, err))
 		return err->code;
 	calls_make(w, w->ex);
 	return rows_store(w, err);

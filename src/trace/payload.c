@@ -52,7 +52,7 @@ int payload_begin(struct trace_writer *w, enum dtype dtype, const int64_t *shape
 	p->n_chunks = p->total_bytes = p->used = 0;
 	format_shape(p->shape, sizeof(p->shape), shape, n_dims);
 	if (!p->hash)
-		p->hash = mem_or_die(XXH3_createState(), MEM_XXH_STATE);
+		p->hash = hash_new();
 	XXH3_64bits_reset(p->hash);
 	return writer_begin(w, err);
 }
@@ -68,7 +68,7 @@ static int write_chunk(struct trace_writer *w, struct err *err)
 		       "VALUES(:tensor, :chunk, :data)",
 		       err))
 		return err->code;
-	XXH3_64bits_update(p->hash, p->buffer, (size_t)p->used);
+	hash_update(p->hash, p->buffer, (size_t)p->used);
 	stmt_int(&w->sql.chunk, ":tensor", p->id);
 	stmt_int(&w->sql.chunk, ":chunk", p->n_chunks++);
 	stmt_blob(&w->sql.chunk, ":data", p->buffer, (size_t)p->used);

@@ -112,6 +112,17 @@ void rows_drop_values(struct trace_writer *w, size_t n)
 {
 	while (w->n_values > n)
 		free(w->values[--w->n_values].positions);
+	while (w->n_watched > 0 && w->watched[w->n_watched - 1].row >= n)
+		w->n_watched--;
+}
+
+void rows_take_back(struct trace_writer *w, size_t n)
+{
+	int64_t dropped = (int64_t)(w->n_values - n);
+
+	w->next_value -= dropped;
+	w->totals.n_values -= dropped;
+	rows_drop_values(w, n);
 }
 
 void rows_drop_spans(struct trace_writer *w)

@@ -95,6 +95,7 @@ void writer_free(struct trace_writer *w)
 	free(w->spans);
 	free(w->open);
 	free(w->values);
+	free(w->watched);
 	free(w);
 }
 

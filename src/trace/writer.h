@@ -35,10 +35,9 @@
 #include "db.h"
 #include "policy.h"
 
+#include "torchless/hash.h"
 #include "torchless/stats.h"
 #include "torchless/trace.h"
-
-#include <xxhash.h>
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "payloads are little-endian: swap bytes in payload.c and measure.c for this machine"
@@ -118,6 +117,12 @@ struct edit_row {
 	int64_t row_id;
 };
 
+/* A row whose numbers come when attention has run: a value that is seen while it is computed. */
+struct watched_row {
+	size_t row; /* of w->values */
+	value_id value;
+};
+
 /* ---- the writer ---------------------------------------------------------------------------- */
 
 struct trace_writer {
@@ -163,6 +168,8 @@ struct trace_writer {
 	size_t n_open, cap_open;
 	struct value_row *values; /* of this pass */
 	size_t n_values, cap_values;
+	struct watched_row *watched; /* the last of them, without their numbers */
+	size_t n_watched, cap_watched;
 
 	/* Scratch of measure.c. */
 	XXH3_state_t *hash;
@@ -256,10 +263,17 @@ void payload_forget(struct trace_writer *w, int64_t id);
 
 /*
  * Read value `v` of op number `op`, which the executor has, and append its row.  edit_id is the row
- * of the edit that changed it, or -1.
+ * of the edit that changed it, or -1.  What attention will compute anyway is watched: its row has
+ * no numbers until measure_watched().
  */
 int writer_measure(struct trace_writer *w, struct executor *ex, value_id v, int op, int64_t edit_id,
 		   struct err *err);
+
+/*
+ * Give the rows that were watched their numbers: those that attention has seen, or else by reading
+ * the values.  When one cannot be read, the rows from there on are dropped.
+ */
+int measure_watched(struct trace_writer *w, struct executor *ex, struct err *err);
 void measure_release(struct trace_writer *w);
 
 /* ---- rows.c -------------------------------------------------------------------------------- */
@@ -268,7 +282,9 @@ void measure_release(struct trace_writer *w);
  */
 int rows_store(struct trace_writer *w, struct err *err);
 
-/* Forget the values from number `n` on; the spans. */
+/* Forget the values from number `n` on, or take them back, as if they had not been read; the spans.
+ */
+void rows_take_back(struct trace_writer *w, size_t n);
 void rows_drop_values(struct trace_writer *w, size_t n);
 void rows_drop_spans(struct trace_writer *w);
 

@@ -1,8 +1,11 @@
 /*
  * test_attention.c -- attention in tiles against the formula in f64 and against whole rows, with
- * windows, rings, grouped heads, and poison wherever no query may look.
+ * windows, rings, grouped heads, and poison wherever no query may look; and what is seen of scores
+ * and patterns meanwhile against those of whole rows.
  */
 #include "kernels_data.h"
+
+#include "torchless/attention_watch.h"
 
 #include <criterion/criterion.h>
 
@@ -246,4 +249,137 @@ Test(attention, no_queries_no_work)
 
 	a.T = 0;
 	cr_assert_eq(attention_run(&kernels_ref, NULL, NULL, &a), 0);
+}
+
+/* ---- watched ------------------------------------------------------------------------------- */
+
+/* More than a block of statistics, one head at a time, and heads too large for two of them. */
+static const struct problem long_problems[] = {
+	{ 300, 0, 4, 2, 8, 0, 0 },     { 290, 30, 6, 3, 8, 101, 0 },
+	{ 3, 9000, 4, 2, 8, 0, 0 },    { 5, 8190, 2, 1, 8, 4099, 0 },
+	{ 200, 5300, 2, 1, 4, 43, 0 }, { 40, 5000, 2, 1, 8, 77, 120 },
+};
+
+/* What a recording says of whole rows: sums of each row, merged in the order of rows and heads. */
+struct told {
+	struct stats_sum total, *positions;
+	XXH3_state_t *hash;
+};
+
+static struct told tell_nothing(int64_t T)
+{
+	struct told told = { .positions = calloc((size_t)T, sizeof(struct stats_sum)),
+			     .hash = hash_new() };
+
+	stats_sum_init(&told.total);
+	for (int64_t t = 0; t < T; t++)
+		stats_sum_init(&told.positions[t]);
+	return told;
+}
+
+static void tell_head(struct told *told, const float *rows, int64_t T, int64_t n, int64_t head)
+{
+	XXH3_64bits_update(told->hash, rows, (size_t)(T * n) * sizeof(*rows));
+	for (int64_t t = 0; t < T; t++) {
+		struct stats_sum row;
+
+		stats_sum_init(&row);
+		stats_sum_add(&row, rows + t * n, n, (head * T + t) * n);
+		stats_sum_merge(&told->total, &row);
+		stats_sum_merge(&told->positions[t], &row);
+	}
+}
+
+static void told_of(const struct kernels *k, const struct attention *a, int64_t n,
+		    struct told told[N_ATTENTION_PARTS])
+{
+	float *rows = data_empty(a->T * n);
+
+	for (int part = 0; part < N_ATTENTION_PARTS; part++)
+		told[part] = tell_nothing(a->T);
+	for (int64_t h = 0; h < a->n_heads; h++) {
+		attention_scores_head(k, NULL, a, h, rows, n);
+		tell_head(&told[ATTENTION_SCORES], rows, a->T, n, h);
+		attention_softmax_rows(k, NULL, rows, a->T, n);
+		tell_head(&told[ATTENTION_PATTERN], rows, a->T, n, h);
+	}
+}
+
+static void check_seen(const struct kernels *k, const struct attention_seen *seen,
+		       const struct told *told, int64_t T, int part)
+{
+	cr_assert(seen->known);
+	cr_assert(memcmp(&seen->total, &told->total, sizeof(told->total)) == 0,
+		  "%s: part %d of T %ld: sum %a for %a, absmax at %ld for %ld", k->isa, part,
+		  (long)T, seen->total.sum, told->total.sum, (long)seen->total.absmax_at,
+		  (long)told->total.absmax_at);
+	cr_assert(memcmp(seen->positions, told->positions, (size_t)T * sizeof(*told->positions)) ==
+		  0);
+	cr_assert_eq(seen->hash, XXH3_64bits_digest(told->hash), "%s: part %d", k->isa, part);
+}
+
+/* With one watch for several calls, as the layers of a pass have; wants: a bit a part. */
+static void check_watch_of(const struct kernels *k, struct threads *pool, struct attention_watch *w,
+			   const struct attention *a, int wants, bool has_nan)
+{
+	int64_t n = a->pos0 + a->T, z_size = a->T * a->n_heads * a->v.head_dim;
+	float *z = data_empty(z_size), *seen_z = data_empty(z_size);
+	struct told told[N_ATTENTION_PARTS];
+
+	told_of(k, a, n, told);
+	for (int part = 0; part < N_ATTENTION_PARTS; part++)
+		w->seen[part].wanted = wants >> part & 1;
+	cr_assert_eq(attention_run(k, pool, z, a), 0);
+	cr_assert_eq(attention_run_watched(k, pool, seen_z, a, n, w), 0);
+	cr_assert(has_nan || data_same_bits(z, seen_z, z_size));
+	for (int64_t i = 0; i < z_size; i++)
+		if (isnan(z[i]) ? !isnan(seen_z[i]) : !data_same_bits(z + i, seen_z + i, 1))
+			cr_assert_fail("%s: z[%ld] is another one", k->isa, (long)i);
+	for (int part = 0; part < N_ATTENTION_PARTS; part++) {
+		if (has_nan && part == ATTENTION_PATTERN)
+			cr_assert_not(w->seen[part].known);
+		else if (w->seen[part].wanted)
+			check_seen(k, &w->seen[part], &told[part], a->T, part);
+		else
+			cr_assert_not(w->seen[part].known);
+		free(told[part].positions);
+		XXH3_freeState(told[part].hash);
+	}
+}
+
+static void check_watch(const struct kernels *k, const struct problem *p, int threads)
+{
+	struct threads *pool;
+	struct attention_watch w = { 0 };
+	struct attention a = attention_of(p), b = a;
+	float *q = data_random(p->T * p->H * p->E, 77, 4);
+	struct err err;
+
+	pool = threads_new(threads, &err);
+	check_watch_of(k, pool, &w, &a, 3, false);
+	b.q = q; /* the next layer */
+	check_watch_of(k, pool, &w, &b, 1 + threads % 2, false);
+	q[(p->T - 1) * p->H * p->E] = threads == 2 ? INFINITY : NAN;
+	check_watch_of(k, pool, &w, &b, 3, true);
+	check_watch_of(k, pool, &w, &a, 3, false); /* it left nothing behind */
+	attention_watch_release(&w);
+	threads_free(pool);
+}
+
+static void check_watch_by_threads(const struct kernels *k, const struct problem *p)
+{
+	for (int threads = 1; threads <= 3; threads++)
+		check_watch(k, p, threads);
+}
+
+Test(attention, what_is_seen_is_what_whole_rows_show)
+{
+	each_problem(check_watch_by_threads);
+}
+
+Test(attention, what_is_seen_of_long_rows_is_what_they_show)
+{
+	for (int i = 0; kernels_all[i]; i++)
+		for (int j = 0; j < COUNT_OF(long_problems) && kernels_all[i]->supported(); j++)
+			check_watch(kernels_all[i], &long_problems[j], 2);
 }

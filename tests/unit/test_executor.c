@@ -446,6 +446,109 @@ Test(executor, edits_of_stored_and_lazy_values_have_their_effect_and_nothing_els
 		     head2));
 }
 
+/* ---- watching ------------------------------------------------------------------------------ */
+
+struct watcher {
+	int n_asked, n_watched, n_seen;
+};
+
+/* The numbers of whole rows, as a recording has them. */
+static void expect_seen(struct executor *ex, value_id v, const struct attention_seen *seen)
+{
+	struct tensor t = executor_tensor(ex, v);
+	int64_t size = ex->T * ex->S;
+	float *rows = mem_calloc((size_t)size, sizeof(*rows));
+	XXH3_state_t *hash = hash_new();
+	struct stats_sum total, row;
+	struct err err;
+
+	stats_sum_init(&total);
+	for (int64_t h = 0; h < t.shape[0]; h++) {
+		cr_assert(eq(int, executor_fetch(ex, v, h, h + 1, rows, &err), 0));
+		hash_update(hash, rows, (size_t)size * sizeof(*rows));
+		for (int64_t i = 0; i < ex->T; i++) {
+			stats_sum_init(&row);
+			stats_sum_add(&row, rows + i * ex->S, ex->S, h * size + i * ex->S);
+			stats_sum_merge(&total, &row);
+		}
+	}
+	cr_expect(memcmp(&total, &seen->total, sizeof(total)) == 0, "%s",
+		  ex->program->values[v].name);
+	cr_expect(seen->hash == XXH3_64bits_digest(hash), "%s", ex->program->values[v].name);
+	XXH3_freeState(hash);
+	free(rows);
+}
+
+/* Watch every relation, and look when attention has run. */
+static int watch_relations(void *ctx, struct executor *ex, const struct site *at, struct err *err)
+{
+	static value_id asked[3];
+	static int n;
+	struct watcher *w = ctx;
+
+	(void)err;
+	if (ex->program->values[at->op->out[0]].storage == STORAGE_LAZY) {
+		asked[n++] = at->op->out[0];
+		w->n_asked++;
+		w->n_watched += executor_watch(ex, at->op->out[0]);
+		cr_expect(executor_watched(ex, at->op->out[0]) == NULL);
+	}
+	if (at->op->code != OP_MIX)
+		return HOOK_CONTINUE;
+	while (n > 0) {
+		const struct attention_seen *seen = executor_watched(ex, asked[--n]);
+
+		cr_expect(not(executor_watch(ex, asked[n])), "it is too late");
+		w->n_seen += seen != NULL;
+		if (seen)
+			expect_seen(ex, asked[n], seen);
+	}
+	return HOOK_CONTINUE;
+}
+
+static struct watcher watch_all(struct executor_options opt, bool edit)
+{
+	struct fixture f;
+	struct watcher w = { 0 };
+	struct hook hook = { .after = watch_relations, .ctx = &w };
+
+	open_tiny(&f, tiny_default);
+	f.opt = opt;
+	start(&f);
+	if (edit)
+		add_edit(&f, "model.layers.0.self_attn:pattern", "[head=2]", EDIT_SCALE, 2);
+	hook_add(&f.ex.hooks, &hook);
+	feed(&f, 0, 20, 7);
+	feed(&f, 20, N_TOKENS, 1);
+	cr_assert(eq(int, w.n_asked, 6 * 2 * 3));
+	close_tiny(&f);
+	return w;
+}
+
+Test(executor, what_attention_sees_is_what_is_fetched)
+{
+	struct executor_options o = with_chunk(7), fast = o, debug = o;
+	struct err err;
+	struct watcher w = watch_all(o, false);
+
+	cr_assert(eq(int, w.n_seen, w.n_asked));
+	o.ring = true;
+	o.pool = threads_new(3, &err);
+	w = watch_all(o, false);
+	cr_assert(eq(int, w.n_seen, w.n_asked));
+	fast.kernels = NULL;
+	fast.pool = o.pool;
+	w = watch_all(fast, false);
+	cr_assert(eq(int, w.n_seen, w.n_asked));
+	w = watch_all(o, true); /* an edited relation is read */
+	cr_assert(eq(int, w.n_seen, w.n_asked / 2));
+	cr_assert(eq(int, w.n_watched, w.n_seen));
+	debug.plan = PLAN_DEBUG;
+	w = watch_all(debug, false);
+	cr_assert(eq(int, w.n_watched, 0));
+	threads_free(o.pool);
+}
+
 static int overwrite(void *ctx, struct executor *ex, const struct site *at, struct err *err)
 {
 	struct tensor t = executor_tensor(ex, at->op->out[0]);

@@ -738,6 +738,90 @@ Test(trace, the_first_bad_value_is_found_and_the_mask_is_none)
 		"first_inf model.layers.1.mlp.gate_proj:out,stopped model.layers.1.mlp.gate_proj:out"));
 }
 
+/* ---- what attention sees ------------------------------------------------------------------- */
+
+static int pause_always(void *ctx, struct executor *ex, const struct site *at, struct err *err)
+{
+	(void)ctx, (void)ex, (void)at, (void)err;
+	return HOOK_PAUSE;
+}
+
+/*
+ * Two passes with the layer's query weights as they are or bad; who flushes after every op leaves
+ * nothing to be seen while attention runs.
+ */
+static void record_attention(const char *const *captures, float bad, bool flushes)
+{
+	struct recorder r = { 0 };
+	struct hook stop = { .after = pause_always };
+	value_id q = program_find(&toy.p, "model.layers.1.self_attn.q_proj:out");
+	float *weight = toy.p.values[toy.p.ops[toy.p.values[q].op].in[1]].t.data, kept = *weight;
+	int ret;
+
+	*weight = bad;
+	record_open(&r, captures, 2);
+	record_begin(&r, &run);
+	if (flushes)
+		hook_add(&r.ex.hooks, &stop);
+	for (int pass = 0; pass < 2; pass++) {
+		ret = record_pass(&r, prompt + pass, N_PROMPT - 4 * pass);
+		for (; ret == EXECUTOR_PAUSED; ret = executor_run(&r.ex, &r.err))
+			cr_assert(trace_writer_flush(r.w, &r.err) == 0, "%s", r.err.message);
+		cr_assert(ret == EXECUTOR_DONE, "%s", r.err.message);
+	}
+	record_close(&r);
+	*weight = kept;
+}
+
+/* Rows of value and event that only one of two recordings has. */
+static double n_different(const char *other)
+{
+	static const char sql[] =
+		"SELECT (SELECT count(*) FROM (SELECT * FROM %1$s.value EXCEPT SELECT * FROM %2$s.value)) + "
+		"(SELECT count(*) FROM (SELECT id, kind, severity, value_id FROM %1$s.event EXCEPT "
+		"SELECT id, kind, severity, value_id FROM %2$s.event))";
+	sqlite3 *db = db_open_at(path);
+	double n = 0;
+
+	for (int i = 0; i < 2; i++) {
+		char query[512];
+		sqlite3_stmt *s;
+
+		snprintf(query, sizeof(query), "ATTACH '%s' AS other", other);
+		cr_assert(i || sqlite3_exec(db, query, NULL, NULL, NULL) == SQLITE_OK);
+		snprintf(query, sizeof(query), sql, i ? "other" : "main", i ? "main" : "other");
+		s = ask_in(db, query);
+		cr_assert(sqlite3_step(s) == SQLITE_ROW);
+		n += sqlite3_column_double(s, 0);
+		sqlite3_finalize(s);
+	}
+	sqlite3_close(db);
+	return n;
+}
+
+Test(trace, what_attention_sees_is_what_reading_the_relation_shows)
+{
+	static const char *const captures[][3] = { { NULL },
+						   { "*:pattern", NULL },
+						   { "*:scores@last", "*:scores_masked=hash",
+						     NULL },
+						   { "*=hash", NULL } };
+	static const float bad[] = { 0.25f, NAN, INFINITY };
+	char other[160];
+
+	snprintf(other, sizeof(other), "%s/other.db", dir);
+	for (int i = 0; i < 4; i++)
+		for (int j = 0; j < 3; j++) {
+			record_attention(captures[i], bad[j], true);
+			cr_assert(rename(path, other) == 0);
+			record_attention(captures[i], bad[j], false);
+			cr_assert(number("SELECT count(*) FROM value") > 50);
+			cr_assert(n_different(other) == 0, "captures %d, weight %g", i, bad[j]);
+			cr_assert(j == 0 || number("SELECT count(*) FROM v_bad WHERE role IN "
+						   "('scores', 'pattern')") > 0);
+		}
+}
+
 /* ---- when things go wrong -------------------------------------------------------------------- */
 
 static void write_file(const char *name, const char *text)
