@@ -328,6 +328,7 @@ test-steps:
 ## py/test_NAME: one of them, tests/py/test_NAME.py
 .PHONY: py-tests $(PY_TESTS)
 py-tests: $(PY_TESTS)
+py/test_race: $(RACER)
 $(PY_TESTS): py/%: all extension
 	$(RUN_TEST) $(PYTHON) tests/$@.py
 # It asks a program what kernels make of bytes.

@@ -3,15 +3,15 @@
  *
  * A driver opens its model once, says who it is in a line of JSON, and obeys a line at a time:
  *
- *	prefill T        read T tokens from an empty context
+ *	prefill T [R]    read T tokens from an empty context, R times: what one of them took
  *	decode P N       N passes of one token, the first at position P (what is before it is read
  *	                 untimed, or still there)
  *	logits T FILE    read T tokens, write the last row's logits to FILE as f32
  *	memory           what the process holds beside its files
  *	probe            what the machine can do now (where the driver knows how)
  *
- * An answer is a line of JSON: wall and processor nanoseconds, or {"error": "…"}.  Both engines
- * include this file, so that they get the same tokens and the same clock.
+ * An answer is a line of JSON: wall nanoseconds of one, processor nanoseconds of all, or {"error":
+ *"…"}.  Both engines include this file, so that they get the same tokens and the same clock.
  */
 #ifndef TORCHLESS_BENCH_RACE_ENGINE_H
 #define TORCHLESS_BENCH_RACE_ENGINE_H
@@ -79,20 +79,26 @@ static bool race_go_to(struct race_engine *e, int64_t position)
 	return race_read(e, position - e->position, RACE_CHUNK);
 }
 
-/* N tokens from `position` on, in passes of at most `chunk`. */
-static bool race_timed(struct race_engine *e, int64_t position, int64_t n, int64_t chunk)
+/* `repeat` times N tokens from `position` on, in passes of at most `chunk`. */
+static bool race_timed(struct race_engine *e, int64_t position, int64_t n, int64_t chunk,
+		       int64_t repeat)
 {
-	int64_t wall, cpu;
+	int64_t wall = 0, cpu = race_clock(CLOCK_PROCESS_CPUTIME_ID);
 
-	if (!race_go_to(e, position))
-		return false;
-	wall = race_clock(CLOCK_MONOTONIC);
-	cpu = race_clock(CLOCK_PROCESS_CPUTIME_ID);
-	if (!race_read(e, n, chunk))
-		return false;
-	wall = race_clock(CLOCK_MONOTONIC) - wall;
+	for (int64_t i = 0; i < repeat; i++) {
+		int64_t begin;
+
+		if (!race_go_to(e, position))
+			return false;
+		if (i == 0)
+			cpu = race_clock(CLOCK_PROCESS_CPUTIME_ID);
+		begin = race_clock(CLOCK_MONOTONIC);
+		if (!race_read(e, n, chunk))
+			return false;
+		wall += race_clock(CLOCK_MONOTONIC) - begin;
+	}
 	cpu = race_clock(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-	printf("{\"ns\":%lld,\"cpu_ns\":%lld}\n", (long long)wall, (long long)cpu);
+	printf("{\"ns\":%lld,\"cpu_ns\":%lld}\n", (long long)(wall / repeat), (long long)cpu);
 	return true;
 }
 
@@ -131,10 +137,10 @@ static bool race_obey(struct race_engine *e, const char *line)
 	long long a = 0, b = 0;
 	char path[4096];
 
-	if (sscanf(line, "prefill %lld", &a) == 1 && a > 0)
-		return race_timed(e, 0, a, RACE_CHUNK);
+	if (sscanf(line, "prefill %lld %lld", &a, &b) >= 1 && a > 0)
+		return race_timed(e, 0, a, RACE_CHUNK, b > 0 ? b : 1);
 	if (sscanf(line, "decode %lld %lld", &a, &b) == 2 && a >= 0 && b > 0)
-		return race_timed(e, a, b, 1);
+		return race_timed(e, a, b, 1, 1);
 	if (sscanf(line, "logits %lld %4095s", &a, path) == 2 && a > 0)
 		return race_logits(e, a, path);
 	if (strncmp(line, "memory", 6) == 0)

@@ -21,7 +21,7 @@ sane() {
 }
 
 list='check_tokenizers.py debugger-doc export_mistral.py fetch-smollm2 import_gguf.py import_npy.py make_checkpoint.py
-	make_model.py mistral_tokenizers.py node-modules parity.py parity_edits.py parity_suite.py pictures plant read_trace.py record_hf.py
+	make_model.py mistral_tokenizers.py node-modules parity.py parity_edits.py parity_suite.py pictures plant race read_trace.py record_hf.py
 	recording-answers recording-doc screen-svg setup shown try-fresh tui-capture venv model_check.py
 	teach/again teach/card.py teach/evaluate.py teach/export.py teach/items.py teach/text.py teach/tokenizer.py teach/train.py'
 for name in $list; do
@@ -38,7 +38,7 @@ for name in debugger-doc node-modules pictures plant recording-answers recording
 done
 
 # What a package is needed for says which command makes them, as it is typed from here.
-for name in import_gguf.py import_npy.py make_checkpoint.py make_model.py parity.py read_trace.py record_hf.py check_tokenizers.py \
+for name in import_gguf.py import_npy.py make_checkpoint.py make_model.py parity.py race read_trace.py record_hf.py check_tokenizers.py \
 	model_check.py parity_suite.py parity_edits.py teach/train.py teach/evaluate.py teach/export.py teach/card.py; do
 	sane "$name without packages" 3 env PYTHONPATH="$work/lacks" "$tree/scripts/$name" x
 	is "$name without packages: lines" 1 "$(wc -l <"$err" | tr -d ' ')"
