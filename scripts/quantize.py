@@ -186,10 +186,20 @@ def add_tokenizer(writer, source):
 
 # ---------------------------------------------------------------------------------------- tensors
 
-def type_of(shape, kind):
-    """Norms stay f32; a row that is no whole number of blocks is f16, as in llama.cpp's converter."""
+def head_of(config):
+    """The tensor that logits are made with."""
+    return "model.embed_tokens.weight" if config.get("tie_word_embeddings") else "lm_head.weight"
+
+
+def type_of(name, shape, kind, better):
+    """Norms stay f32; a row that is no whole number of blocks is f16, as in llama.cpp's converter.
+
+    BETTER names a tensor that is q8_0 among matrices of four bits, or None.
+    """
     if len(shape) == 1:
         return Kind.F32
+    if name == better and kind == Kind.Q4_0:
+        kind = Kind.Q8_0
     return kind if shape[-1] % gguf.GGML_QUANT_SIZES[kind][0] == 0 else Kind.F16
 
 
@@ -236,14 +246,15 @@ def encode(rows, kind, tensor):
     return gguf.quants.quantize(rows, kind).tobytes()
 
 
-def quantize(path, output, kind, quiet):
+def quantize(path, output, kind, pure, quiet):
     """Do it all; see the top of the file."""
     source = Source(path)
     check_config(source)
     linear, factors = rope_scaling(source)
     tensors = list(source.tensors.values())
-    types = {t.name: type_of(t.shape, kind) for t in tensors}
-    odd = [t.name for t in tensors if len(t.shape) > 1 and types[t.name] != kind]
+    better = None if pure else head_of(source.config)
+    types = {t.name: type_of(t.name, t.shape, kind, better) for t in tensors}
+    odd = [t.name for t in tensors if types[t.name] == Kind.F16 != kind]
     if odd:
         warn(f"{path}: {len(odd)} matrices become f16, the first is {odd[0]}: its rows are no whole blocks of "
              f"{gguf.GGML_QUANT_SIZES[kind][0]}")
@@ -292,11 +303,14 @@ def main(argv):
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="file to write")
     parser.add_argument("--type", choices=TYPES, default="q8_0",
                         help="type of the matrices (default: q8_0)")
+    parser.add_argument("--pure", action="store_true",
+                        help="with q4_0: the head too (tied: the embeddings), which else is q8_0, since every token goes "
+                             "through it")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress")
     options = parser.parse_args(argv)
     if not os.path.exists(options.model):
         raise BadInput(f"{options.model}: no such file or directory")
-    quantize(options.model, options.output, Kind[options.type.upper()], options.quiet)
+    quantize(options.model, options.output, Kind[options.type.upper()], options.pure, options.quiet)
 
 
 if __name__ == "__main__":

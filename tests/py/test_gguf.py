@@ -192,10 +192,10 @@ class TemporaryTest(unittest.TestCase):
         make_checkpoint.make(self.path(preset), {**make_checkpoint.DEFAULTS, **base, **options}, True)
         return self.path(preset)
 
-    def trace(self, model, name):
+    def trace(self, model, name, *options):
         """(hash of the weights, config as it is understood, values of every pass) of a short run."""
         recording = self.path(name + ".db")
-        run("trace", "-q", "-m", model, "-o", recording, "-n", "4", "--prompt-ids", "1 17 300 5 9 200 44 3")
+        run("trace", "-q", "-m", model, "-o", recording, "-n", "4", "--prompt-ids", "1 17 300 5 9 200 44 3", *options)
         with sqlite3.connect(f"file:{recording}?mode=ro", uri=True) as database:
             weights = database.execute("SELECT hex(weights_xxh3) FROM model").fetchone()[0]
             values = database.execute("SELECT pass, fqn, shape, hash FROM v_value ORDER BY id").fetchall()
