@@ -6,7 +6,8 @@
 typedef __m256 vec;
 
 #define LANES  8
-#define TILE_T 6 /* x 16 outputs: twelve of sixteen registers */
+#define TILE_T 6  /* x 16 outputs: twelve of sixteen registers */
+#define SUMS   12 /* registers that are summed into */
 #define LINEAR avx2_linear
 
 #define FEW_BLOCKS    avx2_few_blocks
@@ -45,6 +46,11 @@ ALWAYS_INLINE vec vec_fma(vec a, vec b, vec c)
 ALWAYS_INLINE vec vec_weights(const unsigned char *src, enum dtype dtype)
 {
 	return load8(src, dtype);
+}
+
+ALWAYS_INLINE vec vec_some_weights(const unsigned char *src, enum dtype dtype, int64_t left)
+{
+	return load_weights(src, dtype, left);
 }
 
 ALWAYS_INLINE void vec_split(vec v, __m256 part[])

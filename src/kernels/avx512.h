@@ -18,19 +18,32 @@ void avx512_few_blocks(float *y, const float *x, const struct tensor *w, int64_t
 		       int64_t n1);
 void avx512_decode_blocks(float *dst, const void *row, enum dtype dtype, int64_t from, int64_t n);
 
-/* Sixteen consecutive weights as f32; `src` may have any alignment. */
-ALWAYS_INLINE __m512 load16(const unsigned char *src, enum dtype dtype)
+/* Sixteen weights of two bytes as f32. */
+ALWAYS_INLINE __m512 widen16(__m256i half, enum dtype dtype)
 {
-	__m256i half;
-
-	if (dtype == DTYPE_F32)
-		return _mm512_loadu_ps(src);
-	half = _mm256_loadu_si256((const __m256i *)(const void *)src);
 	if (dtype == DTYPE_F16)
 		return _mm512_cvtph_ps(half);
 	if (dtype != DTYPE_BF16)
 		kernels_refuse();
 	return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
+}
+
+/* Sixteen consecutive weights as f32; `src` may have any alignment. */
+ALWAYS_INLINE __m512 load16(const unsigned char *src, enum dtype dtype)
+{
+	if (dtype == DTYPE_F32)
+		return _mm512_loadu_ps(src);
+	return widen16(_mm256_loadu_si256((const __m256i *)(const void *)src), dtype);
+}
+
+/* The first n < 16 weights with zeros behind them; nothing beyond is touched. */
+ALWAYS_INLINE __m512 load_first16(const unsigned char *src, enum dtype dtype, int64_t n)
+{
+	__mmask16 first = (__mmask16)((1u << n) - 1);
+
+	if (dtype == DTYPE_F32)
+		return _mm512_maskz_loadu_ps(first, src);
+	return widen16(_mm256_maskz_loadu_epi16(first, src), dtype);
 }
 
 #endif

@@ -7,6 +7,7 @@ typedef __m512 vec;
 
 #define LANES  16
 #define TILE_T 12 /* x 32 outputs: 24 of 32 registers */
+#define SUMS   24 /* registers that are summed into */
 #define LINEAR avx512_linear
 
 #define FEW_BLOCKS    avx512_few_blocks
@@ -45,6 +46,11 @@ ALWAYS_INLINE vec vec_fma(vec a, vec b, vec c)
 ALWAYS_INLINE vec vec_weights(const unsigned char *src, enum dtype dtype)
 {
 	return load16(src, dtype);
+}
+
+ALWAYS_INLINE vec vec_some_weights(const unsigned char *src, enum dtype dtype, int64_t left)
+{
+	return left >= LANES ? load16(src, dtype) : load_first16(src, dtype, left);
 }
 
 ALWAYS_INLINE void vec_split(vec v, __m256 part[])

@@ -26,6 +26,7 @@
  *
  *	vec_zero(), vec_set1(float), vec_load(p), vec_store(p, v), vec_add(a, b), vec_fma(a, b, c)
  *	vec_weights(src, dtype)       LANES consecutive weights as f32; src of any alignment
+ *	vec_some_weights(src, dtype, left)   or all that are left, with zeros behind them
  *	vec_transpose(vec v[LANES])
  *	vec_split(v, __m256 part[])   its LANES / 8 parts
  */
@@ -41,6 +42,7 @@
 #define FEW_TOKENS 4
 
 #define TILE_N     (2 * LANES)
+#define LOW_TILE_T (TILE_T * 2 / 3) /* where fewer tokens are left */
 #define K_BLOCK    128 /* a chain of additions: twice as long rounds an order of magnitude worse */
 #define MIN_TOKENS ((int64_t)96)  /* of one piece of work */
 #define MAX_PANELS (256 / TILE_N) /* of one piece of work: 128 kB of packed weights */
@@ -76,6 +78,14 @@ struct packed {
 static int64_t ceil_div(int64_t a, int64_t b)
 {
 	return (a + b - 1) / b;
+}
+
+/* Blocks of k for many tokens: even ones, of K_BLOCK weights at most. */
+static int64_t k_step(const struct linear_args *a)
+{
+	int64_t blocks = ceil_div(a->K, K_BLOCK);
+
+	return blocks ? ceil_div(ceil_div(a->K, blocks), 8) * 8 : 0;
 }
 
 /* Have the cache fetch what is FETCH_AHEAD of these weights, which may be nobody's: no fault. */
@@ -190,17 +200,6 @@ static void linear_few(struct threads *pool, struct linear_args *a)
 	threads_for(pool, ceil_div(a->N, a->rows), few_piece, a);
 }
 
-/* LANES weights as f32, or all that are left with zeros behind them; nothing beyond is touched. */
-ALWAYS_INLINE vec vec_some_weights(const unsigned char *src, enum dtype dtype, int64_t left)
-{
-	unsigned char buf[LANES * 4] = { 0 };
-
-	if (left >= LANES)
-		return vec_weights(src, dtype);
-	memcpy(buf, src, (size_t)(left * (dtype == DTYPE_F32 ? 4 : 2)));
-	return vec_weights(buf, dtype);
-}
-
 /* LANES columns of a panel: kc weights of `rows` rows that lie `stride` bytes apart, else zeros. */
 ALWAYS_INLINE void pack_columns(float *panel, const unsigned char *w, int64_t stride, int64_t rows,
 				int64_t kc, enum dtype dtype)
@@ -252,24 +251,29 @@ static void pack_blocks(float *panel, float *decoded, const struct tensor *w, in
 	}
 }
 
-/* y[TILE_T][TILE_N] = or += x[TILE_T][kc] panel[kc][TILE_N]; rows of x are K_BLOCK floats apart. */
-static void multiply_tile(float *y, int64_t y_stride, const float *x, const float *panel,
-			  int64_t kc, bool add)
+/*
+ * y[rows][TILE_N] = or += x[rows][kc] panel[kc][TILE_N] for TILE_T or LOW_TILE_T rows; rows of x
+ * are K_BLOCK floats apart.
+ */
+ALWAYS_INLINE void multiply_tile(float *y, int64_t y_stride, const float *x, const float *panel,
+				 int64_t kc, bool add, int64_t rows)
 {
-	vec sum[TILE_T][2] = { 0 };
+	vec sum[TILE_T][2];
 
+	for (int64_t r = 0; r < rows; r++)
+		sum[r][0] = sum[r][1] = vec_zero();
 	for (int64_t k = 0; k < kc; k++) {
 		vec b0 = vec_load(panel + k * TILE_N);
 		vec b1 = vec_load(panel + k * TILE_N + LANES);
 
-		for (int64_t r = 0; r < TILE_T; r++) {
+		for (int64_t r = 0; r < rows; r++) {
 			vec a = vec_set1(x[r * K_BLOCK + k]);
 
 			sum[r][0] = vec_fma(a, b0, sum[r][0]);
 			sum[r][1] = vec_fma(a, b1, sum[r][1]);
 		}
 	}
-	for (int64_t r = 0; r < TILE_T; r++) {
+	for (int64_t r = 0; r < rows; r++) {
 		float *row = y + r * y_stride;
 
 		if (add) {
@@ -281,17 +285,35 @@ static void multiply_tile(float *y, int64_t y_stride, const float *x, const floa
 	}
 }
 
+static void multiply_either(float *y, int64_t y_stride, const float *x, const float *panel,
+			    int64_t kc, bool add, int64_t height)
+{
+	if (height == TILE_T)
+		multiply_tile(y, y_stride, x, panel, kc, add, TILE_T);
+	else
+		multiply_tile(y, y_stride, x, panel, kc, add, LOW_TILE_T);
+}
+
+/* How high the next of `left` rows' tiles is: two low ones are better than a high one and a rest.
+ */
+static int64_t tile_height(int64_t left)
+{
+	return left <= LOW_TILE_T || (left > TILE_T && left <= 2 * LOW_TILE_T) ? LOW_TILE_T
+									       : TILE_T;
+}
+
 /* A tile that hangs over the end of y: computed beside it. */
 static void tile_edge(float *y, int64_t y_stride, const float *x, const float *panel, int64_t kc,
-		      bool add, int64_t rows, int64_t columns)
+		      bool add, int64_t height, const int64_t part[2])
 {
 	float tile[TILE_T * TILE_N] = { 0 };
+	size_t bytes = (size_t)part[1] * sizeof(float);
 
-	for (int64_t r = 0; add && r < rows; r++)
-		memcpy(tile + r * TILE_N, y + r * y_stride, (size_t)columns * sizeof(float));
-	multiply_tile(tile, TILE_N, x, panel, kc, add);
-	for (int64_t r = 0; r < rows; r++)
-		memcpy(y + r * y_stride, tile + r * TILE_N, (size_t)columns * sizeof(float));
+	for (int64_t r = 0; add && r < part[0]; r++)
+		memcpy(tile + r * TILE_N, y + r * y_stride, bytes);
+	multiply_either(tile, TILE_N, x, panel, kc, add, height);
+	for (int64_t r = 0; r < part[0]; r++)
+		memcpy(y + r * y_stride, tile + r * TILE_N, bytes);
 }
 
 /* One block of k of outputs [n0, n1) and tokens [t0, t1), its panels packed. */
@@ -299,9 +321,11 @@ static void multiply_block(const struct linear_args *a, struct packed *packed, i
 			   int64_t kc, const int64_t n[2], const int64_t t[2])
 {
 	float *x = packed->x;
+	int64_t height;
 
-	for (int64_t t0 = t[0]; t0 < t[1]; t0 += TILE_T) {
-		int64_t rows = int64_min(TILE_T, t[1] - t0);
+	for (int64_t t0 = t[0]; t0 < t[1]; t0 += height) {
+		height = tile_height(t[1] - t0);
+		int64_t rows = int64_min(height, t[1] - t0);
 
 		for (int64_t r = 0; r < rows; r++)
 			memcpy(x + r * K_BLOCK, a->x + (t0 + r) * a->K + k0,
@@ -309,13 +333,13 @@ static void multiply_block(const struct linear_args *a, struct packed *packed, i
 		memset(x + rows * K_BLOCK, 0, (size_t)((TILE_T - rows) * K_BLOCK) * sizeof(float));
 		for (int64_t n0 = n[0]; n0 < n[1]; n0 += TILE_N) {
 			const float *panel = packed->panels + (n0 - n[0]) * kc;
-			int64_t columns = int64_min(TILE_N, n[1] - n0);
+			int64_t part[2] = { rows, int64_min(TILE_N, n[1] - n0) };
 			float *y = a->y + t0 * a->N + n0;
 
-			if (rows == TILE_T && columns == TILE_N)
-				multiply_tile(y, a->N, x, panel, kc, k0 > 0);
+			if (rows == height && part[1] == TILE_N)
+				multiply_either(y, a->N, x, panel, kc, k0 > 0, height);
 			else
-				tile_edge(y, a->N, x, panel, kc, k0 > 0, rows, columns);
+				tile_edge(y, a->N, x, panel, kc, k0 > 0, height, part);
 		}
 	}
 }
@@ -353,11 +377,10 @@ static void many_piece(void *ctx, int64_t i, int worker)
 	int64_t t0 = i % a->t_pieces * a->tokens;
 	int64_t n[2] = { n0, int64_min(n0 + a->n_panels * TILE_N, a->N) };
 	int64_t t[2] = { t0, int64_min(t0 + a->tokens, a->T) };
-	int64_t blocks = ceil_div(a->K, K_BLOCK);
-	int64_t k_step = blocks ? ceil_div(ceil_div(a->K, blocks), 8) * 8 : 0; /* even blocks */
+	int64_t step = k_step(a);
 
-	for (int64_t k0 = 0; k0 < a->K; k0 += k_step) {
-		int64_t kc = int64_min(k_step, a->K - k0);
+	for (int64_t k0 = 0; k0 < a->K; k0 += step) {
+		int64_t kc = int64_min(step, a->K - k0);
 
 		for (int64_t p = n[0]; p < n[1]; p += TILE_N)
 			pack(packed->panels + (p - n[0]) * kc, packed->decoded, a->w, p, k0, kc);
@@ -391,6 +414,8 @@ static void linear_many(struct threads *pool, struct linear_args *a)
 	free(a->packed);
 }
 
+#include "linear_tokens.h"
+
 void LINEAR(struct threads *pool, float *y, const float *x, const struct tensor *w, int64_t T)
 {
 	struct linear_args args = { .y = y, .x = x, .w = w, .T = T };
@@ -401,6 +426,8 @@ void LINEAR(struct threads *pool, float *y, const float *x, const struct tensor 
 		return;
 	if (T <= FEW_TOKENS)
 		linear_few(pool, &args);
+	else if (fills_lanes(&args))
+		linear_tokens(pool, &args);
 	else
 		linear_many(pool, &args);
 }

@@ -142,12 +142,12 @@ Test(kernels, convert_is_exact)
 }
 
 /* T, N, K: one token, few, many; ends of tiles of 6 x 16, of blocks of k and of pieces. */
-static const int64_t linear_shapes[][3] = { { 1, 1, 1 },     { 1, 7, 33 },   { 1, 33, 7 },
-					    { 1, 101, 576 }, { 2, 5, 101 },  { 3, 17, 40 },
-					    { 4, 16, 64 },   { 5, 16, 256 }, { 5, 1, 3 },
-					    { 6, 15, 257 },  { 7, 17, 33 },  { 12, 48, 512 },
-					    { 33, 31, 101 }, { 101, 7, 1 },  { 101, 33, 777 },
-					    { 200, 150, 9 } };
+static const int64_t linear_shapes[][3] = { { 1, 1, 1 },     { 1, 7, 33 },    { 1, 33, 7 },
+					    { 1, 101, 576 }, { 2, 5, 101 },   { 3, 17, 40 },
+					    { 4, 16, 64 },   { 5, 16, 256 },  { 5, 1, 3 },
+					    { 6, 15, 257 },  { 7, 17, 33 },   { 12, 48, 512 },
+					    { 33, 31, 101 }, { 101, 7, 1 },   { 101, 33, 777 },
+					    { 200, 150, 9 }, { 31, 50, 300 }, { 64, 13, 129 } };
 
 static void check_linear(const struct kernels *k, const int64_t shape[3], enum dtype dtype)
 {
