@@ -28,9 +28,11 @@ from lib.files import ROOT, BadInput, EnvironmentProblem, need, run_main
 
 np, torch, transformers = need("numpy", "torch", "transformers", kind="reference")
 
+import import_gguf  # noqa: E402
 import make_checkpoint  # noqa: E402
 import parity  # noqa: E402
 import parity_edits  # noqa: E402
+import quantize  # noqa: E402
 import record_hf  # noqa: E402
 from lib import compare  # noqa: E402
 
@@ -75,6 +77,11 @@ LENGTHS = [
     Case("window-64", "window", (), "a window of 64", 200, 9, ("--window", "64")),
     Case("window-64-chunk", "window", ("--chunk", "48"), "that window, in passes of 48", 200, 9,
          ("--window", "64")),
+]
+# A GGUF file in blocks, held against the checkpoint in f32 that it dequantises to.
+PACKED = [
+    Case("q8_0", "plain", (), "GGUF, weights in Q8_0", make=("--hidden", "64", "--ffn", "128")),
+    Case("q4_0", "plain", (), "GGUF, weights in Q4_0", make=("--hidden", "64", "--ffn", "128")),
 ]
 # Mistral 7B's width with two layers, 1.2 GB each; not in --quick.
 WIDE = [
@@ -178,8 +185,11 @@ class Suite:
         """One line of progress."""
         print(text, file=sys.stderr, flush=True)
 
-    def compare(self, case, directory, models, ids, n, greedy=(0, None), **more):
-        """Record three times and compare; GREEDY is what _greedy_text said."""
+    def compare(self, case, directory, models, ids, n, greedy=(0, None), subject=None, **more):
+        """Record three times and compare; GREEDY is what _greedy_text said.
+
+        torchless opens SUBJECT where that is not the reference's DIRECTORY.
+        """
         place = os.path.join(WORK, case.name)
         shutil.rmtree(place, ignore_errors=True)
         os.makedirs(place)
@@ -189,8 +199,8 @@ class Suite:
             raise Failed(f"Hugging Face ends the text after {len(forced)} tokens: too few passes")
         record_hf.record(models[1], directory, files[1], ids, n=n, forced=forced, **more)
         for kernels in self.kernels:
-            self.engine.trace(directory, files[2], ids, n, case.options, kernels)
-            result = compare.compare(*files)
+            self.engine.trace(subject or directory, files[2], ids, n, case.options, kernels)
+            result = compare.compare(*files, stored_alike=subject is None)
             if kernels == self.kernels[0]:
                 self.results.append(Result(case, len(ids), len(forced) - 1, result, *greedy))
             if not result.ok:
@@ -228,6 +238,21 @@ class Suite:
         finally:
             if case.preset in make_checkpoint.LARGE:
                 shutil.rmtree(directory, ignore_errors=True)
+
+    def packed_case(self, case):
+        """A checkpoint in blocks of the type that the case is called by."""
+        place = os.path.join(WORK, "checkpoints", case.name)
+        shutil.rmtree(place, ignore_errors=True)
+        os.makedirs(place)
+        made, packed, back = (os.path.join(place, name) for name in ("made", "m.gguf", "back"))
+        with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
+            make_checkpoint.main(["--preset", case.preset, "-q", "-o", made, *case.make])
+            quantize.main(["-q", "--type", case.name, made, "-o", packed])
+            import_gguf.main(["-q", "--dtype", "f32", packed, "-o", back])
+        model = record_hf.load(back)
+        ids = prompt_of(model.config.vocab_size, 13 if self.quick else case.length, len(case.name))
+        models = (model, record_hf.widened(model))
+        return self.compare(case, back, models, ids, 4 if self.quick else case.n, subject=packed)
 
     def real_case(self, case, directory, models, tokenizer):
         """A trained model on a real prompt: the points, and the text it goes on with."""
@@ -353,13 +378,13 @@ def main(argv):
     random = RANDOM if args.quick else RANDOM + LENGTHS + WIDE
     of_smollm2 = OF_SMOLLM2 if args.quick else OF_SMOLLM2 + MORE_OF_SMOLLM2
     trained = ((TEACHING, OF_TEACHING), (args.model, of_smollm2))
-    names = [*(case.name for case in random + OF_TEACHING + of_smollm2), "edits"]
+    names = [*(case.name for case in random + PACKED + OF_TEACHING + of_smollm2), "edits"]
     for name in args.only or ():
         if name not in names:
             raise BadInput(f"there is no case {name}: one of {' '.join(names)}")
     wanted = lambda cases: [case for case in cases if not args.only or case.name in args.only]
     suite = Suite(Engine(args.torchless), args.quick)
-    suite.total = len(wanted(random + OF_TEACHING + of_smollm2))
+    suite.total = len(wanted(random + PACKED + OF_TEACHING + of_smollm2))
     edits = parity_edits.Edits(suite.engine, suite.say)
     with_edits = not args.only or "edits" in args.only
     if (wanted(of_smollm2) or (with_edits and not args.quick)) and not os.path.isdir(args.model):
@@ -367,6 +392,8 @@ def main(argv):
     begin = time.monotonic()
     for case in wanted(random):
         suite.attempt(case, suite.random_case)
+    for case in wanted(PACKED):
+        suite.attempt(case, suite.packed_case)
     for directory, cases in trained:
         if not wanted(cases):
             continue
