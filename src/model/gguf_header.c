@@ -73,28 +73,31 @@ static int check_text(struct scan *s, struct bytes text, struct bytes what)
 	return 0;
 }
 
-static int scan_text(struct scan *s, struct bytes *out, struct bytes what)
+static int scan_bytes(struct scan *s, struct bytes *out, struct bytes what)
 {
 	const char *p = take(s, 8, what);
 	uint64_t len = p ? gguf_u64(p) : 0;
 
 	p = p ? take(s, len, what) : NULL;
-	if (!p)
-		return s->err->code;
 	*out = (struct bytes){ p, len };
-	return check_text(s, *out, what);
+	return p ? 0 : s->err->code;
+}
+
+static int scan_text(struct scan *s, struct bytes *out, struct bytes what)
+{
+	return scan_bytes(s, out, what) ? s->err->code : check_text(s, *out, what);
 }
 
 /* A name of at most `max` bytes, which is not empty. */
 static int scan_name(struct scan *s, struct bytes *out, size_t max, const char *what)
 {
-	if (scan_text(s, out, named(what)))
+	if (scan_bytes(s, out, named(what)))
 		return s->err->code;
-	if (out->len && out->len <= max)
-		return 0;
-	return err_set(s->err, ERR_FORMAT,
-		       "%s: %s before byte %zu has %zu bytes, 1 to %zu are possible", s->path, what,
-		       s->at, out->len, max);
+	if (!out->len || out->len > max)
+		return err_set(s->err, ERR_FORMAT,
+			       "%s: %s before byte %zu has %zu bytes, 1 to %zu are possible",
+			       s->path, what, s->at, out->len, max);
+	return check_text(s, *out, named(what));
 }
 
 /* ---- values -------------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
  * A failed emit returns a negative id and every later emit passes it on: one check at the end.
  * Source: transformers, models/mistral/modeling_mistral.py; Jiang et al., "Mistral 7B" (2023).
  */
+#include "torchless/gguf.h"
 #include "torchless/model.h"
 
 #include <math.h>
@@ -31,6 +32,19 @@ static value_id check(struct build *b, value_id id)
 	return id;
 }
 
+/* A GGUF file has other names, which whoever looks into it sees. */
+static int lacks(struct build *b, const char *name)
+{
+	struct text other = { 0 };
+
+	if (b->ck->is_gguf)
+		gguf_add_name(&other, name);
+	err_set(b->err, ERR_FORMAT, other.len ? "%s has no tensor %s (%s)" : "%s has no tensor %s",
+		b->ck->path, other.len ? other.data : name, name);
+	text_release(&other);
+	return b->err->code;
+}
+
 /* Declare weight `name`, whose first dimension the configuration's `key` fixes to `rows`. */
 static value_id declare(struct build *b, const char *name, int64_t rows, int64_t k, const char *key)
 {
@@ -50,14 +64,14 @@ static value_id declare(struct build *b, const char *name, int64_t rows, int64_t
 			"no token; use the %s of it",
 			b->ck->path, config_class(b->c, "ForCausalLM"));
 	if (!t)
-		return err_set(b->err, ERR_FORMAT, "%s has no tensor %s", b->ck->path, name);
+		return lacks(b, name);
 	b->file = file->path;
 	if (tensor_file_usable(file, t, b->err))
 		return b->err->code;
 	if (t->t.n_dims < 1 || t->t.shape[0] != rows)
-		return err_set(b->err, ERR_SHAPE,
-			       "%s: %s is %s but %s in config.json asks for %lld rows", file->path,
-			       name, tensor_format(&t->t, shape, sizeof(shape)), key,
+		return err_set(b->err, ERR_SHAPE, "%s: %s is %s but %s in %s asks for %lld rows",
+			       file->path, name, tensor_format(&t->t, shape, sizeof(shape)), key,
+			       b->ck->is_gguf ? "the configuration" : "config.json",
 			       (long long)rows);
 	return program_weight(b->p, name, t->t);
 }

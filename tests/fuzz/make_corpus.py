@@ -53,6 +53,77 @@ def safetensors_seeds():
     yield b"\xff" + len(header).to_bytes(8, "little") + header + bytes(4)
 
 
+def gguf_value(value, kind=None):
+    """A value with its type: GGUF's numbers for types, 4 u32, 5 i32, 6 f32, 7 bool, 8 string, 9 array."""
+    if isinstance(value, list):
+        element = kind or (8 if isinstance(value[0], str) else 6 if isinstance(value[0], float) else 5)
+        return struct.pack("<IIQ", 9, element, len(value)) + b"".join(gguf_value(v, element)[4:] for v in value)
+    kind = kind or (7 if isinstance(value, bool) else 4 if isinstance(value, int) else 6 if isinstance(value, float) else 8)
+    if kind == 8:
+        return struct.pack("<IQ", 8, len(value.encode())) + value.encode()
+    form = {0: "B", 2: "H", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}[kind]
+    return struct.pack("<I" + form, kind, value)
+
+
+def gguf_file(keys, tensors, version=3):
+    """A file without its data: keys are values, tensors (shape, type, bytes)."""
+    out = b"GGUF" + struct.pack("<IQQ", version, len(tensors), len(keys))
+    for key, value in keys.items():
+        out += struct.pack("<Q", len(key)) + key.encode() + gguf_value(value)
+    at = 0
+    for name, (shape, kind, size) in tensors.items():
+        out += struct.pack("<Q", len(name)) + name.encode() + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape, kind, at)
+        at += size + -size % 32
+    out += bytes(-len(out) % 32)
+    return bytes([min(255, at // 64 + 1)]) + out
+
+
+def gguf_seeds():
+    """Models of one layer of each kind, tokenizers of both, and a part of a model."""
+    keys = {
+        "general.architecture": "llama", "general.name": "x", "llama.block_count": 1, "llama.context_length": 16,
+        "llama.embedding_length": 8, "llama.feed_forward_length": 8, "llama.attention.head_count": 2,
+        "llama.attention.head_count_kv": 1, "llama.attention.layer_norm_rms_epsilon": 1e-5, "llama.rope.freq_base": 1e4,
+        "llama.rope.dimension_count": 4, "tokenizer.ggml.bos_token_id": 0, "tokenizer.ggml.eos_token_id": 1,
+        "tokenizer.chat_template": "{{ messages }}",
+    }
+    byte_level = {
+        "tokenizer.ggml.model": "gpt2", "tokenizer.ggml.pre": "smollm",
+        "tokenizer.ggml.tokens": ["<s>", "</s>", "a", "b", "ab", "c"], "tokenizer.ggml.merges": ["a b"],
+        "tokenizer.ggml.token_type": [3, 3, 1, 1, 1, 4], "tokenizer.ggml.add_bos_token": True,
+    }
+    sentencepiece = {
+        "tokenizer.ggml.model": "llama", "tokenizer.ggml.tokens": ["<unk>", "<s>", "</s>", "<0x0A>", "\u2581", "a", "b", "\u2581a", "\u2581ab"],
+        "tokenizer.ggml.scores": [0.0, 0.0, 0.0, 0.0, -3.0, -4.0, -5.0, -1.0, -2.0],
+        "tokenizer.ggml.token_type": [2, 3, 3, 6, 1, 1, 1, 1, 1], "tokenizer.ggml.add_eos_token": True,
+    }
+
+    def tensors(kind=0, wide=8, n_tokens=6, width=4, per=1):
+        size = lambda *shape: (shape, kind, shape[0] // per * width * (shape[1] if len(shape) > 1 else 1))  # noqa: E731
+        norm = ((wide,), 0, 4 * wide)
+        layer = {"attn_norm": norm, "attn_q": size(wide, wide), "attn_k": size(wide, wide // 2), "attn_v": size(wide, wide // 2),
+                 "attn_output": size(wide, wide), "ffn_norm": norm, "ffn_gate": size(wide, wide), "ffn_up": size(wide, wide),
+                 "ffn_down": size(wide, wide)}
+        return {"token_embd.weight": size(wide, n_tokens), "output_norm.weight": norm,
+                **{f"blk.0.{name}.weight": entry for name, entry in layer.items()}}
+
+    yield gguf_file(keys | byte_level, tensors())
+    yield gguf_file(keys | byte_level, tensors() | {"output.weight": ((8, 6), 0, 192)}, version=2)
+    yield gguf_file(keys | sentencepiece, tensors(n_tokens=9))
+    yield gguf_file(keys | byte_level, tensors(kind=1, width=2))
+    wide = {"llama.embedding_length": 32, "llama.feed_forward_length": 32, "llama.rope.dimension_count": 16}
+    for kind, width in ((2, 18), (8, 34), (20, 18)):
+        yield gguf_file(keys | byte_level | wide, tensors(kind, 32, 6, width, 32))
+    yield gguf_file(keys | byte_level | {"llama.rope.scaling.type": "linear", "llama.rope.scaling.factor": 2.0}, tensors())
+    yield gguf_file(keys | byte_level, tensors() | {"rope_freqs.weight": ((2,), 0, 8)})
+    yield gguf_file(keys | byte_level | {"split.count": 3, "split.no": 0, "split.tensors.count": 11}, tensors())
+    yield gguf_file(keys | byte_level | {"llama.attention.head_count_kv": [1, 1], "llama.attention.sliding_window": 4}, tensors())
+    for pre in ("llama-bpe", "qwen2", "tekken", "gpt-2"):
+        yield gguf_file(keys | byte_level | {"tokenizer.ggml.pre": pre}, {})
+    yield gguf_file(keys | sentencepiece | {"tokenizer.ggml.add_space_prefix": False}, {})
+    yield gguf_file({"general.alignment": 64, "deep": [1]}, {"output_norm.weight": ((8,), 0, 32)})
+
+
 
 def tokenizer(vocab, merges=(), added=(), stages=None, **model):
     """A tokenizer.json; pieces get the ids of their order."""
@@ -380,7 +451,7 @@ def answer_seeds():
 
 TARGETS = {
     "answer": answer_seeds, "capture": capture_seeds, "chat": chat_seeds, "config": config_seeds, "course": course_seeds, "debug_line": debug_seeds,
-    "debug_session": debug_seeds, "expression": expression_seeds, "index": index_seeds, "jinja": jinja_seeds, "learner": learner_seeds, "npy": npy_seeds, "picture": edits_seeds,
+    "debug_session": debug_seeds, "expression": expression_seeds, "gguf": gguf_seeds, "index": index_seeds, "jinja": jinja_seeds, "learner": learner_seeds, "npy": npy_seeds, "picture": edits_seeds,
     "prompts": prompts_seeds, "recording_bytes": bytes_seeds, "recording_columns": edits_seeds,
     "regex": regex_seeds, "report": edits_seeds,
     "safetensors": safetensors_seeds, "resume": edits_seeds, "shell": shell_seeds, "sql": sql_seeds, "tokenizer": tokenizer_seeds,

@@ -56,6 +56,7 @@ TARGETS = {
     "tokenizer": "tokenizer.json, the files beside it, texts",
     "regex": "regular expressions by both engines",
     "safetensors": ".safetensors, packed models",
+    "gguf": ".gguf: its header, the config and the tokenizer made of its keys",
     "chat": "tokenizer_config.json, chat templates",
     "jinja": "chat templates: every construct",
     "index": "shards and their index",
