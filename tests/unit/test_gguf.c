@@ -176,8 +176,11 @@ static void put_good(struct text *t)
 
 static void put(const char *data, size_t len)
 {
-	FILE *f = fopen(path, "wb");
+	FILE *f;
 
+	/* A file that is cut to nothing and written again is waited for by ext4. */
+	unlink(path);
+	f = fopen(path, "wb");
 	cr_assert(f && fwrite(data, 1, len, f) == len && !fclose(f));
 }
 
