@@ -51,6 +51,7 @@ struct checkpoint {
 	int64_t n_params;        /* elements of all weights, tied ones once */
 	int64_t weight_bytes;    /* of all weights */
 	enum dtype weight_dtype; /* of most elements */
+	int64_t copied_bytes;    /* of weights that lie in memory in another order (gguf.h) */
 };
 
 /*

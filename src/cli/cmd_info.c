@@ -447,6 +447,55 @@ static void kernels_field(struct listing *l)
 	text_release(&names);
 }
 
+/* Elements of weights of each type. */
+static void count_types(const struct checkpoint *ck, int64_t n[DTYPE_COUNT])
+{
+	for (int f = 0; f < ck->n_files; f++)
+		for (int i = 0; i < ck->files[f].n_tensors; i++) {
+			const struct file_tensor *t = &ck->files[f].tensors[i];
+
+			/* Tensors may share their data, so the sum has no bound. */
+			if (!t->unsupported && checkpoint_is_weight(ck, t) &&
+			    !mem_add(n[t->t.dtype], t->numel, &n[t->t.dtype]))
+				n[t->t.dtype] = INT64_MAX;
+		}
+}
+
+/* "q4_1, q8_0, f32": the type of most elements first. */
+static void types_field(struct listing *l, const struct checkpoint *ck)
+{
+	int64_t n[DTYPE_COUNT] = { 0 };
+	struct text types = { 0 };
+	int best = 0;
+
+	count_types(ck, n);
+	while (best >= 0) {
+		best = -1;
+		for (int d = 0; d < DTYPE_COUNT; d++)
+			if (n[d] && (best < 0 || n[d] > n[best]))
+				best = d;
+		if (best < 0)
+			break;
+		text_addf(&types, "%s%s", types.len ? ", " : "", dtype_table[best].name);
+		n[best] = 0;
+	}
+	listing_key(l, "weight_types");
+	listing_text(l, types.data ? types.data : "", types.len);
+	text_release(&types);
+}
+
+static void bits_fields(struct listing *l, const struct checkpoint *ck)
+{
+	double bits = ck->n_params ? 8 * (double)ck->weight_bytes / (double)ck->n_params : NAN;
+
+	types_field(l, ck);
+	listing_key(l, "bits_a_weight");
+	listing_real(l, round(bits * 100) / 100);
+	/* The rest lies where it is in the file. */
+	if (ck->copied_bytes)
+		bytes_field(l, "weights_copied", ck->copied_bytes);
+}
+
 static int info_overview(struct invocation *in, struct err *err)
 {
 	const struct checkpoint *ck = &in->model.checkpoint;
@@ -471,6 +520,7 @@ static int info_overview(struct invocation *in, struct err *err)
 		listing_string(&l, c->source_types);
 	}
 	bytes_field(&l, "weights", ck->weight_bytes);
+	bits_fields(&l, ck);
 	memory_fields(&l, in);
 	tokenizer_fields(&l, in->model.tokenizer);
 	count_field(&l, "ops", in->model.program.n_ops);

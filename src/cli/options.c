@@ -18,8 +18,8 @@
 
 const struct option option_table[OPT_COUNT] = {
 	[OPT_MODEL] = { "model", "PATH", 'm', OPTION_TEXT, .complete = COMPLETE_MODEL,
-			.help = "a Hugging Face directory or a packed .safetensors file (default "
-				"$TORCHLESS_MODEL, else the model that comes with torchless)" },
+			.help = "a Hugging Face directory, a GGUF file or a packed .safetensors file "
+				"(default $TORCHLESS_MODEL, else the model that comes with torchless)" },
 	[OPT_TRACE] = { "trace", "FILE", 't', OPTION_LIST, .complete = COMPLETE_RECORDING,
 			.help = "the recording to read (default trace.db)" },
 	[OPT_THREADS] = { "threads", "N", 'j', OPTION_INT, 1, 1024, .complete = COMPLETE_TEXT,

@@ -492,9 +492,11 @@ static int open_gguf(struct checkpoint *ck, struct texts *t, unsigned parts, str
 	if (checkpoint_gguf_open(ck, err) || check_no_tensor_twice(ck, err) ||
 	    read_texts_of_gguf(t, ck, parts, err) || take_texts(ck, t, parts, err))
 		return err->code;
-	for (int f = 0; f < ck->n_files && parts & CHECKPOINT_WEIGHTS; f++)
+	for (int f = 0; f < ck->n_files && parts & CHECKPOINT_WEIGHTS; f++) {
 		if (gguf_order_rows(&ck->files[f], &ck->config, err))
 			return err->code;
+		ck->copied_bytes += ck->files[f].rows_bytes;
+	}
 	return 0;
 }
 

@@ -58,13 +58,13 @@ static const struct value_kind {
 	const char *asks, *endings;
 } value_kinds[COMPLETE_COUNT] = {
 	[COMPLETE_FILE] = { NULL, "" },
-	[COMPLETE_MODEL] = { NULL, ".safetensors" },
+	[COMPLETE_MODEL] = { NULL, ".safetensors .gguf" },
 	[COMPLETE_RECORDING] = { NULL, ".db" },
 	[COMPLETE_JSONL] = { NULL, ".jsonl" },
 	[COMPLETE_NPY] = { NULL, ".npy" },
 	[COMPLETE_PNG] = { NULL, ".png" },
 	[COMPLETE_CSV] = { NULL, ".csv" },
-	[COMPLETE_COMPARED] = { NULL, ".db .safetensors" },
+	[COMPLETE_COMPARED] = { NULL, ".db .safetensors .gguf" },
 	[COMPLETE_POINT] = { "points", NULL },
 	[COMPLETE_POINT_OR_RECORDING] = { "points", ".db" },
 	[COMPLETE_CAPTURE] = { "captures", NULL },

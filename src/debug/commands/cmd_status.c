@@ -359,6 +359,9 @@ int cmd_info_memory(struct debugger *d, const char *args, struct err *err)
 	say(d, "weights   %s, mapped from %s\n",
 	    mem_format_bytes(s->model->checkpoint.weight_bytes, buf, sizeof(buf)),
 	    s->model->checkpoint.path);
+	if (s->model->checkpoint.copied_bytes)
+		say(d, "          %s of them copied, since GGUF has q and k in another order\n",
+		    mem_format_bytes(s->model->checkpoint.copied_bytes, buf, sizeof(buf)));
 	say(d, "values    %s for those of a pass and the KV cache",
 	    mem_format_bytes(executor_allocated_bytes(&s->executor), buf, sizeof(buf)));
 	say(d, ", which holds %lld %s\n", (long long)executor_positions(&s->executor),
