@@ -133,6 +133,26 @@ static bool is_endless(const struct pieces *p)
 	return false;
 }
 
+/* As "left right", which is read faster; a piece that has a space itself takes a pair. */
+static void add_way(struct text *json, struct bytes piece, size_t left)
+{
+	struct text both = { 0 };
+
+	if (memchr(piece.data, ' ', piece.len)) {
+		text_addc(json, '[');
+		text_add_json(json, piece.data, left);
+		text_addc(json, ',');
+		text_add_json(json, piece.data + left, piece.len - left);
+		text_addc(json, ']');
+		return;
+	}
+	text_add(&both, piece.data, left);
+	text_addc(&both, ' ');
+	text_add(&both, piece.data + left, piece.len - left);
+	text_add_json(json, both.data, both.len);
+	text_release(&both);
+}
+
 bool pieces_add_merges(const struct pieces *p, const char *scores, struct text *json)
 {
 	struct ways ways = { 0 };
@@ -150,14 +170,9 @@ bool pieces_add_merges(const struct pieces *p, const char *scores, struct text *
 		qsort(ways.a, ways.n, sizeof(*ways.a), by_preference);
 	text_addc(json, '[');
 	for (size_t i = 0; i < ways.n; i++) {
-		const struct way *w = &ways.a[i];
-		struct bytes piece = p->a[w->id];
-
-		text_adds(json, i ? ",[" : "[");
-		text_add_json(json, piece.data, w->left_bytes);
-		text_addc(json, ',');
-		text_add_json(json, piece.data + w->left_bytes, piece.len - w->left_bytes);
-		text_addc(json, ']');
+		if (i)
+			text_addc(json, ',');
+		add_way(json, p->a[ways.a[i].id], ways.a[i].left_bytes);
 	}
 	text_addc(json, ']');
 	free(ways.a);

@@ -21,7 +21,7 @@ void pieces_release(struct pieces *p);
 int64_t pieces_find(const struct pieces *p, const char *piece, size_t len);
 
 /*
- * Append the merges of a SentencePiece BPE as an array of pairs in JSON, of scores f32[p->n] (which
+ * Append the merges of a SentencePiece BPE as an array in JSON, of scores f32[p->n] (which
  * may be unaligned).  SentencePiece joins the neighbours whose union has the best score; a list of
  * merges says the same when it has every way to cut a piece in two, best score first.  Of ways with
  * one score the longer left half is first, then the longer right half, then the lower id, as in

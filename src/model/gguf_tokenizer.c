@@ -273,32 +273,21 @@ static void add_vocabulary(const struct build *b)
 
 /* ---- byte-level BPE ------------------------------------------------------------------------ */
 
-/* "left right", each a piece, and so is their union. */
+/* "left right"; whether both and their union are tokens is asked when the text is read. */
 static int add_merge(const struct build *b, struct bytes merge, uint64_t i)
 {
 	const char *space = merge.len ? memchr(merge.data, ' ', merge.len) : NULL;
 	size_t left = space ? (size_t)(space - merge.data) : 0, right = merge.len - left - 1;
-	struct text both = { 0 };
-	bool good = space && left && right && pieces_find(&b->pieces, merge.data, left) >= 0 &&
-		    pieces_find(&b->pieces, space + 1, right) >= 0;
 
-	if (good) {
-		text_add(&both, merge.data, left);
-		text_add(&both, space + 1, right);
-		good = pieces_find(&b->pieces, both.data, both.len) >= 0;
-	}
-	text_release(&both);
-	if (!good)
+	if (!space || !left || !right || memchr(space + 1, ' ', right))
 		return err_set(b->err, ERR_FORMAT,
 			       "%s: " PREFIX "merges[%" PRIu64
-			       "] is \"%.*s\", no two tokens whose union "
-			       "is one",
+			       "] is \"%.*s\", no two tokens with a space "
+			       "between them",
 			       b->h->path, i, (int)(merge.len < 60 ? merge.len : 60), merge.data);
-	text_adds(b->out, i ? ",[" : "[");
-	text_add_json(b->out, merge.data, left);
-	text_addc(b->out, ',');
-	text_add_json(b->out, space + 1, right);
-	text_addc(b->out, ']');
+	if (i)
+		text_addc(b->out, ',');
+	text_add_json(b->out, merge.data, merge.len);
 	return 0;
 }
 

@@ -321,7 +321,7 @@ static const struct patch patches[] = {
 	{ "tokenizer.ggml.tokens", 16, 1ull << 63, 8, "tokenizer.ggml.tokens", "truncated" },
 	{ "tokenizer.ggml.tokens", -1, 'x', 1, "tokenizer.ggml.tokens", "missing" },
 	{ "</s>", 8, 'b', 1, "tokenizer.ggml.tokens has b twice", "as 2 and as 3" },
-	{ "tokenizer.ggml.merges", 24, 'x', 1, "tokenizer.ggml.merges[0]", "no two tokens" },
+	{ "tokenizer.ggml.merges", 24, 'x', 1, "merges[0] needs the piece 'x'", "" },
 	{ "tokenizer.ggml.merges", 25, 'x', 1, "tokenizer.ggml.merges[0]", "no two tokens" },
 	{ "tokenizer.ggml.token_type", 4, F32, 4, "tokenizer.ggml.token_type", "integers" },
 	{ "tokenizer.ggml.eos_token_id", 4, 6, 4, "tokenizer.ggml.eos_token_id is 6", "6 tokens" },
