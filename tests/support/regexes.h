@@ -1,5 +1,5 @@
 /*
- * regexes.h -- regular expressions and texts out of bytes, and both engines over them.
+ * regexes.h -- regular expressions and texts out of bytes, and the engines over them.
  *
  * The expressions are near to what src/model/tokenizer/regex_same.c derives, on either side of
  * it; the texts are made of what tells one meaning from another.
@@ -174,22 +174,38 @@ static inline void regexes_make_text(struct regexes_input *in, struct text *out)
 		text_adds(out, REGEXES_CHOOSE(in, characters));
 }
 
-/* What the expression is to PCRE2 and to Oniguruma; false when the grammar does not let it. */
-static inline bool regexes_compile_both(const char *regex, struct pattern *jit,
-					struct pattern *onig, struct err *err)
+/* What an expression is to PCRE2, to the automaton (with PCRE2 behind it) and to Oniguruma. */
+struct regexes {
+	struct pattern jit, dfa, onig;
+};
+
+static inline void regexes_release(struct regexes *r)
+{
+	pattern_release(&r->jit);
+	pattern_release(&r->dfa);
+	pattern_release(&r->onig);
+	*r = (struct regexes){ 0 };
+}
+
+/* False when the grammar does not let it; r->dfa.dfa is NULL where no automaton can do it. */
+static inline bool regexes_compile(const char *regex, struct regexes *r, struct err *err)
 {
 	struct text dialect = { 0 };
 	bool of_unicode, ok = regex_same(regex, &dialect, &of_unicode);
+	const char *s = dialect.len ? dialect.data : "";
 
-	if (ok && regex_jit_compile(jit, dialect.len ? dialect.data : "", dialect.len)) {
+	*r = (struct regexes){ 0 };
+	if (ok && (regex_jit_compile(&r->jit, s, dialect.len) ||
+		   regex_jit_compile(&r->dfa, s, dialect.len))) {
 		err_set(err, ERR_FORMAT, "PCRE2 refuses '%s'", regex);
 		ok = false;
 	}
-	if (ok && regex_onig_compile(onig, regex, "test", "key", err)) {
-		pattern_release(jit);
-		*jit = (struct pattern){ 0 };
+	if (ok)
+		r->dfa.dfa = dfa_compile(s, dialect.len);
+	if (ok && regex_onig_compile(&r->onig, regex, "test", "key", err))
 		ok = false;
-	}
+	if (!ok)
+		regexes_release(r);
 	text_release(&dialect);
 	return ok;
 }
@@ -218,6 +234,14 @@ static inline ptrdiff_t regexes_differ(const struct pattern *a, const struct pat
 	} while (rc_a > 0 && where < 0);
 	matcher_release(&m);
 	return where;
+}
+
+/* Where one of them finds something else than Oniguruma; -1 when all agree. */
+static inline ptrdiff_t regexes_disagree(const struct regexes *r, const char *s, size_t len)
+{
+	ptrdiff_t at = regexes_differ(&r->jit, &r->onig, s, len);
+
+	return at < 0 ? regexes_differ(&r->dfa, &r->onig, s, len) : at;
 }
 
 #endif

@@ -290,15 +290,14 @@ static void add_code_points(struct text *text)
 
 static void expect_same(const char *regex, const struct text *text)
 {
-	struct pattern jit = { 0 }, onig = { 0 };
+	struct regexes r;
 	struct err err = { 0 };
 	ptrdiff_t at;
 
-	cr_assert(regexes_compile_both(regex, &jit, &onig, &err), "%s: %s", regex, err.message);
-	at = regexes_differ(&jit, &onig, text->data, text->len);
+	cr_assert(regexes_compile(regex, &r, &err), "%s: %s", regex, err.message);
+	at = regexes_disagree(&r, text->data, text->len);
 	cr_expect_eq(at, -1, "'%s' differs at byte %td: %.12s", regex, at, text->data + at);
-	pattern_release(&jit);
-	pattern_release(&onig);
+	regexes_release(&r);
 }
 
 Test(regex, classes_are_the_same_for_every_code_point, .timeout = 600)
@@ -397,44 +396,155 @@ Test(regex, classes_are_the_same_for_every_code_point, .timeout = 600)
 	text_release(&text);
 }
 
-Test(regex, both_engines_agree_on_whatever_the_grammar_lets_through, .timeout = 600)
+/* An expression and four texts for it, all out of random bytes; false where it is Oniguruma's. */
+static bool check_random(struct text *regex, struct text *text, int *n_dfa)
+{
+	uint8_t bytes[128];
+	struct regexes_input in = { bytes, sizeof(bytes) };
+	struct regexes r;
+	struct err err = { 0 };
+
+	for (size_t k = 0; k < sizeof(bytes); k++)
+		bytes[k] = (uint8_t)(rand() >> 7);
+	text_clear(regex);
+	regexes_make_alternatives(&in, 0, regex);
+	text_addc(regex, '\0');
+	if (!regexes_compile(regex->data, &r, &err)) {
+		cr_assert_eq(err.code, 0, "%s", err.message);
+		return false;
+	}
+	*n_dfa += r.dfa.dfa != NULL;
+	for (int k = 0; k < 4; k++) {
+		ptrdiff_t at;
+
+		text_clear(text);
+		regexes_make_text(&in, text);
+		text_addc(text, 'a');
+		at = regexes_disagree(&r, text->data, text->len);
+		cr_assert_eq(at, -1, "'%s' differs in '%.*s' at %td", regex->data, (int)text->len,
+			     text->data, at);
+	}
+	regexes_release(&r);
+	return true;
+}
+
+Test(regex, all_engines_agree_on_whatever_the_grammar_lets_through, .timeout = 600)
 {
 	struct text regex = { 0 }, text = { 0 };
-	int n_same = 0;
+	int n_same = 0, n_dfa = 0;
 
 	srand(1);
-	for (int i = 0; i < 60000; i++) {
-		uint8_t bytes[128];
-		struct regexes_input in = { bytes, sizeof(bytes) };
-		struct pattern jit = { 0 }, onig = { 0 };
-		struct err err = { 0 };
-
-		for (size_t k = 0; k < sizeof(bytes); k++)
-			bytes[k] = (uint8_t)(rand() >> 7);
-		text_clear(&regex);
-		regexes_make_alternatives(&in, 0, &regex);
-		text_addc(&regex, '\0');
-		if (!regexes_compile_both(regex.data, &jit, &onig, &err)) {
-			cr_assert_eq(err.code, 0, "%s", err.message);
-			continue;
-		}
-		n_same++;
-		for (int k = 0; k < 4; k++) {
-			ptrdiff_t at;
-
-			text_clear(&text);
-			regexes_make_text(&in, &text);
-			text_addc(&text, 'a');
-			at = regexes_differ(&jit, &onig, text.data, text.len);
-			cr_assert_eq(at, -1, "'%s' differs in '%.*s' at %td", regex.data,
-				     (int)text.len, text.data, at);
-		}
-		pattern_release(&jit);
-		pattern_release(&onig);
-	}
+	for (int i = 0; i < 60000; i++)
+		n_same += check_random(&regex, &text, &n_dfa);
 	cr_expect_gt(n_same, 6000, "%d are the same", n_same);
+	cr_expect_gt(n_dfa, 4000, "%d are automata", n_dfa);
 	text_release(&regex);
 	text_release(&text);
+}
+
+/* ---- automata ---- */
+
+/* Published patterns are automata, but for the one that is possessive, and know every character. */
+Test(regex, published_patterns_are_automata, .timeout = 600)
+{
+	struct text text = { 0 };
+
+	add_code_points(&text);
+	for (size_t i = 0; i < sizeof(published) / sizeof(*published); i++) {
+		struct pattern p = must_compile(published[i]);
+		size_t at = 0, from, to;
+		int rc = p.dfa ? 1 : 0;
+
+		cr_expect_eq(!p.dfa, strstr(published[i], "?+") != NULL, "%s", published[i]);
+		while (rc > 0) {
+			rc = dfa_next(p.dfa, text.data, text.len, at, &from, &to);
+			at = rc > 0 ? to : at;
+		}
+		cr_expect_eq(rc, 0, "'%s' gives up behind byte %zu", published[i], at);
+		pattern_release(&p);
+	}
+	text_release(&text);
+}
+
+/* What is too much for an automaton, or not in its grammar, is left to PCRE2. */
+Test(regex, what_is_no_automaton_is_left_to_pcre2)
+{
+	static const char *const others[] = {
+		"^a",
+		"a$",
+		"a++b",
+		"a(?=bc)",
+		"a(?!b|c)",
+		"a(?=b+)",
+		"(?:a{30}b?){30}",
+		"\\p{N}{999}",
+		"(?:a|b)*a(?:a|b){12}",
+	};
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+		struct pattern p = must_compile(others[i]);
+
+		cr_expect_null(p.dfa, "%s", others[i]);
+		cr_expect_not_null(p.code, "%s", others[i]);
+		pattern_release(&p);
+	}
+}
+
+/* A search that finds nothing looks at every place; PCRE2 has the sentence for that. */
+Test(regex, an_automaton_does_not_search_without_end, .timeout = 60)
+{
+	struct pattern p = must_compile("a+b");
+	struct text text = { 0 };
+	size_t from, to;
+
+	for (int i = 0; i < 1000000; i++)
+		text_addc(&text, 'a');
+	cr_expect_eq(dfa_next(p.dfa, text.data, text.len, 0, &from, &to), DFA_GIVES_UP);
+	text_addc(&text, 'b');
+	cr_expect_eq(dfa_next(p.dfa, text.data, text.len, 0, &from, &to), 1);
+	cr_expect(from == 0 && to == text.len);
+	text_release(&text);
+	pattern_release(&p);
+}
+
+/* ---- threads ---- */
+
+static void *match_much(void *ctx)
+{
+	const struct pattern *p = ctx;
+	struct text text = { 0 };
+	struct matcher m;
+	struct finder f = { .p = p, .m = &m };
+	struct err err = { 0 };
+	size_t from, to;
+	intptr_t n = 0;
+
+	add_code_points(&text);
+	f.s = text.data;
+	f.len = text.len;
+	matcher_init(&m);
+	while (finder_next(&f, &from, &to, &err) > 0)
+		n++;
+	matcher_release(&m);
+	text_release(&text);
+	return (void *)n;
+}
+
+/* All of them meet every block of Unicode for the first time. */
+Test(regex, threads_share_an_automaton, .timeout = 600)
+{
+	struct pattern p = must_compile(published[0]);
+	pthread_t threads[4];
+	void *n[4];
+
+	for (int i = 0; i < 4; i++)
+		cr_assert_eq(pthread_create(&threads[i], NULL, match_much, &p), 0);
+	for (int i = 0; i < 4; i++)
+		pthread_join(threads[i], &n[i]);
+	for (int i = 1; i < 4; i++)
+		cr_expect_eq(n[i], n[0]);
+	cr_expect_gt((intptr_t)n[0], 1000);
+	pattern_release(&p);
 }
 
 /* ---- bounds ---- */

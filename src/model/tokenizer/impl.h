@@ -14,6 +14,7 @@
  *	stages.c    normalizer, pre_tokenizer, post_processor, decoder: JSON to operations
  *	regex.c     looking for expressions and literals, and by which engine
  *	regex_same.c  the expressions that PCRE2 has in common with Oniguruma
+ *	dfa*.c        those of them that an automaton can do, many times as fast again (dfa.h)
  *	regex_jit.c   those, by PCRE2's JIT; regex_onig.c all others, by Oniguruma
  *	added.c     finding added tokens in text
  *	split.c     normalizing and splitting, with the origin of every byte
@@ -98,6 +99,7 @@ const struct merge *merges_find(const struct merges *m, int32_t left, int32_t ri
 
 /* What to look for: a regular expression by either engine, or a literal. */
 struct pattern {
+	struct dfa *dfa;                /* an automaton that is tried before PCRE2, or NULL */
 	pcre2_code *code;               /* PCRE2's, or NULL */
 	struct re_pattern_buffer *onig; /* Oniguruma's, or NULL */
 	struct text source;             /* the literal, or the expression as the file has it */
@@ -154,6 +156,15 @@ int finder_next(struct finder *f, size_t *from, size_t *to, struct err *err);
  * Unicode.
  */
 bool regex_same(const char *regex, struct text *out, bool *of_unicode);
+
+/* ---- dfa.c: what PCRE2 would find, by an automaton (dfa.h) ---- */
+
+/* NULL when none can be made of the expression, in PCRE2's dialect. */
+struct dfa *dfa_compile(const char *dialect, size_t len);
+void dfa_free(struct dfa *d);
+/* As pattern_next; DFA_GIVES_UP: ask PCRE2.  Threads may share *d. */
+#define DFA_GIVES_UP (-1)
+int dfa_next(struct dfa *d, const char *s, size_t len, size_t at, size_t *from, size_t *to);
 
 /* ---- regex_jit.c, regex_onig.c: the engines ---- */
 

@@ -134,8 +134,8 @@ static void join_classes(struct metaspace *m, const struct tokenizer *tok)
 /* A pre-tokenizer that cuts does so whatever merges would join. */
 static void cut_before_spaces(struct metaspace *m)
 {
-	for (int class = 0; class < N_CLASSES; class ++)
-		m->joined[class][SPACE_CLASS / 64] &= ~(UINT64_C(1) << SPACE_CLASS % 64);
+	for (int left = 0; left < N_CLASSES; left++)
+		m->joined[left][SPACE_CLASS / 64] &= ~(UINT64_C(1) << SPACE_CLASS % 64);
 }
 
 void metaspace_prepare(struct tokenizer *tok)

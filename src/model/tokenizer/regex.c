@@ -2,8 +2,8 @@
  * regex.c -- what to look for in text, and by which engine.
  *
  * The tokenizers library runs the expressions of tokenizer.json with Oniguruma.  Those of which
- * regex_same.c knows that they mean the same to PCRE2 are run by its JIT, many times as fast; all
- * others by Oniguruma itself.  See docs/decisions/0026.
+ * regex_same.c knows that they mean the same to PCRE2 are run by an automaton or, what that cannot
+ * do, by PCRE2's JIT, many times as fast; all others by Oniguruma itself.  See docs/decisions/0026.
  */
 #include "impl.h"
 
@@ -49,6 +49,17 @@ static void compare_unicode(void)
 	pattern_release(&onig);
 }
 
+/* By PCRE2, and by an automaton if it can be. */
+static int compile_same(struct pattern *p, const struct text *dialect)
+{
+	const char *s = dialect->len ? dialect->data : "";
+	int rc = regex_jit_compile(p, s, dialect->len);
+
+	if (!rc)
+		p->dfa = dfa_compile(s, dialect->len);
+	return rc;
+}
+
 int pattern_regex(struct pattern *p, const char *regex, const char *what, const char *key,
 		  struct err *err)
 {
@@ -58,7 +69,7 @@ int pattern_regex(struct pattern *p, const char *regex, const char *what, const 
 
 	pthread_once(&unicode_once, compare_unicode);
 	if (regex_same(regex, &dialect, &of_unicode) && (unicode_is_same || !of_unicode))
-		rc = regex_jit_compile(p, dialect.len ? dialect.data : "", dialect.len);
+		rc = compile_same(p, &dialect);
 	text_release(&dialect);
 	if (rc == ERR_MEMORY)
 		return err_set(err, ERR_MEMORY,
@@ -83,6 +94,7 @@ bool pattern_is_literal(const struct pattern *p)
 
 void pattern_release(struct pattern *p)
 {
+	dfa_free(p->dfa);
 	pcre2_code_free(p->code);
 	regex_onig_free(p);
 	text_release(&p->source);
@@ -146,13 +158,18 @@ int pattern_next(const struct pattern *p, struct matcher *m, const char *s, size
 
 	if (pattern_is_literal(p))
 		return literal_next(&p->source, s, len, at, from, to);
+	rc = p->dfa ? dfa_next(p->dfa, s, len, at, from, to) : DFA_GIVES_UP;
+	if (rc != DFA_GIVES_UP)
+		return rc;
 	rc = p->code ? regex_jit_next(p, m, s, len, at, &found)
 		     : regex_onig_next(p, m, s, len, at, &found);
 	if (rc < 0)
 		return explain(p, len, at, rc, found.why, err);
+	if (!rc)
+		return 0;
 	*from = found.from;
 	*to = found.to;
-	return rc;
+	return 1;
 }
 
 int finder_next(struct finder *f, size_t *from, size_t *to, struct err *err)

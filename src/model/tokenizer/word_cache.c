@@ -27,19 +27,18 @@ void word_cache_release(struct word_cache *w)
 
 struct word_key word_key(const char *s, size_t len, size_t room)
 {
+	static const uint64_t ones[2 * WORD_BYTES / 8] = { UINT64_MAX, UINT64_MAX, UINT64_MAX };
 	struct word_key key = { .len = (uint8_t)len };
+	uint64_t mask[WORD_BYTES / 8];
 
-	if (room < WORD_BYTES || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__) {
+	if (room < WORD_BYTES) {
 		memcpy(key.part, s, len);
 		return key;
 	}
 	memcpy(key.part, s, WORD_BYTES);
-	for (size_t i = 0; i < WORD_BYTES / 8; i++) {
-		size_t n = len > 8 * i ? len - 8 * i : 0;
-
-		if (n < 8)
-			key.part[i] &= (UINT64_C(1) << 8 * n) - 1;
-	}
+	memcpy(mask, (const char *)ones + WORD_BYTES - len, WORD_BYTES);
+	for (size_t i = 0; i < WORD_BYTES / 8; i++)
+		key.part[i] &= mask[i];
 	return key;
 }
 
