@@ -203,7 +203,7 @@ $(BUILD)/version.h: FORCE
 	@cmp -s $@.tmp $@ && $(RM) $@.tmp || mv $@.tmp $@
 $(BUILD)/src/cli/version.o: $(BUILD)/version.h
 
--include $(OBJS:.o=.d) $(EXTOBJS:.o=.d) $(TESTS:%=%.d) $(TSAN_TESTS:%=%.d) $(FUZZERS:%=%.d) $(BENCHES:%=%.d)
+-include $(OBJS:.o=.d) $(EXTOBJS:.o=.d) $(TESTS:%=%.d) $(TSAN_TESTS:%=%.d) $(FUZZERS:%=%.d) $(BENCHES:%=%.d) $(RACER).d $(BUILD)/tests/bench/probe.d
 
 # ---- tests: each is a target, so that make runs them side by side, or one by its name ------------
 

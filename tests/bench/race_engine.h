@@ -10,8 +10,9 @@
  *	memory           what the process holds beside its files
  *	probe            what the machine can do now (where the driver knows how)
  *
- * An answer is a line of JSON: wall nanoseconds of one, processor nanoseconds of all, or {"error":
- *"…"}.  Both engines include this file, so that they get the same tokens and the same clock.
+ * An answer is a line of JSON: wall and processor nanoseconds of one, processor nanoseconds of all,
+ * or {"error": "…"}.  Both engines include this file, so that they get the same tokens and the same
+ * clock.
  */
 #ifndef TORCHLESS_BENCH_RACE_ENGINE_H
 #define TORCHLESS_BENCH_RACE_ENGINE_H
@@ -98,7 +99,8 @@ static bool race_timed(struct race_engine *e, int64_t position, int64_t n, int64
 		wall += race_clock(CLOCK_MONOTONIC) - begin;
 	}
 	cpu = race_clock(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-	printf("{\"ns\":%lld,\"cpu_ns\":%lld}\n", (long long)(wall / repeat), (long long)cpu);
+	printf("{\"ns\":%lld,\"cpu_ns\":%lld,\"all_cpu_ns\":%lld}\n", (long long)(wall / repeat),
+	       (long long)(cpu / repeat), (long long)cpu);
 	return true;
 }
 

@@ -40,7 +40,7 @@ def record(ours, theirs, tokens=64, counts=True, **more):
     """A record of rounds of so many seconds."""
     rounds = [{"torchless": sample(a, counts), "llama.cpp": sample(b, counts)}
               for a, b in zip(ours, theirs)]
-    return {"tokens": tokens, "threads": 2, "rounds": rounds, "memory": {"torchless": 1 << 20},
+    return {"tokens": tokens, "threads": 2, "cpu": False, "rounds": rounds, "memory": {"torchless": 1 << 20},
             "kernels": "avx2", "commit": "abc1234", "date": "2026-01-01", "llama": "1.0", **more}
 
 
@@ -50,8 +50,9 @@ class Given:
     def __init__(self, **records):
         self.records = records
 
-    def get(self, case, shape, kind):
-        return self.records.get(f"{shape}_{case}_{kind}".replace("-", "_"))
+    def get(self, case, shape, kind, by_cpu=False):
+        name = f"{shape}_{case}_{kind}{'_cpu' if by_cpu else ''}"
+        return self.records.get(name.replace("-", "_"))
 
 
 class Race(unittest.TestCase):
@@ -111,6 +112,14 @@ class Race(unittest.TestCase):
         self.assertNotIn("1.1B", text)
         with self.assertRaisesRegex(BadInput, "nothing has been measured"):
             race.table(Given())
+
+    def test_processor_time_stands_apart(self):
+        r = record([1, 1, 1], [2, 2, 2])
+        text = race.table(Given(smollm2_decode_f16_cpu=r))
+        self.assertIn("| 135M | decode | f16 | 64.0 | 32.0 | 2.00 [2.00, 2.00] | abc1234 |", text)
+        self.assertNotIn("of the probe", text)
+        both = race.table(Given(smollm2_decode_f16_cpu=r, smollm2_decode_f16=r))
+        self.assertLess(both.index("of the probe"), both.index("by turns"))
 
     def test_the_table_is_written_between_its_marks(self):
         page, race.PAGE = race.PAGE, os.path.join(self.folder, "page.md")
