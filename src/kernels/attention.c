@@ -18,18 +18,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-int64_t attention_first(const struct attention *a, int64_t t)
-{
-	int64_t first = a->window > 0 ? a->pos0 + t - a->window + 1 - a->k.first : 0;
-
-	return first > 0 ? first : 0;
-}
-
-int64_t attention_last(const struct attention *a, int64_t t)
-{
-	return int64_min(a->pos0 + t + 1 - a->k.first, a->k.n);
-}
-
 struct run {
 	const struct kernels *k;
 	const struct attention *a;
@@ -67,6 +55,8 @@ int attention_run(const struct kernels *k, struct threads *pool, float *z,
 	assert(a->T >= 0 && a->n_heads % a->k.n_kv_heads == 0);
 	if (a->T == 0)
 		return 0;
+	if (attention_fits_decode(k, a))
+		return attention_decode(k, pool, z, a);
 	for (int64_t t0 = 0; t0 < a->T; t0 += TILE) {
 		struct attention_tile tile = tile_at(a, 0, t0);
 

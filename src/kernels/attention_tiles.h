@@ -40,4 +40,9 @@ static inline void mask_row(const struct attention *a, float *row, int64_t n, in
 		row[i] = -INFINITY;
 }
 
+/* attention_run() of one query that sees many keys: attention_decode.c says how, and whether. */
+bool attention_fits_decode(const struct kernels *k, const struct attention *a);
+int attention_decode(const struct kernels *k, struct threads *pool, float *z,
+		     const struct attention *a);
+
 #endif

@@ -6,8 +6,8 @@
  * 1 x 1 with the same arithmetic, so a score does not depend on its block.
  *
  * mix: z[t] is one chain of fused multiply-adds over the keys in order, whichever rows are beside
- * it.  Six rows share the loads of v where all six have keys; where only some do (the causal
- * edge, the start of a window) rows go one by one.
+ * it.  Up to six rows share the loads of v where all of them have keys; where only some do (the
+ * causal edge, the start of a window) rows go one by one.
  */
 #include "avx2.h"
 
@@ -16,6 +16,11 @@
 #define QUERIES 3
 #define KEYS    4
 #define ROWS    6
+
+/* Keys and values that are fetched ahead of those in work; behind the last ones, for nothing. */
+#define KEYS_AHEAD   16
+#define VALUES_AHEAD 32
+#define LINE_FLOATS  16
 
 /* Keys that follow s without a wrap of the ring, s1 - s at most. */
 static int64_t run_length(const struct kv_view *kv, int64_t s, int64_t s1)
@@ -81,6 +86,12 @@ ALWAYS_INLINE void score_keys(struct rows out, const struct attention *a, struct
 	}
 }
 
+static void fetch_row(const float *row, int64_t n)
+{
+	for (int64_t e = 0; e < n; e += LINE_FLOATS)
+		_mm_prefetch((const char *)(row + e), _MM_HINT_T0);
+}
+
 /* Scores of n queries against n_keys keys that lie in a row. */
 static void score_run(struct rows out, const struct attention *a, struct const_rows q, int64_t n,
 		      const float *keys, int64_t n_keys)
@@ -89,6 +100,8 @@ static void score_run(struct rows out, const struct attention *a, struct const_r
 	int64_t s = 0;
 
 	for (; s + KEYS <= n_keys; s += KEYS) {
+		for (int64_t j = 0; j < KEYS; j++)
+			fetch_row(k.at + (j + KEYS_AHEAD) * k.stride, a->k.head_dim);
 		score_keys(out, a, q, n, k, KEYS);
 		k.at += KEYS * k.stride;
 		out.at += KEYS;
@@ -126,6 +139,9 @@ ALWAYS_INLINE void mix_block(struct rows z, struct const_rows p, struct const_ro
 	for (int64_t s = 0; s < n; s++, v.at += v.stride) {
 		__m256 value[8];
 
+		for (int64_t c = 0; c < nv; c += 2)
+			_mm_prefetch((const char *)(v.at + VALUES_AHEAD * v.stride + 8 * c),
+				     _MM_HINT_T0);
 		for (int64_t c = 0; c < nv; c++)
 			value[c] = load_lanes(v.at + 8 * c, left - 8 * c);
 		for (int64_t i = 0; i < nr; i++) {
@@ -141,7 +157,7 @@ ALWAYS_INLINE void mix_block(struct rows z, struct const_rows p, struct const_ro
 }
 
 /*
- * All columns of one row, or of ROWS, for n keys that lie in a row.  Whole blocks of columns
+ * All columns of one row, or of several, for n keys that lie in a row.  Whole blocks of columns
  * first: their width is known where the loop is compiled.
  */
 static void mix_one(struct rows z, struct const_rows p, struct const_rows v, int64_t n, int64_t E)
@@ -152,12 +168,28 @@ static void mix_one(struct rows z, struct const_rows p, struct const_rows v, int
 		mix_block(z, p, v, n, E, 1, 1);
 }
 
-static void mix_many(struct rows z, struct const_rows p, struct const_rows v, int64_t n, int64_t E)
+ALWAYS_INLINE void mix_some(struct rows z, struct const_rows p, struct const_rows v, int64_t n,
+			    int64_t E, int64_t n_rows)
 {
 	for (; E >= 16; E -= 16, z.at += 16, v.at += 16)
-		mix_block(z, p, v, n, 16, ROWS, 2);
+		mix_block(z, p, v, n, 16, n_rows, 2);
 	for (; E > 0; E -= 8, z.at += 8, v.at += 8)
-		mix_block(z, p, v, n, E, ROWS, 1);
+		mix_block(z, p, v, n, E, n_rows, 1);
+}
+
+static void mix_many(struct rows z, struct const_rows p, struct const_rows v, int64_t n, int64_t E,
+		     int64_t n_rows)
+{
+	if (n_rows == 2)
+		mix_some(z, p, v, n, E, 2);
+	else if (n_rows == 3)
+		mix_some(z, p, v, n, E, 3);
+	else if (n_rows == 4)
+		mix_some(z, p, v, n, E, 4);
+	else if (n_rows == 5)
+		mix_some(z, p, v, n, E, 5);
+	else
+		mix_some(z, p, v, n, E, ROWS);
 }
 
 /* Which values: those of kv head g, column 0 of p being key s0. */
@@ -166,7 +198,7 @@ struct values {
 	int64_t g, s0;
 };
 
-/* Add columns [c0, c1) of p for one row or for ROWS, in pieces that do not wrap. */
+/* Add columns [c0, c1) of p for n_rows <= ROWS rows, in pieces that do not wrap. */
 static void mix_columns(struct rows z, struct const_rows p, const struct values *values, int64_t c0,
 			int64_t c1, int64_t n_rows)
 {
@@ -182,7 +214,7 @@ static void mix_columns(struct rows z, struct const_rows p, const struct values 
 		if (n_rows == 1)
 			mix_one(z, weights, v, len, kv->head_dim);
 		else
-			mix_many(z, weights, v, len, kv->head_dim);
+			mix_many(z, weights, v, len, kv->head_dim, n_rows);
 	}
 }
 
@@ -209,7 +241,7 @@ static void mix_rows(struct rows z, struct const_rows p, const struct values *va
 		until = int64_min(until, end[i]);
 		memset(z.at + i * z.stride, 0, (size_t)values->kv->head_dim * sizeof(*z.at));
 	}
-	if (n_rows < ROWS || until < together)
+	if (n_rows == 1 || until < together)
 		together = until = n_keys; /* each row alone */
 	for (int64_t i = 0; i < n_rows; i++) {
 		struct rows zi = { z.at + i * z.stride, z.stride };
@@ -217,7 +249,7 @@ static void mix_rows(struct rows z, struct const_rows p, const struct values *va
 
 		mix_columns(zi, pi, values, begin[i], int64_min(together, end[i]), 1);
 	}
-	mix_columns(z, p, values, together, until, ROWS);
+	mix_columns(z, p, values, together, until, n_rows);
 	for (int64_t i = 0; i < n_rows; i++) {
 		struct rows zi = { z.at + i * z.stride, z.stride };
 		struct const_rows pi = { p.at + i * p.stride, p.stride };
@@ -226,15 +258,22 @@ static void mix_rows(struct rows z, struct const_rows p, const struct values *va
 	}
 }
 
+/* Of the `left` rows of a tile: seven or eight are better halved than six and a rest. */
+static int64_t rows_at_once(int64_t left)
+{
+	return left > ROWS && left <= ROWS + 2 ? (left + 1) / 2 : int64_min(left, ROWS);
+}
+
 void avx2_mix(float *z, int64_t z_stride, const float *p, int64_t stride, const struct attention *a,
 	      struct attention_tile tile)
 {
 	struct values values = { &a->v, kv_head(a, tile.head), tile.s0 };
 
-	for (int64_t t = 0; t < tile.n; t += ROWS) {
+	for (int64_t t = 0, n; t < tile.n; t += n) {
 		struct rows zt = { z + t * z_stride, z_stride };
 		struct const_rows pt = { p + t * stride, stride };
 
-		mix_rows(zt, pt, &values, tile.s1 - tile.s0, int64_min(tile.n - t, ROWS));
+		n = rows_at_once(tile.n - t);
+		mix_rows(zt, pt, &values, tile.s1 - tile.s0, n);
 	}
 }
