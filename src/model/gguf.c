@@ -350,7 +350,8 @@ static int64_t heads_of(const struct file_tensor *t, const struct config *c)
 									      : 0;
 
 	/* What has another shape is refused when it is declared. */
-	return t->t.n_dims == 2 && t->t.shape[0] == heads * c->head_dim ? heads : 0;
+	return t->t.n_dims == 2 && t->t.shape[0] > 0 && t->t.shape[0] == heads * c->head_dim ? heads
+											     : 0;
 }
 
 static void order_rows(char *to, const char *from, int64_t heads, int64_t head_dim, size_t row)

@@ -229,7 +229,7 @@ static int scan_tensor(struct scan *s, struct gguf_tensor *t)
 	if (!p)
 		return s->err->code;
 	for (uint32_t i = 0; i < rank; i++) {
-		t->shape[i] = gguf_u64(p + 8 * i);
+		t->shape[i] = gguf_u64(p + 8 * (size_t)i);
 		if (!t->shape[i] || t->shape[i] > INT64_MAX)
 			return err_set(s->err, ERR_FORMAT,
 				       "%s: the tensor %.*s has a dimension of %" PRIu64, s->path,

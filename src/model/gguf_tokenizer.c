@@ -71,22 +71,28 @@ static bool is_text(struct bytes text, const char *s)
 	return text.len == strlen(s) && !memcmp(text.data, s, text.len);
 }
 
-static const struct pre *find_pre(const struct build *b)
+static void refuse_pre(const struct build *b, struct bytes name)
 {
-	struct bytes name = { "gpt-2", 5 };
 	struct text known = { 0 };
 
-	if (gguf_get_text(b->h, PREFIX "pre", &name, b->err) < 0)
-		return NULL;
-	for (size_t i = 0; i < sizeof(pres) / sizeof(*pres); i++) {
-		if (is_text(name, pres[i].name))
-			return &pres[i];
+	for (size_t i = 0; i < sizeof(pres) / sizeof(*pres); i++)
 		text_addf(&known, "%s%s", i ? ", " : "", pres[i].name);
-	}
 	err_set(b->err, ERR_FORMAT,
 		"%s: " PREFIX "pre is %.*s, which is not supported: supported are %s", b->h->path,
 		(int)(name.len < 60 ? name.len : 60), name.data, known.data);
 	text_release(&known);
+}
+
+static const struct pre *find_pre(const struct build *b)
+{
+	struct bytes name = { "gpt-2", 5 };
+
+	if (gguf_get_text(b->h, PREFIX "pre", &name, b->err) < 0)
+		return NULL;
+	for (size_t i = 0; i < sizeof(pres) / sizeof(*pres); i++)
+		if (is_text(name, pres[i].name))
+			return &pres[i];
+	refuse_pre(b, name);
 	return NULL;
 }
 

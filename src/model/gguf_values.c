@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char *const type_names[GGUF_N_TYPES] = {
@@ -199,13 +200,14 @@ int gguf_get_array(const struct gguf_header *h, const char *key, enum gguf_type 
 		   const struct gguf_value **out, struct err *err)
 {
 	const struct gguf_value *v = gguf_find(h, key);
-	char expected[40] = "an array of ";
+	char expected[40];
 
 	if (!v)
 		return 0;
 	if (v->type != GGUF_ARRAY ||
 	    (v->element != element && !(gguf_is_int(element) && gguf_is_int(v->element)))) {
-		strcat(expected, gguf_is_int(element) ? "integers" : type_names[element]);
+		snprintf(expected, sizeof(expected), "an array of %s",
+			 gguf_is_int(element) ? "integers" : type_names[element]);
 		return is_other(h, v, expected, err);
 	}
 	*out = v;

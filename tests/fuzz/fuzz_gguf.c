@@ -43,6 +43,8 @@ static void check_file(const char *path)
 	tensor_file_close(&st);
 }
 
+static volatile unsigned sink;
+
 static void check_rows(const struct tensor_file *st)
 {
 	for (int i = 0; i < st->n_tensors; i++) {
@@ -53,7 +55,7 @@ static void check_rows(const struct tensor_file *st)
 		require(in_place || (at >= st->rows && at + t->bytes <= st->rows + st->rows_bytes),
 			"data lies in the file or among the rows");
 		for (int64_t k = 0; k < t->bytes && !in_place; k += 7)
-			require(at[k] == at[k], "and can be read");
+			sink += (uint8_t)at[k]; /* the sanitizer sees what is not there */
 	}
 }
 
