@@ -24,14 +24,14 @@
 /* ---- types --------------------------------------------------------------------------------- */
 
 struct type {
-	uint32_t id;
 	const char *name;
 	uint64_t elements, bytes; /* of a block; 0 of a type that left the format */
-	enum dtype dtype;         /* DTYPE_COUNT: no kernel reads it */
+	uint32_t id;
+	enum dtype dtype; /* DTYPE_COUNT: no kernel reads it */
 };
 
 static const struct type types[] = {
-#define GGUF_TYPE(id, name, elements, bytes, dtype) { id, name, elements, bytes, dtype },
+#define GGUF_TYPE(id, name, elements, bytes, dtype) { name, elements, bytes, id, dtype },
 #include "torchless/gguf.def"
 };
 
