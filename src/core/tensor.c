@@ -101,7 +101,7 @@ double tensor_get(const struct tensor *t, int64_t i)
 		int32_t i32;
 		int64_t i64;
 		uint8_t u8;
-	} x;
+	} x = { .i64 = 0 };
 
 	if (!dtype_is_block(t->dtype))
 		memcpy(&x, at, (size_t)dtype_table[t->dtype].block_bytes);
