@@ -7,6 +7,8 @@
  */
 /* For sched_getaffinity and CPU_ALLOC.  NOLINTNEXTLINE(bugprone-reserved-identifier) */
 #define _GNU_SOURCE
+#include "this_cpu.h"
+
 #include "torchless/threads.h"
 
 #include <limits.h>
@@ -43,6 +45,29 @@ static int affinity_cpus(void)
 			return count;
 	}
 	return online_cpus();
+}
+
+int this_cpu(void)
+{
+	return sched_getcpu();
+}
+
+/* A mask without the CPU moves the thread at once; the mask as it was keeps nobody from moving it.
+ */
+bool leave_cpu(int cpu)
+{
+	cpu_set_t all, others;
+	bool left;
+
+	if (cpu < 0 || cpu >= CPU_SETSIZE || sched_getcpu() != cpu ||
+	    sched_getaffinity(0, sizeof(all), &all))
+		return false;
+	others = all;
+	CPU_CLR((unsigned)cpu, &others);
+	left = CPU_COUNT(&others) > 0 && sched_setaffinity(0, sizeof(others), &others) == 0;
+	if (left)
+		sched_setaffinity(0, sizeof(all), &all);
+	return left;
 }
 
 /* Read the first line of `path`; false when there is none. */
@@ -166,6 +191,17 @@ int threads_available(void)
 int threads_available(void)
 {
 	return online_cpus();
+}
+
+int this_cpu(void)
+{
+	return -1;
+}
+
+bool leave_cpu(int cpu)
+{
+	(void)cpu;
+	return false;
 }
 
 #endif

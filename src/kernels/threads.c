@@ -10,11 +10,18 @@
  *
  *	gate:   loop number (from bit 17 up) | OPEN (bit 16) | workers inside (bits 0..15)
  *
+ * With a busy neighbour two things cost: a worker that loses its CPU while it is inside, and one
+ * that is put on the caller's CPU when it wakes.  So workers yield between loops before their time
+ * is up, and move away when they find themselves where the caller is.
+ *
  * Waiting is spinning for some tens of microseconds, the length of the gaps between two loops of
  * a forward pass, then sleeping on a condition variable.  Only pthread and C11 atomics.
  */
-#include "torchless/threads.h"
+#include "this_cpu.h"
+
+#include "torchless/clock.h"
 #include "torchless/mem.h"
+#include "torchless/threads.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -31,6 +38,9 @@
 
 /* Iterations of spin_pause() before a thread goes to sleep: 20 to 60 us, by CPU. */
 #define SPINS 2000
+
+/* A worker that has been busy that long yields its CPU: less than a time slice of the system's. */
+#define YIELD_NS 1000000
 
 /* Enough for any kernel, whatever `ulimit -s` says: what is large lies on no stack. */
 #define STACK_BYTES ((size_t)512 << 10)
@@ -50,6 +60,7 @@ struct threads {
 	void *ctx;
 	int64_t n_items;
 	_Atomic int64_t next;
+	_Atomic int caller_cpu; /* where the caller was when it published; -1: unknown */
 	const volatile sig_atomic_t *interrupted; /* NULL: nothing ends a loop early */
 
 	/* Sleeping and waking. */
@@ -112,6 +123,18 @@ static bool gate_is_new(uint64_t gate, uint64_t seen)
 	return (gate & OPEN) && gate / LOOP_ONE != seen;
 }
 
+/*
+ * Let others have the CPU now and then, between two loops: the system would give it to them anyway,
+ * and rather while this worker is inside, where the caller waits for it.
+ */
+static void make_way(int64_t *since)
+{
+	if (clock_ns() - *since < YIELD_NS)
+		return;
+	sched_yield();
+	*since = clock_ns();
+}
+
 /* Wait for a gate to join; false when the pool is being freed. */
 static bool await_gate(struct threads *pool, uint64_t seen)
 {
@@ -151,6 +174,7 @@ static void *worker_main(void *arg)
 	struct worker *w = arg;
 	struct threads *pool = w->pool;
 	uint64_t seen = 0;
+	int64_t since = clock_ns();
 
 	atomic_fetch_sub(&starting, 1);
 	while (await_gate(pool, seen)) {
@@ -158,11 +182,14 @@ static void *worker_main(void *arg)
 
 		if (!gate_is_new(gate, seen))
 			continue;
+		if (leave_cpu(atomic_load(&pool->caller_cpu)))
+			continue; /* the gate may have closed meanwhile */
 		if (!atomic_compare_exchange_strong(&pool->gate, &gate, gate + 1))
 			continue;
 		seen = gate / LOOP_ONE;
 		work(pool, w->index);
 		leave(pool);
+		make_way(&since);
 	}
 	return NULL;
 }
@@ -209,6 +236,7 @@ void threads_for(struct threads *pool, int64_t n, void (*body)(void *ctx, int64_
 	pool->ctx = ctx;
 	pool->n_items = n;
 	atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
+	atomic_store_explicit(&pool->caller_cpu, this_cpu(), memory_order_relaxed);
 	open_gate(pool);
 	work(pool, 0);
 	close_gate(pool);
@@ -252,6 +280,7 @@ struct threads *threads_new(int n, struct err *err)
 	}
 	pool = mem_calloc(1, sizeof(*pool) + (size_t)n * sizeof(pool->workers[0]));
 	pool->n = 1;
+	atomic_init(&pool->caller_cpu, -1);
 	pthread_once(&once, guard_forks);
 	pthread_mutex_init(&pool->lock, NULL);
 	pthread_cond_init(&pool->published, NULL);
