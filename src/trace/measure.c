@@ -273,12 +273,26 @@ static void begin_reading(struct trace_writer *w, const struct layout *l, struct
 		stats_sum_init(&w->pos_sums[i]);
 }
 
+/* Whether the last row's dump is of the same rows, in the same type. */
+static bool is_dumped_alike(const struct trace_writer *w, const struct capture *theirs,
+			    const struct capture *mine, const struct layout *l,
+			    const struct rows_wanted *dump)
+{
+	int64_t from, to;
+
+	return w->values[w->n_values - 1].tensor_id >= 0 && theirs->dtype == mine->dtype &&
+	       theirs->whole == mine->whole &&
+	       capture_rows(theirs, l->pos0, l->n_pos, &from, &to) && from == dump->from &&
+	       to == dump->to;
+}
+
 /*
  * Without edits the masked scores are the scores, in which -inf stands for what a query may not see
- * already.  Then the row of the scores, the last one made, serves both: a third of the work on
- * O(T^2) values.
+ * already.  Then the row of the scores, the last one made, serves both, and so does its dump, which
+ * would be stored once anyway: a third of the work on O(T^2) values.
  */
-static bool is_row_of_scores(const struct trace_writer *w, const struct executor *ex, value_id v)
+static bool is_row_of_scores(const struct trace_writer *w, const struct executor *ex, value_id v,
+			     const struct layout *l, const struct rows_wanted *dump)
 {
 	const struct op *op = &ex->program->ops[ex->program->values[v].op];
 	const struct capture *mine = &w->captures[v], *theirs;
@@ -286,17 +300,24 @@ static bool is_row_of_scores(const struct trace_writer *w, const struct executor
 	if (op->code != OP_MASK || ex->n_edits || !w->n_values)
 		return false;
 	theirs = &w->captures[op->in[0]];
-	return w->values[w->n_values - 1].point_id == w->point_ids[op->in[0]] && !mine->dump &&
-	       !theirs->dump && mine->stats == theirs->stats;
+	return w->values[w->n_values - 1].point_id == w->point_ids[op->in[0]] &&
+	       mine->stats == theirs->stats &&
+	       (!dump->any || is_dumped_alike(w, theirs, mine, l, dump));
 }
 
-static void copy_last_row(struct trace_writer *w, value_id v, const struct layout *l, int op)
+static void copy_last_row(struct trace_writer *w, value_id v, const struct layout *l,
+			  bool is_dumped, int op)
 {
 	struct value_row *row = append_row(w, v, l, op, -1);
 	const struct value_row *from = row - 1;
 
 	row->stats = from->stats;
 	row->hash = from->hash;
+	if (is_dumped) {
+		row->tensor_id = from->tensor_id;
+		row->dump_from = from->dump_from;
+		w->totals.n_dumps++;
+	}
 	if (from->positions)
 		set_positions(row,
 			      memcpy(mem_calloc(1, from->pos_stats.len), from->positions,
@@ -415,8 +436,8 @@ int writer_measure(struct trace_writer *w, struct executor *ex, value_id v, int 
 		watch_row(w, v, &l, op, edit_id);
 		return 0;
 	}
-	if (is_row_of_scores(w, ex, v)) {
-		copy_last_row(w, v, &l, op);
+	if (is_row_of_scores(w, ex, v, &l, &dump)) {
+		copy_last_row(w, v, &l, dump.any, op);
 		return note_bad(w, &ex->program->values[v], &w->values[w->n_values - 1], err);
 	}
 	if (read_and_dump(w, ex, v, &l, &dump, &total, &tensor_id, err))
