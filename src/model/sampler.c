@@ -102,14 +102,32 @@ static double weight(float l, float max, double temp)
 	return l < max ? exp(((double)l - max) / temp) : 0;
 }
 
+/* Logits that are looked at together, as wide as the machine compares: a vocabulary is long. */
+#define LANES 16
+
+/* The largest that is a number; -inf when there is none. */
+static float largest(const float *logits, int64_t n)
+{
+	float lane[LANES], max = -INFINITY;
+	int64_t i = 0;
+
+	for (int j = 0; j < LANES; j++)
+		lane[j] = -INFINITY;
+	for (; i + LANES <= n; i += LANES)
+		for (int j = 0; j < LANES; j++)
+			lane[j] = logits[i + j] > lane[j] ? logits[i + j] : lane[j];
+	for (; i < n; i++)
+		max = logits[i] > max ? logits[i] : max;
+	for (int j = 0; j < LANES; j++)
+		max = lane[j] > max ? lane[j] : max;
+	return max;
+}
+
 static struct normalizer normalize(const float *logits, int64_t n)
 {
-	struct normalizer z = { .max = -INFINITY };
+	struct normalizer z = { .max = largest(logits, n) };
 	double sum = 0, weighted = 0;
 
-	for (int64_t i = 0; i < n; i++)
-		if (logits[i] > z.max)
-			z.max = logits[i];
 	if (z.max == -INFINITY) {
 		z.log_sum = z.entropy = NAN; /* nothing but NaN and -inf: no distribution */
 		return z;
@@ -146,15 +164,33 @@ static int compare_candidates(const void *x, const void *y)
 	return comes_before(x, y) ? -1 : 1;
 }
 
-/* The k best of logits[n], sorted, by insertion: k is small and most logits fail the first test. */
+/* Whether any of LANES logits is above the bound. */
+static bool any_above(const float *logits, float bound)
+{
+	int above = 0;
+
+	for (int j = 0; j < LANES; j++)
+		above |= logits[j] > bound;
+	return above;
+}
+
+/*
+ * The k best of logits[n], sorted, by insertion: k is small and most logits fail the first test,
+ * many at once.
+ */
 static int64_t select_top(const float *logits, int64_t n, struct candidate *out, int64_t k)
 {
 	int64_t m = 0;
 
 	for (int64_t i = 0; i < n; i++) {
-		struct candidate c = { .id = (int32_t)i, .logit = logits[i] };
+		struct candidate c;
 		int64_t j;
 
+		while (m == k && i + LANES <= n && !any_above(logits + i, out[k - 1].logit))
+			i += LANES;
+		if (i == n)
+			break;
+		c = (struct candidate){ .id = (int32_t)i, .logit = logits[i] };
 		if (!(logits[i] > -INFINITY) || (m == k && !(logits[i] > out[k - 1].logit)))
 			continue;
 		j = m < k ? m++ : k - 1;
@@ -167,13 +203,16 @@ static int64_t select_top(const float *logits, int64_t n, struct candidate *out,
 
 static int64_t rank_of(const float *logits, int64_t n, int64_t target)
 {
-	int64_t rank = 0;
+	float logit = logits[target];
+	int32_t before = 0, behind = 0; /* ids are as wide */
 
-	if (isnan(logits[target]))
+	if (isnan(logit))
 		return n - 1;
-	for (int64_t i = 0; i < n; i++)
-		rank += logits[i] > logits[target] || (logits[i] == logits[target] && i < target);
-	return rank;
+	for (int64_t i = 0; i < target; i++)
+		before += logits[i] >= logit;
+	for (int64_t i = target; i < n; i++)
+		behind += logits[i] > logit;
+	return before + behind;
 }
 
 int64_t sampler_top(const float *logits, int64_t n, struct candidate *out, int64_t k,
