@@ -497,6 +497,11 @@ bench-tokenizer: $(BUILD)/tests/bench/bench_tokenizer
 bench-long: all
 	$(Q)$(PYTHON) tests/bench/long_prompt.py
 
+## bench-trace: what a trace costs beside its run, against what is promised (minutes; needs make smollm2)
+.PHONY: bench-trace
+bench-trace: all benches
+	$(Q)$(PYTHON) tests/bench/trace_price.py --all
+
 ## bench-many: what recording 1,000 short prompts costs, and asking about them
 .PHONY: bench-many
 bench-many: all

@@ -3,7 +3,9 @@
  *
  *	bench_trace [MODEL [N_PROMPT [N_DECODE]]]
  *
- * One thread, so that nothing waits.  Without a model there is nothing to measure, and it says so.
+ * One thread, so that nothing waits.  At last passes of one token with and without statistics take
+ * turns; the ratio of the medians is what a machine with other users can say.  Without a model
+ *there is nothing to measure, and it says so.
  */
 #include "torchless/clock.h"
 #include "torchless/model.h"
@@ -71,11 +73,11 @@ static struct times generate(const struct model *m, struct threads *pool, struct
 	return t;
 }
 
-static struct times record(const struct model *m, struct threads *pool, const char *capture,
-			   int64_t n_prompt, int64_t n_decode)
+static struct trace_model describe(const struct model *m)
 {
 	const struct config *c = m->config;
-	struct trace_model model = {
+
+	return (struct trace_model){
 		.name = c->name,
 		.arch = c->arch,
 		.n_layers = c->n_layers,
@@ -87,22 +89,40 @@ static struct times record(const struct model *m, struct threads *pool, const ch
 		.n_vocab = c->n_vocab,
 		.rope_theta = c->rope_theta,
 	};
-	struct capture_policy policy = { 0 };
-	struct trace_options opt = { .capture = &policy, .pattern_keys = 1024 };
+}
+
+/* A writer of statistics, and of what `capture` says, to a file without a name; its path in `path`.
+ */
+static struct trace_writer *begin_recording(const struct model *m, struct capture_policy *policy,
+					    const char *capture, char *path)
+{
+	struct trace_model model = describe(m);
+	struct trace_options opt = { .capture = policy, .pattern_keys = 1024 };
 	struct trace_run run = { .engine = "bench" };
-	char path[] = "/tmp/torchless-bench-XXXXXX";
 	struct trace_writer *w;
+	struct err err = { 0 };
+
+	strcpy(path, "/tmp/torchless-bench-XXXXXX");
+	close(mkstemp(path));
+	unlink(path);
+	if (capture)
+		check(capture_policy_add(policy, capture, &err), &err);
+	w = trace_writer_new(path, &m->program, &model, &opt, &err);
+	check(w ? 0 : -1, &err);
+	check(trace_writer_begin_run(w, &run, &err), &err);
+	return w;
+}
+
+static struct times record(const struct model *m, struct threads *pool, const char *capture,
+			   int64_t n_prompt, int64_t n_decode)
+{
+	struct capture_policy policy = { 0 };
+	char path[64];
+	struct trace_writer *w = begin_recording(m, &policy, capture, path);
 	struct trace_totals totals;
 	struct err err = { 0 };
 	struct times t = { 0 };
 
-	close(mkstemp(path));
-	unlink(path);
-	if (capture)
-		check(capture_policy_add(&policy, capture, &err), &err);
-	w = trace_writer_new(path, &m->program, &model, &opt, &err);
-	check(w ? 0 : -1, &err);
-	check(trace_writer_begin_run(w, &run, &err), &err);
 	t = generate(m, pool, trace_writer_hook(w), n_prompt, n_decode);
 	totals = trace_writer_totals(w);
 	t.writing = (double)totals.writing_ns * 1e-9 / (double)(n_decode + (n_prompt + 511) / 512);
@@ -122,6 +142,63 @@ static void report(const char *what, struct times plain, struct times traced)
 	       (traced.decode - plain.decode) * 1e3, 100 * (traced.decode / plain.decode - 1));
 	printf("%-12s of which SQLite %.2f ms a pass, %.0f %% of a recorded decode pass\n", what,
 	       traced.writing * 1e3, 100 * traced.writing / traced.decode);
+}
+
+static int by_size(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(double *x, int64_t n)
+{
+	qsort(x, (size_t)n, sizeof(*x), by_size);
+	return x[n / 2];
+}
+
+/* One pass over ids[n]; processor seconds. */
+static double pass(struct executor *ex, const int32_t *ids, int64_t n)
+{
+	struct err err = { 0 };
+	double start = seconds();
+
+	check(executor_begin(ex, ids, n, false, &err), &err);
+	check(executor_run(ex, &err), &err);
+	return seconds() - start;
+}
+
+/* Passes of one token, by turns without and with a recorder. */
+static void compare_decode(const struct model *m, struct threads *pool, int64_t n)
+{
+	static const int32_t prompt[16] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 };
+	struct executor_options opt = { .pool = pool, .chunk = 512 };
+	struct capture_policy policy = { 0 };
+	char path[64];
+	struct trace_writer *w = begin_recording(m, &policy, NULL, path);
+	double *plain = calloc((size_t)n, sizeof(*plain)),
+	       *traced = calloc((size_t)n, sizeof(*traced));
+	struct executor a, b;
+	struct err err = { 0 };
+
+	check(executor_init(&a, &m->program, &opt, &err), &err);
+	check(executor_init(&b, &m->program, &opt, &err), &err);
+	hook_add(&b.hooks, trace_writer_hook(w));
+	pass(&a, prompt, 16);
+	pass(&b, prompt, 16);
+	for (int64_t i = 0; i < n; i++) {
+		plain[i] = pass(&a, prompt + i % 16, 1);
+		traced[i] = pass(&b, prompt + i % 16, 1);
+	}
+	printf("by turns     decode %.2f -> %.2f ms, %.3f times\n", median(plain, n) * 1e3,
+	       median(traced, n) * 1e3, median(traced, n) / median(plain, n));
+	executor_release(&a);
+	executor_release(&b);
+	check(trace_writer_close(w, &err), &err);
+	unlink(path);
+	capture_policy_release(&policy);
+	free(plain);
+	free(traced);
 }
 
 static const char *model_path(int argc, char **argv)
@@ -151,6 +228,7 @@ int main(int argc, char **argv)
 	plain = generate(&m, pool, NULL, n_prompt, n_decode);
 	report("statistics", plain, record(&m, pool, NULL, n_prompt, n_decode));
 	report("residual", plain, record(&m, pool, "*:resid*", n_prompt, n_decode));
+	compare_decode(&m, pool, n_decode < 31 ? 31 : n_decode);
 	threads_free(pool);
 	model_close(&m);
 	return 0;

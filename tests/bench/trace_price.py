@@ -43,6 +43,8 @@ def rounds(model, text, kinds, n, folder):
     for _ in range(n):
         plain = timed("run", "-q", "-n", "1", "-m", model, "-", text=text)
         for name, words, _ in kinds:
+            if os.path.exists(path):
+                os.unlink(path)
             traced = timed("trace", "-q", "-n", "1", "-m", model, "-o", path, *words, "-", text=text)
             ratios[name].append((traced[0] / plain[0], traced[1] / plain[1]))
     return ratios
