@@ -116,7 +116,7 @@ class Race(unittest.TestCase):
     def test_processor_time_stands_apart(self):
         r = record([1, 1, 1], [2, 2, 2])
         text = race.table(Given(smollm2_decode_f16_cpu=r))
-        self.assertIn("| 135M | decode | f16 | 64.0 | 32.0 | 2.00 [2.00, 2.00] | abc1234 |", text)
+        self.assertIn("| 135M | decode | f16 | 64.0 | 32.0 | 2.00 [2.00, 2.00] | 3 | abc1234 |", text)
         self.assertNotIn("of the probe", text)
         both = race.table(Given(smollm2_decode_f16_cpu=r, smollm2_decode_f16=r))
         self.assertLess(both.index("of the probe"), both.index("by turns"))
