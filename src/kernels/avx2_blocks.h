@@ -11,10 +11,16 @@
 #include "avx2.h"
 #include "blocks.h"
 
-/* What the scales of a block come to: weight = d q + m, of a group or of 16 elements. */
+/*
+ * Blocks whose scales are prepared together: one of 256 elements, which has up to sixteen, or
+ * sixteen of 32.  To broadcast a float from memory takes no port that shuffles, and those are
+ * scarce.
+ */
+#define SCALES 16
+
+/* What the scales come to: weight = d q + m, of a group or of 16 elements. */
 struct scales {
-	__m128 d1, m1; /* of blocks of 32, in lane 0 */
-	_Alignas(32) float d[16], m[16];
+	_Alignas(32) float d[SCALES], m[SCALES];
 };
 
 /* Whether something is added to d q, and whether there is a scale for 16 elements. */
@@ -192,9 +198,22 @@ ALWAYS_INLINE void scales_of_q3_k(struct scales *s, const unsigned char *b)
 	scale16(s->d, load_f16(b + 108), _mm_sub_epi8(_mm_unpacklo_epi64(q, r), _mm_set1_epi8(32)));
 }
 
-ALWAYS_INLINE void scales_of(struct scales *s, const unsigned char *b, enum dtype t)
+/* The f16 at `at` in each of n <= SCALES blocks. */
+ALWAYS_INLINE void scales_of_blocks(float *dst, const unsigned char *at, int64_t bytes, int64_t n)
 {
-	s->d1 = s->m1 = _mm_setzero_ps();
+	_Alignas(32) uint16_t h[SCALES] = { 0 };
+
+	for (int64_t i = 0; i < n; i++)
+		memcpy(h + i, at + i * bytes, sizeof(*h));
+	for (int64_t i = 0; i < SCALES; i += 8)
+		_mm256_store_ps(dst + i, _mm256_cvtph_ps(_mm_load_si128((const __m128i *)(h + i))));
+}
+
+/* Of one block of 256 elements, or of n of 32. */
+ALWAYS_INLINE void scales_of(struct scales *s, const unsigned char *b, int64_t n, enum dtype t)
+{
+	int64_t bytes = dtype_table[t].block_bytes;
+
 	if (t == DTYPE_Q2_K) {
 		scale16(s->d, load_f16(b + 80), load_nibbles(b, false));
 		scale16(s->m, negative(load_f16(b + 82)), load_nibbles(b, true));
@@ -205,9 +224,9 @@ ALWAYS_INLINE void scales_of(struct scales *s, const unsigned char *b, enum dtyp
 	} else if (t == DTYPE_Q6_K) {
 		scale16(s->d, load_f16(b + 208), load_bytes16(b + 192));
 	} else {
-		s->d1 = load_f16(b);
+		scales_of_blocks(s->d, b, bytes, n);
 		if (block_adds(t))
-			s->m1 = load_f16(b + 2);
+			scales_of_blocks(s->m, b + 2, bytes, n);
 	}
 }
 

@@ -4,7 +4,8 @@
  * Included by one file an instruction set, which gives it avx2_blocks.h; `vec`, a vector of LANES
  * f32, with vec_load(), vec_store(), vec_fma(), vec_split(); and
  *
- *	load_group(vec v[], block, group, scales, dtype)   the 32 weights of a group as f32
+ *	load_group(vec v[], block, group, d, m, dtype)   the 32 weights of a group as f32
+ *	takes_two_rows(dtype)                            whether two rows at once are faster
  *
  * Weights are decoded in registers to the very f32 values that blocks.h defines and multiplied as
  * linear_body.h multiplies weights in f32: the same chains of the same eight lanes, so the same
@@ -13,69 +14,93 @@
 #ifndef TORCHLESS_KERNELS_BLOCKS_BODY_H
 #define TORCHLESS_KERNELS_BLOCKS_BODY_H
 
+#include "torchless/numbers.h"
+
 /* How far ahead of itself a row is fetched: a core alone has too few misses in flight. */
 #define AHEAD 3072
 
 /* Tokens that are multiplied with a row of W at once. */
 #define FEW_TOKENS 4
 
-/* y[j] = x[j] . w for n_x rows of x, K apart, by chains of eight lanes, as of dot_rows(). */
-ALWAYS_INLINE void dot_blocks(float *y, int64_t y_stride, const float *x, const unsigned char *w,
-			      int64_t K, enum dtype dtype, int64_t n_x, int64_t chains)
+/* The sum of n registers of chains, in the order of dot_rows(). */
+ALWAYS_INLINE float sum_chains(const vec *sum, int64_t n)
 {
-	int64_t elements = dtype_table[dtype].block_elements;
-	int64_t bytes = dtype_table[dtype].block_bytes, n = 8 * chains / LANES;
-	vec sum[FEW_TOKENS][32 / LANES] = { 0 };
-	__m256 chain[FEW_TOKENS][4] = { 0 };
+	__m256 c[4] = { 0 };
 
-	for (int64_t k = 0; k < K; k += elements, w += bytes) {
-		struct scales s;
-
-		for (int64_t at = 0; at < bytes; at += 64)
-			_mm_prefetch((const char *)w + AHEAD + at, _MM_HINT_T0);
-		scales_of(&s, w, dtype);
-		for (int64_t g = 0; g < elements / GROUP; g++) {
-			const float *xg = x + k + g * GROUP;
-			vec v[GROUP / LANES];
-
-			load_group(v, w, g, &s, dtype);
-			for (int64_t c = 0; c < GROUP / LANES; c++)
-				for (int64_t j = 0; j < n_x; j++)
-					sum[j][c % n] =
-						vec_fma(v[c], vec_load(xg + j * K + c * LANES),
-							sum[j][c % n]);
-		}
-	}
-	for (int64_t j = 0; j < n_x; j++) {
-		__m256 *c = chain[j];
-
-		for (int64_t i = 0; i < n; i++)
-			vec_split(sum[j][i], &c[i * LANES / 8]);
-		c[0] = _mm256_add_ps(_mm256_add_ps(c[0], c[1]), _mm256_add_ps(c[2], c[3]));
-		y[j * y_stride] = sum_lanes(c[0]);
-	}
+	for (int64_t i = 0; i < n; i++)
+		vec_split(sum[i], &c[i * LANES / 8]);
+	return sum_lanes(_mm256_add_ps(_mm256_add_ps(c[0], c[1]), _mm256_add_ps(c[2], c[3])));
 }
 
+/*
+ * y[r + j y_stride] = x[j] . w[r] for n_w rows of W, w_stride bytes apart, and n_x of x, K apart,
+ * by chains of eight lanes, as of dot_rows().  Two rows of W at once because a chain waits for
+ * itself.
+ */
+ALWAYS_INLINE void dot_blocks(float *y, int64_t y_stride, const float *x, const unsigned char *w,
+			      int64_t w_stride, int64_t K, enum dtype dtype, int64_t n_w,
+			      int64_t n_x, int64_t chains)
+{
+	int64_t elements = dtype_table[dtype].block_elements, groups = elements / GROUP;
+	int64_t bytes = dtype_table[dtype].block_bytes, n = 8 * chains / LANES;
+	int64_t each = groups == 1 ? SCALES : groups; /* groups whose scales are prepared at once */
+	int64_t step = groups == 1 ? bytes : 0;       /* from a group to the next one's block */
+	vec sum[2][FEW_TOKENS][32 / LANES] = { 0 };
+
+	for (int64_t k = 0; k < K; k += each * GROUP) {
+		int64_t some = int64_min(each, (K - k) / GROUP);
+		struct scales s[2];
+
+		for (int64_t r = 0; r < n_w; r++)
+			scales_of(&s[r], w + r * w_stride, some, dtype);
+		for (int64_t g = 0; g < some; g++) {
+			const float *xg = x + k + g * GROUP;
+			int64_t at = block_scales_sixteens(dtype) ? 2 * g : g;
+
+			for (int64_t r = 0; r < n_w; r++) {
+				const unsigned char *block = w + r * w_stride + g * step;
+				vec v[GROUP / LANES];
+
+				_mm_prefetch((const char *)block + AHEAD + (step ? 0 : 32 * g),
+					     _MM_HINT_T0);
+				load_group(v, block, step ? 0 : g, s[r].d + at, s[r].m + at, dtype);
+				for (int64_t c = 0; c < GROUP / LANES; c++)
+					for (int64_t j = 0; j < n_x; j++)
+						sum[r][j][c % n] = vec_fma(
+							v[c], vec_load(xg + j * K + c * LANES),
+							sum[r][j][c % n]);
+			}
+		}
+		w += step ? some * bytes : bytes;
+	}
+	for (int64_t r = 0; r < n_w; r++)
+		for (int64_t j = 0; j < n_x; j++)
+			y[r + j * y_stride] = sum_chains(sum[r][j], n);
+}
+
+/* Rows [n0, n1) of W times all of x, for one type. */
 ALWAYS_INLINE void few_blocks(float *y, const float *x, const struct tensor *w, int64_t T,
 			      int64_t n0, int64_t n1, enum dtype dtype)
 {
-	int64_t N = w->shape[0], K = w->shape[1];
+	int64_t N = w->shape[0], K = w->shape[1], stride = w->stride[0], n = n0;
 
-	for (int64_t n = n0; n < n1; n++) {
-		const unsigned char *row = (unsigned char *)w->data + n * w->stride[0];
+	for (; T == 1 && takes_two_rows(dtype) && n + 2 <= n1; n += 2)
+		dot_blocks(y + n, N, x, tensor_row(w, n), stride, K, dtype, 2, 1, 4);
+	for (; n < n1; n++) {
+		const unsigned char *row = tensor_row(w, n);
 
 		switch (T) {
 		case 1:
-			dot_blocks(y + n, N, x, row, K, dtype, 1, 4);
+			dot_blocks(y + n, N, x, row, stride, K, dtype, 1, 1, 4);
 			break;
 		case 2:
-			dot_blocks(y + n, N, x, row, K, dtype, 2, 2);
+			dot_blocks(y + n, N, x, row, stride, K, dtype, 1, 2, 2);
 			break;
 		case 3:
-			dot_blocks(y + n, N, x, row, K, dtype, 3, 2);
+			dot_blocks(y + n, N, x, row, stride, K, dtype, 1, 3, 2);
 			break;
 		default:
-			dot_blocks(y + n, N, x, row, K, dtype, 4, 2);
+			dot_blocks(y + n, N, x, row, stride, K, dtype, 1, 4, 2);
 		}
 	}
 }
@@ -84,25 +109,23 @@ ALWAYS_INLINE void decode(float *dst, const unsigned char *row, enum dtype dtype
 			  int64_t n)
 {
 	int64_t groups = dtype_table[dtype].block_elements / GROUP, end = from + n;
-	int64_t bytes = dtype_table[dtype].block_bytes;
+	int64_t bytes = dtype_table[dtype].block_bytes, prepared = -1;
+	struct scales s;
 
-	for (int64_t block = from / GROUP / groups; block * groups * GROUP < end; block++) {
-		struct scales s;
+	for (int64_t at = from; at < end; at += GROUP) {
+		int64_t block = at / GROUP / groups, g = at / GROUP % groups;
+		int64_t i = block_scales_sixteens(dtype) ? 2 * g : g;
+		float part[GROUP], *to = end - at < GROUP ? part : dst + at - from;
+		vec v[GROUP / LANES];
 
-		scales_of(&s, row + block * bytes, dtype);
-		for (int64_t g = 0; g < groups; g++) {
-			int64_t at = (block * groups + g) * GROUP;
-			float part[GROUP], *to = end - at < GROUP ? part : dst + at - from;
-			vec v[GROUP / LANES];
-
-			if (at < from || at >= end)
-				continue;
-			load_group(v, row + block * bytes, g, &s, dtype);
-			for (int64_t i = 0; i < GROUP / LANES; i++)
-				vec_store(to + i * LANES, v[i]);
-			if (to == part)
-				memcpy(dst + at - from, part, (size_t)(end - at) * sizeof(float));
-		}
+		if (block != prepared)
+			scales_of(&s, row + block * bytes, 1, dtype);
+		prepared = block;
+		load_group(v, row + block * bytes, g, s.d + i, s.m + i, dtype);
+		for (int64_t c = 0; c < GROUP / LANES; c++)
+			vec_store(to + c * LANES, v[c]);
+		if (to == part)
+			memcpy(dst + at - from, part, (size_t)(end - at) * sizeof(float));
 	}
 }
 
