@@ -401,6 +401,24 @@ that both refuse, torchless with one sentence. What is expected is asked of the 
 - **Regular expressions** split the same texts by `Split`, isolated and removed, and replace in them where the library can;
   *every character* counts expressions tried on every character of Unicode.
 
+## Speed
+
+Made by
+
+    make bench-tokenizer BENCHFLAGS="--write docs/tokenizers.md"
+
+which encodes pieces of text by both, one thread each, taking turns, and compares the ids. *New* text neither has seen
+before; the same *again*: the library remembers the ids of whole texts that it merges as one, torchless those of words.
+Megabytes are of a second of processor time in the median round; the ratio is the median of the rounds', *quarters* say how far they
+lie apart.
+
+<!-- tokenizer:begin -->
+{speed}<!-- tokenizer:end -->
+
+What makes it fast: words and their ids are remembered (`word_cache.c`), a text of ▁ is cut where no merge can cross
+(`metaspace.c`), and expressions are automata (`dfa.h`). Whoever asks for steps gets every one, the long way
+(`unit/test_tokenizer_fast` holds both against each other).
+
 ## What the library does not define
 
 - **Bytes that are no UTF-8** cannot be given to the library. Here each becomes the token of its byte (byte-level: of
@@ -412,7 +430,7 @@ that both refuse, torchless with one sentence. What is expected is asked of the 
   `trim_offsets` takes the spaces off, as in the library.
 - **Decoding** gives bytes: where they are no UTF-8 the library puts U+FFFD, torchless what they are.
 - **Regular expressions** are Oniguruma's, which the library uses. Those that PCRE2 is known to share, all published
-  patterns among them, run in its JIT; all others in Oniguruma itself, several times as slow
+  patterns among them, run as automata or in its JIT; all others in Oniguruma itself, many times as slow
   ([decision 0026](decisions/0026-two-engines-for-regular-expressions.md)). The library (0.19.1) has Oniguruma 6.9.8, as has
   Debian 12; a newer one on your system may have a newer Unicode. Where Oniguruma gives up on a text (ten million steps
   back in one match, or here, some hundred million in a search) the library panics, and torchless says so in a sentence.
@@ -421,13 +439,13 @@ that both refuse, torchless with one sentence. What is expected is asked of the 
 """
 
 
-def others_table(path):
-    """What tests/others/others.py wrote between its marks, which stays."""
+def kept_table(path, name):
+    """What another command wrote between its marks, which stays."""
     if not os.path.exists(path):
         return ""
     with open(path, encoding="utf-8") as file:
-        _, _, rest = file.read().partition("<!-- others:begin -->\n")
-    return rest.partition("<!-- others:end -->")[0]
+        _, _, rest = file.read().partition(f"<!-- {name}:begin -->\n")
+    return rest.partition(f"<!-- {name}:end -->")[0]
 
 
 def write_page(path, rows):
@@ -437,7 +455,7 @@ def write_page(path, rows):
         f"| {r.ours_s:.2f} | {r.library_s:.2f} |" for r in rows
     ]
     page = PAGE.format(version=tokenizers.__version__, rows="\n".join(lines), generated=N_GENERATED,
-                       others=others_table(path))
+                       others=kept_table(path, "others"), speed=kept_table(path, "tokenizer"))
     with staged_file(path) as file:
         file.write(page.encode())
 
