@@ -69,6 +69,9 @@ void checkpoint_close(struct checkpoint *ck);
 const struct file_tensor *checkpoint_find(const struct checkpoint *ck, const char *name,
 					  const struct tensor_file **file);
 
+/* ERR_FORMAT: there is no tensor `name`, which is said with the name that a GGUF file would have. */
+int checkpoint_lacks(const struct checkpoint *ck, const char *name, struct err *err);
+
 /*
  * Whether the tensor takes part in the model: not a head that is tied to the embeddings, and not
  * the inverse frequencies that old checkpoints store beside the config they follow from.

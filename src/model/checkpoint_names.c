@@ -6,6 +6,7 @@
  * hash whoever saved them.
  */
 #include "checkpoint_names.h"
+#include "torchless/gguf.h"
 #include "torchless/mem.h"
 
 #include <stdlib.h>
@@ -286,4 +287,16 @@ int checkpoint_resolve_names(struct checkpoint *ck, struct err *err)
 	if (p.naming && p.naming != namings)
 		rename_all(ck, p.naming);
 	return resolve_aliases(ck, p.naming, err);
+}
+
+int checkpoint_lacks(const struct checkpoint *ck, const char *name, struct err *err)
+{
+	struct text other = { 0 };
+
+	if (ck->is_gguf)
+		gguf_add_name(&other, name);
+	err_set(err, ERR_FORMAT, other.len ? "%s has no tensor %s (%s)" : "%s has no tensor %s",
+		ck->path, other.len ? other.data : name, name);
+	text_release(&other);
+	return err->code;
 }

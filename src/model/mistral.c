@@ -9,7 +9,6 @@
  * A failed emit returns a negative id and every later emit passes it on: one check at the end.
  * Source: transformers, models/mistral/modeling_mistral.py; Jiang et al., "Mistral 7B" (2023).
  */
-#include "torchless/gguf.h"
 #include "torchless/model.h"
 
 #include <math.h>
@@ -32,19 +31,6 @@ static value_id check(struct build *b, value_id id)
 	return id;
 }
 
-/* A GGUF file has other names, which whoever looks into it sees. */
-static int lacks(struct build *b, const char *name)
-{
-	struct text other = { 0 };
-
-	if (b->ck->is_gguf)
-		gguf_add_name(&other, name);
-	err_set(b->err, ERR_FORMAT, other.len ? "%s has no tensor %s (%s)" : "%s has no tensor %s",
-		b->ck->path, other.len ? other.data : name, name);
-	text_release(&other);
-	return b->err->code;
-}
-
 /* Declare weight `name`, whose first dimension the configuration's `key` fixes to `rows`. */
 static value_id declare(struct build *b, const char *name, int64_t rows, int64_t k, const char *key)
 {
@@ -64,7 +50,7 @@ static value_id declare(struct build *b, const char *name, int64_t rows, int64_t
 			"no token; use the %s of it",
 			b->ck->path, config_class(b->c, "ForCausalLM"));
 	if (!t)
-		return lacks(b, name);
+		return checkpoint_lacks(b->ck, name, b->err);
 	b->file = file->path;
 	if (tensor_file_usable(file, t, b->err))
 		return b->err->code;
