@@ -232,14 +232,13 @@ static bool prepare(struct bench *b)
 static void run_all(struct bench *b)
 {
 	static const enum dtype types[] = { DTYPE_BF16, DTYPE_F16, DTYPE_F32 };
+	static const int64_t tokens[] = { 1, 5, 16, 32, 60, 512 }; /* what people type, mostly */
 
 	bench_loop(b);
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes); i++) {
-		for (int t = 0; t < 3; t++) {
-			bench_linear(b, &shapes[i], types[t], 1);
-			bench_linear(b, &shapes[i], types[t], 32);
-			bench_linear(b, &shapes[i], types[t], 512);
-		}
+		for (int t = 0; t < 3; t++)
+			for (size_t j = 0; j < sizeof(tokens) / sizeof(*tokens); j++)
+				bench_linear(b, &shapes[i], types[t], tokens[j]);
 		bench_attention(b, &shapes[i], 1, 2048);
 		bench_attention(b, &shapes[i], 512, 512);
 		bench_attention(b, &shapes[i], 512, 2048);
