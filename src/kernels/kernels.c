@@ -35,6 +35,7 @@ const struct kernels *const kernels_all[] = {
 #define TRIAL_N      64
 #define TRIAL_K      256
 #define TRIAL_ROUNDS 8
+#define TRIALS       4
 
 /* Wider registers are taken when they need this share of the time at most. */
 #define WORTH_IT 0.9
@@ -53,23 +54,36 @@ static int64_t time_linear(const struct kernels *k, struct trial *t)
 	return clock_ns() - start;
 }
 
-/* The least of several times, taken in turn: what else the machine does meanwhile only adds. */
-static const struct kernels *faster(const struct kernels *wide, const struct kernels *narrow)
+/* Whether `wide` is, by the least of several times, taken in turn: what else happens only adds. */
+static bool is_faster(const struct kernels *wide, const struct kernels *narrow, struct trial *t)
 {
-	struct trial *t = mem_try_aligned(sizeof(*t));
 	int64_t least[2] = { INT64_MAX, INT64_MAX };
 
-	if (!t)
-		return narrow;
-	memset(t, 0, sizeof(*t));
 	for (int i = 0; i < 2 * TRIAL_ROUNDS; i++) {
 		int64_t ns = time_linear(i % 2 ? wide : narrow, t);
 
 		if (ns < least[i % 2])
 			least[i % 2] = ns;
 	}
+	return (double)least[1] <= WORTH_IT * (double)least[0];
+}
+
+/*
+ * The faster of them; NULL without memory.  To take the narrow one by mistake costs half of the
+ * speed from then on, the wide one hardly anything, so it has to lose several times.
+ */
+static const struct kernels *faster(const struct kernels *wide, const struct kernels *narrow)
+{
+	struct trial *t = mem_try_aligned(sizeof(*t));
+	bool won = false;
+
+	if (!t)
+		return NULL;
+	memset(t, 0, sizeof(*t));
+	for (int i = 0; i < TRIALS && !won; i++)
+		won = is_faster(wide, narrow, t);
 	free(t);
-	return (double)least[1] <= WORTH_IT * (double)least[0] ? wide : narrow;
+	return won ? wide : narrow;
 }
 
 /* "kernels-GenuineIntel-c06f2": who made the CPU; family, model and stepping. */
@@ -99,11 +113,12 @@ static const struct kernels *choose_width(const struct kernels *wide, const stru
 							   : NULL;
 	if (!best) {
 		best = faster(wide, narrow);
-		remembered_put(name.data, best->isa);
+		if (best)
+			remembered_put(name.data, best->isa);
 	}
 	text_release(&name);
 	text_release(&answer);
-	return best;
+	return best ? best : narrow;
 }
 
 #endif

@@ -1,4 +1,6 @@
 """program.py -- running torchless as tests do: a limit on time, one sentence when it fails, and what it left behind."""
+import functools
+import json
 import os
 import re
 import signal
@@ -25,12 +27,20 @@ class Ended:
         return [line for line in self.err.splitlines() if not line.startswith("torchless: warning: ")]
 
 
+@functools.cache
+def kernels():
+    """The set of kernels that this machine takes by itself. Which is faster is measured where no cache tells, and a crowded
+    machine may say another one now and then: the same bits, but another name in the recording."""
+    told = subprocess.run([TORCHLESS, "info", "--json", "-m", MODEL], capture_output=True, check=True, timeout=SECONDS)
+    return json.loads(told.stdout)["kernels"]
+
+
 def environment(folder, extra=()):
     home = os.path.join(folder, "home")
     kept = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "TMPDIR", "ASAN_OPTIONS")}
     return {**kept, "HOME": home, "XDG_CACHE_HOME": home + "/cache", "XDG_STATE_HOME": home + "/state",
             # Whatever a filter of faults.so catches ends another program, which has no handler for it.
-            "TORCHLESS_DOT": "/nowhere/dot", **dict(extra)}
+            "TORCHLESS_DOT": "/nowhere/dot", "TORCHLESS_KERNELS": kernels(), **dict(extra)}
 
 
 def command(args, program=None):
