@@ -61,8 +61,12 @@ async function opened(file, options, work, mayBeSaid = () => false) {
 }
 
 /* The numbers of a table as they are, [first cell, numbers] a row; null where there is none. */
-const numbersOf = (page, selector) => page.$$eval(`${selector} tbody tr`, (rows) => rows.map((r) => [r.querySelector('th').innerText.trim(),
-	...[...r.querySelectorAll('td')].map((d) => d.querySelector('data') && Number(d.querySelector('data').value))]));
+// What opens is filled by an event of its own, a moment after the click.
+const numbersOf = async (page, selector) => {
+	await page.locator(`${selector} tbody tr`).first().waitFor();
+	return page.$$eval(`${selector} tbody tr`, (rows) => rows.map((r) => [r.querySelector('th').innerText.trim(),
+		...[...r.querySelectorAll('td')].map((d) => d.querySelector('data') && Number(d.querySelector('data').value))]));
+};
 const address = (page) => page.evaluate(() => location.hash);
 const text = (page, selector) => page.$eval(selector, (e) => e.textContent);
 

@@ -7,6 +7,7 @@
  */
 #include "fuzz.h"
 #include "torchless/checkpoint.h"
+#include "torchless/safetensors.h"
 
 #define WHOLE_FILE 0xff
 

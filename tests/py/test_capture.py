@@ -334,7 +334,7 @@ class Names(unittest.TestCase):
         for name, near in (("model.layers.1.self_attn:patern", "model.layers.1.self_attn:pattern"),
                            ("L1.attn.q_rott", "L1.attn.q_rot"), ("l_outt-1", "l_out-1"),
                            ("blocks.1.attn.hook_pattrn", "blocks.1.attn.hook_pattern"),
-                           (f"L{self.n_layers}.attn.pattern", ".attn.pattern, "),
+                           (f"L{self.n_layers}.attn.pattern", f"the layers are 0 to {self.n_layers - 1}"),
                            ("model.layers.[90-99].mlp", "model.layers.")):
             said = torchless("trace", "-m", LESSONS, "-o", "nothing.db", "--capture", name, "Once",
                              status=2)

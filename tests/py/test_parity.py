@@ -387,7 +387,11 @@ class StandIn:
     def __init__(self, change=lambda model: None, text=None):
         self.change, self.text = change, text
 
-    def trace(self, directory, out, ids, n, options):
+    def kernels(self):
+        return ["torch"]
+
+    def trace(self, directory, out, ids, n, options, kernels):
+        assert kernels == "torch"
         model = record_hf.load(directory)
         self.change(model)
         chunk = int(options[1]) if options else None
