@@ -7,6 +7,10 @@
  */
 #include "writer.h"
 
+/*
+ * All of it or nothing: what is deleted in part would be written again, at the end, by whoever
+ * still has the rows of a pass and not the dumps they name.
+ */
 static int delete_from(struct trace_writer *w, const struct trace_mark *mark, struct err *err)
 {
 	const struct {
@@ -21,15 +25,21 @@ static int delete_from(struct trace_writer *w, const struct trace_mark *mark, st
 		{ "event", "id", mark->last_event + 1 },
 	};
 	struct text sql = { 0 };
+	struct err ignored = { 0 };
 	size_t i;
 	int ret;
 
+	text_adds(&sql, "SAVEPOINT taking_back;");
 	for (i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
 		text_addf(&sql, "DELETE FROM %s WHERE %s >= %lld;", ranges[i].table, ranges[i].id,
 			  (long long)ranges[i].from);
-	text_addf(&sql, "DELETE FROM tok_step WHERE run_id = %lld AND seq >= %lld",
+	text_addf(&sql,
+		  "DELETE FROM tok_step WHERE run_id = %lld AND seq >= %lld;RELEASE taking_back",
 		  (long long)w->run_id, (long long)mark->n_tok_steps);
 	ret = db_exec(&w->db, sql.data, err);
+	/* Without memory SQLite may have taken back the whole transaction already. */
+	if (ret && !sqlite3_get_autocommit(w->db.handle))
+		db_exec(&w->db, "ROLLBACK TO taking_back;RELEASE taking_back", &ignored);
 	text_release(&sql);
 	return ret;
 }
