@@ -69,7 +69,7 @@ void checkpoint_close(struct checkpoint *ck);
 const struct file_tensor *checkpoint_find(const struct checkpoint *ck, const char *name,
 					  const struct tensor_file **file);
 
-/* ERR_FORMAT: there is no tensor `name`, which is said with the name that a GGUF file would have. */
+/* ERR_FORMAT: there is no tensor `name`, which is said with the name that GGUF has for it. */
 int checkpoint_lacks(const struct checkpoint *ck, const char *name, struct err *err);
 
 /*

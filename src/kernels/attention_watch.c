@@ -278,7 +278,7 @@ int attention_run_watched(const struct kernels *k, struct threads *pool, float *
 		if (shape.n_buffers == 1)
 			see_last(&run, pool, run.now);
 	}
-	if (shape.n_buffers > 1)
+	if (shape.n_buffers > 1 && run.now)
 		see_last(&run, pool, run.now);
 	end_seeing(w);
 	return 0;

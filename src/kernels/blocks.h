@@ -140,7 +140,7 @@ static inline void decode_q2_k(float *restrict dst, const unsigned char *b, int6
 	int8_t q[GROUP];
 
 	split_twos(q, b + 16, group);
-	for (int h = 0; h < 2; h++)
+	for (int64_t h = 0; h < 2; h++)
 		scale_add_group(dst + 16 * h, d * (float)(scale[h] & 15),
 				-(dmin * (float)(scale[h] >> 4)), q + 16 * h, 16);
 }
@@ -162,7 +162,7 @@ static inline void decode_q3_k(float *restrict dst, const unsigned char *b, int6
 	split_twos(q, b + 32, group);
 	for (int i = 0; i < GROUP; i++)
 		q[i] = (int8_t)(q[i] - 4 * (1 - (b[i] >> group & 1)));
-	for (int h = 0; h < 2; h++)
+	for (int64_t h = 0; h < 2; h++)
 		scale_group(dst + 16 * h, d * (float)q3_k_scale(b + 96, 2 * group + h), q + 16 * h,
 			    16);
 }
@@ -235,7 +235,7 @@ static inline void decode_q6_k(float *restrict dst, const unsigned char *b, int6
 	for (int i = 0; i < GROUP; i++)
 		q[i] = (int8_t)(((low[i] >> low_shift & 15) | (high[i] >> high_shift & 3) << 4) -
 				32);
-	for (int h = 0; h < 2; h++)
+	for (int64_t h = 0; h < 2; h++)
 		scale_group(dst + 16 * h, d * (float)scale[h], q + 16 * h, 16);
 }
 

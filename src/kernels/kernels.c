@@ -127,7 +127,7 @@ static const struct kernels *choose(void)
 {
 	int i = 0;
 
-	while (!kernels_all[i]->supported())
+	while (kernels_all[i + 1] && !kernels_all[i]->supported())
 		i++;
 #ifdef __x86_64__
 	if (kernels_all[i] == &kernels_avx512)

@@ -152,7 +152,7 @@ static bool compile_sets(struct dfa *d, const struct dfa_program *g)
 
 static void prepare_bytes(struct dfa *d)
 {
-	const uint16_t *start = d->table + DFA_START * d->n_classes;
+	const uint16_t *start = d->table + (ptrdiff_t)DFA_START * d->n_classes;
 
 	memcpy(d->ascii, block_classes(d, 0), sizeof(d->ascii));
 	for (int byte = 0; byte < 256; byte++)
