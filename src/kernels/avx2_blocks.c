@@ -6,7 +6,7 @@
 
 typedef __m256 vec;
 
-#define LANES         8
+#define LANES         INT64_C(8)
 #define FEW_BLOCKS    avx2_few_blocks
 #define DECODE_BLOCKS avx2_decode_blocks
 
@@ -35,14 +35,14 @@ ALWAYS_INLINE void load_group(vec v[4], const unsigned char *b, int64_t group, c
 {
 	bool both = block_scales_sixteens(t);
 
-	for (int h = 0; h < 2; h++) {
+	for (int64_t h = 0; h < 2; h++) {
 		__m128i q = sixteen_of(b, group, h, t);
 		__m256 d = _mm256_broadcast_ss(ds + (both ? h : 0));
 		__m256 m = _mm256_broadcast_ss(ms + (both ? h : 0));
 
 		v[2 * h] = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(q));
 		v[2 * h + 1] = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_unpackhi_epi64(q, q)));
-		for (int i = 2 * h; i < 2 * h + 2; i++)
+		for (int64_t i = 2 * h; i < 2 * h + 2; i++)
 			v[i] = block_adds(t) ? _mm256_fmadd_ps(d, v[i], m) : _mm256_mul_ps(d, v[i]);
 	}
 }

@@ -5,9 +5,9 @@
 
 typedef __m256 vec;
 
-#define LANES  8
-#define TILE_T 6  /* x 16 outputs: twelve of sixteen registers */
-#define SUMS   12 /* registers that are summed into */
+#define LANES  INT64_C(8)
+#define TILE_T INT64_C(6) /* x 16 outputs: twelve of sixteen registers */
+#define SUMS   12         /* registers that are summed into */
 #define LINEAR avx2_linear
 
 #define FEW_BLOCKS    avx2_few_blocks

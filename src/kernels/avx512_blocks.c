@@ -10,7 +10,7 @@
 
 typedef __m512 vec;
 
-#define LANES         16
+#define LANES         INT64_C(16)
 #define FEW_BLOCKS    avx512_few_blocks
 #define DECODE_BLOCKS avx512_decode_blocks
 
@@ -71,7 +71,7 @@ ALWAYS_INLINE void look_up(vec v[2], const unsigned char *b, int64_t group, vec 
 {
 	const unsigned char *qs = b + (t == DTYPE_Q4_1 ? 4 : 2);
 
-	for (int h = 0; h < 2; h++) {
+	for (int64_t h = 0; h < 2; h++) {
 		__m512i q = t == DTYPE_Q4_K
 				    ? wide_nibbles(b + 16 + group / 2 * 32 + 16 * h, group % 2)
 				    : wide_nibbles(qs, h);

@@ -5,9 +5,9 @@
 
 typedef __m512 vec;
 
-#define LANES  16
-#define TILE_T 12 /* x 32 outputs: 24 of 32 registers */
-#define SUMS   24 /* registers that are summed into */
+#define LANES  INT64_C(16)
+#define TILE_T INT64_C(12) /* x 32 outputs: 24 of 32 registers */
+#define SUMS   24          /* registers that are summed into */
 #define LINEAR avx512_linear
 
 #define FEW_BLOCKS    avx512_few_blocks

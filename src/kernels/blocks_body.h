@@ -32,15 +32,25 @@ ALWAYS_INLINE float sum_chains(const vec *sum, int64_t n)
 	return sum_lanes(_mm256_add_ps(_mm256_add_ps(c[0], c[1]), _mm256_add_ps(c[2], c[3])));
 }
 
-/*
- * y[r + j y_stride] = x[j] . w[r] for n_w rows of W, w_stride bytes apart, and n_x of x, K apart,
- * by chains of eight lanes, as of dot_rows().  Two rows of W at once because a chain waits for
- * itself.
- */
-ALWAYS_INLINE void dot_blocks(float *y, int64_t y_stride, const float *x, const unsigned char *w,
-			      int64_t w_stride, int64_t K, enum dtype dtype, int64_t n_w,
-			      int64_t n_x, int64_t chains)
+/* Add the products of a group of weights with n_x rows of x, K apart. */
+ALWAYS_INLINE void add_group(vec sum[FEW_TOKENS][32 / LANES], const vec v[GROUP / LANES],
+			     const float *x, int64_t K, int64_t n_x, int64_t n)
 {
+	for (int64_t c = 0; c < GROUP / LANES; c++)
+		for (int64_t j = 0; j < n_x; j++)
+			sum[j][c % n] =
+				vec_fma(v[c], vec_load(x + j * K + c * LANES), sum[j][c % n]);
+}
+
+/*
+ * y[j][n0 + r] = x[j] . W[n0 + r] for n_w rows of W and n_x of x, by chains of eight lanes, as of
+ * dot_rows().  Two rows of W at once because a chain waits for itself.
+ */
+ALWAYS_INLINE void dot_blocks(float *y, const float *x, const struct tensor *weights, int64_t n0,
+			      enum dtype dtype, int64_t n_w, int64_t n_x, int64_t chains)
+{
+	const unsigned char *w = tensor_row(weights, n0);
+	int64_t K = weights->shape[1], w_stride = weights->stride[0];
 	int64_t elements = dtype_table[dtype].block_elements, groups = elements / GROUP;
 	int64_t bytes = dtype_table[dtype].block_bytes, n = 8 * chains / LANES;
 	int64_t each = groups == 1 ? SCALES : groups; /* groups whose scales are prepared at once */
@@ -64,45 +74,38 @@ ALWAYS_INLINE void dot_blocks(float *y, int64_t y_stride, const float *x, const 
 				_mm_prefetch((const char *)block + AHEAD + (step ? 0 : 32 * g),
 					     _MM_HINT_T0);
 				load_group(v, block, step ? 0 : g, s[r].d + at, s[r].m + at, dtype);
-				for (int64_t c = 0; c < GROUP / LANES; c++)
-					for (int64_t j = 0; j < n_x; j++)
-						sum[r][j][c % n] = vec_fma(
-							v[c], vec_load(xg + j * K + c * LANES),
-							sum[r][j][c % n]);
+				add_group(sum[r], v, xg, K, n_x, n);
 			}
 		}
 		w += step ? some * bytes : bytes;
 	}
 	for (int64_t r = 0; r < n_w; r++)
 		for (int64_t j = 0; j < n_x; j++)
-			y[r + j * y_stride] = sum_chains(sum[r][j], n);
+			y[j * weights->shape[0] + n0 + r] = sum_chains(sum[r][j], n);
 }
 
 /* Rows [n0, n1) of W times all of x, for one type. */
 ALWAYS_INLINE void few_blocks(float *y, const float *x, const struct tensor *w, int64_t T,
 			      int64_t n0, int64_t n1, enum dtype dtype)
 {
-	int64_t N = w->shape[0], K = w->shape[1], stride = w->stride[0], n = n0;
+	int64_t n = n0;
 
 	for (; T == 1 && takes_two_rows(dtype) && n + 2 <= n1; n += 2)
-		dot_blocks(y + n, N, x, tensor_row(w, n), stride, K, dtype, 2, 1, 4);
-	for (; n < n1; n++) {
-		const unsigned char *row = tensor_row(w, n);
-
+		dot_blocks(y, x, w, n, dtype, 2, 1, 4);
+	for (; n < n1; n++)
 		switch (T) {
 		case 1:
-			dot_blocks(y + n, N, x, row, stride, K, dtype, 1, 1, 4);
+			dot_blocks(y, x, w, n, dtype, 1, 1, 4);
 			break;
 		case 2:
-			dot_blocks(y + n, N, x, row, stride, K, dtype, 1, 2, 2);
+			dot_blocks(y, x, w, n, dtype, 1, 2, 2);
 			break;
 		case 3:
-			dot_blocks(y + n, N, x, row, stride, K, dtype, 1, 3, 2);
+			dot_blocks(y, x, w, n, dtype, 1, 3, 2);
 			break;
 		default:
-			dot_blocks(y + n, N, x, row, stride, K, dtype, 1, 4, 2);
+			dot_blocks(y, x, w, n, dtype, 1, 4, 2);
 		}
-	}
 }
 
 ALWAYS_INLINE void decode(float *dst, const unsigned char *row, enum dtype dtype, int64_t from,
