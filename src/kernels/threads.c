@@ -242,15 +242,32 @@ void threads_for(struct threads *pool, int64_t n, void (*body)(void *ctx, int64_
 	close_gate(pool);
 }
 
+/*
+ * A worker is born with the signals blocked that come from outside: they are for the thread that
+ * waits at the terminal, which they wake only there.  Those of its own faults it takes itself.
+ */
+static void block_signals(sigset_t *before)
+{
+	static const int faults[] = { SIGBUS, SIGSEGV, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT };
+	sigset_t blocked;
+
+	sigfillset(&blocked);
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		sigdelset(&blocked, faults[i]);
+	pthread_sigmask(SIG_SETMASK, &blocked, before);
+}
+
 /* Start workers until the pool has n threads; pool->n counts those that run. */
 static int start_workers(struct threads *pool, int n)
 {
 	pthread_attr_t attr;
+	sigset_t before;
 	int failed = pthread_attr_init(&attr);
 
 	if (failed)
 		return failed;
 	failed = pthread_attr_setstacksize(&attr, STACK_BYTES);
+	block_signals(&before);
 	while (pool->n < n && !failed) {
 		struct worker *w = &pool->workers[pool->n];
 
@@ -263,6 +280,7 @@ static int start_workers(struct threads *pool, int n)
 		else
 			pool->n++;
 	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attr);
 	return failed;
 }

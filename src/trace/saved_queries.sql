@@ -367,7 +367,7 @@ FROM numbers m LEFT JOIN spread s ON s.part = m.part WHERE m.ns NOT NULL ORDER B
 '{"phase": "all", "run": 0}'),
 
 ('Time and memory', 'roofline', 'Where did the time go, against the roofline?',
-'ms is the time of ops, as in the query time. intensity is operations a byte; least_ms is what the roof allows, bound_by which side of it, percent how much of ms that is. cache: it took less than memory allows, so what it reads lay in a cache, where that limit does not bind and a percentage of it would say nothing. The roof is the peak of the machine when it is given (roof too low: it was exceeded), else the best that matrix products of the run reached.',
+'ms is the time of ops, as in the query time. intensity is operations a byte; least_ms is what the roof allows, bound_by which side of it, percent how much of ms that is. cache: it took less than memory allows, so what it reads lay in a cache, where that limit does not bind and a percentage of it would say nothing. The roof is the peak of the machine when it is given, else the best that matrix products of the run reached; roof too low: something was faster.',
 'WITH t AS MATERIALIZED (SELECT pass, layer, part, sum(flops) flops, sum(bytes) bytes FROM own_time
   WHERE run_id = iif(:run, :run, (SELECT max(id) FROM run)) AND :phase IN (''all'', phase) GROUP BY pass, layer, part HAVING sum(ns) > 0),
 own AS (SELECT part, flops, bytes FROM t UNION ALL SELECT ''all'', sum(flops), sum(bytes) FROM t GROUP BY pass),

@@ -8,11 +8,13 @@
 #include "torchless/utf8.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <histedit.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/select.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -30,6 +32,7 @@ struct line_reader {
 	struct text input;  /* without editing: what was read and not yet returned */
 	size_t used;
 	bool cancelled, at_end;
+	int keys; /* what lines are read from: standard input, opened anew when a terminal */
 	struct sigaction before[3];
 };
 
@@ -191,10 +194,14 @@ static void on_signal(int number)
 
 static const int signals[3] = { SIGINT, SIGWINCH, SIGCONT };
 
-/* Ctrl-C never ends the reader, and reading stops for each of them. */
+/*
+ * Ctrl-C never ends the reader.  What is being written goes on after a signal: libedit takes a
+ * write that it cut short for a terminal that is gone, and stdout stays marked as failed.  Reading
+ * stops for each of them, because it waits in pselect(), which is never gone on with.
+ */
 static void take_signals(struct line_reader *r)
 {
-	struct sigaction action = { .sa_handler = on_signal };
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 
 	interrupted = r->o.interrupted;
 	for (int i = 0; i < 3; i++)
@@ -217,20 +224,74 @@ static void resize(struct line_reader *r)
 	el_set(r->el, EL_REFRESH);
 }
 
+/*
+ * Wait until there is something to read; false when a signal came first.  Signals are let in only
+ * while this waits: one that came after the look at the flags would be seen at the next key.
+ */
+static bool await_input(const struct line_reader *r)
+{
+	sigset_t ours, before;
+	fd_set input;
+	int n = -1, why = EINTR;
+
+	FD_ZERO(&input);
+	FD_SET(r->keys, &input);
+	sigemptyset(&ours);
+	for (int i = 0; i < 3; i++)
+		sigaddset(&ours, signals[i]);
+	pthread_sigmask(SIG_BLOCK, &ours, &before);
+	if (!*r->o.interrupted && !window_changed && !continued) {
+		n = pselect(r->keys + 1, &input, NULL, NULL, NULL, &before);
+		why = errno;
+	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return n >= 0 || why != EINTR;
+}
+
+/*
+ * Ctrl-C empties the terminal's queue, so what was there to be read may be gone: a terminal is read
+ * without waiting, through a description of its own, for the flag is not for who shares this one.
+ */
+static int open_keys(void)
+{
+	char name[256];
+	int fd = -1;
+
+	if (!ttyname_r(STDIN_FILENO, name, sizeof(name)))
+		fd = open(name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd >= FD_SETSIZE) {
+		close(fd);
+		fd = -1;
+	}
+	return fd < 0 ? STDIN_FILENO : fd;
+}
+
+/* read(); -1 with EAGAIN when there is nothing after all. */
+static ssize_t read_input(const struct line_reader *r, void *to, size_t n)
+{
+	ssize_t got = read(r->keys, to, n);
+
+	if (got < 0 && (errno == EINTR || errno == EWOULDBLOCK))
+		errno = EAGAIN;
+	return got;
+}
+
 /* One byte; 1, 0 at the end, -1 when Ctrl-C came first. */
 static int read_byte(struct line_reader *r, unsigned char *byte)
 {
 	for (;;) {
-		ssize_t n = *r->o.interrupted ? -1 : read(STDIN_FILENO, byte, 1);
+		bool is_there = await_input(r);
 
 		if (*r->o.interrupted) {
 			r->cancelled = true;
 			return -1;
 		}
-		if (n >= 0)
-			return (int)n;
-		if (errno != EINTR)
-			return -1;
+		if (is_there) {
+			int n = (int)read_input(r, byte, 1);
+
+			if (n >= 0 || errno != EAGAIN)
+				return n;
+		}
 		if (window_changed)
 			resize(r);
 		if (continued) {
@@ -375,17 +436,22 @@ static int read_plain(struct line_reader *r, const char *prompt, struct text *li
 		fputs(prompt, stderr);
 	}
 	while (!take_line(r, line)) {
-		ssize_t n = r->at_end ? 0 : read(STDIN_FILENO, buf, sizeof(buf));
+		bool is_there = r->at_end || await_input(r);
+		ssize_t n;
 
 		if (*r->o.interrupted)
 			return LINE_CANCELLED;
+		window_changed = continued = 0; /* nothing is drawn here */
+		if (!is_there)
+			continue;
+		n = r->at_end ? 0 : read_input(r, buf, sizeof(buf));
 		if (n == 0 && (r->at_end || r->used == r->input.len))
 			return LINE_END;
 		if (n == 0)
 			r->at_end = true;
 		else if (n > 0)
 			text_add(&r->input, buf, (size_t)n);
-		else if (errno != EINTR)
+		else if (errno != EAGAIN)
 			return err_set(err, ERR_IO, "cannot read standard input: %s",
 				       strerror(errno));
 	}
@@ -400,8 +466,10 @@ struct line_reader *line_reader_new(const struct line_options *o)
 	const char *term = getenv("TERM");
 
 	r->o = *o;
+	r->keys = STDIN_FILENO;
 	if (!isatty(STDIN_FILENO))
 		return r;
+	r->keys = open_keys();
 	take_signals(r);
 	if (!o->ui->is_terminal || !term || !*term || !strcmp(term, "dumb"))
 		return r;
@@ -426,6 +494,8 @@ void line_reader_free(struct line_reader *r)
 	if (isatty(STDIN_FILENO))
 		for (int i = 0; i < 3; i++)
 			sigaction(signals[i], &r->before[i], NULL);
+	if (r->keys != STDIN_FILENO)
+		close(r->keys);
 	free(r->history_path);
 	text_release(&r->input);
 	free(r);

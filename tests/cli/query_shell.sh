@@ -365,4 +365,5 @@ check("stdout that is no terminal gets data only", (open("result").read(), statu
 check("and the prompt is on stderr", b"trace.db> " in shown, shown)
 sys.exit(bool(failures))
 PY
+python3 "$root/tests/support/signal_storm.py" "trace.db> " .quit "$T" query || fail "among signals"
 finish

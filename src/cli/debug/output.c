@@ -87,11 +87,13 @@ static void on_interrupt(int number)
 
 /*
  * For a person the first Ctrl-C stops the command at the next op, a second one ends the program;
- * the next command is like the first.  At the prompt the line editor has its own handler.
+ * the next command is like the first.  At the prompt the line editor has its own handler.  What is
+ * being written goes on: a write that ended early would mark stdout as failed for good.
  */
 static int run_line(struct front_end *f, const char *line, enum line_origin origin, struct err *err)
 {
-	struct sigaction action = { .sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND };
+	struct sigaction action = { .sa_handler = on_interrupt,
+				    .sa_flags = (int)(SA_RESETHAND | SA_RESTART) };
 	struct sigaction before;
 	int r;
 

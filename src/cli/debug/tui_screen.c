@@ -126,10 +126,12 @@ static void take_signals(void)
 			sigaction(fatal_signals[i], &actions_before[i], NULL);
 	}
 	for (size_t i = 0; i < N_OTHER; i++) {
-		struct sigaction action = { .sa_handler = handlers[i] };
+		/* What is being drawn goes on; keys are waited for in poll(). */
+		struct sigaction action = { .sa_handler = handlers[i], .sa_flags = SA_RESTART };
 
 		/* Raised in its own handler. */
-		action.sa_flags = other_signals[i] == SIGTSTP ? (int)SA_NODEFER : 0;
+		if (other_signals[i] == SIGTSTP)
+			action.sa_flags |= (int)SA_NODEFER;
 		sigaction(other_signals[i], &action, &actions_before[N_FATAL + i]);
 	}
 }
