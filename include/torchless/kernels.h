@@ -78,6 +78,18 @@ struct kernels {
 		       int64_t T);
 
 	/*
+	 * The same product with x rounded, which is another result (src/kernels/fast.h says which),
+	 * faster: only for whoever asks for it.  `scratch` is aligned to 64 bytes and holds
+	 * linear_fast_scratch(w->dtype, T, K) bytes, maybe none; nothing is kept in it.
+	 */
+	void (*linear_fast)(struct threads *pool, float *y, const float *x, const struct tensor *w,
+			    int64_t T, void *scratch);
+	size_t (*linear_fast_scratch)(enum dtype w, int64_t T, int64_t K);
+
+	/* What x is rounded to for weights of this type: "int8", "bf16"; "f32": nothing is. */
+	const char *(*linear_fast_dtype)(enum dtype w);
+
+	/*
 	 * rms[t] = sqrt(mean(x[t]^2) + eps), normed = x / rms, out = normed * w: MistralRMSNorm.
 	 * w is [D] of f32, f16 or bf16, x is [T,D].  rms and normed may be NULL.
 	 */

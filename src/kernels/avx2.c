@@ -7,6 +7,7 @@
  * products of attention in avx2_attention.c.
  */
 #include "avx2.h"
+#include "fast.h"
 
 #include "torchless/numbers.h"
 
@@ -278,6 +279,9 @@ const struct kernels kernels_avx2 = {
 	.supported = avx2_supported,
 	.convert = avx2_convert,
 	.linear = avx2_linear,
+	.linear_fast = ref_linear_fast,
+	.linear_fast_scratch = ref_linear_fast_scratch,
+	.linear_fast_dtype = ref_linear_fast_dtype,
 	.rmsnorm = avx2_rmsnorm,
 	.rope = avx2_rope,
 	.silu = avx2_silu,

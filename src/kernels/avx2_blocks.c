@@ -33,7 +33,7 @@ ALWAYS_INLINE void vec_split(vec v, __m256 part[])
 ALWAYS_INLINE void load_group(vec v[4], const unsigned char *b, int64_t group, const float *ds,
 			      const float *ms, enum dtype t)
 {
-	bool both = block_scales_sixteens(t);
+	bool both = type_scales_sixteens(t);
 
 	for (int64_t h = 0; h < 2; h++) {
 		__m128i q = sixteen_of(b, group, h, t);
@@ -43,7 +43,8 @@ ALWAYS_INLINE void load_group(vec v[4], const unsigned char *b, int64_t group, c
 		v[2 * h] = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(q));
 		v[2 * h + 1] = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_unpackhi_epi64(q, q)));
 		for (int64_t i = 2 * h; i < 2 * h + 2; i++)
-			v[i] = block_adds(t) ? _mm256_fmadd_ps(d, v[i], m) : _mm256_mul_ps(d, v[i]);
+			v[i] = type_has_minima(t) ? _mm256_fmadd_ps(d, v[i], m)
+						  : _mm256_mul_ps(d, v[i]);
 	}
 }
 

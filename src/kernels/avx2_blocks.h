@@ -23,18 +23,6 @@ struct scales {
 	_Alignas(32) float d[SCALES], m[SCALES];
 };
 
-/* Whether something is added to d q, and whether there is a scale for 16 elements. */
-ALWAYS_INLINE bool block_adds(enum dtype t)
-{
-	return t == DTYPE_Q4_1 || t == DTYPE_Q5_1 || t == DTYPE_Q2_K || t == DTYPE_Q4_K ||
-	       t == DTYPE_Q5_K;
-}
-
-ALWAYS_INLINE bool block_scales_sixteens(enum dtype t)
-{
-	return t == DTYPE_Q2_K || t == DTYPE_Q3_K || t == DTYPE_Q6_K;
-}
-
 /* ---- integers ------------------------------------------------------------------------------- */
 
 ALWAYS_INLINE __m128i load_bytes16(const unsigned char *at)
@@ -225,7 +213,7 @@ ALWAYS_INLINE void scales_of(struct scales *s, const unsigned char *b, int64_t n
 		scale16(s->d, load_f16(b + 208), load_bytes16(b + 192));
 	} else {
 		scales_of_blocks(s->d, b, bytes, n);
-		if (block_adds(t))
+		if (type_has_minima(t))
 			scales_of_blocks(s->m, b + 2, bytes, n);
 	}
 }

@@ -6,6 +6,7 @@
  * two a CPU has.  Functions that a wider register does not make faster are the same functions.
  */
 #include "avx512.h"
+#include "fast.h"
 
 #include <cpuid.h>
 
@@ -53,6 +54,9 @@ const struct kernels kernels_avx512 = {
 	.supported = avx512_supported,
 	.convert = avx512_convert,
 	.linear = linear,
+	.linear_fast = ref_linear_fast,
+	.linear_fast_scratch = ref_linear_fast_scratch,
+	.linear_fast_dtype = ref_linear_fast_dtype,
 	.rmsnorm = avx2_rmsnorm,
 	.rope = avx2_rope,
 	.silu = avx2_silu,

@@ -38,7 +38,7 @@ ALWAYS_INLINE void vec_split(vec v, __m256 part[])
 /* d q + m, or d q. */
 ALWAYS_INLINE vec scaled(vec d, vec q, vec m, enum dtype t)
 {
-	return block_adds(t) ? _mm512_fmadd_ps(d, q, m) : _mm512_mul_ps(d, q);
+	return type_has_minima(t) ? _mm512_fmadd_ps(d, q, m) : _mm512_mul_ps(d, q);
 }
 
 ALWAYS_INLINE bool is_looked_up(enum dtype t)
@@ -83,7 +83,7 @@ ALWAYS_INLINE void look_up(vec v[2], const unsigned char *b, int64_t group, vec 
 ALWAYS_INLINE void load_group(vec v[2], const unsigned char *b, int64_t group, const float *ds,
 			      const float *ms, enum dtype t)
 {
-	bool both = block_scales_sixteens(t);
+	bool both = type_scales_sixteens(t);
 	vec d = _mm512_set1_ps(ds[0]), m = _mm512_set1_ps(ms[0]);
 
 	if (is_looked_up(t)) {

@@ -65,7 +65,7 @@ ALWAYS_INLINE void dot_blocks(float *y, const float *x, const struct tensor *wei
 			scales_of(&s[r], w + r * w_stride, some, dtype);
 		for (int64_t g = 0; g < some; g++) {
 			const float *xg = x + k + g * GROUP;
-			int64_t at = block_scales_sixteens(dtype) ? 2 * g : g;
+			int64_t at = type_scales_sixteens(dtype) ? 2 * g : g;
 
 			for (int64_t r = 0; r < n_w; r++) {
 				const unsigned char *block = w + r * w_stride + g * step;
@@ -117,7 +117,7 @@ ALWAYS_INLINE void decode(float *dst, const unsigned char *row, enum dtype dtype
 
 	for (int64_t at = from; at < end; at += GROUP) {
 		int64_t block = at / GROUP / groups, g = at / GROUP % groups;
-		int64_t i = block_scales_sixteens(dtype) ? 2 * g : g;
+		int64_t i = type_scales_sixteens(dtype) ? 2 * g : g;
 		float part[GROUP], *to = end - at < GROUP ? part : dst + at - from;
 		vec v[GROUP / LANES];
 

@@ -8,6 +8,7 @@
  * compiler.  The other kernels may sum in another fixed order; tests hold them against this file.
  */
 #include "blocks.h"
+#include "fast.h"
 #include "kv.h"
 
 #include <assert.h>
@@ -219,6 +220,9 @@ const struct kernels kernels_ref = {
 	.supported = always,
 	.convert = ref_convert,
 	.linear = ref_linear,
+	.linear_fast = ref_linear_fast,
+	.linear_fast_scratch = ref_linear_fast_scratch,
+	.linear_fast_dtype = ref_linear_fast_dtype,
 	.rmsnorm = ref_rmsnorm,
 	.rope = ref_rope,
 	.silu = ref_silu,

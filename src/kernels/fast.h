@@ -1,0 +1,46 @@
+/*
+ * fast.h -- products whose activations are rounded to eight bits: what is computed.
+ *
+ * GGUF's blocks hold small integers and a few scales.  Where x becomes small integers with a scale
+ * as well, 32 products are a sum of integers, which is exact in any order, and one product of
+ * floats.  So the definition fixes the order of the floats only, and every set of kernels has the
+ * same bits:
+ *
+ *	x, 32 elements at a time:  a = max |x|;  d = a / 127;  q = round(x * (127 / a)), half to
+ *even d = NaN and q = 0 where an x is infinite or NaN d = 0 and q = 0 where a / 127 is not a normal
+ *number
+ *
+ *	y = 0; for each part of a row of W, from left to right
+ *		y = fma((float)sum(qw * qx), dw * dx, y)
+ *		y = fma((float)sum(qx), mw * dx, y)         for types with minima
+ *
+ * A part is a group of 32 elements, or 16 where the type has a scale for 16; qw, dw, mw are those
+ * of blocks.h.  One chain an output, whatever T is: a token has the same bits in a prompt and by
+ * itself.  The sums are smaller than 2^24, exact as floats.
+ */
+#ifndef TORCHLESS_KERNELS_FAST_H
+#define TORCHLESS_KERNELS_FAST_H
+
+#include "torchless/kernels.h"
+
+void ref_linear_fast(struct threads *pool, float *y, const float *x, const struct tensor *w,
+		     int64_t T, void *scratch);
+size_t ref_linear_fast_scratch(enum dtype w, int64_t T, int64_t K);
+const char *ref_linear_fast_dtype(enum dtype w);
+
+/*
+ * Of the sets with registers.  Each file is what its instructions make of the same arithmetic;
+ * avx2_fast() and avx512_fast() of a set choose the best that this CPU has.
+ */
+void avx2_linear_fast(struct threads *pool, float *y, const float *x, const struct tensor *w,
+		      int64_t T, void *scratch);
+void avxvnni_linear_fast(struct threads *pool, float *y, const float *x, const struct tensor *w,
+			 int64_t T, void *scratch);
+void avx512vnni_linear_fast(struct threads *pool, float *y, const float *x, const struct tensor *w,
+			    int64_t T, void *scratch);
+
+/* Whether this CPU has them, beside what the set asks for: avx2 and avx512. */
+bool avxvnni_supported(void);
+bool avx512vnni_supported(void);
+
+#endif
