@@ -21,6 +21,7 @@ enum option_id {
 	OPT_THREADS,
 	OPT_CHUNK,
 	OPT_MEM,
+	OPT_FAST,
 	OPT_OUTPUT,
 	OPT_N,
 	OPT_TEMP,

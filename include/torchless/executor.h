@@ -96,6 +96,11 @@ struct executor_options {
 	const struct kernels *kernels; /* NULL: the fastest */
 	struct threads *pool;          /* NULL: one thread */
 	enum plan plan;
+	/*
+	 * Faster with other numbers: products round what they multiply weights with
+	 * (linear_fast of kernels.h), keys and values are kept in f16.
+	 */
+	bool fast;
 	bool ring;     /* keep only window + chunk positions where the model has a window */
 	int64_t chunk; /* the most tokens a pass may have, > 0 */
 	/*
@@ -135,6 +140,7 @@ struct executor {
 	int *last_use;          /* the last op that needs a value's memory */
 	char *arena;
 	int64_t arena_bytes, planned_T, planned_R;
+	int64_t scratch_at; /* in the arena: for linear_fast() */
 	struct kv_cache *caches;
 	int n_caches;
 	int *cache_of; /* value -> cache, -1 */

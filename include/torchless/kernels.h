@@ -13,7 +13,8 @@
  * element is computed by one thread in one fixed order.  All sets but ref give the same bits, so
  * that which of them a CPU has cannot be seen in a recording.
  *
- * Activations are contiguous f32.  Weights are views into a checkpoint whose data may be unaligned:
+ * Activations are contiguous f32; keys and values may be f16, which are computed with as the f32
+ * that they are.  Weights are views into a checkpoint whose data may be unaligned:
  * f32, f16, bf16 or one of GGUF's types of blocks; nothing is converted up front.  A type of
  * blocks is exact: a kernel computes with the f32 values that its blocks decode to, and gives the
  * bits that it gives for a weight of these values in f32.
@@ -33,11 +34,12 @@
  * Without a ring capacity exceeds every position and row p is position p.
  */
 struct kv_view {
-	const float *rows; /* [capacity, n_kv_heads, head_dim] */
+	const void *rows; /* [capacity, n_kv_heads, head_dim] */
 	int64_t capacity;
 	int64_t n_kv_heads, head_dim;
-	int64_t first; /* the first position that is still there */
-	int64_t n;     /* positions [first, first + n) are there: S of the program */
+	int64_t first;    /* the first position that is still there */
+	int64_t n;        /* positions [first, first + n) are there: S of the program */
+	enum dtype dtype; /* f32, or f16 where somebody asked for less memory */
 };
 
 /* One call of attention: which rows of the [H, T, S] relation, and what they see. */

@@ -12,8 +12,8 @@
 #include <string.h>
 
 #define OPTIONS_COMPUTE                                                                            \
-	OPT_MODEL, OPT_THREADS, OPT_CHUNK, OPT_MEM, OPT_N, OPT_TEMP, OPT_TOP_K, OPT_TOP_P,         \
-		OPT_MIN_P, OPT_SEED, OPT_CHAT, OPT_SYSTEM, OPT_JSON
+	OPT_MODEL, OPT_THREADS, OPT_CHUNK, OPT_MEM, OPT_FAST, OPT_N, OPT_TEMP, OPT_TOP_K,          \
+		OPT_TOP_P, OPT_MIN_P, OPT_SEED, OPT_CHAT, OPT_SYSTEM, OPT_JSON
 
 static const struct inner_command query_shell_commands[] = {
 #define DOT(name, args, argument, min, max, run, doc) { "." name, args, doc },

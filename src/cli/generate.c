@@ -53,6 +53,7 @@ struct generation_options generate_options(struct invocation *in, int64_t n)
 			.executor = { .kernels = in->kernels,
 				      .pool = in->pool,
 				      .plan = PLAN_RUN,
+				      .fast = option_on(in, OPT_FAST),
 				      .chunk = option_int(in, OPT_CHUNK, 0) },
 			.sampler = { .temp = option_real(in, OPT_TEMP, 0),
 				     .top_k = option_int(in, OPT_TOP_K, 0),

@@ -13,6 +13,7 @@
  * one chain over the keys in order, whatever lies beside them.
  */
 #include "attention_tiles.h"
+#include "kv.h"
 
 #include "torchless/mem.h"
 
@@ -120,7 +121,7 @@ int attention_decode(const struct kernels *k, struct threads *pool, float *z,
 	float *memory = NULL;
 
 	d.group = a->n_heads / n_kv;
-	d.piece = int64_max(PIECE_BYTES / (n_kv * E * (int64_t)sizeof(float)), 4) / 4 * 4;
+	d.piece = int64_max(PIECE_BYTES / (n_kv * E * kv_size(a->k.dtype)), 4) / 4 * 4;
 	while (n_kv * d.parts < 3 * (int64_t)threads_count(pool) &&
 	       E % (2 * d.parts * MIN_COLUMNS) == 0)
 		d.parts *= 2;

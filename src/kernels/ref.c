@@ -156,6 +156,15 @@ static void ref_add(struct threads *pool, float *y, const float *a, const float 
 		y[i] = a[i] + b[i];
 }
 
+/* Element e of a key or value. */
+static float kv_element(const struct kv_view *kv, int64_t s, int64_t g, int64_t e)
+{
+	const void *row = kv_row(kv, s, g);
+
+	return kv->dtype == DTYPE_F16 ? f16_to_f32(((const uint16_t *)row)[e])
+				      : ((const float *)row)[e];
+}
+
 static void ref_scores(float *scores, int64_t stride, const struct attention *a,
 		       struct attention_tile tile)
 {
@@ -165,11 +174,10 @@ static void ref_scores(float *scores, int64_t stride, const struct attention *a,
 		const float *q = a->q + ((tile.t0 + t) * a->n_heads + tile.head) * E;
 
 		for (int64_t s = tile.s0; s < tile.s1; s++) {
-			const float *k = kv_row(&a->k, s, g);
 			double dot = 0;
 
 			for (int64_t e = 0; e < E; e++)
-				dot += (double)q[e] * k[e];
+				dot += (double)q[e] * kv_element(&a->k, s, g, e);
 			scores[t * stride + s - tile.s0] = (float)dot * a->scale;
 		}
 	}
@@ -208,7 +216,7 @@ static void ref_mix(float *z, int64_t z_stride, const float *p, int64_t stride,
 			double sum = 0;
 
 			for (int64_t s = begin; s < end; s++)
-				sum += (double)p[s] * kv_row(&a->v, tile.s0 + s, g)[e];
+				sum += (double)p[s] * kv_element(&a->v, tile.s0 + s, g, e);
 			z[e] = (float)sum;
 		}
 	}

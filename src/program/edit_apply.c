@@ -333,6 +333,35 @@ static int apply_to_ring(struct executor *ex, value_id v, struct err *err)
 	return r;
 }
 
+/* A cache in f16 is changed as f32, an edit after the other, since the next one may look at it. */
+static int apply_to_half(struct executor *ex, value_id v, struct err *err)
+{
+	const struct tensor *t = &ex->tensors[v];
+	struct tensor rows = tensor_make(DTYPE_F32, t->n_dims, t->shape, NULL);
+	int r = 0;
+
+	rows.data = mem_calloc((size_t)tensor_numel(t), sizeof(float));
+	for (int i = 0; i < ex->n_edits && r == 0; i++) {
+		if (!in_force(ex, &ex->edits[i], v))
+			continue;
+		ex->opt.kernels->convert(rows.data, t->data, t->dtype, tensor_numel(t));
+		r = edits_apply_one(ex, &ex->edits[i], &rows, err);
+		if (r == 0)
+			kv_cache_append(&ex->caches[ex->cache_of[v]], rows.data, ex->pos0, ex->T);
+	}
+	free(rows.data);
+	return r;
+}
+
+static int apply_to_cache(struct executor *ex, value_id v, struct err *err)
+{
+	const struct tensor *t = &ex->tensors[v];
+
+	if (!t->data)
+		return apply_to_ring(ex, v, err);
+	return t->dtype == DTYPE_F32 ? edits_apply_to(ex, v, t, err) : apply_to_half(ex, v, err);
+}
+
 int edits_apply(struct executor *ex, value_id v, struct err *err)
 {
 	const struct tensor *t = &ex->tensors[v];
@@ -341,7 +370,7 @@ int edits_apply(struct executor *ex, value_id v, struct err *err)
 	case STORAGE_OWN:
 		return edits_apply_to(ex, v, t, err);
 	case STORAGE_CACHE:
-		return t->data ? edits_apply_to(ex, v, t, err) : apply_to_ring(ex, v, err);
+		return apply_to_cache(ex, v, err);
 	case STORAGE_LAZY: /* when it is computed */
 	case STORAGE_VIEW: /* what it views is edited */
 	case STORAGE_WEIGHT:

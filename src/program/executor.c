@@ -24,6 +24,7 @@ static void add_cache(struct executor *ex, value_id v)
 	ex->cache_of[v] = ex->n_caches;
 	ex->caches[ex->n_caches++] = (struct kv_cache){
 		.value = v,
+		.dtype = ex->opt.fast ? DTYPE_F16 : DTYPE_F32,
 		.limit = kv_cache_limit(ex->program, &ex->opt),
 		.n_heads = t->shape[1],
 		.head_dim = t->shape[2],
@@ -146,7 +147,7 @@ static int plan_pass(struct executor *ex, int64_t T, int64_t R, struct err *err)
 	if (T == ex->planned_T && R == ex->planned_R)
 		return 0;
 	ex->planned_T = 0;
-	bytes = plan_offsets(ex->program, ex->opt.plan, T, R, ex->offsets, ex->last_use);
+	bytes = plan_arena(ex->program, &ex->opt, T, R, ex->offsets, ex->last_use, &ex->scratch_at);
 	if ((bytes < 0 || bytes > ex->arena_bytes) && grow_arena(ex, bytes, T, err))
 		return err->code;
 	ex->planned_T = T;
@@ -436,11 +437,8 @@ int64_t executor_allocated_bytes(const struct executor *ex)
 {
 	int64_t bytes = ex->arena_bytes;
 
-	for (int i = 0; i < ex->n_caches; i++) {
-		const struct kv_cache *c = &ex->caches[i];
-
-		bytes += c->capacity * c->n_heads * c->head_dim * (int64_t)sizeof(float);
-	}
+	for (int i = 0; i < ex->n_caches; i++)
+		bytes += ex->caches[i].capacity * kv_cache_row_bytes(&ex->caches[i]);
 	return bytes;
 }
 
@@ -468,15 +466,15 @@ struct executor_need executor_estimate(const struct program *p, const struct exe
 	int *last = mem_calloc((size_t)p->n_values, sizeof(*last));
 	int64_t T = int64_min(n_positions, opt->chunk);
 	int64_t limit = kv_cache_limit(p, opt), kept = int64_min(n_positions, limit);
+	int64_t R = all_logits ? T : 1, element = opt->fast ? 2 : 4, scratch_at;
 	struct executor_need need = { 0 };
 
-	need.scratch_bytes = plan_offsets(p, opt->plan, T, all_logits ? T : 1, offsets, last);
+	need.scratch_bytes = plan_arena(p, opt, T, R, offsets, last, &scratch_at);
 	for (int v = 0; v < p->n_values; v++)
 		if (p->values[v].storage == STORAGE_CACHE)
-			need.kv_bytes =
-				saturating_add(need.kv_bytes, kept,
-					       p->values[v].t.shape[1] * p->values[v].t.shape[2] *
-						       (int64_t)sizeof(float));
+			need.kv_bytes = saturating_add(need.kv_bytes, kept,
+						       p->values[v].t.shape[1] *
+							       p->values[v].t.shape[2] * element);
 	free(offsets);
 	free(last);
 	return need;

@@ -22,7 +22,8 @@
 /* Keys or values of one layer; see struct kv_view. */
 struct kv_cache {
 	value_id value;
-	float *rows;
+	enum dtype dtype; /* f32 or f16 */
+	void *rows;
 	int64_t capacity; /* positions allocated */
 	int64_t limit;    /* positions beyond which it wraps; INT64_MAX: never */
 	int64_t n_heads, head_dim;
@@ -32,10 +33,11 @@ struct kv_cache {
 
 /*
  * Byte offset of each OWN value in the arena for this T and R, -1 for other storage; returns the
- * size of the arena, -1 on overflow.  last[v] is the last op that needs the value's memory.
+ * size of the arena, -1 on overflow.  last[v] is the last op that needs the value's memory.  At
+ * `scratch_at`, behind them, lies what linear_fast() needs for the largest product, if anything.
  */
-int64_t plan_offsets(const struct program *p, enum plan plan, int64_t T, int64_t R,
-		     int64_t *offsets, int *last);
+int64_t plan_arena(const struct program *p, const struct executor_options *opt, int64_t T,
+		   int64_t R, int64_t *offsets, int *last, int64_t *scratch_at);
 
 /* The last op that needs each value's memory, views and lazy values followed. */
 void plan_last_use(const struct program *p, int *last);
@@ -50,14 +52,17 @@ int kv_cache_reserve(struct kv_cache *c, int64_t positions, struct err *err);
 /* The same without room to grow. */
 int kv_cache_reserve_exactly(struct kv_cache *c, int64_t positions, struct err *err);
 
-/* Write T rows at positions [pos0, pos0 + T). */
+/* Write T rows of f32 at positions [pos0, pos0 + T), rounded to the type of the cache. */
 void kv_cache_append(struct kv_cache *c, const float *rows, int64_t pos0, int64_t T);
 
 /* The rows [pos0, pos0 + T) where they are contiguous, else NULL. */
-float *kv_cache_rows(const struct kv_cache *c, int64_t pos0, int64_t T);
+void *kv_cache_rows(const struct kv_cache *c, int64_t pos0, int64_t T);
 
 /* What a query sees when positions [.., end) were written. */
 struct kv_view kv_cache_view(const struct kv_cache *c, int64_t end);
+
+/* Bytes of a position. */
+int64_t kv_cache_row_bytes(const struct kv_cache *c);
 
 /* The positions a ring for this program keeps: window + chunk; INT64_MAX without a window. */
 int64_t kv_cache_limit(const struct program *p, const struct executor_options *opt);

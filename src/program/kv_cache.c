@@ -31,15 +31,15 @@ int64_t kv_cache_limit(const struct program *p, const struct executor_options *o
 	return window == 0 || window > INT64_MAX - opt->chunk ? INT64_MAX : window + opt->chunk;
 }
 
-static int64_t row_floats(const struct kv_cache *c)
+int64_t kv_cache_row_bytes(const struct kv_cache *c)
 {
-	return c->n_heads * c->head_dim;
+	return c->n_heads * c->head_dim * dtype_table[c->dtype].block_bytes;
 }
 
 static int grow(struct kv_cache *c, int64_t want, struct err *err)
 {
-	int64_t row_bytes = row_floats(c) * (int64_t)sizeof(float), bytes;
-	float *rows = NULL;
+	int64_t row_bytes = kv_cache_row_bytes(c), bytes;
+	void *rows = NULL;
 
 	if (mem_mul(want, row_bytes, &bytes))
 		rows = realloc(c->rows, (size_t)bytes);
@@ -77,25 +77,36 @@ int kv_cache_reserve_exactly(struct kv_cache *c, int64_t positions, struct err *
 	return positions > c->capacity ? grow(c, positions, err) : 0;
 }
 
+static void copy_rows(struct kv_cache *c, int64_t at, const float *x, int64_t n)
+{
+	uint16_t *half = (uint16_t *)c->rows + at;
+
+	if (c->dtype == DTYPE_F32) {
+		memcpy((float *)c->rows + at, x, (size_t)n * sizeof(*x));
+		return;
+	}
+	for (int64_t i = 0; i < n; i++)
+		half[i] = f32_to_f16(x[i]);
+}
+
 void kv_cache_append(struct kv_cache *c, const float *rows, int64_t pos0, int64_t T)
 {
-	int64_t width = row_floats(c);
+	int64_t width = c->n_heads * c->head_dim;
 
 	for (int64_t t = 0; t < T;) {
 		int64_t row = (pos0 + t) % c->capacity;
 		int64_t n = c->capacity - row < T - t ? c->capacity - row : T - t;
 
-		memcpy(c->rows + row * width, rows + t * width,
-		       (size_t)(n * width) * sizeof(float));
+		copy_rows(c, row * width, rows + t * width, n * width);
 		t += n;
 	}
 }
 
-float *kv_cache_rows(const struct kv_cache *c, int64_t pos0, int64_t T)
+void *kv_cache_rows(const struct kv_cache *c, int64_t pos0, int64_t T)
 {
 	int64_t row = pos0 % c->capacity;
 
-	return row + T <= c->capacity ? c->rows + row * row_floats(c) : NULL;
+	return row + T <= c->capacity ? (char *)c->rows + row * kv_cache_row_bytes(c) : NULL;
 }
 
 struct kv_view kv_cache_view(const struct kv_cache *c, int64_t end)
@@ -107,5 +118,6 @@ struct kv_view kv_cache_view(const struct kv_cache *c, int64_t end)
 				 .n_kv_heads = c->n_heads,
 				 .head_dim = c->head_dim,
 				 .first = first,
-				 .n = end - first };
+				 .n = end - first,
+				 .dtype = c->dtype };
 }

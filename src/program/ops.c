@@ -86,6 +86,12 @@ static void run_linear(struct executor *ex, const struct op *op)
 {
 	const struct tensor *x = input(ex, op, 0);
 
+	if (ex->opt.fast) {
+		ex->opt.kernels->linear_fast(ex->opt.pool, output(ex, op, 0)->data, x->data,
+					     input(ex, op, 1), x->shape[0],
+					     ex->arena + ex->scratch_at);
+		return;
+	}
 	ex->opt.kernels->linear(ex->opt.pool, output(ex, op, 0)->data, x->data, input(ex, op, 1),
 				x->shape[0]);
 }

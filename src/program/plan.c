@@ -149,8 +149,8 @@ static bool place_outputs(const struct program *p, const struct op *op, int64_t 
 	return true;
 }
 
-int64_t plan_offsets(const struct program *p, enum plan plan, int64_t T, int64_t R,
-		     int64_t *offsets, int *last)
+static int64_t plan_offsets(const struct program *p, enum plan plan, int64_t T, int64_t R,
+			    int64_t *offsets, int *last)
 {
 	struct gaps gaps = { 0 };
 	int64_t *sizes = mem_calloc((size_t)p->n_values, sizeof(*sizes));
@@ -168,4 +168,38 @@ int64_t plan_offsets(const struct program *p, enum plan plan, int64_t T, int64_t
 	free(sizes);
 	free(gaps.list);
 	return fits ? gaps.end : -1;
+}
+
+/* The most that linear_fast() needs of any op; T and R are those of an arena that can be counted.
+ */
+static int64_t scratch_bytes(const struct program *p, const struct kernels *k, int64_t T, int64_t R)
+{
+	int64_t most = 0;
+
+	for (int i = 0; i < p->n_ops; i++) {
+		const struct op *op = &p->ops[i];
+		const struct tensor *x = &p->values[op->in[0]].t, *w;
+		int64_t bytes;
+
+		if (op->code != OP_LINEAR)
+			continue;
+		w = &p->values[op->in[1]].t;
+		bytes = (int64_t)k->linear_fast_scratch(
+			w->dtype, plan_bind_dim(x->shape[0], T, 0, R), w->shape[1]);
+		if (bytes > most)
+			most = bytes;
+	}
+	return most;
+}
+
+int64_t plan_arena(const struct program *p, const struct executor_options *opt, int64_t T,
+		   int64_t R, int64_t *offsets, int *last, int64_t *scratch_at)
+{
+	const struct kernels *k = opt->kernels ? opt->kernels : kernels_select(NULL);
+	int64_t bytes = plan_offsets(p, opt->plan, T, R, offsets, last);
+
+	*scratch_at = bytes;
+	if (bytes < 0 || !opt->fast || !k)
+		return bytes;
+	return mem_add(bytes, scratch_bytes(p, k, T, R), &bytes) ? bytes : -1;
 }

@@ -26,6 +26,7 @@ static void bind_cache(struct executor *ex, value_id v)
 {
 	const struct kv_cache *c = &ex->caches[ex->cache_of[v]];
 
+	ex->tensors[v] = tensor_make(c->dtype, ex->tensors[v].n_dims, ex->tensors[v].shape, NULL);
 	ex->tensors[v].shape[0] = ex->T;
 	ex->tensors[v].data = kv_cache_rows(c, ex->pos0, ex->T);
 }

@@ -27,6 +27,17 @@ static bool any_bad(const float *x, int64_t n, bool on_nan, bool on_inf)
 	return false;
 }
 
+/* Of a cache in f16, where what is too large for it is inf. */
+static bool any_bad_half(const struct tensor *t, bool on_nan, bool on_inf)
+{
+	const uint16_t *x = t->data;
+
+	for (int64_t i = 0; i < tensor_numel(t); i++)
+		if (is_bad(f16_to_f32(x[i]), on_nan, on_inf))
+			return true;
+	return false;
+}
+
 /* Scores hold -inf where a query may not look. */
 static bool looks_for_inf(const struct value_stop *s, const struct value *v)
 {
@@ -64,7 +75,11 @@ static int look(const struct value_stop *s, struct executor *ex, value_id v, str
 		return 0;
 	if (value->storage == STORAGE_LAZY)
 		return t.shape[2] > s->max_keys ? 0 : any_bad_head(s, ex, v, &t, err);
-	return t.data && any_bad(t.data, tensor_numel(&t), s->on_nan, looks_for_inf(s, value));
+	if (!t.data)
+		return 0;
+	if (t.dtype == DTYPE_F16)
+		return any_bad_half(&t, s->on_nan, looks_for_inf(s, value));
+	return any_bad(t.data, tensor_numel(&t), s->on_nan, looks_for_inf(s, value));
 }
 
 static int stop_after(void *ctx, struct executor *ex, const struct site *at, struct err *err)

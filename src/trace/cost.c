@@ -86,7 +86,7 @@ static int64_t cache_bytes(const struct executor *ex, value_id cache, int64_t wi
 
 	if (window && keys > reach)
 		keys = reach;
-	return keys * t.shape[1] * t.shape[2] * (int64_t)sizeof(float);
+	return keys * dtype_row_bytes(t.dtype, t.shape[1] * t.shape[2]);
 }
 
 static void count_scores(const struct executor *ex, const struct op *op, struct cost *c)

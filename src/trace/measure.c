@@ -138,7 +138,7 @@ static const float *read_slab(struct trace_writer *w, struct executor *ex, value
 {
 	int64_t elements = l->n_pos * l->row;
 
-	if (!l->lazy && l->t.data)
+	if (!l->lazy && l->t.data && l->t.dtype == DTYPE_F32)
 		return l->t.data;
 	if (elements > w->cap_head) {
 		free(w->head);
@@ -151,7 +151,8 @@ static const float *read_slab(struct trace_writer *w, struct executor *ex, value
 		return NULL;
 	}
 	/* Of what is not lazy and not there it says why. */
-	return executor_fetch(ex, v, i, i + 1, w->head, err) ? NULL : w->head;
+	return executor_fetch(ex, v, i, l->lazy ? i + 1 : l->t.shape[0], w->head, err) ? NULL
+										       : w->head;
 }
 
 /* Begin the dump of rows [from, to) of the axis of positions. */

@@ -129,11 +129,30 @@ static double norm_of(const float *x, int64_t n)
 	return sqrt(sum);
 }
 
+/* The norm of a key or value of all heads. */
+static double norm_at(const struct kv_view *kv, int64_t pos)
+{
+	int64_t width = kv->n_kv_heads * kv->head_dim, at = pos % kv->capacity * width;
+	const uint16_t *half = (const uint16_t *)kv->rows + at;
+	double sum = 0;
+
+	if (kv->dtype == DTYPE_F32)
+		return norm_of((const float *)kv->rows + at, width);
+	for (int64_t i = 0; i < width; i++)
+		sum += (double)f16_to_f32(half[i]) * (double)f16_to_f32(half[i]);
+	return sqrt(sum);
+}
+
+/* Of keys and values. */
+static int64_t bytes_of_position(const struct kv_view *k)
+{
+	return 2 * dtype_row_bytes(k->dtype, k->n_kv_heads * k->head_dim);
+}
+
 /* A recording has the rows that each pass appended; a session all that is there. */
 static int say_norms(struct debugger *d, const struct kv_view *k, const struct kv_view *v,
 		     int layer)
 {
-	int64_t width = k->n_kv_heads * k->head_dim;
 	int64_t from = k->n > LOOK_LINES ? k->first + k->n - LOOK_LINES : k->first;
 	struct text t = { 0 };
 
@@ -147,9 +166,7 @@ static int say_norms(struct debugger *d, const struct kv_view *k, const struct k
 			look_add_token(d, id, 18, &t);
 		else
 			text_addf(&t, "%18s", "");
-		text_addf(&t, "%10.4g%10.4g\n",
-			  printed(norm_of(k->rows + pos % k->capacity * width, width)),
-			  printed(norm_of(v->rows + pos % v->capacity * width, width)));
+		text_addf(&t, "%10.4g%10.4g\n", printed(norm_at(k, pos)), printed(norm_at(v, pos)));
 	}
 	if (from > k->first)
 		text_addf(&t,
@@ -163,7 +180,7 @@ static int say_norms(struct debugger *d, const struct kv_view *k, const struct k
 
 static void say_layer_line(struct debugger *d, const struct kv_view *k, int layer, bool ring)
 {
-	int64_t row = k->n_kv_heads * k->head_dim * (int64_t)sizeof(float) * 2;
+	int64_t row = bytes_of_position(k);
 	char held[32], room[32];
 
 	say(d, "L%-4d", layer);
@@ -172,8 +189,9 @@ static void say_layer_line(struct debugger *d, const struct kv_view *k, int laye
 		    (long long)(k->first + k->n - 1));
 	else
 		say(d, "no positions");
-	say(d, ", %lld %s of %lld, %s; ", (long long)k->n_kv_heads,
+	say(d, ", %lld %s of %lld%s, %s; ", (long long)k->n_kv_heads,
 	    plural(k->n_kv_heads, "head", "heads"), (long long)k->head_dim,
+	    k->dtype == DTYPE_F32 ? "" : " in f16",
 	    mem_format_bytes(k->n * row, held, sizeof(held)));
 	say(d, "%s %lld, %s\n", ring ? "a ring of" : "room for", (long long)k->capacity,
 	    mem_format_bytes(k->capacity * row, room, sizeof(room)));
@@ -200,7 +218,7 @@ static int say_caches(struct debugger *d, const struct executor *ex, int from, i
 		if (k < 0)
 			continue;
 		view = executor_cache(ex, k);
-		bytes += view.n * view.n_kv_heads * view.head_dim * (int64_t)sizeof(float) * 2;
+		bytes += view.n * bytes_of_position(&view);
 		say_layer_line(d, &view, i, is_ring(ex));
 	}
 	if (to - from > 1)

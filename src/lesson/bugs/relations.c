@@ -51,8 +51,10 @@ static float score(const struct executor *ex, const struct relation *r, int64_t 
 	const float *q = executor_tensor(ex, r->scores->in[0]).data;
 	struct kv_view k = executor_cache(ex, r->scores->in[1]);
 	int64_t E = k.head_dim, group = r->H / k.n_kv_heads;
-	const float *row = k.rows + (s % k.capacity * k.n_kv_heads + h / group) * E;
+	const float *row = (const float *)k.rows + (s % k.capacity * k.n_kv_heads + h / group) * E;
 	float sum = 0;
+
+	assert(k.dtype == DTYPE_F32);
 
 	for (int64_t i = 0; i < E; i++)
 		sum += q[(t * r->H + h) * E + i] * row[i];

@@ -236,7 +236,7 @@ static int compute_scores(void *ctx, struct executor *ex, const struct edit *e,
 	(void)n;
 	(void)err;
 	current = ctx;
-	assert(k.first == 0 && n == H * T * S);
+	assert(k.first == 0 && k.dtype == DTYPE_F32 && n == H * T * S);
 	for (int64_t t = 0; t < T; t++) {
 		LEARNERS(attn_scores);
 
