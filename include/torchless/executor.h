@@ -309,4 +309,22 @@ struct executor_need {
 struct executor_need executor_estimate(const struct program *p, const struct executor_options *opt,
 				       int64_t n_positions, bool all_logits);
 
+/* A type of weights that products read, and what `fast` multiplies them with: "int8", "f32". */
+struct fast_type {
+	enum dtype weights;
+	const char *times;
+};
+
+/* Those of a program, in the order of enum dtype; returns how many. */
+int program_fast_types(const struct program *p, const struct kernels *k,
+		       struct fast_type types[DTYPE_COUNT]);
+
+/*
+ * Append what `fast` means of this program with these kernels: "bf16 weights times bf16, keys and
+ * values f16", or {"linear": {"bf16": "bf16"}, "kv": "f16"}.
+ */
+struct text;
+void program_add_fast(struct text *out, const struct program *p, const struct kernels *k);
+void program_add_fast_json(struct text *out, const struct program *p, const struct kernels *k);
+
 #endif

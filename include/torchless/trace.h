@@ -91,6 +91,8 @@ struct trace_model {
 
 struct trace_run {
 	const char *engine, *commit, *build; /* "torchless 0.1.0", git commit, compiler and tier */
+	const char *compute;                 /* the name of a row of dtype; NULL: f32 */
+	enum dtype kv_dtype;                 /* of the cache */
 	int n_threads;
 	int64_t seed;
 	const char *sampler_json, *opts_json;

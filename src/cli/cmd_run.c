@@ -120,9 +120,14 @@ static int print_document(struct generation *g, struct err *err)
 		text_addf(&t, "%s%d", i > s->n_prompt ? ", " : "", (int)s->tokens[i]);
 	text_addf(
 		&t,
-		"], \"n_prompt\": %lld, \"stop\": \"%s\", \"prefill_ns\": %lld, \"decode_ns\": %lld}\n",
+		"], \"n_prompt\": %lld, \"stop\": \"%s\", \"prefill_ns\": %lld, \"decode_ns\": %lld",
 		(long long)s->n_prompt, generation_stop_reason(g), (long long)s->prefill_ns,
 		(long long)s->decode_ns);
+	if (s->opt.executor.fast) {
+		text_adds(&t, ", \"fast\": ");
+		program_add_fast_json(&t, &s->model->program, s->executor.opt.kernels);
+	}
+	text_adds(&t, "}\n");
 	r = write_out(t.data, t.len, err);
 	text_release(&t);
 	return r;

@@ -46,8 +46,29 @@ static int64_t memory_limit(const struct invocation *in)
 	return option_on(in, OPT_MEM) && bytes == 0 ? 1 : bytes;
 }
 
+/* Who asks for speed is told where there is none to be had. */
+static void warn_of_fast(const struct invocation *in)
+{
+	struct fast_type types[DTYPE_COUNT];
+	int n = program_fast_types(&in->model.program, in->kernels, types);
+	struct text names = { 0 };
+	bool rounds = false;
+
+	for (int i = 0; i < n; i++) {
+		rounds = rounds || strcmp(types[i].times, dtype_table[DTYPE_F32].name) != 0;
+		text_addf(&names, "%s%s", i ? ", " : "", dtype_table[types[i].weights].name);
+	}
+	if (!rounds && !option_on(in, OPT_QUIET))
+		warn("--fast changes only keys and values, which are f16: weights of %s are "
+		     "multiplied in f32 here, as without it",
+		     names.data);
+	text_release(&names);
+}
+
 struct generation_options generate_options(struct invocation *in, int64_t n)
 {
+	if (option_on(in, OPT_FAST))
+		warn_of_fast(in);
 	return (struct generation_options){
 		.session = {
 			.executor = { .kernels = in->kernels,
@@ -71,6 +92,18 @@ struct generation_options generate_options(struct invocation *in, int64_t n)
 	};
 }
 
+/* With --fast: what is multiplied with what. */
+static void note_fast(const struct invocation *in, const struct session *s)
+{
+	struct text t = { 0 };
+
+	if (!s->opt.executor.fast)
+		return;
+	program_add_fast(&t, &in->model.program, in->kernels);
+	note(in, "--fast: %s", t.data);
+	text_release(&t);
+}
+
 void generate_note(const struct invocation *in, const struct session *s)
 {
 	const struct checkpoint *ck = &in->model.checkpoint;
@@ -80,6 +113,7 @@ void generate_note(const struct invocation *in, const struct session *s)
 	     in->model.program.n_ops, plural(in->model.program.n_ops, "op", "ops"),
 	     mem_format_bytes(ck->weight_bytes, weights, sizeof(weights)),
 	     dtype_table[ck->weight_dtype].name);
+	note_fast(in, s);
 	note(in, "%s kernels, %d %s, %lld %s a prefill pass", in->kernels->isa,
 	     threads_count(in->pool), plural(threads_count(in->pool), "thread", "threads"),
 	     (long long)s->opt.executor.chunk,

@@ -100,7 +100,8 @@ struct diff {
 	struct diff_row row;
 };
 
-/* The first fact of the models that both know and that is another, in words, into d->models.  An
+/* The first fact of the models that both know and that is another, or that one run was --fast, in
+ * words, into d->models.  An
  * error is of the recordings. */
 int diff_compare_models(struct diff *d, struct err *err);
 

@@ -38,6 +38,44 @@ static int prepare_facts(struct diff_side *s, sqlite3_stmt **q, struct err *err)
 	return inspect_step(s->in, *q, err);
 }
 
+/* What --fast rounded to, as JSON; "" without it. */
+static int read_fast(struct diff_side *s, struct text *out, struct err *err)
+{
+	static const char sql[] = "SELECT json_extract(iif(" SQL_JSON_VALID(
+		"opts") ", opts, '{}'), '$.fast') FROM run WHERE id = ?1";
+	sqlite3_stmt *q = NULL;
+	const char *text = NULL;
+	int ret = inspect_prepare(s->in, sql, &q, err);
+
+	if (!ret) {
+		sqlite3_bind_int64(q, 1, s->run);
+		ret = inspect_step(s->in, q, err);
+	}
+	if (ret > 0)
+		text = (const char *)sqlite3_column_text(q, 0);
+	text_adds(out, text ? text : "");
+	sqlite3_finalize(q);
+	return ret < 0 ? ret : 0;
+}
+
+/* Two results of one engine that are not to be equal. */
+static int compare_fast(struct diff *d, struct err *err)
+{
+	struct text a = { 0 }, b = { 0 };
+	int ret = read_fast(&d->a, &a, err);
+
+	if (!ret)
+		ret = read_fast(&d->b, &b, err);
+	if (!ret && (a.len > 0) != (b.len > 0))
+		text_addf(&d->models, "%s was made with --fast, %s without it", a.len ? "a" : "b",
+			  a.len ? "b" : "a");
+	else if (!ret && a.len && strcmp(a.data, b.data) != 0)
+		text_addf(&d->models, "--fast is %.80s in a, %.80s in b", a.data, b.data);
+	text_release(&a);
+	text_release(&b);
+	return ret;
+}
+
 int diff_compare_models(struct diff *d, struct err *err)
 {
 	sqlite3_stmt *a = NULL, *b = NULL;
@@ -54,7 +92,9 @@ int diff_compare_models(struct diff *d, struct err *err)
 	}
 	sqlite3_finalize(a);
 	sqlite3_finalize(b);
-	return has_a < 0 ? has_a : has_b < 0 ? has_b : 0;
+	if (has_a < 0 || has_b < 0)
+		return has_a < 0 ? has_a : has_b;
+	return d->models.len ? 0 : compare_fast(d, err);
 }
 
 void diff_compare_tokens(struct diff *d)

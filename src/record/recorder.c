@@ -220,12 +220,25 @@ static void add_options(struct text *t, const struct recorder *r)
 		"], \"n\": %lld, \"chunk\": %lld, \"logits\": \"%s\", \"chat\": %s, \"capture\": %s",
 		(long long)s->n, (long long)s->executor.chunk, s->all_logits ? "all" : "last",
 		o->generation.chat ? "true" : "false", r->capture_json.data);
+	if (s->executor.fast) {
+		text_adds(t, ", \"fast\": ");
+		program_add_fast_json(t, &r->generation.session.model->program,
+				      r->generation.session.executor.opt.kernels);
+	}
 	if (o->budget > 0)
 		text_addf(t, ", \"budget\": %lld", (long long)o->budget);
 	if (r->parent)
 		text_addf(t, ", \"fork\": {\"run\": %lld, \"pass\": %d, \"op\": %d}",
 			  (long long)r->parent, r->fork_pass, r->fork_op);
 	text_addc(t, '}');
+}
+
+/* What most weights are multiplied with. */
+static const char *computes_in(const struct session *s)
+{
+	if (!s->opt.executor.fast)
+		return dtype_table[DTYPE_F32].name;
+	return s->executor.opt.kernels->linear_fast_dtype(s->model->checkpoint.weight_dtype);
 }
 
 static int begin_run(struct recorder *r, const struct record_prompt *p, struct err *err)
@@ -245,6 +258,8 @@ static int begin_run(struct recorder *r, const struct record_prompt *p, struct e
 		.engine = r->opt.engine ? r->opt.engine : "torchless",
 		.commit = r->opt.commit,
 		.build = build.data,
+		.compute = computes_in(s),
+		.kv_dtype = s->opt.executor.fast ? DTYPE_F16 : DTYPE_F32,
 		.n_threads = threads_count(s->opt.executor.pool),
 		.seed = (int64_t)o->seed,
 		.sampler_json = sampler.data,

@@ -235,6 +235,7 @@ static void describe_settings(struct record_runs *runs)
 	add_number(runs, "--min-p", s->sampler.min_p);
 	add_number(runs, "--seed", (double)s->sampler.seed);
 	add_number(runs, "--chunk", (double)s->executor.chunk);
+	add_word(runs, "--fast", s->executor.fast ? "on" : "off");
 	add_word(runs, "--logits", s->all_logits ? "all" : "last");
 	add_chat(runs, &g->opt);
 	add_word(runs, "--redact", o->redact ? "on" : "off");

@@ -252,7 +252,8 @@ static int insert_run(struct trace_writer *w, const struct trace_run *run, struc
 		    "INSERT INTO run(uuid, model_id, role, engine, engine_commit, build, host, "
 		    "dtype_weight, dtype_compute, dtype_kv, n_threads, seed, sampler, opts, "
 		    "line, line_id, prompt, prompt_redacted, started_ns, parent_run_id, "
-		    "fork_value_id) VALUES(:uuid, 1, 'engine', :engine, :commit, :build, :host, :weight, 0, 0, "
+		    "fork_value_id) VALUES(:uuid, 1, 'engine', :engine, :commit, :build, :host, :weight, "
+		    "(SELECT id FROM dtype WHERE name = :compute), :kv, "
 		    ":threads, :seed, :sampler, :opts, nullif(:line, 0), "
 		    "json_extract(:line_id, '$'), :prompt, :redacted, :started, "
 		    "nullif(:parent, 0), (SELECT v.id FROM pass p JOIN value v ON v.pass_id = p.id "
@@ -265,6 +266,8 @@ static int insert_run(struct trace_writer *w, const struct trace_run *run, struc
 	stmt_text(&s, ":build", run->build);
 	stmt_text(&s, ":host", describe_host(host, sizeof(host)));
 	stmt_int(&s, ":weight", w->model.weight_dtype);
+	stmt_text(&s, ":compute", run->compute ? run->compute : "f32");
+	stmt_int(&s, ":kv", run->kv_dtype);
 	stmt_int(&s, ":threads", run->n_threads);
 	stmt_int(&s, ":seed", run->seed);
 	stmt_text(&s, ":sampler", run->sampler_json ? run->sampler_json : "{}");

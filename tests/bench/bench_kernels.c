@@ -154,7 +154,8 @@ static void run_attention(struct job *job)
 	for (int i = 0; i < s->layers; i++) {
 		float *rows = (float *)(void *)b->weights + 2 * i * layer;
 
-		a.k = (struct kv_view){ rows, job->keys, s->kv_heads, s->head_dim, 0, job->keys };
+		a.k = (struct kv_view){ rows, job->keys, s->kv_heads, s->head_dim,
+					0,    job->keys, DTYPE_F32 };
 		a.v = a.k;
 		a.v.rows += layer;
 		if (attention_run(b->k, b->pool, b->y, &a))

@@ -31,7 +31,7 @@ static struct kv_view view_of(const struct problem *p, const float *full, int64_
 	int64_t n = p->pos0 + p->T, size = p->G * p->E;
 	int64_t capacity = p->ring ? p->ring : n + 5;
 	float *rows = data_empty(capacity * size);
-	struct kv_view view = { rows, capacity, p->G, p->E, first, n - first };
+	struct kv_view view = { rows, capacity, p->G, p->E, first, n - first, DTYPE_F32 };
 
 	for (int64_t i = first; i < n; i++)
 		memcpy(rows + i % capacity * size, full + i * size, (size_t)size * sizeof(*rows));
@@ -63,7 +63,7 @@ static bool sees(const struct problem *p, int64_t t, int64_t j)
 
 static const float *row_of(const struct kv_view *kv, int64_t j, int64_t g)
 {
-	return kv->rows + (j % kv->capacity * kv->n_kv_heads + g) * kv->head_dim;
+	return (const float *)kv->rows + (j % kv->capacity * kv->n_kv_heads + g) * kv->head_dim;
 }
 
 /* z, and the pattern of one head, by the book. */
@@ -253,6 +253,57 @@ Test(attention, no_queries_no_work)
 
 	a.T = 0;
 	cr_assert_eq(attention_run(&kernels_ref, NULL, NULL, &a), 0);
+}
+
+/* ---- in f16 -------------------------------------------------------------------------------- */
+
+/* The rows of a view in f16, and in `view` what they are in f32. */
+static struct kv_view halve(struct kv_view *view)
+{
+	int64_t n = view->capacity * view->n_kv_heads * view->head_dim;
+	const float *x = view->rows;
+	uint16_t *half = malloc((size_t)n * sizeof(*half));
+	float *rounded = data_empty(n);
+	struct kv_view halved = *view;
+
+	for (int64_t i = 0; i < n; i++) {
+		half[i] = f32_to_f16(x[i]);
+		rounded[i] = f16_to_f32(half[i]);
+	}
+	view->rows = rounded;
+	halved.rows = half;
+	halved.dtype = DTYPE_F16;
+	return halved;
+}
+
+/* Keys and values in f16 count as the f32 that they are; and it shows that they were rounded. */
+static void check_half(const struct kernels *k, const struct problem *p)
+{
+	struct attention exact = attention_of(p), rounded = exact, half;
+	int64_t z_size = p->T * p->H * p->E;
+	float *z[3] = { data_empty(z_size), data_empty(z_size), data_empty(z_size) };
+	struct attention_watch watch = { 0 };
+
+	half = exact;
+	half.k = halve(&rounded.k);
+	half.v = halve(&rounded.v);
+	cr_assert_eq(attention_run(k, NULL, z[0], &exact), 0);
+	cr_assert_eq(attention_run(k, NULL, z[1], &rounded), 0);
+	cr_assert_eq(attention_run(k, NULL, z[2], &half), 0);
+	cr_assert(data_same_bits(z[1], z[2], z_size), "%s: f16 is not its f32, T %ld E %ld", k->isa,
+		  (long)p->T, (long)p->E);
+	cr_assert(!data_same_bits(z[0], z[2], z_size), "%s: nothing was rounded", k->isa);
+	memset(z[2], 0, (size_t)z_size * sizeof(float));
+	cr_assert_eq(attention_run_watched(k, NULL, z[2], &half, p->pos0 + p->T, &watch), 0);
+	cr_assert(data_same_bits(z[1], z[2], z_size), "%s: watched", k->isa);
+	attention_watch_release(&watch);
+	free((void *)half.k.rows);
+	free((void *)half.v.rows);
+}
+
+Test(attention, keys_and_values_in_f16_count_as_what_they_are)
+{
+	each_problem(check_half);
 }
 
 /* ---- watched ------------------------------------------------------------------------------- */

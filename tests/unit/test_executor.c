@@ -6,6 +6,7 @@
 #include "torchless/clock.h"
 #include "torchless/executor.h"
 #include "torchless/model.h"
+#include "torchless/numbers.h"
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -306,6 +307,142 @@ Test(executor, weight_types_and_tied_embeddings_run)
 		expect_close(run_with(t, plain, NULL), run_with(t, o, NULL),
 			     dtype_table[t.dtype].name);
 	}
+}
+
+/* ---- fast ------------------------------------------------------------------------------------ */
+
+static struct executor_options fast_with(const struct kernels *k, int64_t chunk)
+{
+	struct executor_options o = with_chunk(chunk);
+
+	o.kernels = k;
+	o.fast = true;
+	return o;
+}
+
+/*
+ * Of weights in f32 only the cache changes, of those in bf16 what they are multiplied with too:
+ * 1.3e-6 a product, of which random layers make a hundred times as much.
+ */
+Test(fast, is_near_and_not_the_same)
+{
+	static const struct {
+		enum dtype dtype;
+		double least, most;
+	} cases[] = { { DTYPE_F32, 1e-10, 1e-6 },
+		      { DTYPE_F16, 1e-10, 1e-6 },
+		      { DTYPE_BF16, 1e-6, 1e-3 } };
+
+	for (int i = 0; i < 3; i++) {
+		struct tiny t = tiny_default;
+		double nmse = 0, norm = 0;
+		float *exact, *fast;
+
+		t.dtype = cases[i].dtype;
+		exact = run_with(t, plain, NULL);
+		fast = run_with(t, fast_with(&kernels_ref, 512), NULL);
+		for (int v = 0; v < t.vocab; v++) {
+			nmse += (exact[v] - fast[v]) * (exact[v] - fast[v]);
+			norm += exact[v] * exact[v];
+		}
+		nmse /= norm;
+		cr_expect(gt(dbl, nmse, cases[i].least), "%s: nothing was rounded, NMSE %g",
+			  dtype_table[t.dtype].name, nmse);
+		cr_expect(lt(dbl, nmse, cases[i].most), "%s: NMSE %g", dtype_table[t.dtype].name,
+			  nmse);
+		free(exact);
+		free(fast);
+	}
+}
+
+/* Threads, rings, plans and chunks change as little as without it; and all sets are as near. */
+Test(fast, what_changes_no_bit_without_it_changes_none_with_it)
+{
+	struct tiny t = tiny_default;
+
+	t.dtype = DTYPE_BF16;
+	for (int k = 0; kernels_all[k]; k++) {
+		struct executor_options one = fast_with(kernels_all[k], 4), three = one, ring = one;
+		struct executor_options debug = one;
+		struct err err = { 0 };
+
+		if (!kernels_all[k]->supported())
+			continue;
+		three.pool = threads_new(3, &err);
+		ring.ring = true;
+		debug.plan = PLAN_DEBUG;
+		expect_same_bits(run_with(t, one, NULL), run_with(t, three, NULL), "threads");
+		expect_same_bits(run_with(t, one, NULL), run_with(t, ring, NULL), "ring");
+		expect_same_bits(run_with(t, one, NULL), run_with(t, debug, NULL), "plan");
+		threads_free(three.pool);
+	}
+}
+
+/* What is allocated is what was promised, and half of the cache. */
+Test(fast, takes_the_memory_that_it_said)
+{
+	struct executor_options fast = fast_with(&kernels_ref, 20);
+	struct executor_need need, exact;
+	struct tiny t = tiny_default;
+	struct fixture f;
+
+	t.dtype = DTYPE_BF16;
+	open_tiny(&f, t);
+	f.opt = fast;
+	need = executor_estimate(&f.model.program, &fast, 20, true);
+	fast.fast = false;
+	exact = executor_estimate(&f.model.program, &fast, 20, true);
+	cr_expect(eq(i64, 2 * need.kv_bytes, exact.kv_bytes));
+	cr_expect(eq(i64, need.scratch_bytes,
+		     exact.scratch_bytes + 20 * int64_max(t.d_ff, t.heads * t.head_dim) *
+						   (int64_t)sizeof(float)));
+	start(&f);
+	cr_assert(eq(int, executor_reserve(&f.ex, 20, &f.err), 0));
+	feed(&f, 0, 20, 20);
+	cr_expect(eq(i64, executor_allocated_bytes(&f.ex), need.scratch_bytes + need.kv_bytes));
+	close_tiny(&f);
+}
+
+static value_id cache_of_layer(const struct fixture *f, const char *name)
+{
+	int v = 0;
+
+	while (strcmp(f->model.program.values[v].name, name) != 0)
+		v++;
+	return v;
+}
+
+/* What is shown of a cache is what attention reads: what an edit put there, rounded. */
+Test(fast, a_cache_is_shown_and_edited_as_it_is)
+{
+	const char *name = "model.layers.0.self_attn:v_cache";
+	struct fixture f;
+	struct edit two = { .kind = EDIT_SET, .arg = 2.0001f, .pass_to = -1 };
+	struct edit half = { .kind = EDIT_SCALE, .arg = 0.5f, .pass_to = -1 };
+	float rows[7 * 2 * 10], *before, *after;
+
+	open_tiny(&f, tiny_default);
+	f.opt = fast_with(&kernels_ref, 512);
+	f.opt.plan = PLAN_DEBUG;
+	start(&f);
+	feed(&f, 0, 7, 512);
+	before = last_logits(&f);
+	two.value = half.value = cache_of_layer(&f, name);
+	cr_assert(eq(int, executor_fetch(&f.ex, two.value, 0, 7, rows, &f.err), 0));
+	for (int i = 0; i < 7 * 20; i++)
+		cr_assert(eq(flt, rows[i], f16_to_f32(f32_to_f16(rows[i]))));
+	cr_assert(gt(int, executor_add_edit(&f.ex, &two, &f.err), 0));
+	cr_assert(gt(int, executor_add_edit(&f.ex, &half, &f.err), 0));
+	executor_restart(&f.ex);
+	feed(&f, 0, 7, 512);
+	cr_assert(eq(int, executor_fetch(&f.ex, two.value, 0, 7, rows, &f.err), 0));
+	for (int i = 0; i < 7 * 20; i++) /* 2.0001 is 2 in f16, and then halved */
+		cr_assert(eq(flt, rows[i], 1));
+	after = last_logits(&f);
+	cr_assert(ne(int, memcmp(before, after, sizeof(float) * (size_t)tiny_default.vocab), 0));
+	free(before);
+	free(after);
+	close_tiny(&f);
 }
 
 Test(executor, truncating_and_reading_on_gives_the_same_bits)

@@ -272,6 +272,22 @@ static const char parted_files_sql[] =
 	"(SELECT max(id) n FROM run)) p JOIN trace_diff d ON d.a = p.a AND d.b = p.b "
 	"WHERE d.gate NOT NULL ORDER BY d.ord LIMIT 1";
 
+/* Two results of one model that are not meant to be equal. */
+static const char fast_sql[] =
+	"SELECT d.models FROM (SELECT iif(:a = 0, n - 1, :a) a, iif(:b = 0, n, :b) b FROM "
+	"(SELECT max(id) n FROM run)) p JOIN trace_diff d ON d.a = p.a AND d.b = p.b "
+	"WHERE d.models GLOB '*--fast*' LIMIT 1";
+
+static void add_fast(struct text *out, struct recording *rec, const struct query_params *p)
+{
+	struct text answer = { 0 };
+
+	ask(rec, fast_sql, p, PAIR_NS, &answer);
+	if (answer.len)
+		text_addf(out, "%s%s", out->len ? ". And " : "", answer.data);
+	text_release(&answer);
+}
+
 bool query_add_pair(struct text *out, struct recording *rec, const char *name,
 		    const struct query_params *p)
 {
@@ -299,6 +315,7 @@ bool query_add_pair(struct text *out, struct recording *rec, const char *name,
 				"the two runs read different tokens, so that what differs from there "
 				"on says nothing of the models: %s",
 				answer.data);
+		add_fast(out, rec, p);
 	}
 	text_release(&answer);
 	return is_alone;

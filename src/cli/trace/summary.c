@@ -51,11 +51,17 @@ void summary_add_model(struct text *t, const struct trace_command *c, const stru
 	char params[40];
 
 	ui_add_visible(t, ui, summary_model_name(c), strlen(summary_model_name(c)));
-	text_addf(t, " %s %lld %s %s %s parameters, %s %s %s %s %d %s\n\n", dot,
+	text_addf(t, " %s %lld %s %s %s parameters, %s %s %s %s %d %s\n", dot,
 		  (long long)ck->config.n_layers, plural(ck->config.n_layers, "layer", "layers"),
 		  dot, ui_format_params(ck->n_params, params, sizeof(params)),
 		  dtype_table[ck->weight_dtype].name, dot, c->in->kernels->isa, dot, n,
 		  plural(n, "thread", "threads"));
+	if (option_on(c->in, OPT_FAST)) {
+		text_adds(t, "--fast: ");
+		program_add_fast(t, &c->in->model.program, c->in->kernels);
+		text_addc(t, '\n');
+	}
+	text_addc(t, '\n');
 }
 
 /* "The│ capital│ of": the last ones when they do not all fit. */
@@ -392,6 +398,11 @@ static void add_json_next(struct text *t, const struct trace_command *c)
 void summary_add_json_totals(struct text *t, const struct trace_command *c, int64_t prefill_ns,
 			     int64_t decode_ns)
 {
+	if (option_on(c->in, OPT_FAST)) {
+		text_adds(t, "\"fast\": ");
+		program_add_fast_json(t, &c->in->model.program, c->in->kernels);
+		text_adds(t, ", ");
+	}
 	summary_add_json_time(t, c);
 	text_addf(t, "\"prefill_ns\": %lld, \"decode_ns\": %lld, \"time_ns\": {",
 		  (long long)prefill_ns, (long long)decode_ns);

@@ -324,6 +324,17 @@ static void say_prompt(struct debugger *d, const struct prompt *p)
 	text_release(&line);
 }
 
+static void say_fast(struct debugger *d, const struct session *s)
+{
+	struct text t = { 0 };
+
+	if (!s->opt.executor.fast)
+		return;
+	program_add_fast(&t, &s->model->program, s->executor.opt.kernels);
+	say(d, "--fast    %s\n", t.data);
+	text_release(&t);
+}
+
 int cmd_info_session(struct debugger *d, const char *args, struct err *err)
 {
 	const struct session *s;
@@ -339,6 +350,7 @@ int cmd_info_session(struct debugger *d, const char *args, struct err *err)
 	say(d, "generates %lld %s at most\n", (long long)s->opt.n,
 	    plural(s->opt.n, "token", "tokens"));
 	say_sampler(d, &s->opt.sampler);
+	say_fast(d, s);
 	say(d, "computes  with %s kernels, %d %s, %lld %s a prefill pass\n",
 	    s->executor.opt.kernels->isa, threads_count(s->opt.executor.pool),
 	    plural(threads_count(s->opt.executor.pool), "thread", "threads"),
