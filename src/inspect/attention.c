@@ -132,7 +132,11 @@ static int read_keys(struct inspect *in, struct attn_layer *l, const struct edit
 		return err->code;
 	if (l->k.n || e->cache)
 		return 0;
-	return positions_read(in, m, "k_rot", l->layer, m->n_kv_heads, m->head_dim, &l->k, err);
+	if (positions_read(in, m, "k_rot", l->layer, m->n_kv_heads, m->head_dim, &l->k, err))
+		return err->code;
+	for (int64_t i = 0; m->has_half_cache && i < l->k.n * l->k.row; i++)
+		l->k.data[i] = f16_to_f32(f32_to_f16(l->k.data[i]));
+	return 0;
 }
 
 static int read_qk(struct inspect *in, struct attn_layer *l, const struct edited *e,

@@ -206,8 +206,9 @@ void names_release(struct inspect *in);
 /* What the recording says of the model of a run (0: the newest); ERR_USAGE when there is none. */
 struct run_model {
 	int64_t run, model_id, n_layers, d_model, n_heads, n_kv_heads, head_dim, n_vocab, window;
-	int64_t n_pos;    /* positions that were read: [0, n_pos) */
-	int64_t n_prompt; /* those of the prompt among them, if the recording has its tokens */
+	bool has_half_cache; /* keys and values were kept in f16 (--fast) */
+	int64_t n_pos;       /* positions that were read: [0, n_pos) */
+	int64_t n_prompt;    /* those of the prompt among them, if the recording has its tokens */
 };
 int inspect_run(struct inspect *in, int64_t run, struct run_model *m, struct err *err);
 

@@ -42,7 +42,7 @@ int inspect_run(struct inspect *in, int64_t run, struct run_model *m, struct err
 			    "m.d_head, m.n_vocab, coalesce(m.sliding_window, 0), "
 			    "(SELECT coalesce(max(pos0 + n_tok), 0) FROM pass p "
 			    "WHERE p.run_id = r.id AND p.idx IS NOT NULL), "
-			    "(SELECT n_prompt FROM v_run v WHERE v.run_id = r.id) "
+			    "(SELECT n_prompt FROM v_run v WHERE v.run_id = r.id), r.dtype_kv "
 			    "FROM run r JOIN model m ON m.id = r.model_id WHERE r.id = ?1",
 			    &s, err))
 		return err->code;
@@ -61,6 +61,8 @@ int inspect_run(struct inspect *in, int64_t run, struct run_model *m, struct err
 			.window = sqlite3_column_int64(s, 8),
 			.n_pos = sqlite3_column_int64(s, 9),
 			.n_prompt = sqlite3_column_int64(s, 10),
+			.has_half_cache = sqlite3_column_type(s, 11) == SQLITE_INTEGER &&
+					  sqlite3_column_int64(s, 11) == DTYPE_F16,
 		};
 	sqlite3_finalize(s);
 	if (found)

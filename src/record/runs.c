@@ -220,6 +220,15 @@ static void add_chat(struct record_runs *runs, const struct generation_options *
 	add_setting(runs, "--chat", &t);
 }
 
+/* What decides about bits.  Recordings of before --fast say no less of what they were made with. */
+static void add_kernels(struct record_runs *runs, const struct executor_options *o)
+{
+	struct text t = { 0 };
+
+	text_addf(&t, "%s%s", o->kernels->bits, o->fast ? " --fast" : "");
+	add_setting(runs, "kernels", &t);
+}
+
 /* Whatever changes what a run records; threads and --stop-on do not. */
 static void describe_settings(struct record_runs *runs)
 {
@@ -235,14 +244,13 @@ static void describe_settings(struct record_runs *runs)
 	add_number(runs, "--min-p", s->sampler.min_p);
 	add_number(runs, "--seed", (double)s->sampler.seed);
 	add_number(runs, "--chunk", (double)s->executor.chunk);
-	add_word(runs, "--fast", s->executor.fast ? "on" : "off");
 	add_word(runs, "--logits", s->all_logits ? "all" : "last");
 	add_chat(runs, &g->opt);
 	add_word(runs, "--redact", o->redact ? "on" : "off");
 	add_edits(runs);
 	add_words(runs, "--capture", o->capture, o->n_capture);
 	add_number(runs, "--budget", (double)o->budget);
-	add_word(runs, "kernels", g->session.executor.opt.kernels->bits);
+	add_kernels(runs, &g->session.executor.opt);
 	runs->recorder->settings = runs->settings;
 	runs->recorder->n_settings = runs->n_settings;
 }
