@@ -20,7 +20,7 @@
 
 /* What the scales come to: weight = d q + m, of a group or of 16 elements. */
 struct scales {
-	_Alignas(32) float d[SCALES], m[SCALES];
+	_Alignas(64) float d[SCALES], m[SCALES];
 };
 
 /* ---- integers ------------------------------------------------------------------------------- */
@@ -131,6 +131,14 @@ ALWAYS_INLINE uint32_t load_u32(const unsigned char *at)
 	return x;
 }
 
+ALWAYS_INLINE uint64_t load_u16(const unsigned char *at)
+{
+	uint16_t x;
+
+	memcpy(&x, at, sizeof(x));
+	return x;
+}
+
 /* An f16 as f32, in lane 0. */
 ALWAYS_INLINE __m128 load_f16(const unsigned char *at)
 {
@@ -186,15 +194,24 @@ ALWAYS_INLINE void scales_of_q3_k(struct scales *s, const unsigned char *b)
 	scale16(s->d, load_f16(b + 108), _mm_sub_epi8(_mm_unpacklo_epi64(q, r), _mm_set1_epi8(32)));
 }
 
-/* The f16 at `at` in each of n <= SCALES blocks. */
+/*
+ * The f16 at `at` in each of n <= SCALES blocks, four at a time: a word that is put together in an
+ * integer register can be read back at once, four halves that were stored one by one cannot.
+ */
 ALWAYS_INLINE void scales_of_blocks(float *dst, const unsigned char *at, int64_t bytes, int64_t n)
 {
-	_Alignas(32) uint16_t h[SCALES] = { 0 };
+	for (int64_t i = 0; i < n; i += 4) {
+		uint64_t four = 0;
 
-	for (int64_t i = 0; i < n; i++)
-		memcpy(h + i, at + i * bytes, sizeof(*h));
-	for (int64_t i = 0; i < SCALES; i += 8)
-		_mm256_store_ps(dst + i, _mm256_cvtph_ps(_mm_load_si128((const __m128i *)(h + i))));
+		if (n - i >= 4)
+			four = load_u16(at) | load_u16(at + bytes) << 16 |
+			       load_u16(at + 2 * bytes) << 32 | load_u16(at + 3 * bytes) << 48;
+		else
+			for (int64_t j = 0; j < n - i; j++)
+				four |= load_u16(at + j * bytes) << 16 * j;
+		_mm_store_ps(dst + i, _mm_cvtph_ps(_mm_cvtsi64_si128((long long)four)));
+		at += 4 * bytes;
+	}
 }
 
 /* Of one block of 256 elements, or of n of 32. */

@@ -41,21 +41,27 @@ ALWAYS_INLINE vec scaled(vec d, vec q, vec m, enum dtype t)
 	return type_has_minima(t) ? _mm512_fmadd_ps(d, q, m) : _mm512_mul_ps(d, q);
 }
 
-ALWAYS_INLINE bool is_looked_up(enum dtype t)
+ALWAYS_INLINE bool has_nibbles(enum dtype t)
 {
 	return t == DTYPE_Q4_0 || t == DTYPE_Q4_1 || t == DTYPE_Q4_K || t == DTYPE_IQ4_NL;
 }
 
-/* What the nibbles 0 to 15 stand for. */
-ALWAYS_INLINE vec nibble_values(enum dtype t)
+ALWAYS_INLINE bool has_fives(enum dtype t)
 {
-	__m128i i = _mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+	return t == DTYPE_Q5_0 || t == DTYPE_Q5_1;
+}
 
-	if (t == DTYPE_Q4_0)
-		i = _mm_sub_epi8(i, _mm_set1_epi8(8));
-	else if (t == DTYPE_IQ4_NL)
-		i = sixteen_of_iq4_nl(i);
-	return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(i));
+/* What the nibbles 0 to 15 stand for, and with a fifth bit. */
+ALWAYS_INLINE vec nibble_values(enum dtype t, bool fifth)
+{
+	static const float from_0[16] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
+	static const float iq4_nl[16] = { -127, -104, -83, -65, -49, -35, -22, -10,
+					  1,    13,   25,  38,  53,  69,  89,  113 };
+	float less = t == DTYPE_Q4_0 ? 8 : t == DTYPE_Q5_0 ? 16 : 0;
+
+	if (t == DTYPE_IQ4_NL)
+		return _mm512_loadu_ps(iq4_nl);
+	return _mm512_sub_ps(_mm512_loadu_ps(from_0), _mm512_set1_ps(less - (fifth ? 16 : 0)));
 }
 
 /* The nibbles of sixteen bytes, in lanes whose upper bits a look-up does not read. */
@@ -80,14 +86,34 @@ ALWAYS_INLINE void look_up(vec v[2], const unsigned char *b, int64_t group, vec 
 	}
 }
 
+/* Where the fifth bit is set, the look-up is in another register. */
+ALWAYS_INLINE void look_up_fives(vec v[2], const unsigned char *b, vec d, vec m, enum dtype t)
+{
+	const unsigned char *fifths = b + (t == DTYPE_Q5_1 ? 4 : 2);
+	vec low = scaled(d, nibble_values(t, false), m, t);
+	vec high = scaled(d, nibble_values(t, true), m, t);
+
+	for (int64_t h = 0; h < 2; h++) {
+		__m512i q = wide_nibbles(fifths + 4, h);
+		__mmask16 fifth = (__mmask16)load_u16(fifths + 2 * h);
+
+		v[h] = _mm512_permutexvar_ps(q, low);
+		v[h] = _mm512_mask_permutexvar_ps(v[h], fifth, q, high);
+	}
+}
+
 ALWAYS_INLINE void load_group(vec v[2], const unsigned char *b, int64_t group, const float *ds,
 			      const float *ms, enum dtype t)
 {
 	bool both = type_scales_sixteens(t);
 	vec d = _mm512_set1_ps(ds[0]), m = _mm512_set1_ps(ms[0]);
 
-	if (is_looked_up(t)) {
-		look_up(v, b, group, scaled(d, nibble_values(t), m, t), t);
+	if (has_nibbles(t)) {
+		look_up(v, b, group, scaled(d, nibble_values(t, false), m, t), t);
+		return;
+	}
+	if (has_fives(t)) {
+		look_up_fives(v, b, d, m, t);
 		return;
 	}
 	for (int h = 0; h < 2; h++) {
@@ -100,10 +126,6 @@ ALWAYS_INLINE void load_group(vec v[2], const unsigned char *b, int64_t group, c
 	}
 }
 
-/* Measured: where a look-up makes decoding shorter than the chain, by 15 to 20 %. */
-ALWAYS_INLINE bool takes_two_rows(enum dtype t)
-{
-	return is_looked_up(t);
-}
-
 #include "blocks_body.h"
+
+#include "avx512_together.h"

@@ -5,7 +5,7 @@
  * f32, with vec_load(), vec_store(), vec_fma(), vec_split(); and
  *
  *	load_group(vec v[], block, group, d, m, dtype)   the 32 weights of a group as f32
- *	takes_two_rows(dtype)                            whether two rows at once are faster
+ *	dot_together(y, x, weights, n0, n1, dtype)       declared below
  *
  * Weights are decoded in registers to the very f32 values that blocks.h defines and multiplied as
  * linear_body.h multiplies weights in f32: the same chains of the same eight lanes, so the same
@@ -21,6 +21,13 @@
 
 /* Tokens that are multiplied with a row of W at once. */
 #define FEW_TOKENS 4
+
+/*
+ * y[n] = x . W[n] for one token and as many of rows [n0, n1) as are faster when they are taken side
+ * by side; returns the first that is left.  Defined by who includes this, behind it.
+ */
+ALWAYS_INLINE int64_t dot_together(float *y, const float *x, const struct tensor *weights,
+				   int64_t n0, int64_t n1, enum dtype dtype);
 
 /* The sum of n registers of chains, in the order of dot_rows(). */
 ALWAYS_INLINE float sum_chains(const vec *sum, int64_t n)
@@ -43,68 +50,59 @@ ALWAYS_INLINE void add_group(vec sum[FEW_TOKENS][32 / LANES], const vec v[GROUP 
 }
 
 /*
- * y[j][n0 + r] = x[j] . W[n0 + r] for n_w rows of W and n_x of x, by chains of eight lanes, as of
- * dot_rows().  Two rows of W at once because a chain waits for itself.
+ * y[j][n0] = x[j] . W[n0] for a row of W and n_x of x, by chains of eight lanes, as of dot_rows().
  */
 ALWAYS_INLINE void dot_blocks(float *y, const float *x, const struct tensor *weights, int64_t n0,
-			      enum dtype dtype, int64_t n_w, int64_t n_x, int64_t chains)
+			      enum dtype dtype, int64_t n_x, int64_t chains)
 {
 	const unsigned char *w = tensor_row(weights, n0);
-	int64_t K = weights->shape[1], w_stride = weights->stride[0];
+	int64_t K = weights->shape[1];
 	int64_t elements = dtype_table[dtype].block_elements, groups = elements / GROUP;
 	int64_t bytes = dtype_table[dtype].block_bytes, n = 8 * chains / LANES;
 	int64_t each = groups == 1 ? SCALES : groups; /* groups whose scales are prepared at once */
 	int64_t step = groups == 1 ? bytes : 0;       /* from a group to the next one's block */
-	vec sum[2][FEW_TOKENS][32 / LANES] = { 0 };
+	vec sum[FEW_TOKENS][32 / LANES] = { 0 };
 
 	for (int64_t k = 0; k < K; k += each * GROUP) {
 		int64_t some = int64_min(each, (K - k) / GROUP);
-		struct scales s[2];
+		struct scales s;
 
-		for (int64_t r = 0; r < n_w; r++)
-			scales_of(&s[r], w + r * w_stride, some, dtype);
+		scales_of(&s, w, some, dtype);
 		for (int64_t g = 0; g < some; g++) {
-			const float *xg = x + k + g * GROUP;
 			int64_t at = type_scales_sixteens(dtype) ? 2 * g : g;
+			const unsigned char *block = w + g * step;
+			vec v[GROUP / LANES];
 
-			for (int64_t r = 0; r < n_w; r++) {
-				const unsigned char *block = w + r * w_stride + g * step;
-				vec v[GROUP / LANES];
-
-				_mm_prefetch((const char *)block + AHEAD + (step ? 0 : 32 * g),
-					     _MM_HINT_T0);
-				load_group(v, block, step ? 0 : g, s[r].d + at, s[r].m + at, dtype);
-				add_group(sum[r], v, xg, K, n_x, n);
-			}
+			_mm_prefetch((const char *)block + AHEAD + (step ? 0 : 32 * g),
+				     _MM_HINT_T0);
+			load_group(v, block, step ? 0 : g, s.d + at, s.m + at, dtype);
+			add_group(sum, v, x + k + g * GROUP, K, n_x, n);
 		}
 		w += step ? some * bytes : bytes;
 	}
-	for (int64_t r = 0; r < n_w; r++)
-		for (int64_t j = 0; j < n_x; j++)
-			y[j * weights->shape[0] + n0 + r] = sum_chains(sum[r][j], n);
+	for (int64_t j = 0; j < n_x; j++)
+		y[j * weights->shape[0] + n0] = sum_chains(sum[j], n);
 }
 
 /* Rows [n0, n1) of W times all of x, for one type. */
 ALWAYS_INLINE void few_blocks(float *y, const float *x, const struct tensor *w, int64_t T,
 			      int64_t n0, int64_t n1, enum dtype dtype)
 {
-	int64_t n = n0;
+	int64_t n = T == 1 ? dot_together(y, x, w, n0, n1, dtype) : n0;
 
-	for (; T == 1 && takes_two_rows(dtype) && n + 2 <= n1; n += 2)
-		dot_blocks(y, x, w, n, dtype, 2, 1, 4);
 	for (; n < n1; n++)
 		switch (T) {
 		case 1:
-			dot_blocks(y, x, w, n, dtype, 1, 1, 4);
+			dot_blocks(y, x, w, n, dtype, 1, 4);
 			break;
 		case 2:
-			dot_blocks(y, x, w, n, dtype, 1, 2, 2);
+			dot_blocks(y, x, w, n, dtype, 2, 2);
 			break;
 		case 3:
-			dot_blocks(y, x, w, n, dtype, 1, 3, 2);
+			dot_blocks(y, x, w, n, dtype, 3, 2);
 			break;
 		default:
-			dot_blocks(y, x, w, n, dtype, 1, 4, 2);
+			dot_blocks(y, x, w, n, dtype, 4, 2);
 		}
 }
 

@@ -135,8 +135,9 @@ static void bench_linear(struct bench *b, const struct shape *s, enum dtype dtyp
 
 	snprintf(name, sizeof(name), "linear %s %s T=%lld", s->name, dtype_table[dtype].name,
 		 (long long)T);
-	job.amount =
-		T == 1 ? parameters * dtype_table[dtype].block_bytes : 2 * parameters * (double)T;
+	job.amount = T == 1 ? parameters * (double)dtype_table[dtype].block_bytes /
+				      (double)dtype_table[dtype].block_elements
+			    : 2 * parameters * (double)T;
 	measure(&job, name, T == 1 ? PROBE_READ : PROBE_FMA);
 }
 
@@ -232,12 +233,13 @@ static bool prepare(struct bench *b)
 
 static void run_all(struct bench *b)
 {
-	static const enum dtype types[] = { DTYPE_BF16, DTYPE_F16, DTYPE_F32 };
+	static const enum dtype types[] = { DTYPE_BF16, DTYPE_F16,  DTYPE_F32, DTYPE_Q8_0,
+					    DTYPE_Q4_0, DTYPE_Q4_K, DTYPE_Q6_K };
 	static const int64_t tokens[] = { 1, 5, 16, 32, 60, 512 }; /* what people type, mostly */
 
 	bench_loop(b);
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes); i++) {
-		for (int t = 0; t < 3; t++)
+		for (int t = 0; t < 7; t++)
 			for (size_t j = 0; j < sizeof(tokens) / sizeof(*tokens); j++)
 				bench_linear(b, &shapes[i], types[t], tokens[j]);
 		bench_attention(b, &shapes[i], 1, 2048);
