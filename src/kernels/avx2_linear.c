@@ -5,10 +5,10 @@
 
 typedef __m256 vec;
 
-#define LANES  INT64_C(8)
-#define TILE_T INT64_C(6) /* x 16 outputs: twelve of sixteen registers */
-#define SUMS   12         /* registers that are summed into */
-#define LINEAR avx2_linear
+#define LANES          INT64_C(8)
+#define TILE_T         INT64_C(6) /* x 16 outputs: twelve of sixteen registers */
+#define LINEAR         avx2_linear
+#define EACH_HEIGHT(h) h(1) h(2) h(3) h(4) h(5) h(6)
 
 #define FEW_BLOCKS    avx2_few_blocks
 #define DECODE_BLOCKS avx2_decode_blocks
@@ -51,6 +51,18 @@ ALWAYS_INLINE vec vec_weights(const unsigned char *src, enum dtype dtype)
 ALWAYS_INLINE vec vec_some_weights(const unsigned char *src, enum dtype dtype, int64_t left)
 {
 	return load_weights(src, dtype, left);
+}
+
+ALWAYS_INLINE vec vec_low_bf16(vec v)
+{
+	return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(v), 16));
+}
+
+ALWAYS_INLINE vec vec_high_bf16(vec v)
+{
+	const __m256i upper = _mm256_set1_epi32((int)0xffff0000);
+
+	return _mm256_castsi256_ps(_mm256_and_si256(_mm256_castps_si256(v), upper));
 }
 
 ALWAYS_INLINE void vec_split(vec v, __m256 part[])

@@ -35,25 +35,12 @@ static void avx512_convert(float *dst, const void *src, enum dtype dtype, int64_
 		avx2_convert(dst, src, dtype, n);
 }
 
-/* Tokens lie across the lanes of short prompts: this many fill a register of AVX2 better. */
-#define LEAST_TOKENS 5
-#define HALF_A_ROW   8
-
-static void linear(struct threads *pool, float *y, const float *x, const struct tensor *w,
-		   int64_t T)
-{
-	if (T >= LEAST_TOKENS && T <= HALF_A_ROW)
-		avx2_linear(pool, y, x, w, T);
-	else
-		avx512_linear(pool, y, x, w, T);
-}
-
 const struct kernels kernels_avx512 = {
 	.isa = "avx512",
 	.bits = "avx2",
 	.supported = avx512_supported,
 	.convert = avx512_convert,
-	.linear = linear,
+	.linear = avx512_linear,
 	.linear_fast = ref_linear_fast,
 	.linear_fast_scratch = ref_linear_fast_scratch,
 	.linear_fast_dtype = ref_linear_fast_dtype,

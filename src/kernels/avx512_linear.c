@@ -5,10 +5,10 @@
 
 typedef __m512 vec;
 
-#define LANES  INT64_C(16)
-#define TILE_T INT64_C(12) /* x 32 outputs: 24 of 32 registers */
-#define SUMS   24          /* registers that are summed into */
-#define LINEAR avx512_linear
+#define LANES          INT64_C(16)
+#define TILE_T         INT64_C(12) /* x 32 outputs: 24 of 32 registers */
+#define LINEAR         avx512_linear
+#define EACH_HEIGHT(h) h(1) h(2) h(3) h(4) h(5) h(6) h(7) h(8) h(9) h(10) h(11) h(12)
 
 #define FEW_BLOCKS    avx512_few_blocks
 #define DECODE_BLOCKS avx512_decode_blocks
@@ -51,6 +51,18 @@ ALWAYS_INLINE vec vec_weights(const unsigned char *src, enum dtype dtype)
 ALWAYS_INLINE vec vec_some_weights(const unsigned char *src, enum dtype dtype, int64_t left)
 {
 	return left >= LANES ? load16(src, dtype) : load_first16(src, dtype, left);
+}
+
+ALWAYS_INLINE vec vec_low_bf16(vec v)
+{
+	return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(v), 16));
+}
+
+ALWAYS_INLINE vec vec_high_bf16(vec v)
+{
+	const __m512i upper = _mm512_set1_epi32((int)0xffff0000);
+
+	return _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(v), upper));
 }
 
 ALWAYS_INLINE void vec_split(vec v, __m256 part[])

@@ -27,6 +27,7 @@
  *	vec_zero(), vec_set1(float), vec_load(p), vec_store(p, v), vec_add(a, b), vec_fma(a, b, c)
  *	vec_weights(src, dtype)       LANES consecutive weights as f32; src of any alignment
  *	vec_some_weights(src, dtype, left)   or all that are left, with zeros behind them
+ *	vec_low_bf16(v), vec_high_bf16(v)   the lower or the upper half of each lane, as f32
  *	vec_transpose(vec v[LANES])
  *	vec_split(v, __m256 part[])   its LANES / 8 parts
  */
@@ -42,11 +43,12 @@
 #define FEW_TOKENS 4
 
 #define TILE_N     (2 * LANES)
-#define LOW_TILE_T (TILE_T * 2 / 3) /* where fewer tokens are left */
 #define K_BLOCK    128 /* a chain of additions: twice as long rounds an order of magnitude worse */
 #define MIN_TOKENS ((int64_t)96)  /* of one piece of work */
 #define MAX_PANELS (256 / TILE_N) /* of one piece of work: 128 kB of packed weights */
+#define GROUP_T    (4 * TILE_T)   /* that a panel is multiplied with before the next one is */
 #define MIN_PANELS (MAX_PANELS / 8)
+#define BEHIND     (2 * LANES * TILE_N) /* what is written behind the last panel */
 #define DECODED    (K_BLOCK + 32) /* a row's weights that are decoded for a panel: groups of 32 */
 
 /* Weight bytes of a piece of work of the one-token path; many, so that threads come out even. */
@@ -57,6 +59,7 @@
 /* How far ahead of the product weights are fetched: docs/decisions/0034-three-kilobytes-ahead.md */
 #define FETCH_AHEAD 3072
 #define LINE_BYTES  64
+#define FETCH_STEP  (K_BLOCK / TILE_N) /* weights of a row between two rows that a tile fetches */
 
 struct linear_args {
 	float *y;
@@ -71,9 +74,15 @@ struct linear_args {
 
 /* What a thread packs; too much for a stack, whose size others choose. */
 struct packed {
-	_Alignas(64) float panels[MAX_PANELS * TILE_N * K_BLOCK];
-	float x[TILE_T * K_BLOCK];      /* the rows of x of one tile */
+	_Alignas(64) float panels[MAX_PANELS * TILE_N * K_BLOCK + BEHIND];
+	float x[GROUP_T * K_BLOCK];     /* the rows of x of some tiles */
 	float decoded[LANES * DECODED]; /* rows of blocks on their way into a panel */
+};
+
+/* What a tile has the cache fetch meanwhile: the next block of k of the panel's rows. */
+struct next {
+	const char *at;
+	int64_t rows, stride, bytes;
 };
 
 static int64_t ceil_div(int64_t a, int64_t b)
@@ -202,26 +211,62 @@ static void linear_few(struct threads *pool, struct linear_args *a)
 	threads_for(pool, ceil_div(a->N, a->rows), few_piece, a);
 }
 
-/* LANES columns of a panel: kc weights of `rows` rows that lie `stride` bytes apart, else zeros. */
+/*
+ * LANES x LANES elements of f32 size: left of each of `rows` rows of W, the last one again where
+ * there are fewer rows than lanes, become the first of as many rows of a panel.  bf16 change places
+ * in pairs and come apart afterwards, which halves what there is to move.
+ */
+ALWAYS_INLINE void pack_square(float *panel, const unsigned char *w, int64_t stride, int64_t rows,
+			       int64_t left, enum dtype dtype, bool pairs)
+{
+	vec v[LANES];
+
+	for (int64_t r = 0; r < LANES; r++)
+		v[r] = vec_some_weights(w + (r < rows ? r : rows - 1) * stride,
+					pairs ? DTYPE_F32 : dtype, left);
+	vec_transpose(v);
+	for (int64_t j = 0; j < LANES; j++)
+		if (pairs) {
+			vec_store(panel + 2 * j * TILE_N, vec_low_bf16(v[j]));
+			vec_store(panel + (2 * j + 1) * TILE_N, vec_high_bf16(v[j]));
+		} else {
+			vec_store(panel + j * TILE_N, v[j]);
+		}
+}
+
+ALWAYS_INLINE void pack_rows(float *panel, const unsigned char *w, int64_t stride, int64_t rows,
+			     int64_t kc, enum dtype dtype, bool pairs)
+{
+	int64_t size = dtype == DTYPE_F32 ? 4 : 2, each = pairs ? 2 : 1, k = 0;
+
+	for (; k + each * LANES <= kc; k += each * LANES)
+		pack_square(panel + k * TILE_N, w + k * size, stride, rows, LANES, dtype, pairs);
+	if (k < kc)
+		pack_square(panel + k * TILE_N, w + k * size, stride, rows, (kc - k) / each, dtype,
+			    pairs);
+}
+
+/*
+ * LANES columns of a panel: kc weights of `rows` rows that lie `stride` bytes apart.  More columns
+ * than rows hold something that nobody looks at, and so do rows of the panel behind the kc.
+ */
 ALWAYS_INLINE void pack_columns(float *panel, const unsigned char *w, int64_t stride, int64_t rows,
 				int64_t kc, enum dtype dtype)
 {
-	int64_t size = dtype == DTYPE_F32 ? 4 : 2;
+	bool pairs = dtype == DTYPE_BF16 && kc % 2 == 0;
 
-	for (int64_t k = 0; k < kc; k += LANES) {
-		int64_t n = kc - k;
-		vec v[LANES];
-
-		for (int64_t r = 0; r < LANES; r++)
-			v[r] = r >= rows ? vec_zero()
-					 : vec_some_weights(w + r * stride + k * size, dtype, n);
-		vec_transpose(v);
-		for (int64_t j = 0; j < LANES && j < n; j++)
-			vec_store(panel + (k + j) * TILE_N, v[j]);
-	}
+	if (rows < LANES)
+		for (int64_t k = 0; rows <= 0 && k < kc; k++)
+			vec_store(panel + k * TILE_N, vec_zero());
+	if (rows >= LANES && pairs)
+		pack_rows(panel, w, stride, LANES, kc, dtype, true);
+	else if (rows >= LANES)
+		pack_rows(panel, w, stride, LANES, kc, dtype, false);
+	else if (rows > 0)
+		pack_rows(panel, w, stride, rows, kc, dtype, false);
 }
 
-/* panel[k][TILE_N] = W[n0 + column][k0 + k] for kc weights; columns beyond N are zeros. */
+/* panel[k][TILE_N] = W[n0 + column][k0 + k] for kc weights. */
 ALWAYS_INLINE void pack_panel(float *panel, const struct tensor *w, int64_t n0, int64_t k0,
 			      int64_t kc, enum dtype dtype)
 {
@@ -253,28 +298,42 @@ static void pack_blocks(float *panel, float *decoded, const struct tensor *w, in
 	}
 }
 
+/* Row r of what is next, if there is one. */
+ALWAYS_INLINE void fetch_next(const struct next *next, int64_t r)
+{
+	if (r >= next->rows)
+		return;
+	for (int64_t at = 0; at < next->bytes + LINE_BYTES - 1; at += LINE_BYTES)
+		_mm_prefetch(next->at + r * next->stride + at, _MM_HINT_T0);
+}
+
 /*
- * y[rows][TILE_N] = or += x[rows][kc] panel[kc][TILE_N] for TILE_T or LOW_TILE_T rows; rows of x
- * are K_BLOCK floats apart.
+ * y[rows][TILE_N] = or += x[rows][kc] panel[kc][TILE_N] for up to TILE_T rows; rows of x are
+ * K_BLOCK floats apart.
  */
 ALWAYS_INLINE void multiply_tile(float *y, int64_t y_stride, const float *x, const float *panel,
-				 int64_t kc, bool add, int64_t rows)
+				 int64_t kc, bool add, const struct next *next, int64_t rows)
 {
 	vec sum[TILE_T][2];
 
 	for (int64_t r = 0; r < rows; r++)
 		sum[r][0] = sum[r][1] = vec_zero();
-	for (int64_t k = 0; k < kc; k++) {
-		vec b0 = vec_load(panel + k * TILE_N);
-		vec b1 = vec_load(panel + k * TILE_N + LANES);
+	for (int64_t k0 = 0; k0 < kc; k0 += FETCH_STEP) {
+		fetch_next(next, k0 / FETCH_STEP);
+		for (int64_t k = k0; k < int64_min(k0 + FETCH_STEP, kc); k++) {
+			vec b0 = vec_load(panel + k * TILE_N);
+			vec b1 = vec_load(panel + k * TILE_N + LANES);
 
-		for (int64_t r = 0; r < rows; r++) {
-			vec a = vec_set1(x[r * K_BLOCK + k]);
+			for (int64_t r = 0; r < rows; r++) {
+				vec a = vec_set1(x[r * K_BLOCK + k]);
 
-			sum[r][0] = vec_fma(a, b0, sum[r][0]);
-			sum[r][1] = vec_fma(a, b1, sum[r][1]);
+				sum[r][0] = vec_fma(a, b0, sum[r][0]);
+				sum[r][1] = vec_fma(a, b1, sum[r][1]);
+			}
 		}
 	}
+	for (int64_t r = ceil_div(kc, FETCH_STEP); r < TILE_N; r++)
+		fetch_next(next, r);
 	for (int64_t r = 0; r < rows; r++) {
 		float *row = y + r * y_stride;
 
@@ -287,63 +346,73 @@ ALWAYS_INLINE void multiply_tile(float *y, int64_t y_stride, const float *x, con
 	}
 }
 
-static void multiply_either(float *y, int64_t y_stride, const float *x, const float *panel,
-			    int64_t kc, bool add, int64_t height)
+/* multiply_tile() for any height: a loop for each, so that sums stay in registers. */
+static void multiply(float *y, int64_t y_stride, const float *x, const float *panel, int64_t kc,
+		     bool add, const struct next *next, int64_t height)
 {
-	if (height == TILE_T)
-		multiply_tile(y, y_stride, x, panel, kc, add, TILE_T);
-	else
-		multiply_tile(y, y_stride, x, panel, kc, add, LOW_TILE_T);
+	switch (height) {
+#define HEIGHT(n)                                                                                  \
+	case n:                                                                                    \
+		multiply_tile(y, y_stride, x, panel, kc, add, next, n);                            \
+		break;
+		EACH_HEIGHT(HEIGHT)
+	default:
+		kernels_refuse();
+	}
 }
 
-/* How high the next of `left` rows' tiles is: two low ones are better than a high one and a rest.
- */
+/* How high the next of `left` rows' tiles is: even ones, for a low tile waits for its chains. */
 static int64_t tile_height(int64_t left)
 {
-	return left <= LOW_TILE_T || (left > TILE_T && left <= 2 * LOW_TILE_T) ? LOW_TILE_T
-									       : TILE_T;
+	return ceil_div(left, ceil_div(left, TILE_T));
 }
 
 /* A tile that hangs over the end of y: computed beside it. */
-static void tile_edge(float *y, int64_t y_stride, const float *x, const float *panel, int64_t kc,
-		      bool add, int64_t height, const int64_t part[2])
+static void multiply_edge(float *y, int64_t y_stride, const float *x, const float *panel,
+			  int64_t kc, bool add, int64_t height, int64_t columns)
 {
+	static const struct next nothing = { 0 };
 	float tile[TILE_T * TILE_N] = { 0 };
-	size_t bytes = (size_t)part[1] * sizeof(float);
+	size_t bytes = (size_t)columns * sizeof(float);
 
-	for (int64_t r = 0; add && r < part[0]; r++)
+	for (int64_t r = 0; add && r < height; r++)
 		memcpy(tile + r * TILE_N, y + r * y_stride, bytes);
-	multiply_either(tile, TILE_N, x, panel, kc, add, height);
-	for (int64_t r = 0; r < part[0]; r++)
+	multiply(tile, TILE_N, x, panel, kc, add, &nothing, height);
+	for (int64_t r = 0; r < height; r++)
 		memcpy(y + r * y_stride, tile + r * TILE_N, bytes);
 }
 
-/* One block of k of outputs [n0, n1) and tokens [t0, t1), its panels packed. */
-static void multiply_block(const struct linear_args *a, struct packed *packed, int64_t k0,
-			   int64_t kc, const int64_t n[2], const int64_t t[2])
+/* y[tokens][columns] = or += x[tokens][kc] panel[kc][columns]; what is next is fetched meanwhile.
+ */
+static void multiply_panel(float *y, int64_t y_stride, const float *x, const float *panel,
+			   int64_t kc, bool add, struct next next, int64_t tokens, int64_t columns)
 {
-	float *x = packed->x;
 	int64_t height;
 
-	for (int64_t t0 = t[0]; t0 < t[1]; t0 += height) {
-		height = tile_height(t[1] - t0);
-		int64_t rows = int64_min(height, t[1] - t0);
-
-		for (int64_t r = 0; r < rows; r++)
-			memcpy(x + r * K_BLOCK, a->x + (t0 + r) * a->K + k0,
-			       (size_t)kc * sizeof(float));
-		memset(x + rows * K_BLOCK, 0, (size_t)((TILE_T - rows) * K_BLOCK) * sizeof(float));
-		for (int64_t n0 = n[0]; n0 < n[1]; n0 += TILE_N) {
-			const float *panel = packed->panels + (n0 - n[0]) * kc;
-			int64_t part[2] = { rows, int64_min(TILE_N, n[1] - n0) };
-			float *y = a->y + t0 * a->N + n0;
-
-			if (rows == height && part[1] == TILE_N)
-				multiply_either(y, a->N, x, panel, kc, k0 > 0, height);
-			else
-				tile_edge(y, a->N, x, panel, kc, k0 > 0, height, part);
-		}
+	for (int64_t t = 0; t < tokens;
+	     t += height, x += height * K_BLOCK, y += height * y_stride) {
+		height = tile_height(tokens - t);
+		if (columns == TILE_N)
+			multiply(y, y_stride, x, panel, kc, add, &next, height);
+		else
+			multiply_edge(y, y_stride, x, panel, kc, add, height, columns);
+		next.rows = 0;
 	}
+}
+
+/* kc weights from k0 on of the rows of a panel, as something to fetch; none behind the ends. */
+static struct next fetched(const struct linear_args *a, int64_t n0, int64_t k0, int64_t kc)
+{
+	const struct dtype_info *info = &dtype_table[a->w->dtype];
+	int64_t rows = k0 < a->K ? int64_min(TILE_N, a->N - n0) : 0;
+
+	return (struct next){
+		.at = (const char *)a->w->data + n0 * a->w->stride[0] +
+		      k0 / info->block_elements * info->block_bytes,
+		.rows = rows > 0 ? rows : 0,
+		.stride = a->w->stride[0],
+		.bytes = ceil_div(kc, info->block_elements) * info->block_bytes,
+	};
 }
 
 static void pack(float *panel, float *decoded, const struct tensor *w, int64_t n0, int64_t k0,
@@ -371,23 +440,47 @@ static void pack(float *panel, float *decoded, const struct tensor *w, int64_t n
 	}
 }
 
+/* x[tokens][K_BLOCK] = kc numbers from k0 on of rows [t0, t0 + tokens). */
+static void copy_x(float *x, const struct linear_args *a, int64_t t0, int64_t tokens, int64_t k0,
+		   int64_t kc)
+{
+	for (int64_t t = 0; t < tokens; t++)
+		memcpy(x + t * K_BLOCK, a->x + (t0 + t) * a->K + k0, (size_t)kc * sizeof(float));
+}
+
+/* One block of k of outputs [n[0], n[1]) and tokens [t[0], t[1]): packed by the first of them. */
+static void multiply_block(const struct linear_args *a, struct packed *packed, int64_t k0,
+			   int64_t kc, const int64_t n[2], const int64_t t[2])
+{
+	for (int64_t t0 = t[0]; t0 < t[1]; t0 += GROUP_T) {
+		int64_t tokens = int64_min(GROUP_T, t[1] - t0);
+
+		copy_x(packed->x, a, t0, tokens, k0, kc);
+		for (int64_t n0 = n[0]; n0 < n[1]; n0 += TILE_N) {
+			float *panel = packed->panels + (n0 - n[0]) * K_BLOCK;
+			struct next next = fetched(a, n0, k0 + kc, kc);
+
+			if (t0 == t[0])
+				pack(panel, packed->decoded, a->w, n0, k0, kc);
+			else
+				next.rows = 0;
+			multiply_panel(a->y + t0 * a->N + n0, a->N, packed->x, panel, kc, k0 > 0,
+				       next, tokens, int64_min(TILE_N, a->N - n0));
+		}
+	}
+}
+
 static void many_piece(void *ctx, int64_t i, int worker)
 {
 	const struct linear_args *a = ctx;
-	struct packed *packed = &a->packed[worker];
 	int64_t n0 = i / a->t_pieces * a->n_panels * TILE_N;
 	int64_t t0 = i % a->t_pieces * a->tokens;
 	int64_t n[2] = { n0, int64_min(n0 + a->n_panels * TILE_N, a->N) };
 	int64_t t[2] = { t0, int64_min(t0 + a->tokens, a->T) };
 	int64_t step = k_step(a);
 
-	for (int64_t k0 = 0; k0 < a->K; k0 += step) {
-		int64_t kc = int64_min(step, a->K - k0);
-
-		for (int64_t p = n[0]; p < n[1]; p += TILE_N)
-			pack(packed->panels + (p - n[0]) * kc, packed->decoded, a->w, p, k0, kc);
-		multiply_block(a, packed, k0, kc, n, t);
-	}
+	for (int64_t k0 = 0; k0 < a->K; k0 += step)
+		multiply_block(a, &a->packed[worker], k0, int64_min(step, a->K - k0), n, t);
 }
 
 /*
@@ -416,7 +509,7 @@ static void linear_many(struct threads *pool, struct linear_args *a)
 	free(a->packed);
 }
 
-#include "linear_tokens.h"
+#include "linear_short.h"
 
 void LINEAR(struct threads *pool, float *y, const float *x, const struct tensor *w, int64_t T)
 {
@@ -428,8 +521,8 @@ void LINEAR(struct threads *pool, float *y, const float *x, const struct tensor 
 		return;
 	if (T <= FEW_TOKENS)
 		linear_few(pool, &args);
-	else if (fills_lanes(&args))
-		linear_tokens(pool, &args);
+	else if (is_short(&args))
+		linear_short(pool, &args);
 	else
 		linear_many(pool, &args);
 }
