@@ -222,6 +222,17 @@ Test(lesson_checks, a_query_is_judged_by_its_rows)
 	fails("in-order", "SELECT pos FROM token ORDER BY pos", "should not be in its place");
 }
 
+/* Near to two wrong answers it is told as the one whose numbers it has; as the first, if none's. */
+Test(lesson_checks, of_two_wrong_queries_it_is_the_one_whose_numbers_it_has)
+{
+	fails("near", "SELECT sum(token_id) * 1.0 FROM token", "is none of them");
+	cr_expect_str_eq(verdict.key, "before");
+	fails("near", "SELECT sum(token_id) * 1.0001 FROM token", "is none of them");
+	cr_expect_str_eq(verdict.key, "beside");
+	fails("near", "SELECT sum(token_id) * 1.001 FROM token", "is none of them");
+	cr_expect_str_eq(verdict.key, "before");
+}
+
 Test(lesson_checks, a_query_that_is_none_has_a_sentence)
 {
 	fails("rows", "", "there is none yet");

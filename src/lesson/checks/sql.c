@@ -161,11 +161,12 @@ static void tell_rows(const struct sides *s, const struct rows_like *how, int64_
 	text_release(&t);
 }
 
-/* The first known wrong query that gives these rows. */
-static int try_wrong(const struct check *c, struct sides *s, const struct rows_like *how,
-		     struct verdict *v, struct err *err)
+/* The first known wrong query that gives these rows, by that likeness. */
+static int try_wrong_like(const struct check *c, struct sides *s, const struct rows_like *like,
+			  struct verdict *v, struct err *err)
 {
 	const struct course_section *conf = c->exercise->conf;
+	const struct rows_like how = how_of(c);
 	const struct course_entry *e;
 	int at = 0, result = 0;
 
@@ -174,12 +175,25 @@ static int try_wrong(const struct check *c, struct sides *s, const struct rows_l
 		int64_t odd;
 
 		result = desk_ask(&s->desk, e->key, e->value, &wrong, err);
-		if (result == 0 && !rows_are_same(&s->want, &wrong, how, &odd) &&
-		    rows_are_same(&wrong, &s->got, how, &odd))
+		if (result == 0 && !rows_are_same(&s->want, &wrong, &how, &odd) &&
+		    rows_are_same(&wrong, &s->got, like, &odd))
 			words_diagnose(v, conf, e->key + strlen("wrong."));
 		sheet_release(&wrong);
 	}
 	return result;
+}
+
+/*
+ * Durations that have nothing to do with each other may lie within a tolerance of each other: whose
+ * very numbers these are comes before whoever is near.
+ */
+static int try_wrong(const struct check *c, struct sides *s, const struct rows_like *how,
+		     struct verdict *v, struct err *err)
+{
+	const struct rows_like exactly = { .ordered = how->ordered };
+	int result = try_wrong_like(c, s, &exactly, v, err);
+
+	return result || v->key ? result : try_wrong_like(c, s, how, v, err);
 }
 
 static int check_seen(const struct check *c, struct sides *s, struct verdict *v, struct err *err)
