@@ -108,7 +108,7 @@ p = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=subprocess.P
 busy = lambda: sum(map(int, open(f"/proc/{p.pid}/stat").read().rsplit(")", 1)[1].split()[11:13])) > 0.5 * os.sysconf("SC_CLK_TCK")
 until("it computes", busy, p)
 p.send_signal(signal.SIGINT)
-out, err = p.communicate(timeout=30)
+out, err = p.communicate(timeout=120)
 print(p.returncode, err.decode().strip())
 PY
 while IFS='|' read -r name what; do

@@ -132,7 +132,7 @@ is "nothing was written" "$before" "$(cksum < trace.db)"
 # ---- at a terminal ----------------------------------------------------------------------------------
 command -v tmux > /dev/null || { echo "query_shell.sh: no tmux, what a terminal shows is not tested"; finish; }
 python3 - "$T" "$work" <<'PY' || failures=1
-import os, re, stat, subprocess, sys, time
+import os, re, stat, subprocess, sys, termios, time
 from until import until
 
 torchless, work = sys.argv[1:]
@@ -142,7 +142,7 @@ state = work + "/state/torchless/query_history"
 class Terminal:
     """A program on a screen of its own; what it shows is what tmux says."""
     def __init__(self, *args, columns=100, rows=40, **env):
-        self.socket = f"{work}/tmux{time.time()}"
+        self.socket, self.edits = f"{work}/tmux{time.time()}", env.get("TERM") != "dumb"
         env = {"LC_ALL": "C.UTF-8", "XDG_STATE_HOME": work + "/state", "HOME": work, "NO_COLOR": "1", "PAGER": "cat", **env}
         words = ["env", *(f"{k}={v}" for k, v in env.items()), torchless, "query", *args]
         quoted = " ".join("'" + w.replace("'", "'\\''") + "'" for w in words) + "; echo status $?; sleep 60"
@@ -152,11 +152,16 @@ class Terminal:
         return subprocess.run(["tmux", "-S", self.socket, *args], check=True, capture_output=True, text=True).stdout
     def screen(self):
         return re.sub(r"\s+\Z", "", self.tmux("capture-pane", "-p"))
+    def asked(self, question):
+        """What is so of the terminal itself."""
+        tty = os.open(self.tmux("display-message", "-p", "#{pane_tty}").strip(), os.O_RDONLY | os.O_NOCTTY)
+        try:
+            return question(tty)
+        finally:
+            os.close(tty)
     def resize(self, columns):
         self.tmux("resize-window", "-x", str(columns), "-y", "40")
-        tty = os.open(self.tmux("display-message", "-p", "#{pane_tty}").strip(), os.O_RDONLY | os.O_NOCTTY)
-        until(f"a screen of {columns} columns", lambda: os.get_terminal_size(tty).columns == columns)
-        os.close(tty)
+        until(f"a screen of {columns} columns", lambda: self.asked(os.get_terminal_size).columns == columns)
     def cursor(self):
         return int(self.tmux("display-message", "-p", "#{cursor_y}"))
     def wait(self, pattern, seconds=60):
@@ -165,8 +170,12 @@ class Terminal:
             time.sleep(0.02)
         return self.screen()
     def keys(self, *keys):
-        if keys == ("C-d",):  # typed between two prompts it is no end: the line discipline makes a NUL of it
+        # Typed between two prompts it is no end: the line discipline makes a NUL of it. A prompt is seen a moment before the
+        # editor has the keys; without an editor the kernel has them all the time.
+        if keys == ("C-d",):
             self.wait(r"> ?\Z")
+            if self.edits:
+                until("the editor has the keys", lambda: not self.asked(termios.tcgetattr)[3] & termios.ECHO)
         self.tmux("send-keys", *keys)
     def type(self, text):
         # A semicolon at the end would end tmux's own command.

@@ -52,7 +52,7 @@ child = subprocess.Popen(command, stderr=subprocess.PIPE)
 until(f"{stop} runs are recorded", lambda: first(file, "SELECT count(*) FROM v_run WHERE status = 'ok'") >= int(stop), child, pause=0)
 assert child.poll() is None, child.communicate()[1]
 child.send_signal(getattr(signal, sig))
-print(child.communicate(timeout=20)[1].decode(), end="")
+print(child.communicate(timeout=120)[1].decode(), end="")
 assert child.returncode in (-signal.SIGKILL, 130), child.returncode
 PY
 for stop in 3 11 24; do

@@ -50,7 +50,7 @@ child = subprocess.Popen([torchless, "trace", "-q", "-m", model, "-n", "100000",
                          stderr=subprocess.PIPE, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
 until("a generated token is recorded", lambda: first("int.db", "SELECT count(*) FROM v_token WHERE source = 'generated'"), child)
 child.send_signal(signal.SIGINT)
-err = child.communicate(timeout=20)[1].decode()
+err = child.communicate(timeout=120)[1].decode()
 assert child.returncode == 130, (child.returncode, err)
 assert err == "torchless: interrupted\n", err
 db = sqlite3.connect("int.db")

@@ -1058,7 +1058,7 @@ class TestStaging(TemporaryTest):
             self.assertEqual(child.stdout.readline(), "ready\n")
             self.assertEqual(len(os.listdir(self.top)), 1)
             child.terminate()
-            _, errors = child.communicate(timeout=20)
+            _, errors = child.communicate(timeout=120)
         self.assertEqual(child.returncode, 130)
         self.assertTrue(errors.endswith("interrupted\n") and errors.count("\n") == 1, errors)
         self.assertEqual(os.listdir(self.top), [])

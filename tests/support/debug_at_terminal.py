@@ -4,7 +4,10 @@ import re
 import shlex
 import subprocess
 import sys
+import termios
 import time
+
+from until import until
 
 torchless, directory, endless = sys.argv[1:]
 failures = 0
@@ -16,12 +19,33 @@ class Terminal:
 
     def __init__(self, name, command, columns=100, rows=30):
         self.name, self.tmux = name, ["tmux", "-L", f"torchless-{os.getpid()}-{name}", "-f", "/dev/null"]
-        self.ended = os.path.join(directory, name + ".status")
+        self.ended, self.tty = os.path.join(directory, name + ".status"), None
         # Ctrl-C reaches the shell too, which must outlive it, and the program must not ignore it.
         line = f"trap : INT; cd {shlex.quote(directory)} && {command}; echo $? > {shlex.quote(self.ended)}; sleep 1000"
         subprocess.run([*self.tmux, "new-session", "-d", "-x", str(columns), "-y", str(rows), "sh", "-c", line], check=True)
 
+    def told(self, what):
+        """What tmux says of the terminal."""
+        return subprocess.run([*self.tmux, "display-message", "-p", f"#{{{what}}}"], check=True, capture_output=True, text=True).stdout.strip()
+
+    def echoes(self):
+        """Whether the kernel has the keys, and not the line editor: a command runs."""
+        if self.tty is None:
+            self.tty = os.open(self.told("pane_tty"), os.O_RDONLY | os.O_NOCTTY)
+        return bool(termios.tcgetattr(self.tty)[3] & termios.ECHO)
+
+    def computed(self):
+        """The seconds that the program has computed."""
+        with open(f"/proc/{self.told('pane_pid')}/task/{self.told('pane_pid')}/children", encoding="ascii") as f:
+            program = f.read().split()[0]
+        with open(f"/proc/{program}/stat", encoding="ascii", errors="replace") as f:
+            return sum(map(int, f.read().rsplit(")", 1)[1].split()[11:13])) / os.sysconf("SC_CLK_TCK")
+
     def type(self, *keys):
+        # A prompt is seen a moment before the editor has the keys: what comes between is shown by the kernel too,
+        # and Ctrl-D is no end then.
+        if keys[0] != "C-c":
+            until(f"the editor has the keys, for {keys}", lambda: not self.echoes())
         for key in keys:
             subprocess.run([*self.tmux, "send-keys", key], check=True)
 
@@ -48,6 +72,8 @@ class Terminal:
         self.expect(f"it does not end with {expected}", lambda _: os.path.exists(self.ended) and open(self.ended).read().strip() == str(expected))
 
     def close(self):
+        if self.tty is not None:
+            os.close(self.tty)
         subprocess.run([*self.tmux, "kill-server"], capture_output=True)
 
 
@@ -129,8 +155,9 @@ def interrupted():
     t.ends("(tl)")
     t.type("set confirm off", "Enter")
     for _ in range(2):
-        t.type("run", "Enter"), t.ends(" run")  # it runs: no prompt follows
-        time.sleep(0.3)
+        t.type("run", "Enter"), t.ends(" run")
+        before = t.computed()
+        until("it runs", lambda: t.echoes() and t.computed() > before + 0.1)
         t.type("C-c"), t.shows("Interrupted."), t.expect("it does not stop", lambda screen: screen.split("\n")[-1].startswith("(tl "))
         t.type("C-l", "stepi", "Enter"), t.expect("it does not go on", lambda screen: re.search(r"stepi\n\d+\.\d+ ", screen))
     t.type("q", "Enter"), t.status(0)
