@@ -583,15 +583,16 @@ def check_roof(args, flops, bandwidth):
         least = sum(max(g["flops"] / flops, g["moved"] / bandwidth) for g in mine)
         near(row["ms"], took / 1e6, 3)
         near(row["least_ms"], least / 1e6, 3)
-        if least > took:  # out of a cache: the limit of memory does not bind
-            assert (row["bound_by"], row["percent"]) == ("cache", ""), row
+        work, moved = total(mine, "flops"), total(mine, "moved")
+        is_arithmetic = work / flops > moved / bandwidth
+        if least > took:  # out of a cache, where the limit of memory does not bind, or faster than what the roof was told by
+            assert (row["bound_by"], row["percent"]) == ("roof too low" if is_arithmetic else "cache", ""), row
         else:
             near(row["percent"], 100 * least / took, 1)
         near(row["roof_gflops"], flops, 1)
         near(row["roof_gb_s"], bandwidth, 1)
-        work, moved = total(mine, "flops"), total(mine, "moved")
         near(row["intensity"], work / moved, 2)
-        assert least > took or row["bound_by"] == ("arithmetic" if work / flops > moved / bandwidth else "memory")
+        assert least > took or row["bound_by"] == ("arithmetic" if is_arithmetic else "memory")
 
 
 @check("roofline")
@@ -603,6 +604,8 @@ def check_roofline():
             best = [max(best[0], *(g["flops"] / g["dur"] for g in groups)), max(best[1], *(g["moved"] / g["dur"] for g in groups))]
     check_roof((), *best)
     check_roof(("gflops=80", "gbps=30.5"), 80, 30.5)
+    check_roof(("gflops=1e-6", "gbps=1e6"), 1e-6, 1e6)  # everything is faster
+    check_roof(("gflops=1e6", "gbps=1e-9"), 1e6, 1e-9)
 
 
 @check("slow")
