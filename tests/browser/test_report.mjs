@@ -144,7 +144,8 @@ test('playing walks by itself until it is paused', async () => {
 	await opened('a.html', { hash: '#0.0' }, async (page) => {
 		await page.locator('#play').click();
 		assert.equal(await page.locator('#play').getAttribute('aria-pressed'), 'true');
-		await page.waitForFunction(() => location.hash === '#0.2');
+		// A busy machine may look less often than it plays.
+		await page.waitForFunction(() => !['#0.0', '#0.1'].includes(location.hash));
 		await page.locator('#play').click();
 		assert.equal(await page.locator('#play').getAttribute('aria-pressed'), 'false');
 	});
@@ -367,7 +368,8 @@ test('two recordings: what differs, as SQL has it', async () => {
 		const href = await page.locator('#first-difference').getAttribute('href');
 		await page.locator('#first-difference').click();
 		assert.equal(await address(page), href);
-		assert.match(await text(page, '#moment table'), /differs/);
+		// The page hears of its new address by an event of its own.
+		await page.waitForFunction(() => /differs/.test(document.querySelector('#moment table')?.textContent));
 		await page.locator('#difference select').selectOption('all');
 		const all = page.locator('#difference-list > .note button');
 		if (await all.count()) await all.click();

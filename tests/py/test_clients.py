@@ -306,7 +306,7 @@ class Datasette(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         cls.server.terminate()
-        cls.server.wait(30)
+        cls.server.wait(120)
         cls.log.close()
 
     def get(self, path, **params):

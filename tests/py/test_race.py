@@ -151,7 +151,7 @@ class Race(unittest.TestCase):
         for name in ("decode", "prompt-16", "busy"):
             title, shapes, types, command = race.CASES[name]
             race.CASES[name] = (title, (*shapes, "tiny"), types, command)
-        arguments = race.parse(["--rounds", "2", "--seconds", "5", "--patience", "1",
+        arguments = race.parse(["--rounds", "2", "--seconds", "300", "--patience", "1",
                                 "--cases", "decode,prompt-16,busy", "--types", "f32,bf16",
                                 "--shapes", "tiny"])
 
