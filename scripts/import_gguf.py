@@ -244,7 +244,7 @@ class Vocabulary:
 
     def byte_level(self):
         """tokenizer.json of a byte-level BPE, and whether BOS is added."""
-        pre = self.model.get("tokenizer.ggml.pre", str, "gpt-2")
+        pre = self.model.get("tokenizer.ggml.pre", str)
         if pre not in tokenizer_json.BYTE_LEVEL_KINDS:
             known = ", ".join(sorted(tokenizer_json.BYTE_LEVEL_KINDS))
             self.model.fail(f"tokenizer.ggml.pre is '{pre}': known are {known}")

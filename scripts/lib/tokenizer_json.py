@@ -38,6 +38,7 @@ _DIGITS_THEN_GPT2 = {
     "pretokenizers": [{"type": "Digits", "individual_digits": True}, _byte_level(True)],
 }
 
+# Those whose tokenizer.json is this; what llama.cpp splits alike may normalize text, as qwen2 does, or add other tokens.
 # GGUF's tokenizer.ggml.pre -> pre-tokenizer, ignore_merges, BOS is added when GGUF does not say.
 BYTE_LEVEL_KINDS = {
     "gpt-2": (_byte_level(True), False, False),
@@ -47,7 +48,6 @@ BYTE_LEVEL_KINDS = {
     "llama-bpe": (_split(LLAMA3_PATTERN), True, True),
     "llama3": (_split(LLAMA3_PATTERN), True, True),
     "llama-v3": (_split(LLAMA3_PATTERN), True, True),
-    "qwen2": (_split(QWEN2_PATTERN), False, False),
     "tekken": (_split(TEKKEN_PATTERN), True, True),
 }
 

@@ -51,7 +51,6 @@ struct build {
 	"{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Digits\",\"individual_digits\":true}," BYTE_LEVEL( \
 		"true") "]}"
 #define SPLIT_LLAMA3 SPLIT(WORDS "\\\\p{N}{1,3}|" SYMBOLS SPACES)
-#define SPLIT_QWEN2  SPLIT(WORDS "\\\\p{N}|" SYMBOLS SPACES)
 #define SPLIT_TEKKEN                                                                               \
 	SPLIT(LEADING UPPER "*" LOWER "+|" LEADING UPPER "+" LOWER                                 \
 			    "*|\\\\p{N}| ?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n/]*|" SPACES)
@@ -85,9 +84,16 @@ static void refuse_pre(const struct build *b, struct bytes name)
 
 static const struct pre *find_pre(const struct build *b)
 {
-	struct bytes name = { "gpt-2", 5 };
+	struct bytes name = { 0 };
+	int rc = gguf_get_text(b->h, PREFIX "pre", &name, b->err);
 
-	if (gguf_get_text(b->h, PREFIX "pre", &name, b->err) < 0)
+	if (rc == 0)
+		err_set(b->err, ERR_FORMAT,
+			"%s: " PREFIX
+			"pre is missing, so how a text is split is not known: the file is from "
+			"before May 2024, convert the model again",
+			b->h->path);
+	if (rc <= 0)
 		return NULL;
 	for (size_t i = 0; i < sizeof(pres) / sizeof(*pres); i++)
 		if (is_text(name, pres[i].name))

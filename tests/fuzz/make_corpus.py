@@ -118,7 +118,7 @@ def gguf_seeds():
     yield gguf_file(keys | byte_level, tensors() | {"rope_freqs.weight": ((2,), 0, 8)})
     yield gguf_file(keys | byte_level | {"split.count": 3, "split.no": 0, "split.tensors.count": 11}, tensors())
     yield gguf_file(keys | byte_level | {"llama.attention.head_count_kv": [1, 1], "llama.attention.sliding_window": 4}, tensors())
-    for pre in ("llama-bpe", "qwen2", "tekken", "gpt-2"):
+    for pre in ("llama-bpe", "refact", "tekken", "gpt-2"):
         yield gguf_file(keys | byte_level | {"tokenizer.ggml.pre": pre}, {})
     yield gguf_file(keys | sentencepiece | {"tokenizer.ggml.add_space_prefix": False}, {})
     yield gguf_file({"general.alignment": 64, "deep": [1]}, {"output_norm.weight": ((8,), 0, 32)})

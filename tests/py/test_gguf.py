@@ -7,6 +7,7 @@ bit, every token id.
 
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -400,7 +401,9 @@ class TestTokenizer(TemporaryTest):
         self.same("smollm2", read_json(os.path.join(SMOLLM2, "tokenizer.json")), "smollm")
 
     def test_every_split(self):
-        """All names of tokenizer.ggml.pre of one kind, on one vocabulary, against what scripts/lib has for them."""
+        """All names of tokenizer.ggml.pre that are known, on one vocabulary, against what scripts/lib has for them."""
+        with open(os.path.join(ROOT, "include", "torchless", "gguf.def"), encoding="utf-8") as file:
+            self.assertEqual(re.findall(r'^GGUF_PRE\("(.*?)"', file.read(), re.M), list(tokenizer_json.BYTE_LEVEL_KINDS))
         if not os.path.isdir(SMOLLM2):
             raise unittest.SkipTest("models/smollm2-135m is missing: make smollm2")
         document = read_json(os.path.join(SMOLLM2, "tokenizer.json"))
@@ -409,6 +412,17 @@ class TestTokenizer(TemporaryTest):
                 changed = {**document, "pre_tokenizer": split,
                            "model": {**document["model"], "ignore_merges": ignore_merges}}
                 self.same(pre, changed, pre)
+
+    def test_other_splits_are_refused_by_name(self):
+        """Those of models that normalize text, or of which no more is known than what llama.cpp splits by."""
+        document = read_json(os.path.join(TOKENIZERS, "tekken", "tokenizer.json"))
+        for pre in ("default", "falcon3", "smaug-bpe", "dbrx", "phi-2", "mpt", "olmo", "qwen2", "stablelm2", "minerva-7b", "codeshell",
+                    "deepseek-llm", "deepseek-coder", "deepseek-v3", "deepseek-r1-qwen", "falcon", "llama4", "gpt-4o", "nonsense"):
+            with self.subTest(pre):
+                path = write_gguf(self.path("m.gguf"), document=document, pre=pre)
+                done = subprocess.run([TORCHLESS, "tokenize", "-m", path, "x"], capture_output=True, text=True, check=False)
+                self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (2, "", 1))
+                self.assertIn(f"tokenizer.ggml.pre is {pre}, which is not supported", done.stderr)
 
     def test_bos_and_eos(self):
         document = read_json(os.path.join(TOKENIZERS, "mistral-v1", "tokenizer.json"))

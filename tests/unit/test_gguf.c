@@ -315,6 +315,8 @@ static const struct patch patches[] = {
 	{ "tokenizer.ggml.model", 12, 'b', 1, "tokenizer.ggml.model is bpt2",
 	  "supported are gpt2" },
 	{ "tokenizer.ggml.pre", 12, 'x', 1, "tokenizer.ggml.pre is xmollm", "tekken" },
+	{ "tokenizer.ggml.pre", -1, 'x', 1, "tokenizer.ggml.pre is missing", "May 2024" },
+	{ "tokenizer.ggml.pre", 0, ARRAY, 4, "tokenizer.ggml.pre", "" },
 	{ "tokenizer.ggml.tokens", 4, ARRAY, 4, "tokenizer.ggml.tokens", "" },
 	{ "tokenizer.ggml.tokens", 4, 99, 4, "tokenizer.ggml.tokens has the type 99", "" },
 	{ "tokenizer.ggml.tokens", 8, 1ull << 61, 8, "tokenizer.ggml.tokens", "truncated" },
