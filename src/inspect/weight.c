@@ -3,8 +3,10 @@
  */
 #include "inspect_impl.h"
 
+#include "torchless/gguf.h"
 #include "torchless/mem.h"
 #include "torchless/outline.h"
+#include "torchless/point.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -22,9 +24,33 @@ static bool is_tied_head(const struct checkpoint *ck, const char *name)
 	       checkpoint_find(ck, "model.embed_tokens.weight", &file);
 }
 
+/*
+ * Offer a tensor by all that a person may call it, as points are: its name, without ".weight" too,
+ * short, and GGUF's.  What is then named is its name, by which it is found.
+ */
+static void offer(struct text_nearest *near, const char *name)
+{
+	size_t len = strlen(name);
+	struct text module = { 0 }, gguf = { 0 };
+	char brief[160];
+	bool is_best = text_nearest_offer(near, name);
+
+	if (len > strlen(".weight") && text_ends_with(name, ".weight"))
+		len -= strlen(".weight");
+	text_addf(&module, "%.*s", (int)len, name);
+	gguf_add_name(&gguf, name);
+	is_best |= text_nearest_offer(near, module.data);
+	is_best |= text_nearest_offer(near, point_shorten(module.data, brief, sizeof(brief)));
+	is_best |= gguf.len && text_nearest_offer(near, gguf.data);
+	if (is_best)
+		near->best = name;
+	text_release(&module);
+	text_release(&gguf);
+}
+
 static int no_weight(const struct checkpoint *ck, const char *name, struct err *err)
 {
-	struct text_nearest near = { .name = name, .best = "", .distance = INT_MAX };
+	struct text_nearest near = { .name = name, .distance = INT_MAX };
 
 	if (is_tied_head(ck, name))
 		return err_set(err, ERR_USAGE,
@@ -33,7 +59,9 @@ static int no_weight(const struct checkpoint *ck, const char *name, struct err *
 			       ck->path, name);
 	for (int f = 0; f < ck->n_files; f++)
 		for (int64_t i = 0; i < ck->files[f].n_tensors; i++)
-			text_nearest_offer(&near, ck->files[f].tensors[i].name);
+			offer(&near, ck->files[f].tensors[i].name);
+	if (!near.best)
+		return err_set(err, ERR_USAGE, "%s has no tensors", ck->path);
 	return err_set(err, ERR_USAGE, "%s has no tensor '%.80s'; the nearest is %s", ck->path,
 		       name, near.best);
 }

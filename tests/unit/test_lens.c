@@ -189,6 +189,17 @@ Test(lens, reads_weights_by_name)
 	REFUSES(&r, "SELECT weight('model.layer.1.mlp.up_proj')",
 		"has no tensor 'model.layer.1.mlp.up_proj'; the nearest is "
 		"model.layers.1.mlp.up_proj.weight");
+	/* Near by whatever it is called: short, GGUF's, a piece, with a mistake. */
+	REFUSES(&r, "SELECT weight('L1.q_proj')",
+		"the nearest is model.layers.1.self_attn.q_proj.weight");
+	REFUSES(&r, "SELECT weight('L1.attn.o_prj')",
+		"the nearest is model.layers.1.self_attn.o_proj.weight");
+	REFUSES(&r, "SELECT weight('L0.mlp.gate')",
+		"the nearest is model.layers.0.mlp.gate_proj.weight");
+	REFUSES(&r, "SELECT weight('blk.1.ffn_down.weight')",
+		"the nearest is model.layers.1.mlp.down_proj.weight");
+	REFUSES(&r, "SELECT weight('embed_token')", "the nearest is model.embed_tokens.weight");
+	REFUSES(&r, "SELECT weight('norm')", "the nearest is model.norm.weight");
 	REFUSES(&r, "SELECT t_shape('weight:lm_head')", "call weight('lm_head')");
 	REFUSES(&r, "SELECT t_shape(replace(weight('lm_head'), 'lm_head', 'x'))",
 		"no tensor 'x.weight'");
