@@ -5,6 +5,7 @@
  * and data; keys but those of the split are in the first.  Any part may be given.
  */
 #include "checkpoint_gguf.h"
+#include "gguf_header.h"
 #include "torchless/gguf.h"
 #include "torchless/mem.h"
 
@@ -85,6 +86,48 @@ static int open_parts(struct checkpoint *ck, const struct gguf_part *first, stru
 	return rc;
 }
 
+static int order_of(struct bytes a, struct bytes b)
+{
+	int order = memcmp(a.data, b.data, a.len < b.len ? a.len : b.len);
+
+	return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+/* Keys that are one for each part. */
+static bool is_of_part(struct bytes key)
+{
+	static const char *const keys[] = { "split.no", "general.alignment" };
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+		if (strlen(keys[i]) == key.len && !memcmp(keys[i], key.data, key.len))
+			return true;
+	return false;
+}
+
+/* What a later part says again is what the first says, or it is a part of another model. */
+static int check_keys(const struct tensor_file *first, const struct tensor_file *later,
+		      struct err *err)
+{
+	const struct gguf_header *a = first->gguf, *b = later->gguf;
+
+	for (size_t i = 0, k = 0; i < a->n_values && k < b->n_values;) {
+		const struct gguf_value *x = &a->values[i], *y = &b->values[k];
+		int order = order_of(x->key, y->key);
+
+		i += order <= 0;
+		k += order >= 0;
+		if (order || is_of_part(x->key) ||
+		    (x->type == y->type && x->element == y->element && x->n == y->n &&
+		     !order_of(x->data, y->data)))
+			continue;
+		return err_set(err, ERR_FORMAT,
+			       "%s has another %.*s than %s: it is part of another model",
+			       later->path, (int)(x->key.len < 120 ? x->key.len : 120), x->key.data,
+			       first->path);
+	}
+	return 0;
+}
+
 static int check_count(const struct checkpoint *ck, struct err *err)
 {
 	struct gguf_part part;
@@ -122,7 +165,12 @@ int checkpoint_gguf_open(struct checkpoint *ck, struct err *err)
 	ck->files = mem_calloc((size_t)part.count, sizeof(*ck->files));
 	if (part.count > 1) {
 		tensor_file_close(&one);
-		return open_parts(ck, &part, err) ? err->code : check_count(ck, err);
+		if (open_parts(ck, &part, err))
+			return err->code;
+		for (int i = 1; i < ck->n_files; i++)
+			if (check_keys(&ck->files[0], &ck->files[i], err))
+				return err->code;
+		return check_count(ck, err);
 	}
 	ck->files[ck->n_files++] = one;
 	return check_count(ck, err);

@@ -354,6 +354,24 @@ class TestParts(TemporaryTest):
         said = run("info", "-m", self.path(self.parts[0]), status=2)
         self.assertIn("is missing", said)
 
+    def test_a_part_of_another_model_is_refused(self):
+        for part in self.parts[1:]:
+            before = gguf.GGUFReader(self.path(part))
+            again = gguf.GGUFWriter(self.path("changed"), arch="gpt2")
+            for key, field in before.fields.items():
+                if key.startswith("split."):
+                    (again.add_int32 if key == "split.tensors.count" else again.add_uint16)(key, field.contents())
+            for tensor in before.tensors:
+                again.add_tensor(tensor.name, tensor.data)
+            again.write_header_to_file()
+            again.write_kv_data_to_file()
+            again.write_tensors_to_file()
+            again.close()
+            os.replace(self.path("changed"), self.path(part))
+            for opened in self.parts:
+                said = run("info", "-m", self.path(opened), status=2)
+                self.assertIn(f"{self.path(self.parts[1])} has another general.architecture than {self.path(self.parts[0])}: ", said)
+
     def test_a_directory(self):
         os.mkdir(self.path("folder"))
         for part in self.parts:
