@@ -118,6 +118,16 @@ ALWAYS_INLINE float sum_lanes(__m256 a)
 	return _mm_cvtss_f32(sum_lanes4(a, zero, zero, zero));
 }
 
+/* Of exp_split(). */
+#define EXP_LOG2E    1.44269504f
+#define EXP_LN2_HIGH 0x1.62e4p-1f
+#define EXP_LN2_LOW  0x1.7f7d1cp-20f
+#define EXP_Q4       0.00138145837f
+#define EXP_Q3       0.00836872403f
+#define EXP_Q2       0.041668389f
+#define EXP_Q1       0.166665211f
+#define EXP_Q0       0.49999994f
+
 /*
  * exp(x) = p 2^n with p in [0.7, 1.42): n = round(x / ln 2), p = exp(r), r = x - n ln 2, with
  * ln 2 in two parts so that the subtraction is exact.  exp(r) = 1 + r + r^2 q(r), q a polynomial
@@ -126,16 +136,16 @@ ALWAYS_INLINE float sum_lanes(__m256 a)
  */
 ALWAYS_INLINE __m256 exp_split(__m256 x, __m256i *n)
 {
-	__m256 rounded = _mm256_round_ps(_mm256_mul_ps(x, _mm256_set1_ps(1.44269504f)),
+	__m256 rounded = _mm256_round_ps(_mm256_mul_ps(x, _mm256_set1_ps(EXP_LOG2E)),
 					 _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-	__m256 r = _mm256_fnmadd_ps(rounded, _mm256_set1_ps(0x1.62e4p-1f), x);
-	__m256 q = _mm256_set1_ps(0.00138145837f);
+	__m256 r = _mm256_fnmadd_ps(rounded, _mm256_set1_ps(EXP_LN2_HIGH), x);
+	__m256 q = _mm256_set1_ps(EXP_Q4);
 
-	r = _mm256_fnmadd_ps(rounded, _mm256_set1_ps(0x1.7f7d1cp-20f), r);
-	q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(0.00836872403f));
-	q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(0.041668389f));
-	q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(0.166665211f));
-	q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(0.49999994f));
+	r = _mm256_fnmadd_ps(rounded, _mm256_set1_ps(EXP_LN2_LOW), r);
+	q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(EXP_Q3));
+	q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(EXP_Q2));
+	q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(EXP_Q1));
+	q = _mm256_fmadd_ps(q, r, _mm256_set1_ps(EXP_Q0));
 	*n = _mm256_cvtps_epi32(rounded);
 	return _mm256_add_ps(_mm256_fmadd_ps(_mm256_mul_ps(r, r), q, r), _mm256_set1_ps(1));
 }

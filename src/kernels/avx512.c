@@ -49,8 +49,8 @@ const struct kernels kernels_avx512 = {
 	.silu = avx2_silu,
 	.mul = avx2_mul,
 	.add = avx2_add,
-	.scores = avx2_scores,
-	.softmax = avx2_softmax,
-	.mix = avx2_mix,
+	.scores = avx512_scores,
+	.softmax = avx512_softmax,
+	.mix = avx512_mix,
 	.sum = avx2_sum,
 };

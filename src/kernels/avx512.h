@@ -13,6 +13,12 @@
 void avx512_linear(struct threads *pool, float *y, const float *x, const struct tensor *w,
 		   int64_t T);
 
+void avx512_scores(float *scores, int64_t stride, const struct attention *a,
+		   struct attention_tile tile);
+void avx512_softmax(float *x, int64_t n);
+void avx512_mix(float *z, int64_t z_stride, const float *p, int64_t stride,
+		const struct attention *a, struct attention_tile tile);
+
 /* As avx2_few_blocks() and avx2_decode_blocks(). */
 void avx512_few_blocks(float *y, const float *x, const struct tensor *w, int64_t T, int64_t n0,
 		       int64_t n1);
@@ -44,6 +50,35 @@ ALWAYS_INLINE __m512 load_first16(const unsigned char *src, enum dtype dtype, in
 	if (dtype == DTYPE_F32)
 		return _mm512_maskz_loadu_ps(first, src);
 	return widen16(_mm256_maskz_loadu_epi16(first, src), dtype);
+}
+
+/* Transpose sixteen vectors of sixteen: in pairs, in fours, then quarters of registers. */
+ALWAYS_INLINE void transpose16(__m512 v[16])
+{
+	__m512 pair[16], quad[16];
+
+	for (int i = 0; i < 16; i += 2) {
+		pair[i] = _mm512_unpacklo_ps(v[i], v[i + 1]);
+		pair[i + 1] = _mm512_unpackhi_ps(v[i], v[i + 1]);
+	}
+	/* quad[i + j]: in quarter q the elements 4 q + j of rows i to i + 3 */
+	for (int i = 0; i < 16; i += 4)
+		for (int j = 0; j < 2; j++) {
+			quad[i + 2 * j] = _mm512_shuffle_ps(pair[i + j], pair[i + j + 2], 0x44);
+			quad[i + 2 * j + 1] = _mm512_shuffle_ps(pair[i + j], pair[i + j + 2], 0xee);
+		}
+	for (int j = 0; j < 4; j++) {
+		__m512 even[2], odd[2]; /* quarters 0 and 2, 1 and 3, of rows 0 to 7, 8 to 15 */
+
+		for (int i = 0; i < 2; i++) {
+			even[i] = _mm512_shuffle_f32x4(quad[8 * i + j], quad[8 * i + 4 + j], 0x88);
+			odd[i] = _mm512_shuffle_f32x4(quad[8 * i + j], quad[8 * i + 4 + j], 0xdd);
+		}
+		v[j] = _mm512_shuffle_f32x4(even[0], even[1], 0x88);
+		v[4 + j] = _mm512_shuffle_f32x4(odd[0], odd[1], 0x88);
+		v[8 + j] = _mm512_shuffle_f32x4(even[0], even[1], 0xdd);
+		v[12 + j] = _mm512_shuffle_f32x4(odd[0], odd[1], 0xdd);
+	}
 }
 
 #endif

@@ -71,33 +71,9 @@ ALWAYS_INLINE void vec_split(vec v, __m256 part[])
 	part[1] = _mm512_extractf32x8_ps(v, 1);
 }
 
-/* Transpose sixteen vectors of sixteen: in pairs, in fours, then quarters of registers. */
 ALWAYS_INLINE void vec_transpose(vec v[16])
 {
-	__m512 pair[16], quad[16];
-
-	for (int i = 0; i < 16; i += 2) {
-		pair[i] = _mm512_unpacklo_ps(v[i], v[i + 1]);
-		pair[i + 1] = _mm512_unpackhi_ps(v[i], v[i + 1]);
-	}
-	/* quad[i + j]: in quarter q the elements 4 q + j of rows i to i + 3 */
-	for (int i = 0; i < 16; i += 4)
-		for (int j = 0; j < 2; j++) {
-			quad[i + 2 * j] = _mm512_shuffle_ps(pair[i + j], pair[i + j + 2], 0x44);
-			quad[i + 2 * j + 1] = _mm512_shuffle_ps(pair[i + j], pair[i + j + 2], 0xee);
-		}
-	for (int j = 0; j < 4; j++) {
-		__m512 even[2], odd[2]; /* quarters 0 and 2, 1 and 3, of rows 0 to 7, 8 to 15 */
-
-		for (int i = 0; i < 2; i++) {
-			even[i] = _mm512_shuffle_f32x4(quad[8 * i + j], quad[8 * i + 4 + j], 0x88);
-			odd[i] = _mm512_shuffle_f32x4(quad[8 * i + j], quad[8 * i + 4 + j], 0xdd);
-		}
-		v[j] = _mm512_shuffle_f32x4(even[0], even[1], 0x88);
-		v[4 + j] = _mm512_shuffle_f32x4(odd[0], odd[1], 0x88);
-		v[8 + j] = _mm512_shuffle_f32x4(even[0], even[1], 0xdd);
-		v[12 + j] = _mm512_shuffle_f32x4(odd[0], odd[1], 0xdd);
-	}
+	transpose16(v);
 }
 
 #include "linear_body.h"

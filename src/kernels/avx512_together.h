@@ -58,7 +58,7 @@ ALWAYS_INLINE void scales_of_rows(struct row_scales *s, const unsigned char *w, 
 				  enum dtype t)
 {
 	scales_of_blocks(s->d, w, stride, TOGETHER);
-	if (block_adds(t))
+	if (type_has_minima(t))
 		scales_of_blocks(s->m, w + 2, stride, TOGETHER);
 }
 

@@ -23,6 +23,7 @@ static const struct problem problems[] = {
 	{ 45, 10, 9, 3, 7, 100, 145 }, { 1, 299, 9, 3, 64, 0, 0 },
 	{ 1, 400, 16, 2, 40, 0, 0 },   { 1, 700, 5, 1, 32, 300, 301 },
 	{ 1, 513, 4, 4, 128, 0, 0 },   { 1, 900, 14, 2, 10, 800, 850 },
+	{ 40, 30, 4, 2, 136, 0, 0 },   { 50, 90, 2, 1, 264, 60, 112 },
 };
 
 /* Positions [first, n) of full rows in a ring, or all in a row; what is not there is NaN. */
