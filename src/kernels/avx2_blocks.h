@@ -18,6 +18,12 @@
  */
 #define SCALES 16
 
+/* For a switch that has a function of each type. */
+#define EACH_BLOCK_TYPE(call)                                                                      \
+	call(DTYPE_Q8_0) call(DTYPE_Q4_0) call(DTYPE_Q4_1) call(DTYPE_Q5_0) call(DTYPE_Q5_1)       \
+		call(DTYPE_Q2_K) call(DTYPE_Q3_K) call(DTYPE_Q4_K) call(DTYPE_Q5_K)                \
+			call(DTYPE_Q6_K) call(DTYPE_IQ4_NL)
+
 /* What the scales come to: weight = d q + m, of a group or of 16 elements. */
 struct scales {
 	_Alignas(64) float d[SCALES], m[SCALES];

@@ -24,6 +24,13 @@ void avx512_few_blocks(float *y, const float *x, const struct tensor *w, int64_t
 		       int64_t n1);
 void avx512_decode_blocks(float *dst, const void *row, enum dtype dtype, int64_t from, int64_t n);
 
+/*
+ * panel[i * stride + r] = W[n0 + r][k0 + i] of a matrix of blocks, for kc weights of sixteen rows;
+ * k0 and kc are multiples of 4.
+ */
+void avx512_pack_blocks(float *panel, int64_t stride, const struct tensor *w, int64_t n0,
+			int64_t k0, int64_t kc);
+
 /* Sixteen weights of two bytes as f32. */
 ALWAYS_INLINE __m512 widen16(__m256i half, enum dtype dtype)
 {
@@ -79,6 +86,14 @@ ALWAYS_INLINE void transpose16(__m512 v[16])
 		v[8 + j] = _mm512_shuffle_f32x4(even[0], even[1], 0xdd);
 		v[12 + j] = _mm512_shuffle_f32x4(odd[0], odd[1], 0xdd);
 	}
+}
+
+/* (a & mask_a | b & mask_b) - less, in bytes. */
+ALWAYS_INLINE __m512i join_bytes(__m512i a, int mask_a, __m512i b, int mask_b, int less)
+{
+	b = _mm512_and_si512(b, _mm512_set1_epi8((char)mask_b));
+	a = _mm512_ternarylogic_epi32(a, _mm512_set1_epi8((char)mask_a), b, 0xea);
+	return less ? _mm512_sub_epi8(a, _mm512_set1_epi8((char)less)) : a;
 }
 
 #endif

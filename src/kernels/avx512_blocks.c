@@ -5,8 +5,7 @@
  * Where an element is a nibble the sixteen values that it can have fit into one register: they are
  * made once a group, and a weight is a look-up in it.
  */
-#include "avx2_blocks.h"
-#include "avx512.h"
+#include "avx512_blocks.h"
 
 typedef __m512 vec;
 
@@ -33,12 +32,6 @@ ALWAYS_INLINE void vec_split(vec v, __m256 part[])
 {
 	part[0] = _mm512_castps512_ps256(v);
 	part[1] = _mm512_extractf32x8_ps(v, 1);
-}
-
-/* d q + m, or d q. */
-ALWAYS_INLINE vec scaled(vec d, vec q, vec m, enum dtype t)
-{
-	return type_has_minima(t) ? _mm512_fmadd_ps(d, q, m) : _mm512_mul_ps(d, q);
 }
 
 ALWAYS_INLINE bool has_nibbles(enum dtype t)

@@ -12,6 +12,7 @@ typedef __m512 vec;
 
 #define FEW_BLOCKS    avx512_few_blocks
 #define DECODE_BLOCKS avx512_decode_blocks
+#define PACK_BLOCKS   avx512_pack_blocks
 
 ALWAYS_INLINE vec vec_zero(void)
 {

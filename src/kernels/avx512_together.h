@@ -96,26 +96,11 @@ ALWAYS_INLINE void dot_small_blocks(float *y, const float *x, const struct tenso
 
 /* ---- blocks of 256 -------------------------------------------------------------------------- */
 
-/* As scales_of_q4_k(), in one register: the scales of eight groups in d, the minima behind them. */
-ALWAYS_INLINE void scales_of_eight(float d[16], const unsigned char *b)
-{
-	const __m512i which = _mm512_inserti64x4(_mm512_setzero_si512(), _mm256_set1_epi32(1), 1);
-	uint32_t a = load_u32(b + 4), m = load_u32(b + 8), both = load_u32(b + 12);
-	__m128i q = _mm_unpacklo_epi64(
-		two_words(a & 0x3f3f3f3f, (both & 0x0f0f0f0f) | (a >> 2 & 0x30303030)),
-		two_words(m & 0x3f3f3f3f, (both >> 4 & 0x0f0f0f0f) | (m >> 2 & 0x30303030)));
-	__m128 factors = _mm_cvtph_ps(_mm_cvtsi32_si128((int)(load_u32(b) ^ 0x80000000)));
-
-	_mm512_store_ps(d,
-			_mm512_mul_ps(_mm512_permutexvar_ps(which, _mm512_castps128_ps512(factors)),
-				      _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(q))));
-}
-
 /* The 64 weights of groups 2 p and 2 p + 1. */
 ALWAYS_INLINE void load_pair(vec v[4], const unsigned char *b, const int8_t *q, int64_t p,
 			     const struct scales *s, enum dtype t)
 {
-	const float *ms = t == DTYPE_Q4_K || t == DTYPE_Q5_K ? s->d + 8 : s->m;
+	const float *ms = has_eight_scales(t) ? s->d + 8 : s->m;
 
 	if (t == DTYPE_Q4_K) {
 		vec values = nibble_values(t, false);
@@ -153,14 +138,6 @@ ALWAYS_INLINE __m512i turn(__m512i x, int low, int high)
 						       _mm256_set1_epi32(high & 31), 1));
 }
 
-/* (a & mask_a | b & mask_b) - less, in bytes */
-ALWAYS_INLINE __m512i join(__m512i a, int mask_a, __m512i b, int mask_b, int less)
-{
-	b = _mm512_and_si512(b, _mm512_set1_epi8((char)mask_b));
-	a = _mm512_ternarylogic_epi32(a, _mm512_set1_epi8((char)mask_a), b, 0xea);
-	return less ? _mm512_sub_epi8(a, _mm512_set1_epi8((char)less)) : a;
-}
-
 /* The integers of groups 2 p and 2 p + 1; blocks.h says where they lie. */
 ALWAYS_INLINE __m512i pair_of(const unsigned char *b, int p, enum dtype t)
 {
@@ -170,14 +147,15 @@ ALWAYS_INLINE __m512i pair_of(const unsigned char *b, int p, enum dtype t)
 		return _mm512_and_si512(turn(both_halves(b + 16 + p / 2 * 32), -twos, -twos - 2),
 					_mm512_set1_epi8(3));
 	if (t == DTYPE_Q3_K)
-		return join(turn(both_halves(b + 32 + p / 2 * 32), -twos, -twos - 2), 3,
-			    turn(both_halves(b), 2 - 2 * p, 1 - 2 * p), 4, 4);
+		return join_bytes(turn(both_halves(b + 32 + p / 2 * 32), -twos, -twos - 2), 3,
+				  turn(both_halves(b), 2 - 2 * p, 1 - 2 * p), 4, 4);
 	if (t == DTYPE_Q5_K)
-		return join(turn(both_halves(b + 48 + p * 32), 0, -4), 15,
-			    turn(both_halves(b + 16), 4 - 2 * p, 3 - 2 * p), 16, 0);
+		return join_bytes(turn(both_halves(b + 48 + p * 32), 0, -4), 15,
+				  turn(both_halves(b + 16), 4 - 2 * p, 3 - 2 * p), 16, 0);
 	if (t == DTYPE_Q6_K)
-		return join(_mm512_srli_epi32(_mm512_loadu_si512(b + p / 2 * 64), p % 2 * 4), 15,
-			    turn(both_halves(b + 128 + p / 2 * 32), 4 - twos, 2 - twos), 0x30, 32);
+		return join_bytes(_mm512_srli_epi32(_mm512_loadu_si512(b + p / 2 * 64), p % 2 * 4),
+				  15, turn(both_halves(b + 128 + p / 2 * 32), 4 - twos, 2 - twos),
+				  0x30, 32);
 	kernels_refuse();
 }
 
@@ -199,7 +177,7 @@ ALWAYS_INLINE void dot_large_blocks(float *y, const float *x, const struct tenso
 		for (int64_t r = 0; r < TOGETHER; r++) {
 			for (int64_t at = 0; at < bytes; at += 64)
 				_mm_prefetch((const char *)next + r * stride + at, _MM_HINT_T0);
-			if (dtype == DTYPE_Q4_K || dtype == DTYPE_Q5_K)
+			if (has_eight_scales(dtype))
 				scales_of_eight(s[r].d, w + r * stride);
 			else
 				scales_of(&s[r], w + r * stride, 1, dtype);

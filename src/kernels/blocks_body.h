@@ -130,11 +130,6 @@ ALWAYS_INLINE void decode(float *dst, const unsigned char *row, enum dtype dtype
 	}
 }
 
-#define EACH_BLOCK_TYPE(call)                                                                      \
-	call(DTYPE_Q8_0) call(DTYPE_Q4_0) call(DTYPE_Q4_1) call(DTYPE_Q5_0) call(DTYPE_Q5_1)       \
-		call(DTYPE_Q2_K) call(DTYPE_Q3_K) call(DTYPE_Q4_K) call(DTYPE_Q5_K)                \
-			call(DTYPE_Q6_K) call(DTYPE_IQ4_NL)
-
 /* Rows [n0, n1) of W times T <= 4 tokens: see avx2.h. */
 void FEW_BLOCKS(float *y, const float *x, const struct tensor *w, int64_t T, int64_t n0, int64_t n1)
 {

@@ -246,6 +246,12 @@ ALWAYS_INLINE void pack_rows(float *panel, const unsigned char *w, int64_t strid
 			    pairs);
 }
 
+static void pack_nothing(float *panel, int64_t kc)
+{
+	for (int64_t k = 0; k < kc; k++)
+		vec_store(panel + k * TILE_N, vec_zero());
+}
+
 /*
  * LANES columns of a panel: kc weights of `rows` rows that lie `stride` bytes apart.  More columns
  * than rows hold something that nobody looks at, and so do rows of the panel behind the kc.
@@ -255,14 +261,13 @@ ALWAYS_INLINE void pack_columns(float *panel, const unsigned char *w, int64_t st
 {
 	bool pairs = dtype == DTYPE_BF16 && kc % 2 == 0;
 
-	if (rows < LANES)
-		for (int64_t k = 0; rows <= 0 && k < kc; k++)
-			vec_store(panel + k * TILE_N, vec_zero());
-	if (rows >= LANES && pairs)
+	if (rows <= 0)
+		pack_nothing(panel, kc);
+	else if (rows >= LANES && pairs)
 		pack_rows(panel, w, stride, LANES, kc, dtype, true);
 	else if (rows >= LANES)
 		pack_rows(panel, w, stride, LANES, kc, dtype, false);
-	else if (rows > 0)
+	else
 		pack_rows(panel, w, stride, rows, kc, dtype, false);
 }
 
@@ -281,7 +286,10 @@ ALWAYS_INLINE void pack_panel(float *panel, const struct tensor *w, int64_t n0, 
 	}
 }
 
-/* As pack_panel: the groups of 32 that [k0, k0 + kc) touches are decoded beside it. */
+/*
+ * As pack_panel.  Where there is no better way the groups of 32 that are touched are decoded beside
+ * it.
+ */
 static void pack_blocks(float *panel, float *decoded, const struct tensor *w, int64_t n0,
 			int64_t k0, int64_t kc)
 {
@@ -290,6 +298,12 @@ static void pack_blocks(float *panel, float *decoded, const struct tensor *w, in
 	for (int64_t half = 0; half < TILE_N; half += LANES) {
 		int64_t first = n0 + half, rows = int64_min(w->shape[0] - first, LANES);
 
+#ifdef PACK_BLOCKS
+		if (rows == LANES) {
+			PACK_BLOCKS(panel + half, TILE_N, w, first, k0, kc);
+			continue;
+		}
+#endif
 		for (int64_t r = 0; r < rows; r++)
 			DECODE_BLOCKS(decoded + r * DECODED, tensor_row(w, first + r), w->dtype,
 				      from, k0 - from + kc);
