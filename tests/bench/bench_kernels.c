@@ -46,6 +46,7 @@ struct job {
 	enum dtype dtype;
 	int64_t T, keys;
 	double amount;
+	double bytes; /* of weights that a call reads, where it computes; else 0 */
 	void (*run)(struct job *job);
 };
 
@@ -54,19 +55,53 @@ static double now(void)
 	return 1e-9 * (double)clock_ns();
 }
 
-static void report(struct bench *b, const char *name, enum probe_limit limit,
+/*
+ * The rate that one of both allows, memory that reads the weights once or the multiply-adds, when
+ * the other costs nothing: the roofline.
+ */
+static double roofline(const struct job *job, const struct probe_result *r, bool *memory)
+{
+	double read = r->probe[PROBE_READ] * job->amount / job->bytes;
+
+	*memory = read < r->probe[PROBE_FMA];
+	return *memory ? read : r->probe[PROBE_FMA];
+}
+
+static void report_json(const struct job *job, const char *name, enum probe_limit limit,
+			const struct probe_result *r)
+{
+	struct bench *b = job->b;
+	bool memory;
+
+	printf("{\"case\":\"%s\",\"isa\":\"%s\",\"threads\":%d,\"rate\":%.2f,"
+	       "\"unit\":\"%s\",\"ratio\":%.3f,\"samples\":%d,\"dropped\":%d,"
+	       "\"others\":%.2f,\"noise\":%s",
+	       name, b->k->isa, threads_count(b->pool), r->rate, probe_units[limit], r->ratio, r->n,
+	       r->dropped, r->others, r->noise ? "true" : "false");
+	if (job->bytes > 0)
+		printf(",\"roofline\":%.3f", r->rate / roofline(job, r, &memory));
+	printf("}\n");
+}
+
+static void report(const struct job *job, const char *name, enum probe_limit limit,
 		   const struct probe_result *r)
 {
-	if (b->json)
-		printf("{\"case\":\"%s\",\"isa\":\"%s\",\"threads\":%d,\"rate\":%.2f,"
-		       "\"unit\":\"%s\",\"ratio\":%.3f,\"samples\":%d,\"dropped\":%d,"
-		       "\"others\":%.2f,\"noise\":%s}\n",
-		       name, b->k->isa, threads_count(b->pool), r->rate, probe_units[limit],
-		       r->ratio, r->n, r->dropped, r->others, r->noise ? "true" : "false");
-	else
-		printf("%-44s%c%8.1f %s %5.0f %% of the probe  [%.0f, %.0f] %d samples\n", name,
+	bool memory;
+
+	if (job->b->json) {
+		report_json(job, name, limit, r);
+	} else {
+		printf("%-36s%c%8.1f %s %4.0f %% of the probe  [%.0f, %.0f] %d samples", name,
 		       r->noise ? '~' : ' ', r->rate, probe_units[limit], 100 * r->ratio,
 		       100 * r->least, 100 * r->most, r->n);
+		if (job->bytes > 0) {
+			double roof = roofline(job, r, &memory);
+
+			printf(", %.0f %% of what %s", 100 * r->rate / roof,
+			       memory ? "memory allows" : "they allow");
+		}
+		printf("\n");
+	}
 	fflush(stdout);
 }
 
@@ -86,7 +121,13 @@ static void measure(struct job *job, const char *name, enum probe_limit limit)
 		return;
 	job->run(job); /* touch everything once */
 	r = probe_measure(b->probe, limit, job->amount, b->samples, run_job, job);
-	report(b, name, limit, &r);
+	report(job, name, limit, &r);
+}
+
+/* Whether rows of the type fit a shape: of 135M those of 256 elements do not. */
+static bool fits(const struct shape *s, enum dtype dtype)
+{
+	return s->hidden % dtype_table[dtype].block_elements == 0;
 }
 
 /* [out, in] of the seven linear layers of a block; in order of execution. */
@@ -130,14 +171,15 @@ static void run_linears(struct job *job)
 static void bench_linear(struct bench *b, const struct shape *s, enum dtype dtype, int64_t T)
 {
 	double parameters = layer_parameters(s) * s->layers;
-	struct job job = { b, s, dtype, T, 0, 0, run_linears };
+	double bytes = parameters * (double)dtype_table[dtype].block_bytes /
+		       (double)dtype_table[dtype].block_elements;
+	struct job job = { b, s, dtype, T, 0, 0, 0, run_linears };
 	char name[64];
 
 	snprintf(name, sizeof(name), "linear %s %s T=%lld", s->name, dtype_table[dtype].name,
 		 (long long)T);
-	job.amount = T == 1 ? parameters * (double)dtype_table[dtype].block_bytes /
-				      (double)dtype_table[dtype].block_elements
-			    : 2 * parameters * (double)T;
+	job.amount = T == 1 ? bytes : 2 * parameters * (double)T;
+	job.bytes = T == 1 ? 0 : bytes;
 	measure(&job, name, T == 1 ? PROBE_READ : PROBE_FMA);
 }
 
@@ -166,7 +208,7 @@ static void run_attention(struct job *job)
 
 static void bench_attention(struct bench *b, const struct shape *s, int64_t T, int64_t keys)
 {
-	struct job job = { b, s, DTYPE_F32, T, keys, 0, run_attention };
+	struct job job = { b, s, DTYPE_F32, T, keys, 0, 0, run_attention };
 	char name[64];
 
 	snprintf(name, sizeof(name), "attention %s T=%lld keys=%lld", s->name, (long long)T,
@@ -236,12 +278,14 @@ static void run_all(struct bench *b)
 	static const enum dtype types[] = { DTYPE_BF16, DTYPE_F16,  DTYPE_F32, DTYPE_Q8_0,
 					    DTYPE_Q4_0, DTYPE_Q4_K, DTYPE_Q6_K };
 	static const int64_t tokens[] = { 1, 5, 16, 32, 60, 512 }; /* what people type, mostly */
+	const size_t n_types = sizeof(types) / sizeof(*types);
 
 	bench_loop(b);
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes); i++) {
-		for (int t = 0; t < 7; t++)
+		for (size_t t = 0; t < n_types; t++)
 			for (size_t j = 0; j < sizeof(tokens) / sizeof(*tokens); j++)
-				bench_linear(b, &shapes[i], types[t], tokens[j]);
+				if (fits(&shapes[i], types[t]))
+					bench_linear(b, &shapes[i], types[t], tokens[j]);
 		bench_attention(b, &shapes[i], 1, 2048);
 		bench_attention(b, &shapes[i], 512, 512);
 		bench_attention(b, &shapes[i], 512, 2048);

@@ -345,6 +345,7 @@ double probe_median(double *x, int n)
 
 struct sample {
 	double rate, ratio, others;
+	double probe[PROBE_LIMITS]; /* the means of before and after */
 	bool counts;
 };
 
@@ -364,7 +365,9 @@ static struct sample take(struct probe *p, struct probe_state *before, enum prob
 	s.others = probe_others(&clock);
 	after = probe_now(p);
 	s.rate = calls * amount / took / 1e9;
-	s.ratio = s.rate / ((before->rate[limit] + after.rate[limit]) / 2);
+	for (int i = 0; i < PROBE_LIMITS; i++)
+		s.probe[i] = (before->rate[i] + after.rate[i]) / 2;
+	s.ratio = s.rate / s.probe[limit];
 	s.counts = probe_same(before, &after) && s.others < PROBE_OTHERS_MAX;
 	*before = after;
 	return s;
@@ -375,6 +378,7 @@ static struct probe_result summary(const struct sample *s, int n_all, int counte
 {
 	struct probe_result r = { .n = counted, .dropped = n_all - counted };
 	double rate[2 * PROBE_SAMPLES], ratio[2 * PROBE_SAMPLES], others[2 * PROBE_SAMPLES];
+	double probe[PROBE_LIMITS][2 * PROBE_SAMPLES];
 	int n = 0;
 
 	r.noise = counted < (wanted + 1) / 2;
@@ -383,8 +387,12 @@ static struct probe_result summary(const struct sample *s, int n_all, int counte
 			continue;
 		rate[n] = s[i].rate;
 		ratio[n] = s[i].ratio;
+		for (int l = 0; l < PROBE_LIMITS; l++)
+			probe[l][n] = s[i].probe[l];
 		others[n++] = s[i].others;
 	}
+	for (int l = 0; l < PROBE_LIMITS; l++)
+		r.probe[l] = probe_median(probe[l], n);
 	r.rate = probe_median(rate, n);
 	r.ratio = probe_median(ratio, n);
 	r.others = probe_median(others, n);

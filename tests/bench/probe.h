@@ -63,6 +63,7 @@ struct probe_result {
 	bool noise;     /* too few counted: the figures are of all that were taken */
 	double rate, ratio, least, most; /* medians, and the range of the ratio */
 	double others;                   /* the median; of how many processors */
+	double probe[PROBE_LIMITS];      /* medians of what the probes around the samples said */
 };
 
 /*
