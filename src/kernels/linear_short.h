@@ -12,6 +12,7 @@
 #define TORCHLESS_KERNELS_LINEAR_SHORT_H
 
 #define SHORT_TOKENS  INT64_C(64)
+#define PIECES_EACH   3                  /* at least, of a thread */
 #define SHORT_X_BYTES ((int64_t)1 << 20) /* of x: half of a second cache */
 
 /* What a thread works with. */
@@ -79,9 +80,29 @@ static void short_piece(void *ctx, int64_t i, int worker)
 		short_panel(p, s, x, n, n + TILE_N < n1 ? n + TILE_N : a->N);
 }
 
+/*
+ * Panels in a piece: some pieces for every thread, dealt out evenly.  A piece waits for its first
+ * weights, about as long as a fifth of a panel takes.
+ */
+static int64_t even_panels(int64_t panels, int64_t threads)
+{
+	int64_t best = 1, least = INT64_MAX;
+
+	for (int64_t n = 1; n <= MAX_PANELS; n++) {
+		int64_t pieces = ceil_div(panels, n);
+		int64_t fifths = ceil_div(pieces, threads) * (5 * n + 1);
+
+		if ((n == 1 || pieces >= PIECES_EACH * threads) && fifths < least) {
+			best = n;
+			least = fifths;
+		}
+	}
+	return best;
+}
+
 static void linear_short(struct threads *pool, const struct linear_args *a)
 {
-	struct short_args p = { .a = a, .n_panels = MAX_PANELS, .step = k_step(a) };
+	struct short_args p = { .a = a, .step = k_step(a) };
 	int n = threads_count(pool);
 	int64_t panels = ceil_div(a->N, TILE_N), bytes;
 	unsigned char *memory;
@@ -98,8 +119,7 @@ static void linear_short(struct threads *pool, const struct linear_args *a)
 	p.x = (float *)(void *)(p.scratch + n);
 	for (int i = 0; i < n; i++)
 		p.scratch[i].copied = false;
-	while (p.n_panels > 1 && ceil_div(panels, p.n_panels) < 4 * (int64_t)n)
-		p.n_panels /= 2;
+	p.n_panels = even_panels(panels, n);
 	threads_for(pool, ceil_div(panels, p.n_panels), short_piece, &p);
 	free(memory);
 }
