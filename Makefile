@@ -46,10 +46,12 @@ LIBS       := $(LDLIBS) $(shell pkg-config --libs $(PKGS)) -lm -ldl
 # src/kernels/<isa>.c and <isa>_*.c are compiled only where they can run, with the flags that their
 # name stands for.
 ARCH        := $(shell $(CC) -dumpmachine | cut -d- -f1)
-ISA_x86_64    := avx2 avx512
-ISA_ALL       := avx2 avx512
+ISA_x86_64    := avx2 avxvnni avx512 avx512vnni
+ISA_ALL       := $(ISA_x86_64)
 KERNEL_avx2   := -mavx2 -mfma -mf16c
+KERNEL_avxvnni := $(KERNEL_avx2) -mavxvnni
 KERNEL_avx512 := $(KERNEL_avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl
+KERNEL_avx512vnni := $(KERNEL_avx512) -mavx512vnni
 
 isa_files    = $(foreach isa,$(1),$(wildcard src/kernels/$(isa).c src/kernels/$(isa)_*.c))
 isa_flags    = $(KERNEL_$(firstword $(subst _, ,$(basename $(notdir $(1))))))

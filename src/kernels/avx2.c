@@ -273,15 +273,36 @@ void avx2_softmax(float *x, int64_t n)
 			    _mm256_div_ps(load_lanes(x + i, end - i), _mm256_set1_ps(sum)));
 }
 
+/* To ask the CPU takes long where it is a virtual one. */
+static bool has_avxvnni(void)
+{
+	static _Atomic signed char known;
+
+	if (!known)
+		known = avxvnni_supported() ? 1 : -1;
+	return known > 0;
+}
+
+void avx2_best_fast(struct threads *pool, float *y, const float *x, const struct tensor *w,
+		    int64_t T, void *scratch)
+{
+	if (!dtype_is_block(w->dtype))
+		avx2_linear(pool, y, x, w, T);
+	else if (has_avxvnni())
+		avxvnni_linear_fast(pool, y, x, w, T, scratch);
+	else
+		avx2_linear_fast(pool, y, x, w, T, scratch);
+}
+
 const struct kernels kernels_avx2 = {
 	.isa = "avx2",
 	.bits = "avx2",
 	.supported = avx2_supported,
 	.convert = avx2_convert,
 	.linear = avx2_linear,
-	.linear_fast = ref_linear_fast,
-	.linear_fast_scratch = ref_linear_fast_scratch,
-	.linear_fast_dtype = ref_linear_fast_dtype,
+	.linear_fast = avx2_best_fast,
+	.linear_fast_scratch = fast_scratch,
+	.linear_fast_dtype = fast_dtype,
 	.rmsnorm = avx2_rmsnorm,
 	.rope = avx2_rope,
 	.silu = avx2_silu,

@@ -118,6 +118,26 @@ ALWAYS_INLINE float sum_lanes(__m256 a)
 	return _mm_cvtss_f32(sum_lanes4(a, zero, zero, zero));
 }
 
+/* Transpose eight vectors of eight. */
+ALWAYS_INLINE void transpose8(__m256 v[8])
+{
+	__m256 pair[8], quad[8];
+
+	for (int i = 0; i < 8; i += 2) {
+		pair[i] = _mm256_unpacklo_ps(v[i], v[i + 1]);
+		pair[i + 1] = _mm256_unpackhi_ps(v[i], v[i + 1]);
+	}
+	for (int i = 0; i < 8; i += 4)
+		for (int j = 0; j < 2; j++) {
+			quad[i + 2 * j] = _mm256_shuffle_ps(pair[i + j], pair[i + j + 2], 0x44);
+			quad[i + 2 * j + 1] = _mm256_shuffle_ps(pair[i + j], pair[i + j + 2], 0xee);
+		}
+	for (int i = 0; i < 4; i++) {
+		v[i] = _mm256_permute2f128_ps(quad[i], quad[i + 4], 0x20);
+		v[i + 4] = _mm256_permute2f128_ps(quad[i], quad[i + 4], 0x31);
+	}
+}
+
 /* Of exp_split(). */
 #define EXP_LOG2E    1.44269504f
 #define EXP_LN2_HIGH 0x1.62e4p-1f

@@ -11,6 +11,11 @@
 #include "avx2.h"
 #include "blocks.h"
 
+#define EACH_BLOCK_TYPE(call)                                                                      \
+	call(DTYPE_Q8_0) call(DTYPE_Q4_0) call(DTYPE_Q4_1) call(DTYPE_Q5_0) call(DTYPE_Q5_1)       \
+		call(DTYPE_Q2_K) call(DTYPE_Q3_K) call(DTYPE_Q4_K) call(DTYPE_Q5_K)                \
+			call(DTYPE_Q6_K) call(DTYPE_IQ4_NL)
+
 /*
  * Blocks whose scales are prepared together: one of 256 elements, which has up to sixteen, or
  * sixteen of 32.  To broadcast a float from memory takes no port that shuffles, and those are

@@ -70,24 +70,9 @@ ALWAYS_INLINE void vec_split(vec v, __m256 part[])
 	part[0] = v;
 }
 
-/* Transpose eight vectors of eight. */
 ALWAYS_INLINE void vec_transpose(__m256 v[8])
 {
-	__m256 pair[8], quad[8];
-
-	for (int i = 0; i < 8; i += 2) {
-		pair[i] = _mm256_unpacklo_ps(v[i], v[i + 1]);
-		pair[i + 1] = _mm256_unpackhi_ps(v[i], v[i + 1]);
-	}
-	for (int i = 0; i < 8; i += 4)
-		for (int j = 0; j < 2; j++) {
-			quad[i + 2 * j] = _mm256_shuffle_ps(pair[i + j], pair[i + j + 2], 0x44);
-			quad[i + 2 * j + 1] = _mm256_shuffle_ps(pair[i + j], pair[i + j + 2], 0xee);
-		}
-	for (int i = 0; i < 4; i++) {
-		v[i] = _mm256_permute2f128_ps(quad[i], quad[i + 4], 0x20);
-		v[i + 4] = _mm256_permute2f128_ps(quad[i], quad[i + 4], 0x31);
-	}
+	transpose8(v);
 }
 
 #include "linear_body.h"

@@ -35,15 +35,35 @@ static void avx512_convert(float *dst, const void *src, enum dtype dtype, int64_
 		avx2_convert(dst, src, dtype, n);
 }
 
+static bool has_vnni(void)
+{
+	static _Atomic signed char known;
+
+	if (!known)
+		known = avx512vnni_supported() ? 1 : -1;
+	return known > 0;
+}
+
+static void linear_fast(struct threads *pool, float *y, const float *x, const struct tensor *w,
+			int64_t T, void *scratch)
+{
+	if (!dtype_is_block(w->dtype))
+		avx512_linear(pool, y, x, w, T);
+	else if (has_vnni())
+		avx512vnni_linear_fast(pool, y, x, w, T, scratch);
+	else
+		avx2_best_fast(pool, y, x, w, T, scratch);
+}
+
 const struct kernels kernels_avx512 = {
 	.isa = "avx512",
 	.bits = "avx2",
 	.supported = avx512_supported,
 	.convert = avx512_convert,
 	.linear = avx512_linear,
-	.linear_fast = ref_linear_fast,
-	.linear_fast_scratch = ref_linear_fast_scratch,
-	.linear_fast_dtype = ref_linear_fast_dtype,
+	.linear_fast = linear_fast,
+	.linear_fast_scratch = fast_scratch,
+	.linear_fast_dtype = fast_dtype,
 	.rmsnorm = avx2_rmsnorm,
 	.rope = avx2_rope,
 	.silu = avx2_silu,

@@ -23,15 +23,17 @@
 
 #include "torchless/kernels.h"
 
+/* The members of struct kernels, of every set but for the product itself. */
+size_t fast_scratch(enum dtype w, int64_t T, int64_t K);
+const char *fast_dtype(enum dtype w);
 void ref_linear_fast(struct threads *pool, float *y, const float *x, const struct tensor *w,
 		     int64_t T, void *scratch);
-size_t ref_linear_fast_scratch(enum dtype w, int64_t T, int64_t K);
-const char *ref_linear_fast_dtype(enum dtype w);
 
-/*
- * Of the sets with registers.  Each file is what its instructions make of the same arithmetic;
- * avx2_fast() and avx512_fast() of a set choose the best that this CPU has.
- */
+/* By the best instructions for it of a CPU that has AVX2. */
+void avx2_best_fast(struct threads *pool, float *y, const float *x, const struct tensor *w,
+		    int64_t T, void *scratch);
+
+/* By one kind of instructions each, for weights of blocks only; the same bits. */
 void avx2_linear_fast(struct threads *pool, float *y, const float *x, const struct tensor *w,
 		      int64_t T, void *scratch);
 void avxvnni_linear_fast(struct threads *pool, float *y, const float *x, const struct tensor *w,
@@ -39,7 +41,7 @@ void avxvnni_linear_fast(struct threads *pool, float *y, const float *x, const s
 void avx512vnni_linear_fast(struct threads *pool, float *y, const float *x, const struct tensor *w,
 			    int64_t T, void *scratch);
 
-/* Whether this CPU has them, beside what the set asks for: avx2 and avx512. */
+/* Whether this CPU has them beside what the set, avx2 or avx512, asks for. */
 bool avxvnni_supported(void);
 bool avx512vnni_supported(void);
 

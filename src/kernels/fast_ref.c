@@ -1,8 +1,7 @@
 /*
  * fast_ref.c -- products with rounded activations in plain loops: the definition of fast.h.
  *
- * bf16 weights are multiplied with x rounded to bf16, by the same function as x itself; f32 and f16
- * weights with x as it is.
+ * For weights that are no blocks nothing is rounded.
  */
 #include "blocks.h"
 #include "fast.h"
@@ -87,32 +86,25 @@ static void fast_output(void *ctx, int64_t n, int worker)
 void ref_linear_fast(struct threads *pool, float *y, const float *x, const struct tensor *w,
 		     int64_t T, void *scratch)
 {
-	int64_t n = T * w->shape[1];
 	struct rounded *r = scratch;
 	struct fast_args args = { y, r, w, T };
-	float *rounded = scratch;
 
-	if (dtype_is_block(w->dtype)) {
-		for (int64_t i = 0; i < n / GROUP; i++)
-			round_group(&r[i], x + i * GROUP);
-		threads_for(pool, w->shape[0], fast_output, &args);
-	} else if (w->dtype == DTYPE_BF16) {
-		for (int64_t i = 0; i < n; i++)
-			rounded[i] = bf16_to_f32(f32_to_bf16(x[i]));
-		kernels_ref.linear(pool, y, rounded, w, T);
-	} else {
+	if (!dtype_is_block(w->dtype)) {
 		kernels_ref.linear(pool, y, x, w, T);
+		return;
 	}
+	for (int64_t i = 0; i < T * w->shape[1] / GROUP; i++)
+		round_group(&r[i], x + i * GROUP);
+	threads_for(pool, w->shape[0], fast_output, &args);
 }
 
-size_t ref_linear_fast_scratch(enum dtype w, int64_t T, int64_t K)
+/* Of a group: its bytes, its scale, and of each half what is known of it (fast_body.h). */
+size_t fast_scratch(enum dtype w, int64_t T, int64_t K)
 {
-	if (dtype_is_block(w))
-		return (size_t)(T * (K / GROUP)) * sizeof(struct rounded);
-	return w == DTYPE_BF16 ? (size_t)(T * K) * sizeof(float) : 0;
+	return dtype_is_block(w) ? (size_t)(T * (K / GROUP)) * (GROUP + 5 * sizeof(float)) : 0;
 }
 
-const char *ref_linear_fast_dtype(enum dtype w)
+const char *fast_dtype(enum dtype w)
 {
-	return dtype_is_block(w) ? "int8" : w == DTYPE_BF16 ? "bf16" : "f32";
+	return dtype_is_block(w) ? "int8" : "f32";
 }
