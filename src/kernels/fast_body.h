@@ -41,6 +41,7 @@
 #define CHUNK    16 /* groups of a panel */
 #define TILE_N   (2 * LANES)
 #define FEW_X    INT64_C(16384) /* elements of x that are rounded by one thread */
+#define AHEAD    16384          /* bytes, how far weights are fetched ahead */
 #define X_TOKENS 8              /* tokens of a piece when x is rounded */
 
 /* Weight bytes of a piece of work of the one-token path; many, so that threads come out even. */
@@ -57,10 +58,13 @@ struct rounded {
 	int64_t K, groups, parts;
 };
 
-/* LANES rows of W; those beyond the last one are the last one again. */
+/*
+ * LANES rows of W from some byte on.  Where all of them exist they are found from every fourth
+ * one's address, so that few registers hold them; else rows beyond the last one are it again.
+ */
 struct rows {
-	const unsigned char *first;
-	int64_t stride;
+	const unsigned char *fourth[LANES / 4];
+	int64_t stride, three;
 	const unsigned char *row[LANES];
 };
 
@@ -94,6 +98,22 @@ ALWAYS_INLINE bool is_super(enum dtype t)
 {
 	return t == DTYPE_Q2_K || t == DTYPE_Q3_K || t == DTYPE_Q4_K || t == DTYPE_Q5_K ||
 	       t == DTYPE_Q6_K;
+}
+
+/* As dtype_table has it, but for the compiler to see. */
+ALWAYS_INLINE int64_t bytes_of(enum dtype t)
+{
+	return t == DTYPE_Q8_0   ? 34
+	       : t == DTYPE_Q4_0 ? 18
+	       : t == DTYPE_Q4_1 ? 20
+	       : t == DTYPE_Q5_0 ? 22
+	       : t == DTYPE_Q5_1 ? 24
+	       : t == DTYPE_Q2_K ? 84
+	       : t == DTYPE_Q3_K ? 110
+	       : t == DTYPE_Q4_K ? 144
+	       : t == DTYPE_Q5_K ? 176
+	       : t == DTYPE_Q6_K ? 210
+				 : 18;
 }
 
 /* Whether the bytes of the type need all their bits. */
@@ -222,18 +242,35 @@ static void round_x(struct threads *pool, struct fast_args *a)
 
 /* ---- integers ------------------------------------------------------------------------------- */
 
-static void find_rows(struct rows *r, const struct tensor *w, int64_t n0)
+static void find_rows(struct rows *r, const struct tensor *w, int64_t n0, int64_t at)
 {
 	r->stride = w->stride[0];
-	r->first = (const unsigned char *)w->data + n0 * r->stride;
+	r->three = 3 * r->stride;
 	for (int64_t i = 0; i < LANES; i++)
-		r->row[i] = tensor_row(w, int64_min(n0 + i, w->shape[0] - 1));
+		r->row[i] =
+			(const unsigned char *)tensor_row(w, int64_min(n0 + i, w->shape[0] - 1)) +
+			at;
+	for (int64_t k = 0; k < LANES / 4; k++)
+		r->fourth[k] = r->row[4 * k];
 }
 
-/* `whole`: no row lies beyond the last one. */
+/* `whole`: all rows exist. */
 ALWAYS_INLINE const unsigned char *row_at(const struct rows *r, int64_t i, bool whole)
 {
-	return whole ? r->first + i * r->stride : r->row[i];
+	if (!whole)
+		return r->row[i];
+	return r->fourth[i / 4] + (i % 4 == 3 ? r->three : i % 4 * r->stride);
+}
+
+/* The next `bytes` bytes; a compiler that knew how the addresses belong together kept them all. */
+ALWAYS_INLINE void go_on(struct rows *r, int64_t bytes, bool whole)
+{
+	for (int64_t k = 0; whole && k < LANES / 4; k++) {
+		r->fourth[k] += bytes;
+		__asm__("" : "+r"(r->fourth[k]));
+	}
+	for (int64_t i = 0; !whole && i < LANES; i++)
+		r->row[i] += bytes;
 }
 
 /* 16 bytes of each row of a set. */
@@ -247,13 +284,13 @@ ALWAYS_INLINE ivec take(const struct rows *r, int64_t set, int64_t at, bool whol
 }
 
 /* What no wide instruction does: the integers of each row by themselves. */
-ALWAYS_INLINE ivec take_integers(const struct rows *r, int64_t set, int64_t at, int64_t h,
-				 enum dtype t, bool whole)
+ALWAYS_INLINE ivec take_integers(const struct rows *r, int64_t set, int64_t h, enum dtype t,
+				 bool whole)
 {
 	__m128i part[LANES / 4];
 
 	for (int64_t k = 0; k < LANES / 4; k++)
-		part[k] = sixteen_of(row_at(r, 4 * k + set, whole) + at, 0, h, t);
+		part[k] = sixteen_of(row_at(r, 4 * k + set, whole), 0, h, t);
 	return ivec_add8(ivec_of(part), ivec_set8(offset_of(t)));
 }
 
@@ -288,55 +325,55 @@ ALWAYS_INLINE ivec twos(ivec v, int64_t j)
 }
 
 /*
- * Elements [16 h, 16 h + 16) of group 4 quad + j of the block at `at`, as unsigned bytes: with
+ * Elements [16 h, 16 h + 16) of group 4 quad + j of a block, as unsigned bytes: with
  * offset_of() the type added.  Types of 32 elements have group 0 only.
  */
-ALWAYS_INLINE ivec integers(const struct rows *r, int64_t set, int64_t at, int64_t quad, int64_t j,
-			    int64_t h, enum dtype t, bool whole)
+ALWAYS_INLINE ivec integers(const struct rows *r, int64_t set, int64_t quad, int64_t j, int64_t h,
+			    enum dtype t, bool whole)
 {
-	int64_t two_groups = at + quad * 64 + j / 2 * 32 + h * 16;
-	int64_t four_groups = at + quad * 32 + h * 16, bit = 4 * quad + j;
+	int64_t two_groups = quad * 64 + j / 2 * 32 + h * 16;
+	int64_t four_groups = quad * 32 + h * 16, bit = 4 * quad + j;
 
 	if (t == DTYPE_Q8_0)
-		return ivec_xor(take(r, set, at + 2 + 16 * h, whole), ivec_set8(offset_of(t)));
+		return ivec_xor(take(r, set, 2 + 16 * h, whole), ivec_set8(offset_of(t)));
 	if (t == DTYPE_Q4_0)
-		return nibbles(take(r, set, at + 2, whole), h);
+		return nibbles(take(r, set, 2, whole), h);
 	if (t == DTYPE_Q4_1)
-		return nibbles(take(r, set, at + 4, whole), h);
+		return nibbles(take(r, set, 4, whole), h);
 	if (t == DTYPE_IQ4_NL)
-		return integers_of_iq4_nl(nibbles(take(r, set, at + 2, whole), h));
+		return integers_of_iq4_nl(nibbles(take(r, set, 2, whole), h));
 	if (t == DTYPE_Q2_K)
 		return twos(take(r, set, four_groups + 16, whole), j);
 	if (t == DTYPE_Q3_K)
 		return ivec_or(twos(take(r, set, four_groups + 32, whole), j),
-			       ivec_where_bit(take(r, set, at + h * 16, whole), (int)bit, 4));
+			       ivec_where_bit(take(r, set, h * 16, whole), (int)bit, 4));
 	if (t == DTYPE_Q4_K)
 		return nibbles(take(r, set, two_groups + 16, whole), j % 2);
 	if (t == DTYPE_Q5_K)
 		return ivec_or(nibbles(take(r, set, two_groups + 48, whole), j % 2),
-			       ivec_where_bit(take(r, set, at + 16 + h * 16, whole), (int)bit, 16));
+			       ivec_where_bit(take(r, set, 16 + h * 16, whole), (int)bit, 16));
 	if (t == DTYPE_Q6_K)
-		return integers_of_q6_k(take(r, set, at + quad * 64 + j % 2 * 32 + h * 16, whole),
+		return integers_of_q6_k(take(r, set, quad * 64 + j % 2 * 32 + h * 16, whole),
 					take(r, set, four_groups + 128, whole), j);
-	return take_integers(r, set, at, h, t, whole);
+	return take_integers(r, set, h, t, whole);
 }
 
 /* ---- scales --------------------------------------------------------------------------------- */
 
-/* d[g step + r], m[…] of `some` blocks of 32 that begin at `at`. */
-ALWAYS_INLINE void scales_of_32(float *d, float *m, int64_t step, const struct rows *r, int64_t at,
+/* d[g step + r], m[…] of `some` blocks of 32. */
+ALWAYS_INLINE void scales_of_32(float *d, float *m, int64_t step, const struct rows *r,
 				int64_t some, enum dtype t, bool whole)
 {
 	_Alignas(64) uint16_t h[2][PARTS][LANES];
-	int64_t bytes = dtype_table[t].block_bytes;
+	int64_t bytes = bytes_of(t);
 
 	for (int64_t i = 0; i < LANES; i++) {
-		const unsigned char *from = row_at(r, i, whole) + at;
+		const unsigned char *from = row_at(r, i, whole);
 
-		for (int64_t g = 0; g < some; g++, from += bytes) {
-			memcpy(&h[0][g][i], from, 2);
+		for (int64_t g = 0; g < some; g++) {
+			memcpy(&h[0][g][i], from + g * bytes, 2);
 			if (type_has_minima(t))
-				memcpy(&h[1][g][i], from + 2, 2);
+				memcpy(&h[1][g][i], from + g * bytes + 2, 2);
 		}
 	}
 	for (int64_t g = 0; g < some; g++) {
@@ -360,8 +397,8 @@ ALWAYS_INLINE void turn(float *dst, int64_t step, const float *src, int64_t src_
 	}
 }
 
-/* Of the one block of 256 at `at`. */
-ALWAYS_INLINE void scales_of_256(float *d, float *m, int64_t step, const struct rows *r, int64_t at,
+/* Of one block of 256. */
+ALWAYS_INLINE void scales_of_256(float *d, float *m, int64_t step, const struct rows *r,
 				 enum dtype t, bool whole)
 {
 	int64_t parts = type_scales_sixteens(t) ? 16 : 8, size = sizeof(struct scales) / 4;
@@ -370,20 +407,22 @@ ALWAYS_INLINE void scales_of_256(float *d, float *m, int64_t step, const struct 
 		struct scales s[8];
 
 		for (int64_t j = 0; j < 8; j++)
-			scales_of(&s[j], row_at(r, i + j, whole) + at, 1, t);
+			scales_of(&s[j], row_at(r, i + j, whole), 1, t);
 		turn(d + i, step, s[0].d, size, parts);
 		if (type_has_minima(t))
 			turn(m + i, step, s[0].m, size, parts);
 	}
 }
 
-ALWAYS_INLINE void find_scales(float *d, float *m, int64_t step, const struct rows *r, int64_t at,
-			       int64_t some, enum dtype t, bool whole)
+ALWAYS_INLINE void find_scales(float *d, float *m, int64_t step, const struct rows *r, int64_t some,
+			       enum dtype t, bool whole)
 {
 	if (is_super(t))
-		scales_of_256(d, m, step, r, at, t, whole);
+		scales_of_256(d, m, step, r, t, whole);
+	else if (some == PARTS) /* a constant */
+		scales_of_32(d, m, step, r, PARTS, t, whole);
 	else
-		scales_of_32(d, m, step, r, at, some, t, whole);
+		scales_of_32(d, m, step, r, some, t, whole);
 }
 
 /* y = fma(sum, d dx, y), and the minimum's share. */
@@ -410,7 +449,7 @@ ALWAYS_INLINE ivec sum_rows(const ivec s[4])
 }
 
 /* A group of LANES rows times that of x; g is the group's number in the row. */
-ALWAYS_INLINE vec one_group(vec y, const struct rows *r, int64_t at, int64_t quad, int64_t j,
+ALWAYS_INLINE vec one_group(vec y, const struct rows *r, int64_t quad, int64_t j,
 			    const struct rounded *x, int64_t g, const float *d, const float *m,
 			    enum dtype t, bool whole)
 {
@@ -419,8 +458,8 @@ ALWAYS_INLINE vec one_group(vec y, const struct rows *r, int64_t at, int64_t qua
 	bool halves = type_scales_sixteens(t);
 
 	for (int64_t i = 0; i < 4; i++) {
-		ivec w0 = integers(r, i, at, quad, j, 0, t, whole);
-		ivec w1 = integers(r, i, at, quad, j, 1, t, whole);
+		ivec w0 = integers(r, i, quad, j, 0, t, whole);
+		ivec w1 = integers(r, i, quad, j, 1, t, whole);
 
 		if (halves) {
 			s[0][i] = ivec_dot(ivec_zero(), w0, x0);
@@ -440,52 +479,80 @@ ALWAYS_INLINE vec one_group(vec y, const struct rows *r, int64_t at, int64_t qua
 	return y;
 }
 
-/* Have the cache fetch bytes that may be nobody's: no fault. */
-ALWAYS_INLINE void fetch(const unsigned char *at, int64_t bytes)
+/*
+ * Where the bytes are that are read later: so far ahead in each row, or behind its end, which is in
+ * the rows that come next.
+ */
+struct ahead {
+	int64_t left;     /* bytes of the rows from here on */
+	int64_t distance; /* AHEAD altogether, or a row */
+	int64_t wrap;     /* from the end of a row to the next one's beginning, LANES rows on */
+	bool is_near;     /* LANES rows are no more than AHEAD: the next ones, from left to right */
+};
+
+/*
+ * Have the cache fetch them for group g, which begins at byte `at`: so many lines of the next rows,
+ * or one of every second row.  They may be nobody's: no fault.
+ */
+ALWAYS_INLINE void fetch(const struct rows *r, const struct ahead *a, int64_t at, int64_t g,
+			 enum dtype t)
 {
-	for (int64_t i = 0; i < bytes; i += 64)
-		_mm_prefetch((const char *)at + i, _MM_HINT_T0);
+	int64_t in = at + a->distance, bytes = is_super(t) ? bytes_of(t) / 8 + 1 : bytes_of(t);
+	const unsigned char *from = r->fourth[0] + (in < a->left ? in : in + a->wrap);
+
+	if (a->is_near) {
+		from += (LANES - 1) * (a->distance - a->left + at);
+		for (int64_t i = 0; i < LANES * bytes; i += 64)
+			_mm_prefetch((const char *)from + i, _MM_HINT_T0);
+		return;
+	}
+	for (int64_t k = 0; k < LANES / 4; k++) {
+		_mm_prefetch((const char *)from + (4 * k + g % 2) * r->stride, _MM_HINT_T0);
+		_mm_prefetch((const char *)from + (4 * k + g % 2 + 2) * r->stride, _MM_HINT_T0);
+	}
 }
 
-/* A block of 256 elements, whose places are constants four groups at a time. */
-ALWAYS_INLINE vec one_super(vec y, const struct rows *r, int64_t at, const struct rounded *x,
-			    int64_t g, const float *d, const float *m, enum dtype t, bool whole)
+/* Groups 4 quad to 4 quad + 3 of a block of 256 elements, whose places are constants. */
+ALWAYS_INLINE vec one_quad(vec y, const struct rows *r, int64_t quad, const struct rounded *x,
+			   int64_t g, const float *d, const float *m, const struct ahead *ahead,
+			   enum dtype t, bool whole)
 {
 	int64_t step = type_scales_sixteens(t) ? 2 * LANES : LANES;
-	int64_t ahead = LANES * dtype_table[t].block_bytes / 2;
 
-	for (int64_t quad = 0; quad < 2; quad++, g += 4, d += 4 * step, m += 4 * step) {
-		if (whole)
-			fetch(r->first + LANES * (r->stride + at) + quad * ahead, ahead);
-		y = one_group(y, r, at, quad, 0, x, g, d, m, t, whole);
-		y = one_group(y, r, at, quad, 1, x, g + 1, d + step, m + step, t, whole);
-		y = one_group(y, r, at, quad, 2, x, g + 2, d + 2 * step, m + 2 * step, t, whole);
-		y = one_group(y, r, at, quad, 3, x, g + 3, d + 3 * step, m + 3 * step, t, whole);
-	}
-	return y;
+	for (int64_t j = 0; whole && j < 4; j++)
+		fetch(r, ahead, (4 * quad + j) * bytes_of(t) / 8, j, t);
+	y = one_group(y, r, quad, 0, x, g, d, m, t, whole);
+	y = one_group(y, r, quad, 1, x, g + 1, d + step, m + step, t, whole);
+	y = one_group(y, r, quad, 2, x, g + 2, d + 2 * step, m + 2 * step, t, whole);
+	return one_group(y, r, quad, 3, x, g + 3, d + 3 * step, m + 3 * step, t, whole);
 }
 
-/* LANES rows times one token; what lies behind them is fetched meanwhile. */
-ALWAYS_INLINE vec one_rows(const struct rows *r, const struct rounded *x, enum dtype t, bool whole)
+/* LANES rows times one token; what is read later is fetched meanwhile. */
+ALWAYS_INLINE vec one_rows(struct rows *r, const struct rounded *x, struct ahead ahead,
+			   enum dtype t, bool whole)
 {
 	_Alignas(64) float d[PARTS * LANES], m[PARTS * LANES];
-	int64_t bytes = dtype_table[t].block_bytes, each = is_super(t) ? 8 : PARTS, at = 0;
+	int64_t each = is_super(t) ? 8 : PARTS, quad = PARTS * LANES / 2;
 	vec y = vec_zero();
 
 	for (int64_t g0 = 0; g0 < x->groups; g0 += each) {
 		int64_t some = int64_min(each, x->groups - g0);
 
-		find_scales(d, m, LANES, r, at, some, t, whole);
+		find_scales(d, m, LANES, r, some, t, whole);
 		if (is_super(t)) {
-			y = one_super(y, r, at, x, g0, d, m, t, whole);
-			at += bytes;
-			continue;
+			y = one_quad(y, r, 0, x, g0, d, m, &ahead, t, whole);
+			quad = type_scales_sixteens(t) ? 8 * LANES : 4 * LANES;
+			y = one_quad(y, r, 1, x, g0 + 4, d + quad, m + quad, &ahead, t, whole);
+			go_on(r, bytes_of(t), whole);
+			ahead.left -= bytes_of(t);
 		}
-		for (int64_t g = 0; g < some; g++, at += bytes) {
+		for (int64_t g = 0; !is_super(t) && g < some; g++) {
 			if (whole)
-				fetch(r->first + LANES * (r->stride + at), LANES * bytes);
-			y = one_group(y, r, at, 0, 0, x, g0 + g, d + g * LANES, m + g * LANES, t,
+				fetch(r, &ahead, 0, g, t);
+			y = one_group(y, r, 0, 0, x, g0 + g, d + g * LANES, m + g * LANES, t,
 				      whole);
+			go_on(r, bytes_of(t), whole);
+			ahead.left -= bytes_of(t);
 		}
 	}
 	return y;
@@ -493,17 +560,20 @@ ALWAYS_INLINE vec one_rows(const struct rows *r, const struct rounded *x, enum d
 
 ALWAYS_INLINE void one_range(const struct fast_args *a, int64_t n0, int64_t n1, enum dtype t)
 {
+	int64_t row = dtype_row_bytes(t, a->K), stride = a->w->stride[0];
+	struct ahead ahead = { row, int64_min(row, AHEAD / LANES), LANES * stride - row,
+			       row <= AHEAD / LANES };
 	struct rows r;
 
 	for (int64_t n = n0; n < n1; n += LANES) {
 		float last[LANES];
 
-		find_rows(&r, a->w, n);
+		find_rows(&r, a->w, n, 0);
 		if (n + LANES <= n1) {
-			vec_store(a->y + n, one_rows(&r, &a->r, t, true));
+			vec_store(a->y + n, one_rows(&r, &a->r, ahead, t, true));
 			continue;
 		}
-		vec_store(last, one_rows(&r, &a->r, t, false));
+		vec_store(last, one_rows(&r, &a->r, ahead, t, false));
 		memcpy(a->y + n, last, (size_t)(n1 - n) * sizeof(float));
 	}
 }
@@ -519,14 +589,14 @@ EACH_BLOCK_TYPE(ONE)
 /* ---- many tokens ---------------------------------------------------------------------------- */
 
 /* w[8][TILE_N][4] = a group of LANES rows, four bytes of each side by side. */
-ALWAYS_INLINE void pack_group(uint8_t *w, const struct rows *r, int64_t at, int64_t quad, int64_t j,
+ALWAYS_INLINE void pack_group(uint8_t *w, const struct rows *r, int64_t quad, int64_t j,
 			      enum dtype t, bool whole)
 {
 	for (int64_t h = 0; h < 2; h++, w += 4 * TILE_N * 4) {
 		ivec s[4], a, b, c, d;
 
 		for (int64_t i = 0; i < 4; i++)
-			s[i] = integers(r, i, at, quad, j, h, t, whole);
+			s[i] = integers(r, i, quad, j, h, t, whole);
 		a = ivec_low32(s[0], s[1]);
 		b = ivec_low32(s[2], s[3]);
 		c = ivec_high32(s[0], s[1]);
@@ -538,48 +608,48 @@ ALWAYS_INLINE void pack_group(uint8_t *w, const struct rows *r, int64_t at, int6
 	}
 }
 
-/* LANES rows of a panel: `groups` groups from byte `at` of each. */
-ALWAYS_INLINE void pack_rows(struct panel *p, int64_t column, const struct rows *r, int64_t at,
-			     int64_t groups, enum dtype t, bool whole)
+/* LANES rows of a panel: `groups` groups of each. */
+ALWAYS_INLINE void pack_rows(struct panel *p, int64_t column, struct rows *r, int64_t groups,
+			     enum dtype t, bool whole)
 {
 	int64_t each = is_super(t) ? 8 : CHUNK, parts = type_scales_sixteens(t) ? 2 : 1;
-	int64_t bytes = dtype_table[t].block_bytes;
 
 	for (int64_t g0 = 0; g0 < groups; g0 += each) {
 		int64_t some = int64_min(each, groups - g0), part = g0 * parts * TILE_N + column;
 
-		find_scales(p->d + part, p->m + part, TILE_N, r, at, some, t, whole);
+		find_scales(p->d + part, p->m + part, TILE_N, r, some, t, whole);
 		for (int64_t g = g0; g < g0 + some; g += is_super(t) ? 4 : 1) {
 			uint8_t *w = p->w[g][0] + 4 * column;
 			int64_t quad = (g - g0) / 4, next = sizeof(p->w[0]);
 
-			pack_group(w, r, at, quad, 0, t, whole);
 			if (!is_super(t)) {
-				at += bytes;
+				pack_group(w, r, 0, 0, t, whole);
+				go_on(r, bytes_of(t), whole);
 				continue;
 			}
-			pack_group(w + next, r, at, quad, 1, t, whole);
-			pack_group(w + 2 * next, r, at, quad, 2, t, whole);
-			pack_group(w + 3 * next, r, at, quad, 3, t, whole);
+			pack_group(w, r, quad, 0, t, whole);
+			pack_group(w + next, r, quad, 1, t, whole);
+			pack_group(w + 2 * next, r, quad, 2, t, whole);
+			pack_group(w + 3 * next, r, quad, 3, t, whole);
 		}
-		at += is_super(t) ? bytes : 0;
+		if (is_super(t))
+			go_on(r, bytes_of(t), whole);
 	}
 }
 
 #define PACK(t)                                                                                    \
-	static void pack_##t(struct panel *p, int64_t column, const struct rows *r, int64_t at,    \
-			     int64_t groups, bool whole)                                           \
+	static void pack_##t(struct panel *p, int64_t column, struct rows *r, int64_t groups,      \
+			     bool whole)                                                           \
 	{                                                                                          \
 		if (whole)                                                                         \
-			pack_rows(p, column, r, at, groups, t, true);                              \
+			pack_rows(p, column, r, groups, t, true);                                  \
 		else                                                                               \
-			pack_rows(p, column, r, at, groups, t, false);                             \
+			pack_rows(p, column, r, groups, t, false);                                 \
 	}
 
 EACH_BLOCK_TYPE(PACK)
 
-typedef void (*packer)(struct panel *p, int64_t column, const struct rows *r, int64_t at,
-		       int64_t groups, bool whole);
+typedef void (*packer)(struct panel *p, int64_t column, struct rows *r, int64_t groups, bool whole);
 
 static packer packer_of(enum dtype dtype)
 {
@@ -598,8 +668,8 @@ static void pack_panel(struct panel *p, const struct tensor *w, int64_t n0, int6
 		struct rows r;
 		bool whole = n0 + column + LANES <= w->shape[0];
 
-		find_rows(&r, w, n0 + column);
-		packer_of(w->dtype)(p, column, &r, at, groups, whole);
+		find_rows(&r, w, n0 + column, at);
+		packer_of(w->dtype)(p, column, &r, groups, whole);
 	}
 }
 
