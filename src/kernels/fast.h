@@ -23,17 +23,18 @@
 
 #include "torchless/kernels.h"
 
-/* The members of struct kernels, of every set but for the product itself. */
+/* Members of struct kernels, of every set; for weights that are no blocks nothing is rounded. */
 size_t fast_scratch(enum dtype w, int64_t T, int64_t K);
 const char *fast_dtype(enum dtype w);
-void ref_linear_fast(struct threads *pool, float *y, const float *x, const struct tensor *w,
-		     int64_t T, void *scratch);
 
 /* By the best instructions for it of a CPU that has AVX2. */
 void avx2_best_fast(struct threads *pool, float *y, const float *x, const struct tensor *w,
 		    int64_t T, void *scratch);
 
-/* By one kind of instructions each, for weights of blocks only; the same bits. */
+/* In plain loops, and by one kind of instructions each, for weights of blocks only: the same bits.
+ */
+void ref_linear_fast(struct threads *pool, float *y, const float *x, const struct tensor *w,
+		     int64_t T, void *scratch);
 void avx2_linear_fast(struct threads *pool, float *y, const float *x, const struct tensor *w,
 		      int64_t T, void *scratch);
 void avxvnni_linear_fast(struct threads *pool, float *y, const float *x, const struct tensor *w,

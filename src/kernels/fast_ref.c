@@ -1,7 +1,5 @@
 /*
  * fast_ref.c -- products with rounded activations in plain loops: the definition of fast.h.
- *
- * For weights that are no blocks nothing is rounded.
  */
 #include "blocks.h"
 #include "fast.h"
@@ -89,10 +87,6 @@ void ref_linear_fast(struct threads *pool, float *y, const float *x, const struc
 	struct rounded *r = scratch;
 	struct fast_args args = { y, r, w, T };
 
-	if (!dtype_is_block(w->dtype)) {
-		kernels_ref.linear(pool, y, x, w, T);
-		return;
-	}
 	for (int64_t i = 0; i < T * w->shape[1] / GROUP; i++)
 		round_group(&r[i], x + i * GROUP);
 	threads_for(pool, w->shape[0], fast_output, &args);

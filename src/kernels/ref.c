@@ -88,6 +88,15 @@ static void ref_linear(struct threads *pool, float *y, const float *x, const str
 	threads_for(pool, args.N, linear_output, &args);
 }
 
+static void linear_fast(struct threads *pool, float *y, const float *x, const struct tensor *w,
+			int64_t T, void *scratch)
+{
+	if (dtype_is_block(w->dtype))
+		ref_linear_fast(pool, y, x, w, T, scratch);
+	else
+		ref_linear(pool, y, x, w, T);
+}
+
 static void ref_rmsnorm(struct threads *pool, float *rms, float *normed, float *out, const float *x,
 			const struct tensor *w, float eps, int64_t T)
 {
@@ -228,7 +237,7 @@ const struct kernels kernels_ref = {
 	.supported = always,
 	.convert = ref_convert,
 	.linear = ref_linear,
-	.linear_fast = ref_linear_fast,
+	.linear_fast = linear_fast,
 	.linear_fast_scratch = fast_scratch,
 	.linear_fast_dtype = fast_dtype,
 	.rmsnorm = ref_rmsnorm,

@@ -37,6 +37,7 @@ struct bench {
 	int samples; /* of each case */
 	unsigned char *weights;
 	float *x, *y;
+	void *scratch;
 };
 
 /* One thing to measure: what it reads or computes in one call, in bytes or operations. */
@@ -48,6 +49,7 @@ struct job {
 	double amount;
 	double bytes; /* of weights that a call reads, where it computes; else 0 */
 	void (*run)(struct job *job);
+	bool fast; /* x is rounded */
 };
 
 static double now(void)
@@ -163,21 +165,25 @@ static void run_linears(struct job *job)
 	for (int i = 0; i < 7 * job->shape->layers; i++) {
 		struct tensor w = tensor_make(job->dtype, 2, m[i % 7], at);
 
-		b->k->linear(b->pool, b->y, b->x, &w, job->T);
+		if (job->fast)
+			b->k->linear_fast(b->pool, b->y, b->x, &w, job->T, b->scratch);
+		else
+			b->k->linear(b->pool, b->y, b->x, &w, job->T);
 		at += tensor_bytes(&w);
 	}
 }
 
-static void bench_linear(struct bench *b, const struct shape *s, enum dtype dtype, int64_t T)
+static void bench_linear(struct bench *b, const struct shape *s, enum dtype dtype, int64_t T,
+			 bool fast)
 {
+	const struct dtype_info *info = &dtype_table[dtype];
 	double parameters = layer_parameters(s) * s->layers;
-	double bytes = parameters * (double)dtype_table[dtype].block_bytes /
-		       (double)dtype_table[dtype].block_elements;
-	struct job job = { b, s, dtype, T, 0, 0, 0, run_linears };
+	double bytes = parameters * (double)info->block_bytes / (double)info->block_elements;
+	struct job job = { b, s, dtype, T, 0, 0, 0, run_linears, fast };
 	char name[64];
 
-	snprintf(name, sizeof(name), "linear %s %s T=%lld", s->name, dtype_table[dtype].name,
-		 (long long)T);
+	snprintf(name, sizeof(name), "%s %s %s T=%lld", fast ? "fast" : "linear", s->name,
+		 info->name, (long long)T);
 	job.amount = T == 1 ? bytes : 2 * parameters * (double)T;
 	job.bytes = T == 1 ? 0 : bytes;
 	measure(&job, name, T == 1 ? PROBE_READ : PROBE_FMA);
@@ -208,7 +214,7 @@ static void run_attention(struct job *job)
 
 static void bench_attention(struct bench *b, const struct shape *s, int64_t T, int64_t keys)
 {
-	struct job job = { b, s, DTYPE_F32, T, keys, 0, 0, run_attention };
+	struct job job = { b, s, DTYPE_F32, T, keys, 0, 0, run_attention, false };
 	char name[64];
 
 	snprintf(name, sizeof(name), "attention %s T=%lld keys=%lld", s->name, (long long)T,
@@ -247,7 +253,7 @@ static void bench_loop(struct bench *b)
 /* Finite numbers in every type: 0x3cXX is 1 to 1.25 as f16, 0.008 to 0.03 as bf16. */
 static bool prepare(struct bench *b)
 {
-	size_t weights = 0, rows = 0;
+	size_t weights = 0, rows = 0, scratch = 0;
 	uint32_t r = 1;
 
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes); i++) {
@@ -256,12 +262,15 @@ static bool prepare(struct bench *b)
 
 		weights = w > weights ? w : weights;
 		rows = n > rows ? n : rows;
+		n = b->k->linear_fast_scratch(DTYPE_Q8_0, 512, shapes[i].ffn);
+		scratch = n > scratch ? n : scratch;
 	}
 	b->probe = probe_new(b->pool);
 	b->weights = mem_try_aligned(weights);
 	b->x = mem_try_aligned(rows);
 	b->y = mem_try_aligned(rows);
-	if (!b->probe || !b->weights || !b->x || !b->y)
+	b->scratch = mem_try_aligned(scratch);
+	if (!b->probe || !b->weights || !b->x || !b->y || !b->scratch)
 		return false;
 	for (size_t i = 0; i < weights / 2; i++) {
 		uint16_t h = (uint16_t)(0x3c00 | ((r = r * 1664525 + 1013904223) >> 24));
@@ -284,8 +293,10 @@ static void run_all(struct bench *b)
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes); i++) {
 		for (size_t t = 0; t < n_types; t++)
 			for (size_t j = 0; j < sizeof(tokens) / sizeof(*tokens); j++)
-				if (fits(&shapes[i], types[t]))
-					bench_linear(b, &shapes[i], types[t], tokens[j]);
+				for (int fast = 0; fast <= dtype_is_block(types[t]); fast++)
+					if (fits(&shapes[i], types[t]))
+						bench_linear(b, &shapes[i], types[t], tokens[j],
+							     fast);
 		bench_attention(b, &shapes[i], 1, 2048);
 		bench_attention(b, &shapes[i], 512, 512);
 		bench_attention(b, &shapes[i], 512, 2048);
@@ -327,5 +338,6 @@ int main(int argc, char **argv)
 	free(b.weights);
 	free(b.x);
 	free(b.y);
+	free(b.scratch);
 	return 0;
 }
