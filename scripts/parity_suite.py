@@ -8,7 +8,7 @@
 Each case records Hugging Face in float32 and in float64 (scripts/record_hf.py), torchless
 (torchless trace --capture '*') with each set of kernels that the machine has, and compares every point of prefill and decode (scripts/parity.py).
 The trained models, lessons/model and SmolLM2, also have to continue each prompt with the very text
-that Hugging Face generates. What a failed case recorded stays in build/parity. Then edits are held
+that Hugging Face generates. Cases with --fast have tolerances of their own. What a failed case recorded stays in build/parity. Then edits are held
 against PyTorch's hooks (scripts/parity_edits.py); `--only edits` runs them alone.
 Exit status: 0 all equal, 1 not, 3 something is missing.
 """
@@ -19,6 +19,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -40,6 +41,10 @@ WORK = os.path.join(ROOT, "build", "parity")
 TEACHING = os.path.join(ROOT, "lessons", "model")
 SMOLLM2 = os.path.join(ROOT, "models", "smollm2-135m")
 N_GREEDY = 64
+# With --fast: what a product may be off by, given what it multiplied, by what it rounds to; where
+# that is not eight bits, what may come of all of them at the logits.
+FAST_LOCAL = {"int8": 1e-3, "bf16": 1e-4, "f32": 1e-9}
+FAST_NMSE, FAST_KL = 1e-4, 1e-3
 # A random model may draw its end token, which ends both; before this many a case shows too little.
 N_LEAST = 3
 
@@ -83,6 +88,21 @@ PACKED = [
     Case("q8_0", "plain", (), "GGUF, weights in Q8_0", make=("--hidden", "64", "--ffn", "128")),
     Case("q4_0", "plain", (), "GGUF, weights in Q4_0", make=("--hidden", "64", "--ffn", "128")),
 ]
+# What is rounded on purpose, in every run.
+FAST = ("--fast",)
+FAST_RANDOM = [
+    Case("fast-f16", "f16", FAST, "weights in f16: only the cache is rounded"),
+    Case("fast-bf16", "bf16", FAST, "weights in bf16"),
+]
+FAST_PACKED = [
+    Case("fast-q8_0", "plain", FAST, "GGUF, weights in Q8_0", make=("--hidden", "64", "--ffn", "128")),
+    Case("fast-q4_0", "plain", FAST, "GGUF, weights in Q4_0", make=("--hidden", "64", "--ffn", "128")),
+]
+FAST_OF_TEACHING = [
+    Case("fast-lookup", "Lily put the ball in the box. Tom asked where the ball was. Lily said it was",
+         FAST, "lessons/model, bf16"),
+]
+FAST_OF_SMOLLM2 = [Case("fast-capital", "The capital of France is", FAST, "SmolLM2, f16")]
 # Mistral 7B's width with two layers, 1.2 GB each; not in --quick.
 WIDE = [
     Case("width-7b", "mistral-7b-4-layers", (), "Mistral 7B's width and window, two layers", 37, 5,
@@ -129,6 +149,51 @@ class Failed(Exception):
 
 # n_text tokens of greedy text were compared; text says how they differ, or is None
 Result = collections.namedtuple("Result", "case n_prompt n_decode comparison n_text text")
+
+
+# As Result, of a case with --fast: what weights of each type are multiplied with, the worst product
+# by itself, and what came of all at the logits.
+FastResult = collections.namedtuple("FastResult", "case n_prompt n_decode times local nmse logits")
+
+# What a product's module reads.
+PRODUCTS = {"self_attn.q_proj": "input_layernorm:out", "self_attn.k_proj": "input_layernorm:out",
+            "self_attn.v_proj": "input_layernorm:out", "self_attn.o_proj": "self_attn:z",
+            "mlp.gate_proj": "post_attention_layernorm:out",
+            "mlp.up_proj": "post_attention_layernorm:out", "mlp.down_proj": "mlp:act_mul"}
+
+
+def product_input(fqn):
+    """The point that the product FQN reads; None: it is no product."""
+    if fqn == "lm_head:out":
+        return "model.norm:out"
+    match = re.fullmatch(r"(model\.layers\.\d+)\.(.+):out", fqn)
+    return f"{match[1]}.{PRODUCTS[match[2]]}" if match and match[2] in PRODUCTS else None
+
+
+def local_errors(side, model):
+    """NMSE of each product of a recording at its worst position, given what it multiplied."""
+    for place in side.order:
+        point = product_input(place.fqn)
+        if point is None:
+            continue
+        x, y = (side.rows(place._replace(fqn=name)) for name in (point, place.fqn))
+        weight = model.get_submodule(place.fqn.removesuffix(":out")).weight.detach().numpy()
+        want = x.reshape(len(x), -1).astype(np.float64) @ weight.astype(np.float64).T
+        error = ((y.reshape(want.shape) - want) ** 2).sum(axis=1)
+        size = (want**2).sum(axis=1)
+        yield float(np.where(error == 0, 0.0, error / np.maximum(size, 1e-300)).max())
+
+
+def logits_error(reference, candidate, limit):
+    """NMSE of the logits of all positions before LIMIT together."""
+    error = size = 0.0
+    for place in reference.order:
+        place = place._replace(last=min(place.last, limit))
+        if place.fqn != "lm_head:out" or place.first >= place.last:
+            continue
+        a, b = (side.rows(place).astype(np.float64) for side in (reference, candidate))
+        error, size = error + ((a - b) ** 2).sum(), size + (a * a).sum()
+    return float(error / size)
 
 
 class Engine:
@@ -178,7 +243,7 @@ class Suite:
         self.engine, self.quick = engine, quick
         # Which of them there are is the machine's; --quick leaves the others to tests/unit/test_traces.c.
         self.kernels = engine.kernels()[: 1 if quick else None]
-        self.results, self.failed = [], []
+        self.results, self.fast, self.failed = [], [], []
         self.total = self.done = 0
 
     def say(self, text):
@@ -198,6 +263,8 @@ class Suite:
         if len(forced) < N_LEAST:
             raise Failed(f"Hugging Face ends the text after {len(forced)} tokens: too few passes")
         record_hf.record(models[1], directory, files[1], ids, n=n, forced=forced, **more)
+        if "--fast" in case.options:
+            return self.compare_fast(case, files, models, ids, n, subject or directory)
         for kernels in self.kernels:
             self.engine.trace(subject or directory, files[2], ids, n, case.options, kernels)
             result = compare.compare(*files, stored_alike=subject is None)
@@ -212,6 +279,28 @@ class Suite:
         kinds = self.results[-1].comparison.kinds.values()
         worst = max((kind.worst("nmse") for kind in kinds), key=lambda m: m.nmse)
         return f"worst NMSE {worst.nmse:.1e} at {worst.place.fqn}"
+
+    def compare_fast(self, case, files, models, ids, n, subject):
+        """The same of a run with --fast, against its own tolerances."""
+        for kernels in self.kernels:
+            self.engine.trace(subject, files[2], ids, n, case.options, kernels)
+            comparison = compare.compare(*files, stored_alike=False)
+            with contextlib.closing(compare.Side(files[2])) as side, \
+                    contextlib.closing(compare.Side(files[0])) as reference:
+                local = max(local_errors(side, models[1]))
+                nmse = logits_error(reference, side, comparison.limit)
+                times = json.loads(side.run["opts"]).get("fast", {}).get("linear", {})
+                n_decode = len(side.passes) - 1
+            result = FastResult(case, len(ids), n_decode, times, local, nmse, comparison.logits)
+            if kernels == self.kernels[0]:
+                self.fast.append(result)
+            problem = fast_problem(result)
+            if problem:
+                raise Failed(f"with {kernels}: {problem}; kept: {os.path.dirname(files[2])}")
+            os.remove(files[2])
+        shutil.rmtree(os.path.dirname(files[0]))
+        last = self.fast[-1]
+        return f"{' '.join(sorted(set(last.times.values())))}: NMSE {last.nmse:.1e}, KL {last.logits.kl:.1e}"
 
     def attempt(self, case, run, *args):
         """RUN(case, *args), which returns what to say of a success; a failure is kept and said."""
@@ -244,10 +333,11 @@ class Suite:
         place = os.path.join(WORK, "checkpoints", case.name)
         shutil.rmtree(place, ignore_errors=True)
         os.makedirs(place)
+        kind = case.name.removeprefix("fast-")
         made, packed, back = (os.path.join(place, name) for name in ("made", "m.gguf", "back"))
         with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
             make_checkpoint.main(["--preset", case.preset, "-q", "-o", made, *case.make])
-            quantize.main(["-q", "--type", case.name, made, "-o", packed])
+            quantize.main(["-q", "--type", kind, made, "-o", packed])
             import_gguf.main(["-q", "--dtype", "f32", packed, "-o", back])
         model = record_hf.load(back)
         ids = prompt_of(model.config.vocab_size, 13 if self.quick else case.length, len(case.name))
@@ -258,7 +348,9 @@ class Suite:
         """A trained model on a real prompt: the points, and the text it goes on with."""
         spans = record_hf.prompt_spans(tokenizer, case.preset)
         ids = [span[0] for span in spans]
-        greedy = self._greedy_text(models[0], tokenizer, directory, case.preset, ids)
+        greedy = (0, None)
+        if "--fast" not in case.options:
+            greedy = self._greedy_text(models[0], tokenizer, directory, case.preset, ids)
         return self.compare(case, directory, models, ids, 3 if self.quick else 6, greedy,
                             tokenizer=tokenizer, spans=spans, prompt=case.preset)
 
@@ -330,6 +422,42 @@ def case_lines(results):
         )
 
 
+def fast_problem(result):
+    """Why a case with --fast does not pass, or None."""
+    limit = max(FAST_LOCAL[name] for name in result.times.values() or ["f32"])
+    if not result.local <= limit:
+        return f"a product by itself has NMSE {result.local:.2g} > {limit:.0e}"
+    if "int8" in result.times.values():
+        return None
+    if not result.nmse <= FAST_NMSE:
+        return f"the logits have NMSE {result.nmse:.2g} > {FAST_NMSE:.0e}"
+    if not result.logits.kl <= FAST_KL:
+        return f"KL {result.logits.kl:.2g} > {FAST_KL:.0e}"
+    return None
+
+
+def fast_lines(results):
+    """The section of the cases with --fast."""
+    yield from (
+        "## With --fast", "",
+        "What is rounded on purpose has tolerances of its own: a product by itself, against the",
+        "product in float64 of what it multiplied, NMSE ≤ " + ", ".join(
+            f"{limit:.0e} ({name})" for name, limit in FAST_LOCAL.items()) + ";",
+        f"and, of all together, logits with NMSE ≤ {FAST_NMSE:.0e} over all positions and KL ≤ {FAST_KL:.0e} "
+        "at any, which eight", "bits do not promise: theirs are reported. The other columns are of the worst "
+        "position.", "",
+        "| case | what it shows | prompt + decode | weights × | a product | logits | log-softmax "
+        "| KL | top-1 |",
+        "| --- | --- | ---: | --- | ---: | ---: | ---: | ---: | ---: |")
+    for result in results:
+        logits = result.logits
+        times = ", ".join(f"{kind} × {name}" for kind, name in result.times.items())
+        yield (f"| {result.case.name} | {result.case.about} | {result.n_prompt} + {result.n_decode} "
+               f"| {times} | {parity.short(result.local)} | {parity.short(result.nmse)} "
+               f"| {parity.short(logits.logprob)} | {parity.short(logits.kl)} "
+               f"| {logits.rows - len(logits.differ)}/{logits.rows} |")
+
+
 def document(suite, edits, command):
     """docs/parity.md."""
     version = suite.engine.run("--version").decode().partition(" (")[0].strip()
@@ -355,6 +483,7 @@ def document(suite, edits, command):
         parity.markdown_table(kind_rows(suite.results)),
         "", "## By case", "",
         *case_lines(suite.results), "",
+        *fast_lines(suite.fast), "",
         *edits.document(),
     ])
 
@@ -375,16 +504,18 @@ def parse(argv):
 def main(argv):
     """Run the cases."""
     args = parse(argv)
-    random = RANDOM if args.quick else RANDOM + LENGTHS + WIDE
-    of_smollm2 = OF_SMOLLM2 if args.quick else OF_SMOLLM2 + MORE_OF_SMOLLM2
-    trained = ((TEACHING, OF_TEACHING), (args.model, of_smollm2))
-    names = [*(case.name for case in random + PACKED + OF_TEACHING + of_smollm2), "edits"]
+    random = (RANDOM if args.quick else RANDOM + LENGTHS + WIDE) + FAST_RANDOM
+    packed = PACKED + FAST_PACKED
+    of_teaching = OF_TEACHING + FAST_OF_TEACHING
+    of_smollm2 = (OF_SMOLLM2 if args.quick else OF_SMOLLM2 + MORE_OF_SMOLLM2) + FAST_OF_SMOLLM2
+    trained = ((TEACHING, of_teaching), (args.model, of_smollm2))
+    names = [*(case.name for case in random + packed + of_teaching + of_smollm2), "edits"]
     for name in args.only or ():
         if name not in names:
             raise BadInput(f"there is no case {name}: one of {' '.join(names)}")
     wanted = lambda cases: [case for case in cases if not args.only or case.name in args.only]
     suite = Suite(Engine(args.torchless), args.quick)
-    suite.total = len(wanted(random + PACKED + OF_TEACHING + of_smollm2))
+    suite.total = len(wanted(random + packed + of_teaching + of_smollm2))
     edits = parity_edits.Edits(suite.engine, suite.say)
     with_edits = not args.only or "edits" in args.only
     if (wanted(of_smollm2) or (with_edits and not args.quick)) and not os.path.isdir(args.model):
@@ -392,7 +523,7 @@ def main(argv):
     begin = time.monotonic()
     for case in wanted(random):
         suite.attempt(case, suite.random_case)
-    for case in wanted(PACKED):
+    for case in wanted(packed):
         suite.attempt(case, suite.packed_case)
     for directory, cases in trained:
         if not wanted(cases):

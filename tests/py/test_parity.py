@@ -394,7 +394,7 @@ class StandIn:
         assert kernels == "torch"
         model = record_hf.load(directory)
         self.change(model)
-        chunk = int(options[1]) if options else None
+        chunk = int(options[1]) if "--chunk" in options else None
         record_hf.record(model, directory, out, ids, n=n, chunk=chunk)
 
     def run(self, *args):
@@ -433,6 +433,29 @@ class Suite(unittest.TestCase):
         self.assertIn("FAILED: plain", said)
         kept = os.path.join(folder, "work", "plain")
         self.assertEqual(["hf.db", "hf64.db", "torchless.db"], sorted(os.listdir(kept)))
+
+    def test_fast(self):
+        path = os.path.join(folder, "fast.md")
+        status, said = self.run_suite(StandIn(), "--only", "fast-bf16", "--write", path)
+        self.assertEqual(0, status, said)
+        with open(path, encoding="utf-8") as file:
+            self.assertIn("| fast-bf16 | weights in bf16 | 13 + 3 |", file.read())
+
+    def test_fast_product(self):
+        def change(model):
+            model.model.layers[1].mlp.up_proj.weight.data *= 1.01
+
+        status, said = self.run_suite(StandIn(change), "--only", "fast-bf16")
+        self.assertEqual(1, status)
+        self.assertIn("a product by itself has NMSE 0.0001 > 1e-09", said)
+
+    def test_fast_logits(self):
+        def change(model):
+            model.model.norm.weight.data *= 1.05
+
+        status, said = self.run_suite(StandIn(change), "--only", "fast-bf16")
+        self.assertEqual(1, status)
+        self.assertIn("the logits have NMSE 0.0025 > 1e-04", said)
 
     def test_text_differs(self):
         with mock.patch.object(parity_suite, "OF_SMOLLM2", parity_suite.OF_SMOLLM2[:1]):
