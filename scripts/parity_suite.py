@@ -8,7 +8,8 @@
 Each case records Hugging Face in float32 and in float64 (scripts/record_hf.py), torchless
 (torchless trace --capture '*') with each set of kernels that the machine has, and compares every point of prefill and decode (scripts/parity.py).
 The trained models, lessons/model and SmolLM2, also have to continue each prompt with the very text
-that Hugging Face generates. Cases with --fast have tolerances of their own. What a failed case recorded stays in build/parity. Then edits are held
+that Hugging Face generates. Cases with --fast have tolerances of their own. What a failed case
+recorded stays in build/parity. Then edits are held
 against PyTorch's hooks (scripts/parity_edits.py); `--only edits` runs them alone.
 Exit status: 0 all equal, 1 not, 3 something is missing.
 """
