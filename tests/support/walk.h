@@ -122,6 +122,7 @@ static inline void walk_make_options(struct walk *w, uint64_t block, const struc
 	};
 	/* A ring keeps less than a recording shows, so it is walked without one. */
 	w->session.executor.ring = !w->records && walk_random(&state) % 2;
+	w->session.executor.fast = walk_random(&state) % 4 == 0;
 }
 
 static inline struct walk walk_make(uint64_t seed, const struct walk_setup *setup)
@@ -149,11 +150,12 @@ static const char *const walk_names[MOVE_KINDS] = { "advance", "ops",  "back ops
 
 static inline void walk_describe(const struct walk *w, struct text *t)
 {
-	text_addf(t,
-		  "seed %llu, %s, chunk %lld, n %lld, temp %g%s%s%s:", (unsigned long long)w->seed,
+	text_addf(t, "seed %llu, %s, chunk %lld, n %lld, temp %g%s%s%s%s:",
+		  (unsigned long long)w->seed,
 		  w->session.executor.plan == PLAN_DEBUG ? "debug plan" : "run plan",
 		  (long long)w->session.executor.chunk, (long long)w->session.n,
 		  w->session.sampler.temp, w->session.executor.ring ? ", ring" : "",
+		  w->session.executor.fast ? ", fast" : "",
 		  w->session.all_logits ? ", all logits" : "", w->records ? ", recorded" : "");
 	for (int i = 0; i < w->n_moves; i++)
 		text_addf(t, "%s %s(%u,%u,%u)", i ? "," : "", walk_names[w->moves[i].kind],
@@ -655,7 +657,7 @@ static inline bool walk_same_cache(const struct executor *x, const struct execut
 
 	return x->opt.ring || n == 0 ||
 	       !memcmp(x->caches[i].rows, y->caches[i].rows,
-		       (size_t)(n * t->shape[1] * t->shape[2]) * sizeof(float));
+		       (size_t)dtype_row_bytes(x->caches[i].dtype, n * t->shape[1] * t->shape[2]));
 }
 
 static inline bool walk_same_session(struct walker *a, struct walker *b, struct text *why)
