@@ -10,14 +10,18 @@
 
 #include "torchless/clock.h"
 #include "torchless/mem.h"
+#include "torchless/numbers.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A dump this large is committed inside its pass: a transaction is held twice on disk. */
-#define TRANSACTION_BYTES ((int64_t)64 << 20)
+/*
+ * Dumps of this many bytes are committed inside their pass: what a transaction has written beyond
+ * the memory for pages is in the log already, and is read again and rewritten there when it ends.
+ */
+#define TRANSACTION_BYTES ((int64_t)8 << 20)
 
 static void format_shape(char *buf, size_t size, const int64_t *shape, int n_dims)
 {
@@ -30,6 +34,21 @@ static void format_shape(char *buf, size_t size, const int64_t *shape, int n_dim
 					 (long long)shape[i]);
 }
 
+/* The pages of a transaction, which the first dump makes larger than rows are. */
+static int make_room(struct trace_writer *w, struct err *err)
+{
+	struct payload *p = &w->payload;
+
+	if (p->buffer)
+		return 0;
+	p->buffer = mem_try_aligned(PAYLOAD_CHUNK_BYTES);
+	if (!p->buffer)
+		return err_set(err, ERR_MEMORY,
+			       "out of memory: the chunks of a dump take %d bytes more",
+			       PAYLOAD_CHUNK_BYTES);
+	return db_exec(&w->db, "PRAGMA cache_size = -16384", err);
+}
+
 int payload_begin(struct trace_writer *w, enum dtype dtype, const int64_t *shape, int n_dims,
 		  struct err *err)
 {
@@ -37,12 +56,8 @@ int payload_begin(struct trace_writer *w, enum dtype dtype, const int64_t *shape
 	int64_t row_bytes = dtype_table[dtype].block_bytes;
 	int i;
 
-	if (!p->buffer)
-		p->buffer = mem_try_aligned(PAYLOAD_CHUNK_BYTES);
-	if (!p->buffer)
-		return err_set(err, ERR_MEMORY,
-			       "out of memory: the chunks of a dump take %d bytes more",
-			       PAYLOAD_CHUNK_BYTES);
+	if (make_room(w, err))
+		return err->code;
 	for (i = 1; i < n_dims; i++)
 		row_bytes *= shape[i];
 	p->id = w->next_tensor++;
@@ -50,6 +65,7 @@ int payload_begin(struct trace_writer *w, enum dtype dtype, const int64_t *shape
 	p->chunk_rows = row_bytes > 0 ? PAYLOAD_CHUNK_BYTES / row_bytes : 1;
 	p->chunk_bytes = p->chunk_rows ? p->chunk_rows * row_bytes : PAYLOAD_CHUNK_BYTES;
 	p->n_chunks = p->total_bytes = p->used = 0;
+	p->left_bytes = n_dims > 0 ? row_bytes * shape[0] : row_bytes;
 	format_shape(p->shape, sizeof(p->shape), shape, n_dims);
 	if (!p->hash)
 		p->hash = hash_new();
@@ -57,7 +73,7 @@ int payload_begin(struct trace_writer *w, enum dtype dtype, const int64_t *shape
 	return writer_begin(w, err);
 }
 
-static int write_chunk(struct trace_writer *w, struct err *err)
+static int write_chunk(struct trace_writer *w, const char *data, int64_t bytes, struct err *err)
 {
 	struct payload *p = &w->payload;
 	int64_t started = clock_thread_ns();
@@ -68,12 +84,12 @@ static int write_chunk(struct trace_writer *w, struct err *err)
 		       "VALUES(:tensor, :chunk, :data)",
 		       err))
 		return err->code;
-	hash_update(p->hash, p->buffer, (size_t)p->used);
+	hash_update(p->hash, data, (size_t)bytes);
 	stmt_int(&w->sql.chunk, ":tensor", p->id);
 	stmt_int(&w->sql.chunk, ":chunk", p->n_chunks++);
-	stmt_blob(&w->sql.chunk, ":data", p->buffer, (size_t)p->used);
-	p->total_bytes += p->used;
-	p->used = 0;
+	stmt_blob(&w->sql.chunk, ":data", data, (size_t)bytes);
+	p->total_bytes += bytes;
+	p->left_bytes -= bytes;
 	ret = stmt_run(&w->db, &w->sql.chunk, err);
 	w->totals.writing_ns += clock_thread_ns() - started;
 	return ret;
@@ -94,19 +110,43 @@ static void convert(char *dst, enum dtype dtype, const float *x, int64_t n)
 	}
 }
 
+/* Bytes of the chunk that is being filled: the last one is what is left. */
+static int64_t chunk_size(const struct payload *p)
+{
+	return int64_min(p->chunk_bytes, p->left_bytes);
+}
+
+/* Up to the end of the chunk, through the buffer; how many of n were taken. */
+static int64_t fill_chunk(struct payload *p, const float *x, int64_t n)
+{
+	int64_t element = dtype_table[p->dtype].block_bytes;
+	int64_t take = int64_min(n, (chunk_size(p) - p->used) / element);
+
+	convert(p->buffer + p->used, p->dtype, x, take);
+	p->used += take * element;
+	return take;
+}
+
 int payload_add(struct trace_writer *w, const float *x, int64_t n, struct err *err)
 {
 	struct payload *p = &w->payload;
-	int64_t element = dtype_table[p->dtype].block_bytes, room, take;
+	int64_t take;
 
-	while (n > 0) {
-		room = (p->chunk_bytes - p->used) / element;
-		take = n < room ? n : room;
-		convert(p->buffer + p->used, p->dtype, x, take);
-		p->used += take * element;
-		x += take;
-		n -= take;
-		if (p->used == p->chunk_bytes && write_chunk(w, err))
+	for (; n > 0; x += take, n -= take) {
+		int64_t size = chunk_size(p);
+
+		/* A chunk that lies there as it is stored needs no copy. */
+		if (!p->used && p->dtype == DTYPE_F32 && n * (int64_t)sizeof(*x) >= size) {
+			take = size / (int64_t)sizeof(*x);
+			if (write_chunk(w, (const char *)x, size, err))
+				return err->code;
+			continue;
+		}
+		take = fill_chunk(p, x, n);
+		if (p->used < size)
+			continue;
+		p->used = 0;
+		if (write_chunk(w, p->buffer, size, err))
 			return err->code;
 	}
 	return 0;
@@ -228,8 +268,7 @@ int payload_end(struct trace_writer *w, int64_t *tensor_id, struct err *err)
 	int64_t hash, key;
 	int same = 0;
 
-	if (p->used && write_chunk(w, err))
-		return err->code;
+	assert(!p->left_bytes && "the rows that were announced are those that came");
 	hash = (int64_t)XXH3_64bits_digest(p->hash);
 	key = payload_key(p->shape, p->dtype, hash);
 	if (w->stored.n * 2 >= w->stored.cap)

@@ -73,7 +73,7 @@ struct value_row {
 struct payload {
 	int64_t id;
 	enum dtype dtype;
-	int64_t chunk_bytes, chunk_rows, n_chunks, total_bytes, used;
+	int64_t chunk_bytes, chunk_rows, n_chunks, total_bytes, left_bytes, used;
 	char *buffer; /* PAYLOAD_CHUNK_BYTES, made for the first payload */
 	XXH3_state_t *hash;
 	char shape[96];
