@@ -20,6 +20,7 @@ struct attention_seen {
 	bool known;                  /* the rest is there: not where the pattern holds a NaN */
 	struct stats_sum total;      /* positions in [H, T, S] */
 	struct stats_sum *positions; /* [T], over all heads */
+	int64_t n_positions;         /* that there is memory for */
 	uint64_t hash;               /* XXH3 of its f32 in C order */
 };
 
@@ -48,6 +49,9 @@ struct attention_watch {
  */
 int attention_run_watched(const struct kernels *k, struct threads *pool, float *z,
 			  const struct attention *a, int64_t n_all, struct attention_watch *w);
+
+/* Bytes that it keeps, but for a hash of each part. */
+int64_t attention_watch_bytes(const struct attention_watch *w);
 
 /* Free what it keeps. */
 void attention_watch_release(struct attention_watch *w);

@@ -210,6 +210,9 @@ void executor_restart(struct executor *ex);
 int64_t executor_positions(const struct executor *ex);
 
 /* Bytes it has allocated for values and the KV cache, which the next run uses again. */
+int64_t executor_reused_bytes(const struct executor *ex);
+
+/* The same and what watching attention keeps, which executor_estimate() does not foresee. */
 int64_t executor_allocated_bytes(const struct executor *ex);
 
 /*

@@ -55,6 +55,21 @@ void attention_watch_release(struct attention_watch *w)
 	*w = (struct attention_watch){ 0 };
 }
 
+int64_t attention_watch_bytes(const struct attention_watch *w)
+{
+	const struct attention_shape *s = &w->shape;
+	int64_t n_rows = s->heads * s->T, bytes = 0;
+
+	for (int b = 0; b < 2; b++)
+		for (int part = 0; part < N_ATTENTION_PARTS; part++)
+			if (w->buffers[b].rows[part])
+				bytes += n_rows * (s->n_all * (int64_t)sizeof(float) +
+						   (int64_t)sizeof(struct stats_sum));
+	for (int part = 0; part < N_ATTENTION_PARTS; part++)
+		bytes += w->seen[part].n_positions * (int64_t)sizeof(struct stats_sum);
+	return bytes;
+}
+
 static struct attention_shape shape_of(const struct attention *a, int64_t n_all,
 				       const struct attention_watch *w)
 {
@@ -127,6 +142,7 @@ static void begin_seeing(struct attention_watch *w, int64_t T)
 			w->hash[part] = hash_new();
 		XXH3_64bits_reset(w->hash[part]);
 		seen->positions = mem_realloc(seen->positions, (size_t)T, sizeof(*seen->positions));
+		seen->n_positions = T;
 		stats_sum_init(&seen->total);
 		for (int64_t t = 0; t < T; t++)
 			stats_sum_init(&seen->positions[t]);

@@ -260,8 +260,8 @@ static int fit_limit(struct generation *g, struct err *err)
 		return 0;
 	arena = s->executor.arena_bytes;
 	kv = executor_estimate(p, &s->executor.opt, positions, s->opt.all_logits).kv_bytes;
-	if (kv < executor_allocated_bytes(&s->executor) - arena)
-		kv = executor_allocated_bytes(&s->executor) - arena;
+	if (kv < executor_reused_bytes(&s->executor) - arena)
+		kv = executor_reused_bytes(&s->executor) - arena;
 	for (;; o.chunk = (o.chunk + 1) / 2) {
 		need = executor_estimate(p, &o, positions, s->opt.all_logits).scratch_bytes;
 		need = need > arena ? need : arena;
@@ -290,7 +290,7 @@ static bool exceeds_memory(const struct generation *g, int64_t *weights, int64_t
 	n = executor_estimate(&s->model->program, &s->opt.executor, s->n_prompt + s->opt.n,
 			      s->opt.all_logits);
 	/* What the prompt before this one has allocated is used again. */
-	*need = n.scratch_bytes + n.kv_bytes - executor_allocated_bytes(&s->executor);
+	*need = n.scratch_bytes + n.kv_bytes - executor_reused_bytes(&s->executor);
 	*need = *need > 0 ? *need : 0;
 	*available = mem_available_bytes();
 	return *available >= 0 && *weights + *need > *available;

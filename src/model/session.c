@@ -126,12 +126,12 @@ static int check_memory(struct session *s, struct err *err)
 	if (!mem_add(need.scratch_bytes, need.kv_bytes, &total))
 		total = INT64_MAX;
 	/* What the prompt before this one has allocated is used again. */
-	total -= executor_allocated_bytes(&s->executor);
+	total -= executor_reused_bytes(&s->executor);
 	if (available < 0 || total <= available) {
 		keep_fitting(s, positions, available < 0 ? INT64_MAX : available - total);
 		return 0;
 	}
-	total += executor_allocated_bytes(&s->executor);
+	total += executor_reused_bytes(&s->executor);
 	return err_set(err, ERR_MEMORY,
 		       "%lld %s %s of memory for activations and the KV cache but %s is available",
 		       (long long)positions, plural(positions, "position needs", "positions need"),

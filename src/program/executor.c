@@ -433,13 +433,18 @@ int64_t executor_positions(const struct executor *ex)
 
 /* ---- memory --------------------------------------------------------------------------------- */
 
-int64_t executor_allocated_bytes(const struct executor *ex)
+int64_t executor_reused_bytes(const struct executor *ex)
 {
 	int64_t bytes = ex->arena_bytes;
 
 	for (int i = 0; i < ex->n_caches; i++)
 		bytes += ex->caches[i].capacity * kv_cache_row_bytes(&ex->caches[i]);
 	return bytes;
+}
+
+int64_t executor_allocated_bytes(const struct executor *ex)
+{
+	return executor_reused_bytes(ex) + lazy_watch_bytes(ex);
 }
 
 int executor_reserve(struct executor *ex, int64_t positions, struct err *err)

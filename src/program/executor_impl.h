@@ -133,6 +133,7 @@ struct lazy_watch {
 /* Forget what was asked for and seen; free what watching it took. */
 void lazy_forget_watch(struct executor *ex);
 void lazy_release_watch(struct executor *ex);
+int64_t lazy_watch_bytes(const struct executor *ex);
 
 /* Rows [i1 - i0, T, S] of heads [i0, i1) of a lazy value, edits included. */
 int lazy_fetch(struct executor *ex, value_id v, int64_t i0, int64_t i1, float *rows,

@@ -328,6 +328,11 @@ void lazy_release_watch(struct executor *ex)
 	ex->watch = NULL;
 }
 
+int64_t lazy_watch_bytes(const struct executor *ex)
+{
+	return ex->watch ? attention_watch_bytes(&ex->watch->attention) : 0;
+}
+
 /* Whether attention ran with somebody watching; where there is no memory for that it runs without.
  */
 static bool mix_watched(struct executor *ex, const struct op *op, const struct chain *c, float *z)

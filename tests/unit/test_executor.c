@@ -662,6 +662,25 @@ static struct watcher watch_all(struct executor_options opt, bool edit)
 	return w;
 }
 
+Test(executor, what_watching_keeps_is_counted)
+{
+	struct fixture f;
+	struct watcher w = { 0 };
+	struct hook hook = { .after = watch_relations, .ctx = &w };
+	int64_t T = 20, sums = (int64_t)sizeof(struct stats_sum), bytes;
+
+	open_tiny(&f, tiny_default);
+	f.opt = with_chunk(T);
+	start(&f);
+	hook_add(&f.ex.hooks, &hook);
+	cr_assert(eq(i64, executor_allocated_bytes(&f.ex), executor_reused_bytes(&f.ex)));
+	feed(&f, 0, (int)T, (int)T);
+	/* Of scores and of the pattern: every row with its sums, and sums of positions. */
+	bytes = 2 * (tiny_default.heads * T * (T * (int64_t)sizeof(float) + sums) + T * sums);
+	cr_assert(eq(i64, executor_allocated_bytes(&f.ex) - executor_reused_bytes(&f.ex), bytes));
+	close_tiny(&f);
+}
+
 Test(executor, what_attention_sees_is_what_is_fetched)
 {
 	struct executor_options o = with_chunk(7), fast = o, debug = o;
