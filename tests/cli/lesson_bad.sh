@@ -10,7 +10,7 @@ unset XDG_STATE_HOME XDG_CACHE_HOME
 export HOME="$work"
 
 # quick COMMAND...: what has to answer and not to wait.
-quick() { try timeout 20 "$@"; }
+quick() { try timeout 100 "$@"; }
 
 cd "$work" || exit 2
 "$T" lesson start 00 > /dev/null || fail "start"

@@ -102,8 +102,8 @@ refuses "SQL too deep" 2 "." "$T" query "SELECT $(python3 -c 'print("(" * 2000 +
 	refuses "SQL too long" 2 "the SQL is longer than the 1 MB that a statement may have" sh -c '"$1" query - < in.sql' - "$T"
 }
 : > in.sql
-is "rows without end end at the limit" "1 2 3" "$(timeout 20 "$T" query --limit 3 "$count SELECT i FROM n" | paste -sd' ')"
-is "or when nobody reads on" 1 "$(timeout 20 "$T" query "$count SELECT i FROM n" | head -1)"
+is "rows without end end at the limit" "1 2 3" "$(timeout 100 "$T" query --limit 3 "$count SELECT i FROM n" | paste -sd' ')"
+is "or when nobody reads on" 1 "$(timeout 100 "$T" query "$count SELECT i FROM n" | head -1)"
 
 # Several statements in one argument: all or nothing is compiled, then each answers.
 is "several statements answer in turn" "1 2" "$("$T" query "SELECT 1; SELECT 2" | paste -sd' ')"

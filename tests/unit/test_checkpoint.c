@@ -307,7 +307,7 @@ Test(checkpoint, directories_that_are_something_else, .init = make_dir, .fini = 
 	assert_refused(model, MODEL, ERR_FORMAT, path_of("config.json"), "gpt2");
 }
 
-Test(checkpoint, a_fifo_is_not_waited_for, .init = make_dir, .fini = drop_dir, .timeout = 10)
+Test(checkpoint, a_fifo_is_not_waited_for, .init = make_dir, .fini = drop_dir, .timeout = 60)
 {
 	cr_assert_eq(mkfifo(path_of("config.json"), 0600), 0);
 	assert_refused(model, MODEL, ERR_FORMAT, "config.json", "no regular file");

@@ -342,7 +342,7 @@ Test(safetensors, changed_bytes_never_lead_outside, .init = make_path, .fini = d
 	free(changed);
 }
 
-Test(safetensors, things_that_are_no_files, .init = make_path, .fini = drop_path, .timeout = 10)
+Test(safetensors, things_that_are_no_files, .init = make_path, .fini = drop_path, .timeout = 60)
 {
 	struct tensor_file st;
 	struct err err = { 0 };
