@@ -36,7 +36,7 @@ static void end(void)
 	snprintf(command, sizeof(command), "rm -rf %s", cache);
 	cr_assert(system(command) == 0);
 }
-TestSuite(sandbox, .init = begin, .fini = end, .timeout = 120);
+TestSuite(sandbox, .init = begin, .fini = end, .timeout = 400);
 
 /* In a child of ours Criterion must not speak: it ends with what is wrong. */
 static bool in_child;
