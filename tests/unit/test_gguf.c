@@ -4,6 +4,7 @@
  * Every way in which bytes can lie is a patch of the good file: what to look for, where behind it,
  * and what to put there.  test_gguf.py holds whole models and vocabularies against others' files.
  */
+#include "model/gguf_header.h"
 #include "torchless/checkpoint.h"
 #include "torchless/gguf.h"
 #include "torchless/mem.h"
@@ -376,6 +377,80 @@ Test(gguf, lies_are_refused_by_name, .init = make_dir, .fini = drop_dir)
 		assert_refused(patches[i].a, patches[i].b);
 		text_release(&bytes);
 	}
+}
+
+/* The good file with `value` in the place of value i, and its data where it has to lie then. */
+static void put_with(const struct text *good, const struct gguf_header *h, size_t i,
+		     const struct text *value)
+{
+	const char *begin = h->values[i].key.data + h->values[i].key.len;
+	const char *behind = h->values[i].data.data + h->values[i].data.len;
+	size_t at = (h->end + 31) / 32 * 32;
+	struct text t = { 0 };
+
+	text_add(&t, good->data, (size_t)(begin - good->data));
+	text_add(&t, value->data, value->len);
+	text_add(&t, behind, (size_t)(good->data + h->end - behind));
+	pad(&t, 32);
+	text_add(&t, good->data + at, good->len - at);
+	put(t.data, t.len);
+	text_release(&t);
+}
+
+/* A value of any type: of an array a text, or an array of one. */
+static void add_value(struct text *t, uint32_t type, int depth)
+{
+	static const size_t widths[] = { 1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8 };
+
+	if (type == STRING) {
+		string(t, "x");
+	} else if (type == ARRAY) {
+		number(t, depth ? ARRAY : STRING, 4);
+		number(t, 1, 8);
+		add_value(t, depth ? ARRAY : STRING, depth - 1);
+	} else {
+		number(t, 1, (int)widths[type]);
+	}
+}
+
+/* Each key with each type that there is: it is that number after all, or one sentence. */
+Test(gguf, a_key_of_another_type_is_one_sentence, .init = make_dir, .fini = drop_dir)
+{
+	struct text good = { 0 };
+	struct gguf_header h;
+	struct err err = { 0 };
+	int n_refused = 0;
+
+	put_good(&good);
+	cr_assert_eq(gguf_header_parse(&h, good.data, good.len, path, &err), 0);
+	for (size_t i = 0; i < h.n_values; i++)
+		for (uint32_t k = 0; k < 15; k++) {
+			uint32_t type = k < 13 ? k : ARRAY;
+			struct text value = { 0 };
+			struct model m;
+
+			number(&value, type, 4);
+			add_value(&value, type, k < 13 ? 0 : (int)k - 12);
+			put_with(&good, &h, i, &value);
+			text_release(&value);
+			err = (struct err){ 0 };
+			if (!model_open(&m, path, CHECKPOINT_ALL, &err)) {
+				model_close(&m);
+				cr_expect(k < 13, "%.*s was read of an array of arrays",
+					  (int)h.values[i].key.len, h.values[i].key.data);
+				continue;
+			}
+			n_refused++;
+			cr_expect(strstr(err.message, "m.gguf") && !strchr(err.message, '\n'), "%s",
+				  err.message);
+			cr_expect(k < 13 || !strncmp(strstr(err.message, "m.gguf") + 8,
+						     h.values[i].key.data, h.values[i].key.len),
+				  "%s\n\tdoes not name %.*s", err.message, (int)h.values[i].key.len,
+				  h.values[i].key.data);
+		}
+	cr_expect_gt(n_refused, 100);
+	gguf_header_release(&h);
+	text_release(&good);
 }
 
 /* Wherever it ends, also in the middle of a number. */
