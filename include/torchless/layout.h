@@ -51,8 +51,8 @@ const char *layout_svg_element(const struct text *svg, size_t *len);
 enum terminal_pictures { TERMINAL_NONE, TERMINAL_KITTY, TERMINAL_SIXEL };
 
 /*
- * What the terminal on `ui` can show: by its environment, else by asking it, for 0.3 s at most.  It
- * is left as it was; keys that were typed in that time may be lost.  Inside tmux and screen only
+ * What the terminal on `ui` can show: by its environment, else by asking it, for a second at most.
+ * It is left as it was; keys that were typed in that time may be lost.  Inside tmux and screen only
  * what they can show themselves counts, whatever they run in.
  */
 enum terminal_pictures terminal_pictures(const struct ui *ui);

@@ -15,7 +15,8 @@
 #include <termios.h>
 #include <unistd.h>
 
-#define WAIT_NS INT64_C(300000000)
+/* Time for a slow connection, or a busy machine; nearly every terminal ends it by an answer. */
+#define WAIT_NS INT64_C(1000000000)
 
 #define ASK_KITTY "\033_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\033\\"
 #define ASK_DA1   "\033[c"
@@ -128,7 +129,7 @@ static enum terminal_pictures ask(int fd, const char *question)
 	return answered && has_sixel(da1_answer(heard)) ? TERMINAL_SIXEL : TERMINAL_NONE;
 }
 
-/* Signals that would end or stop us wait until the terminal is as it was: for 0.3 s at most. */
+/* Signals that would end or stop us wait until the terminal is as it was: for a second at most. */
 static enum terminal_pictures ask_undisturbed(int fd, const char *question)
 {
 	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGTTOU };
