@@ -11,7 +11,7 @@
 #define TORCHLESS_KERNELS_AVX512_TOGETHER_H
 
 #define TOGETHER   4    /* rows */
-#define EACH_AHEAD 2048 /* bytes of each that are fetched ahead */
+#define EACH_AHEAD 768 /* bytes of each that are fetched ahead */
 
 /*
  * Where to fetch from: each row goes on in the row that follows TOGETHER rows later, so that what

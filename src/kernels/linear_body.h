@@ -51,8 +51,8 @@
 #define BEHIND     (2 * LANES * TILE_N) /* what is written behind the last panel */
 #define DECODED    (K_BLOCK + 32) /* a row's weights that are decoded for a panel: groups of 32 */
 
-/* Weight bytes of a piece of work of the one-token path; many, so that threads come out even. */
-#define MIN_PIECE_BYTES 32768
+/* Weight bytes of a piece of work of the one-token path: its first are not fetched ahead. */
+#define MIN_PIECE_BYTES 40960
 #define PIECES_A_THREAD 16
 #define ROWS_TOGETHER   4 /* that some types are faster with, side by side */
 
@@ -198,15 +198,14 @@ static void few_piece(void *ctx, int64_t i, int worker)
 	}
 }
 
+/* As many pieces for each thread, so that none waits while another does a last one. */
 static void linear_few(struct threads *pool, struct linear_args *a)
 {
-	int64_t row_bytes = dtype_row_bytes(a->w->dtype, a->K);
-	int64_t pieces = (int64_t)threads_count(pool) * PIECES_A_THREAD;
-	int64_t least = ceil_div(MIN_PIECE_BYTES, row_bytes > 0 ? row_bytes : 1);
+	int64_t threads = threads_count(pool);
+	int64_t bytes = a->N * dtype_row_bytes(a->w->dtype, a->K);
+	int64_t each = int64_min(bytes / threads / MIN_PIECE_BYTES, PIECES_A_THREAD);
 
-	a->rows = ceil_div(a->N, pieces);
-	if (a->rows < least)
-		a->rows = least;
+	a->rows = ceil_div(a->N, threads * (each > 0 ? each : 1));
 	a->rows = ceil_div(a->rows, ROWS_TOGETHER) * ROWS_TOGETHER;
 	threads_for(pool, ceil_div(a->N, a->rows), few_piece, a);
 }
