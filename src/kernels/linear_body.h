@@ -46,7 +46,6 @@
 #define K_BLOCK    128 /* a chain of additions: twice as long rounds an order of magnitude worse */
 #define MIN_TOKENS ((int64_t)96)  /* of one piece of work */
 #define MAX_PANELS (256 / TILE_N) /* of one piece of work: 128 kB of packed weights */
-#define GROUP_T    (4 * TILE_T)   /* that a panel is multiplied with before the next one is */
 #define MIN_PANELS (MAX_PANELS / 8)
 #define BEHIND     (2 * LANES * TILE_N) /* what is written behind the last panel */
 #define DECODED    (K_BLOCK + 32) /* a row's weights that are decoded for a panel: groups of 32 */
@@ -75,7 +74,7 @@ struct linear_args {
 /* What a thread packs; too much for a stack, whose size others choose. */
 struct packed {
 	_Alignas(64) float panels[MAX_PANELS * TILE_N * K_BLOCK + BEHIND];
-	float x[GROUP_T * K_BLOCK];     /* the rows of x of some tiles */
+	float x[TILE_T * K_BLOCK];      /* the rows of x of a tile */
 	float decoded[LANES * DECODED]; /* rows of blocks on their way into a panel */
 };
 
@@ -327,13 +326,14 @@ ALWAYS_INLINE void fetch_next(const struct next *next, int64_t r)
 ALWAYS_INLINE void multiply_tile(float *y, int64_t y_stride, const float *x, const float *panel,
 				 int64_t kc, bool add, const struct next *next, int64_t rows)
 {
+	int64_t step = next->rows ? FETCH_STEP : K_BLOCK;
 	vec sum[TILE_T][2];
 
 	for (int64_t r = 0; r < rows; r++)
 		sum[r][0] = sum[r][1] = vec_zero();
-	for (int64_t k0 = 0; k0 < kc; k0 += FETCH_STEP) {
+	for (int64_t k0 = 0; k0 < kc; k0 += step) {
 		fetch_next(next, k0 / FETCH_STEP);
-		for (int64_t k = k0; k < int64_min(k0 + FETCH_STEP, kc); k++) {
+		for (int64_t k = k0; k < int64_min(k0 + step, kc); k++) {
 			vec b0 = vec_load(panel + k * TILE_N);
 			vec b1 = vec_load(panel + k * TILE_N + LANES);
 
@@ -345,7 +345,7 @@ ALWAYS_INLINE void multiply_tile(float *y, int64_t y_stride, const float *x, con
 			}
 		}
 	}
-	for (int64_t r = ceil_div(kc, FETCH_STEP); r < TILE_N; r++)
+	for (int64_t r = ceil_div(kc, FETCH_STEP); r < next->rows; r++)
 		fetch_next(next, r);
 	for (int64_t r = 0; r < rows; r++) {
 		float *row = y + r * y_stride;
@@ -465,8 +465,8 @@ static void copy_x(float *x, const struct linear_args *a, int64_t t0, int64_t to
 static void multiply_block(const struct linear_args *a, struct packed *packed, int64_t k0,
 			   int64_t kc, const int64_t n[2], const int64_t t[2])
 {
-	for (int64_t t0 = t[0]; t0 < t[1]; t0 += GROUP_T) {
-		int64_t tokens = int64_min(GROUP_T, t[1] - t0);
+	for (int64_t t0 = t[0]; t0 < t[1]; t0 += TILE_T) {
+		int64_t tokens = int64_min(TILE_T, t[1] - t0);
 
 		copy_x(packed->x, a, t0, tokens, k0, kc);
 		for (int64_t n0 = n[0]; n0 < n[1]; n0 += TILE_N) {
