@@ -465,9 +465,10 @@ static void copy_x(float *x, const struct linear_args *a, int64_t t0, int64_t to
 static void multiply_block(const struct linear_args *a, struct packed *packed, int64_t k0,
 			   int64_t kc, const int64_t n[2], const int64_t t[2])
 {
-	for (int64_t t0 = t[0]; t0 < t[1]; t0 += TILE_T) {
-		int64_t tokens = int64_min(TILE_T, t[1] - t0);
+	int64_t tokens;
 
+	for (int64_t t0 = t[0]; t0 < t[1]; t0 += tokens) {
+		tokens = tile_height(t[1] - t0);
 		copy_x(packed->x, a, t0, tokens, k0, kc);
 		for (int64_t n0 = n[0]; n0 < n[1]; n0 += TILE_N) {
 			float *panel = packed->panels + (n0 - n[0]) * K_BLOCK;
