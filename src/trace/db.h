@@ -89,29 +89,4 @@ int stmt_get_text(struct stmt *s, int i, const char **text, struct err *err);
 /* Step a statement that returns no rows. */
 int stmt_run(struct db *db, struct stmt *s, struct err *err);
 
-/*
- * Rows of a table that are written thousands of times a second: one table of columns gives both
- * the INSERT and the binding, so that the two cannot disagree and no name is looked up.
- */
-enum column_type {
-	COLUMN_INT,     /* int64_t */
-	COLUMN_ORDINAL, /* int64_t, NULL when negative */
-	COLUMN_REAL,    /* double, NULL when NaN */
-	COLUMN_BLOB,    /* struct bytes, NULL when data is */
-};
-
-struct column {
-	const char *name;
-	enum column_type type;
-	size_t offset; /* in the row's struct */
-};
-
-/* Prepare "INSERT INTO table(columns) VALUES(...)" the first time. */
-int insert_ready(struct db *db, struct stmt *s, const char *table, const struct column *columns,
-		 int n, struct err *err);
-
-/* Insert one row. */
-int insert_row(struct db *db, struct stmt *s, const struct column *columns, int n, const void *row,
-	       struct err *err);
-
 #endif

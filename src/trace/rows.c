@@ -53,30 +53,17 @@ static const struct column value_columns[] = {
 	{ "pos_stats", COLUMN_BLOB, offsetof(struct value_row, pos_stats) },
 };
 
-#define N_COLUMNS(table) ((int)(sizeof(table) / sizeof((table)[0])))
+#define INSERT_INTO(name, rows)                                                                    \
+	{                                                                                          \
+		.table = #name, .columns = name##_columns,                                         \
+		.n_columns = (int)(sizeof(name##_columns) / sizeof(name##_columns[0])),            \
+		.row_bytes = sizeof(rows)                                                          \
+	}
 
-static int store_spans(struct trace_writer *w, struct err *err)
+void rows_init(struct trace_writer *w)
 {
-	size_t i;
-	int ret = insert_ready(&w->db, &w->sql.span, "span", span_columns, N_COLUMNS(span_columns),
-			       err);
-
-	for (i = 0; i < w->n_spans && !ret; i++)
-		ret = insert_row(&w->db, &w->sql.span, span_columns, N_COLUMNS(span_columns),
-				 &w->spans[i], err);
-	return ret;
-}
-
-static int store_values(struct trace_writer *w, struct err *err)
-{
-	size_t i;
-	int ret = insert_ready(&w->db, &w->sql.value, "value", value_columns,
-			       N_COLUMNS(value_columns), err);
-
-	for (i = 0; i < w->n_values && !ret; i++)
-		ret = insert_row(&w->db, &w->sql.value, value_columns, N_COLUMNS(value_columns),
-				 &w->values[i], err);
-	return ret;
+	w->sql.span = (struct insert)INSERT_INTO(span, struct span);
+	w->sql.value = (struct insert)INSERT_INTO(value, struct value_row);
 }
 
 /* What was stored of the pass when somebody wanted to read so far. */
@@ -101,9 +88,9 @@ int rows_store(struct trace_writer *w, struct err *err)
 		ret = delete_stored(w, err);
 	w->is_stored = true; /* in part, when this fails */
 	if (!ret && w->n_spans)
-		ret = store_spans(w, err);
+		ret = insert_rows(&w->db, &w->sql.span, w->spans, w->n_spans, err);
 	if (!ret && w->n_values)
-		ret = store_values(w, err);
+		ret = insert_rows(&w->db, &w->sql.value, w->values, w->n_values, err);
 	w->totals.writing_ns += clock_thread_ns() - started;
 	return ret;
 }

@@ -133,6 +133,7 @@ struct trace_writer *writer_make(const struct program *p, const struct trace_mod
 	w->times = mem_calloc((size_t)p->n_ops + 1, sizeof(*w->times));
 	w->next_pass = w->next_span = w->next_value = w->next_tensor = 1;
 	writer_hook_init(w);
+	rows_init(w);
 	if (writer_plan(w, err)) {
 		writer_free(w);
 		return NULL;

@@ -17,6 +17,7 @@
  *	cost.c         operations and bytes of one op
  *	payload.c      a dumped tensor, in chunks, stored once
  *	measure.c      statistics, hash and dump of one value
+ *	insert.c       many rows of a table by one statement
  *	rows.c         spans and values of a pass: in memory, then stored
  *	calls.c        the module calls of a pass, made of when its ops ran
  *	tokens.c       tokens and candidates
@@ -33,6 +34,7 @@
 #define TORCHLESS_TRACE_WRITER_H
 
 #include "db.h"
+#include "insert.h"
 #include "policy.h"
 
 #include "torchless/hash.h"
@@ -186,7 +188,8 @@ struct trace_writer {
 	bool in_transaction;
 
 	struct writer_statements {
-		struct stmt span, value, pass, pass_end, token, scored, cand_clear, cand;
+		struct insert span, value;
+		struct stmt pass, pass_end, token, scored, cand_clear, cand;
 		struct stmt tok_step, event, edit, edit_weight, tensor, chunk, chunk_drop, same,
 			meta, timing;
 	} sql;
@@ -277,6 +280,9 @@ int measure_watched(struct trace_writer *w, struct executor *ex, struct err *err
 void measure_release(struct trace_writer *w);
 
 /* ---- rows.c -------------------------------------------------------------------------------- */
+
+/* Which tables the rows of a pass go to. */
+void rows_init(struct trace_writer *w);
 
 /* Write the spans and values of the pass, which stay in memory, in place of those that are there.
  */
