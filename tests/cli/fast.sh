@@ -24,7 +24,7 @@ how() {
 		FROM run JOIN dtype w ON w.id = dtype_weight JOIN dtype c ON c.id = dtype_compute JOIN dtype k ON k.id = dtype_kv
 		ORDER BY run.id DESC LIMIT 1" | tail -n 1 | tr -d '"'
 }
-near bf16 "$lessons" 1e-8 1e-4
+near bf16 "$lessons" 1e-12 1e-4
 bf16=$(how fast.db)
 case $bf16 in
 "bf16 bf16 f16 {linear:{bf16:bf16},kv:f16}" | "bf16 f32 f16 {linear:{bf16:f32},kv:f16}") ;;
