@@ -90,12 +90,13 @@ static void take_worst(const struct array *a, const struct position *at, struct 
 /* log(sum(exp(x))); NaN where no distribution can be made of it. */
 static double log_sum(const float *x, int64_t n)
 {
-	double top = -INFINITY, sum = 0;
+	float top = -INFINITY; /* in f64 this loop ends gcc 12 on AArch64 */
+	double sum = 0;
 
 	for (int64_t i = 0; i < n; i++)
-		top = fmax(top, x[i]);
+		top = fmaxf(top, x[i]);
 	for (int64_t i = 0; i < n; i++)
-		sum += exp(x[i] - top);
+		sum += exp(x[i] - (double)top);
 	return top + log(sum);
 }
 
