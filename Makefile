@@ -44,11 +44,13 @@ ALL_CFLAGS := $(CPPFLAGS) $(CFLAGS) $(CFLAGS_$(MODE)) $(PKGCFLAGS)
 LIBS       := $(LDLIBS) $(shell pkg-config --libs $(PKGS)) -lm -ldl
 
 # src/kernels/<isa>.c and <isa>_*.c are compiled only where they can run, with the flags that their
-# name stands for.
+# name stands for.  On AArch64 avx2*.c are compiled too: neon.h has other words for what they say.
 ARCH        := $(shell $(CC) -dumpmachine | cut -d- -f1)
 ISA_x86_64    := avx2 avxvnni avx512 avx512vnni
-ISA_ALL       := $(ISA_x86_64)
-KERNEL_avx2   := -mavx2 -mfma -mf16c
+ISA_aarch64   := avx2 neon
+ISA_arm64     := $(ISA_aarch64)
+ISA_ALL       := $(ISA_x86_64) neon
+KERNEL_avx2   := $(if $(filter x86_64,$(ARCH)),-mavx2 -mfma -mf16c)
 KERNEL_avxvnni := $(KERNEL_avx2) -mavxvnni
 KERNEL_avx512 := $(KERNEL_avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl
 KERNEL_avx512vnni := $(KERNEL_avx512) -mavx512vnni
@@ -325,6 +327,11 @@ test-steps:
 	$(Q)$(MAKE) $(JOBS) clang
 	$(Q)$(MAKE) $(JOBS) check-format lint
 	$(Q)$(MAKE) $(JOBS) py-tests viz browser site-check model-check tokenizers-quick others parity-quick
+
+## check-neon: the NEON kernels and the program on an AArch64 that qemu plays, held against this machine's bits (minutes; needs scripts/setup --neon)
+.PHONY: check-neon
+check-neon: all $(BUILD)/tests/neon/kernel_bits
+	$(RUN_LONG) tests/neon/check $(BUILD)
 
 ## py-tests: the scripts against their references (needs scripts/setup --tests)
 ## py/test_NAME: one of them, tests/py/test_NAME.py

@@ -61,7 +61,7 @@ struct attention_tile {
 };
 
 struct kernels {
-	const char *isa; /* "ref", "avx2", "avx512" */
+	const char *isa; /* "ref", "avx2", "avx512", "neon" */
 	const char
 		*bits; /* the set that all those of the same bits are named by: "ref" or "avx2" */
 	bool (*supported)(void);
@@ -141,6 +141,7 @@ struct kernels {
 extern const struct kernels kernels_ref;
 extern const struct kernels kernels_avx2;
 extern const struct kernels kernels_avx512;
+extern const struct kernels kernels_neon;
 
 /* Every set compiled into this binary, fastest first, NULL-terminated. */
 extern const struct kernels *const kernels_all[];

@@ -25,8 +25,8 @@ const struct help_fact help_variables[] = {
 	{ "TORCHLESS_MODEL",
 	  "the model to open without `--model`, instead of the one that comes with torchless" },
 	{ "TORCHLESS_KERNELS",
-	  "the kernels to compute with: `avx512`, `avx2`, or `ref`, the plain loops that define the rest; "
-	  "the first two give the same bits" },
+	  "the kernels to compute with: `avx512`, `avx2`, on AArch64 `neon`, or `ref`, the plain loops "
+	  "that define the rest; all but `ref` give the same bits" },
 	{ "TORCHLESS_DOT",
 	  "the `dot` of Graphviz to lay out graphs with, instead of the one in `PATH`" },
 	{ "NO_COLOR", "no colour" },

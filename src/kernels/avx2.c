@@ -12,23 +12,16 @@
 #include "torchless/numbers.h"
 
 #include <assert.h>
-#include <cpuid.h>
 #include <math.h>
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
 
 /* Elements of an elementwise op that are one piece of work: some microseconds. */
 #define BLOCK 16384
 
 /* Rows of a norm or a rotation that are one piece of work. */
 #define ROWS 8
-
-/* clang 14 cannot name f16c; that the system saves the registers is in the answer for avx2. */
-static bool avx2_supported(void)
-{
-	unsigned eax, ebx, ecx, edx;
-
-	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-	       __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_F16C);
-}
 
 void avx2_convert(float *dst, const void *src, enum dtype dtype, int64_t n)
 {
@@ -273,6 +266,17 @@ void avx2_softmax(float *x, int64_t n)
 			    _mm256_div_ps(load_lanes(x + i, end - i), _mm256_set1_ps(sum)));
 }
 
+#ifdef __x86_64__
+
+/* clang 14 cannot name f16c; that the system saves the registers is in the answer for avx2. */
+static bool avx2_supported(void)
+{
+	unsigned eax, ebx, ecx, edx;
+
+	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+	       __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_F16C);
+}
+
 /* To ask the CPU takes long where it is a virtual one. */
 static bool has_avxvnni(void)
 {
@@ -313,3 +317,5 @@ const struct kernels kernels_avx2 = {
 	.mix = avx2_mix,
 	.sum = avx2_sum,
 };
+
+#endif

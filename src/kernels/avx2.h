@@ -2,14 +2,18 @@
  * avx2.h -- what the AVX2 files share: loads of any weight type, tails, sums, exp.
  *
  * Included by avx2*.c, which are compiled with -mavx2 -mfma -mf16c, and through avx512.h by
- * avx512*.c.
+ * avx512*.c.  On AArch64 the same files are the NEON tier: neon.h says what their words mean there.
  */
 #ifndef TORCHLESS_KERNELS_AVX2_H
 #define TORCHLESS_KERNELS_AVX2_H
 
 #include "kv.h"
 
+#ifdef __aarch64__
+#include "neon.h"
+#else
 #include <immintrin.h>
+#endif
 #include <string.h>
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))

@@ -10,7 +10,7 @@
 #ifndef TORCHLESS_KERNELS_AVX512_TOGETHER_H
 #define TORCHLESS_KERNELS_AVX512_TOGETHER_H
 
-#define TOGETHER   4    /* rows */
+#define TOGETHER   4   /* rows */
 #define EACH_AHEAD 768 /* bytes of each that are fetched ahead */
 
 /*

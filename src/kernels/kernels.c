@@ -23,6 +23,8 @@ const struct kernels *const kernels_all[] = {
 #ifdef __x86_64__
 	&kernels_avx512,
 	&kernels_avx2,
+#elif defined(__aarch64__)
+	&kernels_neon,
 #endif
 	&kernels_ref,
 	NULL,

@@ -206,7 +206,7 @@ static void run_attention(struct job *job)
 		a.k = (struct kv_view){ rows, job->keys, s->kv_heads, s->head_dim,
 					0,    job->keys, DTYPE_F32 };
 		a.v = a.k;
-		a.v.rows += layer;
+		a.v.rows = rows + layer;
 		if (attention_run(b->k, b->pool, b->y, &a))
 			abort();
 	}

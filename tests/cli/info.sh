@@ -6,7 +6,7 @@ m=$root/build/test-models/window
 
 try "$T" info -m "$m"
 is "status" 0 "$status"
-for line in 'layers	2' 'd_model	48' 'kv_heads	2' 'sliding_window	5' 'weight_type	f32' 'kernels	(ref|avx2|avx512)'; do
+for line in 'layers	2' 'd_model	48' 'kv_heads	2' 'sliding_window	5' 'weight_type	f32' 'kernels	(ref|avx2|avx512|neon)'; do
 	has "the overview" "^$line\$" "$out"
 done
 is "a pipe gets two columns" "" "$(awk -F'\t' 'NF != 2' "$out")"

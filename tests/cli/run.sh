@@ -82,7 +82,7 @@ try "$T" run -m "$work/eos" --json "$p"
 has "stops at an end-of-sequence token" '"stop": "eos"' "$out"
 is "which it is not beyond" 5 "$("$T" run -q -m "$work/eos" --json "$p" | sed 's/.*"tokens": \[\([^]]*\)\].*/\1/' | wc -w | tr -d ' ')"
 
-for k in ref avx2 avx512; do
+for k in ref avx2 avx512 neon; do
 	TORCHLESS_KERNELS=$k try "$T" run -q -m "$m" -n 10 "$p"
 	[ $k != ref ] && grep -q "TORCHLESS_KERNELS" "$err" && continue # a CPU without it
 	is "TORCHLESS_KERNELS=$k" 0 "$status"

@@ -541,7 +541,7 @@ class Everything(unittest.TestCase):
     def test_configuration_hash_tier_threads_seed_and_command(self):
         run = self.one("SELECT * FROM run")
         self.assertEqual(run["seed"], 7)
-        self.assertRegex(run["build"], "(ref|avx2|avx512)$")
+        self.assertRegex(run["build"], "(ref|avx2|avx512|neon)$")
         self.assertGreaterEqual(run["n_threads"], 1)
         options = json.loads(run["opts"])
         self.assertIn("--seed", options["argv"])
