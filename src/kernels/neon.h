@@ -100,6 +100,12 @@ NEON float32x4_t or4(float32x4_t a, float32x4_t b)
 	return vreinterpretq_f32_u32(vorrq_u32(vreinterpretq_u32_f32(a), vreinterpretq_u32_f32(b)));
 }
 
+/* b where a is not. */
+NEON float32x4_t andnot4f(float32x4_t a, float32x4_t b)
+{
+	return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(b), vreinterpretq_u32_f32(a)));
+}
+
 NEON float32x4_t equal4(float32x4_t a, float32x4_t b)
 {
 	return vreinterpretq_f32_u32(vceqq_f32(a, b));
@@ -119,6 +125,7 @@ HALVES2(__m256, _mm256_min_ps, min4)
 HALVES2(__m256, _mm256_max_ps, max4)
 HALVES2(__m256, _mm256_and_ps, and4)
 HALVES2(__m256, _mm256_or_ps, or4)
+HALVES2(__m256, _mm256_andnot_ps, andnot4f)
 HALVES2(__m256, _mm256_hadd_ps, vpaddq_f32)
 HALVES2(__m256, _mm256_unpacklo_ps, vzip1q_f32)
 HALVES2(__m256, _mm256_unpackhi_ps, vzip2q_f32)
@@ -150,6 +157,11 @@ NEON __m256 _mm256_broadcastss_ps(__m128 a)
 NEON __m256 _mm256_loadu_ps(const float *at)
 {
 	return (__m256){ vld1q_f32(at), vld1q_f32(at + 4) };
+}
+
+NEON __m256 _mm256_load_ps(const float *at)
+{
+	return _mm256_loadu_ps(at);
 }
 
 NEON void _mm256_storeu_ps(float *at, __m256 a)
@@ -509,6 +521,154 @@ NEON __m128i _mm_shuffle_epi32(__m128i a, int which)
 NEON __m128i _mm_shuffle_epi8(__m128i a, __m128i which)
 {
 	return vqtbl1q_u8(a, vandq_u8(which, vdupq_n_u8(0x8f)));
+}
+
+/* ---- 32 bytes, as bytes and as integers of 16 bits ------------------------------------------- */
+
+#define AS(lanes, v)   vreinterpretq_##lanes##_s32(v)
+#define FROM(lanes, v) vreinterpretq_s32_##lanes(v)
+#define LANES2(name, lanes, result, operation)                                                     \
+	NEON __m256i name(__m256i a, __m256i b)                                                    \
+	{                                                                                          \
+		return (__m256i){ FROM(result, operation(AS(lanes, a.low), AS(lanes, b.low))),     \
+				  FROM(result, operation(AS(lanes, a.high), AS(lanes, b.high))) }; \
+	}
+
+/* a where b is above 0, -a where it is below. */
+NEON int8x16_t sign16(int8x16_t a, int8x16_t b)
+{
+	int8x16_t v = vbslq_s8(vcltzq_s8(b), vnegq_s8(a), a);
+
+	return vbicq_s8(v, vreinterpretq_s8_u8(vceqzq_s8(b)));
+}
+
+/* Two products of a byte without and one with a sign, added in 16 bits that saturate. */
+NEON int16x8_t pairs_of_bytes(uint8x16_t a, uint8x16_t b)
+{
+	int8x16_t c = vreinterpretq_s8_u8(b);
+	int16x8_t low = vmulq_s16(vreinterpretq_s16_u16(vmovl_u8(vget_low_u8(a))),
+				  vmovl_s8(vget_low_s8(c)));
+	int16x8_t high = vmulq_s16(vreinterpretq_s16_u16(vmovl_high_u8(a)), vmovl_high_s8(c));
+
+	return vqaddq_s16(vuzp1q_s16(low, high), vuzp2q_s16(low, high));
+}
+
+NEON int32x4_t pairs_of_words(int16x8_t a, int16x8_t b)
+{
+	return vpaddq_s32(vmull_s16(vget_low_s16(a), vget_low_s16(b)), vmull_high_s16(a, b));
+}
+
+NEON int8x16_t pack16(int16x8_t a, int16x8_t b)
+{
+	return vqmovn_high_s16(vqmovn_s16(a), b);
+}
+
+NEON int16x8_t pack32(int32x4_t a, int32x4_t b)
+{
+	return vqmovn_high_s32(vqmovn_s32(a), b);
+}
+
+LANES2(_mm256_add_epi8, s8, s8, vaddq_s8)
+LANES2(_mm256_cmpeq_epi8, s8, u8, vceqq_s8)
+LANES2(_mm256_sign_epi8, s8, s8, sign16)
+LANES2(_mm256_shuffle_epi8, u8, u8, _mm_shuffle_epi8)
+LANES2(_mm256_add_epi16, s16, s16, vaddq_s16)
+LANES2(_mm256_maddubs_epi16, u8, s16, pairs_of_bytes)
+LANES2(_mm256_packs_epi16, s16, s8, pack16)
+HALVES2(__m256i, _mm256_unpacklo_epi32, vzip1q_s32)
+HALVES2(__m256i, _mm256_unpackhi_epi32, vzip2q_s32)
+LANES2(_mm256_unpacklo_epi64, s64, s64, vzip1q_s64)
+LANES2(_mm256_unpackhi_epi64, s64, s64, vzip2q_s64)
+
+NEON __m256i _mm256_madd_epi16(__m256i a, __m256i b)
+{
+	return (__m256i){ pairs_of_words(AS(s16, a.low), AS(s16, b.low)),
+			  pairs_of_words(AS(s16, a.high), AS(s16, b.high)) };
+}
+
+NEON __m256i _mm256_packs_epi32(__m256i a, __m256i b)
+{
+	return (__m256i){ FROM(s16, pack32(a.low, b.low)), FROM(s16, pack32(a.high, b.high)) };
+}
+
+NEON __m256i _mm256_abs_epi8(__m256i a)
+{
+	return (__m256i){ FROM(s8, vabsq_s8(AS(s8, a.low))), FROM(s8, vabsq_s8(AS(s8, a.high))) };
+}
+
+/* Shifts by less than the width of a lane. */
+NEON __m256i _mm256_slli_epi16(__m256i a, int by)
+{
+	return (__m256i){ FROM(u8, _mm_slli_epi16(AS(u8, a.low), by)),
+			  FROM(u8, _mm_slli_epi16(AS(u8, a.high), by)) };
+}
+
+NEON __m256i _mm256_srli_epi16(__m256i a, int by)
+{
+	return (__m256i){ FROM(u8, _mm_srli_epi16(AS(u8, a.low), by)),
+			  FROM(u8, _mm_srli_epi16(AS(u8, a.high), by)) };
+}
+
+NEON __m256i _mm256_set1_epi8(char x)
+{
+	return (__m256i){ FROM(u8, _mm_set1_epi8(x)), FROM(u8, _mm_set1_epi8(x)) };
+}
+
+NEON __m256i _mm256_set1_epi16(int16_t x)
+{
+	return (__m256i){ FROM(s16, vdupq_n_s16(x)), FROM(s16, vdupq_n_s16(x)) };
+}
+
+NEON __m256i _mm256_setr_epi32(int32_t a, int32_t b, int32_t c, int32_t d, int32_t e, int32_t f,
+			       int32_t g, int32_t h)
+{
+	return (__m256i){ { a, b, c, d }, { e, f, g, h } };
+}
+
+NEON __m256i _mm256_load_si256(const __m256i *at)
+{
+	return _mm256_loadu_si256(at);
+}
+
+NEON void _mm256_storeu_si256(__m256i *at, __m256i a)
+{
+	int32_t *lanes = (int32_t *)(void *)at;
+
+	vst1q_s32(lanes, a.low);
+	vst1q_s32(lanes + 4, a.high);
+}
+
+NEON void _mm256_store_si256(__m256i *at, __m256i a)
+{
+	_mm256_storeu_si256(at, a);
+}
+
+NEON __m256i _mm256_broadcastsi128_si256(__m128i a)
+{
+	return (__m256i){ FROM(u8, a), FROM(u8, a) };
+}
+
+/* What is in the upper half nobody may ask. */
+NEON __m256i _mm256_castsi128_si256(__m128i a)
+{
+	return _mm256_broadcastsi128_si256(a);
+}
+
+NEON __m256i _mm256_inserti128_si256(__m256i a, __m128i b, int which)
+{
+	return which ? (__m256i){ a.low, FROM(u8, b) } : (__m256i){ FROM(u8, b), a.high };
+}
+
+/* Lane i is lane which[i] & 7 of a, from either half. */
+NEON __m256i _mm256_permutevar8x32_epi32(__m256i a, __m256i which)
+{
+	const int32x4_t seven = vdupq_n_s32(7), first = vdupq_n_s32(0x03020100);
+	const uint8x16x2_t bytes = { { AS(u8, a.low), AS(u8, a.high) } };
+	int32x4_t low = vmlaq_n_s32(first, vandq_s32(which.low, seven), 0x04040404);
+	int32x4_t high = vmlaq_n_s32(first, vandq_s32(which.high, seven), 0x04040404);
+
+	return (__m256i){ FROM(u8, vqtbl2q_u8(bytes, AS(u8, low))),
+			  FROM(u8, vqtbl2q_u8(bytes, AS(u8, high))) };
 }
 
 /* ---- narrow lanes made wide ----------------------------------------------------------------- */
