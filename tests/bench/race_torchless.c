@@ -81,9 +81,9 @@ static int serve_probes(struct racer *r)
 	return 0;
 }
 
-static int serve_model(struct racer *r, const char *path)
+static int serve_model(struct racer *r, const char *path, bool fast)
 {
-	struct executor_options opt = { .pool = r->pool, .chunk = RACE_CHUNK };
+	struct executor_options opt = { .pool = r->pool, .chunk = RACE_CHUNK, .fast = fast };
 	struct race_engine e = {
 		.ctx = r, .feed = feed, .forget = forget, .logits = logits, .error = error
 	};
@@ -105,16 +105,17 @@ static int serve_model(struct racer *r, const char *path)
 int main(int argc, char **argv)
 {
 	struct racer r = { 0 };
+	bool fast = argc == 4 && strcmp(argv[3], "--fast") == 0;
 	int ret;
 
-	if (argc != 3) {
-		fprintf(stderr, "usage: race_torchless MODEL|--probe THREADS\n");
+	if (argc != 3 && !fast) {
+		fprintf(stderr, "usage: race_torchless MODEL|--probe THREADS [--fast]\n");
 		return 2;
 	}
 	r.pool = threads_new(atoi(argv[2]), &r.err);
 	if (!r.pool)
 		return fail(&r);
-	ret = strcmp(argv[1], "--probe") == 0 ? serve_probes(&r) : serve_model(&r, argv[1]);
+	ret = strcmp(argv[1], "--probe") == 0 ? serve_probes(&r) : serve_model(&r, argv[1], fast);
 	threads_free(r.pool);
 	return ret;
 }
