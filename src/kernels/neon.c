@@ -12,15 +12,24 @@ static bool always(void)
 	return true;
 }
 
+static void linear_fast(struct threads *pool, float *y, const float *x, const struct tensor *w,
+			int64_t T, void *scratch)
+{
+	if (dtype_is_block(w->dtype))
+		avx2_linear_fast(pool, y, x, w, T, scratch);
+	else
+		avx2_linear(pool, y, x, w, T);
+}
+
 const struct kernels kernels_neon = {
 	.isa = "neon",
 	.bits = "avx2",
 	.supported = always,
 	.convert = avx2_convert,
 	.linear = avx2_linear,
-	.linear_fast = ref_linear_fast,
-	.linear_fast_scratch = ref_linear_fast_scratch,
-	.linear_fast_dtype = ref_linear_fast_dtype,
+	.linear_fast = linear_fast,
+	.linear_fast_scratch = fast_scratch,
+	.linear_fast_dtype = fast_dtype,
 	.rmsnorm = avx2_rmsnorm,
 	.rope = avx2_rope,
 	.silu = avx2_silu,

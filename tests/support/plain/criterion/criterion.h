@@ -5,7 +5,8 @@
  * another machine does not survive.  Here a test is a fork, tests run one after the other, and time
  * is not limited.  Only tests/neon/check is built with it.
  *
- *	test_kernels [PATTERN]    the tests whose "suite/name" fits the pattern of a shell
+ *	test_kernels [[!]PATTERN]   the tests whose "suite/name" fits the pattern of a shell, or
+ *does not
  */
 #ifndef PLAIN_CRITERION_H
 #define PLAIN_CRITERION_H
@@ -23,6 +24,7 @@
 
 struct plain_options {
 	void (*init)(void), (*fini)(void);
+	bool is_set; /* nothing; something has to stand before what a test gives */
 	int signal, exit_code;
 	double timeout;
 };
@@ -55,14 +57,14 @@ static inline void plain_add(struct plain_test **list, struct plain_test *test)
 
 #define TestSuite(suite_name, ...)                                                                 \
 	PLAIN_ADD(suite_##suite_name, plain_suites, .suite = #suite_name,                          \
-		  .options = { .timeout = 0, __VA_ARGS__ })                                        \
+		  .options = { .is_set = true, __VA_ARGS__ })                                      \
 	struct plain_test
 
 #define Test(suite_name, test_name, ...)                                                           \
 	static void suite_name##_##test_name##_impl(void);                                         \
 	PLAIN_ADD(suite_name##_##test_name, plain_tests, .suite = #suite_name, .name = #test_name, \
 		  .run = suite_name##_##test_name##_impl,                                          \
-		  .options = { .timeout = 0, __VA_ARGS__ })                                        \
+		  .options = { .is_set = true, __VA_ARGS__ })                                      \
 	static void suite_name##_##test_name##_impl(void)
 
 /* ---- what is asserted ----------------------------------------------------------------------- */
@@ -181,7 +183,8 @@ int main(int argc, char **argv)
 
 	for (const struct plain_test *test = plain_tests; test; test = test->next) {
 		snprintf(name, sizeof(name), "%s/%s", test->suite, test->name);
-		if (argc > 1 && fnmatch(argv[1], name, 0) != 0)
+		if (argc > 1 &&
+		    (argv[1][0] == '!') == (fnmatch(argv[1] + (argv[1][0] == '!'), name, 0) == 0))
 			continue;
 		tested++;
 		if (plain_passes(test))
