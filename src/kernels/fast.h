@@ -6,9 +6,10 @@
  * floats.  So the definition fixes the order of the floats only, and every set of kernels has the
  * same bits:
  *
- *	x, 32 elements at a time:  a = max |x|;  d = a / 127;  q = round(x * (127 / a)), half to
- *even d = NaN and q = 0 where an x is infinite or NaN d = 0 and q = 0 where a / 127 is not a normal
- *number
+ *	for each 32 elements of x: a = max |x|, dx = a / 127
+ *		qx = round(x * (127 / a)), half to even
+ *		dx = NaN and qx = 0 where an x is infinite or NaN
+ *		dx = 0 and qx = 0 where a / 127 is not a normal number
  *
  *	y = 0; for each part of a row of W, from left to right
  *		y = fma((float)sum(qw * qx), dw * dx, y)
@@ -31,8 +32,7 @@ const char *fast_dtype(enum dtype w);
 void avx2_best_fast(struct threads *pool, float *y, const float *x, const struct tensor *w,
 		    int64_t T, void *scratch);
 
-/* In plain loops, and by one kind of instructions each, for weights of blocks only: the same bits.
- */
+/* In plain loops, and by one kind of instructions each, of blocks only: the same bits. */
 void ref_linear_fast(struct threads *pool, float *y, const float *x, const struct tensor *w,
 		     int64_t T, void *scratch);
 void avx2_linear_fast(struct threads *pool, float *y, const float *x, const struct tensor *w,

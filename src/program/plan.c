@@ -170,8 +170,7 @@ static int64_t plan_offsets(const struct program *p, enum plan plan, int64_t T, 
 	return fits ? gaps.end : -1;
 }
 
-/* The most that linear_fast() needs of any op; T and R are those of an arena that can be counted.
- */
+/* The most that linear_fast() needs of any op, of an arena whose bytes could be counted. */
 static int64_t scratch_bytes(const struct program *p, const struct kernels *k, int64_t T, int64_t R)
 {
 	int64_t most = 0;
