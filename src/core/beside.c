@@ -135,6 +135,7 @@ int beside_make(const char *target, char **name)
 		if (fd < 0)
 			return -1;
 		if (!is_held(fd)) {
+			unlink(*name); /* nobody else has this name */
 			close(fd);
 			fd = -1;
 			errno = EBUSY;
