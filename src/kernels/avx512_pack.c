@@ -36,7 +36,7 @@ ALWAYS_INLINE void columns_of(__m512i c[4], const struct across *a, int64_t at)
 		quad[i] = _mm512_inserti32x4(quad[i], load_bytes16(row_at(a, 8 + i) + at), 2);
 		quad[i] = _mm512_inserti32x4(quad[i], load_bytes16(row_at(a, 12 + i) + at), 3);
 	}
-	for (int i = 0; i < 2; i++) {
+	for (int64_t i = 0; i < 2; i++) {
 		low[i] = _mm512_unpacklo_epi32(quad[2 * i], quad[2 * i + 1]);
 		high[i] = _mm512_unpackhi_epi32(quad[2 * i], quad[2 * i + 1]);
 	}

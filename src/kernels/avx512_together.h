@@ -109,7 +109,8 @@ ALWAYS_INLINE void load_pair(vec v[4], const unsigned char *b, const int8_t *q, 
 				  _mm512_set1_ps(ms[2 * p + 1]), t);
 
 		for (int h = 0; h < 2; h++) {
-			__m512i i = _mm512_cvtepu8_epi32(load_bytes16(b + 16 + 32 * p + 16 * h));
+			__m512i i = _mm512_cvtepu8_epi32(
+				load_bytes16(b + 16 + INT64_C(32) * p + INT64_C(16) * h));
 
 			v[h] = _mm512_permutexvar_ps(i, low);
 			v[2 + h] = _mm512_permutexvar_ps(_mm512_srli_epi32(i, 4), high);
@@ -144,18 +145,20 @@ ALWAYS_INLINE __m512i pair_of(const unsigned char *b, int p, enum dtype t)
 	int twos = p % 2 * 4;
 
 	if (t == DTYPE_Q2_K)
-		return _mm512_and_si512(turn(both_halves(b + 16 + p / 2 * 32), -twos, -twos - 2),
-					_mm512_set1_epi8(3));
+		return _mm512_and_si512(
+			turn(both_halves(b + 16 + p / 2 * INT64_C(32)), -twos, -twos - 2),
+			_mm512_set1_epi8(3));
 	if (t == DTYPE_Q3_K)
-		return join_bytes(turn(both_halves(b + 32 + p / 2 * 32), -twos, -twos - 2), 3,
-				  turn(both_halves(b), 2 - 2 * p, 1 - 2 * p), 4, 4);
+		return join_bytes(turn(both_halves(b + 32 + p / 2 * INT64_C(32)), -twos, -twos - 2),
+				  3, turn(both_halves(b), 2 - 2 * p, 1 - 2 * p), 4, 4);
 	if (t == DTYPE_Q5_K)
-		return join_bytes(turn(both_halves(b + 48 + p * 32), 0, -4), 15,
+		return join_bytes(turn(both_halves(b + 48 + p * INT64_C(32)), 0, -4), 15,
 				  turn(both_halves(b + 16), 4 - 2 * p, 3 - 2 * p), 16, 0);
 	if (t == DTYPE_Q6_K)
-		return join_bytes(_mm512_srli_epi32(_mm512_loadu_si512(b + p / 2 * 64), p % 2 * 4),
-				  15, turn(both_halves(b + 128 + p / 2 * 32), 4 - twos, 2 - twos),
-				  0x30, 32);
+		return join_bytes(
+			_mm512_srli_epi32(_mm512_loadu_si512(b + p / 2 * INT64_C(64)), p % 2 * 4),
+			15, turn(both_halves(b + 128 + p / 2 * INT64_C(32)), 4 - twos, 2 - twos),
+			0x30, 32);
 	kernels_refuse();
 }
 
@@ -164,14 +167,14 @@ ALWAYS_INLINE void dot_large_blocks(float *y, const float *x, const struct tenso
 				    int64_t n0, enum dtype dtype)
 {
 	const unsigned char *w = tensor_row(weights, n0);
-	int64_t n = weights->shape[1] / (8 * GROUP), stride = weights->stride[0];
+	int64_t n = weights->shape[1] / (INT64_C(8) * GROUP), stride = weights->stride[0];
 	int64_t bytes = dtype_table[dtype].block_bytes;
 	vec sum[TOGETHER][FEW_TOKENS][2] = { 0 };
 	_Alignas(64) int8_t q[TOGETHER][8 * GROUP];
 	struct scales s[TOGETHER];
 	struct ahead ahead = look_ahead(n * bytes, stride);
 
-	for (int64_t i = 0; i < n; i++, w += bytes, x += 8 * GROUP) {
+	for (int64_t i = 0; i < n; i++, w += bytes, x += INT64_C(8) * GROUP) {
 		const unsigned char *next = w + (i * bytes < ahead.turn ? ahead.near : ahead.far);
 
 		for (int64_t r = 0; r < TOGETHER; r++) {
@@ -182,7 +185,7 @@ ALWAYS_INLINE void dot_large_blocks(float *y, const float *x, const struct tenso
 			else
 				scales_of(&s[r], w + r * stride, 1, dtype);
 			for (int p = 0; dtype != DTYPE_Q4_K && p < 4; p++)
-				_mm512_store_si512(q[r] + 64 * p,
+				_mm512_store_si512(q[r] + INT64_C(64) * p,
 						   pair_of(w + r * stride, p, dtype));
 		}
 		for (int64_t p = 0; p < 4; p++)

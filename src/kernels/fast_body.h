@@ -37,8 +37,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define HALF     16 /* elements that share a scale at least */
-#define CHUNK    16 /* groups of a panel */
+#define HALF     16          /* elements that share a scale at least */
+#define CHUNK    INT64_C(16) /* groups of a panel */
 #define TILE_N   (2 * LANES)
 #define FEW_X    INT64_C(16384) /* elements of x that are rounded by one thread */
 #define AHEAD    16384          /* bytes, how far weights are fetched ahead */
@@ -201,7 +201,7 @@ static void round_group(const struct rounded *r, const float *x, int64_t t, int6
 	__m256i q[4];
 	int32_t sum[2];
 
-	for (int i = 0; i < 4; i++)
+	for (int64_t i = 0; i < 4; i++)
 		v[i] = _mm256_loadu_ps(x + 8 * i);
 	r->d[t * r->groups + g] = scale_of(largest_bits(v), &inverse);
 	for (int i = 0; i < 4; i++) {
@@ -447,6 +447,8 @@ ALWAYS_INLINE ivec sum_rows(const ivec s[4])
 
 	return ivec_add32(ivec_low64(a, b), ivec_high64(a, b));
 }
+
+/* Constants come as parameters too, from here on.  NOLINTBEGIN(readability-function-size) */
 
 /* A group of LANES rows times that of x; g is the group's number in the row. */
 ALWAYS_INLINE vec one_group(vec y, const struct rows *r, int64_t quad, int64_t j,
@@ -790,6 +792,8 @@ static void multiply_edge(float *y, int64_t y_stride, const struct panel *p,
 	for (int64_t i = 0; i < n_t; i++)
 		memcpy(y + i * y_stride, tile + i * TILE_N, bytes);
 }
+
+/* NOLINTEND(readability-function-size) */
 
 /* Tiles of nearly the same height: two of four tokens are better than one of six and one of two. */
 static void many_piece(void *ctx, int64_t i, int worker)

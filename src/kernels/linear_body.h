@@ -395,8 +395,8 @@ static void multiply_edge(float *y, int64_t y_stride, const float *x, const floa
 		memcpy(y + r * y_stride, tile + r * TILE_N, bytes);
 }
 
-/* y[tokens][columns] = or += x[tokens][kc] panel[kc][columns]; what is next is fetched meanwhile.
- */
+/* y[tokens][columns] = or += x[tokens][kc] panel[kc][columns]; the next is fetched meanwhile. */
+/* NOLINTNEXTLINE(readability-function-size) */
 static void multiply_panel(float *y, int64_t y_stride, const float *x, const float *panel,
 			   int64_t kc, bool add, struct next next, int64_t tokens, int64_t columns)
 {
