@@ -143,6 +143,27 @@ Test(rules, name_what_a_lesson_lacks)
 	close_course(&f);
 }
 
+/* Where there is no array there is none of its elements either, as UBSan has it (`make clang`). */
+Test(rules, stand_before_a_text_without_blocks)
+{
+	static const char *const texts[] = { "", "\n", "# 20 A test\n" };
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct fixture f;
+		struct err err;
+
+		open_course(&f, "20", "");
+		course_close(&f.course);
+		put(&f, "20-test/checks.conf", "minutes = \"5\"\ntitle = \"A test\"\n");
+		put(&f, "20-test/hints.md", "");
+		put(&f, "20-test/lesson.md", texts[i]);
+		cr_assert_eq(course_open(&f.course, f.dir, &err), 0, "%s", err.message);
+		lesson_lint(&f.course, f.course.lessons, f.dir, &f.found);
+		SAYS(&f, "below the title stands `*About 5 minutes. Before it: nothing.*`");
+		close_course(&f);
+	}
+}
+
 Test(rules, look_at_every_file)
 {
 	struct fixture f;

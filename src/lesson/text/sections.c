@@ -62,7 +62,8 @@ static void check_minutes(struct linted *l)
 	const struct course_section *head =
 		section_find(l->lesson->sections, l->lesson->n_sections, "");
 	const char *needs = head ? section_value(head, "needs") : NULL;
-	const struct lesson_block *b = l->text->blocks + (l->text->n_blocks > 1);
+	/* A text without blocks has no array of them, and no element of one may be named. */
+	const struct lesson_block *b = l->text->n_blocks > 1 ? &l->text->blocks[1] : NULL;
 	struct text want = { 0 }, words = { 0 };
 
 	text_addf(&want, "About %d minutes. Before it: ", l->lesson->minutes);
@@ -74,10 +75,10 @@ static void check_minutes(struct linted *l)
 		text_adds(&want, *s ? ", " : "");
 	}
 	text_adds(&want, needs && *needs ? "." : "nothing.");
-	if (l->text->n_blocks > 1 && b->kind == BLOCK_PARAGRAPH)
+	if (b && b->kind == BLOCK_PARAGRAPH)
 		lesson_text_words(l->text, b->runs, &words);
 	if (!words.data || strcmp(words.data, want.data) != 0)
-		lint_says(l, l->text->n_blocks > 1 ? b->line : 1,
+		lint_says(l, b ? b->line : 1,
 			  "below the title stands `*%s*`, as checks.conf has it", want.data);
 	if (l->lesson->minutes > MAX_MINUTES)
 		lint_says(l, 1, "it takes %d minutes, and %d is the most", l->lesson->minutes,
@@ -231,10 +232,9 @@ static void check_beliefs(struct linted *l)
 	char part[64];
 
 	for (int i = 0; i <= l->text->n_blocks; i++) {
-		const struct lesson_block *b = &l->text->blocks[i];
-		bool inside =
-			i < l->text->n_blocks &&
-			!strcmp(lint_part(l->text, i, part, sizeof(part)), "What people believe");
+		const struct lesson_block *b = i < l->text->n_blocks ? &l->text->blocks[i] : NULL;
+		bool inside = b && !strcmp(lint_part(l->text, i, part, sizeof(part)),
+					   "What people believe");
 
 		if (belief >= 0 && (!inside || is_belief(l, b)) && !shown)
 			lint_says(
