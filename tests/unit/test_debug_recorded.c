@@ -338,8 +338,8 @@ static const char *const changes[] = {
 	"UPDATE pass SET n_tok = 1000000000 WHERE idx = 0",
 	"UPDATE pass SET n_tok = -1 WHERE idx = 1",
 	"UPDATE pass SET pos0 = -5 WHERE idx = 0",
-	"UPDATE pass SET idx = idx + 1 WHERE idx IS NOT NULL AND id = (SELECT max(id) FROM pass "
-	"WHERE idx IS NOT NULL)",
+	("UPDATE pass SET idx = idx + 1 WHERE idx IS NOT NULL AND id = (SELECT max(id) FROM pass "
+	 "WHERE idx IS NOT NULL)"),
 	"DELETE FROM pass",
 	"DELETE FROM pass WHERE idx = 1",
 	"DELETE FROM token",

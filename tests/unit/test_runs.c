@@ -233,8 +233,8 @@ Test(runs, a_query_for_one_run_reads_only_that_run)
 		"SELECT count(*), sum(l2) FROM v_value WHERE run_id = 7",
 		"SELECT layer, l2 FROM v_value WHERE run_id = 7 AND role = 'resid_post' AND pass = 0",
 		"SELECT l2 FROM v_value WHERE run_id = 7 AND fqn = 'model.layers.1:out'",
-		"SELECT v.layer, p.l2 FROM v_value v JOIN v_position p ON p.value_id = v.id "
-		"WHERE v.run_id = 7 AND v.role = 'resid_post'",
+		("SELECT v.layer, p.l2 FROM v_value v JOIN v_position p ON p.value_id = v.id "
+		 "WHERE v.run_id = 7 AND v.role = 'resid_post'"),
 		"SELECT * FROM v_span WHERE run_id = 7",
 		"SELECT * FROM v_token WHERE run_id = 7",
 		"SELECT * FROM v_cand WHERE run_id = 7 AND pos = 3",

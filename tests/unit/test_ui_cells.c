@@ -79,8 +79,8 @@ Test(cells, nothing_else_comes_through)
 					       "\033[31m",
 					       "\033",
 					       "\033[38;5;m",
-					       "\xc2\x9b"
-					       "2J",
+					       ("\xc2\x9b"
+						"2J"),
 					       "\xff",
 					       "\r",
 					       "\xe2\x80\xae",
