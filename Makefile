@@ -33,9 +33,10 @@ CFLAGS_debug    := -O0
 CFLAGS_asan     := -O1 -fsanitize=address,undefined,float-cast-overflow $(SAN)
 CFLAGS_tsan     := -O1 -fsanitize=thread $(SAN)
 CFLAGS_coverage := -O0 --coverage
+CFLAGS_ubsan    := -O1 -fsanitize=undefined $(SAN)
 CFLAGS_fuzz     := -O1 -fsanitize=fuzzer-no-link,address,undefined $(SAN)
 ifndef CFLAGS_$(MODE)
-$(error unknown MODE=$(MODE): one of release debug asan tsan coverage fuzz)
+$(error unknown MODE=$(MODE): one of release debug asan ubsan tsan coverage fuzz)
 endif
 
 # ncurses would have us ask for an older POSIX than we do; headers of others are not ours to lint.
@@ -244,13 +245,19 @@ $(CLI_TESTS): cli/%: all
 	$(RUN_TEST) env TORCHLESS=$(BUILD)/torchless PYTHON=$(PYTHON) sh tests/$@.sh
 
 ## asan: the unit and command-line tests under the sanitizers of addresses and of undefined behaviour
+## asan-slow: those that asan leaves out: documents and helps that are typed again, looks of a terminal, learners' kernels
+# What takes minutes there and shows the sanitizers little of ours.
+ASAN_SLOW := cli/pasted cli/pasted_docs cli/examples cli/help cli/look cli/narrow cli/called cli/scripts \
+             unit/test_lesson_kernels unit/test_lesson_bugs
+.PHONY: asan asan-slow asan-tests asan-slow-tests
+asan-tests: $(filter-out $(ASAN_SLOW) $(CLI_SLOW),$(UNIT_TESTS) $(CLI_TESTS))
+asan-slow-tests: $(ASAN_SLOW)
 # Criterion runs each test in a child and does not fail on a leak in one unless it aborts.
-.PHONY: asan
-asan:
+asan asan-slow:
 	$(Q)ASAN_OPTIONS=abort_on_error=1:detect_leaks=1 \
 		LSAN_OPTIONS=suppressions=$(CURDIR)/tests/support/leaks.supp:print_suppressions=0 \
-		TEST_SECONDS=900 WALKS=1000 \
-		$(MAKE) MODE=$@ unit cli-tests
+		TEST_SECONDS=900 WALKS=200 \
+		$(MAKE) MODE=asan $@-tests
 
 ## walks: a thousand random walks through time on each model, see tests/support/walk.h; and by the debugger's commands
 .PHONY: walks
@@ -267,11 +274,12 @@ tsan-run: $(RACES)
 $(RACES): tsan/%: $(BUILD)/tests/tsan/%
 	$(RUN_TEST) $<
 
-## fuzz: feed every surface that strangers' bytes reach for FUZZ_SECONDS each (default 60); needs clang; FUZZ_SEED=1 draws the same again
+## fuzz: feed every surface that strangers' bytes reach for FUZZ_SECONDS each (default 60); needs clang
+## fuzz-quick: what is known of each, and thousands of mutations where they can be the same ones each time
 ## fuzz-long: until 10,000,000 executions or 30 minutes each, going on where it was; writes docs/robustness.md
 ## fuzz-long/NAME: one of them, tests/fuzz/fuzz_NAME.c
 ## fuzz-corpus: make tests/fuzz/corpus of what the runs have found
-.PHONY: fuzz fuzz-long fuzz-corpus fuzzers fuzzers-built
+.PHONY: fuzz fuzz-quick fuzz-long fuzz-corpus fuzzers fuzzers-built
 FUZZ_SECONDS ?= 60
 FUZZ_CC      ?= clang
 FUZZ_LONG    := $(patsubst tests/fuzz/fuzz_%.c,fuzz-long/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -285,7 +293,9 @@ $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(filter-out $(BUILD)/src/cli/main.o,$(MAI
 	@echo "  FUZZ  $<"
 	$(Q)$(CC) $(ALL_CFLAGS) -Isrc -Itests -fsanitize=fuzzer -MMD -MP -o $@ $(filter %.c %.o %.a,$^) $(LDFLAGS) $(LIBS)
 fuzz: fuzzers
-	$(RUN_LONG) $(FUZZ) --seconds $(FUZZ_SECONDS) $(if $(FUZZ_SEED),--seed $(FUZZ_SEED))
+	$(RUN_LONG) $(FUZZ) --seconds $(FUZZ_SECONDS)
+fuzz-quick: fuzzers
+	$(RUN_LONG) $(FUZZ) --quick
 fuzz-long: fuzzers
 	$(Q)$(FUZZ) --long --write docs/robustness.md
 .PHONY: $(FUZZ_LONG)
@@ -307,7 +317,8 @@ torture: all $(FAULTS)
 	$(RUN_LONG) env TORCHLESS=$(BUILD)/torchless TORCHLESS_ASAN=build/asan/torchless FAULTS=$(FAULTS) \
 		$(PYTHON) tests/torture/torture.py $(if $(TORTURE_WRITE),--write $(TORTURE_WRITE))
 
-## test: everything CI runs: check, the lessons, sanitizers, torture, threads, fuzzing, clang, lint, scripts, the model, parity, tokenizers
+## test: everything CI runs: check, the lessons, sanitizers, torture, threads, fuzzing, lint, scripts, the model, parity, tokenizers
+## test-slow: what takes long and seldom breaks: before something is given away
 # A failure ends it, after the other tests of its kind; the last line counts the tests that ran.
 JOBS := -k -Otarget --no-print-directory -j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 export TALLY
@@ -323,10 +334,15 @@ test-steps:
 	$(Q)$(MAKE) $(JOBS) CI=1 asan
 	$(Q)$(MAKE) $(JOBS) CI=1 torture
 	$(Q)$(MAKE) $(JOBS) CI=1 tsan
-	$(Q)$(MAKE) $(JOBS) CI=1 fuzz FUZZ_SECONDS=30 FUZZ_SEED=1
-	$(Q)$(MAKE) $(JOBS) clang
+	$(Q)$(MAKE) $(JOBS) CI=1 fuzz-quick # built by clang, whose warnings are errors
 	$(Q)$(MAKE) $(JOBS) check-format lint
-	$(Q)$(MAKE) $(JOBS) py-tests viz browser site-check model-check tokenizers-quick others parity-quick
+	$(Q)$(MAKE) $(JOBS) py-tests viz browser site-check model-check-quick tokenizers-quick others parity-quick
+.PHONY: test-slow
+test-slow:
+	$(Q)$(MAKE) $(JOBS) CI=1 clang
+	$(Q)$(MAKE) $(JOBS) CI=1 analyze
+	$(Q)$(MAKE) $(JOBS) CI=1 fuzz
+	$(Q)$(MAKE) $(JOBS) CI=1 asan-slow model-check
 
 ## check-neon: the NEON kernels and the program on an AArch64 that qemu plays, held against this machine's bits (minutes; needs scripts/setup --neon)
 .PHONY: check-neon
@@ -413,9 +429,12 @@ others: all
 		$(if $(OTHERS_ONLY),--only $(OTHERS_ONLY)) $(if $(OTHERS_WRITE),--write $(OTHERS_WRITE))
 
 ## model-check: what lessons/model can do and what one finds inside, with bounds (needs scripts/setup --tests)
-.PHONY: model-check
+## model-check-quick: a few items of each kind
+.PHONY: model-check model-check-quick
 model-check: all
 	$(RUN_LONG) $(PYTHON) scripts/model_check.py --torchless $(BUILD)/torchless
+model-check-quick: all
+	$(RUN_LONG) $(PYTHON) scripts/model_check.py --torchless $(BUILD)/torchless --quick
 
 ## smollm2: fetch and import SmolLM2-135M-Instruct into models/smollm2-135m
 .PHONY: smollm2
@@ -521,10 +540,10 @@ bench-many: all
 bench-lessons: all
 	$(Q)$(PYTHON) tests/bench/lessons.py $(BENCHFLAGS)
 
-## clang: build everything with clang, warnings are errors
+## clang: the unit tests built by clang, warnings are errors, under its sanitizer of undefined behaviour, which knows more than gcc's
 .PHONY: clang
 clang:
-	$(Q)$(MAKE) CC=clang CI=1 MODE=debug BUILD=build/clang build/clang/torchless
+	$(Q)$(MAKE) CC="$(FUZZ_CC)" CI=1 MODE=ubsan BUILD=build/clang all unit
 
 ## layers: check that no file includes a header from a layer above it, and that nothing goes in circles
 .PHONY: layers
@@ -544,14 +563,19 @@ check-format:
 	$(Q)clang-format --dry-run --Werror $(FORMATTED)
 
 ## lint: clang-tidy over src, shellcheck over the scripts; zero warnings
-.PHONY: lint
-LINTED := $(SRCS:%=lint-%)
+## analyze: clang's analyzer over src, which follows paths and takes twenty times as long
+.PHONY: lint analyze
+LINTED   := $(SRCS:%=lint-%)
+ANALYZED := $(SRCS:%=analyze-%)
 lint: $(LINTED)
 	$(Q)shellcheck $$(git ls-files | xargs grep -lE '^#!.*\b(ba)?sh\b')
-.PHONY: $(LINTED)
-$(LINTED): lint-%: $(BUILD)/version.h
-	@echo "  LINT  $*"
-	$(Q)clang-tidy --quiet $* -- $(CPPFLAGS) -I$(BUILD) -std=c11 -DSQLITE_CORE $(call isa_flags,$*) $(PKGCFLAGS) 2>/dev/null
+analyze: $(ANALYZED)
+TIDIED    = $(patsubst lint-%,%,$(@:analyze-%=%))
+$(LINTED): TIDY_CHECKS := -clang-analyzer-*
+.PHONY: $(LINTED) $(ANALYZED)
+$(LINTED) $(ANALYZED): $(BUILD)/version.h
+	@echo "  TIDY  $@"
+	$(Q)clang-tidy --quiet --checks='$(TIDY_CHECKS)' $(TIDIED) -- $(CPPFLAGS) -I$(BUILD) -std=c11 -DSQLITE_CORE $(call isa_flags,$(TIDIED)) $(PKGCFLAGS) 2>/dev/null
 
 ## clean: remove every build
 .PHONY: clean

@@ -2,7 +2,8 @@
 """Runs the fuzzers, counts what they did, says what they found.
 
     run.py --seconds 30            every target so long, as many at a time as there are cores
-           --seed 1                ... drawing the same mutations each time: what a commit's tests do
+    run.py --quick                 what is known of each and so many mutations, the same each time on any
+                                   machine: what a commit's tests do
     run.py --long [NAME ...]       until 10,000,000 executions or 30 minutes each, going on where it was
     run.py --table                 what long runs did so far
     run.py --merge                 make tests/fuzz/corpus of what runs have found
@@ -41,32 +42,34 @@ COMPLAINT = re.compile(r"==\d+==\s?(?:ERROR|libFuzzer)|.*runtime error: |broken 
 FRAME = re.compile(r"\s*#\d+ .*(?:src|tests)/")
 BEGIN, END = "<!-- fuzz:begin -->\n", "<!-- fuzz:end -->\n"
 
+# What each reads, and how many mutations a commit is tested with: seconds of them, and none where what runs
+# has times or threads in it, so that no run is another's.
 # In the order of long runs: those of millions of executions in minutes, then by risk.
 TARGETS = {
-    "config": "config.json, generation_config.json",
-    "prompts": "the file of `trace --prompts`",
-    "npy": ".npy blobs, functions over tensors",
-    "recording_columns": "a recording with changed cells",
-    "report": "the report of a recording with changed cells",
-    "resume": "`--resume` of a recording with changed cells",
-    "picture": "`graph`, `show` and `export` of a recording with changed cells",
-    "recording_bytes": "a recording and its log with changed bytes",
-    "expression": "expressions over tensors",
-    "sql": "a user's SQL with every function",
-    "tokenizer": "tokenizer.json, the files beside it, texts",
-    "regex": "regular expressions by both engines",
-    "safetensors": ".safetensors, packed models",
-    "gguf": ".gguf: its header, the config and the tokenizer made of its keys",
-    "chat": "tokenizer_config.json, chat templates",
-    "jinja": "chat templates: every construct",
-    "index": "shards and their index",
-    "capture": "`--capture`, `--zero`, selections",
-    "learner": "the log of what a learner did, `lesson progress --import`",
-    "course": "the files of a course, and its text as it is shown",
-    "answer": "answers of a learner in words and SQL",
-    "debug_line": "lines of the debugger: commands, locations, completion",
-    "debug_session": "sessions of the debugger, live and recorded",
-    "shell": "lines of the shell, completion",
+    "config": ("config.json, generation_config.json", 100_000),
+    "prompts": ("the file of `trace --prompts`", 100_000),
+    "npy": (".npy blobs, functions over tensors", 50_000),
+    "recording_columns": ("a recording with changed cells", 0),
+    "report": ("the report of a recording with changed cells", 0),
+    "resume": ("`--resume` of a recording with changed cells", 0),
+    "picture": ("`graph`, `show` and `export` of a recording with changed cells", 0),
+    "recording_bytes": ("a recording and its log with changed bytes", 0),
+    "expression": ("expressions over tensors", 30_000),
+    "sql": ("a user's SQL with every function", 0),
+    "tokenizer": ("tokenizer.json, the files beside it, texts", 15_000),
+    "regex": ("regular expressions by both engines", 200),
+    "safetensors": (".safetensors, packed models", 30_000),
+    "gguf": (".gguf: its header, the config and the tokenizer made of its keys", 0),
+    "chat": ("tokenizer_config.json, chat templates", 15_000),
+    "jinja": ("chat templates: every construct", 30_000),
+    "index": ("shards and their index", 30_000),
+    "capture": ("`--capture`, `--zero`, selections", 300),
+    "learner": ("the log of what a learner did, `lesson progress --import`", 2_500),
+    "course": ("the files of a course, and its text as it is shown", 3_000),
+    "answer": ("answers of a learner in words and SQL", 0),
+    "debug_line": ("lines of the debugger: commands, locations, completion", 400),
+    "debug_session": ("sessions of the debugger, live and recorded", 0),
+    "shell": ("lines of the shell, completion", 0),
 }
 
 # A query may have 1 GB; short stacks and a small quarantine make allocation a third faster.
@@ -75,6 +78,11 @@ FLAGS = ["-timeout=25", "-rss_limit_mb=4096", "-print_final_stats=1", "-verbosit
 # libFuzzer looks at the clock once the corpus is read: it is interrupted when it is so late, and an input that
 # hangs has been reported.  Then it prints its counts and ends with that status.
 LATE_SECONDS, INTERRUPTED = 30, 72
+QUICK_SECONDS = 600  # which no machine should need
+# What is compared is found by addresses as well: the same mutations need the same ones. A container may forbid it.
+SAME_ADDRESSES = ["setarch", "--addr-no-randomize"]
+if subprocess.run([*SAME_ADDRESSES, "true"], stderr=subprocess.DEVNULL, check=False).returncode:
+    SAME_ADDRESSES = []
 
 
 class Target:
@@ -111,7 +119,7 @@ class Target:
     def command(self, *flags):
         """The program with the flags that every run has."""
         words = HERE / "dict" / f"{self.name}.dict"
-        return [self.program, *FLAGS, *([f"-dict={words}"] if words.exists() else []), *flags]
+        return [*SAME_ADDRESSES, self.program, *FLAGS, *([f"-dict={words}"] if words.exists() else []), *flags]
 
     def execute(self, command, seconds=None):
         """Run it into the log, not much longer than so long: its status and the part of the log that is new."""
@@ -137,7 +145,7 @@ class Target:
             status = self.process.wait()
             return 0 if status == INTERRUPTED else status
 
-    def run(self, seconds, executions, seed=None):
+    def run(self, seconds, executions=None, more=(), folders=None):
         """Add a run of at most so long and so many; false when it found something."""
         found = self.build / "found"
         found.mkdir(parents=True, exist_ok=True)
@@ -146,9 +154,7 @@ class Target:
         limits = [f"-max_total_time={max(int(seconds), 1)}", f"-artifact_prefix={found.resolve()}/{self.name}-"]
         if executions:
             limits.append(f"-runs={executions}")
-        if seed:
-            limits.append(f"-seed={seed}")
-        status, log = self.execute(self.command(*limits, *self.folders()), seconds)
+        status, log = self.execute(self.command(*limits, *more, *(folders or self.folders())), seconds)
         state = self.state
         state["seconds"] += time.monotonic() - began
         counts = re.findall(r"^(?:#|stat::number_of_executed_units: +)(\d+)\s", log, re.M)
@@ -160,6 +166,17 @@ class Target:
             state["found"] += re.findall(r"Test unit written to (\S+)", log)[-1:] or [
                 f"{self.log_file}, status {status}"]
         return not status
+
+    def run_quick(self):
+        """What is known and so many mutations. Neither a clock, an earlier run, an address nor the order of a
+        directory decides what they are; where addresses cannot be kept, it is what is known alone."""
+        with tempfile.TemporaryDirectory(prefix="torchless-fuzz-") as top:
+            grows, known = pathlib.Path(top) / "grows", pathlib.Path(top) / "known"
+            grows.mkdir()
+            files = sorted(file for folder in self.folders()[1:] for file in folder.iterdir())
+            known.write_text(",".join(str(file) for file in files))
+            mutations = TARGETS[self.name][1] if SAME_ADDRESSES else 0
+            return self.run(QUICK_SECONDS, len(files) + mutations, ["-seed=1", "-reload=0", f"-seed_inputs=@{known}"], [grows])
 
     def run_long(self):
         """In slices, until there are enough executions or the time is over."""
@@ -201,7 +218,7 @@ def table(targets):
     for t in targets:
         s = t.state
         if s["executions"] or s["crashes"]:
-            lines.append(f"| `{t.name}` | {TARGETS[t.name]} | {s['executions']:,} | {s['seconds']:.0f} | "
+            lines.append(f"| `{t.name}` | {TARGETS[t.name][0]} | {s['executions']:,} | {s['seconds']:.0f} | "
                          f"{s['crashes']} | {s['edges']:,} |")
     return "\n".join(lines) + "\n"
 
@@ -262,7 +279,7 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path("build/fuzz"))
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seconds", type=int, default=60)
-    parser.add_argument("--seed", type=int)
+    parser.add_argument("--quick", action="store_true")
     parser.add_argument("--long", action="store_true")
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--merge", action="store_true")
@@ -292,7 +309,8 @@ def main():
     if args.table:
         show_long()
     else:
-        run_all(targets, args.jobs, long_task if args.long else lambda t: t.run(args.seconds, None, args.seed))
+        run_all(targets, args.jobs, long_task if args.long else Target.run_quick if args.quick else
+                lambda t: t.run(args.seconds))
     print(table(targets), end="", flush=True)
     return report(targets)
 
