@@ -312,7 +312,7 @@ struct executor_need {
 struct executor_need executor_estimate(const struct program *p, const struct executor_options *opt,
 				       int64_t n_positions, bool all_logits);
 
-/* A type of weights that products read, and what `fast` multiplies them with: "int8", "f32". */
+/* A type of weights that products read, and what `fast` multiplies them with: "int16", "f32". */
 struct fast_type {
 	enum dtype weights;
 	const char *times;

@@ -88,7 +88,7 @@ struct kernels {
 			    int64_t T, void *scratch);
 	size_t (*linear_fast_scratch)(enum dtype w, int64_t T, int64_t K);
 
-	/* What x is rounded to for weights of this type: "int8"; "f32": it is not. */
+	/* What x is rounded to for weights of this type: "int16"; "f32": it is not. */
 	const char *(*linear_fast_dtype)(enum dtype w);
 
 	/*

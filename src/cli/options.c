@@ -32,7 +32,7 @@ const struct option option_table[OPT_COUNT] = {
 			      "halved until they fit, else it is refused (default: what is available)" },
 	[OPT_FAST] = { .name = "fast",
 		       .help = "faster and less exact: what weights in GGUF's blocks are multiplied "
-			       "with is rounded to int8, the KV cache is f16" },
+			       "with is rounded to int16, the KV cache is f16" },
 	[OPT_OUTPUT] = { NULL, "FILE", 'o', OPTION_TEXT, .complete = COMPLETE_FILE,
 			 .help = "the file to write; trace keeps a recording that is there as "
 				 "FILE.old (default trace.db, report.html)" },

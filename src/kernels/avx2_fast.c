@@ -1,5 +1,5 @@
 /*
- * avx2_fast.c -- products with activations of eight bits, for CPUs without dot products of bytes;
+ * avx2_fast.c -- products with activations of sixteen bits, for CPUs without dot products of bytes;
  * fast_body.h says how.
  *
  * vpmaddubsw adds two products of an unsigned and a signed byte in 16 bits, and saturates: weights

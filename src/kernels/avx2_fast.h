@@ -82,6 +82,16 @@ ALWAYS_INLINE ivec ivec_add32(ivec a, ivec b)
 	return _mm256_add_epi32(a, b);
 }
 
+ALWAYS_INLINE ivec ivec_sub32(ivec a, ivec b)
+{
+	return _mm256_sub_epi32(a, b);
+}
+
+ALWAYS_INLINE ivec ivec_sll32(ivec v, int n)
+{
+	return _mm256_slli_epi32(v, n);
+}
+
 ALWAYS_INLINE ivec ivec_srl16(ivec v, int n)
 {
 	return _mm256_srli_epi16(v, n);

@@ -1,5 +1,5 @@
 /*
- * avx512vnni_fast.c -- products with activations of eight bits, by dot products of bytes in
+ * avx512vnni_fast.c -- products with activations of sixteen bits, by dot products of bytes in
  * registers of 64 of them; fast_body.h says how.
  */
 #include "avx2_blocks.h"
@@ -95,6 +95,16 @@ ALWAYS_INLINE ivec ivec_add8(ivec a, ivec b)
 ALWAYS_INLINE ivec ivec_add32(ivec a, ivec b)
 {
 	return _mm512_add_epi32(a, b);
+}
+
+ALWAYS_INLINE ivec ivec_sub32(ivec a, ivec b)
+{
+	return _mm512_sub_epi32(a, b);
+}
+
+ALWAYS_INLINE ivec ivec_sll32(ivec v, int n)
+{
+	return _mm512_slli_epi32(v, (unsigned)n);
 }
 
 /* By 2, 4 or 6, which must be constants of the instruction. */

@@ -1,6 +1,6 @@
 /*
- * avxvnni_fast.c -- products with activations of eight bits, by dot products of bytes in registers
- * of 32 of them; fast_body.h says how.
+ * avxvnni_fast.c -- products with activations of sixteen bits, by dot products of bytes in
+ * registers of 32 of them; fast_body.h says how.
  */
 #include "avx2_fast.h"
 #include "fast.h"

@@ -1,15 +1,14 @@
 /*
- * fast.h -- products whose activations are rounded to eight bits: what is computed.
+ * fast.h -- products whose activations are rounded to sixteen bits: what is computed.
  *
- * GGUF's blocks hold small integers and a few scales.  Where x becomes small integers with a scale
- * as well, 32 products are a sum of integers, which is exact in any order, and one product of
- * floats.  So the definition fixes the order of the floats only, and every set of kernels has the
- * same bits:
+ * GGUF's blocks hold small integers and a few scales.  Where x becomes integers with a scale as
+ * well, 32 products are a sum of integers, which is exact in any order, and one product of floats.
+ * So the definition fixes the order of the floats only, and every set of kernels has the same bits:
  *
- *	for each 32 elements of x: a = max |x|, dx = a / 127
- *		qx = round(x * (127 / a)), half to even
+ *	for each 32 elements of x: a = max |x|, dx = a / 32512
+ *		qx = round(x * (32512 / a)), half to even
  *		dx = NaN and qx = 0 where an x is infinite or NaN
- *		dx = 0 and qx = 0 where a / 127 is not a normal number
+ *		dx = 0 and qx = 0 where a / 32512 is not a normal number
  *
  *	y = 0; for each part of a row of W, from left to right
  *		y = fma((float)sum(qw * qx), dw * dx, y)
@@ -17,12 +16,18 @@
  *
  * A part is a group of 32 elements, or 16 where the type has a scale for 16; qw, dw, mw are those
  * of blocks.h.  One chain an output, whatever T is: a token has the same bits in a prompt and by
- * itself.  The sums are smaller than 2^24, exact as floats.
+ * itself.  The sums are smaller than 2^27, and those of x than 2^20.
+ *
+ * 32512 is 255 * 127 + 127, and less than 256 * 127 + 128: an integer up to it is 255 times a byte
+ * and another byte, neither of them -128, and 256 times one and another; so dot products of bytes
+ * do for it.
  */
 #ifndef TORCHLESS_KERNELS_FAST_H
 #define TORCHLESS_KERNELS_FAST_H
 
 #include "torchless/kernels.h"
+
+#define FAST_MOST 32512 /* the largest |qx| */
 
 /* Members of struct kernels, of every set; for weights that are no blocks nothing is rounded. */
 size_t fast_scratch(enum dtype w, int64_t T, int64_t K);

@@ -10,7 +10,7 @@
 /* A group of x. */
 struct rounded {
 	float d;
-	int8_t q[GROUP];
+	int16_t q[GROUP];
 };
 
 static void round_group(struct rounded *r, const float *x)
@@ -23,12 +23,12 @@ static void round_group(struct rounded *r, const float *x)
 		if (fabsf(x[i]) > a)
 			a = fabsf(x[i]);
 	}
-	r->d = finite ? a / 127 : NAN;
+	r->d = finite ? a / FAST_MOST : NAN;
 	if (r->d < FLT_MIN)
 		r->d = 0;
-	inverse = r->d > 0 ? 127 / a : 0;
+	inverse = r->d > 0 ? FAST_MOST / a : 0;
 	for (int i = 0; i < GROUP; i++)
-		r->q[i] = (int8_t)(finite ? rintf(x[i] * inverse) : 0);
+		r->q[i] = (int16_t)(finite ? rintf(x[i] * inverse) : 0);
 }
 
 /* y = fma(sum(qw qx), dw dx, y), and the minimum's share, for n elements from `i` on. */
@@ -92,13 +92,14 @@ void ref_linear_fast(struct threads *pool, float *y, const float *x, const struc
 	threads_for(pool, w->shape[0], fast_output, &args);
 }
 
-/* Of a group: its bytes, its scale, and of each half what is known of it (fast_body.h). */
+/* Of a group: two bytes an element, its scale, and of each half what is known of it (fast_body.h).
+ */
 size_t fast_scratch(enum dtype w, int64_t T, int64_t K)
 {
-	return dtype_is_block(w) ? (size_t)(T * (K / GROUP)) * (GROUP + 5 * sizeof(float)) : 0;
+	return dtype_is_block(w) ? (size_t)(T * (K / GROUP)) * (2 * GROUP + 5 * sizeof(float)) : 0;
 }
 
 const char *fast_dtype(enum dtype w)
 {
-	return dtype_is_block(w) ? "int8" : "f32";
+	return dtype_is_block(w) ? "int16" : "f32";
 }

@@ -56,12 +56,12 @@ has "differ" 'b was made with --fast, a without it' "$out"
 hasnt "differ of equal ones" 'fast' "$out"
 
 # Blocks: eight bits of both.
-near q8_0 q8_0.gguf 1e-7 1e-3
-is "q8_0 times int8" "q8_0 int8 f16 {linear:{q8_0:int8},kv:f16}" "$(how fast.db)"
-near q4_0 q4_0.gguf 1e-7 1e-3
+near q8_0 q8_0.gguf 1e-10 1e-5
+is "q8_0 times int16" "q8_0 int16 f16 {linear:{q8_0:int16},kv:f16}" "$(how fast.db)"
+near q4_0 q4_0.gguf 1e-10 1e-5
 case $(how fast.db) in
-"q4_0 int8 f16 {linear:{"*"q4_0:int8"*"},kv:f16}") ;;
-*) fail "q4_0 times int8: $(how fast.db)" ;;
+"q4_0 int16 f16 {linear:{"*"q4_0:int16"*"},kv:f16}") ;;
+*) fail "q4_0 times int16: $(how fast.db)" ;;
 esac
 
 # The same bits for any number of threads, chunks of a prompt, and every set with the same bits.
@@ -87,9 +87,9 @@ done
 try "$T" run -m "$lessons" -n 2 -v --fast "$p"
 has "-v says what is multiplied with what" '--fast: bf16 weights times (bf16|f32), keys and values f16' "$err"
 try "$T" run -m q8_0.gguf -n 2 --json --fast "$p"
-python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); assert d["fast"] == {"linear": {"q8_0": "int8"}, "kv": "f16"}, d' "$out" || fail "run --json"
+python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); assert d["fast"] == {"linear": {"q8_0": "int16"}, "kv": "f16"}, d' "$out" || fail "run --json"
 try "$T" trace -m q8_0.gguf -n 1 --fast -o said.db "$p"
-has "the summary of trace" '^--fast: q8_0 weights times int8, keys and values f16$' "$err"
+has "the summary of trace" '^--fast: q8_0 weights times int16, keys and values f16$' "$err"
 try "$T" trace -m q8_0.gguf -n 1 --json --fast -o said.db "$p"
 python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); assert d["fast"]["kv"] == "f16", d' "$out" || fail "trace --json"
 m=$root/build/test-models/plain
@@ -114,7 +114,7 @@ kv
 X
 try "$T" debug -m q8_0.gguf -n 3 --fast --batch -x go.dbg "$p"
 is "debug --fast" 0 "$status"
-has "info session" '^--fast +q8_0 weights times int8, keys and values f16' "$out"
+has "info session" '^--fast +q8_0 weights times int16, keys and values f16' "$out"
 has "kv" 'L0 .* in f16, ' "$out"
 is "debugged: the same bits" "" "$("$T" query -t one.db differ b=again.db)"
 try "$T" debug -m q8_0.gguf -n 3 --fast --batch -ex 'break L1.attn.k_cache' -ex run -ex next -ex 'set L1.attn.k_cache[kv_pos=2] = 1.0001' \
