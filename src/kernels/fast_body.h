@@ -209,15 +209,16 @@ ALWAYS_INLINE void store_bytes(int8_t *to, const __m256i q[4])
 /* v = STEP high + low; no integer is half way between two multiples of 255. */
 ALWAYS_INLINE void split(__m256i *high, __m256i *low, __m256i v)
 {
-	__m256 over = _mm256_mul_ps(_mm256_cvtepi32_ps(v), _mm256_set1_ps(1.0f / 255));
-
 	if (ANY_BYTES) {
 		*high = _mm256_srai_epi32(_mm256_add_epi32(v, _mm256_set1_epi32(128)), 8);
 		*low = _mm256_sub_epi32(v, _mm256_slli_epi32(*high, 8));
-		return;
+	} else {
+		__m256 over = _mm256_mul_ps(_mm256_cvtepi32_ps(v), _mm256_set1_ps(1.0f / 255));
+
+		*high = _mm256_cvtps_epi32(over);
+		*low = _mm256_sub_epi32(v, _mm256_slli_epi32(*high, 8));
+		*low = _mm256_add_epi32(*low, *high);
 	}
-	*high = _mm256_cvtps_epi32(over);
-	*low = _mm256_add_epi32(_mm256_sub_epi32(v, _mm256_slli_epi32(*high, 8)), *high);
 }
 
 static void round_group(const struct rounded *r, const float *x, int64_t t, int64_t g,

@@ -96,7 +96,9 @@ void ref_linear_fast(struct threads *pool, float *y, const float *x, const struc
  */
 size_t fast_scratch(enum dtype w, int64_t T, int64_t K)
 {
-	return dtype_is_block(w) ? (size_t)(T * (K / GROUP)) * (2 * GROUP + 5 * sizeof(float)) : 0;
+	const size_t a_group = 2 * (size_t)GROUP + 5 * sizeof(float);
+
+	return dtype_is_block(w) ? (size_t)(T * (K / GROUP)) * a_group : 0;
 }
 
 const char *fast_dtype(enum dtype w)
