@@ -27,7 +27,7 @@
 #include <wchar.h>
 
 #define PEEKED   16
-#define PASTE_MS 1 /* between characters that nobody typed */
+#define PASTE_MS 5 /* between characters that nobody typed, on a machine that has much to do */
 
 static struct {
 	SCREEN *screen;
